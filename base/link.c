@@ -1,0 +1,476 @@
+#include "base/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PACKETS_PER_ROUND 32    /* so that one busy link does not starve the others */
+
+/* One packet that the kernel did not take yet. */
+struct packet {
+	struct packet *next;
+	size_t length;
+	struct link_files files; /* owned */
+	uint8_t bytes[];
+};
+
+struct link {
+	struct loop *loop;
+	struct source *source;   /* owned */
+	struct source *deferred; /* owned; reports a failure found while sending */
+	const struct link_ops *ops;
+	void *data;
+	struct link_limits limits;
+	int fd; /* owned; -1 once closed */
+	int corked;
+	struct buf gather; /* frames of the packet being filled */
+	struct packet *head, **tail;
+	size_t queued;
+	bool was_high;    /* on_drained is due when the queue empties */
+	bool dispatching; /* link_free from inside a callback waits */
+	bool freed;
+	uint64_t files_refused;
+	struct frame_joiner joiner;
+	struct err reason;
+};
+
+static void on_ready(int fd, uint32_t events, void *data);
+
+int link_pair(int ret[2])
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	ret[0] = pair[0];
+	ret[1] = pair[1];
+	return 0;
+}
+
+int link_new(struct loop *loop, int fd, const struct link_ops *ops, const struct link_limits *limits,
+	void *data, struct link **ret)
+{
+	struct link *l = calloc(1, sizeof(*l));
+	int flags = fcntl(fd, F_GETFL);
+	int r = -ENOMEM;
+
+	if (!l)
+		goto fail;
+	*l = (struct link){.loop = loop, .ops = ops, .data = data, .limits = *limits, .fd = fd};
+	l->tail = &l->head;
+	buf_init(&l->gather, FRAME_PACKET_MAX);
+	frame_joiner_init(&l->joiner);
+	if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) {
+		r = -errno;
+		goto fail;
+	}
+	r = loop_add_fd(loop, fd, EPOLLIN, on_ready, l, &l->source);
+	if (r < 0)
+		goto fail;
+	*ret = l;
+	return 0;
+fail:
+	close(fd);
+	free(l);
+	return r;
+}
+
+int link_files_take(struct link_files *files, size_t i)
+{
+	return i < files->n ? TAKE_FD(files->fd[i]) : -1;
+}
+
+static void close_files(struct link_files *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (files->fd[i] >= 0)
+			close(files->fd[i]);
+	files->n = 0;
+}
+
+static void drop_queue(struct link *l)
+{
+	while (l->head) {
+		struct packet *p = l->head;
+
+		l->head = p->next;
+		close_files(&p->files);
+		free(p);
+	}
+	l->tail = &l->head;
+	l->queued = 0;
+}
+
+static void link_shut(struct link *l)
+{
+	l->source = source_free(l->source);
+	l->deferred = source_free(l->deferred);
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+	drop_queue(l);
+}
+
+struct link *link_free(struct link *l)
+{
+	if (!l)
+		return NULL;
+	link_shut(l);
+	if (l->dispatching) {
+		l->freed = true;
+		return NULL;
+	}
+	buf_done(&l->gather);
+	frame_joiner_done(&l->joiner);
+	free(l);
+	return NULL;
+}
+
+/* Ends the link and tells the owner. Only from the loop. */
+static void link_end(struct link *l)
+{
+	bool outermost = !l->dispatching;
+
+	l->dispatching = true;
+	link_shut(l);
+	l->ops->on_closed(l, &l->reason, l->data);
+	if (!outermost)
+		return;
+	l->dispatching = false;
+	if (l->freed)
+		(void)link_free(l);
+}
+
+static void report_end(void *data)
+{
+	struct link *l = data;
+
+	l->deferred = NULL; /* it frees itself after this call */
+	link_end(l);
+}
+
+/* A failure found inside link_send is told from the loop, never from inside that call. */
+static int link_fail_later(struct link *l, int code, const char *what)
+{
+	(void)err_set(&l->reason, code == -EPIPE || code == -ECONNRESET ? 0 : code, "%s: %s", what,
+		strerror(-code));
+	l->source = source_free(l->source);
+	if (!l->deferred)
+		(void)loop_defer(l->loop, report_end, l, &l->deferred);
+	return -EPIPE;
+}
+
+/* --- sending --- */
+
+static ssize_t send_packet(int sock, const uint8_t *bytes, size_t n, const struct link_files *files)
+{
+	union {
+		char bytes[CMSG_SPACE(LINK_FILES_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)bytes, .iov_len = n};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
+
+	/* Without a file a plain send: the sealed worker may not call sendmsg. */
+	if (files->n == 0)
+		return send(sock, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	msg.msg_control = control.bytes;
+	msg.msg_controllen = CMSG_SPACE(files->n * sizeof(int));
+	c = CMSG_FIRSTHDR(&msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(files->n * sizeof(int));
+	memcpy(CMSG_DATA(c), files->fd, files->n * sizeof(int));
+	return sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static int enqueue(struct link *l, const uint8_t *bytes, size_t n, const struct link_files *files)
+{
+	struct packet *p = malloc(sizeof(*p) + n);
+
+	if (!p)
+		return -ENOMEM;
+	*p = (struct packet){.length = n};
+	for (size_t i = 0; i < files->n; i++) {
+		int copy = fcntl(files->fd[i], F_DUPFD_CLOEXEC, 3);
+
+		if (copy < 0) {
+			int r = -errno;
+
+			close_files(&p->files);
+			free(p);
+			return r;
+		}
+		p->files.fd[p->files.n++] = copy;
+	}
+	memcpy(p->bytes, bytes, n);
+	if (!l->head)
+		(void)source_set_events(l->source, EPOLLIN | EPOLLOUT);
+	*l->tail = p;
+	l->tail = &p->next;
+	l->queued += n;
+	if (l->queued > l->limits.queue_max / 2)
+		l->was_high = true;
+	return 0;
+}
+
+static int put_packet(
+	struct link *l, const uint8_t *bytes, size_t n, const struct link_files *files)
+{
+	if (!l->head) {
+		ssize_t put = send_packet(l->fd, bytes, n, files);
+
+		if (put >= 0)
+			return 0;
+		if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
+			return link_fail_later(l, -errno, "send");
+	}
+	return enqueue(l, bytes, n, files);
+}
+
+static int flush_gather(struct link *l, const struct link_files *files)
+{
+	int r = 0;
+
+	if (l->gather.len > 0)
+		r = put_packet(l, l->gather.data, l->gather.len, files);
+	buf_clear(&l->gather);
+	return r;
+}
+
+static const struct link_files no_files;
+
+/* Files go with the last packet of a split value, which the receiver joins into one message. */
+static int send_split(struct link *l, const struct frame *f, const struct link_files *files)
+{
+	const uint8_t *value = f->value;
+	size_t left = f->length;
+
+	do {
+		struct frame part = *f;
+		int r;
+
+		part.value = value;
+		part.length = left > FRAME_VALUE_MAX ? FRAME_VALUE_MAX : left;
+		part.more = left > part.length;
+		r = frame_write(&l->gather, &part);
+		if (r < 0)
+			return r;
+		value += part.length;
+		left -= part.length;
+		if (l->corked == 0 || left > 0 || files->n > 0) {
+			r = flush_gather(l, left > 0 ? &no_files : files);
+			if (r < 0)
+				return r;
+		}
+	} while (left > 0);
+	return 0;
+}
+
+int link_send_files(struct link *l, const struct frame *f, const int *fds, size_t n)
+{
+	size_t wire = f->length + FRAME_HEADER * (f->length / FRAME_VALUE_MAX + 1);
+	struct link_files files = {.n = n};
+
+	assert(n <= LINK_FILES_MAX);
+	for (size_t i = 0; i < n; i++)
+		files.fd[i] = fds[i];
+	if (l->fd < 0 || !l->source)
+		return -EPIPE;
+	if (l->queued + wire > l->limits.queue_max)
+		return -ENOBUFS;
+	if (n > 0 || l->gather.len + wire > FRAME_PACKET_MAX) {
+		int r = flush_gather(l, &no_files);
+
+		if (r < 0)
+			return r;
+	}
+	return send_split(l, f, &files);
+}
+
+int link_send(struct link *l, const struct frame *f)
+{
+	return link_send_files(l, f, NULL, 0);
+}
+
+void link_cork(struct link *l)
+{
+	l->corked++;
+}
+
+void link_uncork(struct link *l)
+{
+	assert(l->corked > 0);
+	if (--l->corked == 0 && l->fd >= 0 && l->source)
+		(void)flush_gather(l, &no_files);
+}
+
+static int send_queued(struct link *l)
+{
+	while (l->head) {
+		struct packet *p = l->head;
+		ssize_t put = send_packet(l->fd, p->bytes, p->length, &p->files);
+
+		if (put < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+			return 0;
+		if (put < 0)
+			return -errno;
+		l->head = p->next;
+		if (!l->head)
+			l->tail = &l->head;
+		l->queued -= p->length;
+		close_files(&p->files);
+		free(p);
+	}
+	(void)source_set_events(l->source, EPOLLIN);
+	return 0;
+}
+
+/* --- receiving --- */
+
+/* Collects the files of a packet; where the link takes none, they are closed and counted. */
+static void take_files(struct link *l, struct msghdr *msg, struct link_files *ret)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		size_t n;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (l->limits.files && ret->n < LINK_FILES_MAX) {
+				ret->fd[ret->n++] = fd;
+				continue;
+			}
+			close(fd);
+			l->files_refused++;
+		}
+	}
+	if (msg->msg_flags & MSG_CTRUNC)
+		l->files_refused++;
+}
+
+/* Hands over every message of one packet. Negative: end the link for l->reason. */
+static int take_packet(struct link *l, const uint8_t *bytes, size_t n, struct link_files *files)
+{
+	while (n > 0) {
+		struct frame f;
+		int used = frame_read(&f, bytes, n, &l->reason);
+		long max;
+		int r;
+
+		if (used < 0)
+			return used;
+		bytes += used;
+		n -= (size_t)used;
+
+		max = l->ops->value_max(f.type, l->data);
+		if (max < 0)
+			return err_set(&l->reason, -EPROTO, "frame type %u is not known on this link",
+				f.type);
+		r = frame_join(&l->joiner, &f, (size_t)max, &l->reason);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		/* A packet with files holds one message, so the files are that message's. */
+		r = l->ops->on_frame(l, &f, files, &l->reason, l->data);
+		if (l->fd < 0)
+			return 0; /* freed by the callback */
+		if (r < 0) {
+			if (l->reason.code == 0)
+				(void)err_set(&l->reason, r, "message type %u refused", f.type);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int receive(struct link *l)
+{
+	static uint8_t bytes[FRAME_PACKET_MAX]; /* single-threaded; handed over before reuse */
+
+	for (int i = 0; i < PACKETS_PER_ROUND && l->fd >= 0; i++) {
+		union {
+			char bytes[CMSG_SPACE(LINK_FILES_MAX * sizeof(int))];
+			struct cmsghdr align;
+		} control;
+		struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+		struct msghdr msg = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control.bytes,
+			.msg_controllen = sizeof(control.bytes)};
+		ssize_t n = recvmsg(l->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		struct link_files files = {0};
+		int r;
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n < 0 && errno == ECONNRESET)
+			n = 0;
+		if (n < 0)
+			return err_set(&l->reason, -errno, "receive: %s", strerror(errno));
+		take_files(l, &msg, &files);
+		if (n == 0)
+			r = -EPIPE; /* end of file; reason stays empty */
+		else if (msg.msg_flags & MSG_TRUNC)
+			r = err_set(&l->reason, -EMSGSIZE, "packet is over the limit of %d bytes",
+				FRAME_PACKET_MAX);
+		else
+			r = take_packet(l, bytes, (size_t)n, &files);
+		close_files(&files);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void on_ready(int fd, uint32_t events, void *data)
+{
+	struct link *l = data;
+	int r = 0;
+
+	(void)fd;
+	l->dispatching = true;
+	if (events & EPOLLOUT) {
+		r = send_queued(l);
+		if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+			(void)err_set(&l->reason, r, "send: %s", strerror(-r));
+		if (r == 0 && !l->head && l->was_high) {
+			l->was_high = false;
+			if (l->ops->on_drained)
+				l->ops->on_drained(l, l->data);
+		}
+	}
+	if (r == 0 && l->fd >= 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		r = receive(l);
+	if (r < 0 && l->fd >= 0)
+		link_end(l);
+	l->dispatching = false;
+	if (l->freed)
+		(void)link_free(l);
+}
+
+size_t link_queued(const struct link *l)
+{
+	return l->queued + l->gather.len;
+}
+
+uint64_t link_files_refused(const struct link *l)
+{
+	return l->files_refused;
+}
+
+int link_fd(const struct link *l)
+{
+	return l->fd;
+}

@@ -1,0 +1,65 @@
+# What every target of Vitrine shares: language level, warnings, sanitizers, and three ways to
+# declare a target, so that a folder's CMakeLists.txt is a list of names.
+find_package(PkgConfig REQUIRED)
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+add_library(vitrine_flags INTERFACE)
+target_include_directories(vitrine_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+target_compile_definitions(vitrine_flags INTERFACE _GNU_SOURCE VITRINE_VERSION="${PROJECT_VERSION}")
+target_compile_options(vitrine_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla
+  -Wno-missing-field-initializers -fno-common -fstack-protector-strong
+  -include ${CMAKE_SOURCE_DIR}/base/banned.h
+  $<$<BOOL:${VITRINE_WERROR}>:-Werror>)
+
+add_library(vitrine_sanitizers INTERFACE)
+if(VITRINE_SANITIZE)
+  target_compile_options(vitrine_sanitizers INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
+  target_link_options(vitrine_sanitizers INTERFACE -fsanitize=address,undefined)
+endif()
+
+# vitrine_library(NAME SOURCES... [LIBS ...])
+function(vitrine_library name)
+  cmake_parse_arguments(A "" "" "LIBS" ${ARGN})
+  add_library(${name} STATIC ${A_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC vitrine_flags vitrine_sanitizers ${A_LIBS})
+endfunction()
+
+# vitrine_program(NAME SOURCES... [LIBS ...])
+function(vitrine_program name)
+  cmake_parse_arguments(A "" "" "LIBS" ${ARGN})
+  add_executable(${name} ${A_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE vitrine_flags vitrine_sanitizers ${A_LIBS})
+endfunction()
+
+# vitrine_test(NAME SOURCES... [LIBS ...]): a program of tests/support/test.h, run by ctest in
+# the source folder. Exit 77 is a skip.
+function(vitrine_test name)
+  cmake_parse_arguments(A "" "" "LIBS" ${ARGN})
+  add_executable(${name} ${A_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE vitrine_flags vitrine_sanitizers ${A_LIBS})
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+endfunction()
+
+# vitrine_fuzz(NAME SOURCE [LIBS ...]): the source defines LLVMFuzzerTestOneInput. With
+# VITRINE_FUZZ it is a libFuzzer target; always, a replayer runs the corpus in
+# tests/fuzz/corpus/NAME as an ordinary test.
+function(vitrine_fuzz name)
+  cmake_parse_arguments(A "" "" "LIBS" ${ARGN})
+  if(VITRINE_FUZZ)
+    add_executable(fuzz_${name} ${A_UNPARSED_ARGUMENTS})
+    target_link_libraries(fuzz_${name} PRIVATE vitrine_flags vitrine_sanitizers ${A_LIBS})
+    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  endif()
+  add_executable(replay_${name} ${A_UNPARSED_ARGUMENTS} ${CMAKE_SOURCE_DIR}/tests/support/replay.c)
+  target_link_libraries(replay_${name} PRIVATE vitrine_flags vitrine_sanitizers ${A_LIBS})
+  add_test(NAME replay_${name}
+    COMMAND replay_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+endfunction()
