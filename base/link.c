@@ -299,6 +299,23 @@ int link_send(struct link *l, const struct frame *f)
 	return link_send_files(l, f, NULL, 0);
 }
 
+int link_post(int fd, const struct frame *f, const int *fds, size_t n)
+{
+	struct link_files files = {.n = n};
+	struct buf packet;
+	int r;
+
+	assert(n <= LINK_FILES_MAX && f->length <= FRAME_VALUE_MAX);
+	for (size_t i = 0; i < n; i++)
+		files.fd[i] = fds[i];
+	buf_init(&packet, FRAME_PACKET_MAX);
+	r = frame_write(&packet, f);
+	if (r == 0 && send_packet(fd, packet.data, packet.len, &files) < 0)
+		r = -errno;
+	buf_done(&packet);
+	return r;
+}
+
 void link_cork(struct link *l)
 {
 	l->corked++;

@@ -76,5 +76,11 @@ size_t link_queued(const struct link *l);      /* bytes not yet taken by the ker
 uint64_t link_files_refused(const struct link *l); /* files that came uninvited */
 int link_fd(const struct link *l);             /* borrowed */
 
+/*
+ * Sends one message of at most FRAME_VALUE_MAX bytes on a bare fd that no struct link reads: for
+ * the holder of a duplicate. -EAGAIN: the peer's buffer is full. -EPIPE: it is gone.
+ */
+int link_post(int fd, const struct frame *f, const int *fds, size_t n);
+
 /* A connected pair: SOCK_SEQPACKET, CLOEXEC, non-blocking. 0 or -errno. */
 int link_pair(int ret[2]);

@@ -41,9 +41,11 @@ endfunction()
 # the source folder. Exit 77 is a skip.
 function(vitrine_test name)
   cmake_parse_arguments(A "" "" "LIBS" ${ARGN})
-  add_executable(${name} ${A_UNPARSED_ARGUMENTS})
-  target_link_libraries(${name} PRIVATE vitrine_flags vitrine_sanitizers ${A_LIBS})
-  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  # The target is test_NAME, so that a test may be called like the library it tests.
+  string(REGEX REPLACE "^test_" "" name ${name})
+  add_executable(test_${name} ${A_UNPARSED_ARGUMENTS})
+  target_link_libraries(test_${name} PRIVATE vitrine_flags vitrine_sanitizers ${A_LIBS})
+  add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()
 

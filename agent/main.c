@@ -1,0 +1,117 @@
+/*
+ * vitrine-agent: what a node does on request.
+ *
+ * I hold: bundles, the log pipes of the boxes, duplicates of their app links.
+ * Talks to me: the gateway (wake.sock); I talk to boxd, inference and the orchestrator.
+ * I never see: the database, a secret, what a visitor typed.
+ * I give up after start: nothing is left to give up; I was started under my own uid.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "agent/node.h"
+#include "agent/peers.h"
+#include "base/log.h"
+
+#define WAKE_FD 3
+#define POOL_DEFAULT 2
+
+struct options {
+	const char *data, *run;
+	unsigned int pool;
+	uid_t gateway_uid;
+};
+
+static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
+{
+	char *end;
+
+	*ret = strtoul(text, &end, 10);
+	return *text && !*end && *ret <= max;
+}
+
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
+		{"run", required_argument, NULL, 'r'}, {"gateway-uid", required_argument, NULL, 'g'},
+		{"pool", required_argument, NULL, 'p'}, {0}};
+	unsigned long n;
+	int c;
+
+	*o = (struct options){.pool = POOL_DEFAULT, .gateway_uid = getuid()};
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			o->data = optarg;
+			break;
+		case 'r':
+			o->run = optarg;
+			break;
+		case 'g':
+			if (!parse_number(optarg, 0xfffffffe, &n))
+				return -1;
+			o->gateway_uid = (uid_t)n;
+			break;
+		case 'p':
+			if (!parse_number(optarg, 64, &n))
+				return -1;
+			o->pool = (unsigned int)n;
+			break;
+		default:
+			return -1;
+		}
+	}
+	return o->data && o->run ? 0 : -1;
+}
+
+static void on_term(int signo, void *data)
+{
+	(void)signo;
+	loop_stop(data, 0);
+}
+
+static int serve(const struct options *o, struct err *e)
+{
+	const struct peers_config config = {
+		.run_dir = o->run, .wake_fd = WAKE_FD, .gateway_uid = o->gateway_uid};
+	CLEANUP(loop_freep) struct loop *loop = NULL;
+	CLEANUP(peers_freep) struct peers *peers = NULL;
+	CLEANUP(node_freep) struct node *node = NULL;
+	struct source *term;
+	int r;
+
+	r = loop_new(&loop);
+	if (r < 0)
+		return err_set(e, r, "cannot make the event loop: %s", strerror(-r));
+	(void)loop_add_signal(loop, SIGTERM, on_term, loop, &term);
+	(void)signal(SIGPIPE, SIG_IGN);
+	r = node_new(loop, o->data, o->pool, &node, e);
+	if (r < 0)
+		return r;
+	r = peers_new(loop, node, &config, &peers, e);
+	if (r < 0)
+		return r;
+	return loop_run(loop);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct err e = {0};
+
+	log_init("agent");
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	if (parse_options(argc, argv, &o) < 0) {
+		fprintf(stderr, "usage: vitrine-agent --data DIR --run DIR [--gateway-uid N] [--pool N]\n"
+				"fd 3: the listening wake.sock. Started by vitrine up.\n");
+		return 2;
+	}
+	if (serve(&o, &e) < 0) {
+		log_error("%s", e.text);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,655 @@
+#include "agent/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proto/messages.h"
+
+#define SEAL_DEADLINE_USEC (10 * USEC_PER_SEC)
+#define CHECK_DEADLINE_USEC (10 * USEC_PER_SEC)
+#define REFILL_DELAY_USEC (30 * USEC_PER_MSEC) /* lets the visitor's own start have the processor */
+#define JOBS_MAX 4096
+#define OUTPUT_MAX 16000
+#define APP_QUEUE_MAX (1 << 20)
+
+static void serve_jobs(struct node *n);
+
+int job_class(const char *word)
+{
+	static const char *const words[] = {
+		[BOX_SMALL] = "small", [BOX_MEDIUM] = "medium", [BOX_LARGE] = "large"};
+
+	for (int i = BOX_SMALL; i <= BOX_LARGE; i++)
+		if (!strcmp(words[i], word))
+			return i;
+	return -EINVAL;
+}
+
+/* --- blank boxes --- */
+
+static struct slot *find_slot(struct node *n, enum slot_state state, uint8_t class)
+{
+	for (size_t i = 0; i < n->n_slots; i++)
+		if (n->slots[i].state == state && (state == SLOT_FREE || n->slots[i].class == class))
+			return &n->slots[i];
+	return NULL;
+}
+
+static size_t count_slots(const struct node *n, enum slot_state state, uint8_t class)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n->n_slots; i++)
+		count += n->slots[i].state == state && n->slots[i].class == class;
+	return count;
+}
+
+static void end_box(struct slot *s)
+{
+	s->asked_to_end = true;
+	if (s->state != SLOT_ENDING && s->state != SLOT_FREE)
+		slot_set_state(s, SLOT_ENDING);
+	s->deadline = source_free(s->deadline);
+	peers_kill(s->node->peers, s->number);
+}
+
+static void finish_check(struct slot *s, const struct app_hello *hello,
+	const struct app_load_failed *failed, const char *why)
+{
+	/* What the app printed is in the pipe before its last message: read it out first. */
+	s->log = app_log_free(s->log);
+	peers_checked(s->node->peers, s, s->job, hello, failed, why);
+	s->job = job_free(s->job);
+}
+
+static void on_deadline(void *data)
+{
+	struct slot *s = data;
+
+	if (s->state == SLOT_CHECKING)
+		finish_check(s, NULL, NULL, "loading the app took longer than 10 s");
+	else
+		log_warn("slot=%u a box was not sealed in time", s->number);
+	end_box(s);
+}
+
+static void on_log_line(const char *line, size_t len, void *data)
+{
+	struct slot *s = data;
+
+	if (s->state == SLOT_RUNNING || s->state == SLOT_ENDING) {
+		peers_log_line(s->node->peers, s, line);
+		return;
+	}
+	if (s->state == SLOT_CHECKING) {
+		if (buf_add(&s->output, line, len) == 0)
+			(void)buf_add(&s->output, "\n", 1);
+		return;
+	}
+	log_info("slot=%u worker: %s", s->number, line);
+}
+
+static int on_app_frame(struct link *l, const struct frame *f, struct link_files *files,
+	struct err *e, void *data);
+static void on_app_closed(struct link *l, const struct err *reason, void *data);
+
+static long app_value_max(uint8_t type, void *data)
+{
+	(void)data;
+	return proto_value_max(PROTO_APP, PROTO_UP, type);
+}
+
+static const struct link_ops app_ops = {
+	.on_frame = on_app_frame, .on_closed = on_app_closed, .value_max = app_value_max};
+
+/* Makes a box's three links and asks boxd for it. */
+static int spawn_box(struct node *n, struct slot *s, uint8_t class)
+{
+	const struct link_limits limits = {.queue_max = APP_QUEUE_MAX};
+	CLEANUP(closep) int log_write = -1;
+	CLEANUP(closep) int app_worker = -1;
+	CLEANUP(closep) int infer_worker = -1;
+	CLEANUP(closep) int infer_ours = -1;
+	int pipe_fds[2], pair[2], r;
+
+	s->class = class;
+	random_id(s->replica);
+	buf_init(&s->output, OUTPUT_MAX);
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return -errno;
+	log_write = pipe_fds[1];
+	r = app_log_new(n->loop, pipe_fds[0], on_log_line, s, &s->log);
+	if (r < 0)
+		return r;
+	r = link_pair(pair);
+	if (r < 0)
+		return r;
+	app_worker = pair[1];
+	s->app_fd = fcntl(pair[0], F_DUPFD_CLOEXEC, 3);
+	r = link_new(n->loop, pair[0], &app_ops, &limits, s, &s->app);
+	if (r < 0)
+		return r;
+	r = link_pair(pair);
+	if (r < 0)
+		return r;
+	infer_ours = pair[0];
+	infer_worker = pair[1];
+	(void)peers_attach_infer(n->peers, s, infer_ours); /* without it calls fail with words */
+
+	r = loop_add_timer(n->loop, on_deadline, s, &s->deadline);
+	if (r < 0)
+		return r;
+	timer_arm_after(s->deadline, SEAL_DEADLINE_USEC);
+	r = peers_spawn(n->peers, s, (const int[]){log_write, app_worker, infer_worker});
+	return r;
+}
+
+static void start_box(struct node *n, uint8_t class)
+{
+	struct slot *s = find_slot(n, SLOT_FREE, class);
+	int r;
+
+	if (!s)
+		return;
+	slot_set_state(s, SLOT_SPAWNING);
+	r = spawn_box(n, s, class);
+	if (r < 0) {
+		log_error("slot=%u cannot start a box: %s", s->number, strerror(-r));
+		slot_reset(s);
+	}
+}
+
+/* As many boxes are under way as jobs wait; the pool is refilled only while nobody waits. */
+static void keep_boxes_coming(struct node *n)
+{
+	size_t waiting[BOX_LARGE + 1] = {0};
+
+	for (struct job *j = n->jobs; j; j = j->next)
+		waiting[j->class]++;
+	for (uint8_t class = BOX_SMALL; class <= BOX_LARGE; class++) {
+		size_t coming = count_slots(n, SLOT_SPAWNING, class);
+
+		for (; coming < waiting[class] && coming < 16; coming++)
+			start_box(n, class);
+	}
+	timer_arm_after(n->refill, REFILL_DELAY_USEC);
+}
+
+static void refill_pool(void *data)
+{
+	struct node *n = data;
+	size_t ready = count_slots(n, SLOT_BLANK, BOX_SMALL) + count_slots(n, SLOT_SPAWNING, BOX_SMALL);
+
+	if (n->jobs || ready >= n->pool || n->n_slots == 0)
+		return;
+	start_box(n, BOX_SMALL);
+	/* One box at a time: the next follows when this one is sealed. */
+}
+
+/* --- jobs --- */
+
+static void fail_job(struct node *n, const struct job *j, const char *why, int64_t retry_ms)
+{
+	if (j->kind == JOB_WAKE)
+		peers_wake_failed(n->peers, j->seq, why, retry_ms);
+	else
+		peers_checked(n->peers, NULL, j, NULL, NULL, why);
+}
+
+static int send_app(struct slot *s, const struct job *j, int bundle_fd)
+{
+	CLEANUP(buf_done) struct buf value;
+	const struct app_app app = {.space = j->space,
+		.owner = j->owner,
+		.name = j->name,
+		.bundle = j->bundle,
+		.entry = j->entry,
+		.check = j->kind == JOB_CHECK};
+	struct frame f = {.type = APP_APP};
+	int r;
+
+	buf_init(&value, FRAME_VALUE_MAX);
+	r = app_app_write(&app, &value);
+	if (r < 0)
+		return r;
+	f.value = value.data;
+	f.length = value.len;
+	return link_send_files(s->app, &f, &bundle_fd, 1);
+}
+
+/* The worker is the gateway's from here on; we keep the duplicate for the next gateway. */
+static void start_running(struct slot *s, const struct job *j)
+{
+	struct node *n = s->node;
+
+	slot_set_state(s, SLOT_RUNNING);
+	s->app = link_free(s->app);
+	peers_hand_over(n->peers, s, j->seq);
+	peers_worker_phase(n->peers, s, "running", NULL);
+}
+
+/* Gives a blank box its app. Frees the job or keeps it in the slot. */
+static void assign(struct node *n, struct slot *s, struct job *job)
+{
+	CLEANUP(job_freep) struct job *j = job;
+	struct err e = {0};
+	int bundle = bundle_cache_open(n->cache, j->bundle, &e);
+	int r;
+
+	if (bundle < 0) {
+		fail_job(n, j, e.text, 0);
+		return;
+	}
+	memcpy(s->space, j->space, sizeof(s->space));
+	memcpy(s->bundle, j->bundle, sizeof(s->bundle));
+	s->epoch = j->epoch;
+	s->started_usec = clock_mono_usec();
+	r = send_app(s, j, bundle);
+	if (r < 0) {
+		fail_job(n, j, "the box did not take its app", 0);
+		end_box(s);
+		return;
+	}
+	peers_assign_infer(n->peers, s);
+	if (j->kind == JOB_WAKE) {
+		s->deadline = source_free(s->deadline);
+		start_running(s, j);
+		return;
+	}
+	slot_set_state(s, SLOT_CHECKING);
+	timer_arm_after(s->deadline, CHECK_DEADLINE_USEC);
+	s->job = TAKE_PTR(j);
+}
+
+static void unlink_job(struct node *n, struct job **at)
+{
+	struct job *j = *at;
+
+	*at = j->next;
+	j->next = NULL;
+	if (!*at)
+		n->jobs_tail = at;
+}
+
+static void serve_jobs(struct node *n)
+{
+	struct job **at = &n->jobs;
+
+	while (*at) {
+		struct job *j = *at;
+		struct slot *s = find_slot(n, SLOT_BLANK, j->class);
+		struct err e = {0};
+
+		if (!s) {
+			at = &j->next;
+			continue;
+		}
+		/* A missing bundle was asked for when the job came; it waits for the answer. */
+		if (bundle_cache_open(n->cache, j->bundle, &e) == -ENOENT) {
+			at = &j->next;
+			continue;
+		}
+		unlink_job(n, at);
+		assign(n, s, j);
+	}
+	keep_boxes_coming(n);
+}
+
+static bool wake_refused(struct node *n, const struct job *j)
+{
+	uint64_t left = backoff_left(n->backoff, j->space, j->bundle, clock_mono_usec());
+	char words[160];
+
+	if (j->kind != JOB_WAKE || left == 0)
+		return false;
+	(void)snprintf(words, sizeof(words),
+		"this Space keeps crashing; the next start is in %llu s",
+		(unsigned long long)(left / USEC_PER_SEC + 1));
+	fail_job(n, j, words, (int64_t)(left / USEC_PER_MSEC) + 1);
+	return true;
+}
+
+void node_take_job(struct node *n, struct job *job)
+{
+	CLEANUP(job_freep) struct job *j = job;
+	struct err e = {0};
+	size_t waiting = 0;
+
+	for (const struct job *other = n->jobs; other; other = other->next)
+		waiting++;
+	if (n->n_slots == 0) {
+		fail_job(n, j, "the sandbox service is not available; try again", 1000);
+		return;
+	}
+	if (waiting >= JOBS_MAX) {
+		fail_job(n, j, "too many starts are waiting on this node", 1000);
+		return;
+	}
+	if (wake_refused(n, j))
+		return;
+	if (bundle_cache_open(n->cache, j->bundle, &e) == -ENOENT)
+		peers_want_bundle(n->peers, j->bundle);
+	j->asked_usec = clock_mono_usec();
+	*n->jobs_tail = j;
+	n->jobs_tail = &j->next;
+	TAKE_PTR(j);
+	serve_jobs(n);
+}
+
+static void fail_waiting(struct node *n, const char *bundle, const char *why)
+{
+	struct job **at = &n->jobs;
+
+	while (*at) {
+		struct job *j = *at;
+
+		if (bundle && strcmp(j->bundle, bundle) != 0) {
+			at = &j->next;
+			continue;
+		}
+		unlink_job(n, at);
+		fail_job(n, j, why, 1000);
+		(void)job_free(j);
+	}
+}
+
+void node_bundle_arrived(struct node *n, const char *hash)
+{
+	(void)hash;
+	serve_jobs(n);
+}
+
+void node_bundle_missing(struct node *n, const char *hash, const char *why)
+{
+	fail_waiting(n, hash, why);
+}
+
+void node_sleep(struct node *n, const char *replica)
+{
+	for (size_t i = 0; i < n->n_slots; i++) {
+		struct slot *s = &n->slots[i];
+
+		if (s->state == SLOT_RUNNING && !strcmp(s->replica, replica))
+			end_box(s);
+	}
+}
+
+/* --- what workers say before they are handed over --- */
+
+static int on_sealed(struct slot *s, const struct frame *f, struct err *e)
+{
+	struct app_sealed m;
+	int r = app_sealed_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	app_sealed_done(&m);
+	timer_disarm(s->deadline);
+	s->sealed_usec = clock_mono_usec();
+	slot_set_state(s, SLOT_BLANK);
+	serve_jobs(s->node);
+	return 0;
+}
+
+static int on_hello(struct slot *s, const struct frame *f, struct err *e)
+{
+	struct app_hello m;
+	int r = app_hello_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	finish_check(s, &m, NULL, NULL);
+	app_hello_done(&m);
+	end_box(s);
+	return 0;
+}
+
+static int on_load_failed(struct slot *s, const struct frame *f, struct err *e)
+{
+	struct app_load_failed m;
+	int r = app_load_failed_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	finish_check(s, NULL, &m, NULL);
+	app_load_failed_done(&m);
+	end_box(s);
+	return 0;
+}
+
+static const struct {
+	uint8_t type;
+	enum slot_state when;
+	int (*handle)(struct slot *s, const struct frame *f, struct err *e);
+} app_messages[] = {
+	{APP_SEALED, SLOT_SPAWNING, on_sealed},
+	{APP_HELLO, SLOT_CHECKING, on_hello},
+	{APP_LOAD_FAILED, SLOT_CHECKING, on_load_failed},
+};
+
+static int on_app_frame(struct link *l, const struct frame *f, struct link_files *files,
+	struct err *e, void *data)
+{
+	struct slot *s = data;
+
+	(void)l;
+	(void)files;
+	if (s->state == SLOT_ENDING)
+		return 0;
+	for (size_t i = 0; i < sizeof(app_messages) / sizeof(app_messages[0]); i++)
+		if (app_messages[i].type == f->type && app_messages[i].when == s->state)
+			return app_messages[i].handle(s, f, e);
+	return err_set(e, -EPROTO, "%s is out of turn while %s", proto_name(PROTO_APP, f->type),
+		slot_state_name(s->state));
+}
+
+static void on_app_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct slot *s = data;
+
+	(void)l;
+	if (reason->code)
+		log_warn("slot=%u app link ended: %s", s->number, reason->text);
+	if (s->state == SLOT_CHECKING && s->job && reason->code)
+		finish_check(s, NULL, NULL, reason->text);
+	s->app = link_free(s->app);
+	end_box(s);
+}
+
+/* --- what boxd says --- */
+
+void node_boxd_up(struct node *n, size_t slots)
+{
+	if (slots > BOX_SLOTS_MAX)
+		slots = BOX_SLOTS_MAX;
+	n->n_slots = slots;
+	log_info("slots=%zu boxd is there", slots);
+	keep_boxes_coming(n);
+}
+
+static void describe_end(const struct slot *s, int status, const char *why, char *words, size_t size)
+{
+	if (s->asked_to_end)
+		(void)snprintf(words, size, "stopped");
+	else if (why && *why)
+		(void)snprintf(words, size, "%s", why);
+	else if (WIFSIGNALED(status))
+		(void)snprintf(words, size, "ended by signal %d (%s)", WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
+	else
+		(void)snprintf(words, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+static void box_ended(struct slot *s, int status, const char *why)
+{
+	struct node *n = s->node;
+	char words[256];
+
+	describe_end(s, status, why, words, sizeof(words));
+	if (s->state == SLOT_CHECKING && s->job) {
+		char failed[300];
+
+		(void)snprintf(failed, sizeof(failed), "the app did not load: its box %s", words);
+		finish_check(s, NULL, NULL, failed);
+	}
+	if (s->space[0]) {
+		uint64_t now = clock_mono_usec();
+
+		if (!s->asked_to_end)
+			backoff_died(n->backoff, s->space, s->bundle, now - s->started_usec, now);
+		s->log = app_log_free(s->log); /* its last words before the news of its end */
+		peers_worker_phase(n->peers, s, "exited", words);
+		peers_gone(n->peers, s, words);
+	} else if (!s->asked_to_end) {
+		log_warn("slot=%u a blank box ended: %s", s->number, words);
+	}
+	slot_reset(s);
+}
+
+void node_boxd_down(struct node *n)
+{
+	for (size_t i = 0; i < n->n_slots; i++)
+		if (n->slots[i].state != SLOT_FREE)
+			box_ended(&n->slots[i], 0, "the sandbox service restarted");
+	n->n_slots = 0;
+	fail_waiting(n, NULL, "the sandbox service restarted; try again");
+}
+
+static struct slot *slot_by_number(struct node *n, uint32_t number)
+{
+	return number < n->n_slots ? &n->slots[number] : NULL;
+}
+
+void node_spawned(struct node *n, uint32_t number, int pid)
+{
+	struct slot *s = slot_by_number(n, number);
+
+	if (s && s->state != SLOT_FREE) {
+		s->pid = pid;
+		return;
+	}
+	/* A box that an earlier agent left behind: its links ended with that agent. */
+	peers_kill(n->peers, number);
+}
+
+void node_refused(struct node *n, uint32_t number, int code, const char *why)
+{
+	struct slot *s = slot_by_number(n, number);
+
+	log_error("slot=%u boxd refused a box: %s (%s)", number, why, strerror(code));
+	if (!s || s->state == SLOT_FREE)
+		return;
+	s->asked_to_end = true;
+	slot_reset(s);
+	fail_waiting(n, NULL, why);
+}
+
+void node_exited(struct node *n, uint32_t number, int status, const char *why)
+{
+	struct slot *s = slot_by_number(n, number);
+
+	if (!s || s->state == SLOT_FREE)
+		return;
+	box_ended(s, status, why);
+	keep_boxes_coming(n);
+}
+
+/* --- peers that came back --- */
+
+void node_renew_infer_links(struct node *n)
+{
+	for (size_t i = 0; i < n->n_slots; i++) {
+		struct slot *s = &n->slots[i];
+		const struct frame f = {.type = APP_INFER};
+		int pair[2];
+
+		if (s->state == SLOT_FREE || s->state == SLOT_ENDING || link_pair(pair) < 0)
+			continue;
+		if (peers_attach_infer(n->peers, s, pair[0]) == 0) {
+			if (s->space[0])
+				peers_assign_infer(n->peers, s);
+			(void)link_post(s->app_fd, &f, &pair[1], 1);
+		}
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
+void node_report_all(struct node *n)
+{
+	for (size_t i = 0; i < n->n_slots; i++)
+		if (n->slots[i].state == SLOT_RUNNING)
+			peers_worker_phase(n->peers, &n->slots[i], "running", NULL);
+	/* Bundles that were wanted while it was away. */
+	for (const struct job *j = n->jobs; j; j = j->next) {
+		struct err e = {0};
+
+		if (bundle_cache_open(n->cache, j->bundle, &e) == -ENOENT)
+			peers_want_bundle(n->peers, j->bundle);
+	}
+}
+
+void node_hand_over_all(struct node *n)
+{
+	for (size_t i = 0; i < n->n_slots; i++)
+		if (n->slots[i].state == SLOT_RUNNING)
+			peers_hand_over(n->peers, &n->slots[i], 0);
+}
+
+/* --- life --- */
+
+int node_new(struct loop *loop, const char *data_dir, unsigned int pool, struct node **ret,
+	struct err *e)
+{
+	CLEANUP(node_freep) struct node *n = calloc(1, sizeof(*n));
+	char dir[4096];
+	int r;
+
+	if (!n)
+		return err_set(e, -ENOMEM, "out of memory");
+	n->loop = loop;
+	n->pool = pool;
+	n->jobs_tail = &n->jobs;
+	n->slots = calloc(BOX_SLOTS_MAX, sizeof(*n->slots));
+	if (!n->slots || backoff_new(&n->backoff) < 0 ||
+		loop_add_timer(loop, refill_pool, n, &n->refill) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < BOX_SLOTS_MAX; i++) {
+		n->slots[i] = (struct slot){.node = n, .number = i, .app_fd = -1};
+		buf_init(&n->slots[i].output, OUTPUT_MAX);
+	}
+	(void)snprintf(dir, sizeof(dir), "%s/bundles", data_dir);
+	r = bundle_cache_new(dir, &n->cache, e);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(n);
+	return 0;
+}
+
+struct node *node_free(struct node *n)
+{
+	if (!n)
+		return NULL;
+	for (size_t i = 0; n->slots && i < BOX_SLOTS_MAX; i++)
+		if (n->slots[i].state != SLOT_FREE)
+			slot_reset(&n->slots[i]);
+	while (n->jobs) {
+		struct job *j = n->jobs;
+
+		n->jobs = j->next;
+		(void)job_free(j);
+	}
+	source_free(n->refill);
+	(void)backoff_free(n->backoff);
+	(void)bundle_cache_free(n->cache);
+	free(n->slots);
+	free(n);
+	return NULL;
+}

@@ -1,0 +1,77 @@
+/*
+ * The node: its slots, its waiting jobs, and its four peers. What comes in on a peer's link is
+ * turned into calls of this header by peers.c; what the node has to say goes out through the
+ * node_peers functions that peers.c implements. Nothing here parses a frame.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "agent/backoff.h"
+#include "agent/bundle_cache.h"
+#include "agent/job.h"
+#include "agent/slot.h"
+#include "base/loop.h"
+#include "proto/constants.h"
+
+struct peers;
+
+struct node {
+	struct loop *loop;           /* borrowed */
+	struct peers *peers;         /* borrowed */
+	struct bundle_cache *cache;  /* owned */
+	struct backoff *backoff;     /* owned */
+	struct slot *slots;          /* owned; n_slots of them */
+	size_t n_slots;              /* as boxd says; 0 until it is connected */
+	struct job *jobs, **jobs_tail; /* owned; first come, first served within a class */
+	struct source *refill;       /* owned; timer */
+	unsigned int pool;           /* blank boxes kept waiting for class small */
+};
+
+int node_new(struct loop *loop, const char *data_dir, unsigned int pool, struct node **ret,
+	struct err *e);
+struct node *node_free(struct node *n);
+DEFINE_CLEANUP(struct node *, node_free)
+
+/* Takes the job (owned). Answers through the peers, now or later. */
+void node_take_job(struct node *n, struct job *j);
+
+/* Ends a worker because its Space sleeps. An unknown replica is ignored. */
+void node_sleep(struct node *n, const char *replica);
+
+/* A bundle arrived, or is known to be missing: jobs that waited for it go on or fail. */
+void node_bundle_arrived(struct node *n, const char *hash);
+void node_bundle_missing(struct node *n, const char *hash, const char *why);
+
+/* boxd is there with this many slots; it may tell of boxes an earlier agent left. */
+void node_boxd_up(struct node *n, size_t slots);
+void node_boxd_down(struct node *n);
+void node_spawned(struct node *n, uint32_t slot, int pid);
+void node_refused(struct node *n, uint32_t slot, int code, const char *why);
+void node_exited(struct node *n, uint32_t slot, int status, const char *why);
+
+/* Inference is back: every live worker gets a new infer link. */
+void node_renew_infer_links(struct node *n);
+
+/* Tells an orchestrator that has just connected which workers run. */
+void node_report_all(struct node *n);
+
+/* Hands every running worker to a gateway that has just connected. */
+void node_hand_over_all(struct node *n);
+
+/* --- what the node says; in peers.c. All are no-ops while the peer is away. --- */
+int peers_spawn(struct peers *p, const struct slot *s, const int fds[3]);
+void peers_kill(struct peers *p, uint32_t slot);
+int peers_attach_infer(struct peers *p, const struct slot *s, int inference_end);
+void peers_assign_infer(struct peers *p, const struct slot *s);
+void peers_want_bundle(struct peers *p, const char *hash);
+void peers_worker_phase(struct peers *p, const struct slot *s, const char *phase, const char *reason);
+void peers_log_line(struct peers *p, const struct slot *s, const char *line);
+void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq);
+void peers_wake_failed(struct peers *p, uint32_t seq, const char *why, int64_t retry_ms);
+void peers_gone(struct peers *p, const struct slot *s, const char *reason);
+struct app_hello;
+struct app_load_failed;
+/* Exactly one of hello, failed, why is not NULL. */
+void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
+	const struct app_hello *hello, const struct app_load_failed *failed, const char *why);

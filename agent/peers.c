@@ -1,0 +1,484 @@
+#include "agent/peers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/dial.h"
+#include "base/link.h"
+#include "base/log.h"
+#include "proto/messages.h"
+
+#define QUEUE_MAX (8u << 20)
+#define LOG_QUEUE_MAX (1u << 20) /* log lines are dropped before anything else suffers */
+
+enum peer_name { PEER_BOXD, PEER_INFERENCE, PEER_ORCHESTRATOR, PEER_GATEWAY, PEERS };
+
+struct peer {
+	struct peers *all;     /* borrowed */
+	enum peer_name name;
+	struct dialer *dialer; /* owned; NULL for the gateway, which dials us */
+	struct link *link;     /* owned; NULL while away */
+};
+
+struct peers {
+	struct loop *loop;         /* borrowed */
+	struct node *node;         /* borrowed */
+	struct listener *listener; /* owned */
+	struct peer peers[PEERS];
+	uint64_t lines_dropped;
+};
+
+typedef int (*handler_fn)(struct peers *p, const struct frame *f, struct link_files *files,
+	struct err *e);
+
+/* --- frames in --- */
+
+static void words_of(const struct frame *f, char *words, size_t size)
+{
+	(void)snprintf(words, size, "%.*s", (int)f->length, f->length ? (const char *)f->value : "");
+	utf8_scrub(words, strlen(words));
+}
+
+static int on_host(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	(void)files;
+	(void)e;
+	node_boxd_up(p->node, f->node);
+	return 0;
+}
+
+static int on_spawned(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	(void)files;
+	(void)e;
+	node_spawned(p->node, f->node, (int)f->seq);
+	return 0;
+}
+
+static int on_exited(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	char words[256];
+
+	(void)files;
+	(void)e;
+	words_of(f, words, sizeof(words));
+	node_exited(p->node, f->node, (int)f->seq, words);
+	return 0;
+}
+
+static int on_refused(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	char words[256];
+
+	(void)files;
+	(void)e;
+	words_of(f, words, sizeof(words));
+	node_refused(p->node, f->node, (int)f->seq, words);
+	return 0;
+}
+
+static int on_check(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	CLEANUP(job_freep) struct job *j = calloc(1, sizeof(*j));
+	CLEANUP(closep) int bundle = link_files_take(files, 0);
+	struct err why = {0};
+	struct agent_check m;
+	int r = agent_check_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	if (!j) {
+		agent_check_done(&m);
+		return -ENOMEM;
+	}
+	*j = (struct job){.kind = JOB_CHECK, .seq = f->seq};
+	r = job_class(m.class);
+	j->class = r < 0 ? BOX_SMALL : (uint8_t)r;
+	(void)snprintf(j->space, sizeof(j->space), "%s", m.space);
+	(void)snprintf(j->owner, sizeof(j->owner), "%s", m.owner);
+	(void)snprintf(j->name, sizeof(j->name), "%s", m.name);
+	(void)snprintf(j->bundle, sizeof(j->bundle), "%s", m.bundle);
+	(void)snprintf(j->entry, sizeof(j->entry), "%s", m.entry);
+	agent_check_done(&m);
+
+	r = bundle < 0 ? err_set(&why, -EINVAL, "CHECK came without its bundle")
+		       : bundle_cache_put(p->node->cache, j->bundle, bundle, &why);
+	if (r < 0)
+		peers_checked(p, NULL, j, NULL, NULL, why.text);
+	else
+		node_take_job(p->node, TAKE_PTR(j));
+	return 0;
+}
+
+static int on_bundle(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	CLEANUP(closep) int bundle = link_files_take(files, 0);
+	struct agent_bundle m;
+	struct err why = {0};
+	int r = agent_bundle_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	r = m.missing || bundle < 0 ? err_set(&why, -ENOENT, "this version's bundle is missing")
+				    : bundle_cache_put(p->node->cache, m.bundle, bundle, &why);
+	if (r < 0)
+		node_bundle_missing(p->node, m.bundle, why.text);
+	else
+		node_bundle_arrived(p->node, m.bundle);
+	agent_bundle_done(&m);
+	return 0;
+}
+
+static int on_wake(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	CLEANUP(job_freep) struct job *j = calloc(1, sizeof(*j));
+	struct wake_wake m;
+	int r = wake_wake_read(&m, f->value, f->length, e);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	if (!j) {
+		wake_wake_done(&m);
+		return -ENOMEM;
+	}
+	r = job_class(m.class);
+	*j = (struct job){.kind = JOB_WAKE, .seq = f->seq, .epoch = m.epoch};
+	j->class = r < 0 ? BOX_SMALL : (uint8_t)r;
+	(void)snprintf(j->space, sizeof(j->space), "%s", m.space);
+	(void)snprintf(j->owner, sizeof(j->owner), "%s", m.owner);
+	(void)snprintf(j->name, sizeof(j->name), "%s", m.name);
+	(void)snprintf(j->bundle, sizeof(j->bundle), "%s", m.bundle);
+	(void)snprintf(j->entry, sizeof(j->entry), "%s", m.entry);
+	wake_wake_done(&m);
+	node_take_job(p->node, TAKE_PTR(j));
+	return 0;
+}
+
+static int on_sleep(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct wake_sleep m;
+	int r = wake_sleep_read(&m, f->value, f->length, e);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	node_sleep(p->node, m.replica);
+	wake_sleep_done(&m);
+	return 0;
+}
+
+static int on_models(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	(void)p;
+	(void)f;
+	(void)files;
+	(void)e;
+	return 0; /* the list of models is for the orchestrator */
+}
+
+static const struct {
+	enum peer_name peer;
+	uint8_t type;
+	handler_fn handle;
+} handlers[] = {
+	{PEER_BOXD, BOX_HOST, on_host},
+	{PEER_BOXD, BOX_SPAWNED, on_spawned},
+	{PEER_BOXD, BOX_EXITED, on_exited},
+	{PEER_BOXD, BOX_REFUSED, on_refused},
+	{PEER_ORCHESTRATOR, AGENT_CHECK, on_check},
+	{PEER_ORCHESTRATOR, AGENT_BUNDLE, on_bundle},
+	{PEER_GATEWAY, WAKE_WAKE, on_wake},
+	{PEER_GATEWAY, WAKE_SLEEP, on_sleep},
+	{PEER_INFERENCE, MODELS_LIST, on_models},
+};
+
+static const struct {
+	const char *name;
+	enum proto_link link;
+	enum proto_direction incoming;
+	bool files;
+} kinds[PEERS] = {
+	[PEER_BOXD] = {"box", PROTO_BOX, PROTO_DOWN, false},
+	[PEER_INFERENCE] = {"infer", PROTO_MODELS, PROTO_DOWN, false},
+	[PEER_ORCHESTRATOR] = {"agent", PROTO_AGENT, PROTO_DOWN, true},
+	[PEER_GATEWAY] = {"wake", PROTO_WAKE, PROTO_UP, false},
+};
+
+static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
+	void *data)
+{
+	struct peer *peer = data;
+
+	(void)l;
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i].peer == peer->name && handlers[i].type == f->type)
+			return handlers[i].handle(peer->all, f, files, e);
+	return err_set(e, -EPROTO, "%s has no handler", proto_name(kinds[peer->name].link, f->type));
+}
+
+static long value_max(uint8_t type, void *data)
+{
+	const struct peer *peer = data;
+
+	return proto_value_max(kinds[peer->name].link, kinds[peer->name].incoming, type);
+}
+
+static void on_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct peer *peer = data;
+
+	(void)l;
+	log_warn("link=%s closed: %s", kinds[peer->name].name,
+		reason->code ? reason->text : "the peer is gone");
+	peer->link = link_free(peer->link);
+	if (peer->name == PEER_BOXD)
+		node_boxd_down(peer->all->node);
+	if (peer->dialer)
+		dialer_again(peer->dialer);
+}
+
+static const struct link_ops peer_ops = {
+	.on_frame = on_frame, .on_closed = on_closed, .value_max = value_max};
+
+/* --- connections --- */
+
+static void send_sync(struct peers *p);
+
+static void adopt(int fd, struct peer *peer)
+{
+	const struct link_limits limits = {.queue_max = QUEUE_MAX, .files = kinds[peer->name].files};
+	int r;
+
+	peer->link = link_free(peer->link);
+	r = link_new(peer->all->loop, fd, &peer_ops, &limits, peer, &peer->link);
+	if (r < 0) {
+		log_error("link=%s cannot be used: %s", kinds[peer->name].name, strerror(-r));
+		if (peer->dialer)
+			dialer_again(peer->dialer);
+		return;
+	}
+	log_info("link=%s connected", kinds[peer->name].name);
+	if (peer->name == PEER_INFERENCE)
+		node_renew_infer_links(peer->all->node);
+	if (peer->name == PEER_ORCHESTRATOR)
+		node_report_all(peer->all->node);
+	if (peer->name == PEER_GATEWAY) {
+		node_hand_over_all(peer->all->node);
+		send_sync(peer->all);
+	}
+}
+
+static void on_dialled(int fd, void *data)
+{
+	adopt(fd, data);
+}
+
+static void on_gateway(int fd, uid_t uid, void *data)
+{
+	struct peers *p = data;
+
+	(void)uid;
+	adopt(fd, &p->peers[PEER_GATEWAY]);
+}
+
+int peers_new(struct loop *loop, struct node *node, const struct peers_config *config,
+	struct peers **ret, struct err *e)
+{
+	CLEANUP(peers_freep) struct peers *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return err_set(e, -ENOMEM, "out of memory");
+	p->loop = loop;
+	p->node = node;
+	for (int i = 0; i < PEERS; i++)
+		p->peers[i] = (struct peer){.all = p, .name = i};
+	r = listener_new(loop, config->wake_fd, &config->gateway_uid, 1, on_gateway, p, &p->listener);
+	if (r < 0)
+		return err_set(e, r, "cannot listen for the gateway: %s", strerror(-r));
+	for (int i = 0; i < PEER_GATEWAY; i++) {
+		char path[4096];
+
+		(void)snprintf(path, sizeof(path), "%s/%s.sock", config->run_dir, kinds[i].name);
+		r = dialer_new(loop, path, on_dialled, &p->peers[i], &p->peers[i].dialer);
+		if (r < 0)
+			return err_set(e, r, "cannot dial %s: %s", path, strerror(-r));
+	}
+	node->peers = p;
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+struct peers *peers_free(struct peers *p)
+{
+	if (!p)
+		return NULL;
+	for (int i = 0; i < PEERS; i++) {
+		(void)link_free(p->peers[i].link);
+		(void)dialer_free(p->peers[i].dialer);
+	}
+	(void)listener_free(p->listener);
+	free(p);
+	return NULL;
+}
+
+/* --- frames out --- */
+
+static int post(struct peers *p, enum peer_name name, struct frame *f, const struct buf *value,
+	const int *fds, size_t n_fds)
+{
+	struct link *l = p->peers[name].link;
+	int r;
+
+	if (!l)
+		return -ENOTCONN;
+	if (value) {
+		f->value = value->data;
+		f->length = value->len;
+	}
+	r = link_send_files(l, f, fds, n_fds);
+	if (r < 0)
+		log_warn("link=%s could not send %s: %s", kinds[name].name,
+			proto_name(kinds[name].link, f->type), strerror(-r));
+	return r;
+}
+
+/* Writes the message with its generated function and posts it. */
+#define POST(p, peer, type_, seq_, message, write, max, fds, n_fds)                                \
+	({                                                                                         \
+		CLEANUP(buf_done) struct buf value_;                                               \
+		struct frame f_ = {.type = (type_), .seq = (seq_)};                                \
+		int r_;                                                                            \
+                                                                                                   \
+		buf_init(&value_, (max));                                                          \
+		r_ = write((message), &value_);                                                    \
+		if (r_ == 0)                                                                       \
+			r_ = post((p), (peer), &f_, &value_, (fds), (n_fds));                      \
+		r_;                                                                                \
+	})
+
+int peers_spawn(struct peers *p, const struct slot *s, const int fds[3])
+{
+	struct frame f = {.type = BOX_SPAWN, .node = s->number, .op = s->class};
+
+	return post(p, PEER_BOXD, &f, NULL, fds, 3);
+}
+
+void peers_kill(struct peers *p, uint32_t slot)
+{
+	struct frame f = {.type = BOX_KILL, .node = slot};
+
+	(void)post(p, PEER_BOXD, &f, NULL, NULL, 0);
+}
+
+int peers_attach_infer(struct peers *p, const struct slot *s, int inference_end)
+{
+	const struct models_attach m = {.replica = s->replica, .space = ""};
+
+	return POST(p, PEER_INFERENCE, MODELS_ATTACH, 0, &m, models_attach_write, 512,
+		&inference_end, 1);
+}
+
+void peers_assign_infer(struct peers *p, const struct slot *s)
+{
+	const struct models_assign m = {.replica = s->replica, .space = s->space};
+
+	(void)POST(p, PEER_INFERENCE, MODELS_ASSIGN, 0, &m, models_assign_write, 512, NULL, 0);
+}
+
+void peers_want_bundle(struct peers *p, const char *hash)
+{
+	const struct agent_want_bundle m = {.bundle = hash};
+
+	if (POST(p, PEER_ORCHESTRATOR, AGENT_WANT_BUNDLE, 0, &m, agent_want_bundle_write, 256, NULL,
+		    0) < 0)
+		log_warn("bundle=%.12s is not here and the orchestrator is away; its starts wait", hash);
+}
+
+void peers_worker_phase(struct peers *p, const struct slot *s, const char *phase, const char *reason)
+{
+	const struct agent_worker m = {.replica = s->replica,
+		.space = s->space,
+		.bundle = s->bundle,
+		.epoch = s->epoch,
+		.phase = phase,
+		.pid = s->pid,
+		.reason = reason};
+
+	(void)POST(p, PEER_ORCHESTRATOR, AGENT_WORKER, 0, &m, agent_worker_write, 4096, NULL, 0);
+}
+
+void peers_log_line(struct peers *p, const struct slot *s, const char *line)
+{
+	const struct agent_log m = {.space = s->space,
+		.replica = s->replica,
+		.bundle = s->bundle,
+		.time_usec = (int64_t)clock_wall_usec(),
+		.line = line};
+	const struct link *l = p->peers[PEER_ORCHESTRATOR].link;
+
+	if (l && link_queued(l) > LOG_QUEUE_MAX) {
+		if (p->lines_dropped++ % 1000 == 0)
+			log_warn("dropped=%llu log lines of apps: the orchestrator does not keep up",
+				(unsigned long long)p->lines_dropped);
+		return;
+	}
+	(void)POST(p, PEER_ORCHESTRATOR, AGENT_LOG, 0, &m, agent_log_write, 64 << 10, NULL, 0);
+}
+
+void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq)
+{
+	const struct wake_link m = {
+		.replica = s->replica, .space = s->space, .bundle = s->bundle, .epoch = s->epoch};
+
+	(void)POST(p, PEER_GATEWAY, WAKE_LINK, seq, &m, wake_link_write, 4096, &s->app_fd, 1);
+}
+
+void peers_wake_failed(struct peers *p, uint32_t seq, const char *why, int64_t retry_ms)
+{
+	const struct wake_wake_failed m = {.message = why, .retry_ms = retry_ms};
+
+	(void)POST(p, PEER_GATEWAY, WAKE_WAKE_FAILED, seq, &m, wake_wake_failed_write, 4096, NULL, 0);
+}
+
+void peers_gone(struct peers *p, const struct slot *s, const char *reason)
+{
+	const struct wake_gone m = {.replica = s->replica, .space = s->space, .reason = reason};
+
+	(void)POST(p, PEER_GATEWAY, WAKE_GONE, 0, &m, wake_gone_write, 4096, NULL, 0);
+}
+
+static void send_sync(struct peers *p)
+{
+	struct frame f = {.type = WAKE_SYNC};
+
+	(void)post(p, PEER_GATEWAY, &f, NULL, NULL, 0);
+}
+
+void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
+	const struct app_hello *hello, const struct app_load_failed *failed, const char *why)
+{
+	struct agent_checked m = {.ok = hello != NULL, .message = why};
+
+	if (s) {
+		m.box_usec = (int64_t)(s->started_usec - j->asked_usec);
+		m.output = s->output.len ? buf_str(&s->output) : NULL;
+	}
+	if (hello) {
+		m.title = hello->title;
+		m.tree = hello->tree;
+		m.api = hello->api;
+		m.load_usec = hello->load_usec;
+	}
+	if (failed) {
+		m.message = failed->message;
+		m.file = failed->file;
+		m.line = failed->line;
+		m.traceback = failed->traceback;
+	}
+	(void)POST(p, PEER_ORCHESTRATOR, AGENT_CHECKED, j->seq, &m, agent_checked_write, 4 << 20, NULL,
+		0);
+}

@@ -1,0 +1,66 @@
+/*
+ * Slots: the places of boxes on this node, each with the life of one box.
+ *
+ *	          SPAWN              SEALED             WAKE
+ *	  FREE ----------> SPAWNING ---------> BLANK ---------> RUNNING
+ *	   ^                  |                  | CHECK           |
+ *	   |                  |                  v                 |
+ *	   |                  |               CHECKING             |
+ *	   |  EXITED/REFUSED  v      KILL        v       KILL      v
+ *	   +---------------------------------- ENDING <------------+
+ *
+ * Any state but FREE can fall to FREE by itself when its process ends. Waiting states: SPAWNING
+ * (for SEALED, with a deadline), CHECKING (for HELLO or LOAD_FAILED, with a deadline), ENDING
+ * (for EXITED). A slot changes state only through slot_set_state. Knows no peers.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/app_log.h"
+#include "base/link.h"
+#include "base/loop.h"
+#include "base/random.h"
+
+enum slot_state {
+	SLOT_FREE,
+	SLOT_SPAWNING,
+	SLOT_BLANK,
+	SLOT_CHECKING,
+	SLOT_RUNNING,
+	SLOT_ENDING,
+	SLOT_STATES,
+};
+
+struct node;
+struct job;
+
+struct slot {
+	struct node *node; /* borrowed; whose slot this is */
+	uint32_t number;   /* of the slot, as boxd counts */
+	enum slot_state state;
+	uint8_t class;     /* BOX_SMALL, … */
+	int pid;           /* as boxd says; for operators */
+	char replica[ID_LEN + 1];
+
+	struct link *app;     /* owned until the worker is handed over; NULL then */
+	int app_fd;           /* owned duplicate of the gateway's end; -1 while FREE */
+	struct app_log *log;  /* owned */
+	struct source *deadline; /* owned; timer of SPAWNING and CHECKING */
+	uint64_t started_usec;   /* monotonic; when the box was given its app */
+	uint64_t sealed_usec;
+
+	struct job *job; /* owned while CHECKING */
+	struct buf output; /* what the app printed while being checked */
+	char space[33], bundle[65];
+	int64_t epoch;
+	bool asked_to_end; /* KILL was sent on purpose: its end is no crash */
+};
+
+/* Moves the slot; a move that the drawing does not have is a bug and asserts. */
+void slot_set_state(struct slot *s, enum slot_state to);
+const char *slot_state_name(enum slot_state s);
+
+/* Releases what a box left behind and makes the slot FREE. */
+void slot_reset(struct slot *s);
