@@ -1,0 +1,88 @@
+/*
+ * Build-time tool: compiles sandbox/policy.c with libseccomp and prints both filters as C.
+ * The programs then carry the finished BPF, and no privileged or sealed process needs libseccomp.
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "sandbox/policy.h"
+
+static void die(const char *what, int code)
+{
+	fprintf(stderr, "filter_export: %s: %s\n", what, strerror(-code));
+	exit(1);
+}
+
+static void add_rule(scmp_filter_ctx ctx, const struct policy_rule *rule)
+{
+	uint32_t action = rule->verdict == POLICY_ALLOW
+		? SCMP_ACT_ALLOW
+		: SCMP_ACT_ERRNO((uint32_t)rule->verdict);
+	struct scmp_arg_cmp args[POLICY_ARGS_MAX];
+	int r;
+
+	for (size_t i = 0; i < rule->n_args; i++)
+		args[i] = (struct scmp_arg_cmp){.arg = rule->args[i].index,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = rule->args[i].mask,
+			.datum_b = rule->args[i].value};
+	r = seccomp_rule_add_exact_array(
+		ctx, action, rule->call, (unsigned int)rule->n_args, args);
+	if (r < 0)
+		die(rule->name, r);
+}
+
+static void print_program(const char *name, const struct sock_filter *code, size_t n)
+{
+	printf("static const struct sock_filter %s_code[] = {\n", name);
+	for (size_t i = 0; i < n; i++)
+		printf("\t{0x%02x, %u, %u, 0x%08x},\n", code[i].code, code[i].jt, code[i].jf,
+			code[i].k);
+	printf("};\nconst struct sock_fprog %s = {%zu, (struct sock_filter *)%s_code};\n\n", name, n,
+		name);
+}
+
+static void export_stage(const char *name, unsigned int stage)
+{
+	static struct sock_filter code[BPF_MAXINSNS];
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int fd = memfd_create(name, MFD_CLOEXEC);
+	ssize_t n;
+	int r;
+
+	if (!ctx || fd < 0)
+		die(name, -ENOMEM);
+	/* i386 and x32 calls end the process too, not just the thread. Level 2: a binary tree. */
+	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (r == 0)
+		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r < 0)
+		die("set an attribute", r);
+	for (size_t i = 0; i < policy_n_rules; i++)
+		if (policy_rules[i].stages & stage)
+			add_rule(ctx, &policy_rules[i]);
+	r = seccomp_export_bpf(ctx, fd);
+	if (r < 0)
+		die("export", r);
+	n = pread(fd, code, sizeof(code), 0);
+	if (n <= 0 || (size_t)n % sizeof(code[0]) != 0)
+		die("read back", -EIO);
+	print_program(name, code, (size_t)n / sizeof(code[0]));
+	seccomp_release(ctx);
+	close(fd);
+}
+
+int main(void)
+{
+	printf("/* Made from sandbox/policy.c by filter_export. */\n");
+	printf("#include \"sandbox/filters.h\"\n\n");
+	export_stage("filter_start", POLICY_START);
+	export_stage("filter_sealed", POLICY_SEALED);
+	return 0;
+}
