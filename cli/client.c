@@ -1,0 +1,222 @@
+#include "cli/client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "cli/command.h"
+
+#define ANSWER_MAX (32u << 20)
+#define EVENT_MAX (1u << 20)
+
+struct client {
+	CURL *curl; /* owned */
+	struct curl_slist *headers; /* owned */
+	char base[1024];
+	struct buf answer;
+	client_event_fn on_event;
+	void *data;
+};
+
+bool client_option(struct client_options *o, int c, const char *value)
+{
+	const char **fields[] = {&o->data, &o->url, &o->token};
+
+	if (c < 1001 || c > 1003)
+		return false;
+	*fields[c - 1001] = value;
+	return true;
+}
+
+static int add_header(struct client *c, const char *name, const char *value)
+{
+	char line[1024];
+	struct curl_slist *grown;
+
+	(void)snprintf(line, sizeof(line), "%s: %s", name, value);
+	grown = curl_slist_append(c->headers, line);
+	if (!grown)
+		return -ENOMEM;
+	c->headers = grown;
+	return 0;
+}
+
+static int use_socket(struct client *c, const char *data, struct err *e)
+{
+	CLEANUP(buf_done) struct buf key;
+	char path[4096];
+	int r;
+
+	buf_init(&key, 256);
+	(void)snprintf(path, sizeof(path), "%s/orchestrator/ctl.key", data);
+	r = fs_read(AT_FDCWD, path, &key, e);
+	if (r == -ENOENT)
+		return err_set(e, r, "no platform has been started in %s; start it with: vitrine up", data);
+	if (r == -EACCES)
+		return err_set(e, r, "only the user who runs Vitrine may do this (%s)", path);
+	if (r < 0)
+		return r;
+	key.data[strcspn(buf_str(&key), "\r\n")] = '\0';
+	(void)snprintf(path, sizeof(path), "%s/run/http.sock", data);
+	(void)curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, path);
+	(void)snprintf(c->base, sizeof(c->base), "http://localhost");
+	return add_header(c, "X-Vitrine-Ctl", buf_str(&key));
+}
+
+static int use_url(struct client *c, const struct client_options *o, struct err *e)
+{
+	const char *token = o->token ? o->token : getenv("VITRINE_TOKEN");
+	char bearer[512];
+
+	(void)snprintf(c->base, sizeof(c->base), "%s", o->url);
+	while (*c->base && c->base[strlen(c->base) - 1] == '/')
+		c->base[strlen(c->base) - 1] = '\0';
+	if (!token)
+		return err_set(e, -EACCES, "--url needs --token or VITRINE_TOKEN");
+	(void)snprintf(bearer, sizeof(bearer), "Bearer %s", token);
+	return add_header(c, "Authorization", bearer);
+}
+
+int client_new(const struct client_options *o, struct client **ret, struct err *e)
+{
+	CLEANUP(client_freep) struct client *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return err_set(e, -ENOMEM, "out of memory");
+	buf_init(&c->answer, ANSWER_MAX);
+	c->curl = curl_easy_init();
+	if (!c->curl)
+		return err_set(e, -ENOMEM, "out of memory");
+	r = o->url ? use_url(c, o, e) : use_socket(c, o->data ? o->data : default_data_dir(), e);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(c);
+	return 0;
+}
+
+struct client *client_free(struct client *c)
+{
+	if (!c)
+		return NULL;
+	curl_slist_free_all(c->headers);
+	if (c->curl)
+		curl_easy_cleanup(c->curl);
+	buf_done(&c->answer);
+	free(c);
+	return NULL;
+}
+
+static size_t take_answer(char *bytes, size_t size, size_t n, void *data)
+{
+	struct client *c = data;
+
+	return buf_add(&c->answer, bytes, size * n) == 0 ? n : 0;
+}
+
+static void take_event(struct client *c, const char *line, size_t n)
+{
+	struct err e = {0};
+	json_t *event;
+
+	if (n < 6 || memcmp(line, "data: ", 6) != 0)
+		return;
+	if (json_parse(line + 6, n - 6, EVENT_MAX, &event, &e) < 0)
+		return;
+	c->on_event(event, c->data);
+	json_decref(event);
+}
+
+static size_t take_stream(char *bytes, size_t size, size_t n, void *data)
+{
+	struct client *c = data;
+	char *end;
+
+	if (buf_add(&c->answer, bytes, size * n) < 0)
+		return 0;
+	while (c->answer.len && (end = memchr(c->answer.data, '\n', c->answer.len))) {
+		size_t len = (size_t)(end - (char *)c->answer.data);
+
+		take_event(c, (char *)c->answer.data, len);
+		buf_consume(&c->answer, len + 1);
+	}
+	return n;
+}
+
+static int explain(struct client *c, CURLcode code, struct err *e)
+{
+	long status = 0;
+	json_t *answer = NULL;
+	const char *words = NULL;
+	struct err ignored = {0};
+
+	if (code != CURLE_OK)
+		return err_set(e, -ENOENT, "cannot reach the platform: %s", curl_easy_strerror(code));
+	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 400)
+		return 0;
+	if (json_parse(c->answer.data, c->answer.len, ANSWER_MAX, &answer, &ignored) == 0)
+		(void)json_opt_str(answer, "error", 1024, NULL, &words, &ignored);
+	(void)err_set(e, -EREMOTEIO, "%s (%ld)", words ? words : "the platform refused", status);
+	json_decref(answer);
+	return -EREMOTEIO;
+}
+
+static CURLcode perform(struct client *c, const char *method, const char *path, const char *body)
+{
+	char url[2048];
+
+	buf_clear(&c->answer);
+	(void)snprintf(url, sizeof(url), "%s%s", c->base, path);
+	(void)curl_easy_setopt(c->curl, CURLOPT_URL, url);
+	(void)curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
+	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
+	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
+	(void)curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*");
+	if (body)
+		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
+	return curl_easy_perform(c->curl);
+}
+
+int client_request(struct client *c, const char *method, const char *path, const json_t *body,
+	json_t **ret, struct err *e)
+{
+	CLEANUP(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	int r;
+
+	if (text) {
+		r = add_header(c, "Content-Type", "application/json");
+		if (r < 0)
+			return err_set(e, r, "out of memory");
+	}
+	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_answer);
+	r = explain(c, perform(c, method, path, text), e);
+	if (r < 0)
+		return r;
+	*ret = NULL;
+	if (c->answer.len == 0)
+		return 0;
+	return json_parse(c->answer.data, c->answer.len, ANSWER_MAX, ret, e);
+}
+
+int client_follow(struct client *c, const char *path, client_event_fn fn, void *data, struct err *e)
+{
+	c->on_event = fn;
+	c->data = data;
+	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_stream);
+	return explain(c, perform(c, "GET", path, NULL), e);
+}
+
+struct client *client_or_complain(const struct client_options *o)
+{
+	struct client *c = NULL;
+	struct err e = {0};
+
+	if (client_new(o, &c, &e) < 0)
+		fprintf(stderr, "vitrine: %s\n", e.text);
+	return c;
+}

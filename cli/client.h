@@ -1,0 +1,46 @@
+/*
+ * The CLI's way to the orchestrator: over DATA/run/http.sock with the control key (whoever may
+ * read DATA/orchestrator/ctl.key is the administrator), or over --url with a token.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+struct client;
+
+struct client_options {
+	const char *data;  /* data folder; NULL: the default one */
+	const char *url;   /* NULL: the local socket */
+	const char *token; /* for url; NULL: $VITRINE_TOKEN */
+};
+
+/* The getopt_long values that client_option understands: --data, --url, --token. */
+#define CLIENT_OPTIONS                                                                             \
+	{"data", required_argument, NULL, 1001}, {"url", required_argument, NULL, 1002},           \
+	{                                                                                          \
+		"token", required_argument, NULL, 1003                                             \
+	}
+bool client_option(struct client_options *o, int c, const char *value);
+
+/* -ENOENT: nothing runs there; the words say how to start it. */
+int client_new(const struct client_options *o, struct client **ret, struct err *e);
+struct client *client_free(struct client *c);
+DEFINE_CLEANUP(struct client *, client_free)
+
+/*
+ * One request; body may be NULL. Caller owns *ret (NULL for an empty answer). A status of 400 and
+ * above is -EREMOTEIO with the server's words.
+ */
+int client_request(struct client *c, const char *method, const char *path, const json_t *body,
+	json_t **ret, struct err *e);
+
+/* Follows a text/event-stream; fn gets each data line as JSON. Ends when the server ends it. */
+typedef void (*client_event_fn)(const json_t *event, void *data);
+int client_follow(struct client *c, const char *path, client_event_fn fn, void *data, struct err *e);
+
+/* Opens the client of a subcommand or prints why not; NULL then. */
+struct client *client_or_complain(const struct client_options *o);

@@ -1,0 +1,21 @@
+/* Subcommands of vitrine: one file each, a row in main.c. */
+#pragma once
+
+struct command {
+	const char *name;
+	const char *usage; /* what follows the name */
+	const char *help;  /* one line */
+	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the exit status */
+};
+
+int cmd_up(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_logs(int argc, char **argv);
+int cmd_builds(int argc, char **argv);
+int cmd_rollback(int argc, char **argv);
+int cmd_token(int argc, char **argv);
+int cmd_user(int argc, char **argv);
+
+/* Where data is kept when --data is not given: /var/lib/vitrine for root, else
+ * $XDG_DATA_HOME/vitrine or ~/.local/share/vitrine. Borrowed, static. */
+const char *default_data_dir(void);

@@ -1,0 +1,137 @@
+#include "cli/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "base/log.h"
+
+static const struct {
+	const char *name;
+	uid_t uid;
+	mode_t mode;
+} folders[] = {
+	{"orchestrator", UID_ORCHESTRATOR, 0700},
+	{"gateway", UID_GATEWAY, 0700},
+	{"agent", UID_AGENT, 0700},
+	{"run", 0, 0711},
+};
+
+static int make_folder(const struct layout *l, size_t i, struct err *e)
+{
+	char path[LAYOUT_PATH + 32];
+	uid_t uid = folders[i].uid;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", l->data, folders[i].name);
+	if (mkdir(path, folders[i].mode) < 0 && errno != EEXIST)
+		return err_set(e, -errno, "cannot create %s: %s", path, strerror(errno));
+	if (chmod(path, folders[i].mode) < 0)
+		return err_set(e, -errno, "cannot set the mode of %s: %s", path, strerror(errno));
+	if (l->root && chown(path, uid, uid) < 0)
+		return err_set(e, -errno, "cannot give %s to uid %u: %s", path, uid, strerror(errno));
+	return 0;
+}
+
+static int take_lock(struct layout *l, struct err *e)
+{
+	char path[LAYOUT_PATH + 32];
+
+	(void)snprintf(path, sizeof(path), "%s/run/lock", l->data);
+	l->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (l->lock < 0)
+		return err_set(e, -errno, "cannot open %s: %s", path, strerror(errno));
+	if (flock(l->lock, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, -EBUSY, "a platform runs in %s already", l->data);
+	return 0;
+}
+
+static int absolute(char path[LAYOUT_PATH], struct err *e)
+{
+	char full[PATH_MAX];
+
+	if (!realpath(path, full))
+		return err_set(e, -errno, "%s: %s", path, strerror(errno));
+	if (strlen(full) >= LAYOUT_PATH)
+		return err_set(e, -ENAMETOOLONG, "path is over %d bytes: %s", LAYOUT_PATH - 1, full);
+	memcpy(path, full, strlen(full) + 1);
+	return 0;
+}
+
+static int bind_folder(const char *from, const char *base, const char *name, char ret[LAYOUT_PATH])
+{
+	(void)snprintf(ret, LAYOUT_PATH, "%s/%s", base, name);
+	if (mkdir(ret, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	return mount(from, ret, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+}
+
+static void use_paths_as_they_are(struct layout *l)
+{
+	memcpy(l->svc_data, l->data, LAYOUT_PATH);
+	memcpy(l->svc_bin, l->bin, LAYOUT_PATH);
+	memcpy(l->svc_ui, l->ui, LAYOUT_PATH);
+	memcpy(l->svc_models, l->models, LAYOUT_PATH);
+}
+
+/* In a mount namespace of our own, so the host sees none of it and nothing is left to undo:
+ * mount_namespaces(7). */
+static int make_reachable(struct layout *l)
+{
+	static const char base[] = "/run/vitrine";
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -errno;
+	if (mkdir(base, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	if (mount("vitrine", base, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k") < 0)
+		return -errno;
+	if (bind_folder(l->data, base, "data", l->svc_data) < 0 ||
+		bind_folder(l->bin, base, "bin", l->svc_bin) < 0 ||
+		bind_folder(l->ui, base, "ui", l->svc_ui) < 0 ||
+		bind_folder(l->models, base, "models", l->svc_models) < 0)
+		return -EIO;
+	return 0;
+}
+
+int layout_prepare(struct layout *l, struct err *e)
+{
+	int r;
+
+	l->root = geteuid() == 0;
+	l->lock = -1;
+	r = fs_mkdirs(l->data, 0711, e);
+	if (r == 0)
+		r = absolute(l->data, e);
+	if (r == 0)
+		r = absolute(l->bin, e);
+	if (r == 0)
+		r = absolute(l->ui, e);
+	if (r == 0)
+		r = absolute(l->models, e);
+	for (size_t i = 0; r == 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
+		r = make_folder(l, i, e);
+	if (r == 0)
+		r = take_lock(l, e);
+	if (r < 0)
+		return r;
+
+	use_paths_as_they_are(l);
+	if (l->root && make_reachable(l) < 0) {
+		log_warn("no private mount namespace here: every folder above %s, %s and %s must be "
+			 "open to other users",
+			l->data, l->bin, l->models);
+		use_paths_as_they_are(l);
+	}
+	if (snprintf(l->run, sizeof(l->run), "%s/run", l->svc_data) >= (int)sizeof(l->run))
+		return err_set(e, -ENAMETOOLONG, "path is too long: %s", l->svc_data);
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* vitrine: what an operator and a developer type. `vitrine up` is the supervisor. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+
+static const struct command commands[] = {
+	{"up", "[--data DIR] [--listen ADDR] [--port N] [--token-file FILE]",
+		"start the platform and keep it running", cmd_up},
+	{"status", "[--json]", "what runs, for whom", cmd_status},
+	{"logs", "[-f] [--build] OWNER/NAME", "what a Space printed, or its builds said", cmd_logs},
+	{"builds", "OWNER/NAME", "versions of a Space, newest first", cmd_builds},
+	{"rollback", "[--build ID] OWNER/NAME", "make an earlier version live again, without a build",
+		cmd_rollback},
+	{"token", "create NAME | list | revoke ID", "access tokens for git and the API", cmd_token},
+	{"user", "add NAME | list", "people", cmd_user},
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+const char *default_data_dir(void)
+{
+	static char dir[4096];
+	const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	if (geteuid() == 0)
+		return "/var/lib/vitrine";
+	if (xdg && *xdg)
+		(void)snprintf(dir, sizeof(dir), "%s/vitrine", xdg);
+	else
+		(void)snprintf(dir, sizeof(dir), "%s/.local/share/vitrine", home ? home : ".");
+	return dir;
+}
+
+static void print_usage(FILE *out)
+{
+	fprintf(out, "vitrine %s: a platform for interactive machine-learning demos\n\n",
+		VITRINE_VERSION);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(out, "  vitrine %s %s\n      %s\n", commands[i].name, commands[i].usage,
+			commands[i].help);
+	fprintf(out, "\nEvery command but up takes --data DIR (the platform on this machine) or --url URL "
+		     "--token TOKEN.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_usage(stderr);
+		return 2;
+	}
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
+		printf("vitrine %s\n", VITRINE_VERSION);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+		print_usage(stdout);
+		return 0;
+	}
+	fprintf(stderr, "vitrine: '%s' is no command; see vitrine help\n", argv[1]);
+	return 2;
+}

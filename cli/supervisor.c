@@ -1,0 +1,442 @@
+#include "cli/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/dial.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/spawn.h"
+
+#define RETRY_FIRST_USEC (20 * USEC_PER_MSEC)
+#define RETRY_LAST_USEC (5 * USEC_PER_SEC)
+#define SETTLED_USEC (10 * USEC_PER_SEC) /* alive this long: the next death is the first again */
+#define GRACE_USEC (5 * USEC_PER_SEC)
+#define ARGS_MAX 24
+
+/*
+ *	        spawn               died                  timer
+ *	 DOWN --------> RUNNING ----------> WAITING ----------------> RUNNING
+ *	                   |  stop             | stop
+ *	                   v                   v
+ *	                ENDING ------------> DOWN
+ */
+enum service_state { SERVICE_DOWN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_ENDING };
+
+static const char *const state_names[] = {"down", "running", "restarting", "ending"};
+
+enum service_name { INFERENCE, BOXD, ORCHESTRATOR, AGENT, GATEWAY, SERVICES };
+
+enum socket_name { SOCK_EDGE, SOCK_AGENT, SOCK_HTTP, SOCK_WAKE, SOCK_BOX, SOCK_INFER, SOCKETS };
+
+static const struct {
+	const char *file;
+	int type;
+} socket_kinds[SOCKETS] = {
+	[SOCK_EDGE] = {"edge.sock", SOCK_SEQPACKET},
+	[SOCK_AGENT] = {"agent.sock", SOCK_SEQPACKET},
+	[SOCK_HTTP] = {"http.sock", SOCK_STREAM},
+	[SOCK_WAKE] = {"wake.sock", SOCK_SEQPACKET},
+	[SOCK_BOX] = {"box.sock", SOCK_SEQPACKET},
+	[SOCK_INFER] = {"infer.sock", SOCK_SEQPACKET},
+};
+
+struct service {
+	struct supervisor *all; /* borrowed */
+	enum service_name name;
+	enum service_state state;
+	int program;            /* owned fd of the executable */
+	pid_t pid;
+	struct source *child;   /* owned */
+	struct source *retry;   /* owned; timer */
+	uint64_t started_usec, delay_usec;
+	unsigned int starts;
+};
+
+struct supervisor {
+	struct loop *loop;           /* borrowed */
+	const struct layout *layout; /* borrowed */
+	struct supervisor_config config;
+	int sockets[SOCKETS]; /* owned */
+	int worker_program;   /* owned */
+	struct service services[SERVICES];
+	struct source *grace; /* owned; timer */
+	bool stopping;
+	void (*done)(void *data);
+	void *done_data;
+};
+
+/* What a service is started with: arguments and the files from fd 3 on. */
+struct start {
+	char *argv[ARGS_MAX];
+	size_t argc;
+	char words[ARGS_MAX][LAYOUT_PATH + 64];
+	int fds[8];
+	size_t n_fds;
+};
+
+static void arg(struct start *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void arg(struct start *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->argc + 1 >= ARGS_MAX)
+		abort(); /* a list below grew past its table */
+	va_start(ap, fmt);
+	(void)vsnprintf(s->words[s->argc], sizeof(s->words[0]), fmt, ap);
+	va_end(ap);
+	s->argv[s->argc] = s->words[s->argc];
+	s->argv[++s->argc] = NULL;
+}
+
+static unsigned int uid_of(const struct supervisor *s, unsigned int uid)
+{
+	return s->layout->root ? uid : getuid();
+}
+
+static void start_inference(struct supervisor *s, struct start *p)
+{
+	arg(p, "--listen-fd");
+	arg(p, "3");
+	arg(p, "--models");
+	arg(p, "%s", s->layout->svc_models);
+	arg(p, "--peer-uid");
+	arg(p, "%u", uid_of(s, UID_AGENT));
+	arg(p, "--peer-uid");
+	arg(p, "%u", uid_of(s, UID_ORCHESTRATOR));
+	p->fds[p->n_fds++] = s->sockets[SOCK_INFER];
+}
+
+static void start_boxd(struct supervisor *s, struct start *p)
+{
+	arg(p, "--worker-fd");
+	arg(p, "3");
+	arg(p, "--listen-fd");
+	arg(p, "4");
+	arg(p, "--agent-uid");
+	arg(p, "%u", uid_of(s, UID_AGENT));
+	if (s->layout->root) {
+		arg(p, "--uid");
+		arg(p, "%u", UID_BOXD);
+	}
+	p->fds[p->n_fds++] = s->worker_program;
+	p->fds[p->n_fds++] = s->sockets[SOCK_BOX];
+}
+
+static void start_orchestrator(struct supervisor *s, struct start *p)
+{
+	arg(p, "--data");
+	arg(p, "%s/orchestrator", s->layout->svc_data);
+	arg(p, "--run");
+	arg(p, "%s", s->layout->run);
+	arg(p, "--gateway-uid");
+	arg(p, "%u", uid_of(s, UID_GATEWAY));
+	arg(p, "--agent-uid");
+	arg(p, "%u", uid_of(s, UID_AGENT));
+	arg(p, "--url");
+	arg(p, "%s", s->config.url);
+	arg(p, "--hook");
+	arg(p, "%s/vitrine-hook", s->layout->svc_bin);
+	p->fds[p->n_fds++] = s->sockets[SOCK_EDGE];
+	p->fds[p->n_fds++] = s->sockets[SOCK_AGENT];
+	p->fds[p->n_fds++] = s->sockets[SOCK_HTTP];
+	if (s->config.token_fd >= 0) {
+		arg(p, "--token-fd");
+		arg(p, "6");
+		p->fds[p->n_fds++] = s->config.token_fd;
+	}
+}
+
+static void start_agent(struct supervisor *s, struct start *p)
+{
+	arg(p, "--data");
+	arg(p, "%s/agent", s->layout->svc_data);
+	arg(p, "--run");
+	arg(p, "%s", s->layout->run);
+	arg(p, "--gateway-uid");
+	arg(p, "%u", uid_of(s, UID_GATEWAY));
+	p->fds[p->n_fds++] = s->sockets[SOCK_WAKE];
+}
+
+static void start_gateway(struct supervisor *s, struct start *p)
+{
+	arg(p, "--data");
+	arg(p, "%s/gateway", s->layout->svc_data);
+	arg(p, "--run");
+	arg(p, "%s", s->layout->run);
+	arg(p, "--ui");
+	arg(p, "%s", s->layout->svc_ui);
+	for (size_t i = 0; i < s->config.n_public; i++)
+		p->fds[p->n_fds++] = s->config.public_fds[i];
+}
+
+static const struct {
+	const char *name, *program;
+	unsigned int uid; /* 0: starts as root and drops by itself */
+	void (*fill)(struct supervisor *s, struct start *p);
+} kinds[SERVICES] = {
+	[INFERENCE] = {"inference", "vitrine-inference", UID_INFERENCE, start_inference},
+	[BOXD] = {"boxd", "vitrine-boxd", 0, start_boxd},
+	[ORCHESTRATOR] = {"orchestrator", "vitrine-orchestrator", UID_ORCHESTRATOR, start_orchestrator},
+	[AGENT] = {"agent", "vitrine-agent", UID_AGENT, start_agent},
+	[GATEWAY] = {"gateway", "vitrine-gateway", UID_GATEWAY, start_gateway},
+};
+
+/* --- the file that vitrine status reads --- */
+
+static void write_services(struct supervisor *s)
+{
+	CLEANUP(freep) char *text = NULL;
+	json_t *list = json_array();
+	char path[LAYOUT_PATH + 64], temp[LAYOUT_PATH + 64];
+	CLEANUP(closep) int fd = -1;
+
+	for (int i = 0; list && i < SERVICES; i++)
+		(void)json_array_append_new(list,
+			json_pack("{s:s, s:s, s:i, s:i}", "name", kinds[i].name, "state",
+				state_names[s->services[i].state], "pid", (int)s->services[i].pid,
+				"starts", (int)s->services[i].starts));
+	text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+	json_decref(list);
+	(void)snprintf(path, sizeof(path), "%s/services.json", s->layout->run);
+	(void)snprintf(temp, sizeof(temp), "%s/services.json.new", s->layout->run);
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || !text || fs_write_all(fd, text, strlen(text)) < 0 || rename(temp, path) < 0)
+		log_warn("cannot write %s: %s", path, strerror(errno));
+}
+
+/* --- life of a service --- */
+
+static void start_service(void *data);
+
+static void set_state(struct service *v, enum service_state to)
+{
+	if (v->state != to)
+		log_info("service=%s %s -> %s", kinds[v->name].name, state_names[v->state],
+			state_names[to]);
+	v->state = to;
+	write_services(v->all);
+}
+
+static void check_all_ended(struct supervisor *s)
+{
+	if (!s->stopping || !s->done)
+		return;
+	for (int i = 0; i < SERVICES; i++)
+		if (s->services[i].state != SERVICE_DOWN)
+			return;
+	timer_disarm(s->grace);
+	s->done(s->done_data);
+}
+
+static void on_death(pid_t pid, int status, void *data)
+{
+	struct service *v = data;
+	uint64_t lived = clock_mono_usec() - v->started_usec;
+
+	v->child = NULL;
+	v->pid = 0;
+	if (v->all->stopping) {
+		set_state(v, SERVICE_DOWN);
+		check_all_ended(v->all);
+		return;
+	}
+	if (WIFSIGNALED(status))
+		log_warn("service=%s pid=%d killed by signal %d", kinds[v->name].name, pid,
+			WTERMSIG(status));
+	else
+		log_warn("service=%s pid=%d exited with status %d", kinds[v->name].name, pid,
+			WEXITSTATUS(status));
+	if (lived >= SETTLED_USEC)
+		v->delay_usec = RETRY_FIRST_USEC;
+	set_state(v, SERVICE_WAITING);
+	timer_arm_after(v->retry, v->delay_usec);
+	v->delay_usec = v->delay_usec * 2 > RETRY_LAST_USEC ? RETRY_LAST_USEC : v->delay_usec * 2;
+}
+
+static int spawn_service(struct service *v, struct err *e)
+{
+	struct supervisor *s = v->all;
+	char home[LAYOUT_PATH + 16];
+	char *envp[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", home,
+		getenv("VITRINE_DEBUG") ? "VITRINE_DEBUG=1" : NULL, NULL};
+	struct spawn_plan plan = SPAWN_PLAN_INIT;
+	struct start p = {0};
+	pid_t pid;
+
+	(void)snprintf(home, sizeof(home), "HOME=%s", s->layout->svc_data);
+	arg(&p, "%s", kinds[v->name].program);
+	kinds[v->name].fill(s, &p);
+	plan.path = kinds[v->name].program;
+	plan.exec_fd = v->program;
+	plan.argv = p.argv;
+	plan.envp = envp;
+	plan.fds[1] = 2; /* programs log to stderr; nothing is said on stdout */
+	for (size_t i = 0; i < p.n_fds; i++)
+		plan.fds[plan.n_fds++] = p.fds[i];
+	plan.death_signal = SIGKILL;
+	if (s->layout->root && kinds[v->name].uid) {
+		plan.uid = kinds[v->name].uid;
+		plan.gid = kinds[v->name].uid;
+	}
+	pid = spawn_program(&plan, e);
+	if (pid < 0)
+		return pid;
+	v->pid = pid;
+	v->starts++;
+	v->started_usec = clock_mono_usec();
+	return loop_add_child(s->loop, pid, on_death, v, &v->child);
+}
+
+static void start_service(void *data)
+{
+	struct service *v = data;
+	struct err e = {0};
+
+	if (v->all->stopping)
+		return;
+	if (spawn_service(v, &e) < 0) {
+		log_error("service=%s %s", kinds[v->name].name, e.text);
+		timer_arm_after(v->retry, RETRY_LAST_USEC);
+		return;
+	}
+	set_state(v, SERVICE_RUNNING);
+	/* The token is written once, by the first orchestrator. */
+	if (v->name == ORCHESTRATOR && v->all->config.token_fd >= 0)
+		close(TAKE_FD(v->all->config.token_fd));
+}
+
+static int open_program(const struct layout *l, const char *name, struct err *e)
+{
+	char path[LAYOUT_PATH + 64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", l->bin, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, -errno, "cannot open %s: %s", path, strerror(errno));
+	return fd;
+}
+
+static int make_sockets(struct supervisor *s, struct err *e)
+{
+	for (int i = 0; i < SOCKETS; i++) {
+		char path[LAYOUT_PATH + 64];
+
+		(void)snprintf(path, sizeof(path), "%s/%s", s->layout->run, socket_kinds[i].file);
+		s->sockets[i] = listen_unix(path, socket_kinds[i].type, e);
+		if (s->sockets[i] < 0)
+			return s->sockets[i];
+	}
+	return 0;
+}
+
+static void on_grace_over(void *data)
+{
+	struct supervisor *s = data;
+
+	for (int i = 0; i < SERVICES; i++)
+		if (s->services[i].state == SERVICE_ENDING && s->services[i].pid > 0) {
+			log_warn("service=%s did not end in time", kinds[i].name);
+			(void)kill(s->services[i].pid, SIGKILL);
+		}
+}
+
+int supervisor_new(struct loop *loop, const struct supervisor_config *config,
+	struct supervisor **ret, struct err *e)
+{
+	CLEANUP(supervisor_freep) struct supervisor *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_set(e, -ENOMEM, "out of memory");
+	s->loop = loop;
+	s->layout = config->layout;
+	s->config = *config;
+	s->worker_program = -1;
+	for (int i = 0; i < SOCKETS; i++)
+		s->sockets[i] = -1;
+	for (int i = 0; i < SERVICES; i++)
+		s->services[i] = (struct service){
+			.all = s, .name = i, .program = -1, .delay_usec = RETRY_FIRST_USEC};
+	r = make_sockets(s, e);
+	if (r < 0)
+		return r;
+	s->worker_program = open_program(s->layout, "vitrine-worker", e);
+	if (s->worker_program < 0)
+		return s->worker_program;
+	if (loop_add_timer(loop, on_grace_over, s, &s->grace) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	for (int i = 0; i < SERVICES; i++) {
+		struct service *v = &s->services[i];
+
+		v->program = open_program(s->layout, kinds[i].program, e);
+		if (v->program < 0)
+			return v->program;
+		if (loop_add_timer(loop, start_service, v, &v->retry) < 0)
+			return err_set(e, -ENOMEM, "out of memory");
+		start_service(v);
+	}
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+void supervisor_stop(struct supervisor *s, void (*done)(void *data), void *data)
+{
+	s->stopping = true;
+	s->done = done;
+	s->done_data = data;
+	/* Front to back: the gateway closes its sockets while the others still answer. */
+	for (int i = SERVICES - 1; i >= 0; i--) {
+		struct service *v = &s->services[i];
+
+		timer_disarm(v->retry);
+		if (v->pid > 0) {
+			(void)kill(v->pid, SIGTERM);
+			set_state(v, SERVICE_ENDING);
+		} else {
+			set_state(v, SERVICE_DOWN);
+		}
+	}
+	timer_arm_after(s->grace, GRACE_USEC);
+	check_all_ended(s);
+}
+
+struct supervisor *supervisor_free(struct supervisor *s)
+{
+	if (!s)
+		return NULL;
+	for (int i = 0; i < SERVICES; i++) {
+		struct service *v = &s->services[i];
+
+		if (v->pid > 0) {
+			(void)kill(v->pid, SIGKILL);
+			(void)waitpid(v->pid, NULL, 0);
+		}
+		source_free(v->child);
+		source_free(v->retry);
+		if (v->program >= 0)
+			close(v->program);
+	}
+	for (int i = 0; i < SOCKETS; i++)
+		if (s->sockets[i] >= 0)
+			close(s->sockets[i]);
+	for (size_t i = 0; i < s->config.n_public; i++)
+		close(s->config.public_fds[i]);
+	if (s->worker_program >= 0)
+		close(s->worker_program);
+	if (s->config.token_fd >= 0)
+		close(s->config.token_fd);
+	source_free(s->grace);
+	free(s);
+	return NULL;
+}

@@ -1,0 +1,33 @@
+/*
+ * The supervisor: starts the services with exactly the files they are to have, starts again what
+ * dies, ends them all when asked. It reads no byte of a request or a tenant.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/loop.h"
+#include "cli/layout.h"
+
+struct supervisor;
+
+struct supervisor_config {
+	const struct layout *layout; /* borrowed, outlives the supervisor */
+	int public_fds[4];           /* listening TCP sockets; owned from now on */
+	size_t n_public;
+	const char *url;             /* how visitors reach the platform */
+	int token_fd;                /* write end for an administrator's token, -1: none; owned */
+};
+
+/* Starts everything. -errno with words when a program cannot be started at all. */
+int supervisor_new(struct loop *loop, const struct supervisor_config *config,
+	struct supervisor **ret, struct err *e);
+
+/* Ends the services: SIGTERM, and SIGKILL after 5 s. done is called when all have ended. */
+void supervisor_stop(struct supervisor *s, void (*done)(void *data), void *data);
+
+struct supervisor *supervisor_free(struct supervisor *s);
+DEFINE_CLEANUP(struct supervisor *, supervisor_free)

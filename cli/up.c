@@ -1,0 +1,332 @@
+/*
+ * vitrine up: the supervisor.
+ *
+ * I hold: the listening sockets, the data folder's lock, every service's life.
+ * Talks to me: signals, and my own children's ends.
+ * I never see: a request, a tenant's byte, a secret but the first password I print.
+ * I give up after start: nothing; as root I must stay able to start services again.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/layout.h"
+#include "cli/supervisor.h"
+
+#define READY_POLL_USEC (20 * USEC_PER_MSEC)
+#define READY_WARN_USEC (15 * USEC_PER_SEC)
+
+struct up {
+	struct layout layout;
+	const char *listen, *port, *token_file;
+	char url[128];
+	struct loop *loop;
+	struct supervisor *supervisor;
+	struct source *poll; /* timer */
+	uint64_t started_usec;
+	bool warned;
+	int token_read; /* our end of the pipe that the token comes through; -1: none */
+};
+
+/* --- the public port --- */
+
+static int bind_one(const struct addrinfo *a)
+{
+	CLEANUP(closep) int fd =
+		socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+	int one = 1;
+
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (a->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, 1024) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static unsigned int port_of(int fd)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+	char port[16];
+
+	if (getsockname(fd, (struct sockaddr *)&a, &len) < 0 ||
+		getnameinfo((struct sockaddr *)&a, len, NULL, 0, port, sizeof(port), NI_NUMERICSERV))
+		return 0;
+	return (unsigned int)strtoul(port, NULL, 10);
+}
+
+static int open_port(struct up *u, struct supervisor_config *config, struct err *e)
+{
+	const struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo *found;
+	int r = getaddrinfo(u->listen, u->port, &hints, &found);
+
+	if (r != 0)
+		return err_set(e, -EINVAL, "--listen %s --port %s: %s", u->listen, u->port,
+			gai_strerror(r));
+	for (const struct addrinfo *a = found; a && config->n_public < 4; a = a->ai_next) {
+		r = bind_one(a);
+		if (r >= 0)
+			config->public_fds[config->n_public++] = r;
+	}
+	freeaddrinfo(found);
+	if (config->n_public == 0)
+		return err_set(e, r, "cannot listen on %s port %s: %s", u->listen, u->port, strerror(-r));
+	(void)snprintf(u->url, sizeof(u->url), "http://%s:%u",
+		!strcmp(u->listen, "0.0.0.0") || !strcmp(u->listen, "::") ? "127.0.0.1" : u->listen,
+		port_of(config->public_fds[0]));
+	config->url = u->url;
+	return 0;
+}
+
+/* --- readiness --- */
+
+static size_t take_health(char *bytes, size_t size, size_t n, void *data)
+{
+	return buf_add(data, bytes, size * n) == 0 ? n : 0;
+}
+
+/* The platform's own answer, as a visitor would get it. */
+static bool is_ready(const struct up *u)
+{
+	CLEANUP(buf_done) struct buf answer;
+	CLEANUP(json_unrefp) json_t *health = NULL;
+	CURL *curl = curl_easy_init();
+	const char *status = "";
+	struct err e = {0};
+	char url[160];
+	CURLcode code;
+
+	buf_init(&answer, 65536);
+	if (!curl)
+		return false;
+	(void)snprintf(url, sizeof(url), "%s/healthz", u->url);
+	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
+	(void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 300L);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_health);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+	code = curl_easy_perform(curl);
+	curl_easy_cleanup(curl);
+	return code == CURLE_OK && json_parse(answer.data, answer.len, 65536, &health, &e) == 0 &&
+		json_get_str(health, "status", 32, &status, &e) == 0 && !strcmp(status, "ok");
+}
+
+static void print_first_password(const struct up *u)
+{
+	CLEANUP(buf_done) struct buf password;
+	char path[LAYOUT_PATH + 64];
+	struct err e = {0};
+
+	buf_init(&password, 256);
+	(void)snprintf(path, sizeof(path), "%s/orchestrator/first-admin-password", u->layout.svc_data);
+	if (fs_read(AT_FDCWD, path, &password, &e) < 0)
+		return;
+	password.data[strcspn(buf_str(&password), "\n")] = '\0';
+	printf("vitrine: the first administrator is 'admin', password: %s\n"
+	       "vitrine: it is shown this once; change it under %s/-/account\n",
+		buf_str(&password), u->url);
+	(void)unlink(path);
+}
+
+static void write_token(struct up *u)
+{
+	CLEANUP(buf_done) struct buf token;
+	struct err e = {0};
+
+	buf_init(&token, 256);
+	if (u->token_read < 0)
+		return;
+	if (fs_read_fd(u->token_read, &token, &e) < 0 || token.len == 0)
+		log_error("no administrator's token came from the orchestrator %s", e.text);
+	else if (fs_write_durable(AT_FDCWD, u->token_file, token.data, token.len, 0600, &e) < 0)
+		log_error("%s", e.text);
+	close(TAKE_FD(u->token_read));
+}
+
+static void poll_ready(void *data)
+{
+	struct up *u = data;
+
+	if (!is_ready(u)) {
+		if (!u->warned && clock_mono_usec() - u->started_usec > READY_WARN_USEC) {
+			log_warn("not ready after 15 s; see the lines above");
+			u->warned = true;
+		}
+		timer_arm_after(u->poll, READY_POLL_USEC);
+		return;
+	}
+	print_first_password(u);
+	write_token(u);
+	printf("vitrine: ready on %s\n", u->url);
+	fflush(stdout);
+}
+
+/* --- life --- */
+
+static void on_all_ended(void *data)
+{
+	struct up *u = data;
+
+	loop_stop(u->loop, 0);
+}
+
+static void on_term(int signo, void *data)
+{
+	struct up *u = data;
+
+	(void)signo;
+	timer_disarm(u->poll);
+	supervisor_stop(u->supervisor, on_all_ended, u);
+}
+
+static int set_path(char dest[LAYOUT_PATH], const char *value, const char *option, struct err *e)
+{
+	if (snprintf(dest, LAYOUT_PATH, "%s", value) >= LAYOUT_PATH)
+		return err_set(e, -ENAMETOOLONG, "%s: over %d bytes", option, LAYOUT_PATH - 1);
+	return 0;
+}
+
+/* Beside the program itself, as the build lays things out. */
+static void default_paths(struct up *u)
+{
+	char self[LAYOUT_PATH - 64];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(self, '/');
+
+		if (slash)
+			*slash = '\0';
+		if (up == 0)
+			(void)snprintf(u->layout.bin, LAYOUT_PATH, "%s", self);
+	}
+	(void)snprintf(u->layout.ui, LAYOUT_PATH, "%s/ui", self);
+	(void)snprintf(u->layout.models, LAYOUT_PATH, "%s/../models", self);
+	(void)snprintf(u->layout.data, LAYOUT_PATH, "%s", default_data_dir());
+}
+
+static int parse_options(int argc, char **argv, struct up *u, struct err *e)
+{
+	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
+		{"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
+		{"bin", required_argument, NULL, 'b'}, {"ui", required_argument, NULL, 'u'},
+		{"models", required_argument, NULL, 'm'}, {"token-file", required_argument, NULL, 't'},
+		{"foreground", no_argument, NULL, 'f'}, {0}};
+	int c, r = 0;
+
+	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			r = set_path(u->layout.data, optarg, "--data", e);
+			break;
+		case 'b':
+			r = set_path(u->layout.bin, optarg, "--bin", e);
+			break;
+		case 'u':
+			r = set_path(u->layout.ui, optarg, "--ui", e);
+			break;
+		case 'm':
+			r = set_path(u->layout.models, optarg, "--models", e);
+			break;
+		case 'l':
+			u->listen = optarg;
+			break;
+		case 'p':
+			u->port = optarg;
+			break;
+		case 't':
+			u->token_file = optarg;
+			break;
+		case 'f':
+			break; /* it always runs in the foreground */
+		default:
+			return err_set(e, -EINVAL, "see vitrine help");
+		}
+	}
+	if (r == 0 && optind < argc)
+		return err_set(e, -EINVAL, "'%s' is no option of vitrine up", argv[optind]);
+	return r;
+}
+
+/* Every connection is a descriptor; the services inherit the limit. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int serve(struct up *u, struct err *e)
+{
+	struct supervisor_config config = {.layout = &u->layout, .token_fd = -1};
+	struct source *source;
+	int pipe_fds[2], r;
+
+	r = layout_prepare(&u->layout, e);
+	if (r == 0)
+		r = open_port(u, &config, e);
+	if (r < 0)
+		return r;
+	if (u->token_file) {
+		if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+			return err_set(e, -errno, "cannot make a pipe: %s", strerror(errno));
+		u->token_read = pipe_fds[0];
+		config.token_fd = pipe_fds[1];
+	}
+	r = loop_new(&u->loop);
+	if (r < 0 || loop_add_signal(u->loop, SIGTERM, on_term, u, &source) < 0 ||
+		loop_add_signal(u->loop, SIGINT, on_term, u, &source) < 0 ||
+		loop_add_timer(u->loop, poll_ready, u, &u->poll) < 0)
+		return err_set(e, -ENOMEM, "cannot make the event loop");
+	(void)signal(SIGPIPE, SIG_IGN);
+	raise_file_limit();
+	u->started_usec = clock_mono_usec();
+	r = supervisor_new(u->loop, &config, &u->supervisor, e);
+	if (r < 0)
+		return r;
+	timer_arm_after(u->poll, READY_POLL_USEC);
+	r = loop_run(u->loop);
+	u->supervisor = supervisor_free(u->supervisor);
+	return r;
+}
+
+int cmd_up(int argc, char **argv)
+{
+	struct up u = {.listen = "127.0.0.1", .port = "8080", .token_read = -1};
+	struct err e = {0};
+	int r;
+
+	log_init("up");
+	umask(022);
+	default_paths(&u);
+	r = parse_options(argc, argv, &u, &e);
+	if (r == 0)
+		r = serve(&u, &e);
+	if (r < 0)
+		fprintf(stderr, "vitrine: %s\n", e.text);
+	u.loop = loop_free(u.loop);
+	return r < 0 ? 1 : 0;
+}
