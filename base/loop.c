@@ -45,6 +45,7 @@ struct loop {
 	struct source *dead;    /* owned; freed between rounds */
 	struct source **heap;   /* armed timers, earliest first; borrowed */
 	size_t heap_len, heap_cap;
+	uint64_t round_usec;    /* when this round began: what is armed in it fires in a later one */
 	bool dispatching, stopping;
 	int stop_code;
 };
@@ -291,6 +292,8 @@ void timer_arm(struct source *s, uint64_t deadline_usec)
 
 	assert(s->kind == SOURCE_TIMER);
 	heap_remove(l, s);
+	if (l->dispatching && deadline_usec <= l->round_usec)
+		deadline_usec = l->round_usec + 1;
 	s->deadline = deadline_usec;
 	heap_put(l, l->heap_len++, s);
 	heap_up(l, s->heap_index);
@@ -405,9 +408,7 @@ static void dispatch_source(struct source *s, uint32_t events)
 /* Only timers due when the round began fire, so one that re-arms itself cannot starve the fds. */
 static void dispatch_timers(struct loop *l)
 {
-	uint64_t now = clock_mono_usec();
-
-	while (l->heap_len > 0 && l->heap[0]->deadline <= now && !l->stopping) {
+	while (l->heap_len > 0 && l->heap[0]->deadline <= l->round_usec && !l->stopping) {
 		struct source *s = l->heap[0];
 		loop_timer_fn fn = s->on_timer;
 		void *data = s->data;
@@ -443,6 +444,7 @@ int loop_dispatch(struct loop *l, int timeout_ms)
 		return -errno;
 
 	l->dispatching = true;
+	l->round_usec = clock_mono_usec();
 	for (int i = 0; i < n; i++) {
 		struct source *s = events[i].data.ptr;
 		uint64_t expirations;
