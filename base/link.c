@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define PACKETS_PER_ROUND 32    /* so that one busy link does not starve the others */
+#define LAST_WORDS_ROUNDS 64
 
 /* One packet that the kernel did not take yet. */
 struct packet {
@@ -145,12 +146,24 @@ static void link_end(struct link *l)
 		(void)link_free(l);
 }
 
+static int receive(struct link *l);
+
 static void report_end(void *data)
 {
 	struct link *l = data;
+	int r = 0;
 
 	l->deferred = NULL; /* it frees itself after this call */
-	link_end(l);
+	l->dispatching = true;
+	/* What the peer said before it died still lies in the socket. Bounded, because one that
+	 * only shut its reading side can go on talking. */
+	for (int i = 0; i < LAST_WORDS_ROUNDS && r == 0 && l->fd >= 0 && l->reason.code == 0; i++)
+		r = receive(l);
+	if (l->fd >= 0)
+		link_end(l);
+	l->dispatching = false;
+	if (l->freed)
+		(void)link_free(l);
 }
 
 /* A failure found inside link_send is told from the loop, never from inside that call. */
