@@ -55,8 +55,20 @@ int bundle_begin(struct buf *b, uint32_t count, struct err *e)
 	return 0;
 }
 
+/* The entry added last; false while there is none. b holds what bundle_begin and bundle_add made. */
+static bool last_entry(const struct buf *b, struct bundle_entry *ret)
+{
+	size_t at = 0;
+	bool any = false;
+
+	while (bundle_next(b->data, b->len, &at, ret))
+		any = true;
+	return any;
+}
+
 int bundle_add(struct buf *b, const char *path, const void *bytes, size_t n, struct err *e)
 {
+	struct bundle_entry last;
 	size_t len = strlen(path);
 	uint8_t head[ENTRY_HEAD] = {(uint8_t)len, (uint8_t)(len >> 8), (uint8_t)n,
 		(uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24)};
@@ -64,6 +76,8 @@ int bundle_add(struct buf *b, const char *path, const void *bytes, size_t n, str
 	if (!clean_path(path, len))
 		return err_set(e, -EINVAL, "%.80s: not a clean relative path of at most %d bytes",
 			path, BUNDLE_PATH_MAX);
+	if (last_entry(b, &last) && compare_paths(last.path, last.path_len, path, len) >= 0)
+		return err_set(e, -EINVAL, "%.80s: not in ascending order of paths", path);
 	if (b->len + ENTRY_HEAD + len + n > BUNDLE_MAX)
 		return err_set(e, -EFBIG, "%.80s: the files together are over the limit of %d bytes",
 			path, BUNDLE_MAX);
