@@ -30,6 +30,7 @@ struct meeting {
 	uid_t uid;
 	struct dialer *dialer;
 	struct source *again;
+	struct listener *late;
 };
 
 static void on_peer(int fd, uid_t uid, void *data)
@@ -78,12 +79,11 @@ TEST(a_dialer_meets_a_listener_and_again_when_asked)
 static void listen_late(void *data)
 {
 	struct meeting *m = data;
-	struct listener *listener;
 	int fd = listen_unix(path, SOCK_SEQPACKET, NULL);
 
 	CHECK(fd >= 0);
 	m->accepted = 1;
-	CHECK(listener_new(m->loop, fd, NULL, 0, on_peer, m, &listener) == 0);
+	CHECK(listener_new(m->loop, fd, NULL, 0, on_peer, m, &m->late) == 0);
 }
 
 TEST(a_dialer_keeps_trying_until_somebody_listens)
@@ -100,8 +100,8 @@ TEST(a_dialer_keeps_trying_until_somebody_listens)
 	CHECK(loop_run(l) == 0);
 	CHECK(m.dialled == 2 && m.accepted == 2);
 	m.dialer = dialer_free(m.dialer);
+	m.late = listener_free(m.late);
 	CHECK(fs_remove_tree(root) == 0);
-	/* The listener that listen_late made ends with the test. */
 }
 
 /* Connects as another user; exits 0 when the other side closed without a word. */
