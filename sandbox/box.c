@@ -1,0 +1,347 @@
+#include "sandbox/box.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/filters.h"
+#include "sandbox/steps/caps.h"
+#include "sandbox/steps/clone.h"
+#include "sandbox/steps/fds.h"
+#include "sandbox/steps/ids.h"
+#include "sandbox/steps/landlock.h"
+#include "sandbox/steps/lockdown.h"
+#include "sandbox/steps/process.h"
+#include "sandbox/steps/program.h"
+#include "sandbox/steps/rlimits.h"
+#include "sandbox/steps/root.h"
+#include "sandbox/steps/seccomp.h"
+
+#define ANSWER_MS 5000
+
+/* --- inside the child --- */
+
+struct child {
+	const struct box_plan *plan;
+	const struct host *host;
+	const struct cgroup_entry *cgroup;
+	int sync_fd;
+};
+
+static int wait_for_maps(const struct child *c)
+{
+	char go;
+	ssize_t n = recv(c->sync_fd, &go, sizeof(go), 0);
+
+	return n == 1 ? 0 : n < 0 ? -errno : -EPIPE;
+}
+
+static int enter_cgroup(const struct child *c)
+{
+	return cgroup_enter(c->cgroup);
+}
+
+static int assume_ids(const struct child *c)
+{
+	(void)c;
+	return ids_assume();
+}
+
+static int die_with_parent(const struct child *c)
+{
+	return process_die_with_parent(c->sync_fd);
+}
+
+static int empty_root(const struct child *c)
+{
+	(void)c;
+	return root_empty();
+}
+
+static int settle(const struct child *c)
+{
+	(void)c;
+	return process_settle();
+}
+
+static int place_files(const struct child *c)
+{
+	const struct box_fds fds = {.null = c->host->null_fd,
+		.log = c->plan->log_fd,
+		.app = c->plan->app_fd,
+		.infer = c->plan->infer_fd,
+		.exec = c->host->worker_fd,
+		.sync = c->sync_fd};
+
+	return fds_place(&fds);
+}
+
+static int limit_resources(const struct child *c)
+{
+	return rlimits_apply(c->plan->class->address_bytes);
+}
+
+static int drop_capabilities(const struct child *c)
+{
+	(void)c;
+	process_limit_speculation();
+	return caps_drop_all();
+}
+
+static int lock_down(const struct child *c)
+{
+	(void)c;
+	return lockdown_self();
+}
+
+static int deny_files(const struct child *c)
+{
+	int abi = landlock_deny_all();
+
+	(void)c;
+	return abi < 0 ? abi : 0;
+}
+
+static int filter_calls(const struct child *c)
+{
+	(void)c;
+	return seccomp_load(&filter_start);
+}
+
+/*
+ * The order is forced: cgroup files compare uids, so they come before the change; files on a tmpfs
+ * need mapped ids (EOVERFLOW otherwise); the change of uid clears the death signal; mounting and
+ * the bounding set need the namespace's capabilities; Landlock and the filter need no_new_privs.
+ */
+static const struct step {
+	const char *words;
+	int (*take)(const struct child *c);
+} steps[] = {
+	{"wait for its ids", wait_for_maps},
+	{"enter its cgroup", enter_cgroup},
+	{"take its ids", assume_ids},
+	{"ask to die with boxd", die_with_parent},
+	{"empty its file system", empty_root},
+	{"settle its session", settle},
+	{"place its files", place_files},
+	{"limit its resources", limit_resources},
+	{"drop capabilities", drop_capabilities},
+	{"lock its privileges", lock_down},
+	{"put on Landlock", deny_files},
+	{"put on the call filter", filter_calls},
+};
+
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+#define STEP_EXEC STEPS        /* in a report: exec itself */
+#define STEP_DONE (STEPS + 1)  /* a trial box took every step */
+
+/* From child to boxd when a step failed; exec closes the socket instead. */
+struct outcome {
+	uint32_t step;
+	int32_t code;
+};
+
+static void answer(int fd, size_t step, int code)
+{
+	const struct outcome o = {.step = (uint32_t)step, .code = code};
+
+	(void)!write(fd, &o, sizeof(o)); /* boxd is gone then, and so are we */
+}
+
+static void __attribute__((noreturn)) run_child(struct child *c)
+{
+	for (size_t i = 0; i < STEPS; i++) {
+		int r = steps[i].take(c);
+
+		if (steps[i].take == place_files)
+			c->sync_fd = BOX_SYNC_FD;
+		if (r < 0) {
+			answer(c->sync_fd, i, r);
+			_exit(127);
+		}
+	}
+	if (c->plan->trial)
+		answer(c->sync_fd, STEP_DONE, 0);
+	else
+		answer(c->sync_fd, STEP_EXEC, program_exec(BOX_EXEC_FD));
+	_exit(127);
+}
+
+/* --- boxd's side --- */
+
+/* The words of a step that failed, with a hint where an administrator can change it. */
+static int tell(const struct host *host, const char *what, int code, struct err *e)
+{
+	return err_set(e, code, "cannot %s: %s%s", what, strerror(-code), host_hint(host, code));
+}
+
+static int read_outcome(const struct host *host, const struct box_plan *plan, int fd, struct err *e)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct outcome o;
+	ssize_t n;
+	int r;
+
+	do
+		r = poll(&p, 1, ANSWER_MS);
+	while (r < 0 && errno == EINTR);
+	if (r <= 0)
+		return err_set(e, -ETIMEDOUT, "the box did not come up within %d s",
+			ANSWER_MS / 1000);
+	n = recv(fd, &o, sizeof(o), MSG_DONTWAIT);
+	if (n == 0 && !plan->trial)
+		return 0; /* exec closed it */
+	if (n != sizeof(o) || o.step > STEP_DONE)
+		return err_set(e, -EPROTO, "the box ended while it was built");
+	if (o.step == STEP_DONE)
+		return 0;
+	return tell(host, o.step == STEP_EXEC ? "start the worker" : steps[o.step].words, o.code, e);
+}
+
+static int lead_child(const struct host *host, const struct box_plan *plan, pid_t pid, int fd,
+	struct err *e)
+{
+	int r = ids_write_maps(host->proc_fd, pid, host_slot_uid(host, plan->slot),
+		host_slot_gid(host, plan->slot));
+
+	if (r < 0)
+		return tell(host, "map its ids", r, e);
+	if (send(fd, "", 1, MSG_NOSIGNAL) != 1)
+		return err_set(e, -errno, "the box ended while it was built");
+	return read_outcome(host, plan, fd, e);
+}
+
+/*
+ * The files in /proc of a process that is not dumpable belong to root, so the child would be born
+ * with id maps that boxd may not write. It inherits the mark at clone and takes it off again
+ * itself with its change of uid.
+ */
+static pid_t clone_mappable(const struct cgroup_entry *cgroup, int *ret_pidfd)
+{
+	pid_t pid;
+
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	pid = clone_boxed(cgroup->born_fd, ret_pidfd);
+	if (pid != 0)
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return pid;
+}
+
+static int start_child(const struct host *host, const struct box_plan *plan,
+	const struct cgroup_entry *cgroup, struct box *ret, struct err *e)
+{
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_set(e, -errno, "cannot make a socket: %s", strerror(errno));
+	ret->pid = clone_mappable(cgroup, &ret->pidfd);
+	if (ret->pid == 0) {
+		struct child c = {
+			.plan = plan, .host = host, .cgroup = cgroup, .sync_fd = pair[1]};
+
+		close(pair[0]);
+		run_child(&c);
+	}
+	close(pair[1]);
+	if (ret->pid < 0)
+		r = tell(host, "make its namespaces", ret->pid, e);
+	else
+		r = lead_child(host, plan, ret->pid, pair[0], e);
+	close(pair[0]);
+	return r;
+}
+
+static void discard(struct box *box)
+{
+	if (box->pid <= 0)
+		return;
+	box_kill(box);
+	(void)waitpid(box->pid, NULL, 0);
+	closep(&box->pidfd);
+}
+
+int box_build(const struct host *host, const struct box_plan *plan, struct box *ret, struct err *e)
+{
+	struct cgroup_entry cgroup = CGROUP_ENTRY_NONE;
+	struct box box = {.slot = plan->slot, .class = plan->class, .pidfd = -1};
+	int r = cgroup_slot_make(&host->cgroups, plan->slot, plan->class, &cgroup, e);
+
+	if (r < 0)
+		return r;
+	r = start_child(host, plan, &cgroup, &box, e);
+	cgroup_entry_close(&cgroup);
+	if (r < 0 || plan->trial) {
+		discard(&box);
+		cgroup_slot_drop(&host->cgroups, plan->slot);
+		return r;
+	}
+	*ret = box;
+	return 0;
+}
+
+int box_try(struct host *host, struct err *e)
+{
+	const struct box_plan plan = {.class = box_class_find(1),
+		.log_fd = -1,
+		.app_fd = -1,
+		.infer_fd = -1,
+		.trial = true};
+	struct box none;
+	int abi = landlock_abi();
+	int r = box_build(host, &plan, &none, e);
+
+	if (r < 0) {
+		host_note(host, false, "anything: boxes cannot be built here: %s", e->text);
+		return r;
+	}
+	host_note(host, true, "namespaces: user, mount, pid, net, ipc, uts, cgroup");
+	host_note(host, true, "empty read-only root, no capabilities, no new privileges");
+	host_note(host, true, "call filter (seccomp)");
+	if (abi > 0)
+		host_note(host, true, "Landlock, ABI %d", abi);
+	else
+		host_note(host, false, "Landlock: this kernel has none, or keeps it off");
+	if (lockdown_has_mdwe())
+		host_note(host, true, "no memory that is or becomes executable (MDWE)");
+	else
+		host_note(host, false,
+			"MDWE: this kernel is older than 6.3; the call filter forbids the same");
+	return 0;
+}
+
+void box_kill(const struct box *box)
+{
+	(void)pidfd_send_signal(box->pidfd, SIGKILL, NULL, 0);
+}
+
+static void say_why(const struct host *host, const struct box *box, int status, char *ret, size_t n)
+{
+	ret[0] = '\0';
+	if (cgroup_slot_ran_out(&host->cgroups, box->slot))
+		(void)snprintf(ret, n, "it used more than the %llu MiB of memory of a %s box",
+			(unsigned long long)(box->class->memory_bytes >> 20), box->class->name);
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		(void)snprintf(ret, n, "it tried a system call that no worker may make");
+}
+
+int box_reap(const struct host *host, struct box *box, int *ret_status, char *words, size_t n)
+{
+	int status;
+
+	if (waitpid(box->pid, &status, WNOHANG) != box->pid)
+		return 0;
+	say_why(host, box, status, words, n);
+	closep(&box->pidfd);
+	box->pidfd = -1;
+	cgroup_slot_drop(&host->cgroups, box->slot);
+	*ret_status = status;
+	return 1;
+}

@@ -1,0 +1,295 @@
+#include "sandbox/desk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/dial.h"
+#include "base/link.h"
+#include "base/log.h"
+#include "proto/constants.h"
+#include "proto/messages.h"
+#include "sandbox/box.h"
+
+#define AGENTS_MAX 4 /* one, and those that have not noticed yet that they are replaced */
+#define QUEUE_MAX (512 * 1024)
+#define FILES_OF_SPAWN 3
+
+struct occupied {
+	struct desk *desk;     /* borrowed */
+	struct source *source; /* owned; watches box.pidfd */
+	struct box box;
+};
+
+struct agent {
+	struct desk *desk; /* borrowed */
+	struct link *link; /* owned */
+	uint64_t order;    /* the highest is the newest */
+};
+
+struct desk {
+	struct loop *loop;         /* borrowed */
+	const struct host *host;   /* borrowed */
+	struct listener *listener; /* owned */
+	struct agent agents[AGENTS_MAX];
+	uint64_t next_order;
+	struct occupied *slots[BOX_SLOTS_MAX]; /* owned; NULL: free */
+};
+
+/* --- to agents --- */
+
+static void tell(struct link *l, uint8_t type, unsigned int slot, uint32_t seq, const char *words)
+{
+	const struct frame f = {.type = type,
+		.node = slot,
+		.seq = seq,
+		.value = (const uint8_t *)words,
+		.length = strlen(words)};
+	int r = l ? link_send(l, &f) : 0;
+
+	if (r < 0)
+		log_warn("slot=%u the agent does not read: %s", slot, strerror(-r));
+}
+
+static struct link *newest(const struct desk *d)
+{
+	const struct agent *best = NULL;
+
+	for (size_t i = 0; i < AGENTS_MAX; i++)
+		if (d->agents[i].link && (!best || d->agents[i].order > best->order))
+			best = &d->agents[i];
+	return best ? best->link : NULL;
+}
+
+/* --- boxes --- */
+
+static void vacate(struct occupied *o)
+{
+	o->desk->slots[o->box.slot] = NULL;
+	source_free(o->source);
+	free(o);
+}
+
+static void on_exit_of_box(int fd, uint32_t events, void *data)
+{
+	struct occupied *o = data;
+	struct desk *d = o->desk;
+	unsigned int slot = o->box.slot;
+	char words[128];
+	int status;
+
+	(void)fd;
+	(void)events;
+	/* The source goes first: it may not outlive the pidfd. */
+	o->source = source_free(o->source);
+	if (!box_reap(d->host, &o->box, &status, words, sizeof(words))) {
+		log_error("slot=%u pid=%d cannot be reaped: %s", slot, o->box.pid, strerror(errno));
+		return;
+	}
+	log_info("slot=%u pid=%d ended status=0x%x %s", slot, o->box.pid, (unsigned int)status,
+		words);
+	vacate(o);
+	tell(newest(d), BOX_EXITED, slot, (uint32_t)status, words);
+}
+
+static int occupy(struct desk *d, const struct box_plan *plan, pid_t *ret_pid, struct err *e)
+{
+	struct occupied *o = calloc(1, sizeof(*o));
+	int r;
+
+	if (!o)
+		return err_set(e, -ENOMEM, "boxd is out of memory");
+	o->desk = d;
+	r = box_build(d->host, plan, &o->box, e);
+	if (r < 0) {
+		free(o);
+		return r;
+	}
+	d->slots[plan->slot] = o;
+	*ret_pid = o->box.pid;
+	r = loop_add_fd(d->loop, o->box.pidfd, EPOLLIN, on_exit_of_box, o, &o->source);
+	if (r < 0) {
+		char words[8];
+		int status;
+
+		box_kill(&o->box);
+		while (!box_reap(d->host, &o->box, &status, words, sizeof(words)))
+			;
+		vacate(o);
+		return err_set(e, r, "cannot watch the box: %s", strerror(-r));
+	}
+	return 0;
+}
+
+/* --- from agents --- */
+
+static int on_spawn(struct agent *a, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct desk *d = a->desk;
+	struct box_plan plan = {.slot = f->node, .class = box_class_find(f->op)};
+	struct err why = {0};
+	uint64_t began = clock_mono_usec();
+	pid_t pid = 0;
+	int r;
+
+	if (files->n != FILES_OF_SPAWN)
+		return err_set(e, -EPROTO, "SPAWN with %zu files instead of 3", files->n);
+	plan.log_fd = files->fd[0];
+	plan.app_fd = files->fd[1];
+	plan.infer_fd = files->fd[2];
+	r = box_plan_check(&plan, d->host->slots, e);
+	if (r < 0)
+		return r;
+	if (d->slots[plan.slot])
+		return err_set(e, -EPROTO, "slot %u is not free", plan.slot);
+
+	r = occupy(d, &plan, &pid, &why);
+	if (r < 0) {
+		log_error("slot=%u refused: %s", plan.slot, why.text);
+		tell(a->link, BOX_REFUSED, plan.slot, (uint32_t)-r, why.text);
+		return 0;
+	}
+	log_debug("slot=%u pid=%d class=%s spawned usec=%llu", plan.slot, pid, plan.class->name,
+		(unsigned long long)(clock_mono_usec() - began));
+	tell(a->link, BOX_SPAWNED, plan.slot, (uint32_t)pid, "");
+	return 0;
+}
+
+static int on_kill(struct agent *a, const struct frame *f, struct link_files *files, struct err *e)
+{
+	if (files->n > 0)
+		return err_set(e, -EPROTO, "KILL with a file");
+	if (f->node >= a->desk->host->slots)
+		return err_set(e, -EPROTO, "slot %u is not below %u", f->node,
+			a->desk->host->slots);
+	if (a->desk->slots[f->node])
+		box_kill(&a->desk->slots[f->node]->box);
+	return 0;
+}
+
+static const struct {
+	uint8_t type;
+	int (*take)(struct agent *a, const struct frame *f, struct link_files *files, struct err *e);
+} messages[] = {
+	{BOX_SPAWN, on_spawn},
+	{BOX_KILL, on_kill},
+};
+
+static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
+	void *data)
+{
+	(void)l;
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+		if (messages[i].type == f->type)
+			return messages[i].take(data, f, files, e);
+	return -EPROTO;
+}
+
+/* Both messages carry their all in the header. */
+static long value_max(uint8_t type, void *data)
+{
+	(void)data;
+	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+		if (messages[i].type == type)
+			return 0;
+	return -1;
+}
+
+static void on_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct agent *a = data;
+
+	(void)l;
+	if (reason->code < 0)
+		log_warn("agent=%llu closed: %s", (unsigned long long)a->order, reason->text);
+	else
+		log_info("agent=%llu left", (unsigned long long)a->order);
+	a->link = link_free(a->link);
+}
+
+static const struct link_ops agent_ops = {
+	.on_frame = on_frame, .on_closed = on_closed, .value_max = value_max};
+
+static void greet(struct desk *d, struct link *l)
+{
+	tell(l, BOX_HOST, d->host->slots, 0, buf_str(&d->host->report));
+	for (unsigned int i = 0; i < d->host->slots; i++)
+		if (d->slots[i])
+			tell(l, BOX_SPAWNED, i, (uint32_t)d->slots[i]->box.pid, "");
+}
+
+static void on_agent(int fd, uid_t uid, void *data)
+{
+	const struct link_limits limits = {.queue_max = QUEUE_MAX, .files = true};
+	struct desk *d = data;
+	struct agent *a = NULL;
+	int r;
+
+	for (size_t i = 0; i < AGENTS_MAX && !a; i++)
+		if (!d->agents[i].link)
+			a = &d->agents[i];
+	if (!a) {
+		log_warn("peer_uid=%u turned away: %d agents are connected", uid, AGENTS_MAX);
+		close(fd);
+		return;
+	}
+	*a = (struct agent){.desk = d, .order = ++d->next_order};
+	r = link_new(d->loop, fd, &agent_ops, &limits, a, &a->link);
+	if (r < 0) {
+		log_error("cannot talk to an agent: %s", strerror(-r));
+		return;
+	}
+	log_info("agent=%llu peer_uid=%u connected", (unsigned long long)a->order, uid);
+	greet(d, a->link);
+}
+
+int desk_new(struct loop *loop, int fd, uid_t agent_uid, const struct host *host, struct desk **ret)
+{
+	struct desk *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d) {
+		close(fd);
+		return -ENOMEM;
+	}
+	d->loop = loop;
+	d->host = host;
+	r = listener_new(loop, fd, &agent_uid, 1, on_agent, d, &d->listener);
+	if (r < 0) {
+		free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+/* They are dying already; waiting makes their cgroups free to remove. */
+static void end_box(struct desk *d, struct occupied *o)
+{
+	o->source = source_free(o->source);
+	(void)waitpid(o->box.pid, NULL, 0);
+	close(o->box.pidfd);
+	cgroup_slot_drop(&d->host->cgroups, o->box.slot);
+	vacate(o);
+}
+
+struct desk *desk_free(struct desk *d)
+{
+	if (!d)
+		return NULL;
+	listener_free(d->listener);
+	for (size_t i = 0; i < AGENTS_MAX; i++)
+		link_free(d->agents[i].link);
+	for (size_t i = 0; i < BOX_SLOTS_MAX; i++)
+		if (d->slots[i])
+			box_kill(&d->slots[i]->box);
+	for (size_t i = 0; i < BOX_SLOTS_MAX; i++)
+		if (d->slots[i])
+			end_box(d, d->slots[i]);
+	free(d);
+	return NULL;
+}

@@ -1,0 +1,21 @@
+/*
+ * The desk where agents ask for boxes: the box link of proto/messages.def, and the table of slots.
+ *
+ * An agent that went away leaves its boxes alive; the next one that connects is told of each. Kill
+ * and spawn are obeyed for any admitted link, exits go to the newest. Parses frame headers, never
+ * a value.
+ */
+#pragma once
+
+#include "base/loop.h"
+#include "sandbox/host.h"
+
+struct desk;
+
+/* Takes fd (listening SOCK_SEQPACKET; owned). agent_uid beside root and our own may connect. The
+ * host is borrowed. -ENOMEM, or the errno of epoll. */
+int desk_new(struct loop *loop, int fd, uid_t agent_uid, const struct host *host, struct desk **ret);
+
+/* Kills every box and waits for it, closes every link. NULL is fine. Returns NULL. */
+struct desk *desk_free(struct desk *d);
+DEFINE_CLEANUP(struct desk *, desk_free)

@@ -1,0 +1,450 @@
+#include "sandbox/steps/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "sandbox/steps/write_at.h"
+
+#define ROOT "/sys/fs/cgroup"
+#define HOME_PREFIX "vitrine-"
+#define CPU_PERIOD_USEC 100000u
+
+static const char *const controllers[LIMITS] = {"memory", "pids", "cpu"};
+
+/* --- where we are --- */
+
+/* The path of this process in that v1 hierarchy ("memory"), or in v2 (""). proc(5), cgroups(7). */
+static int own_path(const char *controller, char ret[PATH_MAX])
+{
+	CLEANUP(fclosep) FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[PATH_MAX + 64];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		char *names = strchr(line, ':');
+		char *path = names ? strchr(names + 1, ':') : NULL;
+
+		if (!path)
+			continue;
+		*path++ = '\0';
+		path[strcspn(path, "\n")] = '\0';
+		/* "cpu,cpuacct" is one hierarchy; its mount is reachable under each name. */
+		for (char *rest = names + 1, *name; (name = strsep(&rest, ","));) {
+			if (strcmp(name, controller) != 0)
+				continue;
+			(void)snprintf(ret, PATH_MAX, "%s", path);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* The own folder of that hierarchy, or its top where the path is not visible from here. */
+static int open_own(const char *mount, const char *controller)
+{
+	char path[PATH_MAX], full[PATH_MAX + 64];
+	int fd;
+
+	if (own_path(controller, path) < 0)
+		return -ENOENT;
+	(void)snprintf(full, sizeof(full), "%s%s", mount, path);
+	fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		fd = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* --- homes --- */
+
+static void home_name(char *ret, size_t n, pid_t pid)
+{
+	(void)snprintf(ret, n, HOME_PREFIX "%d", pid);
+}
+
+static void remove_home(int parent_fd, const char *name)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)))
+		if (d->d_type == DT_DIR && d->d_name[0] != '.')
+			(void)unlinkat(fd, d->d_name, AT_REMOVEDIR);
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+	(void)unlinkat(parent_fd, name, AT_REMOVEDIR);
+}
+
+/* A killed boxd leaves empty folders behind; the next one that may, removes them. */
+static void remove_stale(int parent_fd)
+{
+	int copy = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		int pid;
+
+		if (sscanf(d->d_name, HOME_PREFIX "%d", &pid) == 1 && kill(pid, 0) < 0 &&
+			errno == ESRCH)
+			remove_home(parent_fd, d->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	else if (copy >= 0)
+		close(copy);
+}
+
+static int make_home(int parent_fd)
+{
+	char name[32];
+	int fd;
+
+	remove_stale(parent_fd);
+	home_name(name, sizeof(name), getpid());
+	if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_v1(enum cgroup_limit limit, uid_t owner)
+{
+	char mount[64];
+	CLEANUP(closep) int own = -1;
+	CLEANUP(closep) int home = -1;
+
+	(void)snprintf(mount, sizeof(mount), ROOT "/%s", controllers[limit]);
+	own = open_own(mount, controllers[limit]);
+	if (own < 0)
+		return own;
+	home = make_home(own);
+	if (home < 0)
+		return home;
+	/* Owning the folder is enough: the files of folders made in it belong to their maker. */
+	if (fchown(home, owner, (gid_t)-1) < 0)
+		return -errno;
+	return TAKE_FD(home);
+}
+
+static bool has_word(int dir_fd, const char *file, const char *word)
+{
+	char line[256], *rest = line, *got;
+
+	if (read_at(dir_fd, file, line, sizeof(line)) < 0)
+		return false;
+	while ((got = strsep(&rest, " \n")))
+		if (strcmp(got, word) == 0)
+			return true;
+	return false;
+}
+
+static void enable_controllers(int dir_fd)
+{
+	for (int i = 0; i < LIMITS; i++) {
+		char line[16];
+
+		(void)snprintf(line, sizeof(line), "+%s", controllers[i]);
+		(void)write_at(dir_fd, "cgroup.subtree_control", line);
+	}
+}
+
+static int give_away(int home, uid_t owner)
+{
+	static const char *const files[] = {
+		"cgroup.procs", "cgroup.subtree_control", "cgroup.threads"};
+
+	if (fchown(home, owner, (gid_t)-1) < 0)
+		return -errno;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (fchownat(home, files[i], owner, (gid_t)-1, 0) < 0)
+			return -errno;
+	return 0;
+}
+
+/*
+ * cgroup-v2.rst: a folder that hands controllers down may hold no process, and whoever moves a
+ * process needs write access to the common ancestor. So boxd itself moves into home/boxd.
+ */
+static int settle_v2(int home, uid_t owner)
+{
+	char line[16];
+	int r;
+
+	enable_controllers(home);
+	if (!has_word(home, "cgroup.subtree_control", "memory"))
+		return -EOPNOTSUPP;
+	if (mkdirat(home, "boxd", 0755) < 0 && errno != EEXIST)
+		return -errno;
+	(void)snprintf(line, sizeof(line), "%d", getpid());
+	r = write_at(home, "boxd/cgroup.procs", line);
+	return r < 0 ? r : give_away(home, owner);
+}
+
+static int open_v2_below(int parent_fd, uid_t owner)
+{
+	CLEANUP(closep) int home = -1;
+	char name[32];
+	int r;
+
+	enable_controllers(parent_fd);
+	home = make_home(parent_fd);
+	if (home < 0)
+		return home;
+	r = settle_v2(home, owner);
+	if (r < 0) {
+		home_name(name, sizeof(name), getpid());
+		remove_home(parent_fd, name);
+		return r;
+	}
+	return TAKE_FD(home);
+}
+
+/* Below the own folder where it is delegated to us and empty, else below the top. */
+static int open_v2(uid_t owner)
+{
+	CLEANUP(closep) int own = open_own(ROOT, "");
+	CLEANUP(closep) int top = open(ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int home = own < 0 ? own : open_v2_below(own, owner);
+
+	return home < 0 && top >= 0 ? open_v2_below(top, owner) : home;
+}
+
+static bool is_v2(void)
+{
+	struct statfs fs;
+
+	return statfs(ROOT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+void cgroup_home_open(struct cgroup_home *ret, uid_t owner, struct err *e)
+{
+	*ret = (struct cgroup_home){.kind = CGROUP_NONE, .fds = {-1, -1, -1}};
+	if (is_v2()) {
+		int home = open_v2(owner);
+
+		if (home < 0) {
+			(void)err_set(e, home, "no cgroup v2 folder with controllers to use: %s",
+				strerror(-home));
+			return;
+		}
+		ret->kind = CGROUP_V2;
+		for (int i = 0; i < LIMITS; i++)
+			if (has_word(home, "cgroup.subtree_control", controllers[i]))
+				ret->fds[i] = fcntl(home, F_DUPFD_CLOEXEC, 3);
+		close(home);
+		return;
+	}
+	for (int i = 0; i < LIMITS; i++) {
+		int home = open_v1(i, owner);
+
+		if (home < 0)
+			(void)err_set(e, home, "no cgroup v1 folder for %s to use: %s",
+				controllers[i], strerror(-home));
+		else
+			ret->kind = CGROUP_V1;
+		ret->fds[i] = home < 0 ? -1 : home;
+	}
+}
+
+void cgroup_home_close(struct cgroup_home *home)
+{
+	for (int i = 0; i < LIMITS; i++) {
+		if (home->fds[i] >= 0)
+			close(home->fds[i]);
+		home->fds[i] = -1;
+	}
+	home->kind = CGROUP_NONE;
+}
+
+bool cgroup_home_limits(const struct cgroup_home *home, enum cgroup_limit limit)
+{
+	return home->fds[limit] >= 0;
+}
+
+/* --- slots --- */
+
+struct setting {
+	enum cgroup_kind kind;
+	enum cgroup_limit limit;
+	const char *file;
+	char line[48];
+	bool optional; /* kernels built without swap accounting, say, lack the file */
+};
+
+#define SETTINGS 8
+
+static void settings_of(const struct box_class *c, struct setting ret[SETTINGS])
+{
+	const struct setting all[SETTINGS] = {
+		{CGROUP_V1, LIMIT_MEMORY, "memory.limit_in_bytes", "", false},
+		{CGROUP_V1, LIMIT_MEMORY, "memory.memsw.limit_in_bytes", "", true},
+		{CGROUP_V1, LIMIT_PROCESSES, "pids.max", "1", false},
+		{CGROUP_V1, LIMIT_CPU, "cpu.cfs_quota_us", "", false},
+		{CGROUP_V2, LIMIT_MEMORY, "memory.max", "", false},
+		{CGROUP_V2, LIMIT_MEMORY, "memory.swap.max", "0", true},
+		{CGROUP_V2, LIMIT_PROCESSES, "pids.max", "1", false},
+		{CGROUP_V2, LIMIT_CPU, "cpu.max", "", false},
+	};
+	unsigned int quota = c->cpu_percent * (CPU_PERIOD_USEC / 100);
+
+	memcpy(ret, all, sizeof(all));
+	for (int i = 0; i < SETTINGS; i++) {
+		if (ret[i].line[0] != '\0')
+			continue;
+		if (ret[i].limit == LIMIT_MEMORY)
+			(void)snprintf(ret[i].line, sizeof(ret[i].line), "%" PRIu64,
+				c->memory_bytes);
+		else if (ret[i].kind == CGROUP_V1)
+			(void)snprintf(ret[i].line, sizeof(ret[i].line), "%u", quota);
+		else
+			(void)snprintf(ret[i].line, sizeof(ret[i].line), "%u %u", quota,
+				CPU_PERIOD_USEC);
+	}
+}
+
+static int write_settings(const struct cgroup_home *home, const int *dirs,
+	const struct box_class *class, struct err *e)
+{
+	struct setting settings[SETTINGS];
+
+	settings_of(class, settings);
+	for (int i = 0; i < SETTINGS; i++) {
+		const struct setting *s = &settings[i];
+		int r;
+
+		if (s->kind != home->kind || dirs[s->limit] < 0)
+			continue;
+		r = write_at(dirs[s->limit], s->file, s->line);
+		if (r < 0 && !(s->optional && (r == -ENOENT || r == -EOPNOTSUPP)))
+			return err_set(e, r, "cannot set %s: %s", s->file, strerror(-r));
+	}
+	return 0;
+}
+
+static int make_folder(int home_fd, const char *name)
+{
+	int fd;
+
+	if (mkdirat(home_fd, name, 0755) < 0) {
+		if (errno != EEXIST)
+			return -errno;
+		/* Left by a box whose removal was too early for the kernel; its counters too. */
+		(void)unlinkat(home_fd, name, AT_REMOVEDIR);
+		if (mkdirat(home_fd, name, 0755) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	fd = openat(home_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int make_folders(
+	const struct cgroup_home *home, const char *name, int dirs[LIMITS], struct err *e)
+{
+	for (int i = 0; i < LIMITS; i++) {
+		if (home->fds[i] < 0)
+			continue;
+		dirs[i] = make_folder(home->fds[i], name);
+		if (dirs[i] < 0)
+			return err_set(e, dirs[i], "cannot make a cgroup for %s: %s",
+				controllers[i], strerror(-dirs[i]));
+	}
+	return 0;
+}
+
+static int open_entry(const struct cgroup_home *home, int dirs[LIMITS], struct cgroup_entry *ret)
+{
+	for (int i = 0; i < LIMITS; i++) {
+		if (dirs[i] < 0)
+			continue;
+		if (home->kind == CGROUP_V2) {
+			if (ret->born_fd < 0)
+				ret->born_fd = TAKE_FD(dirs[i]);
+			continue;
+		}
+		ret->tasks[i] = openat(dirs[i], "tasks", O_WRONLY | O_CLOEXEC);
+		if (ret->tasks[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int cgroup_slot_make(const struct cgroup_home *home, unsigned int slot,
+	const struct box_class *class, struct cgroup_entry *ret, struct err *e)
+{
+	int dirs[LIMITS] = {-1, -1, -1};
+	char name[16];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "%u", slot);
+	r = make_folders(home, name, dirs, e);
+	if (r == 0)
+		r = write_settings(home, dirs, class, e);
+	if (r == 0) {
+		r = open_entry(home, dirs, ret);
+		if (r < 0)
+			(void)err_set(e, r, "cannot open a cgroup: %s", strerror(-r));
+	}
+	for (int i = 0; i < LIMITS; i++)
+		if (dirs[i] >= 0)
+			close(dirs[i]);
+	if (r < 0) {
+		cgroup_entry_close(ret);
+		cgroup_slot_drop(home, slot);
+	}
+	return r;
+}
+
+void cgroup_entry_close(struct cgroup_entry *entry)
+{
+	if (entry->born_fd >= 0)
+		close(TAKE_FD(entry->born_fd));
+	for (int i = 0; i < LIMITS; i++)
+		if (entry->tasks[i] >= 0)
+			close(TAKE_FD(entry->tasks[i]));
+}
+
+int cgroup_enter(const struct cgroup_entry *entry)
+{
+	for (int i = 0; i < LIMITS; i++)
+		if (entry->tasks[i] >= 0 && write(entry->tasks[i], "0", 1) != 1)
+			return -errno;
+	return 0;
+}
+
+bool cgroup_slot_ran_out(const struct cgroup_home *home, unsigned int slot)
+{
+	char path[64], text[512];
+	const char *count;
+
+	if (home->fds[LIMIT_MEMORY] < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "%u/%s", slot,
+		home->kind == CGROUP_V2 ? "memory.events" : "memory.oom_control");
+	if (read_at(home->fds[LIMIT_MEMORY], path, text, sizeof(text)) < 0)
+		return false;
+	count = strstr(text, "oom_kill ");
+	return count && count[strlen("oom_kill ")] != '0';
+}
+
+void cgroup_slot_drop(const struct cgroup_home *home, unsigned int slot)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%u", slot);
+	for (int i = 0; i < LIMITS; i++)
+		if (home->fds[i] >= 0)
+			(void)unlinkat(home->fds[i], name, AT_REMOVEDIR);
+}
