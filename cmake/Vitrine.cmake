@@ -30,11 +30,15 @@ function(vitrine_library name)
   target_link_libraries(${name} PUBLIC vitrine_flags vitrine_sanitizers ${A_LIBS})
 endfunction()
 
+# What a running platform needs and no more: scripts/up builds only this.
+add_custom_target(platform)
+
 # vitrine_program(NAME SOURCES... [LIBS ...])
 function(vitrine_program name)
   cmake_parse_arguments(A "" "" "LIBS" ${ARGN})
   add_executable(${name} ${A_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE vitrine_flags vitrine_sanitizers ${A_LIBS})
+  add_dependencies(platform ${name})
 endfunction()
 
 # vitrine_test(NAME SOURCES... [LIBS ...]): a program of tests/support/test.h, run by ctest in

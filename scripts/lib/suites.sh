@@ -1,0 +1,172 @@
+# Sourced by scripts/test: one function for each suite. It leaves what came of it in passed, failed
+# and skipped (names); a suite that cannot even run counts as one failure.
+# shellcheck shell=bash
+
+total_passed=0
+total_failed=0
+total_skipped=0
+passed=0
+failed=0
+skipped=()
+
+# Sets the figures of a suite that could not be run to the end.
+suite_broken() {
+  say "$*"
+  passed=0
+  failed=1
+  skipped=()
+}
+
+# A skip is allowed when tests/skips.txt has "SUITE/NAME  reason".
+skip_is_listed() {
+  grep -Eq "^$1/$2[[:space:]]+[^[:space:]]" "$root/tests/skips.txt"
+}
+
+report_suite() {
+  local suite=$1 name line
+  for name in "${skipped[@]}"; do
+    if skip_is_listed "$suite" "$name"; then
+      say "skipped: $suite/$name (listed)"
+    elif [[ ${CI:-} == true ]]; then
+      say "skipped and not listed in tests/skips.txt: $suite/$name"
+      failed=$((failed + 1))
+    else
+      say "skipped: $suite/$name"
+    fi
+  done
+  line="$suite: $passed passed, $failed failed"
+  [[ ${#skipped[@]} == 0 ]] || line+=", ${#skipped[@]} skipped"
+  printf '%s\n' "$line"
+  total_passed=$((total_passed + passed))
+  total_failed=$((total_failed + failed))
+  total_skipped=$((total_skipped + ${#skipped[@]}))
+  passed=0
+  failed=0
+  skipped=()
+}
+
+report_all() {
+  local line="$total_passed passed, $total_failed failed"
+  [[ $total_skipped == 0 ]] || line+=", $total_skipped skipped"
+  printf '%s\n' "$line"
+  [[ $total_failed == 0 && $total_passed -gt 0 ]]
+}
+
+suite_lint() {
+  local file
+  for file in scripts/up scripts/test scripts/bench .ci/run; do
+    [[ -f $root/$file ]] || continue
+    if (cd "$root" && shellcheck -x "$file"); then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+    fi
+  done
+}
+
+# run_ctest DIR: figures from the JUnit file that ctest writes.
+run_ctest() {
+  local dir=$1 junit=$1/ctest.xml head
+  rm -f "$junit"
+  ctest --test-dir "$dir" -j2 --output-on-failure --output-junit "$junit" >"$dir/ctest.log" 2>&1 || true
+  [[ -f $junit ]] || {
+    tail -n 50 "$dir/ctest.log" >&2
+    suite_broken "ctest did not run"
+    return
+  }
+  head=$(grep -m1 -A6 '<testsuite ' "$junit" | tr '\n' ' ')
+  failed=$(sed -n 's/.*failures="\([0-9]*\)".*/\1/p' <<<"$head")
+  mapfile -t skipped < <(grep '<testcase ' "$junit" | grep 'status="notrun"' |
+    sed 's/.*<testcase name="\([^"]*\)".*/\1/')
+  passed=$(($(grep -c '<testcase ' "$junit") - failed - ${#skipped[@]}))
+  if [[ $failed != 0 || $passed == 0 ]]; then
+    # The output of what failed, and the list.
+    sed -n '/\*\*\*/,/^ *[0-9]*\/[0-9]* Test/p' "$dir/ctest.log" >&2
+    sed -n '/tests failed/,$p' "$dir/ctest.log" >&2
+  fi
+  [[ $passed != 0 ]] || failed=$((failed + 1))
+}
+
+suite_unit() {
+  (configure "$build" && compile "$build") || {
+    suite_broken "the Release build failed"
+    return
+  }
+  run_ctest "$build"
+}
+
+suite_asan() {
+  (configure "$build-asan" -DVITRINE_SANITIZE=ON && compile "$build-asan") || {
+    suite_broken "the sanitized build failed"
+    return
+  }
+  ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 run_ctest "$build-asan"
+}
+
+# run_node FOLDER COMMAND...: figures from the summary of node:test.
+run_node() {
+  local dir=$1 log status=0 name
+  shift
+  log=$(mktemp)
+  (cd "$dir" && "$@") 2>&1 | tee "$log" >&2 || status=$?
+  passed=$(sed -nE 's/^(#|ℹ) pass ([0-9]+)$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+  failed=$(sed -nE 's/^(#|ℹ) (fail|cancelled) ([0-9]+)$/\3/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+  mapfile -t skipped < <(sed -nE 's/^ *(ok [0-9]+ - |﹣ )(.*)( \([0-9.]+ms\))? # SKIP.*$/\2/p' "$log" |
+    sed -E 's/ \([0-9.]+ms\)$//; s/[^A-Za-z0-9]+/-/g')
+  # An exit status that the counts do not explain is a failure of its own.
+  if [[ $status != 0 && $failed == 0 ]] || [[ $passed == 0 && $failed == 0 ]]; then
+    failed=$((failed + 1))
+  fi
+  rm -f "$log"
+}
+
+suite_ui() {
+  [[ -f $root/ui/package.json ]] || return 0
+  ensure_npm "$root/ui" || {
+    suite_broken "npm failed in ui/"
+    return
+  }
+  (configure "$build" && compile "$build" platform) || {
+    suite_broken "the build failed"
+    return
+  }
+  run_node "$root/ui" npm test --silent
+}
+
+suite_e2e() {
+  [[ -f $root/tests/e2e/package.json ]] || return 0
+  ensure_npm "$root/tests/e2e" || {
+    suite_broken "npm failed in tests/e2e/"
+    return
+  }
+  (configure "$build" && compile "$build") || {
+    suite_broken "the build failed"
+    return
+  }
+  VITRINE_BUILD_DIR=$build VITRINE_NO_BUILD=1 run_node "$root/tests/e2e" node run.mjs
+}
+
+# Every fuzz target for a few seconds from its corpus; a crash leaves its input in build-fuzz/.
+suite_fuzz() {
+  local target name
+  (CC=clang configure "$build-fuzz" -DVITRINE_SANITIZE=ON -DVITRINE_FUZZ=ON &&
+    compile "$build-fuzz") || {
+    suite_broken "the fuzzing build failed"
+    return
+  }
+  for target in "$build-fuzz"/bin/fuzz_*; do
+    name=${target##*/fuzz_}
+    mkdir -p "$build-fuzz/found/$name"
+    if (cd "$build-fuzz" && "$target" -max_total_time="${VITRINE_FUZZ_SECONDS:-20}" -timeout=10 \
+      -rss_limit_mb=2048 -print_final_stats=0 "found/$name" "$root/tests/fuzz/corpus/$name" \
+      >"fuzz_$name.log" 2>&1); then
+      passed=$((passed + 1))
+    else
+      say "fuzz target $name found something:"
+      tail -n 30 "$build-fuzz/fuzz_$name.log" >&2
+      failed=$((failed + 1))
+    fi
+  done
+  [[ $((passed + failed)) -gt 0 ]] || failed=1
+}
