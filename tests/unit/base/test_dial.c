@@ -4,15 +4,11 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
 #include "tests/support/test.h"
-
-#define OTHER_UID 61999
 
 static char root[64], path[128];
 
@@ -102,64 +98,6 @@ TEST(a_dialer_keeps_trying_until_somebody_listens)
 	m.dialer = dialer_free(m.dialer);
 	m.late = listener_free(m.late);
 	CHECK(fs_remove_tree(root) == 0);
-}
-
-/* Connects as another user; exits 0 when the other side closed without a word. */
-static pid_t knock_as(uid_t uid)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		struct sockaddr_un a = {.sun_family = AF_UNIX};
-		int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-		char byte;
-
-		memcpy(a.sun_path, path, strlen(path) + 1);
-		if (setresuid(uid, uid, uid) < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-			_exit(1);
-		_exit(read(fd, &byte, 1) == 0 ? 0 : 2);
-	}
-	return pid;
-}
-
-static void on_knocker_done(pid_t pid, int status, void *data)
-{
-	struct meeting *m = data;
-
-	(void)pid;
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	loop_stop(m->loop, 0);
-}
-
-/* Returns how many connections of OTHER_UID got through. */
-static int knocks_through(const uid_t *uids, size_t n)
-{
-	CLEANUP(loop_freep) struct loop *l = NULL;
-	CLEANUP(listener_freep) struct listener *listener = NULL;
-	struct meeting m = {0};
-
-	fresh();
-	CHECK(loop_new(&l) == 0);
-	m.loop = l;
-	CHECK(listener_new(l, listen_unix(path, SOCK_SEQPACKET, NULL), uids, n, on_peer, &m,
-		      &listener) == 0);
-	CHECK(loop_add_child(l, knock_as(OTHER_UID), on_knocker_done, &m, NULL) == 0);
-	CHECK(loop_run(l) == 0);
-	CHECK(fs_remove_tree(root) == 0);
-	return m.accepted;
-}
-
-TEST(another_user_is_turned_away_unless_named)
-{
-	uid_t named = OTHER_UID, wrong = OTHER_UID + 1;
-
-	if (geteuid() != 0) {
-		printf("  (only root can play another user; not checked)\n");
-		return;
-	}
-	CHECK(knocks_through(NULL, 0) == 0);
-	CHECK(knocks_through(&wrong, 1) == 0);
-	CHECK(knocks_through(&named, 1) == 1);
 }
 
 TEST(a_stale_socket_is_replaced_and_a_path_too_long_is_refused)

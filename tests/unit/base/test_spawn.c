@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -126,29 +125,6 @@ TEST(the_environment_and_the_folder_are_those_of_the_plan)
 	CHECK(run_script(&plan, "pwd; echo secret=$VITRINE_SECRET", text, sizeof(text)) == 0);
 	CHECK(strcmp(text, "/usr\nsecret=\n") == 0);
 	close(plan.cwd_fd);
-}
-
-TEST(another_user_has_no_groups_and_only_the_capabilities_kept)
-{
-	static const int kept[] = {CAP_KILL};
-	struct spawn_plan plan = SPAWN_PLAN_INIT;
-	char text[256];
-
-	if (geteuid() != 0) {
-		printf("  (only root can become another user; not checked)\n");
-		return;
-	}
-	plan.uid = plan.gid = 61999;
-	CHECK(run_script(&plan, "id -u; id -G; grep CapEff /proc/self/status", text, sizeof(text)) == 0);
-	CHECK(strcmp(text, "61999\n61999\nCapEff:\t0000000000000000\n") == 0);
-
-	plan.path = NULL;
-	plan.keep_caps = kept;
-	plan.n_keep_caps = 1;
-	CHECK(run_script(&plan, "id -u; grep -E 'CapEff|CapPrm|CapAmb' /proc/self/status", text,
-		      sizeof(text)) == 0);
-	CHECK(strcmp(text, "61999\nCapPrm:\t0000000000000020\nCapEff:\t0000000000000020\n"
-			   "CapAmb:\t0000000000000020\n") == 0);
 }
 
 TEST(a_child_with_a_death_signal_ends_with_its_parent)
