@@ -1,0 +1,508 @@
+/*
+ * The real vitrine-agent between four fakes: a boxd that answers SPAWN, a worker behind the app
+ * link it was given, an orchestrator, a gateway.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/dial.h"
+#include "base/digest.h"
+#include "base/fs.h"
+#include "base/link.h"
+#include "base/spawn.h"
+#include "proto/bundle.h"
+#include "proto/messages.h"
+#include "tests/support/test.h"
+
+#define PATIENCE_USEC (20 * USEC_PER_SEC)
+#define SLOTS 8
+
+struct fake {
+	struct fixture *all;
+	const char *name;
+	struct listener *listener;
+	struct dialer *dialer;
+	struct link *link;
+	enum proto_link kind;
+	enum proto_direction incoming;
+	uint8_t last_type;
+	uint32_t last_seq;
+	struct buf last; /* value of the newest message */
+	int last_file;   /* of the newest message that had one */
+	unsigned int frames, connections;
+};
+
+struct worker {
+	struct link *app; /* the worker's end, as boxd would hand it on */
+	int log;
+	struct fixture *all;
+	int got_app, got_infer;
+	bool check;
+};
+
+struct fixture {
+	char dir[64];
+	struct loop *loop;
+	pid_t pid;
+	int wake_fd; /* kept open over restarts, as the supervisor does */
+	struct fake boxd, orchestrator, inference, gateway;
+	struct worker workers[SLOTS];
+	unsigned int spawned, killed;
+	const char *on_app; /* what a worker does with its app: "hello", "fail", "die", "" */
+	struct buf bundle;
+	char hash[SHA256_HEX + 1];
+};
+
+/* --- fakes --- */
+
+static long fake_max(uint8_t type, void *data)
+{
+	struct fake *f = data;
+
+	return proto_value_max(f->kind, f->incoming, type);
+}
+
+static void tell_box(struct fixture *fx, uint8_t type, uint32_t slot, uint32_t seq)
+{
+	const struct frame f = {.type = type, .node = slot, .seq = seq};
+
+	CHECK(link_send(fx->boxd.link, &f) == 0);
+}
+
+static void say(struct worker *w, uint8_t type, const char *json)
+{
+	const struct frame f = {
+		.type = type, .value = (const uint8_t *)json, .length = strlen(json)};
+
+	CHECK(link_send(w->app, &f) == 0);
+}
+
+static int on_worker_frame(struct link *l, const struct frame *f, struct link_files *files,
+	struct err *e, void *data)
+{
+	struct worker *w = data;
+	struct app_app m;
+
+	(void)l;
+	if (f->type == APP_INFER) {
+		CHECK(files->n == 1);
+		w->got_infer++;
+		return 0;
+	}
+	CHECK(f->type == APP_APP && files->n == 1 && fs_is_sealed(files->fd[0]) == 1);
+	CHECK(app_app_read(&m, f->value, f->length, e) == 0);
+	w->check = m.check;
+	app_app_done(&m);
+	w->got_app++;
+	CHECK(fs_write_all(w->log, "loading\n", 8) == 0);
+	if (!strcmp(w->all->on_app, "hello"))
+		say(w, APP_HELLO, "{\"title\":\"T\",\"tree\":{},\"api\":[],\"load_usec\":42}");
+	if (!strcmp(w->all->on_app, "fail"))
+		say(w, APP_LOAD_FAILED, "{\"message\":\"bad\",\"file\":\"app.lua\",\"line\":3}");
+	if (!strcmp(w->all->on_app, "die"))
+		tell_box(w->all, BOX_EXITED, (uint32_t)(w - w->all->workers), SIGKILL);
+	return 0;
+}
+
+static void on_worker_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct worker *w = data;
+
+	(void)l;
+	(void)reason;
+	w->app = link_free(w->app);
+}
+
+static long worker_max(uint8_t type, void *data)
+{
+	(void)data;
+	return proto_value_max(PROTO_APP, PROTO_DOWN, type);
+}
+
+static const struct link_ops worker_ops = {
+	.on_frame = on_worker_frame, .on_closed = on_worker_closed, .value_max = worker_max};
+
+static void free_worker(struct worker *w)
+{
+	w->app = link_free(w->app);
+	if (w->log > 0)
+		close(w->log);
+	w->log = 0;
+}
+
+static void play_boxd(struct fixture *fx, const struct frame *f, struct link_files *files)
+{
+	const struct link_limits limits = {.queue_max = 1 << 20, .files = true};
+	struct worker *w = &fx->workers[f->node];
+
+	CHECK(f->node < SLOTS);
+	if (f->type == BOX_KILL) {
+		fx->killed++;
+		free_worker(w);
+		tell_box(fx, BOX_EXITED, f->node, SIGKILL);
+		return;
+	}
+	CHECK(f->type == BOX_SPAWN && files->n == 3);
+	free_worker(w);
+	*w = (struct worker){.all = fx, .log = link_files_take(files, 0)};
+	CHECK(link_new(fx->loop, link_files_take(files, 1), &worker_ops, &limits, w, &w->app) == 0);
+	fx->spawned++;
+	tell_box(fx, BOX_SPAWNED, f->node, 1000 + f->node);
+	say(w, APP_SEALED, "{\"version\":\"test\",\"landlock\":0}");
+}
+
+static int on_fake_frame(struct link *l, const struct frame *f, struct link_files *files,
+	struct err *e, void *data)
+{
+	struct fake *fake = data;
+
+	(void)l;
+	(void)e;
+	if (fake == &fake->all->boxd)
+		play_boxd(fake->all, f, files);
+	fake->frames++;
+	fake->last_type = f->type;
+	fake->last_seq = f->seq;
+	buf_clear(&fake->last);
+	CHECK(buf_add(&fake->last, f->value, f->length) == 0);
+	if (files->n > 0) {
+		if (fake->last_file >= 0)
+			close(fake->last_file);
+		fake->last_file = link_files_take(files, 0);
+	}
+	return 0;
+}
+
+static void on_fake_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct fake *fake = data;
+
+	(void)l;
+	(void)reason;
+	fake->link = link_free(fake->link);
+	if (fake->dialer)
+		dialer_again(fake->dialer);
+}
+
+static const struct link_ops fake_ops = {
+	.on_frame = on_fake_frame, .on_closed = on_fake_closed, .value_max = fake_max};
+
+static void adopt(struct fake *fake, int fd)
+{
+	const struct link_limits limits = {.queue_max = 1 << 20, .files = true};
+
+	fake->link = link_free(fake->link);
+	fake->connections++;
+	CHECK(link_new(fake->all->loop, fd, &fake_ops, &limits, fake, &fake->link) == 0);
+	if (fake == &fake->all->boxd)
+		tell_box(fake->all, BOX_HOST, SLOTS, 0);
+}
+
+static void on_knock(int fd, uid_t uid, void *data)
+{
+	(void)uid;
+	adopt(data, fd);
+}
+
+static void on_dialled(int fd, void *data)
+{
+	adopt(data, fd);
+}
+
+/* --- running --- */
+
+#define UNTIL(fx, cond)                                                                            \
+	do {                                                                                       \
+		uint64_t end_ = clock_mono_usec() + PATIENCE_USEC;                                 \
+		while (!(cond)) {                                                                  \
+			CHECK(clock_mono_usec() < end_ && #cond);                                  \
+			CHECK(loop_dispatch((fx)->loop, 50) == 0);                                 \
+		}                                                                                  \
+	} while (0)
+
+static void path_in(const struct fixture *fx, const char *name, char *ret, size_t size)
+{
+	(void)snprintf(ret, size, "%s/%s", fx->dir, name);
+}
+
+static void listen_as(struct fixture *fx, struct fake *fake, const char *file)
+{
+	char path[128];
+	int fd;
+
+	path_in(fx, file, path, sizeof(path));
+	fd = listen_unix(path, SOCK_SEQPACKET, NULL);
+	CHECK(fd >= 0 && listener_new(fx->loop, fd, NULL, 0, on_knock, fake, &fake->listener) == 0);
+}
+
+static void start_agent(struct fixture *fx)
+{
+	char data[128];
+	char *argv[] = {"vitrine-agent", "--data", data, "--run", fx->dir, NULL};
+	struct spawn_plan plan = SPAWN_PLAN_INIT;
+	struct err e = {0};
+
+	path_in(fx, "data", data, sizeof(data));
+	plan.path = AGENT_PROGRAM;
+	plan.argv = argv;
+	plan.fds[1] = 2;
+	plan.death_signal = SIGKILL; /* a failed check leaves nothing running */
+	plan.fds[plan.n_fds++] = fx->wake_fd;
+	fx->pid = spawn_program(&plan, &e);
+	CHECK(fx->pid > 0);
+}
+
+static void setup(struct fixture *fx)
+{
+	char path[128];
+
+	*fx = (struct fixture){.dir = "/tmp/vitrine-agent-XXXXXX", .on_app = ""};
+	CHECK(mkdtemp(fx->dir));
+	CHECK(loop_new(&fx->loop) == 0);
+	fx->boxd = (struct fake){fx, "boxd", .kind = PROTO_BOX, .incoming = PROTO_UP};
+	fx->orchestrator = (struct fake){fx, "orch", .kind = PROTO_AGENT, .incoming = PROTO_UP};
+	fx->inference = (struct fake){fx, "inf", .kind = PROTO_MODELS, .incoming = PROTO_UP};
+	fx->gateway = (struct fake){fx, "gw", .kind = PROTO_WAKE, .incoming = PROTO_DOWN};
+	struct fake *fakes[] = {&fx->boxd, &fx->orchestrator, &fx->inference, &fx->gateway};
+	for (size_t i = 0; i < 4; i++) {
+		buf_init(&fakes[i]->last, 4 << 20);
+		fakes[i]->last_file = -1;
+	}
+	listen_as(fx, &fx->boxd, "box.sock");
+	listen_as(fx, &fx->orchestrator, "agent.sock");
+	listen_as(fx, &fx->inference, "infer.sock");
+	path_in(fx, "wake.sock", path, sizeof(path));
+	fx->wake_fd = listen_unix(path, SOCK_SEQPACKET, NULL);
+	CHECK(fx->wake_fd >= 0);
+	start_agent(fx);
+	CHECK(dialer_new(fx->loop, path, on_dialled, &fx->gateway, &fx->gateway.dialer) == 0);
+	UNTIL(fx, fx->boxd.link && fx->orchestrator.link && fx->inference.link && fx->gateway.link);
+
+	buf_init(&fx->bundle, BUNDLE_MAX);
+	CHECK(bundle_begin(&fx->bundle, 1, NULL) == 0);
+	CHECK(bundle_add(&fx->bundle, "app.lua", "return 1", 8, NULL) == 0);
+	sha256_hex(fx->bundle.data, fx->bundle.len, fx->hash);
+}
+
+static void stop_agent(struct fixture *fx, int signo)
+{
+	int status;
+
+	CHECK(kill(fx->pid, signo) == 0);
+	CHECK(waitpid(fx->pid, &status, 0) == fx->pid);
+	CHECK(signo == SIGKILL || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+}
+
+static void teardown(struct fixture *fx)
+{
+	struct fake *fakes[] = {&fx->boxd, &fx->orchestrator, &fx->inference, &fx->gateway};
+
+	stop_agent(fx, SIGTERM);
+	for (size_t i = 0; i < SLOTS; i++)
+		free_worker(&fx->workers[i]);
+	for (size_t i = 0; i < 4; i++) {
+		(void)link_free(fakes[i]->link);
+		(void)listener_free(fakes[i]->listener);
+		(void)dialer_free(fakes[i]->dialer);
+		buf_done(&fakes[i]->last);
+		if (fakes[i]->last_file >= 0)
+			close(fakes[i]->last_file);
+	}
+	close(fx->wake_fd);
+	buf_done(&fx->bundle);
+	(void)loop_free(fx->loop);
+	CHECK(fs_remove_tree(fx->dir) == 0);
+}
+
+static void send_json(struct fake *fake, uint8_t type, uint32_t seq, const char *json, int fd)
+{
+	const struct frame f = {
+		.type = type, .seq = seq, .value = (const uint8_t *)json, .length = strlen(json)};
+
+	CHECK(link_send_files(fake->link, &f, &fd, fd >= 0) == 0);
+}
+
+static void send_bundle(struct fixture *fx, uint8_t type, uint32_t seq, const char *json)
+{
+	int fd = fs_memfd_sealed("b", fx->bundle.data, fx->bundle.len, NULL);
+
+	CHECK(fd >= 0);
+	send_json(&fx->orchestrator, type, seq, json, fd);
+	close(fd);
+}
+
+static void check_build(struct fixture *fx, uint32_t seq)
+{
+	char json[512];
+
+	(void)snprintf(json, sizeof(json),
+		"{\"space\":\"s1\",\"owner\":\"o\",\"name\":\"n\",\"bundle\":\"%s\",\"entry\":"
+		"\"app.lua\",\"class\":\"small\"}",
+		fx->hash);
+	send_bundle(fx, AGENT_CHECK, seq, json);
+	UNTIL(fx, fx->orchestrator.last_type == AGENT_CHECKED && fx->orchestrator.last_seq == seq);
+}
+
+static void wake(struct fixture *fx, uint32_t seq)
+{
+	char json[512];
+
+	(void)snprintf(json, sizeof(json),
+		"{\"space\":\"s1\",\"owner\":\"o\",\"name\":\"n\",\"bundle\":\"%s\",\"entry\":"
+		"\"app.lua\",\"class\":\"small\",\"epoch\":7}",
+		fx->hash);
+	send_json(&fx->gateway, WAKE_WAKE, seq, json, -1);
+}
+
+/* --- claims --- */
+
+TEST(a_good_build_is_answered_with_its_tree_and_output)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 11);
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"ok\":true"));
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"load_usec\":42"));
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "loading"));
+	UNTIL(&fx, fx.killed > 0); /* a box that loaded one app is never used again */
+	teardown(&fx);
+}
+
+TEST(a_build_that_fails_or_dies_is_answered_in_words)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.on_app = "fail";
+	check_build(&fx, 1);
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"ok\":false"));
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"line\":3"));
+	fx.on_app = "die";
+	check_build(&fx, 2);
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "did not load"));
+	teardown(&fx);
+}
+
+TEST(a_wake_fetches_the_bundle_and_hands_the_link_over)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	wake(&fx, 5);
+	UNTIL(&fx, fx.orchestrator.last_type == AGENT_WANT_BUNDLE);
+	char json[128];
+	(void)snprintf(json, sizeof(json), "{\"bundle\":\"%s\"}", fx.hash);
+	send_bundle(&fx, AGENT_BUNDLE, 0, json);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+	CHECK(fx.gateway.last_seq == 5 && fx.gateway.last_file >= 0);
+	CHECK(strstr(buf_str(&fx.gateway.last), "\"epoch\":7"));
+	teardown(&fx);
+}
+
+TEST(a_missing_bundle_fails_the_wake_in_words)
+{
+	struct fixture fx;
+	char json[128];
+
+	setup(&fx);
+	wake(&fx, 6);
+	UNTIL(&fx, fx.orchestrator.last_type == AGENT_WANT_BUNDLE);
+	(void)snprintf(json, sizeof(json), "{\"bundle\":\"%s\",\"missing\":true}", fx.hash);
+	send_json(&fx.orchestrator, AGENT_BUNDLE, 0, json, -1);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_WAKE_FAILED);
+	CHECK(strstr(buf_str(&fx.gateway.last), "missing"));
+	teardown(&fx);
+}
+
+TEST(a_new_gateway_gets_the_live_workers_and_inference_new_links)
+{
+	struct fixture fx;
+	struct link *old;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "";
+	wake(&fx, 2);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+
+	unsigned int frames = fx.gateway.frames;
+	old = fx.gateway.link;
+	fx.gateway.link = link_free(old);
+	dialer_again(fx.gateway.dialer);
+	UNTIL(&fx, fx.gateway.frames >= frames + 2 && fx.gateway.last_type == WAKE_SYNC);
+	CHECK(fx.gateway.last_file >= 0);
+
+	int renewed = 0;
+	fx.inference.link = link_free(fx.inference.link);
+	UNTIL(&fx, fx.inference.link && fx.inference.last_type == MODELS_ASSIGN);
+	for (int i = 0; i < 20; i++)
+		CHECK(loop_dispatch(fx.loop, 10) == 0);
+	for (int i = 0; i < SLOTS; i++)
+		renewed += fx.workers[i].got_app && fx.workers[i].got_infer;
+	CHECK(renewed == 1);
+	teardown(&fx);
+}
+
+TEST(a_worker_that_keeps_dying_is_backed_off)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "die";
+	for (uint32_t i = 0; i < 2; i++) {
+		wake(&fx, 10 + i);
+		UNTIL(&fx, fx.gateway.last_type == WAKE_GONE);
+		fx.gateway.last_type = 0;
+	}
+	wake(&fx, 20);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_WAKE_FAILED);
+	CHECK(strstr(buf_str(&fx.gateway.last), "keeps crashing"));
+	CHECK(strstr(buf_str(&fx.gateway.last), "retry_ms"));
+	teardown(&fx);
+}
+
+TEST(a_frame_out_of_turn_ends_that_link_only)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	send_json(&fx.gateway, BOX_SPAWN, 0, "{}", -1);
+	UNTIL(&fx, fx.gateway.connections == 2);
+	fx.on_app = "hello";
+	check_build(&fx, 3);
+	send_json(&fx.gateway, WAKE_WAKE, 0, "{\"space\":3}", -1);
+	UNTIL(&fx, fx.gateway.connections == 3);
+	check_build(&fx, 4);
+	teardown(&fx);
+}
+
+TEST(a_killed_agent_comes_back_to_the_same_world)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	stop_agent(&fx, SIGKILL);
+	UNTIL(&fx, !fx.boxd.link && !fx.orchestrator.link && !fx.gateway.link);
+	start_agent(&fx);
+	UNTIL(&fx, fx.boxd.link && fx.orchestrator.link && fx.gateway.link);
+	tell_box(&fx, BOX_SPAWNED, SLOTS - 1, 77); /* a box the dead agent left */
+	unsigned int killed = fx.killed;
+	UNTIL(&fx, fx.killed > killed);
+	fx.on_app = "";
+	wake(&fx, 9); /* the bundle is still in its cache: nothing is asked */
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+	teardown(&fx);
+}
+
+TEST_MAIN()
