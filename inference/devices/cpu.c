@@ -1,0 +1,404 @@
+/* The CPU as a device: plain memory, one thread, the kernels of this processor. */
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inference/devices/device.h"
+#include "inference/kernels/kernels.h"
+
+#define ALIGNMENT 64
+
+struct cpu {
+	struct device device;
+	const struct kernels *k;
+	float *scores; /* owned; of one head while it attends */
+	size_t scores_cap;
+};
+
+struct weight {
+	size_t rows, columns;
+	const float *f32;     /* panels; one of the two is set */
+	const uint16_t *bf16; /* panels, as stored */
+	float *vector;        /* one-dimensional weights: plain */
+	void *memory;         /* owned */
+};
+
+struct kv {
+	uint32_t layers, width, capacity;
+	float *data; /* owned; [layer][key, value][position][width] */
+};
+
+static struct cpu *cpu_of(struct device *d)
+{
+	return (struct cpu *)d;
+}
+
+static void *aligned(size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n ? n : 1, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT)
+		return NULL;
+	return aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+}
+
+static float *cpu_alloc(struct device *d, size_t n)
+{
+	(void)d;
+	return aligned(n, sizeof(float));
+}
+
+static void cpu_free(struct device *d, float *x)
+{
+	(void)d;
+	free(x);
+}
+
+static void cpu_fetch(struct device *d, const float *x, size_t n, float *ret)
+{
+	(void)d;
+	memcpy(ret, x, n * sizeof(*x));
+}
+
+/* --- weights --- */
+
+static void pack_f32(const struct tensor *t, struct weight *w, float *panels)
+{
+	for (size_t row = 0; row < w->rows; row++)
+		for (size_t c = 0; c < w->columns; c++)
+			panels[row / PANEL_ROWS * PANEL_ROWS * w->columns + c * PANEL_ROWS +
+				row % PANEL_ROWS] = tensor_at(t, row * w->columns + c);
+}
+
+static void pack_bf16(const struct tensor *t, struct weight *w, uint16_t *panels)
+{
+	for (size_t row = 0; row < w->rows; row++)
+		for (size_t c = 0; c < w->columns; c++)
+			memcpy(&panels[row / PANEL_ROWS * PANEL_ROWS * w->columns +
+				       c * PANEL_ROWS + row % PANEL_ROWS],
+				t->bytes + (row * w->columns + c) * 2, 2);
+}
+
+static struct weight *cpu_weight_new(struct device *d, const struct tensor *t)
+{
+	struct weight *w = calloc(1, sizeof(*w));
+	bool matrix = t->n_dims == 2;
+	bool half = matrix && t->type == TENSOR_BF16;
+	size_t padded;
+
+	(void)d;
+	if (!w)
+		return NULL;
+	w->rows = matrix ? t->dims[0] : 1;
+	w->columns = matrix ? t->dims[1] : t->count;
+	padded = matrix ? (w->rows + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS : 1;
+	if (padded == 0 || w->columns > SIZE_MAX / 4 / padded)
+		goto fail;
+	w->memory = aligned(padded * w->columns, half ? 2 : 4);
+	if (!w->memory)
+		goto fail;
+	memset(w->memory, 0, padded * w->columns * (half ? 2 : 4));
+	if (!matrix) {
+		w->vector = w->memory;
+		tensor_read(t, 0, t->count, w->vector);
+	} else if (half) {
+		w->bf16 = w->memory;
+		pack_bf16(t, w, w->memory);
+	} else {
+		w->f32 = w->memory;
+		pack_f32(t, w, w->memory);
+	}
+	return w;
+fail:
+	free(w);
+	return NULL;
+}
+
+static void cpu_weight_free(struct device *d, struct weight *w)
+{
+	(void)d;
+	if (w)
+		free(w->memory);
+	free(w);
+}
+
+static float weight_at(const struct weight *w, size_t row, size_t c)
+{
+	size_t at = row / PANEL_ROWS * PANEL_ROWS * w->columns + c * PANEL_ROWS + row % PANEL_ROWS;
+	uint32_t bits;
+	float f;
+
+	if (w->f32)
+		return w->f32[at];
+	bits = (uint32_t)w->bf16[at] << 16;
+	memcpy(&f, &bits, sizeof(f));
+	return f;
+}
+
+/* --- key-value cache --- */
+
+static struct kv *cpu_kv_new(struct device *d, uint32_t layers, uint32_t width, uint32_t capacity)
+{
+	struct kv *kv = malloc(sizeof(*kv));
+	size_t n;
+
+	(void)d;
+	if (!kv || __builtin_mul_overflow((size_t)layers * width, (size_t)capacity * 2, &n)) {
+		free(kv);
+		return NULL;
+	}
+	*kv = (struct kv){layers, width, capacity, aligned(n, sizeof(float))};
+	if (!kv->data) {
+		free(kv);
+		return NULL;
+	}
+	return kv;
+}
+
+static void cpu_kv_free(struct device *d, struct kv *kv)
+{
+	(void)d;
+	if (kv)
+		free(kv->data);
+	free(kv);
+}
+
+static float *kv_keys(const struct kv *kv, uint32_t layer)
+{
+	return kv->data + (size_t)layer * 2 * kv->capacity * kv->width;
+}
+
+static float *kv_values(const struct kv *kv, uint32_t layer)
+{
+	return kv_keys(kv, layer) + (size_t)kv->capacity * kv->width;
+}
+
+/* --- operators --- */
+
+static void cpu_embed(struct device *d, const struct weight *w, const uint32_t *ids, size_t m,
+	bool add, float *y)
+{
+	(void)d;
+	for (size_t i = 0; i < m; i++, y += w->columns) {
+		assert(ids[i] < w->rows);
+		for (size_t c = 0; c < w->columns; c++)
+			y[c] = weight_at(w, ids[i], c) + (add ? y[c] : 0);
+	}
+}
+
+static void cpu_linear(struct device *d, const struct weight *w, const struct weight *bias,
+	const float *x, size_t m, float *y)
+{
+	struct product p = {.x = x,
+		.ldx = w->columns,
+		.bias = bias ? bias->vector : NULL,
+		.y = y,
+		.ldy = w->rows,
+		.m = m,
+		.n = w->rows,
+		.k = w->columns};
+
+	if (w->f32)
+		cpu_of(d)->k->matmul_f32(w->f32, &p);
+	else
+		cpu_of(d)->k->matmul_bf16(w->bf16, &p);
+}
+
+static void cpu_add(struct device *d, const float *x, float *y, size_t n)
+{
+	(void)d;
+	for (size_t i = 0; i < n; i++)
+		y[i] += x[i];
+}
+
+static void cpu_gather(struct device *d, const float *x, size_t width, const uint32_t *rows,
+	size_t m, float *y)
+{
+	(void)d;
+	for (size_t i = 0; i < m; i++)
+		memcpy(y + i * width, x + rows[i] * width, width * sizeof(*y));
+}
+
+static void cpu_rmsnorm(struct device *d, const float *x, const struct weight *w, float eps,
+	size_t m, size_t n, float *y)
+{
+	for (size_t i = 0; i < m; i++)
+		cpu_of(d)->k->rmsnorm(x + i * n, w->vector, eps, y + i * n, n);
+}
+
+static void cpu_layernorm(struct device *d, const float *x, const struct weight *w,
+	const struct weight *b, float eps, size_t m, size_t n, float *y)
+{
+	for (size_t i = 0; i < m; i++)
+		cpu_of(d)->k->layernorm(x + i * n, w->vector, b->vector, eps, y + i * n, n);
+}
+
+static void cpu_rope(struct device *d, float *x, size_t m, uint32_t heads, uint32_t dim,
+	const struct place *places, const double *frequency)
+{
+	(void)d;
+	for (size_t row = 0; row < m; row++) {
+		for (uint32_t i = 0; i < dim / 2; i++) {
+			double angle = places[row].position * frequency[i];
+			float c = (float)cos(angle), s = (float)sin(angle);
+
+			for (uint32_t h = 0; h < heads; h++) {
+				float *at = x + (row * heads + h) * dim + i;
+				float a = at[0], b = at[dim / 2];
+
+				at[0] = a * c - b * s;
+				at[dim / 2] = b * c + a * s;
+			}
+		}
+	}
+}
+
+static void cpu_kv_put(struct device *d, uint32_t layer, const struct place *places, size_t m,
+	const float *k, const float *v, uint32_t width)
+{
+	(void)d;
+	for (size_t i = 0; i < m; i++) {
+		const struct place *p = &places[i];
+
+		assert(p->position < p->kv->capacity && width == p->kv->width);
+		memcpy(kv_keys(p->kv, layer) + (size_t)p->position * width, k + i * width,
+			width * sizeof(float));
+		memcpy(kv_values(p->kv, layer) + (size_t)p->position * width, v + i * width,
+			width * sizeof(float));
+	}
+}
+
+/* One query head over n keys and values that lie stride floats apart. */
+static void attend_one(struct cpu *c, const float *q, const float *k, const float *v, size_t stride,
+	size_t n, uint32_t dim, float *y)
+{
+	float scale = 1.0f / sqrtf((float)dim);
+
+	for (size_t t = 0; t < n; t++)
+		c->scores[t] = c->k->dot(q, k + t * stride, dim) * scale;
+	c->k->softmax(c->scores, n);
+	memset(y, 0, dim * sizeof(*y));
+	for (size_t t = 0; t < n; t++)
+		c->k->axpy(c->scores[t], v + t * stride, y, dim);
+}
+
+/* Room for the scores of n tokens; without it the process cannot go on computing anything. */
+static void reserve_scores(struct cpu *c, size_t n)
+{
+	if (n <= c->scores_cap)
+		return;
+	free(c->scores);
+	c->scores = aligned(n * 2, sizeof(float));
+	if (!c->scores)
+		abort();
+	c->scores_cap = n * 2;
+}
+
+static void cpu_attend_causal(struct device *d, uint32_t layer, const struct place *places,
+	size_t m, const struct heads *h, const float *q, float *y)
+{
+	uint32_t group = h->heads / h->kv_heads, width = h->kv_heads * h->dim;
+
+	for (size_t i = 0; i < m; i++) {
+		const struct kv *kv = places[i].kv;
+
+		reserve_scores(cpu_of(d), places[i].position + 1);
+		for (uint32_t head = 0; head < h->heads; head++) {
+			size_t at = (i * h->heads + head) * h->dim;
+			size_t from = (size_t)(head / group) * h->dim;
+
+			attend_one(cpu_of(d), q + at, kv_keys(kv, layer) + from,
+				kv_values(kv, layer) + from, width, places[i].position + 1, h->dim,
+				y + at);
+		}
+	}
+}
+
+static void cpu_attend_full(struct device *d, const uint32_t *starts, size_t n,
+	const struct heads *h, const float *q, const float *k, const float *v, float *y)
+{
+	uint32_t width = h->heads * h->dim;
+
+	assert(h->heads == h->kv_heads);
+	for (size_t s = 0; s < n; s++) {
+		size_t first = (size_t)starts[s] * width, length = starts[s + 1] - starts[s];
+
+		reserve_scores(cpu_of(d), length);
+		for (size_t row = 0; row < length; row++)
+			for (uint32_t head = 0; head < h->heads; head++) {
+				size_t from = first + (size_t)head * h->dim;
+				size_t at = from + row * width;
+
+				attend_one(cpu_of(d), q + at, k + from, v + from, width, length,
+					h->dim, y + at);
+			}
+	}
+}
+
+static void cpu_silu_mul(struct device *d, float *gate, const float *up, size_t n)
+{
+	cpu_of(d)->k->silu_mul(gate, up, n);
+}
+
+static void cpu_gelu(struct device *d, float *x, size_t n)
+{
+	cpu_of(d)->k->gelu(x, n);
+}
+
+static void cpu_tanh(struct device *d, float *x, size_t n)
+{
+	(void)d;
+	for (size_t i = 0; i < n; i++)
+		x[i] = tanhf(x[i]);
+}
+
+static struct device *cpu_close(struct device *d)
+{
+	free(cpu_of(d)->scores);
+	free(d);
+	return NULL;
+}
+
+static const struct device_ops cpu_ops = {
+	.name = "cpu",
+	.alloc = cpu_alloc,
+	.free = cpu_free,
+	.fetch = cpu_fetch,
+	.weight_new = cpu_weight_new,
+	.weight_free = cpu_weight_free,
+	.kv_new = cpu_kv_new,
+	.kv_free = cpu_kv_free,
+	.embed = cpu_embed,
+	.linear = cpu_linear,
+	.add = cpu_add,
+	.gather = cpu_gather,
+	.rmsnorm = cpu_rmsnorm,
+	.layernorm = cpu_layernorm,
+	.rope = cpu_rope,
+	.kv_put = cpu_kv_put,
+	.attend_causal = cpu_attend_causal,
+	.attend_full = cpu_attend_full,
+	.silu_mul = cpu_silu_mul,
+	.gelu = cpu_gelu,
+	.tanh = cpu_tanh,
+	.close = cpu_close,
+};
+
+int device_cpu_open(const char *kernels, struct device **ret, struct err *e)
+{
+	struct cpu *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return err_set(e, -ENOMEM, "out of memory");
+	c->device.ops = &cpu_ops;
+	r = kernels_pick(kernels, &c->k, e);
+	if (r < 0) {
+		free(c);
+		return r;
+	}
+	*ret = &c->device;
+	return 0;
+}

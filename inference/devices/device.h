@@ -1,0 +1,101 @@
+/*
+ * What a model's graph needs from the machine it runs on: memory, weights, a key-value cache per
+ * sequence, and a small set of operators.
+ *
+ * Graph code (inference/models) touches activations only through these, and reads results with
+ * fetch(), so a device may keep them anywhere. A new device is one file that fills the table and
+ * one row in device.c. Knows no model and no file.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "inference/formats/tensor.h"
+
+struct device;
+struct weight; /* a matrix, rows x columns, laid out as the device likes */
+struct kv;     /* keys and values of one sequence, all layers */
+
+/* Where a row of a step belongs: its sequence and its place in it. */
+struct place {
+	struct kv *kv;
+	uint32_t position;
+};
+
+/* Heads of one attention; a query head h reads key head h / (heads / kv_heads). */
+struct heads {
+	uint32_t heads, kv_heads, dim;
+};
+
+struct device_ops {
+	const char *name;
+
+	/* Floats for activations. NULL: out of memory. */
+	float *(*alloc)(struct device *d, size_t n);
+	void (*free)(struct device *d, float *x);
+	void (*fetch)(struct device *d, const float *x, size_t n, float *ret);
+
+	/* t: one or two dimensions, already checked against the model's shape; not needed later.
+	 * NULL: out of memory. */
+	struct weight *(*weight_new)(struct device *d, const struct tensor *t);
+	void (*weight_free)(struct device *d, struct weight *w);
+
+	/* A cache for at most capacity tokens. NULL: out of memory. */
+	struct kv *(*kv_new)(struct device *d, uint32_t layers, uint32_t width, uint32_t capacity);
+	void (*kv_free)(struct device *d, struct kv *kv);
+
+	/* Norms and biases are weights of one dimension. y[i] = row ids[i] of w; add: y[i] += it. */
+	void (*embed)(struct device *d, const struct weight *w, const uint32_t *ids, size_t m,
+		bool add, float *y);
+	/* y = x · Wᵀ + bias; bias may be NULL. */
+	void (*linear)(struct device *d, const struct weight *w, const struct weight *bias,
+		const float *x, size_t m, float *y);
+	void (*add)(struct device *d, const float *x, float *y, size_t n); /* y += x */
+	/* y[i] = x[rows[i]] */
+	void (*gather)(struct device *d, const float *x, size_t width, const uint32_t *rows,
+		size_t m, float *y);
+
+	void (*rmsnorm)(struct device *d, const float *x, const struct weight *w, float eps,
+		size_t m, size_t n, float *y);
+	void (*layernorm)(struct device *d, const float *x, const struct weight *w,
+		const struct weight *b, float eps, size_t m, size_t n, float *y);
+
+	/* Rotates pairs (i, i + dim / 2) of every head by position * frequency[i]. */
+	void (*rope)(struct device *d, float *x, size_t m, uint32_t heads, uint32_t dim,
+		const struct place *places, const double *frequency);
+
+	/* Stores keys and values of the rows at their places. */
+	void (*kv_put)(struct device *d, uint32_t layer, const struct place *places, size_t m,
+		const float *k, const float *v, uint32_t width);
+	/* Each row attends to its sequence up to its own place. */
+	void (*attend_causal)(struct device *d, uint32_t layer, const struct place *places,
+		size_t m, const struct heads *h, const float *q, float *y);
+	/* Rows [starts[i], starts[i + 1]) attend to each other. */
+	void (*attend_full)(struct device *d, const uint32_t *starts, size_t n,
+		const struct heads *h, const float *q, const float *k, const float *v, float *y);
+
+	void (*silu_mul)(struct device *d, float *gate, const float *up, size_t n);
+	void (*gelu)(struct device *d, float *x, size_t n);
+	void (*tanh)(struct device *d, float *x, size_t n);
+
+	struct device *(*close)(struct device *d);
+};
+
+struct device {
+	const struct device_ops *ops;
+};
+
+/*
+ * name: "cpu". kernels: a build of the CPU's kernels to force, NULL: the best one. -ENODEV: no
+ * such device. -ENOTSUP: no such build. Caller owns *ret.
+ */
+int device_open(const char *name, const char *kernels, struct device **ret, struct err *e);
+struct device *device_close(struct device *d);
+DEFINE_CLEANUP(struct device *, device_close)
+
+/* devices/cpu.c */
+int device_cpu_open(const char *kernels, struct device **ret, struct err *e);

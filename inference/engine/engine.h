@@ -1,0 +1,90 @@
+/*
+ * The queue and the step loop.
+ *
+ * A step runs one model once over rows of many requests: every text under way gets its next
+ * token, and what is left of the step's time goes to prompts, in pieces. So requests of all
+ * Spaces share the weights' way through the cache, a long prompt stalls nobody, and a cancelled
+ * request is gone before the next step. Models take turns. Single-threaded; knows no link.
+ *
+ * A request:
+ *
+ *	queued ──first rows──▶ reading ──prompt done──▶ writing ──▶ ended (on_end, then freed)
+ *	   └──────────┴────────request_cancel──────────────┴──────▶ gone (no callback)
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "inference/engine/model.h"
+#include "inference/engine/writer.h"
+
+#define ENGINE_REQUESTS_MAX 256 /* queued and running */
+#define ENGINE_WRITING_MAX 32   /* texts under way in one model */
+#define ENGINE_TEXTS_MAX 64     /* of one classification */
+#define ENGINE_KV_MAX (512ull << 20) /* bytes of all key-value caches */
+#define ENGINE_STEP_USEC 10000  /* a step aims to take no longer */
+
+struct engine;
+struct request;
+
+struct usage {
+	uint64_t device_usec; /* its share of its steps' measured time */
+	uint64_t queue_usec;  /* until its first step */
+	uint32_t tokens_in, tokens_out;
+};
+
+struct outcome {
+	int r;                     /* 0, or a negative errno and words */
+	struct err error;
+	const char *finish_reason; /* "stop", "length"; texts only */
+	const char *text;          /* all of it; borrowed */
+	size_t text_n;
+	const float *scores; /* classifications: n_texts x n_labels probabilities; borrowed */
+	size_t n_texts, n_labels;
+	struct usage usage;
+};
+
+struct request_ops {
+	void (*on_text)(const char *text, size_t n, void *data); /* whole characters */
+	void (*on_end)(const struct outcome *o, void *data);     /* last call */
+};
+
+struct text {
+	const char *s;
+	size_t n;
+};
+
+struct prompt {
+	struct text text;
+	bool framed; /* with the tokenizer's own beginning; a template has written its own */
+	struct sampling sampling;
+	struct text stops[WRITER_STOPS_MAX];
+	size_t n_stops;
+};
+
+int engine_new(struct engine **ret);
+struct engine *engine_free(struct engine *e); /* cancels what is left */
+DEFINE_CLEANUP(struct engine *, engine_free)
+
+/*
+ * Queue a request. -EMSGSIZE: longer than the model's context. -EINVAL: not text. -EBUSY: the
+ * queue is full. -ENOTSUP: the model does not do that. -ETIME, -ENOMEM. Callbacks come from
+ * engine_step only. *ret is valid until on_end returns or request_cancel.
+ */
+int engine_classify(struct engine *e, struct model *m, const struct text *texts, size_t n,
+	const struct request_ops *ops, void *data, struct request **ret, struct err *why);
+int engine_write(struct engine *e, struct model *m, const struct prompt *p,
+	const struct request_ops *ops, void *data, struct request **ret, struct err *why);
+
+/* Ends it now: no further step includes it, no callback follows. May be called from callbacks. */
+void request_cancel(struct request *q);
+
+/* Runs one step. True while there is more to do. */
+bool engine_step(struct engine *e);
+
+size_t engine_requests(const struct engine *e);
+uint64_t engine_busy_usec(const struct engine *e); /* measured time of all steps */

@@ -1,0 +1,51 @@
+/*
+ * A model that can be called: a folder's config.json, tokenizer.json and model.safetensors made
+ * into a network, a tokenizer and, where it chats, a template. Knows no request.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "inference/engine/chat_template.h"
+#include "inference/models/family.h"
+#include "inference/tokenizers/tokenizer.h"
+
+#define MODEL_ID_MAX 160
+#define MODEL_STOPS_MAX 16
+#define MODEL_CONFIG_MAX (1u << 20)
+
+/* What a caller that names no options gets: generation_config.json, or greedy. */
+struct sampling {
+	double temperature; /* 0: always the likeliest */
+	double top_p;       /* 1: all */
+	uint32_t top_k;     /* 0: all */
+	uint64_t seed;
+	uint32_t max_tokens;
+};
+
+struct model {
+	char id[MODEL_ID_MAX + 1];
+	char architecture[81];
+	uint64_t parameters, bytes;
+	struct net *net;                /* owned; NULL: error says why */
+	struct tokenizer *tokenizer;    /* owned */
+	struct chat_template *template; /* owned; NULL: the model does not chat; template_error */
+	uint32_t stops[MODEL_STOPS_MAX]; /* tokens that end a text */
+	size_t n_stops;
+	struct sampling sampling;
+	struct err error;          /* of loading */
+	struct err template_error; /* why it does not chat */
+};
+
+/* Loads the folder. A model that cannot be loaded is returned as well, with error set and no
+ * net; NULL only when out of memory. Caller owns it. */
+struct model *model_open(int dirfd, const char *folder, const char *id, struct device *d);
+struct model *model_free(struct model *m);
+
+/* "text-classification", "chat" (text-generation too), "text-generation", or "" while unknown. */
+const char *model_task(const struct model *m);

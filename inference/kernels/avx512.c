@@ -1,0 +1,7 @@
+/* 32 registers of 512 bits: one panel takes one. */
+#define KERNELS kernels_avx512
+#define KERNELS_NAME "avx512"
+#define TILE_ROWS 6
+#define TILE_PANELS 4
+#define TILE_PANELS_ONE 8 /* for a single row: more sums at once, to hide the latency of one */
+#include "inference/kernels/body.h"

@@ -1,0 +1,262 @@
+/*
+ * The source of every build of the kernels; scalar.c, avx2.c and avx512.c include it after naming
+ * it (KERNELS) and sizing its tiles (TILE_ROWS x TILE_PANELS accumulators of one panel each), and
+ * are compiled with their own instruction set.
+ *
+ * Sums over k run one after the other in one accumulator per output, in every tile shape: that is
+ * what makes a row's result independent of its neighbours.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "inference/kernels/kernels.h"
+
+typedef float lanes __attribute__((vector_size(64)));
+typedef float lanes_at __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint32_t bits __attribute__((vector_size(64)));
+typedef uint16_t halves __attribute__((vector_size(32)));
+typedef uint16_t halves_at __attribute__((vector_size(32), aligned(2), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE lanes load_f32(const float *w)
+{
+	return *(const lanes_at *)w;
+}
+
+/* A bfloat16 is the upper half of a float. */
+INLINE lanes load_bf16(const uint16_t *w)
+{
+	halves h = *(const halves_at *)w;
+
+	return (lanes)(__builtin_convertvector(h, bits) << 16);
+}
+
+INLINE float sum_lanes(lanes v)
+{
+	float s[16], r = 0;
+
+	memcpy(s, &v, sizeof(s));
+	for (int step = 8; step > 0; step /= 2)
+		for (int i = 0; i < step; i++)
+			s[i] += s[i + step];
+	r = s[0];
+	return r;
+}
+
+/* Stores one panel of outputs of one row; the last panel may be short. */
+INLINE void store_panel(const struct product *p, size_t row, size_t panel, lanes sum)
+{
+	size_t at = panel * PANEL_ROWS;
+	size_t n = p->n - at < PANEL_ROWS ? p->n - at : PANEL_ROWS;
+	float *y = p->y + row * p->ldy + at;
+
+	if (n == PANEL_ROWS) {
+		if (p->bias)
+			sum += *(const lanes_at *)(p->bias + at);
+		*(lanes_at *)y = sum;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		y[i] = sum[i] + (p->bias ? p->bias[at + i] : 0);
+}
+
+/* One tile: rows x panels accumulators; both are constants where this is inlined. */
+#define TILE(name, type, load)                                                                     \
+	INLINE void name(const type *w, const struct product *p, size_t row, size_t panel,         \
+		const int rows, const int panels)                                                  \
+	{                                                                                          \
+		const size_t stride = p->k * PANEL_ROWS;                                           \
+		const type *at = w + panel * stride;                                               \
+		const float *x = p->x + row * p->ldx;                                              \
+		lanes sum[TILE_ROWS][TILE_PANELS_ONE];                                             \
+                                                                                                   \
+		for (int i = 0; i < rows; i++)                                                     \
+			for (int j = 0; j < panels; j++)                                           \
+				sum[i][j] = (lanes){0};                                            \
+		for (size_t k = 0; k < p->k; k++)                                                  \
+			for (int j = 0; j < panels; j++) {                                         \
+				lanes v = load(at + (size_t)j * stride + k * PANEL_ROWS);          \
+                                                                                                   \
+				for (int i = 0; i < rows; i++)                                     \
+					sum[i][j] += v * x[(size_t)i * p->ldx + k];                \
+			}                                                                          \
+		for (int i = 0; i < rows; i++)                                                     \
+			for (int j = 0; j < panels; j++)                                           \
+				store_panel(p, row + (size_t)i, panel + (size_t)j, sum[i][j]);     \
+	}
+
+/* All rows over a group of panels, which stays in the cache meanwhile. */
+#define GROUP(name, tile, type)                                                                    \
+	INLINE void name(const type *w, const struct product *p, size_t panel, const int panels)   \
+	{                                                                                          \
+		size_t row = 0;                                                                    \
+                                                                                                   \
+		for (; row + TILE_ROWS <= p->m; row += TILE_ROWS)                                  \
+			tile(w, p, row, panel, TILE_ROWS, panels);                                 \
+		for (; row + 2 <= p->m; row += 2)                                                  \
+			tile(w, p, row, panel, 2, panels);                                         \
+		if (row < p->m)                                                                    \
+			tile(w, p, row, panel, 1, panels);                                         \
+	}
+
+#define MATMUL(name, tile, group, type)                                                            \
+	static void name(const type *w, const struct product *p)                                   \
+	{                                                                                          \
+		size_t panels = (p->n + PANEL_ROWS - 1) / PANEL_ROWS, at = 0;                      \
+                                                                                                   \
+		if (p->m == 1)                                                                     \
+			for (; at + TILE_PANELS_ONE <= panels; at += TILE_PANELS_ONE)              \
+				tile(w, p, 0, at, 1, TILE_PANELS_ONE);                             \
+		for (; at + TILE_PANELS <= panels; at += TILE_PANELS)                              \
+			group(w, p, at, TILE_PANELS);                                              \
+		for (; at < panels; at++)                                                          \
+			group(w, p, at, 1);                                                        \
+	}
+
+TILE(tile_f32, float, load_f32)
+TILE(tile_bf16, uint16_t, load_bf16)
+GROUP(group_f32, tile_f32, float)
+GROUP(group_bf16, tile_bf16, uint16_t)
+MATMUL(matmul_f32, tile_f32, group_f32, float)
+MATMUL(matmul_bf16, tile_bf16, group_bf16, uint16_t)
+
+static float dot(const float *a, const float *b, size_t n)
+{
+	lanes sum = {0};
+	float tail = 0;
+	size_t i = 0;
+
+	for (; i + 16 <= n; i += 16)
+		sum += load_f32(a + i) * load_f32(b + i);
+	for (; i < n; i++)
+		tail += a[i] * b[i];
+	return sum_lanes(sum) + tail;
+}
+
+static void axpy(float a, const float *x, float *y, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] += a * x[i];
+}
+
+static float sum_of(const float *x, size_t n)
+{
+	lanes sum = {0};
+	float tail = 0;
+	size_t i = 0;
+
+	for (; i + 16 <= n; i += 16)
+		sum += load_f32(x + i);
+	for (; i < n; i++)
+		tail += x[i];
+	return sum_lanes(sum) + tail;
+}
+
+static void rmsnorm(const float *x, const float *w, float eps, float *y, size_t n)
+{
+	float scale = 1.0f / sqrtf(dot(x, x, n) / (float)n + eps);
+
+	for (size_t i = 0; i < n; i++)
+		y[i] = x[i] * scale * w[i];
+}
+
+static void layernorm(const float *x, const float *w, const float *b, float eps, float *y, size_t n)
+{
+	float mean = sum_of(x, n) / (float)n, scale;
+
+	for (size_t i = 0; i < n; i++)
+		y[i] = x[i] - mean;
+	scale = 1.0f / sqrtf(dot(y, y, n) / (float)n + eps);
+	for (size_t i = 0; i < n; i++)
+		y[i] = y[i] * scale * w[i] + b[i];
+}
+
+INLINE float clamp(float x, float low, float high)
+{
+	x = x > low ? x : low; /* a NaN becomes low */
+	return x < high ? x : high;
+}
+
+/* Cephes expf: 2^n times a polynomial on [-ln2/2, ln2/2], about 1 unit in the last place. */
+INLINE float exp_of(float x)
+{
+	const float round = 12582912.0f; /* 1.5 * 2^23: adding it leaves the nearest integer */
+	float n, r, p, scale;
+	uint32_t raised;
+
+	x = clamp(x, -87.0f, 88.0f);
+	n = (x * 1.44269504088896341f + round) - round;
+	r = x - n * 0.693359375f;
+	r = r + n * 2.12194440e-4f;
+	p = 1.9875691500e-4f;
+	p = p * r + 1.3981999507e-3f;
+	p = p * r + 8.3334519073e-3f;
+	p = p * r + 4.1665795894e-2f;
+	p = p * r + 1.6666665459e-1f;
+	p = p * r + 5.0000001201e-1f;
+	p = p * r * r + r + 1.0f;
+	raised = (uint32_t)((int32_t)n + 127) << 23;
+	memcpy(&scale, &raised, sizeof(scale));
+	return p * scale;
+}
+
+/* Rational minimax approximation on [-4, 4], where |erf| has reached 1 in single precision. */
+INLINE float erf_of(float x)
+{
+	float s, p, q;
+
+	x = clamp(x, -4.0f, 4.0f);
+	s = x * x;
+	p = -2.72614225801306e-10f;
+	p = p * s + 2.77068142495902e-08f;
+	p = p * s - 2.10102402082508e-06f;
+	p = p * s - 5.69250639462346e-05f;
+	p = p * s - 7.34990630326855e-04f;
+	p = p * s - 2.95459980854025e-03f;
+	p = p * s - 1.60960333262415e-02f;
+	q = -1.45660718464996e-05f;
+	q = q * s - 2.13374055278905e-04f;
+	q = q * s - 1.68282697438203e-03f;
+	q = q * s - 7.37332916720468e-03f;
+	q = q * s - 1.42647390514189e-02f;
+	return x * p / q;
+}
+
+static void softmax(float *x, size_t n)
+{
+	float high = x[0], scale;
+
+	for (size_t i = 1; i < n; i++)
+		high = x[i] > high ? x[i] : high;
+	for (size_t i = 0; i < n; i++)
+		x[i] = exp_of(x[i] - high);
+	scale = 1.0f / sum_of(x, n);
+	for (size_t i = 0; i < n; i++)
+		x[i] *= scale;
+}
+
+static void silu_mul(float *gate, const float *up, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		gate[i] = gate[i] / (1.0f + exp_of(-gate[i])) * up[i];
+}
+
+static void gelu(float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = 0.5f * x[i] * (1.0f + erf_of(x[i] * 0.707106781186547524f));
+}
+
+const struct kernels KERNELS = {
+	.name = KERNELS_NAME,
+	.matmul_f32 = matmul_f32,
+	.matmul_bf16 = matmul_bf16,
+	.dot = dot,
+	.axpy = axpy,
+	.rmsnorm = rmsnorm,
+	.layernorm = layernorm,
+	.softmax = softmax,
+	.silu_mul = silu_mul,
+	.gelu = gelu,
+};

@@ -1,0 +1,47 @@
+#include "inference/kernels/kernels.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+static bool runs_always(void)
+{
+	return true;
+}
+
+#if defined(__x86_64__)
+static bool runs_avx2(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool runs_avx512(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+#endif
+
+static const struct build {
+	const struct kernels *kernels;
+	bool (*runs)(void);
+} builds[] = {
+#if defined(__x86_64__)
+	{&kernels_avx512, runs_avx512},
+	{&kernels_avx2, runs_avx2},
+#endif
+	{&kernels_scalar, runs_always},
+};
+
+int kernels_pick(const char *name, const struct kernels **ret, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(builds) / sizeof(builds[0]); i++) {
+		if (name && strcmp(name, builds[i].kernels->name) != 0)
+			continue;
+		if (!builds[i].runs())
+			continue;
+		*ret = builds[i].kernels;
+		return 0;
+	}
+	return err_set(e, -ENOTSUP, "kernels '%s' do not run on this processor", name);
+}

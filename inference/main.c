@@ -1,0 +1,191 @@
+/*
+ * vitrine-inference: models, run for all Spaces of this machine.
+ *
+ * I hold: the models' weights, and the prompts of calls while they run.
+ * Who may talk to me: agent and orchestrator over fd 3's socket; workers over links the agent brings.
+ * What I never see: who a visitor is, a Space's code and files, the network.
+ * What I give up after start: every file; models are read before, and nothing can be opened then.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/dial.h"
+#include "base/log.h"
+#include "inference/confine.h"
+#include "inference/devices/device.h"
+#include "inference/engine/engine.h"
+#include "inference/engine/shelf.h"
+#include "inference/peers/service.h"
+#include "inference/run_once.h"
+
+#define PEER_UIDS_MAX 4
+
+struct settings {
+	const char *dirs[SHELF_DIRS_MAX];
+	size_t n_dirs;
+	uid_t uids[PEER_UIDS_MAX];
+	size_t n_uids;
+	int listen_fd; /* -1: none */
+	const char *run_model, *run_text;
+};
+
+static const char usage[] =
+	"usage: vitrine-inference --listen-fd FD --models DIR [--models DIR]... [--peer-uid UID]...\n"
+	"                         [--threads N]\n"
+	"       vitrine-inference --models DIR --run MODEL TEXT\n";
+
+static int number(const char *s, long max, long *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtol(s, &end, 10);
+	return errno || *end || end == s || *ret < 0 || *ret > max ? -EINVAL : 0;
+}
+
+static int take_option(struct settings *s, int option, const char *value)
+{
+	long n;
+
+	switch (option) {
+	case 'l':
+		if (number(value, INT_MAX, &n) < 0)
+			return -EINVAL;
+		s->listen_fd = (int)n;
+		return 0;
+	case 'm':
+		if (s->n_dirs == SHELF_DIRS_MAX)
+			return -EINVAL;
+		s->dirs[s->n_dirs++] = value;
+		return 0;
+	case 'u':
+		if (s->n_uids == PEER_UIDS_MAX || number(value, UINT_MAX - 1l, &n) < 0)
+			return -EINVAL;
+		s->uids[s->n_uids++] = (uid_t)n;
+		return 0;
+	case 't': /* one thread is used so far; the option is the supervisor's to pass */
+		return number(value, 1024, &n);
+	case 'r':
+		s->run_model = value;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int read_settings(int argc, char **argv, struct settings *s)
+{
+	static const struct option options[] = {
+		{"listen-fd", required_argument, NULL, 'l'},
+		{"models", required_argument, NULL, 'm'},
+		{"peer-uid", required_argument, NULL, 'u'},
+		{"threads", required_argument, NULL, 't'},
+		{"run", required_argument, NULL, 'r'},
+		{0},
+	};
+	int option;
+
+	*s = (struct settings){.listen_fd = -1};
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (take_option(s, option, optarg) < 0)
+			return -EINVAL;
+	if (s->run_model && optind < argc)
+		s->run_text = argv[optind++];
+	if (optind != argc || s->n_dirs == 0)
+		return -EINVAL;
+	return s->run_model ? (s->run_text ? 0 : -EINVAL) : (s->listen_fd >= 0 ? 0 : -EINVAL);
+}
+
+static void log_models(const struct shelf *shelf)
+{
+	for (size_t i = 0; i < shelf_count(shelf); i++) {
+		const struct model *m = shelf_at(shelf, i);
+
+		if (!m->net)
+			log_error("model=%s not loaded: %s", m->id, m->error.text);
+		else if (m->net->family->decoder && !m->template)
+			log_warn("model=%s loaded, does not chat: %s", m->id,
+				m->template_error.text);
+		else
+			log_info("model=%s parameters=%llu loaded", m->id,
+				(unsigned long long)m->parameters);
+	}
+}
+
+/* Each worker is a file: as many as the system lets this process have. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void on_peer(int fd, uid_t uid, void *data)
+{
+	(void)uid;
+	service_add_control(data, fd);
+}
+
+static void on_signal(int signo, void *data)
+{
+	(void)signo;
+	loop_stop(data, 0);
+}
+
+static int serve(const struct settings *s, struct engine *engine, const struct shelf *shelf)
+{
+	CLEANUP(loop_freep) struct loop *loop = NULL;
+	CLEANUP(service_freep) struct service *service = NULL;
+	CLEANUP(listener_freep) struct listener *listener = NULL;
+	int r = loop_new(&loop);
+
+	if (r == 0)
+		r = service_new(loop, engine, shelf, &service);
+	if (r == 0)
+		r = listener_new(loop, s->listen_fd, s->uids, s->n_uids, on_peer, service, &listener);
+	if (r == 0)
+		r = loop_add_signal(loop, SIGTERM, on_signal, loop, NULL);
+	if (r == 0)
+		r = loop_add_signal(loop, SIGINT, on_signal, loop, NULL);
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		return r;
+	}
+	confine_self();
+	return loop_run(loop);
+}
+
+int main(int argc, char **argv)
+{
+	CLEANUP(device_closep) struct device *device = NULL;
+	CLEANUP(shelf_freep) struct shelf *shelf = NULL;
+	CLEANUP(engine_freep) struct engine *engine = NULL;
+	struct settings s;
+	struct err e = {0};
+
+	log_init("vitrine-inference");
+	if (read_settings(argc, argv, &s) < 0) {
+		(void)fputs(usage, stderr);
+		return 2;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	raise_file_limit();
+	if (device_open("cpu", getenv("VITRINE_KERNELS"), &device, &e) < 0 ||
+		shelf_open(s.dirs, s.n_dirs, device, &shelf, &e) < 0 || engine_new(&engine) < 0) {
+		log_error("cannot start: %s", e.text);
+		return 1;
+	}
+	if (s.run_model)
+		return run_once(engine, shelf, s.run_model, s.run_text);
+	log_models(shelf);
+	return serve(&s, engine, shelf) < 0 ? 1 : 0;
+}

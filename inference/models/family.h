@@ -1,0 +1,103 @@
+/*
+ * A family of models: how a config.json and its weights become a network, and one step of it.
+ *
+ * A family is one file (llama.c, bert.c) that knows its tensors' names and its graph, and one row
+ * in family.c. It computes only through struct device. Knows no text and no request.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "inference/devices/device.h"
+#include "inference/formats/safetensors.h"
+
+#define NET_STEP_ROWS_MAX 256 /* rows of one decoder step */
+#define NET_LABELS_MAX 1000
+#define NET_LABEL_MAX 128     /* bytes of a label */
+#define NET_CONTEXT_MAX (1u << 17)
+
+struct net;
+
+struct family {
+	const char *architecture; /* config.json, architectures[0] */
+	bool decoder;             /* step() writes text; otherwise classify() labels it */
+
+	/* Reads config and weights, both not needed later. *ret is all zero but for family and
+	 * device. -EBADMSG: a field or tensor is missing or does not fit. -ENOTSUP: names what is
+	 * not supported. -ENOMEM. */
+	int (*configure)(struct net *net, const json_t *config, struct err *e);
+	int (*load)(struct net *net, const struct safetensors *weights, struct err *e);
+
+	/* m rows, each a token at its place, in order of places per sequence; logits of n_wanted
+	 * of them (indexes into the rows): n_wanted x vocab. -ENOMEM: nothing was computed. */
+	int (*step)(struct net *net, const uint32_t *ids, const struct place *places, size_t m,
+		const uint32_t *wanted, size_t n_wanted, float *logits);
+
+	/* n sequences, the i-th being ids[starts[i], starts[i + 1]); logits: n x labels. */
+	int (*classify)(struct net *net, const uint32_t *ids, const uint32_t *starts, size_t n,
+		float *logits);
+
+	void (*unload)(struct net *net); /* frees net->own */
+};
+
+/* What every network has; its family's part is in own. */
+struct net {
+	const struct family *family;
+	struct device *device; /* borrowed */
+	uint32_t vocab, context, layers;
+	uint32_t kv_width;  /* decoders: floats of one token's keys in one layer */
+	uint32_t n_labels;  /* classifiers */
+	char (*labels)[NET_LABEL_MAX + 1]; /* owned */
+	bool independent;   /* labels do not exclude each other: sigmoid, not softmax */
+	struct weight **weights; /* owned; all there are, for freeing */
+	size_t n_weights;
+	float *scratch;          /* owned; activations of scratch_rows rows */
+	size_t scratch_rows;
+	void *own;               /* owned; the family's */
+};
+
+/* NULL: no family of that architecture. */
+const struct family *family_find(const char *architecture);
+
+/* Reads config.json's object only. The same errors as configure. Caller owns *ret. */
+int net_configure(const json_t *config, struct device *d, struct net **ret, struct err *e);
+
+/* Configures and loads. */
+int net_load(const json_t *config, const struct safetensors *weights, struct device *d,
+	struct net **ret, struct err *e);
+struct net *net_free(struct net *net);
+DEFINE_CLEANUP(struct net *, net_free)
+
+/* --- for families --- */
+
+extern const struct family family_llama, family_bert_classifier;
+
+/* A number of config.json between min and max. fallback NAN: it must be there. */
+int config_number(const json_t *config, const char *key, double min, double max, double fallback,
+	double *ret, struct err *e);
+int config_u32(const json_t *config, const char *key, uint32_t min, uint32_t max,
+	uint32_t *ret, struct err *e);
+/* As config_u32 with a fallback for a field that is missing or null. */
+int config_opt_u32(const json_t *config, const char *key, uint32_t min, uint32_t max,
+	uint32_t fallback, uint32_t *ret, struct err *e);
+
+/* Takes weights one by one; the first failure stays in r and e and makes the rest no-ops. */
+struct loader {
+	struct net *net;
+	const struct safetensors *weights;
+	int r;
+	struct err *e;
+};
+
+/* The weight of that name, which must have the shape rows x columns; rows 0: one dimension. NULL
+ * and l->r < 0: missing, of another shape or type, out of memory. Owned by the net. */
+struct weight *loader_take(struct loader *l, uint32_t rows, uint32_t columns, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Room for rows rows of width floats in net->scratch, its content lost. -ENOMEM. */
+int net_reserve(struct net *net, size_t rows, size_t width);

@@ -1,0 +1,511 @@
+#include "inference/peers/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/link.h"
+#include "base/log.h"
+#include "inference/peers/call.h"
+#include "proto/messages.h"
+
+#define REPLICA_MAX 32
+#define SPACE_MAX 32
+#define WORKER_QUEUE_MAX (4u << 20)
+#define CONTROL_QUEUE_MAX (1u << 20)
+#define RESULT_MAX (1u << 20)
+
+struct call {
+	struct call *next;
+	struct worker *worker;
+	struct request *request; /* NULL while it is being started */
+	struct call_form form;
+	uint32_t seq;
+	uint32_t channel, node; /* session and event it serves, for the account */
+};
+
+struct worker {
+	struct worker *next;
+	struct service *service;
+	struct link *link; /* owned */
+	struct call *calls; /* owned */
+	size_t n_calls;
+	char replica[REPLICA_MAX + 1];
+	char space[SPACE_MAX + 1]; /* "" until ASSIGN */
+};
+
+struct control {
+	struct control *next;
+	struct service *service;
+	struct link *link; /* owned */
+};
+
+struct service {
+	struct loop *loop;         /* borrowed */
+	struct engine *engine;     /* borrowed */
+	const struct shelf *shelf; /* borrowed */
+	struct source *step;       /* owned; armed while there is work */
+	struct control *controls;  /* owned */
+	struct worker *workers;    /* owned */
+	size_t n_controls, n_workers;
+};
+
+static void on_step(void *data)
+{
+	struct service *s = data;
+
+	if (engine_step(s->engine))
+		timer_arm_after(s->step, 0);
+}
+
+int service_new(struct loop *loop, struct engine *engine, const struct shelf *shelf,
+	struct service **ret)
+{
+	struct service *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct service){.loop = loop, .engine = engine, .shelf = shelf};
+	r = loop_add_timer(loop, on_step, s, &s->step);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+static struct worker *worker_free(struct worker *w)
+{
+	struct worker **at = &w->service->workers;
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	w->service->n_workers--;
+	while (w->calls) {
+		struct call *c = w->calls;
+
+		w->calls = c->next;
+		if (c->request)
+			request_cancel(c->request);
+		free(c);
+	}
+	(void)link_free(w->link);
+	free(w);
+	return NULL;
+}
+
+static struct control *control_free(struct control *c)
+{
+	struct control **at = &c->service->controls;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->service->n_controls--;
+	(void)link_free(c->link);
+	free(c);
+	return NULL;
+}
+
+struct service *service_free(struct service *s)
+{
+	if (!s)
+		return NULL;
+	while (s->workers)
+		(void)worker_free(s->workers);
+	while (s->controls)
+		(void)control_free(s->controls);
+	(void)source_free(s->step);
+	free(s);
+	return NULL;
+}
+
+/* --- calls --- */
+
+static void call_forget(struct call *c)
+{
+	struct call **at = &c->worker->calls;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->worker->n_calls--;
+	free(c);
+}
+
+static struct call *find_call(const struct worker *w, uint32_t seq)
+{
+	struct call *c = w->calls;
+
+	while (c && c->seq != seq)
+		c = c->next;
+	return c;
+}
+
+static int send_error(struct worker *w, uint32_t seq, const char *code, const char *words)
+{
+	CLEANUP(buf_done) struct buf value;
+	struct infer_error m = {.code = code, .message = words};
+	struct frame f = {.type = INFER_ERROR, .seq = seq};
+	int r;
+
+	buf_init(&value, proto_infer_error.value_max);
+	r = infer_error_write(&m, &value);
+	if (r == -EINVAL) { /* words cut in the middle of a character */
+		m.message = "refused";
+		r = infer_error_write(&m, &value);
+	}
+	if (r < 0)
+		return r;
+	f.value = value.data;
+	f.length = value.len;
+	return link_send(w->link, &f);
+}
+
+static int send_result(struct worker *w, const struct call *c, const struct outcome *o)
+{
+	CLEANUP(buf_done) struct buf text;
+	CLEANUP(json_decrefp) json_t *value = call_value(&c->form, o);
+	struct infer_result m = {.value = value,
+		.device_usec = (int64_t)o->usage.device_usec,
+		.queue_usec = (int64_t)o->usage.queue_usec,
+		.tokens_in = o->usage.tokens_in,
+		.tokens_out = o->usage.tokens_out};
+	struct frame f = {.type = INFER_RESULT, .seq = c->seq};
+	int r;
+
+	buf_init(&text, RESULT_MAX);
+	r = value ? infer_result_write(&m, &text) : -ENOMEM;
+	if (r < 0)
+		return send_error(w, c->seq, "failed", "the result is over its limit of 1 MiB");
+	f.value = text.data;
+	f.length = text.len;
+	return link_send(w->link, &f);
+}
+
+/* Ends a worker that does not take what it asked for; only from a step, never from its link. */
+static void drop_slow(struct worker *w)
+{
+	log_warn("replica=%s space=%s its link is full; closed", w->replica, w->space);
+	(void)worker_free(w);
+}
+
+static void on_text(const char *text, size_t n, void *data)
+{
+	struct call *c = data;
+	struct worker *w = c->worker;
+	size_t max = (size_t)proto_value_max(PROTO_INFER, PROTO_DOWN, INFER_TOKEN);
+
+	while (n > 0) {
+		size_t part = n > max ? max : n;
+		struct frame f = {.type = INFER_TOKEN, .seq = c->seq, .value = (const uint8_t *)text};
+		int r;
+
+		while (part < n && ((uint8_t)text[part] & 0xc0) == 0x80)
+			part--; /* not in the middle of a character */
+		f.length = part;
+		r = link_send(w->link, &f);
+		if (r == -ENOBUFS) {
+			drop_slow(w);
+			return;
+		}
+		if (r < 0)
+			return; /* the link is closing; on_closed cancels the call */
+		text += part;
+		n -= part;
+	}
+}
+
+static void on_end(const struct outcome *o, void *data)
+{
+	struct call *c = data;
+	struct worker *w = c->worker;
+	int r;
+
+	c->request = NULL;
+	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text)
+		     : send_result(w, c, o);
+	log_debug("space=%s session=%u event=%u model=%s device_usec=%llu queue_usec=%llu in=%u "
+		  "out=%u a call ended",
+		w->space, c->channel, c->node, c->form.model->id,
+		(unsigned long long)o->usage.device_usec, (unsigned long long)o->usage.queue_usec,
+		o->usage.tokens_in, o->usage.tokens_out);
+	call_forget(c);
+	if (r == -ENOBUFS)
+		drop_slow(w);
+}
+
+static const struct request_ops call_ops = {on_text, on_end};
+
+static int start_call(struct worker *w, const struct frame *f)
+{
+	struct err e = {0};
+	struct infer_call m;
+	struct call *c;
+	const char *code;
+	int r;
+
+	if (w->n_calls == SERVICE_CALLS_MAX)
+		return send_error(w, f->seq, "busy", "32 calls are running already, the limit");
+	r = infer_call_read(&m, f->value, f->length, &e);
+	if (r < 0)
+		return send_error(w, f->seq, "bad_input", e.text);
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		infer_call_done(&m);
+		return send_error(w, f->seq, "failed", "out of memory");
+	}
+	*c = (struct call){.next = w->calls,
+		.worker = w,
+		.seq = f->seq,
+		.channel = f->channel,
+		.node = f->node};
+	r = call_start(&m, w->service->engine, w->service->shelf, &call_ops, c, &c->form,
+		&c->request, &code, &e);
+	infer_call_done(&m);
+	if (r < 0) {
+		free(c);
+		return send_error(w, f->seq, code, e.text);
+	}
+	w->calls = c;
+	w->n_calls++;
+	timer_arm_after(w->service->step, 0);
+	return 0;
+}
+
+static int on_call(struct worker *w, const struct frame *f, struct err *e)
+{
+	if (find_call(w, f->seq))
+		return err_set(e, -EPROTO, "call id %u is in use", f->seq);
+	return start_call(w, f);
+}
+
+static int on_stop(struct worker *w, const struct frame *f, struct err *e)
+{
+	struct call *c = find_call(w, f->seq);
+
+	(void)e;
+	if (!c)
+		return 0; /* it had ended */
+	request_cancel(c->request);
+	call_forget(c);
+	return send_error(w, f->seq, "cancelled", "stopped by the caller");
+}
+
+/* --- worker links --- */
+
+static const struct worker_handler {
+	uint8_t type;
+	int (*handle)(struct worker *w, const struct frame *f, struct err *e);
+} worker_handlers[] = {
+	{INFER_CALL, on_call},
+	{INFER_STOP, on_stop},
+};
+
+static int on_worker_frame(struct link *l, const struct frame *f, struct link_files *files,
+	struct err *e, void *data)
+{
+	(void)l;
+	(void)files;
+	for (size_t i = 0; i < sizeof(worker_handlers) / sizeof(worker_handlers[0]); i++)
+		if (worker_handlers[i].type == f->type)
+			return worker_handlers[i].handle(data, f, e);
+	return err_set(e, -EPROTO, "%s is not for inference", proto_name(PROTO_INFER, f->type));
+}
+
+static void on_worker_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct worker *w = data;
+
+	(void)l;
+	if (reason->code)
+		log_warn("replica=%s space=%s infer link ended: %s", w->replica, w->space,
+			reason->text);
+	(void)worker_free(w);
+}
+
+static long worker_value_max(uint8_t type, void *data)
+{
+	(void)data;
+	return proto_value_max(PROTO_INFER, PROTO_UP, type);
+}
+
+static const struct link_ops worker_ops = {
+	.on_frame = on_worker_frame,
+	.on_closed = on_worker_closed,
+	.value_max = worker_value_max,
+};
+
+static struct worker *find_worker(const struct service *s, const char *replica)
+{
+	struct worker *w = s->workers;
+
+	while (w && strcmp(w->replica, replica) != 0)
+		w = w->next;
+	return w;
+}
+
+static int add_worker(struct service *s, const char *replica, const char *space, int fd)
+{
+	static const struct link_limits limits = {.queue_max = WORKER_QUEUE_MAX};
+	struct worker *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w) {
+		close(fd);
+		return -ENOMEM;
+	}
+	w->service = s;
+	(void)snprintf(w->replica, sizeof(w->replica), "%s", replica);
+	(void)snprintf(w->space, sizeof(w->space), "%s", space);
+	r = link_new(s->loop, fd, &worker_ops, &limits, w, &w->link);
+	if (r < 0) {
+		free(w);
+		return r;
+	}
+	w->next = s->workers;
+	s->workers = w;
+	s->n_workers++;
+	return 0;
+}
+
+/* --- control links --- */
+
+/* A worker that cannot be served is refused by closing its link: its calls fail with words. */
+static int on_attach(struct control *c, const struct frame *f, struct link_files *files,
+	struct err *e)
+{
+	struct models_attach m;
+	struct worker *old;
+	int fd = link_files_take(files, 0), r;
+
+	if (fd < 0)
+		return err_set(e, -EPROTO, "ATTACH without its file");
+	r = models_attach_read(&m, f->value, f->length, e);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	old = find_worker(c->service, m.replica);
+	if (old)
+		(void)worker_free(old);
+	if (c->service->n_workers == SERVICE_WORKERS_MAX) {
+		log_warn("replica=%s not attached: %d workers, the limit", m.replica,
+			SERVICE_WORKERS_MAX);
+		close(fd);
+	} else {
+		r = add_worker(c->service, m.replica, m.space, fd);
+		if (r < 0)
+			log_warn("replica=%s not attached: %s", m.replica, strerror(-r));
+	}
+	models_attach_done(&m);
+	return 0;
+}
+
+static int on_assign(struct control *c, const struct frame *f, struct link_files *files,
+	struct err *e)
+{
+	struct models_assign m;
+	struct worker *w;
+	int r = models_assign_read(&m, f->value, f->length, e);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	w = find_worker(c->service, m.replica);
+	if (w) /* it may have died meanwhile */
+		(void)snprintf(w->space, sizeof(w->space), "%s", m.space);
+	models_assign_done(&m);
+	return 0;
+}
+
+static const struct control_handler {
+	uint8_t type;
+	int (*handle)(struct control *c, const struct frame *f, struct link_files *files,
+		struct err *e);
+} control_handlers[] = {
+	{MODELS_ATTACH, on_attach},
+	{MODELS_ASSIGN, on_assign},
+};
+
+static int on_control_frame(struct link *l, const struct frame *f, struct link_files *files,
+	struct err *e, void *data)
+{
+	(void)l;
+	for (size_t i = 0; i < sizeof(control_handlers) / sizeof(control_handlers[0]); i++)
+		if (control_handlers[i].type == f->type)
+			return control_handlers[i].handle(data, f, files, e);
+	return err_set(e, -EPROTO, "%s is not for inference", proto_name(PROTO_MODELS, f->type));
+}
+
+static void on_control_closed(struct link *l, const struct err *reason, void *data)
+{
+	(void)l;
+	if (reason->code)
+		log_warn("control link ended: %s", reason->text);
+	(void)control_free(data);
+}
+
+static long control_value_max(uint8_t type, void *data)
+{
+	(void)data;
+	return proto_value_max(PROTO_MODELS, PROTO_UP, type);
+}
+
+static const struct link_ops control_ops = {
+	.on_frame = on_control_frame,
+	.on_closed = on_control_closed,
+	.value_max = control_value_max,
+};
+
+static int send_list(struct control *c)
+{
+	CLEANUP(json_decrefp) json_t *models = shelf_list(c->service->shelf);
+	CLEANUP(buf_done) struct buf value;
+	struct models_list m = {.models = models};
+	struct frame f = {.type = MODELS_LIST};
+	int r;
+
+	buf_init(&value, proto_models_list.value_max);
+	r = models ? models_list_write(&m, &value) : -ENOMEM;
+	if (r < 0)
+		return r;
+	f.value = value.data;
+	f.length = value.len;
+	return link_send(c->link, &f);
+}
+
+void service_add_control(struct service *s, int fd)
+{
+	static const struct link_limits limits = {.queue_max = CONTROL_QUEUE_MAX, .files = true};
+	struct control *c;
+	int r;
+
+	if (s->n_controls == SERVICE_CONTROLS_MAX) {
+		log_warn("a control link was refused: %d are open, the limit", SERVICE_CONTROLS_MAX);
+		close(fd);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->service = s;
+	r = link_new(s->loop, fd, &control_ops, &limits, c, &c->link);
+	if (r < 0) {
+		log_error("control link: %s", strerror(-r));
+		free(c);
+		return;
+	}
+	c->next = s->controls;
+	s->controls = c;
+	s->n_controls++;
+	r = send_list(c);
+	if (r < 0)
+		log_error("the list of models was not sent: %s", strerror(-r));
+}

@@ -1,0 +1,28 @@
+/*
+ * Inference's links: control peers (agent, orchestrator) that hand over workers' links and learn
+ * what is served, and the workers with their calls.
+ *
+ * A worker's Space is known by the link it was attached with, never by what it says. A link that
+ * breaks a rule is ended, with its calls, and nothing else.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/loop.h"
+#include "inference/engine/engine.h"
+#include "inference/engine/shelf.h"
+
+#define SERVICE_CONTROLS_MAX 16
+#define SERVICE_WORKERS_MAX 4096
+#define SERVICE_CALLS_MAX 32 /* of one worker at a time */
+
+struct service;
+
+/* Borrows all three. -ENOMEM. Caller owns *ret. */
+int service_new(struct loop *loop, struct engine *engine, const struct shelf *shelf,
+	struct service **ret);
+struct service *service_free(struct service *s);
+DEFINE_CLEANUP(struct service *, service_free)
+
+/* Takes a control peer's connection (owned from now on). */
+void service_add_control(struct service *s, int fd);

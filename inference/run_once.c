@@ -1,0 +1,65 @@
+#include "inference/run_once.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "inference/peers/call.h"
+
+struct run {
+	struct call_form form;
+	bool done;
+	int status;
+};
+
+static void print_text(const char *text, size_t n, void *data)
+{
+	(void)data;
+	(void)fwrite(text, 1, n, stdout);
+	(void)fflush(stdout);
+}
+
+static void print_end(const struct outcome *o, void *data)
+{
+	struct run *run = data;
+
+	run->done = true;
+	run->status = o->r < 0;
+	if (o->r < 0) {
+		(void)fprintf(stderr, "%s\n", o->error.text);
+		return;
+	}
+	for (size_t i = 0; i < o->n_texts * o->n_labels; i++)
+		(void)printf("%-24s %.6f\n", run->form.model->net->labels[i % o->n_labels],
+			(double)o->scores[i]);
+	(void)fprintf(stderr, "\n%u tokens in, %u out, %.1f ms on the device\n", o->usage.tokens_in,
+		o->usage.tokens_out, (double)o->usage.device_usec / 1000);
+}
+
+int run_once(struct engine *engine, const struct shelf *shelf, const char *model, const char *text)
+{
+	static const struct request_ops ops = {print_text, print_end};
+	const struct model *m = shelf_find(shelf, model);
+	CLEANUP(json_decrefp) json_t *inputs = json_string(text);
+	struct infer_call c = {.model = model, .task = m ? model_task(m) : "", .inputs = inputs};
+	struct run run = {0};
+	struct request *q;
+	struct err e = {0};
+	const char *code;
+
+	if (inputs && !strcmp(c.task, "chat")) {
+		c.inputs = json_pack("[{s:s, s:o}]", "role", "user", "content", inputs);
+		inputs = c.inputs;
+	}
+	if (!inputs)
+		(void)err_set(&e, -EINVAL, "the text is not UTF-8");
+	else
+		(void)call_start(&c, engine, shelf, &ops, &run, &run.form, &q, &code, &e);
+	if (e.code) {
+		(void)fprintf(stderr, "%s\n", e.text);
+		return 1;
+	}
+	while (!run.done)
+		(void)engine_step(engine);
+	return run.status;
+}

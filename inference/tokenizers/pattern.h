@@ -1,0 +1,21 @@
+/* Regular expressions of pre-tokenizers, on valid UTF-8. The one home of PCRE2. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+#define PATTERN_MAX 4096 /* bytes of an expression */
+
+struct pattern;
+
+/* -EINVAL: it does not compile, with PCRE2's words. -EMSGSIZE. -ENOMEM. Caller owns *ret. */
+int pattern_new(const char *regex, size_t n, struct pattern **ret, struct err *e);
+struct pattern *pattern_free(struct pattern *p);
+DEFINE_CLEANUP(struct pattern *, pattern_free)
+
+/* Finds the next match in s[from, n). 1: found, at [*ret_from, *ret_to). 0: none. -ETIME: it
+ * needs more backtracking than is granted. */
+int pattern_next(struct pattern *p, const char *s, size_t n, size_t from, size_t *ret_from,
+	size_t *ret_to);

@@ -1,0 +1,40 @@
+/*
+ * UTF-8 and the properties of code points that tokenizers ask for. Knows no tokenizer.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define UNICODE_REPLACEMENT 0xfffd
+
+/*
+ * Reads one code point (RFC 3629). Returns its bytes, 1 to 4; 0: the n bytes are the beginning of
+ * one that needs more; -1: the first byte begins none.
+ */
+int utf8_read(const char *s, size_t n, uint32_t *ret);
+
+/* Writes 1 to 4 bytes; returns how many. */
+size_t utf8_write(uint32_t c, char ret[4]);
+
+bool utf8_valid(const char *s, size_t n);
+
+/* Appends one code point. -ENOSPC, -ENOMEM. */
+int utf8_add(struct buf *b, uint32_t c);
+
+bool unicode_is_space(uint32_t c);       /* property White_Space */
+bool unicode_is_punctuation(uint32_t c); /* category P */
+bool unicode_is_nonspacing(uint32_t c);  /* category Mn */
+bool unicode_is_other(uint32_t c);       /* categories Cc, Cf, Co */
+bool unicode_is_number(uint32_t c);      /* category N */
+bool unicode_is_ideograph(uint32_t c);   /* the CJK blocks that BERT sets apart */
+
+/* Appends the lower case of c: one or two code points. */
+int unicode_add_lower(struct buf *b, uint32_t c);
+
+/* Appends the canonical decomposition (NFD) or composition (NFC) of valid UTF-8. */
+int unicode_add_nfd(struct buf *b, const char *s, size_t n);
+int unicode_add_nfc(struct buf *b, const char *s, size_t n);

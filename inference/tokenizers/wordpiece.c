@@ -1,0 +1,113 @@
+#include "inference/tokenizers/wordpiece.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+
+#define PREFIX_MAX 16
+#define WORD_CHARS_MAX 200 /* most a model may ask for; the search is quadratic in it */
+
+struct wordpiece {
+	const struct vocab *vocab; /* borrowed */
+	uint32_t unknown;
+	char prefix[PREFIX_MAX + 1]; /* of a token that continues a word */
+	size_t prefix_n;
+	size_t word_chars;
+};
+
+int wordpiece_new(const json_t *model, const struct vocab *vocab, struct wordpiece **ret,
+	struct err *e)
+{
+	CLEANUP(wordpiece_freep) struct wordpiece *w = calloc(1, sizeof(*w));
+	const char *unknown, *prefix;
+	int64_t chars;
+	int r;
+
+	if (!w)
+		return err_set(e, -ENOMEM, "out of memory");
+	r = json_opt_str(model, "unk_token", VOCAB_TOKEN_MAX, "[UNK]", &unknown, e);
+	if (r == 0)
+		r = json_opt_str(model, "continuing_subword_prefix", PREFIX_MAX, "##", &prefix, e);
+	if (r == 0)
+		r = json_opt_int(model, "max_input_chars_per_word", 1, WORD_CHARS_MAX, 100, &chars,
+			e);
+	if (r < 0)
+		return err_wrap(e, "WordPiece");
+	w->vocab = vocab;
+	w->unknown = vocab_find(vocab, unknown, strlen(unknown));
+	if (w->unknown == VOCAB_NONE)
+		return err_set(e, -EBADMSG, "WordPiece: unk_token is not in the vocabulary");
+	w->prefix_n = strlen(prefix);
+	memcpy(w->prefix, prefix, w->prefix_n);
+	w->word_chars = (size_t)chars;
+	*ret = TAKE_PTR(w);
+	return 0;
+}
+
+struct wordpiece *wordpiece_free(struct wordpiece *w)
+{
+	free(w);
+	return NULL;
+}
+
+static bool begins_char(char c)
+{
+	return ((uint8_t)c & 0xc0) != 0x80;
+}
+
+static size_t count_chars(const char *s, size_t n)
+{
+	size_t chars = 0;
+
+	for (size_t i = 0; i < n; i++)
+		chars += begins_char(s[i]);
+	return chars;
+}
+
+/* The longest token at word[from]; its end in *ret_to. VOCAB_NONE: there is none. */
+static uint32_t longest(const struct wordpiece *w, const char *word, size_t from, size_t n,
+	size_t *ret_to)
+{
+	char name[PREFIX_MAX + WORD_CHARS_MAX * 4];
+	size_t prefix = from > 0 ? w->prefix_n : 0;
+
+	memcpy(name, w->prefix, prefix);
+	memcpy(name + prefix, word + from, n - from);
+	for (size_t to = n; to > from; to--) {
+		uint32_t id;
+
+		if (to < n && !begins_char(word[to]))
+			continue;
+		id = vocab_find(w->vocab, name, prefix + to - from);
+		if (id != VOCAB_NONE) {
+			*ret_to = to;
+			return id;
+		}
+	}
+	return VOCAB_NONE;
+}
+
+int wordpiece_encode(const struct wordpiece *w, const char *word, size_t n, struct tokens *out)
+{
+	size_t before = out->n;
+
+	if (count_chars(word, n) > w->word_chars)
+		return tokens_add(out, w->unknown);
+	for (size_t from = 0; from < n;) {
+		size_t to;
+		uint32_t id = longest(w, word, from, n, &to);
+		int r;
+
+		if (id == VOCAB_NONE) { /* one unknown part makes the whole word unknown */
+			out->n = before;
+			return tokens_add(out, w->unknown);
+		}
+		r = tokens_add(out, id);
+		if (r < 0)
+			return r;
+		from = to;
+	}
+	return 0;
+}
