@@ -61,19 +61,23 @@ static void raise_file_limit(struct host *host)
 		host->slots = (unsigned int)files.rlim_cur - FDS_BESIDE_BOXES;
 }
 
-static void note_cgroups(struct host *host, const struct err *why)
+static void note_cgroups(struct host *host)
 {
-	static const char *const names[LIMITS] = {"memory", "number of processes", "CPU share"};
+	static const struct {
+		const char *what, *instead;
+	} limits[LIMITS] = {
+		[LIMIT_MEMORY] = {"memory", "its address space is limited"},
+		[LIMIT_PROCESSES] = {"number of processes", "RLIMIT_NPROC and the call filter hold"},
+		[LIMIT_CPU] = {"CPU share", "a busy box can take whole cores"},
+	};
 
 	for (int i = 0; i < LIMITS; i++) {
 		if (cgroup_home_limits(&host->cgroups, i))
-			host_note(host, true, "limit on %s (cgroup v%d)", names[i],
+			host_note(host, true, "limit on %s (cgroup v%d)", limits[i].what,
 				host->cgroups.kind == CGROUP_V2 ? 2 : 1);
 		else
-			host_note(host, false, "limit on %s by cgroup: %s%s", names[i],
-				why->text[0] ? why->text : "no such controller",
-				i == LIMIT_CPU ? ""
-					       : " (per-process limits stand in its place)");
+			host_note(host, false, "limit on %s by cgroup (%s); %s", limits[i].what,
+				strerror(-host->cgroups.fds[i]), limits[i].instead);
 	}
 }
 
@@ -186,7 +190,6 @@ static int give_up(struct host *host, const struct host_options *options, struct
 int host_prepare(struct host *ret, const struct host_options *options, struct err *e)
 {
 	uid_t owner = geteuid() == 0 ? options->uid : geteuid();
-	struct err why = {0};
 	int r;
 
 	*ret = (struct host){.slots = options->slots,
@@ -201,8 +204,8 @@ int host_prepare(struct host *ret, const struct host_options *options, struct er
 	raise_file_limit(ret);
 	r = open_files(ret, options->worker_fd, e);
 	if (r == 0) {
-		cgroup_home_open(&ret->cgroups, owner, &why);
-		note_cgroups(ret, &why);
+		cgroup_home_open(&ret->cgroups, owner);
+		note_cgroups(ret);
 		r = give_up(ret, options, e);
 	}
 	if (r < 0)

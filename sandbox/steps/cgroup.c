@@ -229,34 +229,34 @@ static bool is_v2(void)
 	return statfs(ROOT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-void cgroup_home_open(struct cgroup_home *ret, uid_t owner, struct err *e)
+static void open_home_v2(struct cgroup_home *ret, uid_t owner)
 {
-	*ret = (struct cgroup_home){.kind = CGROUP_NONE, .fds = {-1, -1, -1}};
-	if (is_v2()) {
-		int home = open_v2(owner);
+	int home = open_v2(owner);
 
-		if (home < 0) {
-			(void)err_set(e, home, "no cgroup v2 folder with controllers to use: %s",
-				strerror(-home));
-			return;
-		}
-		ret->kind = CGROUP_V2;
-		for (int i = 0; i < LIMITS; i++)
-			if (has_word(home, "cgroup.subtree_control", controllers[i]))
-				ret->fds[i] = fcntl(home, F_DUPFD_CLOEXEC, 3);
-		close(home);
-		return;
-	}
 	for (int i = 0; i < LIMITS; i++) {
-		int home = open_v1(i, owner);
-
 		if (home < 0)
-			(void)err_set(e, home, "no cgroup v1 folder for %s to use: %s",
-				controllers[i], strerror(-home));
+			ret->fds[i] = home;
+		else if (has_word(home, "cgroup.subtree_control", controllers[i]))
+			ret->fds[i] = fcntl(home, F_DUPFD_CLOEXEC, 3);
 		else
-			ret->kind = CGROUP_V1;
-		ret->fds[i] = home < 0 ? -1 : home;
+			ret->fds[i] = -EOPNOTSUPP;
 	}
+	closep(&home);
+}
+
+void cgroup_home_open(struct cgroup_home *ret, uid_t owner)
+{
+	enum cgroup_kind kind = is_v2() ? CGROUP_V2 : CGROUP_V1;
+
+	*ret = (struct cgroup_home){.kind = CGROUP_NONE};
+	if (kind == CGROUP_V2)
+		open_home_v2(ret, owner);
+	else
+		for (int i = 0; i < LIMITS; i++)
+			ret->fds[i] = open_v1(i, owner);
+	for (int i = 0; i < LIMITS; i++)
+		if (ret->fds[i] >= 0)
+			ret->kind = kind;
 }
 
 void cgroup_home_close(struct cgroup_home *home)

@@ -20,7 +20,7 @@ enum cgroup_limit { LIMIT_MEMORY, LIMIT_PROCESSES, LIMIT_CPU, LIMITS };
 
 struct cgroup_home {
 	enum cgroup_kind kind;
-	int fds[LIMITS]; /* owned folders that hold the slots', -1: none; v2: all the same one */
+	int fds[LIMITS]; /* owned folders that hold the slots', v2: one folder thrice; or -errno */
 };
 
 /* What a child needs to enter its slot's folder. */
@@ -34,10 +34,10 @@ struct cgroup_entry {
 
 /*
  * At start: makes the home folders "vitrine-PID" where this process may, gives them to owner, and
- * removes those of dead boxds. Without a writable hierarchy the kind is CGROUP_NONE and e says
- * why; never fails otherwise.
+ * removes those of dead boxds. Never fails: a limit without a writable hierarchy has the reason
+ * as negative errno in place of its folder, and with none at all the kind is CGROUP_NONE.
  */
-void cgroup_home_open(struct cgroup_home *ret, uid_t owner, struct err *e);
+void cgroup_home_open(struct cgroup_home *ret, uid_t owner);
 void cgroup_home_close(struct cgroup_home *home);
 
 /* Whether boxes are held to this limit. */
