@@ -8,8 +8,8 @@
 #define FIRST_USEC USEC_PER_SEC
 #define LAST_USEC (300 * USEC_PER_SEC)
 #define HEALTHY_USEC (60 * USEC_PER_SEC)
-#define FREE_DEATHS 1       /* a single death costs the visitor no waiting */
-#define RECORDS_MAX 1024    /* Spaces in a loop at once; the calmest is forgotten beyond */
+#define FREE_DEATHS 1    /* a single death costs the visitor no waiting */
+#define RECORDS_MAX 1024 /* Spaces in a loop at once; the calmest is forgotten beyond */
 
 struct record {
 	char space[33];
@@ -93,7 +93,8 @@ void backoff_died(struct backoff *b, const char *space, const char *bundle, uint
 	r->until_usec = now_usec + (wait > LAST_USEC ? LAST_USEC : wait);
 }
 
-uint64_t backoff_left(const struct backoff *b, const char *space, const char *bundle, uint64_t now_usec)
+uint64_t backoff_left(
+	const struct backoff *b, const char *space, const char *bundle, uint64_t now_usec)
 {
 	const struct record *r = find(b, space);
 

@@ -19,4 +19,5 @@ void backoff_died(struct backoff *b, const char *space, const char *bundle, uint
 	uint64_t now_usec);
 
 /* µs until the bundle may be started again; 0: now. Another bundle of the Space starts afresh. */
-uint64_t backoff_left(const struct backoff *b, const char *space, const char *bundle, uint64_t now_usec);
+uint64_t backoff_left(
+	const struct backoff *b, const char *space, const char *bundle, uint64_t now_usec);

@@ -70,7 +70,8 @@ static int check_content(const struct buf *b, const char *hash, struct err *e)
 
 	sha256_hex(b->data ? b->data : (const uint8_t *)"", b->len, found);
 	if (strcmp(found, hash) != 0)
-		return err_set(e, -EBADMSG, "bundle %.12s: content has the hash %.12s", hash, found);
+		return err_set(
+			e, -EBADMSG, "bundle %.12s: content has the hash %.12s", hash, found);
 	return bundle_check(b->data, b->len, e);
 }
 

@@ -36,7 +36,8 @@ static bool parse_number(const char *text, unsigned long max, unsigned long *ret
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
-		{"run", required_argument, NULL, 'r'}, {"gateway-uid", required_argument, NULL, 'g'},
+		{"run", required_argument, NULL, 'r'},
+		{"gateway-uid", required_argument, NULL, 'g'},
 		{"pool", required_argument, NULL, 'p'}, {0}};
 	unsigned long n;
 	int c;
@@ -105,8 +106,9 @@ int main(int argc, char **argv)
 	log_init("agent");
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (parse_options(argc, argv, &o) < 0) {
-		fprintf(stderr, "usage: vitrine-agent --data DIR --run DIR [--gateway-uid N] [--pool N]\n"
-				"fd 3: the listening wake.sock. Started by vitrine up.\n");
+		fprintf(stderr,
+			"usage: vitrine-agent --data DIR --run DIR [--gateway-uid N] [--pool N]\n"
+			"fd 3: the listening wake.sock. Started by vitrine up.\n");
 		return 2;
 	}
 	if (serve(&o, &e) < 0) {

@@ -13,7 +13,8 @@
 
 #define SEAL_DEADLINE_USEC (10 * USEC_PER_SEC)
 #define CHECK_DEADLINE_USEC (10 * USEC_PER_SEC)
-#define REFILL_DELAY_USEC (30 * USEC_PER_MSEC) /* lets the visitor's own start have the processor */
+#define REFILL_DELAY_USEC (30 * USEC_PER_MSEC) /* lets the visitor's own start have the processor  \
+						*/
 #define JOBS_MAX 4096
 #define OUTPUT_MAX 16000
 #define APP_QUEUE_MAX (1 << 20)
@@ -36,7 +37,8 @@ int job_class(const char *word)
 static struct slot *find_slot(struct node *n, enum slot_state state, uint8_t class)
 {
 	for (size_t i = 0; i < n->n_slots; i++)
-		if (n->slots[i].state == state && (state == SLOT_FREE || n->slots[i].class == class))
+		if (n->slots[i].state == state &&
+			(state == SLOT_FREE || n->slots[i].class == class))
 			return &n->slots[i];
 	return NULL;
 }
@@ -95,8 +97,8 @@ static void on_log_line(const char *line, size_t len, void *data)
 	log_info("slot=%u worker: %s", s->number, line);
 }
 
-static int on_app_frame(struct link *l, const struct frame *f, struct link_files *files,
-	struct err *e, void *data);
+static int on_app_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data);
 static void on_app_closed(struct link *l, const struct err *reason, void *data);
 
 static long app_value_max(uint8_t type, void *data)
@@ -173,7 +175,7 @@ static void keep_boxes_coming(struct node *n)
 
 	for (struct job *j = n->jobs; j; j = j->next)
 		waiting[j->class]++;
-	for (uint8_t class = BOX_SMALL; class <= BOX_LARGE; class++) {
+	for (uint8_t class = BOX_SMALL; class <= BOX_LARGE; class ++) {
 		size_t coming = count_slots(n, SLOT_SPAWNING, class);
 
 		for (; coming < waiting[class] && coming < 16; coming++)
@@ -185,7 +187,8 @@ static void keep_boxes_coming(struct node *n)
 static void refill_pool(void *data)
 {
 	struct node *n = data;
-	size_t ready = count_slots(n, SLOT_BLANK, BOX_SMALL) + count_slots(n, SLOT_SPAWNING, BOX_SMALL);
+	size_t ready =
+		count_slots(n, SLOT_BLANK, BOX_SMALL) + count_slots(n, SLOT_SPAWNING, BOX_SMALL);
 
 	if (n->jobs || ready >= n->pool || n->n_slots == 0)
 		return;
@@ -434,8 +437,8 @@ static const struct {
 	{APP_LOAD_FAILED, SLOT_CHECKING, on_load_failed},
 };
 
-static int on_app_frame(struct link *l, const struct frame *f, struct link_files *files,
-	struct err *e, void *data)
+static int on_app_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	struct slot *s = data;
 
@@ -474,7 +477,8 @@ void node_boxd_up(struct node *n, size_t slots)
 	keep_boxes_coming(n);
 }
 
-static void describe_end(const struct slot *s, int status, const char *why, char *words, size_t size)
+static void describe_end(
+	const struct slot *s, int status, const char *why, char *words, size_t size)
 {
 	if (s->asked_to_end)
 		(void)snprintf(words, size, "stopped");

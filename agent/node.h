@@ -17,15 +17,15 @@
 struct peers;
 
 struct node {
-	struct loop *loop;           /* borrowed */
-	struct peers *peers;         /* borrowed */
-	struct bundle_cache *cache;  /* owned */
-	struct backoff *backoff;     /* owned */
-	struct slot *slots;          /* owned; n_slots of them */
-	size_t n_slots;              /* as boxd says; 0 until it is connected */
+	struct loop *loop;             /* borrowed */
+	struct peers *peers;           /* borrowed */
+	struct bundle_cache *cache;    /* owned */
+	struct backoff *backoff;       /* owned */
+	struct slot *slots;            /* owned; n_slots of them */
+	size_t n_slots;                /* as boxd says; 0 until it is connected */
 	struct job *jobs, **jobs_tail; /* owned; first come, first served within a class */
-	struct source *refill;       /* owned; timer */
-	unsigned int pool;           /* blank boxes kept waiting for class small */
+	struct source *refill;         /* owned; timer */
+	unsigned int pool;             /* blank boxes kept waiting for class small */
 };
 
 int node_new(struct loop *loop, const char *data_dir, unsigned int pool, struct node **ret,
@@ -65,7 +65,8 @@ void peers_kill(struct peers *p, uint32_t slot);
 int peers_attach_infer(struct peers *p, const struct slot *s, int inference_end);
 void peers_assign_infer(struct peers *p, const struct slot *s);
 void peers_want_bundle(struct peers *p, const char *hash);
-void peers_worker_phase(struct peers *p, const struct slot *s, const char *phase, const char *reason);
+void peers_worker_phase(
+	struct peers *p, const struct slot *s, const char *phase, const char *reason);
 void peers_log_line(struct peers *p, const struct slot *s, const char *line);
 void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq);
 void peers_wake_failed(struct peers *p, uint32_t seq, const char *why, int64_t retry_ms);

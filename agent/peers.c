@@ -16,7 +16,7 @@
 enum peer_name { PEER_BOXD, PEER_INFERENCE, PEER_ORCHESTRATOR, PEER_GATEWAY, PEERS };
 
 struct peer {
-	struct peers *all;     /* borrowed */
+	struct peers *all; /* borrowed */
 	enum peer_name name;
 	struct dialer *dialer; /* owned; NULL for the gateway, which dials us */
 	struct link *link;     /* owned; NULL while away */
@@ -30,14 +30,15 @@ struct peers {
 	uint64_t lines_dropped;
 };
 
-typedef int (*handler_fn)(struct peers *p, const struct frame *f, struct link_files *files,
-	struct err *e);
+typedef int (*handler_fn)(
+	struct peers *p, const struct frame *f, struct link_files *files, struct err *e);
 
 /* --- frames in --- */
 
 static void words_of(const struct frame *f, char *words, size_t size)
 {
-	(void)snprintf(words, size, "%.*s", (int)f->length, f->length ? (const char *)f->value : "");
+	(void)snprintf(
+		words, size, "%.*s", (int)f->length, f->length ? (const char *)f->value : "");
 	utf8_scrub(words, strlen(words));
 }
 
@@ -49,7 +50,8 @@ static int on_host(struct peers *p, const struct frame *f, struct link_files *fi
 	return 0;
 }
 
-static int on_spawned(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+static int on_spawned(
+	struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
 {
 	(void)files;
 	(void)e;
@@ -57,7 +59,8 @@ static int on_spawned(struct peers *p, const struct frame *f, struct link_files 
 	return 0;
 }
 
-static int on_exited(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+static int on_exited(
+	struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
 {
 	char words[256];
 
@@ -68,7 +71,8 @@ static int on_exited(struct peers *p, const struct frame *f, struct link_files *
 	return 0;
 }
 
-static int on_refused(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+static int on_refused(
+	struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
 {
 	char words[256];
 
@@ -112,7 +116,8 @@ static int on_check(struct peers *p, const struct frame *f, struct link_files *f
 	return 0;
 }
 
-static int on_bundle(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+static int on_bundle(
+	struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
 {
 	CLEANUP(closep) int bundle = link_files_take(files, 0);
 	struct agent_bundle m;
@@ -170,7 +175,8 @@ static int on_sleep(struct peers *p, const struct frame *f, struct link_files *f
 	return 0;
 }
 
-static int on_models(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+static int on_models(
+	struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
 {
 	(void)p;
 	(void)f;
@@ -207,8 +213,8 @@ static const struct {
 	[PEER_GATEWAY] = {"wake", PROTO_WAKE, PROTO_UP, false},
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
-	void *data)
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	struct peer *peer = data;
 
@@ -216,7 +222,8 @@ static int on_frame(struct link *l, const struct frame *f, struct link_files *fi
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
 		if (handlers[i].peer == peer->name && handlers[i].type == f->type)
 			return handlers[i].handle(peer->all, f, files, e);
-	return err_set(e, -EPROTO, "%s has no handler", proto_name(kinds[peer->name].link, f->type));
+	return err_set(
+		e, -EPROTO, "%s has no handler", proto_name(kinds[peer->name].link, f->type));
 }
 
 static long value_max(uint8_t type, void *data)
@@ -249,7 +256,8 @@ static void send_sync(struct peers *p);
 
 static void adopt(int fd, struct peer *peer)
 {
-	const struct link_limits limits = {.queue_max = QUEUE_MAX, .files = kinds[peer->name].files};
+	const struct link_limits limits = {
+		.queue_max = QUEUE_MAX, .files = kinds[peer->name].files};
 	int r;
 
 	peer->link = link_free(peer->link);
@@ -296,7 +304,8 @@ int peers_new(struct loop *loop, struct node *node, const struct peers_config *c
 	p->node = node;
 	for (int i = 0; i < PEERS; i++)
 		p->peers[i] = (struct peer){.all = p, .name = i};
-	r = listener_new(loop, config->wake_fd, &config->gateway_uid, 1, on_gateway, p, &p->listener);
+	r = listener_new(
+		loop, config->wake_fd, &config->gateway_uid, 1, on_gateway, p, &p->listener);
 	if (r < 0)
 		return err_set(e, r, "cannot listen for the gateway: %s", strerror(-r));
 	for (int i = 0; i < PEER_GATEWAY; i++) {
@@ -395,10 +404,12 @@ void peers_want_bundle(struct peers *p, const char *hash)
 
 	if (POST(p, PEER_ORCHESTRATOR, AGENT_WANT_BUNDLE, 0, &m, agent_want_bundle_write, 256, NULL,
 		    0) < 0)
-		log_warn("bundle=%.12s is not here and the orchestrator is away; its starts wait", hash);
+		log_warn("bundle=%.12s is not here and the orchestrator is away; its starts wait",
+			hash);
 }
 
-void peers_worker_phase(struct peers *p, const struct slot *s, const char *phase, const char *reason)
+void peers_worker_phase(
+	struct peers *p, const struct slot *s, const char *phase, const char *reason)
 {
 	const struct agent_worker m = {.replica = s->replica,
 		.space = s->space,
@@ -422,7 +433,8 @@ void peers_log_line(struct peers *p, const struct slot *s, const char *line)
 
 	if (l && link_queued(l) > LOG_QUEUE_MAX) {
 		if (p->lines_dropped++ % 1000 == 0)
-			log_warn("dropped=%llu log lines of apps: the orchestrator does not keep up",
+			log_warn(
+				"dropped=%llu log lines of apps: the orchestrator does not keep up",
 				(unsigned long long)p->lines_dropped);
 		return;
 	}
@@ -441,7 +453,8 @@ void peers_wake_failed(struct peers *p, uint32_t seq, const char *why, int64_t r
 {
 	const struct wake_wake_failed m = {.message = why, .retry_ms = retry_ms};
 
-	(void)POST(p, PEER_GATEWAY, WAKE_WAKE_FAILED, seq, &m, wake_wake_failed_write, 4096, NULL, 0);
+	(void)POST(
+		p, PEER_GATEWAY, WAKE_WAKE_FAILED, seq, &m, wake_wake_failed_write, 4096, NULL, 0);
 }
 
 void peers_gone(struct peers *p, const struct slot *s, const char *reason)
@@ -479,6 +492,6 @@ void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
 		m.line = failed->line;
 		m.traceback = failed->traceback;
 	}
-	(void)POST(p, PEER_ORCHESTRATOR, AGENT_CHECKED, j->seq, &m, agent_checked_write, 4 << 20, NULL,
-		0);
+	(void)POST(p, PEER_ORCHESTRATOR, AGENT_CHECKED, j->seq, &m, agent_checked_write, 4 << 20,
+		NULL, 0);
 }

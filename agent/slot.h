@@ -40,18 +40,18 @@ struct slot {
 	struct node *node; /* borrowed; whose slot this is */
 	uint32_t number;   /* of the slot, as boxd counts */
 	enum slot_state state;
-	uint8_t class;     /* BOX_SMALL, … */
-	int pid;           /* as boxd says; for operators */
+	uint8_t class; /* BOX_SMALL, … */
+	int pid;       /* as boxd says; for operators */
 	char replica[ID_LEN + 1];
 
-	struct link *app;     /* owned until the worker is handed over; NULL then */
-	int app_fd;           /* owned duplicate of the gateway's end; -1 while FREE */
-	struct app_log *log;  /* owned */
+	struct link *app;        /* owned until the worker is handed over; NULL then */
+	int app_fd;              /* owned duplicate of the gateway's end; -1 while FREE */
+	struct app_log *log;     /* owned */
 	struct source *deadline; /* owned; timer of SPAWNING and CHECKING */
 	uint64_t started_usec;   /* monotonic; when the box was given its app */
 	uint64_t sealed_usec;
 
-	struct job *job; /* owned while CHECKING */
+	struct job *job;   /* owned while CHECKING */
 	struct buf output; /* what the app printed while being checked */
 	char space[33], bundle[65];
 	int64_t epoch;

@@ -30,8 +30,8 @@ static uint32_t crc_by_table(uint32_t crc, const uint8_t *p, size_t n)
 #include <immintrin.h>
 #include <string.h>
 
-__attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t crc, const uint8_t *p,
-	size_t n)
+__attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(
+	uint32_t crc, const uint8_t *p, size_t n)
 {
 	uint64_t wide = crc;
 

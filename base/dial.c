@@ -70,8 +70,8 @@ static void on_knock(int fd, uint32_t events, void *data)
 	l->fn(got, peer.uid, l->data);
 }
 
-int listener_new(struct loop *loop, int fd, const uid_t *uids, size_t n, listener_fn fn,
-	void *data, struct listener **ret)
+int listener_new(struct loop *loop, int fd, const uid_t *uids, size_t n, listener_fn fn, void *data,
+	struct listener **ret)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 	int r;

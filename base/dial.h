@@ -22,8 +22,8 @@ typedef void (*listener_fn)(int fd, uid_t uid, void *data);
  * Accepts on fd (a listening SOCK_SEQPACKET unix socket; owned). Peers of a uid other than the n
  * named ones, root, and this process's own are closed and logged.
  */
-int listener_new(struct loop *loop, int fd, const uid_t *uids, size_t n, listener_fn fn,
-	void *data, struct listener **ret);
+int listener_new(struct loop *loop, int fd, const uid_t *uids, size_t n, listener_fn fn, void *data,
+	struct listener **ret);
 struct listener *listener_free(struct listener *l);
 DEFINE_CLEANUP(struct listener *, listener_free)
 

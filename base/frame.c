@@ -19,7 +19,8 @@ static uint32_t get_u32(const uint8_t *p)
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static int write_one(struct buf *b, const struct frame *f, const uint8_t *value, size_t n, bool more)
+static int write_one(
+	struct buf *b, const struct frame *f, const uint8_t *value, size_t n, bool more)
 {
 	uint8_t head[FRAME_HEADER];
 	int r = buf_reserve(b, FRAME_HEADER + n);
@@ -100,7 +101,7 @@ void frame_joiner_done(struct frame_joiner *j)
 static bool same_run(const struct frame *a, const struct frame *b)
 {
 	return a->type == b->type && a->op == b->op && a->channel == b->channel &&
-		a->node == b->node && a->seq == b->seq;
+	       a->node == b->node && a->seq == b->seq;
 }
 
 int frame_join(struct frame_joiner *j, struct frame *f, size_t max, struct err *e)

@@ -95,8 +95,8 @@ static int sync_parent(int dirfd, const char *path)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-int fs_write_durable(int dirfd, const char *path, const void *bytes, size_t n, mode_t mode,
-	struct err *e)
+int fs_write_durable(
+	int dirfd, const char *path, const void *bytes, size_t n, mode_t mode, struct err *e)
 {
 	char id[ID_LEN + 1], temp[4096];
 	CLEANUP(closep) int fd = -1;

@@ -21,8 +21,8 @@ int fs_read_fd(int fd, struct buf *b, struct err *e);
  * Replaces path with the bytes: a temporary file beside it, fdatasync, rename, and fsync of the
  * folder, so that after power loss the old or the new content is there, whole.
  */
-int fs_write_durable(int dirfd, const char *path, const void *bytes, size_t n, mode_t mode,
-	struct err *e);
+int fs_write_durable(
+	int dirfd, const char *path, const void *bytes, size_t n, mode_t mode, struct err *e);
 
 /* write(2) until all n bytes are out. */
 int fs_write_all(int fd, const void *bytes, size_t n);

@@ -22,8 +22,8 @@ static int check_depth(const char *text, size_t n, struct err *e)
 			in_string = true;
 		} else if (c == '[' || c == '{') {
 			if (++depth > JSON_DEPTH_MAX)
-				return err_set(e, -EBADMSG, "JSON: nested deeper than %d",
-					JSON_DEPTH_MAX);
+				return err_set(
+					e, -EBADMSG, "JSON: nested deeper than %d", JSON_DEPTH_MAX);
 		} else if (c == ']' || c == '}') {
 			depth--;
 		}
@@ -75,8 +75,8 @@ static int check_str(const json_t *v, const char *key, size_t max, const char **
 	return 0;
 }
 
-static int check_int(const json_t *v, const char *key, int64_t min, int64_t max, int64_t *ret,
-	struct err *e)
+static int check_int(
+	const json_t *v, const char *key, int64_t min, int64_t max, int64_t *ret, struct err *e)
 {
 	int64_t n;
 
@@ -99,8 +99,8 @@ int json_get_str(const json_t *o, const char *key, size_t max, const char **ret,
 	return check_str(v, key, max, ret, e);
 }
 
-int json_get_int(const json_t *o, const char *key, int64_t min, int64_t max, int64_t *ret,
-	struct err *e)
+int json_get_int(
+	const json_t *o, const char *key, int64_t min, int64_t max, int64_t *ret, struct err *e)
 {
 	const json_t *v = json_object_get(o, key);
 

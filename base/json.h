@@ -33,8 +33,8 @@ int json_write(struct buf *b, const json_t *v);
  * -EINVAL with words naming field and limit. Strings are borrowed from o.
  */
 int json_get_str(const json_t *o, const char *key, size_t max, const char **ret, struct err *e);
-int json_get_int(const json_t *o, const char *key, int64_t min, int64_t max, int64_t *ret,
-	struct err *e);
+int json_get_int(
+	const json_t *o, const char *key, int64_t min, int64_t max, int64_t *ret, struct err *e);
 
 /* The same with a fallback where the field is missing or null; 0 or -EINVAL. */
 int json_opt_str(const json_t *o, const char *key, size_t max, const char *fallback,

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PACKETS_PER_ROUND 32    /* so that one busy link does not starve the others */
+#define PACKETS_PER_ROUND 32 /* so that one busy link does not starve the others */
 #define LAST_WORDS_ROUNDS 64
 
 /* One packet that the kernel did not take yet. */
@@ -52,8 +52,8 @@ int link_pair(int ret[2])
 	return 0;
 }
 
-int link_new(struct loop *loop, int fd, const struct link_ops *ops, const struct link_limits *limits,
-	void *data, struct link **ret)
+int link_new(struct loop *loop, int fd, const struct link_ops *ops,
+	const struct link_limits *limits, void *data, struct link **ret)
 {
 	struct link *l = calloc(1, sizeof(*l));
 	int flags = fcntl(fd, F_GETFL);
@@ -405,8 +405,8 @@ static int take_packet(struct link *l, const uint8_t *bytes, size_t n, struct li
 
 		max = l->ops->value_max(f.type, l->data);
 		if (max < 0)
-			return err_set(&l->reason, -EPROTO, "frame type %u is not known on this link",
-				f.type);
+			return err_set(&l->reason, -EPROTO,
+				"frame type %u is not known on this link", f.type);
 		r = frame_join(&l->joiner, &f, (size_t)max, &l->reason);
 		if (r < 0)
 			return r;

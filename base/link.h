@@ -53,8 +53,8 @@ struct link_limits {
 };
 
 /* Takes fd (SOCK_SEQPACKET, made non-blocking; owned from now on, also on failure). */
-int link_new(struct loop *loop, int fd, const struct link_ops *ops, const struct link_limits *limits,
-	void *data, struct link **ret);
+int link_new(struct loop *loop, int fd, const struct link_ops *ops,
+	const struct link_limits *limits, void *data, struct link **ret);
 
 /* Closes. NULL is fine. Returns NULL. No callback follows. */
 struct link *link_free(struct link *l);
@@ -72,9 +72,9 @@ int link_send_files(struct link *l, const struct frame *f, const int *fds, size_
 void link_cork(struct link *l);
 void link_uncork(struct link *l);
 
-size_t link_queued(const struct link *l);      /* bytes not yet taken by the kernel */
+size_t link_queued(const struct link *l);          /* bytes not yet taken by the kernel */
 uint64_t link_files_refused(const struct link *l); /* files that came uninvited */
-int link_fd(const struct link *l);             /* borrowed */
+int link_fd(const struct link *l);                 /* borrowed */
 
 /*
  * Sends one message of at most FRAME_VALUE_MAX bytes on a bare fd that no struct link reads: for

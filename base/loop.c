@@ -24,11 +24,11 @@ struct source {
 	struct source *prev, *next; /* all live sources, or the dead list */
 	enum source_kind kind;
 	bool dead;
-	bool one_shot;         /* deferred: frees itself after the call */
-	int fd;                /* borrowed for SOURCE_FD, owned for signal and child, -1 for timers */
-	int number;            /* signal number or pid */
-	uint64_t deadline;     /* µs, monotonic; timers only */
-	size_t heap_index;     /* place in the timer heap or NOT_IN_HEAP */
+	bool one_shot;     /* deferred: frees itself after the call */
+	int fd;            /* borrowed for SOURCE_FD, owned for signal and child, -1 for timers */
+	int number;        /* signal number or pid */
+	uint64_t deadline; /* µs, monotonic; timers only */
+	size_t heap_index; /* place in the timer heap or NOT_IN_HEAP */
 	void *data;
 	union {
 		loop_fd_fn on_fd;
@@ -40,12 +40,12 @@ struct source {
 
 struct loop {
 	int epoll_fd;
-	int timer_fd;           /* -1 until the loop is nested */
-	struct source *live;    /* owned */
-	struct source *dead;    /* owned; freed between rounds */
-	struct source **heap;   /* armed timers, earliest first; borrowed */
+	int timer_fd;         /* -1 until the loop is nested */
+	struct source *live;  /* owned */
+	struct source *dead;  /* owned; freed between rounds */
+	struct source **heap; /* armed timers, earliest first; borrowed */
 	size_t heap_len, heap_cap;
-	uint64_t round_usec;    /* when this round began: what is armed in it fires in a later one */
+	uint64_t round_usec; /* when this round began: what is armed in it fires in a later one */
 	bool dispatching, stopping;
 	int stop_code;
 };
@@ -178,7 +178,8 @@ static struct source *source_new(struct loop *l, enum source_kind kind, void *da
 
 	if (!s)
 		return NULL;
-	*s = (struct source){.loop = l, .kind = kind, .fd = -1, .heap_index = NOT_IN_HEAP, .data = data};
+	*s = (struct source){
+		.loop = l, .kind = kind, .fd = -1, .heap_index = NOT_IN_HEAP, .data = data};
 	s->next = l->live;
 	if (l->live)
 		l->live->prev = s;
@@ -235,8 +236,8 @@ static int start_watching(struct source *s, uint32_t events, struct source **ret
 	return 0;
 }
 
-int loop_add_fd(struct loop *l, int fd, uint32_t events, loop_fd_fn fn, void *data,
-	struct source **ret)
+int loop_add_fd(
+	struct loop *l, int fd, uint32_t events, loop_fd_fn fn, void *data, struct source **ret)
 {
 	struct source *s = source_new(l, SOURCE_FD, data);
 

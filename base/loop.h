@@ -34,7 +34,8 @@ DEFINE_CLEANUP(struct loop *, loop_free)
 int loop_run(struct loop *l);
 void loop_stop(struct loop *l, int code);
 
-/* One round: waits at most timeout_ms (-1: until something happens), then calls back. 0 or -errno. */
+/* One round: waits at most timeout_ms (-1: until something happens), then calls back. 0 or -errno.
+ */
 int loop_dispatch(struct loop *l, int timeout_ms);
 
 /*
@@ -44,8 +45,8 @@ int loop_dispatch(struct loop *l, int timeout_ms);
 int loop_fd(struct loop *l);
 
 /* Watches fd for EPOLLIN, EPOLLOUT, … The fd stays the caller's, who frees the source first. */
-int loop_add_fd(struct loop *l, int fd, uint32_t events, loop_fd_fn fn, void *data,
-	struct source **ret);
+int loop_add_fd(
+	struct loop *l, int fd, uint32_t events, loop_fd_fn fn, void *data, struct source **ret);
 int source_set_events(struct source *s, uint32_t events);
 
 /* A timer, born disarmed. timer_arm: fires once at that CLOCK_MONOTONIC time, replacing an

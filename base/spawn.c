@@ -151,6 +151,6 @@ pid_t spawn_program(const struct spawn_plan *plan, struct err *e)
 
 	(void)waitpid(pid, NULL, 0);
 	f.step[sizeof(f.step) - 1] = '\0';
-	return err_set(e, f.code, "cannot start %s: %s: %s", plan->path ? plan->path : plan->argv[0],
-		f.step, strerror(-f.code));
+	return err_set(e, f.code, "cannot start %s: %s: %s",
+		plan->path ? plan->path : plan->argv[0], f.step, strerror(-f.code));
 }

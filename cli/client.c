@@ -14,7 +14,7 @@
 #define EVENT_MAX (1u << 20)
 
 struct client {
-	CURL *curl; /* owned */
+	CURL *curl;                 /* owned */
 	struct curl_slist *headers; /* owned */
 	char base[1024];
 	struct buf answer;
@@ -55,7 +55,8 @@ static int use_socket(struct client *c, const char *data, struct err *e)
 	(void)snprintf(path, sizeof(path), "%s/orchestrator/ctl.key", data);
 	r = fs_read(AT_FDCWD, path, &key, e);
 	if (r == -ENOENT)
-		return err_set(e, r, "no platform has been started in %s; start it with: vitrine up", data);
+		return err_set(e, r,
+			"no platform has been started in %s; start it with: vitrine up", data);
 	if (r == -EACCES)
 		return err_set(e, r, "only the user who runs Vitrine may do this (%s)", path);
 	if (r < 0)
@@ -155,7 +156,8 @@ static int explain(struct client *c, CURLcode code, struct err *e)
 	struct err ignored = {0};
 
 	if (code != CURLE_OK)
-		return err_set(e, -ENOENT, "cannot reach the platform: %s", curl_easy_strerror(code));
+		return err_set(
+			e, -ENOENT, "cannot reach the platform: %s", curl_easy_strerror(code));
 	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 400)
 		return 0;

@@ -40,7 +40,8 @@ int client_request(struct client *c, const char *method, const char *path, const
 
 /* Follows a text/event-stream; fn gets each data line as JSON. Ends when the server ends it. */
 typedef void (*client_event_fn)(const json_t *event, void *data);
-int client_follow(struct client *c, const char *path, client_event_fn fn, void *data, struct err *e);
+int client_follow(
+	struct client *c, const char *path, client_event_fn fn, void *data, struct err *e);
 
 /* Opens the client of a subcommand or prints why not; NULL then. */
 struct client *client_or_complain(const struct client_options *o);

@@ -3,8 +3,8 @@
 
 struct command {
 	const char *name;
-	const char *usage; /* what follows the name */
-	const char *help;  /* one line */
+	const char *usage;                 /* what follows the name */
+	const char *help;                  /* one line */
 	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the exit status */
 };
 

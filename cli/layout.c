@@ -37,7 +37,8 @@ static int make_folder(const struct layout *l, size_t i, struct err *e)
 	if (chmod(path, folders[i].mode) < 0)
 		return err_set(e, -errno, "cannot set the mode of %s: %s", path, strerror(errno));
 	if (l->root && chown(path, uid, uid) < 0)
-		return err_set(e, -errno, "cannot give %s to uid %u: %s", path, uid, strerror(errno));
+		return err_set(
+			e, -errno, "cannot give %s to uid %u: %s", path, uid, strerror(errno));
 	return 0;
 }
 
@@ -61,7 +62,8 @@ static int absolute(char path[LAYOUT_PATH], struct err *e)
 	if (!realpath(path, full))
 		return err_set(e, -errno, "%s: %s", path, strerror(errno));
 	if (strlen(full) >= LAYOUT_PATH)
-		return err_set(e, -ENAMETOOLONG, "path is over %d bytes: %s", LAYOUT_PATH - 1, full);
+		return err_set(
+			e, -ENAMETOOLONG, "path is over %d bytes: %s", LAYOUT_PATH - 1, full);
 	memcpy(path, full, strlen(full) + 1);
 	return 0;
 }
@@ -126,8 +128,9 @@ int layout_prepare(struct layout *l, struct err *e)
 
 	use_paths_as_they_are(l);
 	if (l->root && make_reachable(l) < 0) {
-		log_warn("no private mount namespace here: every folder above %s, %s and %s must be "
-			 "open to other users",
+		log_warn(
+			"no private mount namespace here: every folder above %s, %s and %s must be "
+			"open to other users",
 			l->data, l->bin, l->models);
 		use_paths_as_they_are(l);
 	}

@@ -22,13 +22,14 @@ enum service_uid {
 #define LAYOUT_PATH 512
 
 struct layout {
-	bool root; /* services run under their own uids */
-	char data[LAYOUT_PATH];   /* as the operator named it, absolute */
+	bool root;              /* services run under their own uids */
+	char data[LAYOUT_PATH]; /* as the operator named it, absolute */
 	char bin[LAYOUT_PATH], ui[LAYOUT_PATH], models[LAYOUT_PATH];
 	/* The same folders as the services see them. */
-	char svc_data[LAYOUT_PATH], svc_bin[LAYOUT_PATH], svc_ui[LAYOUT_PATH], svc_models[LAYOUT_PATH];
-	char run[LAYOUT_PATH];    /* svc_data/run */
-	int lock;                 /* owned fd: one supervisor per data folder */
+	char svc_data[LAYOUT_PATH], svc_bin[LAYOUT_PATH], svc_ui[LAYOUT_PATH],
+		svc_models[LAYOUT_PATH];
+	char run[LAYOUT_PATH]; /* svc_data/run */
+	int lock;              /* owned fd: one supervisor per data folder */
 };
 
 /*

@@ -11,8 +11,8 @@ static const struct command commands[] = {
 	{"status", "[--json]", "what runs, for whom", cmd_status},
 	{"logs", "[-f] [--build] OWNER/NAME", "what a Space printed, or its builds said", cmd_logs},
 	{"builds", "OWNER/NAME", "versions of a Space, newest first", cmd_builds},
-	{"rollback", "[--build ID] OWNER/NAME", "make an earlier version live again, without a build",
-		cmd_rollback},
+	{"rollback", "[--build ID] OWNER/NAME",
+		"make an earlier version live again, without a build", cmd_rollback},
 	{"token", "create NAME | list | revoke ID", "access tokens for git and the API", cmd_token},
 	{"user", "add NAME | list", "people", cmd_user},
 };
@@ -39,7 +39,8 @@ static void print_usage(FILE *out)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  vitrine %s %s\n      %s\n", commands[i].name, commands[i].usage,
 			commands[i].help);
-	fprintf(out, "\nEvery command but up takes --data DIR (the platform on this machine) or --url URL "
+	fprintf(out, "\nEvery command but up takes --data DIR (the platform on this machine) or "
+		     "--url URL "
 		     "--token TOKEN.\n");
 }
 

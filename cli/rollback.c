@@ -63,9 +63,8 @@ int cmd_builds(int argc, char **argv)
 		fprintf(stderr, "vitrine: %s\n", e.text);
 		return 1;
 	}
-	json_array_foreach(builds, i, b)
-		printf("%-28s %-8s %.10s  %s\n", text_of(b, "id"), text_of(b, "state"),
-			text_of(b, "commit"), text_of(b, "message"));
+	json_array_foreach(builds, i, b) printf("%-28s %-8s %.10s  %s\n", text_of(b, "id"),
+		text_of(b, "state"), text_of(b, "commit"), text_of(b, "message"));
 	return 0;
 }
 

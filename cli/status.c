@@ -47,7 +47,8 @@ static void print_spaces(const json_t *spaces)
 	size_t i;
 
 	printf("\n%-40s %-10s %8s\n", "SPACE", "STATE", "SESSIONS");
-	json_array_foreach(spaces, i, s) {
+	json_array_foreach(spaces, i, s)
+	{
 		const char *id = json_string_value(json_object_get(s, "id"));
 		const char *state = json_string_value(json_object_get(s, "state"));
 

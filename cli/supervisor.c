@@ -53,10 +53,10 @@ struct service {
 	struct supervisor *all; /* borrowed */
 	enum service_name name;
 	enum service_state state;
-	int program;            /* owned fd of the executable */
+	int program; /* owned fd of the executable */
 	pid_t pid;
-	struct source *child;   /* owned */
-	struct source *retry;   /* owned; timer */
+	struct source *child; /* owned */
+	struct source *retry; /* owned; timer */
 	uint64_t started_usec, delay_usec;
 	unsigned int starts;
 };
@@ -186,7 +186,8 @@ static const struct {
 } kinds[SERVICES] = {
 	[INFERENCE] = {"inference", "vitrine-inference", UID_INFERENCE, start_inference},
 	[BOXD] = {"boxd", "vitrine-boxd", 0, start_boxd},
-	[ORCHESTRATOR] = {"orchestrator", "vitrine-orchestrator", UID_ORCHESTRATOR, start_orchestrator},
+	[ORCHESTRATOR] = {"orchestrator", "vitrine-orchestrator", UID_ORCHESTRATOR,
+		start_orchestrator},
 	[AGENT] = {"agent", "vitrine-agent", UID_AGENT, start_agent},
 	[GATEWAY] = {"gateway", "vitrine-gateway", UID_GATEWAY, start_gateway},
 };

@@ -18,8 +18,8 @@ struct supervisor_config {
 	const struct layout *layout; /* borrowed, outlives the supervisor */
 	int public_fds[4];           /* listening TCP sockets; owned from now on */
 	size_t n_public;
-	const char *url;             /* how visitors reach the platform */
-	int token_fd;                /* write end for an administrator's token, -1: none; owned */
+	const char *url; /* how visitors reach the platform */
+	int token_fd;    /* write end for an administrator's token, -1: none; owned */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

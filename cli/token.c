@@ -44,9 +44,8 @@ static int token_list(struct client *c)
 
 	if (client_request(c, "GET", "/api/tokens", NULL, &tokens, &e) < 0)
 		return complain(&e);
-	json_array_foreach(tokens, i, t)
-		printf("%-28s %-24s last used %s\n", text_of(t, "id"), text_of(t, "name"),
-			*text_of(t, "lastUsedAt") ? text_of(t, "lastUsedAt") : "never");
+	json_array_foreach(tokens, i, t) printf("%-28s %-24s last used %s\n", text_of(t, "id"),
+		text_of(t, "name"), *text_of(t, "lastUsedAt") ? text_of(t, "lastUsedAt") : "never");
 	return 0;
 }
 
@@ -80,8 +79,10 @@ int cmd_token(int argc, char **argv)
 	}
 	verb = optind < argc ? argv[optind] : "";
 	what = optind + 1 < argc ? argv[optind + 1] : NULL;
-	if (!(!strcmp(verb, "list") || (what && (!strcmp(verb, "create") || !strcmp(verb, "revoke"))))) {
-		fprintf(stderr, "usage: vitrine token create NAME [--user USER] | list | revoke ID\n");
+	if (!(!strcmp(verb, "list") ||
+		    (what && (!strcmp(verb, "create") || !strcmp(verb, "revoke"))))) {
+		fprintf(stderr,
+			"usage: vitrine token create NAME [--user USER] | list | revoke ID\n");
 		return 2;
 	}
 	c = client_or_complain(&o);
@@ -144,9 +145,8 @@ static int user_list(struct client *c)
 
 	if (client_request(c, "GET", "/api/users", NULL, &users, &e) < 0)
 		return complain(&e);
-	json_array_foreach(users, i, u)
-		printf("%-24s %s\n", text_of(u, "name"),
-			json_is_true(json_object_get(u, "admin")) ? "administrator" : "");
+	json_array_foreach(users, i, u) printf("%-24s %s\n", text_of(u, "name"),
+		json_is_true(json_object_get(u, "admin")) ? "administrator" : "");
 	return 0;
 }
 
@@ -163,7 +163,8 @@ int cmd_user(int argc, char **argv)
 			return 2;
 	verb = optind < argc ? argv[optind] : "";
 	if (strcmp(verb, "list") != 0 && !(!strcmp(verb, "add") && optind + 1 < argc)) {
-		fprintf(stderr, "usage: vitrine user add NAME (the password comes on standard input) | list\n");
+		fprintf(stderr, "usage: vitrine user add NAME (the password comes on standard "
+				"input) | list\n");
 		return 2;
 	}
 	c = client_or_complain(&o);

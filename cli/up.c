@@ -46,7 +46,8 @@ struct up {
 
 static int bind_one(const struct addrinfo *a)
 {
-	CLEANUP(closep) int fd =
+	CLEANUP(closep)
+	int fd =
 		socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
 	int one = 1;
 
@@ -67,7 +68,8 @@ static unsigned int port_of(int fd)
 	char port[16];
 
 	if (getsockname(fd, (struct sockaddr *)&a, &len) < 0 ||
-		getnameinfo((struct sockaddr *)&a, len, NULL, 0, port, sizeof(port), NI_NUMERICSERV))
+		getnameinfo(
+			(struct sockaddr *)&a, len, NULL, 0, port, sizeof(port), NI_NUMERICSERV))
 		return 0;
 	return (unsigned int)strtoul(port, NULL, 10);
 }
@@ -89,7 +91,8 @@ static int open_port(struct up *u, struct supervisor_config *config, struct err 
 	}
 	freeaddrinfo(found);
 	if (config->n_public == 0)
-		return err_set(e, r, "cannot listen on %s port %s: %s", u->listen, u->port, strerror(-r));
+		return err_set(
+			e, r, "cannot listen on %s port %s: %s", u->listen, u->port, strerror(-r));
 	(void)snprintf(u->url, sizeof(u->url), "http://%s:%u",
 		!strcmp(u->listen, "0.0.0.0") || !strcmp(u->listen, "::") ? "127.0.0.1" : u->listen,
 		port_of(config->public_fds[0]));
@@ -127,7 +130,7 @@ static bool is_ready(const struct up *u)
 	code = curl_easy_perform(curl);
 	curl_easy_cleanup(curl);
 	return code == CURLE_OK && json_parse(answer.data, answer.len, 65536, &health, &e) == 0 &&
-		json_get_str(health, "status", 32, &status, &e) == 0 && !strcmp(status, "ok");
+	       json_get_str(health, "status", 32, &status, &e) == 0 && !strcmp(status, "ok");
 }
 
 static void print_first_password(const struct up *u)
@@ -137,7 +140,8 @@ static void print_first_password(const struct up *u)
 	struct err e = {0};
 
 	buf_init(&password, 256);
-	(void)snprintf(path, sizeof(path), "%s/orchestrator/first-admin-password", u->layout.svc_data);
+	(void)snprintf(
+		path, sizeof(path), "%s/orchestrator/first-admin-password", u->layout.svc_data);
 	if (fs_read(AT_FDCWD, path, &password, &e) < 0)
 		return;
 	password.data[strcspn(buf_str(&password), "\n")] = '\0';
@@ -230,7 +234,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 		{"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
 		{"bin", required_argument, NULL, 'b'}, {"ui", required_argument, NULL, 'u'},
-		{"models", required_argument, NULL, 'm'}, {"token-file", required_argument, NULL, 't'},
+		{"models", required_argument, NULL, 'm'},
+		{"token-file", required_argument, NULL, 't'},
 		{"foreground", no_argument, NULL, 'f'}, {0}};
 	int c, r = 0;
 

@@ -55,7 +55,8 @@ int bundle_begin(struct buf *b, uint32_t count, struct err *e)
 	return 0;
 }
 
-/* The entry added last; false while there is none. b holds what bundle_begin and bundle_add made. */
+/* The entry added last; false while there is none. b holds what bundle_begin and bundle_add made.
+ */
 static bool last_entry(const struct buf *b, struct bundle_entry *ret)
 {
 	size_t at = 0;
@@ -79,8 +80,9 @@ int bundle_add(struct buf *b, const char *path, const void *bytes, size_t n, str
 	if (last_entry(b, &last) && compare_paths(last.path, last.path_len, path, len) >= 0)
 		return err_set(e, -EINVAL, "%.80s: not in ascending order of paths", path);
 	if (b->len + ENTRY_HEAD + len + n > BUNDLE_MAX)
-		return err_set(e, -EFBIG, "%.80s: the files together are over the limit of %d bytes",
-			path, BUNDLE_MAX);
+		return err_set(e, -EFBIG,
+			"%.80s: the files together are over the limit of %d bytes", path,
+			BUNDLE_MAX);
 	if (buf_add(b, head, sizeof(head)) < 0 || buf_add(b, path, len) < 0 ||
 		buf_add(b, bytes, n) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
@@ -97,8 +99,8 @@ int bundle_check(const uint8_t *bytes, size_t n, struct err *e)
 		return err_set(e, -EBADMSG, "not a bundle");
 	count = get_le(bytes + MAGIC_LEN, 4);
 	if (count > BUNDLE_FILES_MAX)
-		return err_set(e, -EBADMSG, "bundle: %u files, the limit is %d", count,
-			BUNDLE_FILES_MAX);
+		return err_set(
+			e, -EBADMSG, "bundle: %u files, the limit is %d", count, BUNDLE_FILES_MAX);
 	for (uint32_t i = 0; i < count; i++) {
 		struct bundle_entry entry;
 

@@ -28,7 +28,8 @@ int bundle_begin(struct buf *b, uint32_t count, struct err *e);
 /* -EINVAL: path not clean, too long, or not above the last one. -EFBIG: over BUNDLE_MAX. */
 int bundle_add(struct buf *b, const char *path, const void *bytes, size_t n, struct err *e);
 
-/* Checks the whole shape. Everything else here needs this to have returned 0. -EBADMSG with words. */
+/* Checks the whole shape. Everything else here needs this to have returned 0. -EBADMSG with words.
+ */
 int bundle_check(const uint8_t *bytes, size_t n, struct err *e);
 
 /* Walks: *at is 0 before the first call. 1: *ret filled, 0: end. Only on checked bytes. */

@@ -27,7 +27,8 @@ struct line {
 static const struct line lines[] = {
 #define LINK(l, e, d) {LINE_LINK, .link = #l, .name = e, .doc = d},
 #define MESSAGE(l, n, num, dir, m, d)                                                              \
-	{LINE_MESSAGE, .link = #l, .name = #n, .number = num, .direction = #dir, .max = m, .doc = d},
+	{LINE_MESSAGE, .link = #l, .name = #n, .number = num, .direction = #dir, .max = m,         \
+		.doc = d},
 #define HEAD(part, d) {LINE_HEAD, .name = #part, .doc = d},
 #define FIELD(msg, k, n, m, nd, d)                                                                 \
 	{LINE_FIELD, .field_kind = #k, .name = #n, .max = m, .need = #nd, .doc = d},
@@ -59,8 +60,7 @@ static const struct part parts[] = {
 #define COMMON(n, k, f, d) {.common = true, .name = #n, .kind = k, .fallback = f, .doc = d},
 #define COMPONENT(n, v, ev, d)                                                                     \
 	{.component = true, .component_name = #n, .name = #n, .kind = v, .events = ev, .doc = d},
-#define PROP(c, n, k, f, d)                                                                        \
-	{.component_name = #c, .name = #n, .kind = k, .fallback = f, .doc = d},
+#define PROP(c, n, k, f, d) {.component_name = #c, .name = #n, .kind = k, .fallback = f, .doc = d},
 #define END_COMPONENT(c)
 #include "proto/components.def"
 };
@@ -97,9 +97,8 @@ static const struct line *find_message(const char *link, const char *name)
 
 /* Calls fn on the fields of the message at index. */
 #define FOR_FIELDS(i, message)                                                                     \
-	for (size_t i = (message) + 1; i < N_LINES && lines[i].kind != LINE_MESSAGE &&             \
-		lines[i].kind != LINE_LINK;                                                        \
-		i++)                                                                               \
+	for (size_t i = (message) + 1;                                                             \
+		i < N_LINES && lines[i].kind != LINE_MESSAGE && lines[i].kind != LINE_LINK; i++)   \
 		if (lines[i].kind == LINE_FIELD)
 
 static void c_header_message(size_t at)
@@ -115,12 +114,14 @@ static void c_header_message(size_t at)
 	}
 	printf("struct %s_", m->link);
 	lower(m->name);
-	puts(" {\n\tjson_t *root; /* owns what the members borrow; NULL in a message to be written */");
-	FOR_FIELDS (i, at) {
-		const char *type = !strcmp(lines[i].field_kind, "STR") ? "const char *"
-			: !strcmp(lines[i].field_kind, "INT")	       ? "int64_t "
-			: !strcmp(lines[i].field_kind, "BOOL")	       ? "bool "
-								       : "json_t *";
+	puts(" {\n\tjson_t *root; /* owns what the members borrow; NULL in a message to be written "
+	     "*/");
+	FOR_FIELDS(i, at)
+	{
+		const char *type = !strcmp(lines[i].field_kind, "STR")    ? "const char *"
+				   : !strcmp(lines[i].field_kind, "INT")  ? "int64_t "
+				   : !strcmp(lines[i].field_kind, "BOOL") ? "bool "
+									  : "json_t *";
 
 		printf("\t%s%s; /* %s%s */\n", type, lines[i].name,
 			!strcmp(lines[i].need, "OPTIONAL") ? "optional: " : "", lines[i].doc);
@@ -136,10 +137,9 @@ static void c_header_message(size_t at)
 		lower(m->name);
 		printf("_%s(%sstruct %s_", ops[op], op == 1 ? "const " : "", m->link);
 		lower(m->name);
-		printf(" *m%s)\n{\n\t",
-			op == 0	      ? ", const uint8_t *value, size_t n, struct err *e"
-				: op == 1 ? ", struct buf *b"
-					  : "");
+		printf(" *m%s)\n{\n\t", op == 0 ? ", const uint8_t *value, size_t n, struct err *e"
+					: op == 1 ? ", struct buf *b"
+						  : "");
 		if (op == 2) {
 			puts("proto_done(m);\n}");
 			continue;
@@ -201,7 +201,8 @@ static void c_source_message(size_t at)
 	printf("static const struct proto_field fields_%s_", m->link);
 	lower(m->name);
 	puts("[] = {");
-	FOR_FIELDS (i, at) {
+	FOR_FIELDS(i, at)
+	{
 		printf("\t{\"%s\", PROTO_%s, %s, %lluull, offsetof(struct %s_", lines[i].name,
 			lines[i].field_kind, !strcmp(lines[i].need, "REQUIRED") ? "true" : "false",
 			(unsigned long long)lines[i].max, m->link);
@@ -228,12 +229,14 @@ static void c_source(void)
 			m = find_message(m->from, m->name);
 		else if (m->kind != LINE_MESSAGE)
 			continue;
-		c_descriptor(m, lines[i].link, lines[i].direction, ",\n", has_fields((size_t)(m - lines)));
+		c_descriptor(m, lines[i].link, lines[i].direction, ",\n",
+			has_fields((size_t)(m - lines)));
 	}
 	puts("};\n\nconst struct proto_message *proto_find(enum proto_link link, "
 	     "enum proto_direction direction, uint8_t type)\n{\n"
 	     "\tfor (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)\n"
-	     "\t\tif (all[i].type == type && all[i].link == link && all[i].direction == direction)\n"
+	     "\t\tif (all[i].type == type && all[i].link == link && all[i].direction == "
+	     "direction)\n"
 	     "\t\t\treturn &all[i];\n\treturn NULL;\n}");
 }
 
@@ -282,11 +285,12 @@ static void ts_messages(void)
 		printf("/** %s */\nexport interface ", lines[i].doc);
 		ts_name(lines[i].link, lines[i].name);
 		puts(" {");
-		FOR_FIELDS (f, i) {
-			const char *type = !strcmp(lines[f].field_kind, "STR") ? "string"
-				: !strcmp(lines[f].field_kind, "INT")	       ? "number"
-				: !strcmp(lines[f].field_kind, "BOOL")	       ? "boolean"
-									       : "unknown";
+		FOR_FIELDS(f, i)
+		{
+			const char *type = !strcmp(lines[f].field_kind, "STR")    ? "string"
+					   : !strcmp(lines[f].field_kind, "INT")  ? "number"
+					   : !strcmp(lines[f].field_kind, "BOOL") ? "boolean"
+										  : "unknown";
 
 			printf("  /** %s */\n  %s%s: %s;\n", lines[f].doc, lines[f].name,
 				!strcmp(lines[f].need, "OPTIONAL") ? "?" : "", type);
@@ -441,9 +445,9 @@ static void md_message(size_t at)
 				!strcmp(l->need, "REQUIRED") ? "required" : "optional", l->doc);
 		else if (l->kind == LINE_FIELD)
 			printf("- `%s` %s, %s: %s\n", l->name,
-				!strcmp(l->field_kind, "INT")	 ? "integer"
-					: !strcmp(l->field_kind, "BOOL") ? "boolean"
-									 : "JSON",
+				!strcmp(l->field_kind, "INT")    ? "integer"
+				: !strcmp(l->field_kind, "BOOL") ? "boolean"
+								 : "JSON",
 				!strcmp(l->need, "REQUIRED") ? "required" : "optional", l->doc);
 		else if (l->kind == LINE_RAW)
 			printf("- value: %s\n", l->doc);
@@ -457,12 +461,16 @@ static void md_message(size_t at)
 static void protocol_md(void)
 {
 	puts("# The protocol inside Vitrine\n\n"
-	     "Written by the build from `proto/messages.def` and `proto/constants.def`; edit those.\n\n"
+	     "Written by the build from `proto/messages.def` and `proto/constants.def`; edit "
+	     "those.\n\n"
 	     "Every link carries frames with a 16-byte little-endian header: length u16, type u8, "
 	     "op u8 (top bit: the value continues), channel u32, node u32, seq u32, then the value "
-	     "(`base/frame.h`). Between processes frames travel in SOCK_SEQPACKET packets of at most "
-	     "60 KiB, to the browser in binary WebSocket messages. A message that is not legal on its "
-	     "link, out of turn, or over its size ends that link and nothing else. UP is towards the "
+	     "(`base/frame.h`). Between processes frames travel in SOCK_SEQPACKET packets of at "
+	     "most "
+	     "60 KiB, to the browser in binary WebSocket messages. A message that is not legal on "
+	     "its "
+	     "link, out of turn, or over its size ends that link and nothing else. UP is towards "
+	     "the "
 	     "end named first.");
 	for (size_t i = 0; i < N_LINES; i++) {
 		if (lines[i].kind == LINE_LINK)
@@ -495,7 +503,8 @@ static void components_md(void)
 	for (size_t i = 0; i < N_PARTS; i++) {
 		if (!parts[i].component)
 			continue;
-		printf("\n## `ui.%s`\n\n%s Value: %s. Events: %s.\n\n| field | kind | default | meaning "
+		printf("\n## `ui.%s`\n\n%s Value: %s. Events: %s.\n\n| field | kind | default | "
+		       "meaning "
 		       "|\n|---|---|---|---|\n",
 			parts[i].name, parts[i].doc, parts[i].kind,
 			*parts[i].events ? parts[i].events : "none");

@@ -46,7 +46,8 @@ static int read_field(const struct proto_field *f, void *m, const json_t *root, 
 	return 0;
 }
 
-int proto_read(const struct proto_message *d, void *m, const uint8_t *value, size_t n, struct err *e)
+int proto_read(
+	const struct proto_message *d, void *m, const uint8_t *value, size_t n, struct err *e)
 {
 	struct any_message *any = m;
 	json_t *root;

@@ -59,6 +59,7 @@ long proto_value_max(enum proto_link link, enum proto_direction direction, uint8
 const char *proto_name(enum proto_link link, uint8_t type);
 
 /* Behind the generated functions. m points to a generated struct, whose first member is root. */
-int proto_read(const struct proto_message *d, void *m, const uint8_t *value, size_t n, struct err *e);
+int proto_read(
+	const struct proto_message *d, void *m, const uint8_t *value, size_t n, struct err *e);
 int proto_write(const struct proto_message *d, const void *m, struct buf *b);
 void proto_done(void *m);

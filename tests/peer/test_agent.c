@@ -81,8 +81,8 @@ static void say(struct worker *w, uint8_t type, const char *json)
 	CHECK(link_send(w->app, &f) == 0);
 }
 
-static int on_worker_frame(struct link *l, const struct frame *f, struct link_files *files,
-	struct err *e, void *data)
+static int on_worker_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	struct worker *w = data;
 	struct app_app m;
@@ -155,8 +155,8 @@ static void play_boxd(struct fixture *fx, const struct frame *f, struct link_fil
 	say(w, APP_SEALED, "{\"version\":\"test\",\"landlock\":0}");
 }
 
-static int on_fake_frame(struct link *l, const struct frame *f, struct link_files *files,
-	struct err *e, void *data)
+static int on_fake_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	struct fake *fake = data;
 
