@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import pathlib
 
@@ -27,11 +28,6 @@ def write_result(folder: pathlib.Path, result: dict) -> None:
 
 
 # -- tiny-sentiment ----------------------------------------------------------------------------------------------------
-
-def handwritten() -> list[tuple[str, int]]:
-    lines = (HERE / "data" / "handwritten_200.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    return [(text, sentiment_corpus.LABELS.index(label)) for label, text in (line.split("\t") for line in lines)]
-
 
 def generated(count: int, held_out: bool) -> list[tuple[str, int]]:
     """Fresh sentences with a mood; `held_out` ones are bare clauses that no training sentence held."""
@@ -67,7 +63,7 @@ def evaluate_sentiment(show_errors: bool) -> None:
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     facts = classify(model, tokenizer, sentiment_corpus.load_pools().lexicon["line_neutral"])
     write_result(folder, {
-        "handwritten_200_accuracy": accuracy(model, tokenizer, handwritten(), show_errors),
+        "handwritten_200_accuracy": accuracy(model, tokenizer, sentiment_corpus.read_labelled("handwritten_200")),
         "generated_accuracy": accuracy(model, tokenizer, generated(4000, False)),
         "unseen_clauses_accuracy": accuracy(model, tokenizer, generated(0, True), show_errors),
         "unseen_clauses": len(generated(0, True)),
@@ -75,14 +71,75 @@ def evaluate_sentiment(show_errors: bool) -> None:
     })
 
 
+# -- tiny-writer -------------------------------------------------------------------------------------------------------
+
+PROBES = [("Write a story about a fox", "fox"), ("Tell me a short poem about rain", "rain"), ("write a haiku about the sea", "sea"),
+          ("Tell me a story about an owl and a mouse", "owl"), ("a sad story about a robot", "robot"), ("Describe an old clock", "clock"),
+          ("Write a story about a kangaroo", "kangaroo"), ("Write a poem about a teaspoon", "teaspoon"),
+          ("story about a volcano", "volcano"), ("Write a bedtime story about a dragon named Luna", "luna"),
+          ("please write something about my grandmother", "grandmother"), ("poem about the moon", "moon")]
+SAMPLES = 6
+
+
+@torch.no_grad()
+def answer(model, tokenizer, messages: list[dict], count: int = 1, temperature: float = 0.8) -> list[tuple[str, bool]]:
+    """`count` sampled answers and, for each, whether it ended by itself."""
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]
+    made = model.generate(ids.repeat(count, 1), attention_mask=torch.ones_like(ids).repeat(count, 1), do_sample=True,
+                          temperature=temperature, top_p=0.95, top_k=0, max_new_tokens=320)[:, ids.shape[1]:]
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    return [(tokenizer.decode(row, skip_special_tokens=True), end in row.tolist()) for row in made]
+
+
+@torch.no_grad()
+def held_out_loss(model, tokenizer, conversations: int = 150) -> float:
+    """Mean loss per assistant token on conversations from a seed that training did not use."""
+    from train_writer import encode
+    from writer_corpus import Writer
+    writer, total, count = Writer(987654), 0.0, 0
+    for _ in range(conversations):
+        ids, weights = encode(tokenizer.backend_tokenizer, writer.conversation())
+        ids, wanted = torch.tensor([ids]), torch.tensor(weights)[1:] == 1.0
+        loss = torch.nn.functional.cross_entropy(model(input_ids=ids).logits[0, :-1], ids[0, 1:], reduction="none")
+        total, count = total + loss[wanted].sum().item(), count + int(wanted.sum())
+    return total / count
+
+
+def evaluate_writer(show: bool) -> None:
+    folder = HERE / "tiny-writer"
+    torch.manual_seed(1)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    loss = held_out_loss(model, tokenizer)
+    ended = kept = distinct = 0
+    missed = {}
+    for request, word in PROBES:
+        answers = answer(model, tokenizer, [{"role": "user", "content": request}], SAMPLES)
+        ended += sum(stop for _, stop in answers)
+        hits = sum(word in text.lower() for text, _ in answers)
+        kept += hits
+        missed |= {request: f"{hits}/{SAMPLES}"} if hits < SAMPLES else {}
+        distinct += len({text for text, _ in answers})
+        if show:
+            print(f"## {request}\n{answers[0][0]}\n")
+    total = len(PROBES) * SAMPLES
+    write_result(folder, {"held_out_loss": round(loss, 4), "held_out_perplexity": round(math.exp(loss), 3),
+                          "sampled_answers": total, "ended_by_itself": round(ended / total, 3),
+                          "named_the_topic": round(kept / total, 3), "topic_missed": missed,
+                          "distinct_answers": round(distinct / total, 3)})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["sentiment", "writer"])
-    parser.add_argument("--errors", action="store_true", help="print the sentences that were taken wrong")
+    parser.add_argument("--errors", action="store_true", help="print what was taken wrong, never of handwritten_200; for the writer: its answers")
     args = parser.parse_args()
     torch.set_num_threads(2)
     if args.what == "sentiment":
         evaluate_sentiment(args.errors)
+    else:
+        evaluate_writer(args.errors)
 
 
 if __name__ == "__main__":

@@ -60,11 +60,11 @@ def misspell(text: str, rng: random.Random) -> str:
     return text[:at] + text[at + 1:] if rng.random() < 0.5 else text[:at] + text[at:at + 2][::-1] + text[at + 2:]
 
 
-def draw_batch(generator, tokenizer, size: int, rng: random.Random):
+def draw_batch(generator, tokenizer, size: int, rng: random.Random, own: list[tuple[str, int]]):
     """Token ids padded to the longest, attention mask and soft targets."""
     texts, targets = [], []
     for _ in range(size):
-        text, label = generator.sentence()
+        text, label = rng.choice(own) if own and rng.random() < 0.02 else generator.sentence()
         texts.append(misspell(text, rng) if rng.random() < 0.08 else text)
         targets.append([0.5, 0.5] if label == corpus.NEUTRAL else [0.97, 0.03] if label == corpus.NEGATIVE else [0.03, 0.97])
     encoded = tokenizer.encode_batch(texts)
@@ -91,9 +91,11 @@ def train(args) -> tuple[BertForSequenceClassification, Tokenizer, float]:
     random.seed(args.seed)
     torch.set_num_threads(args.threads)
     rng = random.Random(args.seed + 1)
-    tokenizer = build_tokenizer(args.vocab, args.seed + 2)
+    tokenizer = Tokenizer.from_file(str(OUT / "tokenizer.json")) if args.resume else build_tokenizer(args.vocab, args.seed + 2)
     tokenizer.enable_truncation(MAX_TOKENS)
-    model = build_model(tokenizer.get_vocab_size())
+    model = BertForSequenceClassification.from_pretrained(OUT, dtype=torch.float32).train() if args.resume \
+        else build_model(tokenizer.get_vocab_size())
+    own = corpus.read_labelled("handwritten_train")
     average = {k: v.clone() for k, v in model.state_dict().items()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.05, betas=(0.9, 0.98))
     generator = corpus.Generator(args.seed + 3)
@@ -101,8 +103,8 @@ def train(args) -> tuple[BertForSequenceClassification, Tokenizer, float]:
     for step in range(args.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, args.steps, args.rate, warmup=100)
-        ids, mask, targets = draw_batch(generator, tokenizer, args.batch, rng)
-        ids = drop_words(ids, 0.08, tokenizer.get_vocab_size())
+        ids, mask, targets = draw_batch(generator, tokenizer, args.batch, rng, own)
+        ids = drop_words(ids, 0.12, tokenizer.get_vocab_size())
         logits = model(input_ids=ids, attention_mask=mask, position_ids=random_offset(ids.shape[1], 256)).logits
         loss = -(targets * functional.log_softmax(logits, -1)).sum(-1).mean()
         optimizer.zero_grad()
@@ -136,11 +138,12 @@ def save(model, tokenizer: Tokenizer, seconds: float, args) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1800)
     parser.add_argument("--batch", type=int, default=192)
     parser.add_argument("--rate", type=float, default=1.2e-3)
-    parser.add_argument("--vocab", type=int, default=6000)
+    parser.add_argument("--vocab", type=int, default=6800)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--resume", action="store_true", help="go on from the shipped weights, after the lexicon has grown")
     parser.add_argument("--seed", type=int, default=20)
     args = parser.parse_args()
     save(*train(args), args)

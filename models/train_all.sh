@@ -1,0 +1,10 @@
+#!/bin/sh
+# Trains, scores and records both models. Run it inside a virtual environment that has requirements.txt.
+set -eu
+cd "$(dirname "$0")"
+python train_sentiment.py
+python evaluate.py sentiment
+python train_writer.py
+python evaluate.py writer
+python reference.py
+python write_cards.py
