@@ -1,0 +1,160 @@
+/*
+ * What the visitor sees: the tree with its patches, the page's own properties, failures and
+ * passing notes. Changed by the session, read by the widgets.
+ */
+import { batch, signal } from "@preact/signals";
+import { FAIL_INVALID } from "proto";
+import { PAGE, type EventId, type NodeId, type Patch } from "../wire/messages";
+import { applyPatch } from "./patch";
+import { carryDrafts, readTree, type Cell, type Tree } from "./tree";
+
+export interface Failure {
+  /** FAIL_ERROR, FAIL_LIMIT, FAIL_CANCELLED, FAIL_INVALID */
+  readonly kind: number;
+  readonly message: string;
+  readonly file?: string;
+  readonly line?: number;
+  readonly traceback?: string;
+  readonly reference?: string;
+}
+
+export interface Interrupted {
+  readonly n: EventId;
+  readonly node: NodeId;
+  readonly message: string;
+}
+
+export interface Progress {
+  readonly fraction: number | null;
+  readonly message: string;
+}
+
+export type ToastKind = "info" | "success" | "warning" | "error";
+
+export interface Toast {
+  readonly id: number;
+  readonly kind: ToastKind;
+  readonly message: string;
+}
+
+const TOASTS_MAX = 4;
+
+export class Page {
+  readonly tree = signal<Tree | null>(null);
+  readonly title = signal("");
+  readonly progress = signal<Progress | null>(null);
+  readonly toasts = signal<readonly Toast[]>([]);
+  readonly failures = signal<ReadonlyMap<NodeId, Failure>>(new Map());
+  readonly interrupted = signal<readonly Interrupted[]>([]);
+  #json: unknown = null; // the tree as it came, to start over from
+  #toasts = 0;
+
+  /** Throws TreeError. Every patch so far is forgotten; what the visitor typed is carried over. */
+  show(json: unknown, title?: string): void {
+    const tree = readTree(json);
+    batch(() => {
+      carryDrafts(this.tree.peek(), tree);
+      this.#json = json;
+      this.tree.value = tree;
+      this.title.value = title ?? tree.title;
+      this.progress.value = null;
+    });
+  }
+
+  /** Back to the page as it is for a visitor who comes anew. */
+  reset(): void {
+    if (this.#json !== null) this.show(this.#json);
+    this.failures.value = new Map();
+    this.interrupted.value = [];
+  }
+
+  cell(n: NodeId): Cell | undefined {
+    return this.tree.peek()?.cells.get(n);
+  }
+
+  /** `replay`: the patch tells what was, so a toast of it has been seen. */
+  patch(patch: Patch, replay: boolean): void {
+    if (patch.node === PAGE) {
+      this.#patchPage(patch, replay);
+      return;
+    }
+    const cell = this.cell(patch.node);
+    if (!cell) return;
+    const before = cell.props.peek();
+    const after = applyPatch(before, patch);
+    if (after === before) return;
+    cell.props.value = after;
+    if (!replay && after["value"] !== before["value"]) rebase(cell, after["value"]);
+  }
+
+  fail(node: NodeId, failure: Failure): void {
+    const at = this.cell(node) ? node : PAGE;
+    this.failures.value = new Map(this.failures.peek()).set(at, failure);
+  }
+
+  /** Refused before it was sent. */
+  invalid(node: NodeId, message: string): void {
+    this.fail(node, { kind: FAIL_INVALID, message });
+  }
+
+  forgive(node: NodeId): void {
+    if (!this.failures.peek().has(node)) return;
+    const failures = new Map(this.failures.peek());
+    failures.delete(node);
+    this.failures.value = failures;
+  }
+
+  toast(kind: ToastKind, message: string): void {
+    const toast = { id: ++this.#toasts, kind, message };
+    this.toasts.value = [...this.toasts.peek(), toast].slice(-TOASTS_MAX);
+  }
+
+  dismissToast(id: number): void {
+    this.toasts.value = this.toasts.peek().filter((t) => t.id !== id);
+  }
+
+  #patchPage(patch: Patch, replay: boolean): void {
+    const value = patch.op === "set" ? patch.value : null;
+    switch (patch.path) {
+      case "title":
+        if (typeof value === "string") this.title.value = value;
+        break;
+      case "progress":
+        this.progress.value = readProgress(value);
+        break;
+      case "toast":
+        if (!replay) this.#readToast(value);
+        break;
+    }
+  }
+
+  #readToast(value: unknown): void {
+    const { kind, message } = (value ?? {}) as Record<string, unknown>;
+    if (typeof message !== "string") return;
+    this.toast(TOAST_KINDS.find((k) => k === kind) ?? "info", message);
+  }
+}
+
+const TOAST_KINDS: readonly ToastKind[] = ["info", "success", "warning", "error"];
+
+export function readProgress(value: unknown): Progress | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { fraction, message } = value as Record<string, unknown>;
+  return {
+    fraction: typeof fraction === "number" ? Math.min(1, Math.max(0, fraction)) : null,
+    message: typeof message === "string" ? message : "",
+  };
+}
+
+/*
+ * The app changed a text that the visitor has gone on typing in. What was typed since the text
+ * was sent stays, behind the app's: a chat that clears its input does not eat the next message.
+ */
+function rebase(cell: Cell, value: unknown): void {
+  const draft = cell.draft.peek();
+  if (!draft || draft.sent !== null || draft.base === undefined) return;
+  if (typeof draft.value !== "string" || !draft.value.startsWith(draft.base)) return;
+  const kept = typeof value === "string" ? value : "";
+  const typed = draft.value.slice(draft.base.length);
+  cell.draft.value = typed === "" ? null : { value: kept + typed, sent: null, base: kept };
+}
