@@ -11,7 +11,8 @@ export const buildDir = process.env.VITRINE_BUILD_DIR ?? join(root, "build");
 export const vitrine = join(buildDir, "bin/vitrine");
 
 export class Platform {
-  /** Options: data (kept when given), port, templates, uid (run as that user), args. */
+  /** Options: data (kept when given), port, templates, uid (run as that user), args; script and
+   * buildDir of another clone. */
   static async start(options = {}) {
     const platform = new Platform(options);
 
@@ -19,7 +20,7 @@ export class Platform {
     return platform;
   }
 
-  constructor({ data, port = 0, templates = false, uid, args = [], readyMs = 120_000 } = {}) {
+  constructor({ data, port = 0, templates = false, uid, args = [], readyMs = 120_000, script = join(root, "scripts/up"), buildDir: build = buildDir } = {}) {
     this.ownsData = data === undefined;
     this.data = data ?? mkdtempSync(join(tmpdir(), "vitrine-e2e-"));
     this.tokenFile = join(this.data, "../", `${this.data.split("/").pop()}.token`);
@@ -28,14 +29,16 @@ export class Platform {
     this.uid = uid;
     this.args = args;
     this.readyMs = readyMs;
+    this.script = script;
+    this.build = build;
     this.log = "";
   }
 
   async #launch() {
     const args = ["--port", String(this.port), "--data", this.data, "--token-file", this.tokenFile,
       ...(this.templates ? [] : ["--no-templates"]), ...this.args];
-    let program = join(root, "scripts/up");
-    const env = { ...process.env, VITRINE_BUILD_DIR: buildDir, VITRINE_NO_BUILD: "1" };
+    let program = this.script;
+    const env = { ...process.env, VITRINE_BUILD_DIR: this.build, VITRINE_NO_BUILD: "1" };
 
     if (this.uid !== undefined) {
       args.unshift("--reuid", String(this.uid), "--regid", String(this.uid), "--clear-groups", program);

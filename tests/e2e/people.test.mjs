@@ -1,0 +1,184 @@
+// People in the browser: the list of Spaces, signing in, tokens, phone width and dark.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import * as apps from "./lib/apps.mjs";
+import { launchBrowser, openPage, screenshot } from "./lib/browser.mjs";
+import { Repo } from "./lib/git.mjs";
+import { Platform } from "./lib/platform.mjs";
+import { runProgram, until } from "./lib/process.mjs";
+import { vitrine } from "./lib/platform.mjs";
+
+let platform, browser, page, repo;
+
+before(async () => {
+  platform = await Platform.start();
+  browser = await launchBrowser();
+  page = await openPage(browser);
+  repo = new Repo(platform, "admin/counter");
+  await repo.deploy({ "app.lua": apps.counter });
+});
+
+after(async () => {
+  await browser?.close();
+  repo?.remove();
+  await platform?.remove();
+});
+
+test("the first page lists the Spaces and opens one", async () => {
+  await page.goto(platform.url);
+  await page.getByRole("link", { name: /counter/i }).first().click();
+  await page.waitForURL(/\/spaces\/admin\/counter/);
+  await page.getByRole("button", { name: "Add" }).click();
+  await until("it counts", async () => (await page.getByLabel("Mine").inputValue()) === "1");
+});
+
+test("a Space that does not exist says so with 404", async () => {
+  const answer = await page.goto(`${platform.url}/spaces/admin/nothing-here`);
+
+  assert.equal(answer.status(), 404);
+  assert.match(await page.innerText("body"), /not|no such/i);
+});
+
+test("a wrong password is refused in words, the right one signs in", async () => {
+  await page.goto(`${platform.url}/-/sign-in`);
+  await page.getByLabel(/user|name/i).first().fill("admin");
+  await page.getByLabel(/password/i).fill("wrong");
+  await page.getByRole("button", { name: /sign in/i }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel(/password/i).fill(platform.password);
+  await page.getByRole("button", { name: /sign in/i }).click();
+  await page.waitForURL((url) => !url.pathname.includes("sign-in"));
+});
+
+let token;
+
+test("a token is made, shown once, works for a push, and is revoked", async () => {
+  await page.goto(`${platform.url}/-/tokens`);
+  await page.getByLabel(/name/i).first().fill("laptop");
+  await page.getByRole("button", { name: /create|new token|make/i }).click();
+  await page.getByText(/hf_[A-Za-z0-9]{10,}/).first().waitFor();
+  token = /hf_[A-Za-z0-9]+/.exec(await page.innerText("body"))[0];
+  const mine = new Repo(platform, "admin/by-token", { token });
+
+  await mine.deploy({ "app.lua": apps.counter });
+  await page.reload();
+  await page.getByText("laptop").waitFor();
+  assert.ok(!(await page.innerText("body")).includes(token), "the token is shown again");
+  page.once("dialog", (dialog) => dialog.accept());
+  await page.getByRole("row", { name: /laptop/ }).or(page.getByRole("listitem").filter({ hasText: "laptop" }))
+    .getByRole("button", { name: /revoke/i }).click();
+  const confirm = page.getByRole("dialog").getByRole("button", { name: /revoke/i });
+
+  if (await confirm.count()) await confirm.click();
+  await until("it is gone", async () => (await page.getByText("laptop").count()) === 0);
+  await mine.commit({ "app.lua": `${apps.counter}-- more\n` });
+  assert.notEqual((await mine.push()).code, 0);
+  mine.remove();
+});
+
+test("tokens by CLI: create, list without the secret, use, revoke", async () => {
+  const made = await platform.cli("token", "create", "script");
+
+  assert.equal(made.code, 0, made.output);
+  const secret = /hf_\w+/.exec(made.output)[0];
+
+  assert.equal((await platform.api("GET", "/api/whoami-v2", undefined, secret)).json.name, "admin");
+  const list = await platform.cli("token", "list");
+
+  assert.ok(list.output.includes("script") && !list.output.includes(secret), list.output);
+  const id = list.output.split("\n").find((line) => line.includes("script")).trim().split(/\s+/)[0];
+
+  assert.equal((await platform.cli("token", "revoke", id)).code, 0);
+  assert.equal((await platform.api("GET", "/api/whoami-v2", undefined, secret)).status, 401);
+});
+
+test("a user who is not the owner may visit and not push", async () => {
+  const added = await runProgram(vitrine, ["user", "add", "bob", "--data", platform.data], { input: "a long password of bob\n" });
+
+  assert.equal(added.code, 0, added.output);
+  const made = await platform.cli("token", "create", "bobs", "--user", "bob");
+  const theirs = /hf_\w+/.exec(made.output)?.[0];
+
+  assert.ok(theirs, made.output);
+  assert.equal((await platform.api("GET", "/api/whoami-v2", undefined, theirs)).json.name, "bob");
+  const foreign = new Repo(platform, "admin/counter", { token: theirs, user: "bob" });
+
+  await foreign.commit({ "app.lua": apps.counter });
+  assert.notEqual((await foreign.push("--force", "main")).code, 0);
+  foreign.remove();
+  const own = new Repo(platform, "bob/counter", { token: theirs, user: "bob" });
+
+  await own.deploy({ "app.lua": apps.counter });
+  own.remove();
+  assert.ok([401, 403].includes((await platform.api("GET", "/api/users", undefined, theirs)).status));
+  assert.ok([403, 404].includes((await platform.api("POST", "/api/spaces/admin/counter/rollback", {}, theirs)).status));
+  assert.ok([403, 404].includes((await platform.api("GET", "/api/spaces/admin/counter/logs/run", undefined, theirs)).status));
+});
+
+test("signing out ends the session", async () => {
+  await page.goto(platform.url);
+  const button = page.getByRole("button", { name: /sign out/i });
+
+  if (!(await button.isVisible())) await page.getByRole("button", { name: /admin|account|menu/i }).first().click();
+  await button.click();
+  await until("signed out", async () => (await page.request.get(`${platform.url}/api/whoami-v2`)).status() === 401);
+});
+
+for (const [name, options] of Object.entries({
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+  dark: { colorScheme: "dark" },
+  "phone-dark": { viewport: { width: 360, height: 740 }, colorScheme: "dark", isMobile: true, hasTouch: true },
+}))
+  test(`a Space on ${name}: nothing sticks out and text can be read`, async () => {
+    const visitor = await openPage(browser, options);
+
+    await visitor.goto(`${platform.url}/spaces/admin/counter`);
+    await visitor.getByRole("button", { name: "Add" }).click();
+    await until("it counts", async () => (await visitor.getByLabel("Mine").inputValue()) === "1");
+    const { width, inner, dark } = await visitor.evaluate(() => {
+      const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+
+      return { width: document.documentElement.scrollWidth, inner: window.innerWidth, dark: r + g + b < 384 };
+    });
+
+    assert.ok(width <= inner, `${width} > ${inner}`);
+    if (options.colorScheme === "dark") assert.ok(dark, "light in the dark");
+    await screenshot(visitor, `space-${name}`);
+    await visitor.goto(platform.url);
+    await screenshot(visitor, `list-${name}`);
+    await visitor.context().close();
+  });
+
+test("a Space works by keyboard alone", async () => {
+  const visitor = await openPage(browser);
+
+  await visitor.goto(`${platform.url}/spaces/admin/counter`);
+  await visitor.getByRole("button", { name: "Add" }).waitFor();
+  for (let i = 0; i < 40; i++) {
+    await visitor.keyboard.press("Tab");
+    if (await visitor.evaluate(() => document.activeElement?.textContent?.trim() === "Add")) break;
+  }
+  await visitor.keyboard.press("Enter");
+  await until("it counts", async () => (await visitor.getByLabel("Mine").inputValue()) === "1");
+  await visitor.context().close();
+});
+
+test("nothing is loaded from anywhere else, and the first load is small", async () => {
+  const visitor = await openPage(browser);
+  const foreign = [];
+  let bytes = 0;
+
+  visitor.on("request", (request) => {
+    if (!request.url().startsWith(platform.url) && !request.url().startsWith("data:")) foreign.push(request.url());
+  });
+  const client = await visitor.context().newCDPSession(visitor);
+
+  await client.send("Network.enable");
+  client.on("Network.loadingFinished", ({ encodedDataLength }) => {
+    bytes += encodedDataLength;
+  });
+  await visitor.goto(`${platform.url}/spaces/admin/counter`, { waitUntil: "networkidle" });
+  assert.deepEqual(foreign, []);
+  assert.ok(bytes > 0 && bytes < 60_000, `${bytes} bytes`);
+  await visitor.context().close();
+});
