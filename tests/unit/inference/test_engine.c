@@ -1,0 +1,311 @@
+/* The engine with the shipped models: what is asked alone and among others comes out the same. */
+#include "inference/engine/engine.h"
+
+#include <errno.h>
+
+#include "tests/unit/inference/known.h"
+
+static struct device *device;
+static struct model *writer, *sentiment;
+
+struct watch {
+	struct request *request;
+	char text[4096];
+	size_t n;
+	float scores[256];
+	struct outcome o;
+	bool done;
+	int pieces;
+	int cancel_at; /* pieces after which it cancels itself; 0: never */
+	struct watch *victim; /* cancelled at the first piece */
+};
+
+static void on_text(const char *text, size_t n, void *data)
+{
+	struct watch *w = data;
+
+	CHECK(!w->done && w->n + n < sizeof(w->text));
+	memcpy(w->text + w->n, text, n);
+	w->text[w->n += n] = '\0';
+	w->pieces++;
+	if (w->victim && w->victim->request) {
+		request_cancel(w->victim->request);
+		w->victim->request = NULL;
+		w->victim = NULL;
+	}
+	if (w->pieces == w->cancel_at) {
+		request_cancel(w->request);
+		w->request = NULL;
+	}
+}
+
+static void on_end(const struct outcome *o, void *data)
+{
+	struct watch *w = data;
+
+	CHECK(!w->done && w->request);
+	w->done = true;
+	w->request = NULL;
+	w->o = *o;
+	if (o->text) {
+		CHECK(o->text_n == w->n && !memcmp(o->text, w->text, w->n));
+	}
+	if (o->scores)
+		memcpy(w->scores, o->scores, o->n_texts * o->n_labels * sizeof(float));
+}
+
+static const struct request_ops ops = {on_text, on_end};
+
+static int ask(struct engine *e, struct watch *w, const char *text, struct sampling how, struct err *why)
+{
+	struct prompt p = {.text = {text, strlen(text)}, .framed = true, .sampling = how};
+
+	return engine_write(e, writer, &p, &ops, w, &w->request, why);
+}
+
+#define CHAT(text) "<|im_start|>user\n" text "<|im_end|>\n<|im_start|>assistant\n"
+
+static const char *const prompts[] = {CHAT("Write a story about a fox"),
+	CHAT("Write a story about the sea"), CHAT("Tell me a story about rain"),
+	CHAT("Write a story about a cat and a small boat"), CHAT("Write a story"),
+	CHAT("Write a long story about a king, his three daughters and the wind in the trees")};
+
+#define N_PROMPTS (sizeof(prompts) / sizeof(prompts[0]))
+
+static struct sampling sampling_of(size_t i)
+{
+	/* Every other one drawn, with a seed of its own. */
+	return (struct sampling){.temperature = i % 2 ? 0.9 : 0,
+		.top_p = 0.95,
+		.seed = i + 1,
+		.max_tokens = 20 + (uint32_t)i * 5};
+}
+
+TEST(alone_and_among_others_the_same_text)
+{
+	struct watch alone[N_PROMPTS] = {0}, together[N_PROMPTS] = {0};
+	struct engine *e;
+
+	CHECK(engine_new(&e) == 0);
+	for (size_t i = 0; i < N_PROMPTS; i++) {
+		CHECK(ask(e, &alone[i], prompts[i], sampling_of(i), NULL) == 0);
+		while (engine_step(e))
+			;
+		CHECK(alone[i].done && alone[i].o.r == 0 && alone[i].n > 0);
+	}
+	for (size_t i = 0; i < N_PROMPTS; i++) {
+		CHECK(ask(e, &together[i], prompts[i], sampling_of(i), NULL) == 0);
+		(void)engine_step(e); /* they join one after the other */
+	}
+	while (engine_step(e))
+		;
+	for (size_t i = 0; i < N_PROMPTS; i++) {
+		CHECK(together[i].done);
+		CHECK(!strcmp(alone[i].text, together[i].text));
+		CHECK(together[i].o.usage.tokens_out == alone[i].o.usage.tokens_out);
+	}
+	engine_free(e);
+}
+
+TEST(shares_of_the_device_add_up_to_the_time_it_was_busy)
+{
+	struct watch w[N_PROMPTS] = {0};
+	struct engine *e;
+	uint64_t sum = 0;
+
+	CHECK(engine_new(&e) == 0);
+	for (size_t i = 0; i < N_PROMPTS; i++)
+		CHECK(ask(e, &w[i], prompts[i], sampling_of(i), NULL) == 0);
+	while (engine_step(e))
+		;
+	for (size_t i = 0; i < N_PROMPTS; i++) {
+		CHECK(w[i].o.usage.device_usec > 0 && w[i].o.usage.tokens_in > 0);
+		sum += w[i].o.usage.device_usec;
+	}
+	CHECK(sum + N_PROMPTS >= engine_busy_usec(e) && sum <= engine_busy_usec(e) + N_PROMPTS);
+	engine_free(e);
+}
+
+TEST(a_cancelled_request_is_gone_before_the_next_step)
+{
+	struct watch a = {0}, b = {0}, c = {.cancel_at = 3};
+	struct sampling how = {.top_p = 1, .max_tokens = 60};
+	struct engine *e;
+
+	CHECK(engine_new(&e) == 0);
+	CHECK(ask(e, &a, prompts[0], how, NULL) == 0 && ask(e, &b, prompts[1], how, NULL) == 0 &&
+		ask(e, &c, prompts[2], how, NULL) == 0);
+	for (int i = 0; i < 3; i++)
+		CHECK(engine_step(e));
+	request_cancel(a.request);
+	CHECK(engine_requests(e) == 2);
+	int pieces = a.pieces;
+
+	while (engine_step(e))
+		;
+	CHECK(!a.done && a.pieces == pieces);
+	CHECK(b.done && b.o.r == 0);
+	CHECK(!c.done && c.pieces == 3); /* from its own callback */
+	CHECK(engine_requests(e) == 0);
+	engine_free(e);
+}
+
+TEST(a_callback_may_cancel_another_request_of_the_same_step)
+{
+	struct watch a = {0}, b = {0};
+	struct sampling how = {.top_p = 1, .max_tokens = 10};
+	struct engine *e;
+
+	CHECK(engine_new(&e) == 0);
+	a.victim = &b;
+	CHECK(ask(e, &a, prompts[0], how, NULL) == 0 && ask(e, &b, prompts[0], how, NULL) == 0);
+	while (engine_step(e))
+		;
+	CHECK(a.done && !b.done && b.pieces == 0);
+	engine_free(e);
+}
+
+TEST(length_and_stop_strings_end_a_text)
+{
+	struct watch w = {0};
+	struct prompt p = {.text = {prompts[0], strlen(prompts[0])},
+		.framed = true,
+		.sampling = {.top_p = 1, .max_tokens = 3}};
+	struct engine *e;
+	char first_words[64];
+
+	CHECK(engine_new(&e) == 0);
+	CHECK(engine_write(e, writer, &p, &ops, &w, &w.request, NULL) == 0);
+	while (engine_step(e))
+		;
+	CHECK(w.done && !strcmp(w.o.finish_reason, "length") && w.o.usage.tokens_out == 3);
+	CHECK(w.n > 2 && w.n < sizeof(first_words));
+
+	/* The text's last two letters as a stop string: all before them stays. */
+	memcpy(first_words, w.text, w.n + 1);
+	p.stops[0] = (struct text){first_words + w.n - 2, 2};
+	p.n_stops = 1;
+	p.sampling.max_tokens = 40;
+	w = (struct watch){0};
+	CHECK(engine_write(e, writer, &p, &ops, &w, &w.request, NULL) == 0);
+	while (engine_step(e))
+		;
+	CHECK(w.done && !strcmp(w.o.finish_reason, "stop"));
+	CHECK(!strstr(w.text, first_words + strlen(first_words) - 2));
+	engine_free(e);
+}
+
+static char *long_text(size_t words)
+{
+	char *text = malloc(words * 4 + 1);
+
+	for (size_t i = 0; i < words; i++)
+		memcpy(text + 4 * i, "sea ", 4);
+	text[words * 4] = '\0';
+	return text;
+}
+
+TEST(limits_are_refused_with_words)
+{
+	struct watch w = {0};
+	struct engine *e;
+	struct err why = {0};
+	char *text = long_text(2000);
+	struct text texts[] = {{text, strlen(text)}};
+
+	CHECK(engine_new(&e) == 0);
+	CHECK(ask(e, &w, text, sampling_of(0), &why) == -EMSGSIZE);
+	CHECK(strstr(why.text, "more than 511 tokens"));
+	why = (struct err){0};
+	CHECK(engine_classify(e, sentiment, texts, 1, &ops, &w, &w.request, &why) == -EMSGSIZE);
+	CHECK(strstr(why.text, "more than 256 tokens"));
+	CHECK(engine_classify(e, writer, texts, 1, &ops, &w, &w.request, NULL) == -ENOTSUP);
+	CHECK(ask(e, &w, "\xff", sampling_of(0), NULL) == -EINVAL);
+	CHECK(engine_requests(e) == 0);
+	engine_free(e);
+	free(text);
+}
+
+TEST(a_full_queue_is_busy_and_empties)
+{
+	static struct watch w[ENGINE_REQUESTS_MAX + 1];
+	struct engine *e;
+	struct err why = {0};
+
+	memset(w, 0, sizeof(w));
+	CHECK(engine_new(&e) == 0);
+	for (size_t i = 0; i < ENGINE_REQUESTS_MAX; i++)
+		CHECK(ask(e, &w[i], prompts[i % N_PROMPTS],
+			      (struct sampling){.top_p = 1, .max_tokens = 2}, NULL) == 0);
+	CHECK(ask(e, &w[ENGINE_REQUESTS_MAX], prompts[0], sampling_of(0), &why) == -EBUSY);
+	while (engine_step(e))
+		;
+	for (size_t i = 0; i < ENGINE_REQUESTS_MAX; i++)
+		CHECK(w[i].done && w[i].o.r == 0);
+	CHECK(w[ENGINE_REQUESTS_MAX - 1].o.usage.queue_usec > w[0].o.usage.queue_usec);
+	engine_free(e);
+}
+
+TEST(a_long_prompt_does_not_hold_up_a_text_under_way)
+{
+	struct watch a = {0}, b = {0};
+	char *text = long_text(400);
+	struct engine *e;
+	int before;
+
+	CHECK(engine_new(&e) == 0);
+	CHECK(ask(e, &a, prompts[3], (struct sampling){.top_p = 1, .max_tokens = 40}, NULL) == 0);
+	for (int i = 0; i < 3; i++)
+		CHECK(engine_step(e));
+	CHECK(ask(e, &b, text, (struct sampling){.top_p = 1, .max_tokens = 2}, NULL) == 0);
+	before = a.pieces;
+	CHECK(engine_step(e) && engine_step(e));
+	CHECK(a.done || a.pieces >= before + 1);
+	engine_free(e); /* with requests under way */
+	free(text);
+}
+
+TEST(texts_are_classified_alone_and_together_the_same)
+{
+	const char *lines[] = {"I love this film.", "It was awful, never again.", "The shop opens at nine.",
+		"", "What a wonderful, warm and funny evening we had there with our friends!"};
+	struct text texts[5];
+	struct watch all = {0}, one[5] = {0};
+	struct engine *e;
+
+	CHECK(engine_new(&e) == 0);
+	for (int i = 0; i < 5; i++)
+		texts[i] = (struct text){lines[i], strlen(lines[i])};
+	CHECK(engine_classify(e, sentiment, texts, 5, &ops, &all, &all.request, NULL) == 0);
+	for (int i = 0; i < 5; i++)
+		CHECK(engine_classify(e, sentiment, &texts[i], 1, &ops, &one[i], &one[i].request, NULL) == 0);
+	while (engine_step(e))
+		;
+	CHECK(all.done && all.o.n_texts == 5 && all.o.n_labels == 2);
+	for (int i = 0; i < 5; i++) {
+		CHECK(one[i].done && !memcmp(one[i].scores, all.scores + 2 * i, 2 * sizeof(float)));
+		CHECK(fabs((double)(one[i].scores[0] + one[i].scores[1]) - 1) < 1e-6);
+	}
+	CHECK(all.scores[1] > 0.5f && all.scores[2] > 0.5f); /* positive, negative */
+	engine_free(e);
+}
+
+int main(void)
+{
+	if (access("models/tiny-writer/model.safetensors", R_OK) < 0 ||
+		access("models/tiny-sentiment/model.safetensors", R_OK) < 0) {
+		printf("SKIPPED: the shipped models are not there\n");
+		return 77;
+	}
+	CHECK(device_open("cpu", NULL, &device, NULL) == 0);
+	writer = known_model(device, "models/tiny-writer");
+	sentiment = known_model(device, "models/tiny-sentiment");
+	for (const struct test *t = __start_tests; t < __stop_tests; t++) {
+		printf("%s\n", t->name);
+		t->run();
+	}
+	model_free(writer);
+	model_free(sentiment);
+	device_close(device);
+	return 0;
+}

@@ -1,0 +1,217 @@
+#include "inference/tokenizers/tokenizer.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "tests/support/test.h"
+
+/* Tokens a..e, a space (Ġ), and é's two bytes (Ã ©); "abc" by merges, one special token. */
+static const char bpe[] =
+	"{\"added_tokens\":[{\"id\":20,\"content\":\"<|end|>\",\"special\":true},"
+	"{\"id\":21,\"content\":\"<tool>\",\"special\":false,\"lstrip\":true,\"rstrip\":true}],"
+	"\"normalizer\":null,"
+	"\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
+	"\"post_processor\":{\"type\":\"ByteLevel\"},"
+	"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"d\":3,\"e\":4,\"\xc4\xa0\":5,"
+	"\"\xc3\x83\":6,\"\xc2\xa9\":7,\"ab\":8,\"bc\":9,\"abc\":10,\"\xc4\xa0" "ab\":11,\"<\":12,\">\":13},"
+	"\"merges\":[\"a b\",[\"b\",\"c\"],\"ab c\",\"\xc4\xa0 ab\"]}}";
+
+static const char wordpiece[] =
+	"{\"added_tokens\":[{\"id\":0,\"content\":\"[CLS]\",\"special\":true},"
+	"{\"id\":1,\"content\":\"[SEP]\",\"special\":true}],"
+	"\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":true,\"strip_accents\":null},"
+	"\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+	"\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["
+	"{\"SpecialToken\":{\"id\":\"[CLS]\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
+	"{\"SpecialToken\":{\"id\":\"[SEP]\",\"type_id\":0}}],\"special_tokens\":{"
+	"\"[CLS]\":{\"ids\":[0]},\"[SEP]\":{\"ids\":[1]}}},"
+	"\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"vocab\":{\"[CLS]\":0,\"[SEP]\":1,"
+	"\"[UNK]\":2,\"un\":3,\"##aff\":4,\"##able\":5,\"cafe\":6,\"!\":7,\"\xe4\xbd\xa0\":8}}}";
+
+static struct tokenizer *read_good(const char *json)
+{
+	struct tokenizer *t = NULL;
+	struct err e = {0};
+
+	if (tokenizer_read(json, strlen(json), &t, &e) < 0)
+		fprintf(stderr, "%s\n", e.text);
+	CHECK(t);
+	return t;
+}
+
+/* ids: ended by -1. */
+static void check(struct tokenizer *t, const char *text, bool framed, const int *ids)
+{
+	struct tokens got = {.max = 100};
+	size_t n = 0;
+
+	CHECK(tokenizer_encode(t, text, strlen(text), framed, &got, NULL) == 0);
+	while (ids[n] >= 0)
+		n++;
+	if (got.n != n)
+		fprintf(stderr, "'%s' gave %zu tokens\n", text, got.n);
+	CHECK(got.n == n);
+	for (size_t i = 0; i < n; i++)
+		CHECK(got.ids[i] == (uint32_t)ids[i]);
+	tokens_done(&got);
+}
+
+#define IDS(...) ((const int[]){__VA_ARGS__, -1})
+
+TEST(bpe_merges_by_rank)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(bpe);
+
+	check(t, "abc", false, IDS(10));
+	check(t, "bcabc", false, IDS(9, 10)); /* one piece: b+c has a higher rank than ab+c */
+	check(t, "ab ab", false, IDS(8, 11));
+	check(t, "  ab", false, IDS(5, 11));
+	check(t, "\xc3\xa9", false, IDS(6, 7));
+	check(t, "", false, IDS(-1));
+	check(t, "xaz", false, IDS(0)); /* bytes without a token are left out, as there is no unknown */
+}
+
+TEST(added_tokens_are_found_in_text_and_take_their_spaces)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(bpe);
+	size_t n;
+
+	check(t, "a<|end|>b", false, IDS(0, 20, 1));
+	check(t, "a <tool> b", false, IDS(0, 21, 1));
+	CHECK(tokenizer_find(t, "<|end|>") == 20 && tokenizer_find(t, "nothing") == UINT32_MAX);
+	CHECK(!tokenizer_text(t, 20, &n)); /* a special token is no text */
+	CHECK(!strncmp(tokenizer_text(t, 21, &n), "<tool>", n));
+	CHECK(!strncmp(tokenizer_text(t, 11, &n), " ab", n) && n == 3);
+	CHECK(tokenizer_text(t, 6, &n)[0] == '\xc3' && n == 1);
+	CHECK(!tokenizer_text(t, 15, &n) && !tokenizer_text(t, 1000, &n));
+}
+
+TEST(defused_text_holds_no_special_token)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(bpe);
+	CLEANUP(buf_done) struct buf b;
+	const char *text = "a<|end|>" TOKENIZER_BREAK "b<" TOKENIZER_BREAK "|end|>";
+
+	buf_init(&b, 1000);
+	CHECK(tokenizer_defuse(t, text, strlen(text), &b) == 0);
+	check(t, buf_str(&b), false, IDS(0, 12, 4, 3, 13, 1, 12, 4, 3, 13));
+	/* The middle of the token's letters has no tokens here: n is not in the vocabulary. */
+}
+
+TEST(wordpiece_takes_the_longest_and_frames)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(wordpiece);
+
+	check(t, "Unaffable CAF\xc3\x89!", true, IDS(0, 3, 4, 5, 6, 7, 1));
+	check(t, "unx", false, IDS(2));
+	check(t, "\xe4\xbd\xa0\xe4\xbd\xa0", false, IDS(8, 8));
+	check(t, "", true, IDS(0, 1));
+	check(t, "un[SEP]un", false, IDS(3, 1, 3));
+}
+
+TEST(limits_and_bad_text_are_refused)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(bpe);
+	struct tokens few = {.max = 2};
+	struct err e = {0};
+
+	CHECK(tokenizer_encode(t, "a a a", 5, false, &few, &e) == -EMSGSIZE);
+	CHECK(!strcmp(e.text, "more than 2 tokens"));
+	few.n = 0;
+	CHECK(tokenizer_encode(t, "\xff", 1, false, &few, NULL) == -EINVAL);
+	CHECK(tokenizer_encode(t, "\xc3", 1, false, &few, NULL) == -EINVAL);
+	tokens_done(&few);
+}
+
+TEST(a_long_word_costs_n_log_n)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(bpe);
+	size_t n = 200000;
+	char *text = malloc(n);
+	struct tokens out = {.max = n};
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = "abc"[i % 3];
+	CHECK(tokenizer_encode(t, text, n, false, &out, NULL) == 0); /* quadratic would take hours */
+	CHECK(out.n == (n + 2) / 3);
+	tokens_done(&out);
+	free(text);
+}
+
+static const struct refused {
+	const char *json, *words;
+} refused[] = {
+	{"", "JSON"},
+	{"[]", "model"},
+	{"{}", "model"},
+	{"{\"model\":{\"type\":\"Unigram\",\"vocab\":{}}}", "'Unigram' is not supported"},
+	{"{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", "without the ByteLevel"},
+	{"{\"normalizer\":{\"type\":\"NFKC\"},\"model\":{}}", "normalizer 'NFKC'"},
+	{"{\"pre_tokenizer\":{\"type\":\"Metaspace\"},\"model\":{}}", "pre_tokenizer 'Metaspace'"},
+	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(\"}},"
+	 "\"model\":{}}",
+		"expression, byte 1"},
+	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"MergedWithNext\",\"pattern\":{\"Regex\":"
+	 "\"a\"}},\"model\":{}}",
+		"MergedWithNext"},
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1}}}",
+		"outside 0 to"},
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1e9}}}",
+		"outside 0 to"},
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":9999999}}}",
+		"outside 0 to"},
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":"
+	 "0},\"merges\":[]}}",
+		"taken twice"},
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},"
+	 "\"merges\":[\"a b\"]}}",
+		"outside the vocabulary"},
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},"
+	 "\"merges\":[\"ab\"]}}",
+		"must be two tokens"},
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},"
+	 "\"merges\":[],\"byte_fallback\":true}}",
+		"byte_fallback"},
+	{"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "unk_token"},
+	{"{\"added_tokens\":[{\"id\":0,\"content\":\"\"}],\"model\":{\"type\":\"WordPiece\",\"vocab\":{"
+	 "\"[UNK]\":1}}}",
+		"is empty"},
+	{"{\"added_tokens\":[{\"id\":1,\"content\":\"x\"}],\"model\":{\"type\":\"WordPiece\",\"vocab\":{"
+	 "\"[UNK]\":1}}}",
+		"another spelling"},
+	{"{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"s\"}}],"
+	 "\"special_tokens\":{\"s\":{\"ids\":[7]}}},\"model\":{\"type\":\"WordPiece\",\"vocab\":{"
+	 "\"[UNK]\":1}}}",
+		"unknown token"},
+};
+
+TEST(what_is_broken_or_unsupported_is_named)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		struct tokenizer *t = NULL;
+		struct err e = {0};
+		int r = tokenizer_read(refused[i].json, strlen(refused[i].json), &t, &e);
+
+		if (r >= 0 || !strstr(e.text, refused[i].words))
+			fprintf(stderr, "%s: %d '%s'\n", refused[i].json, r, e.text);
+		CHECK(r < 0 && !t && strstr(e.text, refused[i].words));
+	}
+}
+
+TEST(an_expression_that_explodes_is_stopped)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(
+		"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","
+		"\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(a+)+$\"}},"
+		"{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]},"
+		"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]}}");
+	struct tokens out = {.max = 1000};
+	struct err e = {0};
+
+	CHECK(tokenizer_encode(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", 41, false, &out, &e) ==
+		-ETIME);
+	CHECK(strstr(e.text, "takes too long"));
+	tokens_done(&out);
+}
+
+TEST_MAIN()
