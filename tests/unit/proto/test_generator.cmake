@@ -1,4 +1,4 @@
-# Run by ctest: cmake -DGENERATE=PROGRAM -P test_generator.cmake
+# Run by ctest: cmake -DGENERATE=PROGRAM -DWORK=FOLDER -P test_generator.cmake
 function(run kind ret)
   execute_process(COMMAND ${GENERATE} ${kind} OUTPUT_VARIABLE out RESULT_VARIABLE code)
   if(NOT code EQUAL 0)
@@ -38,7 +38,7 @@ run(lua-components lua)
 must_have("${lua}" lua-components "EVENTS_PENDING_MAX = 32,")
 find_program(LUA NAMES lua5.4 lua)
 if(LUA)
-  set(file ${CMAKE_CURRENT_BINARY_DIR}/Testing/components.lua)
+  set(file ${WORK}/test_components.lua)
   file(WRITE ${file} "${lua}")
   execute_process(COMMAND ${LUA} -e
     "local m = dofile('${file}'); assert(m.components.slider.props.max.default == 100); assert(m.components.button.props.value.default == 'Run'); assert(m.common.visible.default == true)"

@@ -1,0 +1,322 @@
+// scripts/bench NAME: one JSON object on stdout. Peers are measured in the same run, turn by turn,
+// so that both sides see the same machine.
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { frontMatter, Repo } from "../e2e/lib/git.mjs";
+import { buildDir, Platform } from "../e2e/lib/platform.mjs";
+import { runProgram, until } from "../e2e/lib/process.mjs";
+import { visitorCookie } from "../e2e/lib/wire.mjs";
+
+const client = join(buildDir, "bin/bench_client");
+const cleanups = [];
+
+const say = (text) => process.stderr.write(`${text}\n`);
+
+async function run(program, args, options) {
+  const { code, output } = await runProgram(program, args, { timeoutMs: 300_000, ...options });
+
+  if (code !== 0) throw new Error(`${program} ${args.slice(0, 3).join(" ")}: ${output}`);
+  return output;
+}
+
+const numbers = (output) => output.trim().split(/\s+/).map(Number);
+
+function percentile(samples, p) {
+  const sorted = [...samples].sort((a, b) => a - b);
+
+  return sorted[Math.min(sorted.length - 1, Math.floor((p / 100) * sorted.length))];
+}
+
+const round = (value, digits = 3) => Number(value.toFixed(digits));
+
+/** A figure beside its peer: holds says whether value ≤ limit. goal: in words. */
+function figure(what, value, unit, { peer, goal, limit } = {}) {
+  return {
+    what, value: round(value), unit,
+    peer: peer === undefined ? null : round(peer),
+    ratio: peer ? round(value / peer) : null,
+    goal: goal ?? null,
+    holds: limit === undefined ? null : value <= limit,
+  };
+}
+
+const echoApp = `local ui = require "vitrine.ui"
+
+return ui.page({ title = "Echo" }, function(page)
+  local said = ui.textbox { id = "said", label = "Say" }
+  local heard = ui.textbox { id = "heard", label = "Heard", interactive = false }
+  local go = ui.button { "Echo", id = "go" }
+  go:on_click { inputs = said, fn = function(text) heard:set(text) end }
+  return ui.column { said, go, heard }
+end)
+`;
+
+/** The hello template, with a title that tells one version from the next. */
+const hello = (title) => `local ui = require "vitrine.ui"
+
+return ui.interface {
+  title   = "${title}",
+  inputs  = ui.textbox { label = "Name" },
+  outputs = ui.textbox { label = "Greeting" },
+  fn      = function(name) return "Hello, " .. name .. "!" end,
+}
+`;
+
+async function startPlatform() {
+  const platform = await Platform.start();
+
+  cleanups.push(() => platform.remove());
+  return platform;
+}
+
+function newRepo(platform, space, options) {
+  const repo = new Repo(platform, space, options);
+
+  cleanups.push(() => repo.remove());
+  return repo;
+}
+
+const pathOf = (space) => `/spaces/${space}/-/ws`;
+
+// --- push -------------------------------------------------------------------------------------
+
+/** Apache with git http-backend as CGI, the plainest way to serve git over HTTP. */
+async function startBackend() {
+  const dir = mkdtempSync(join(tmpdir(), "vitrine-backend-"));
+  const port = await new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port: free } = server.address();
+
+      server.close(() => resolve(free));
+    });
+  });
+  const modules = "/usr/lib/apache2/modules";
+  const uid = process.getuid() === 0 ? 61250 : process.getuid();
+
+  mkdirSync(join(dir, "repos"));
+  await run("git", ["init", "-q", "--bare", "-b", "main", join(dir, "repos/bare.git")]);
+  await run("git", ["--git-dir", join(dir, "repos/bare.git"), "config", "http.receivepack", "true"]);
+  chmodSync(dir, 0o755);
+  if (process.getuid() === 0) await run("chown", ["-R", `${uid}:${uid}`, dir]);
+  writeFileSync(join(dir, "httpd.conf"), `
+ServerName 127.0.0.1
+ServerRoot ${dir}
+PidFile ${dir}/pid
+Listen 127.0.0.1:${port}
+ErrorLog ${dir}/error.log
+LoadModule mpm_event_module ${modules}/mod_mpm_event.so
+LoadModule authz_core_module ${modules}/mod_authz_core.so
+LoadModule alias_module ${modules}/mod_alias.so
+LoadModule env_module ${modules}/mod_env.so
+LoadModule cgid_module ${modules}/mod_cgid.so
+${process.getuid() === 0 ? `User #${uid}\nGroup #${uid}` : ""}
+ScriptSock ${dir}/cgid.sock
+SetEnv GIT_PROJECT_ROOT ${dir}/repos
+SetEnv GIT_HTTP_EXPORT_ALL 1
+SetEnv REMOTE_USER bench
+ScriptAlias / /usr/lib/git-core/git-http-backend/
+<Directory /usr/lib/git-core>
+  Options +ExecCGI
+  Require all granted
+</Directory>
+`);
+  const server = spawn("/usr/sbin/apache2", ["-DFOREGROUND", "-f", join(dir, "httpd.conf")], { stdio: "inherit" });
+
+  cleanups.push(async () => {
+    server.kill("SIGTERM");
+    await new Promise((resolve) => server.on("close", resolve));
+    rmSync(dir, { recursive: true, force: true });
+  });
+  await until("apache answers", async () => (await fetch(`http://127.0.0.1:${port}/bare.git/info/refs?service=git-upload-pack`)).status === 200);
+  return `http://127.0.0.1:${port}/bare.git`;
+}
+
+async function benchPush(rounds = 40) {
+  const backend = await startBackend();
+  const platform = await startPlatform();
+  const space = "admin/hello";
+  const repo = newRepo(platform, space);
+  const bare = [], pushed = [], live = [];
+
+  for (let i = 0; i < rounds + 3; i++) {
+    const title = `Version ${i}`;
+
+    await repo.commit({ "app.lua": hello(title) }, title);
+    const options = { cwd: repo.dir, env: repo.env };
+    const [peer] = numbers(await run(client, ["spawn", "1", "git", "push", "-q", backend, "main"], options));
+    const ours = numbers((await run(client, ["push", String(platform.port), pathOf(space), title,
+      "git", "push", "-q", repo.url, "main"], options)).split("\n").filter((line) => /^\d+ \d+$/.test(line)).join());
+
+    if (i < 3) continue; // the first ones warm the file caches of both
+    bare.push(peer / 1000);
+    pushed.push(ours[0] / 1000);
+    live.push(ours[1] / 1000);
+  }
+  const peer = percentile(bare, 50);
+
+  return [
+    figure("git push start → new version answers a visitor, p50", percentile(live, 50), "ms",
+      { peer, goal: "≤ bare git push to git http-backend + 150 ms", limit: peer + 150 }),
+    figure("git push start → new version answers a visitor, p95", percentile(live, 95), "ms", { peer: percentile(bare, 95) }),
+    figure("git push alone, p50", percentile(pushed, 50), "ms", { peer }),
+  ];
+}
+
+// --- wake -------------------------------------------------------------------------------------
+
+const bwrap = ["bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib",
+  "--symlink", "usr/lib64", "/lib64", "lua5.4", "-e", ""];
+
+async function benchWake(rounds = 40) {
+  const platform = await startPlatform();
+  const first = [], running = [], peers = [];
+
+  // Each Space is woken once, right from its sleep after the push that made it.
+  for (let i = 0; i < rounds + 2; i++) {
+    const repo = newRepo(platform, `admin/wake-${i}`);
+
+    await repo.deploy({ "app.lua": hello(`Space ${i}`) });
+    repo.remove();
+  }
+  for (let i = 0; i < rounds + 2; i++) {
+    const space = `admin/wake-${i}`;
+    const cookie = await visitorCookie(platform, space);
+    const [peer] = numbers(await run(client, ["spawn", "1", ...bwrap]));
+
+    // The peer ran with the machine quiet; so shall we: the pool refills in the background.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const [tree, awake] = numbers(await run(client, ["wake", String(platform.port), pathOf(space), cookie]));
+
+    if (i < 2) continue;
+    peers.push(peer / 1000);
+    first.push(tree / 1000);
+    running.push(awake / 1000);
+  }
+  const peer = percentile(peers, 50);
+
+  return [
+    figure("upgrade request at a sleeping Space → its woken worker has sent its tree, p50", percentile(running, 50), "ms",
+      { peer, goal: "≤ 2 × bare bwrap lua5.4", limit: 2 * peer }),
+    figure("the same, p95", percentile(running, 95), "ms", { peer: percentile(peers, 95) }),
+    figure("upgrade request → first tree on the page (recorded by the build), p50", percentile(first, 50), "ms", { peer }),
+  ];
+}
+
+// --- click ------------------------------------------------------------------------------------
+
+async function startEcho() {
+  const server = spawn(join(buildDir, "bin/bench_echo"), { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+
+  server.stdout.on("data", (bytes) => {
+    said += bytes;
+  });
+  cleanups.push(() => server.kill("SIGTERM"));
+  await until("the echo server listens", () => said.includes("\n"));
+  return said.trim();
+}
+
+async function benchClick(turns = 10, each = 1000) {
+  const platform = await startPlatform();
+  const repo = newRepo(platform, "admin/echo");
+
+  await repo.deploy({ "app.lua": echoApp });
+  const echoPort = await startEcho();
+  const cookie = await visitorCookie(platform, "admin/echo");
+  const keys = ["said", "go"];
+  const ours = [], peers = [];
+
+  for (let turn = 0; turn < turns; turn++) {
+    peers.push(...numbers(await run(client, ["echo", echoPort, "/", String(each)])));
+    ours.push(...numbers(await run(client, ["click", String(platform.port), pathOf("admin/echo"), cookie, String(each), ...keys])));
+  }
+  const many = [], manyPeer = [];
+
+  for (let turn = 0; turn < 3; turn++) {
+    manyPeer.push(...numbers(await run(client, ["echoes", echoPort, "/", "3", "200"])));
+    many.push(...numbers(await run(client, ["clicks", String(platform.port), pathOf("admin/echo"), "3", "200", ...keys])));
+  }
+  const peer = percentile(peers, 50);
+
+  return [
+    figure("echo handler, click → commit, p50", percentile(ours, 50), "µs",
+      { peer, goal: "≤ 2 × bare libwebsockets echo", limit: 2 * peer }),
+    figure("echo handler, click → commit, p99", percentile(ours, 99), "µs", { peer: percentile(peers, 99) }),
+    figure("200 sessions at once, throughput", percentile(many, 50), "clicks/s", { peer: percentile(manyPeer, 50) }),
+  ];
+}
+
+// --- memory -----------------------------------------------------------------------------------
+
+/** Bytes the memory cgroup of the process charges it with, or null when it has none of its own. */
+function cgroupBytes(pid) {
+  for (const line of readFileSync(`/proc/${pid}/cgroup`, "utf8").trim().split("\n")) {
+    const [, controllers, path] = line.split(":");
+    const candidates = controllers === "" ? [`/sys/fs/cgroup${path}/memory.current`, `/sys/fs/cgroup/unified${path}/memory.current`]
+      : controllers.split(",").includes("memory") ? [`/sys/fs/cgroup/memory${path}/memory.usage_in_bytes`] : [];
+
+    for (const file of candidates) {
+      if (path === "/" || !existsSync(file)) continue;
+      const procs = readFileSync(join(file, "../cgroup.procs"), "utf8").trim().split("\n");
+
+      if (procs.length === 1 && procs[0] === String(pid)) return Number(readFileSync(file, "utf8"));
+    }
+  }
+  return null;
+}
+
+/** What the process alone costs where no cgroup counts: its private pages, page tables, stacks. */
+function privateBytes(pid) {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const kib = (text, name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? 0);
+
+  return 1024 * (kib(rollup, "Pss") + kib(status, "VmPTE") + 16 * Number(/^Threads:\s+(\d+)/m.exec(status)[1]));
+}
+
+async function benchMemory(workers = 10) {
+  const platform = await startPlatform();
+  const samples = [];
+  let how = "memory cgroup total";
+
+  for (let i = 0; i < workers; i++) {
+    const space = `admin/idle-${i}`;
+    const repo = newRepo(platform, space);
+
+    await repo.deploy({ "app.lua": echoApp });
+    const cookie = await visitorCookie(platform, space);
+
+    await run(client, ["click", String(platform.port), pathOf(space), cookie, "1", "said", "go"]);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  for (let i = 0; i < workers; i++) {
+    const [pid] = await platform.workerPids(`admin/idle-${i}`);
+    const charged = cgroupBytes(pid);
+
+    if (charged === null) how = "PSS + page tables + kernel stack (no memory cgroup of its own here)";
+    samples.push((charged ?? privateBytes(pid)) / 1e6);
+  }
+  return [figure(`idle awake Space's worker, ${how}, p50 of ${workers}`, percentile(samples, 50), "MB",
+    { goal: "≤ 1.5 MB", limit: 1.5 }),
+  figure("the largest of them", Math.max(...samples), "MB")];
+}
+
+// ----------------------------------------------------------------------------------------------
+
+const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory };
+const name = process.argv[2];
+
+if (!benches[name]) {
+  say(`usage: scripts/bench ${Object.keys(benches).join(" | ")}`);
+  process.exit(2);
+}
+try {
+  const figures = await benches[name]();
+
+  console.log(JSON.stringify({ name, figures }, null, 2));
+} finally {
+  for (const cleanup of cleanups.reverse()) await cleanup();
+}
