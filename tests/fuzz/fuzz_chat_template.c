@@ -1,0 +1,27 @@
+/* A chat template from a stranger: refused with words, or rendered within its limits. */
+#include "inference/engine/chat_template.h"
+
+#include "tests/support/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	json_t *messages = json_pack("[{s:s,s:s},{s:s,s:s}]", "role", "system", "content", "Be kind.",
+		"role", "user", "content", " hi ");
+	struct chat_template *t;
+	struct err e = {0};
+	struct buf out;
+
+	buf_init(&out, 4096);
+	if (chat_template_new((const char *)data, size, "<s>", "</s>", &t, &e) < 0) {
+		MUST(e.code < 0 && e.text[0]);
+	} else {
+		e = (struct err){0};
+		if (chat_template_render(t, messages, &out, &e) < 0)
+			MUST(e.code < 0 && e.text[0]);
+		MUST(out.len <= 4096);
+		chat_template_free(t);
+	}
+	buf_done(&out);
+	json_decref(messages);
+	return 0;
+}

@@ -1,0 +1,547 @@
+/*
+ * The real vitrine-inference between a fake agent and fake workers, over the real frames. The
+ * fakes are blocking sockets: what is under test is on the other side.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/dial.h"
+#include "base/frame.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/spawn.h"
+#include "proto/messages.h"
+#include "tests/support/test.h"
+
+#define PATIENCE_MS 20000
+#define SENTIMENT "vitrine/tiny-sentiment"
+#define WRITER "vitrine/tiny-writer"
+#define STORY "\"inputs\":[{\"role\":\"user\",\"content\":\"Write a long story about the sea\"}]"
+
+/* One end of a link, blocking. */
+struct peer {
+	int fd;
+	uint8_t packet[FRAME_PACKET_MAX];
+	size_t length, at; /* of the packet being read */
+	struct frame_joiner joiner;
+	struct frame f; /* the newest message */
+	json_t *value;  /* owned; of the newest message, where it is JSON */
+};
+
+static char dir[64];
+static pid_t program;
+static int listen_fd = -1;
+
+/* --- frames --- */
+
+static void peer_init(struct peer *p, int fd)
+{
+	memset(p, 0, sizeof(*p));
+	p->fd = fd;
+	frame_joiner_init(&p->joiner);
+}
+
+static void peer_done(struct peer *p)
+{
+	if (p->fd >= 0)
+		close(p->fd);
+	frame_joiner_done(&p->joiner);
+	json_decref(p->value);
+	memset(p, 0, sizeof(*p));
+	p->fd = -1;
+}
+
+/* Sends one message as packets of one frame; file -1: none. */
+static void send_message(struct peer *p, uint8_t type, uint32_t seq, const char *value, int file)
+{
+	size_t left = strlen(value);
+
+	do {
+		size_t part = left > FRAME_VALUE_MAX ? FRAME_VALUE_MAX : left;
+		struct frame f = {.type = type,
+			.seq = seq,
+			.channel = 7,
+			.node = 3,
+			.more = left > part,
+			.value = (const uint8_t *)value,
+			.length = part};
+		char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = {0};
+		struct iovec iov;
+		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+		struct buf b;
+
+		buf_init(&b, FRAME_PACKET_MAX);
+		CHECK(frame_write(&b, &f) == 0);
+		iov = (struct iovec){b.data, b.len};
+		if (file >= 0) {
+			msg.msg_control = control;
+			msg.msg_controllen = sizeof(control);
+			CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
+			CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
+			CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(sizeof(int));
+			memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &file, sizeof(int));
+		}
+		CHECK(sendmsg(p->fd, &msg, MSG_NOSIGNAL) == (ssize_t)b.len);
+		buf_done(&b);
+		value += part;
+		left -= part;
+	} while (left > 0);
+}
+
+/* The next message's type; -1: the other side closed. */
+static int next_message(struct peer *p)
+{
+	for (;;) {
+		int used, r;
+
+		if (p->at == p->length) {
+			struct pollfd ready = {.fd = p->fd, .events = POLLIN};
+			ssize_t n;
+
+			CHECK(poll(&ready, 1, PATIENCE_MS) == 1);
+			n = recv(p->fd, p->packet, sizeof(p->packet), 0);
+			if (n <= 0)
+				return -1;
+			p->length = (size_t)n;
+			p->at = 0;
+		}
+		used = frame_read(&p->f, p->packet + p->at, p->length - p->at, NULL);
+		CHECK(used > 0);
+		p->at += (size_t)used;
+		r = frame_join(&p->joiner, &p->f, 8 << 20, NULL);
+		CHECK(r >= 0);
+		if (r == 1)
+			break;
+	}
+	json_decref(p->value);
+	p->value = json_loadb((const char *)p->f.value, p->f.length, 0, NULL);
+	return p->f.type;
+}
+
+static const char *text_of(const struct peer *p, const char *key)
+{
+	const char *s = json_string_value(json_object_get(p->value, key));
+
+	return s ? s : "";
+}
+
+/* --- the program --- */
+
+static void start(void)
+{
+	char models[128], path[128];
+	char *argv[] = {"vitrine-inference", "--listen-fd", "3", "--models", "models", "--models",
+		models, "--peer-uid", "12345", "--threads", "1", NULL};
+	struct spawn_plan plan = SPAWN_PLAN_INIT;
+	struct err e = {0};
+
+	snprintf(dir, sizeof(dir), "/tmp/vitrine-infer-XXXXXX");
+	CHECK(mkdtemp(dir));
+	snprintf(models, sizeof(models), "%s/models", dir);
+	snprintf(path, sizeof(path), "%s/models/ann/broken", dir);
+	CHECK(fs_mkdirs(path, 0755, &e) == 0);
+	snprintf(path, sizeof(path), "%s/models/ann/broken/config.json", dir);
+	CHECK(fs_write_durable(AT_FDCWD, path, "{}", 2, 0644, &e) == 0);
+	snprintf(path, sizeof(path), "%s/infer.sock", dir);
+	listen_fd = listen_unix(path, SOCK_SEQPACKET, &e);
+	CHECK(listen_fd >= 0);
+	plan.path = INFERENCE_PROGRAM;
+	plan.argv = argv;
+	plan.fds[3] = listen_fd;
+	plan.n_fds = 4;
+	program = spawn_program(&plan, &e);
+	if (program < 0)
+		fprintf(stderr, "%s\n", e.text);
+	CHECK(program > 0);
+}
+
+static void dial(struct peer *p)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/infer.sock", dir);
+	CHECK(fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+	peer_init(p, fd);
+	CHECK(next_message(p) == MODELS_LIST);
+}
+
+/* A worker whose other end the agent hands over. */
+static void attach(struct peer *agent, struct peer *w, const char *replica)
+{
+	char value[128];
+	int pair[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	snprintf(value, sizeof(value), "{\"replica\":\"%s\",\"space\":\"\"}", replica);
+	send_message(agent, MODELS_ATTACH, 0, value, pair[0]);
+	close(pair[0]);
+	snprintf(value, sizeof(value), "{\"replica\":\"%s\",\"space\":\"s-%s\"}", replica, replica);
+	send_message(agent, MODELS_ASSIGN, 0, value, -1);
+	peer_init(w, pair[1]);
+}
+
+static void call(struct peer *w, uint32_t seq, const char *model, const char *task, const char *rest)
+{
+	char value[4096];
+
+	snprintf(value, sizeof(value), "{\"model\":\"%s\",\"task\":\"%s\",%s}", model, task, rest);
+	send_message(w, INFER_CALL, seq, value, -1);
+}
+
+static void check_error(struct peer *w, uint32_t seq, const char *code, const char *words)
+{
+	CHECK(next_message(w) == INFER_ERROR && w->f.seq == seq);
+	if (strcmp(text_of(w, "code"), code) != 0 || !strstr(text_of(w, "message"), words))
+		fprintf(stderr, "%s: %s\n", text_of(w, "code"), text_of(w, "message"));
+	CHECK(!strcmp(text_of(w, "code"), code) && strstr(text_of(w, "message"), words));
+}
+
+/* A call that works, as proof that the link and the program are well. */
+static void check_alive(struct peer *w)
+{
+	call(w, 9999, SENTIMENT, "text-classification", "\"inputs\":\"I love it.\"");
+	CHECK(next_message(w) == INFER_RESULT && w->f.seq == 9999);
+}
+
+/* --- tests --- */
+
+static struct peer agent;
+
+static const json_t *listed(const struct peer *p, const char *id)
+{
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach (json_object_get(p->value, "models"), i, m)
+		if (!strcmp(json_string_value(json_object_get(m, "id")), id))
+			return m;
+	return NULL;
+}
+
+TEST(a_control_peer_learns_at_once_what_is_served_and_what_is_not)
+{
+	struct peer other;
+	const json_t *m;
+
+	dial(&other);
+	m = listed(&other, SENTIMENT);
+	CHECK(m && json_is_true(json_object_get(m, "loaded")));
+	CHECK(!strcmp(json_string_value(json_object_get(m, "task")), "text-classification"));
+	CHECK(json_integer_value(json_object_get(m, "parameters")) > 100000);
+	CHECK(!strcmp(json_string_value(json_object_get(listed(&other, WRITER), "task")), "chat"));
+	m = listed(&other, "ann/broken");
+	CHECK(m && json_is_false(json_object_get(m, "loaded")));
+	CHECK(json_string_length(json_object_get(m, "error")) > 0);
+	peer_done(&other);
+}
+
+TEST(a_text_is_classified_best_first)
+{
+	struct peer w;
+	const json_t *value;
+
+	attach(&agent, &w, "r1");
+	call(&w, 5, SENTIMENT, "text-classification", "\"inputs\":\"I love this, it is wonderful.\"");
+	CHECK(next_message(&w) == INFER_RESULT && w.f.seq == 5);
+	value = json_object_get(w.value, "value");
+	CHECK(json_array_size(value) == 2);
+	CHECK(!strcmp(json_string_value(json_object_get(json_array_get(value, 0), "label")), "POSITIVE"));
+	CHECK(json_real_value(json_object_get(json_array_get(value, 0), "score")) > 0.5);
+	CHECK(json_integer_value(json_object_get(w.value, "tokens_in")) > 5);
+	CHECK(json_integer_value(json_object_get(w.value, "device_usec")) > 0);
+
+	call(&w, 6, SENTIMENT, "text-classification",
+		"\"inputs\":[\"Good.\",\"Bad.\",\"\"],\"options\":{\"top_labels\":1}");
+	CHECK(next_message(&w) == INFER_RESULT && w.f.seq == 6);
+	value = json_object_get(w.value, "value");
+	CHECK(json_array_size(value) == 3 && json_array_size(json_array_get(value, 1)) == 1);
+	peer_done(&w);
+}
+
+/* Reads a call's tokens to its end; returns how many came. */
+static int read_story(struct peer *w, uint32_t seq, char *text, size_t max)
+{
+	size_t n = 0;
+	int tokens = 0, type;
+
+	while ((type = next_message(w)) == INFER_TOKEN) {
+		CHECK(w->f.seq == seq && n + w->f.length < max);
+		memcpy(text + n, w->f.value, w->f.length);
+		n += w->f.length;
+		tokens++;
+	}
+	text[n] = '\0';
+	CHECK(type == INFER_RESULT && w->f.seq == seq);
+	return tokens;
+}
+
+TEST(a_chat_streams_and_its_result_is_what_was_streamed)
+{
+	static char text[65536];
+	struct peer w;
+	const json_t *value;
+
+	attach(&agent, &w, "r1");
+	call(&w, 1, WRITER, "chat", STORY ",\"options\":{\"temperature\":0,\"max_tokens\":60}");
+	CHECK(read_story(&w, 1, text, sizeof(text)) > 3);
+	value = json_object_get(w.value, "value");
+	CHECK(!strcmp(json_string_value(json_object_get(value, "text")), text));
+	CHECK(!strcmp(json_string_value(json_object_get(value, "finish_reason")), "stop") ||
+		!strcmp(json_string_value(json_object_get(value, "finish_reason")), "length"));
+	CHECK(!strstr(text, "<|im_end|>") && json_integer_value(json_object_get(w.value, "tokens_out")) > 3);
+	printf("  %s\n", text);
+
+	call(&w, 2, WRITER, "chat", STORY ",\"options\":{\"max_tokens\":2}");
+	(void)read_story(&w, 2, text, sizeof(text));
+	value = json_object_get(w.value, "value");
+	CHECK(!strcmp(json_string_value(json_object_get(value, "finish_reason")), "length"));
+	call(&w, 3, WRITER, "text-generation", "\"inputs\":\"The sea\",\"options\":{\"max_tokens\":5}");
+	(void)read_story(&w, 3, text, sizeof(text));
+	peer_done(&w);
+}
+
+TEST(the_same_seed_writes_the_same_and_neighbours_change_nothing)
+{
+	static char text[3][65536];
+	struct peer w[3];
+
+	for (int i = 0; i < 3; i++) {
+		char replica[8];
+
+		snprintf(replica, sizeof(replica), "n%d", i);
+		attach(&agent, &w[i], replica);
+	}
+	for (int i = 0; i < 3; i++)
+		call(&w[i], 1, WRITER, "chat",
+			i == 1 ? STORY ",\"options\":{\"seed\":8,\"temperature\":1}"
+			       : STORY ",\"options\":{\"seed\":7,\"temperature\":1}");
+	for (int i = 0; i < 3; i++)
+		(void)read_story(&w[i], 1, text[i], sizeof(text[i]));
+	CHECK(!strcmp(text[0], text[2]) && strcmp(text[0], text[1]) != 0);
+	for (int i = 0; i < 3; i++)
+		peer_done(&w[i]);
+}
+
+TEST(stop_cancels_and_the_link_goes_on)
+{
+	struct peer w;
+	int tokens = 0, type;
+
+	attach(&agent, &w, "r1");
+	call(&w, 1, WRITER, "chat", STORY ",\"options\":{\"temperature\":2,\"max_tokens\":400}");
+	CHECK(next_message(&w) == INFER_TOKEN);
+	send_message(&w, INFER_STOP, 1, "", -1);
+	while ((type = next_message(&w)) == INFER_TOKEN)
+		tokens++;
+	/* It may have ended by itself in the same moment. */
+	CHECK(type == INFER_RESULT || !strcmp(text_of(&w, "code"), "cancelled"));
+	printf("  %d tokens after STOP was sent\n", tokens);
+	send_message(&w, INFER_STOP, 77, "", -1); /* unknown: ignored */
+	check_alive(&w);
+	peer_done(&w);
+}
+
+TEST(what_cannot_be_done_is_refused_with_its_code_field_and_limit)
+{
+	static const struct refusal {
+		const char *model, *task, *rest, *code, *words;
+	} refusals[] = {
+		{"no/such", "chat", "\"inputs\":[]", "no_model", "no/such"},
+		{"ann/broken", "chat", "\"inputs\":[]", "no_model", "could not be loaded"},
+		{WRITER, "image-generation", "\"inputs\":\"x\"", "bad_input", "task"},
+		{WRITER, "text-classification", "\"inputs\":\"x\"", "bad_input", "does not classify"},
+		{SENTIMENT, "chat", STORY, "bad_input", "does not chat"},
+		{SENTIMENT, "text-generation", "\"inputs\":\"x\"", "bad_input", "writes no text"},
+		{SENTIMENT, "text-classification", "\"inputs\":7", "bad_input", "inputs: must be"},
+		{SENTIMENT, "text-classification", "\"inputs\":[]", "bad_input", "must be 1 to 64"},
+		{SENTIMENT, "text-classification", "\"inputs\":[\"a\",null]", "bad_input", "inputs[1]"},
+		{SENTIMENT, "text-classification", "\"x\":1", "bad_input", "inputs: missing"},
+		{SENTIMENT, "text-classification", "\"inputs\":\"a\\u0000b\"", "bad_input", "JSON"},
+		{WRITER, "chat", "\"inputs\":\"hi\"", "bad_input", "array of 1 to"},
+		{WRITER, "chat", "\"inputs\":[{\"role\":\"user\"}]", "bad_input", "inputs[0].content"},
+		{WRITER, "chat", "\"inputs\":[{\"role\":\"a<b\",\"content\":\"\"}]", "bad_input", "role"},
+		{WRITER, "chat", STORY ",\"options\":{\"max_tokens\":0}", "bad_input", "options.max_tokens"},
+		{WRITER, "chat", STORY ",\"options\":{\"temperature\":-1}", "bad_input", "0 to 10"},
+		{WRITER, "chat", STORY ",\"options\":{\"top_p\":0}", "bad_input", "options.top_p"},
+		{WRITER, "chat", STORY ",\"options\":{\"stop\":[1]}", "bad_input", "options.stop"},
+		{WRITER, "chat", STORY ",\"options\":{\"beams\":4}", "bad_input", "no such option"},
+	};
+	struct peer w;
+
+	attach(&agent, &w, "r1");
+	for (uint32_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const struct refusal *r = &refusals[i];
+
+		call(&w, i, r->model, r->task, r->rest);
+		check_error(&w, i, r->code, r->words);
+	}
+	check_alive(&w);
+	peer_done(&w);
+}
+
+TEST(long_inputs_are_refused_and_the_link_goes_on)
+{
+	static char value[300000];
+	struct peer w;
+	size_t n;
+
+	attach(&agent, &w, "r1");
+	n = (size_t)snprintf(value, sizeof(value),
+		"{\"model\":\"" SENTIMENT "\",\"task\":\"text-classification\",\"inputs\":\"");
+	memset(value + n, 'x', 200000);
+	memcpy(value + n + 200000, "\"}", 3);
+	send_message(&w, INFER_CALL, 1, value, -1);
+	check_error(&w, 1, "too_long", "the limit is 65536");
+	for (size_t i = 0; i < 30000; i++)
+		value[n + i] = i % 2 ? ' ' : 'x';
+	memcpy(value + n + 30000, "\"}", 3);
+	send_message(&w, INFER_CALL, 2, value, -1);
+	check_error(&w, 2, "too_long", "256 tokens");
+	check_alive(&w);
+	peer_done(&w);
+}
+
+TEST(more_calls_than_a_link_may_have_are_busy)
+{
+	struct peer w;
+	int busy = 0, ended = 0;
+
+	attach(&agent, &w, "r1");
+	for (uint32_t i = 0; i < 40; i++)
+		call(&w, i, WRITER, "chat",
+			STORY ",\"options\":{\"max_tokens\":300,\"temperature\":1.5}");
+	while (ended < 40) {
+		int type = next_message(&w);
+
+		CHECK(type > 0);
+		ended += type != INFER_TOKEN;
+		busy += type == INFER_ERROR && !strcmp(text_of(&w, "code"), "busy");
+	}
+	printf("  %d were busy\n", busy);
+	CHECK(busy >= 1 && busy <= 8);
+	check_alive(&w);
+	peer_done(&w);
+}
+
+TEST(a_bad_frame_ends_its_own_link_only)
+{
+	struct peer bad, good;
+
+	attach(&agent, &good, "good");
+	attach(&agent, &bad, "bad");
+	send_message(&bad, 0x42, 0, "", -1); /* not of this link */
+	CHECK(next_message(&bad) == -1);
+	peer_done(&bad);
+
+	attach(&agent, &bad, "bad");
+	send_message(&bad, INFER_RESULT, 0, "{}", -1); /* of the other direction */
+	CHECK(next_message(&bad) == -1);
+	peer_done(&bad);
+
+	attach(&agent, &bad, "bad");
+	CHECK(send(bad.fd, "\xff\xff\xb0", 3, 0) == 3); /* no whole header */
+	CHECK(next_message(&bad) == -1);
+	peer_done(&bad);
+
+	attach(&agent, &bad, "bad");
+	call(&bad, 1, WRITER, "chat", STORY);
+	call(&bad, 1, WRITER, "chat", STORY); /* a call id in use */
+	while (next_message(&bad) >= 0)
+		;
+	peer_done(&bad);
+	check_alive(&good);
+	peer_done(&good);
+}
+
+TEST(a_bad_control_message_ends_that_connection_only)
+{
+	struct peer other, w;
+
+	dial(&other);
+	send_message(&other, MODELS_ATTACH, 0, "{\"replica\":\"x\",\"space\":\"\"}", -1); /* no file */
+	CHECK(next_message(&other) == -1);
+	peer_done(&other);
+	dial(&other);
+	send_message(&other, MODELS_ASSIGN, 0, "{}", -1);
+	CHECK(next_message(&other) == -1);
+	peer_done(&other);
+	attach(&agent, &w, "r1");
+	check_alive(&w);
+	peer_done(&w);
+}
+
+TEST(a_worker_that_dies_in_the_middle_of_a_text_takes_its_calls_along)
+{
+	struct peer w, other;
+
+	attach(&agent, &other, "other");
+	for (int i = 0; i < 20; i++) {
+		attach(&agent, &w, "dying");
+		call(&w, 1, WRITER, "chat", STORY ",\"options\":{\"max_tokens\":400}");
+		call(&w, 2, WRITER, "chat", STORY ",\"options\":{\"max_tokens\":400}");
+		if (i % 2)
+			CHECK(next_message(&w) == INFER_TOKEN);
+		peer_done(&w);
+	}
+	check_alive(&other);
+	peer_done(&other);
+}
+
+TEST(a_replica_attached_again_leaves_its_old_link)
+{
+	struct peer old, new;
+
+	attach(&agent, &old, "again");
+	check_alive(&old);
+	attach(&agent, &new, "again");
+	CHECK(next_message(&old) == -1);
+	check_alive(&new);
+	peer_done(&old);
+	peer_done(&new);
+}
+
+TEST(a_worker_that_reads_nothing_is_dropped_and_nobody_waits_for_it)
+{
+	struct peer w, other;
+
+	attach(&agent, &w, "deaf");
+	attach(&agent, &other, "other");
+	for (uint32_t i = 0; i < 30; i++)
+		call(&w, i, WRITER, "chat", STORY ",\"options\":{\"max_tokens\":400}");
+	check_alive(&other);
+	peer_done(&w);
+	peer_done(&other);
+}
+
+int main(void)
+{
+	int status;
+
+	if (access("models/tiny-writer/model.safetensors", R_OK) < 0 ||
+		access("models/tiny-sentiment/model.safetensors", R_OK) < 0) {
+		printf("SKIPPED: the shipped models are not there\n");
+		return 77;
+	}
+	start();
+	dial(&agent);
+	for (const struct test *t = __start_tests; t < __stop_tests; t++) {
+		printf("%s\n", t->name);
+		t->run();
+	}
+	peer_done(&agent);
+	CHECK(waitpid(program, &status, WNOHANG) == 0); /* it survived all of it */
+	CHECK(kill(program, SIGTERM) == 0 && waitpid(program, &status, 0) == program);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(listen_fd);
+	(void)fs_remove_tree(dir);
+	return 0;
+}
