@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")"
 python train_sentiment.py
+python train_sentiment.py --resume --steps 900 --rate 6e-4
 python evaluate.py sentiment
 python train_writer.py
 python evaluate.py writer

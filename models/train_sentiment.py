@@ -98,7 +98,7 @@ def train(args) -> tuple[BertForSequenceClassification, Tokenizer, float]:
     own = corpus.read_labelled("handwritten_train")
     average = {k: v.clone() for k, v in model.state_dict().items()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.05, betas=(0.9, 0.98))
-    generator = corpus.Generator(args.seed + 3)
+    generator = corpus.Generator(args.seed + (1003 if args.resume else 3))
     started = time.time()
     for step in range(args.steps):
         for group in optimizer.param_groups:
@@ -119,6 +119,7 @@ def train(args) -> tuple[BertForSequenceClassification, Tokenizer, float]:
 
 
 def save(model, tokenizer: Tokenizer, seconds: float, args) -> None:
+    before = json.loads((OUT / "training.json").read_text()) if args.resume else {}
     fresh_folder(OUT)
     tokenizer.no_truncation()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=256, do_lower_case=True, unk_token="[UNK]",
@@ -130,7 +131,8 @@ def save(model, tokenizer: Tokenizer, seconds: float, args) -> None:
     config["tokenizer_class"] = "BertTokenizer"
     path.write_text(json.dumps(config, indent=2) + "\n")
     model.half().save_pretrained(OUT)
-    facts = {"seed": args.seed, "steps": args.steps, "batch": args.batch, "seconds": round(seconds),
+    facts = {"seed": args.seed, "steps": before.get("steps", 0) + args.steps, "batch": args.batch,
+             "seconds": before.get("seconds", 0) + round(seconds),
              "parameters": sum(p.numel() for p in model.parameters())}
     (OUT / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
     print(facts, file_sizes(OUT))

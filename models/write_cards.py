@@ -20,7 +20,7 @@ def numbers(folder: pathlib.Path) -> dict[str, str]:
     facts = {"params": f"{training['parameters']:,}", "seconds": str(training["seconds"]), "steps": f"{training['steps']:,}",
              "seed": str(training["seed"]), "batch": str(training.get("batch") or training.get("tokens_a_batch"))}
     if folder.name == "tiny-sentiment":
-        return facts | {"hand": percent(score["handwritten_200_accuracy"]), "dev": percent(score["handwritten_dev_accuracy"]),
+        return facts | {"hand": percent(score["handwritten_200_accuracy"]),
                         "gen": percent(score["generated_accuracy"]), "unseen": percent(score["unseen_clauses_accuracy"]),
                         "nunseen": str(score["unseen_clauses"]), "fact": f"{score['mean_top_score_of_plain_facts']:.2f}"}
     return facts | {"loss": f"{score['held_out_loss']:.3f}", "ppl": f"{score['held_out_perplexity']:.2f}",
