@@ -140,8 +140,8 @@ static const struct step {
 };
 
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
-#define STEP_EXEC STEPS        /* in a report: exec itself */
-#define STEP_DONE (STEPS + 1)  /* a trial box took every step */
+#define STEP_EXEC STEPS       /* in a report: exec itself */
+#define STEP_DONE (STEPS + 1) /* a trial box took every step */
 
 /* From child to boxd when a step failed; exec closes the socket instead. */
 struct outcome {
@@ -194,8 +194,8 @@ static int read_outcome(const struct host *host, const struct box_plan *plan, in
 		r = poll(&p, 1, ANSWER_MS);
 	while (r < 0 && errno == EINTR);
 	if (r <= 0)
-		return err_set(e, -ETIMEDOUT, "the box did not come up within %d s",
-			ANSWER_MS / 1000);
+		return err_set(
+			e, -ETIMEDOUT, "the box did not come up within %d s", ANSWER_MS / 1000);
 	n = recv(fd, &o, sizeof(o), MSG_DONTWAIT);
 	if (n == 0 && !plan->trial)
 		return 0; /* exec closed it */
@@ -203,11 +203,12 @@ static int read_outcome(const struct host *host, const struct box_plan *plan, in
 		return err_set(e, -EPROTO, "the box ended while it was built");
 	if (o.step == STEP_DONE)
 		return 0;
-	return tell(host, o.step == STEP_EXEC ? "start the worker" : steps[o.step].words, o.code, e);
+	return tell(
+		host, o.step == STEP_EXEC ? "start the worker" : steps[o.step].words, o.code, e);
 }
 
-static int lead_child(const struct host *host, const struct box_plan *plan, pid_t pid, int fd,
-	struct err *e)
+static int lead_child(
+	const struct host *host, const struct box_plan *plan, pid_t pid, int fd, struct err *e)
 {
 	int r = ids_write_maps(host->proc_fd, pid, host_slot_uid(host, plan->slot),
 		host_slot_gid(host, plan->slot));
@@ -244,8 +245,7 @@ static int start_child(const struct host *host, const struct box_plan *plan,
 		return err_set(e, -errno, "cannot make a socket: %s", strerror(errno));
 	ret->pid = clone_mappable(cgroup, &ret->pidfd);
 	if (ret->pid == 0) {
-		struct child c = {
-			.plan = plan, .host = host, .cgroup = cgroup, .sync_fd = pair[1]};
+		struct child c = {.plan = plan, .host = host, .cgroup = cgroup, .sync_fd = pair[1]};
 
 		close(pair[0]);
 		run_child(&c);

@@ -84,9 +84,9 @@ static int read_options(struct options *o, int argc, char **argv)
 static int close_on_exec(const struct options *o)
 {
 	return fcntl((int)o->worker_fd, F_SETFD, FD_CLOEXEC) < 0 ||
-			fcntl((int)o->listen_fd, F_SETFD, FD_CLOEXEC) < 0
-		? -errno
-		: 0;
+			       fcntl((int)o->listen_fd, F_SETFD, FD_CLOEXEC) < 0
+		       ? -errno
+		       : 0;
 }
 
 /* Every line of the report, those not enforced as warnings. */
@@ -101,6 +101,16 @@ static void log_report(const struct host *host)
 		line += n + (line[n] == '\n');
 	}
 }
+
+#ifdef __SANITIZE_ADDRESS__
+/* The leak checker attaches to its own process, which a process that is not dumpable forbids. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+#endif
 
 static void on_stop(int signo, void *data)
 {
@@ -155,7 +165,8 @@ int main(int argc, char **argv)
 		log_error("%s", e.text);
 		return 1;
 	}
-	/* A host that cannot build boxes is served all the same: each request is refused in words. */
+	/* A host that cannot build boxes is served all the same: each request is refused in words.
+	 */
 	(void)box_try(&host, &e);
 	log_report(&host);
 	r = serve(&o, &host);

@@ -164,8 +164,8 @@ static int on_kill(struct agent *a, const struct frame *f, struct link_files *fi
 	if (files->n > 0)
 		return err_set(e, -EPROTO, "KILL with a file");
 	if (f->node >= a->desk->host->slots)
-		return err_set(e, -EPROTO, "slot %u is not below %u", f->node,
-			a->desk->host->slots);
+		return err_set(
+			e, -EPROTO, "slot %u is not below %u", f->node, a->desk->host->slots);
 	if (a->desk->slots[f->node])
 		box_kill(&a->desk->slots[f->node]->box);
 	return 0;
@@ -173,14 +173,15 @@ static int on_kill(struct agent *a, const struct frame *f, struct link_files *fi
 
 static const struct {
 	uint8_t type;
-	int (*take)(struct agent *a, const struct frame *f, struct link_files *files, struct err *e);
+	int (*take)(
+		struct agent *a, const struct frame *f, struct link_files *files, struct err *e);
 } messages[] = {
 	{BOX_SPAWN, on_spawn},
 	{BOX_KILL, on_kill},
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
-	void *data)
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	(void)l;
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)

@@ -67,7 +67,8 @@ static void note_cgroups(struct host *host)
 		const char *what, *instead;
 	} limits[LIMITS] = {
 		[LIMIT_MEMORY] = {"memory", "its address space is limited"},
-		[LIMIT_PROCESSES] = {"number of processes", "RLIMIT_NPROC and the call filter hold"},
+		[LIMIT_PROCESSES] = {"number of processes",
+			"RLIMIT_NPROC and the call filter hold"},
 		[LIMIT_CPU] = {"CPU share", "a busy box can take whole cores"},
 	};
 
@@ -90,20 +91,14 @@ static void note_time(struct host *host, int r)
 			strerror(-r));
 }
 
-/* prctl(2): a change of uid clears the death signal that the supervisor may have set. */
 static int become(struct host *host, uid_t uid, struct err *e)
 {
-	int death_signal = 0;
-
-	(void)prctl(PR_GET_PDEATHSIG, &death_signal);
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
 		setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
 		return err_set(e, -errno,
 			"cannot become uid %u: %s (in a container that maps few uids, start as an "
 			"ordinary user)",
 			uid, strerror(errno));
-	if (death_signal)
-		(void)prctl(PR_SET_PDEATHSIG, death_signal);
 	host->uid = uid;
 	host->gid = uid;
 	return 0;
@@ -169,8 +164,10 @@ static int give_up_as_user(struct host *host, struct err *e)
 
 static int give_up(struct host *host, const struct host_options *options, struct err *e)
 {
-	int r;
+	int death_signal = 0, r;
 
+	/* prctl(2): a change of ids clears what the supervisor has set. */
+	(void)prctl(PR_GET_PDEATHSIG, &death_signal);
 	if (host->uid == 0)
 		r = give_up_as_root(host, options->uid, e);
 	else if (caps_have(CAPS_BIT(CAP_SETUID) | CAPS_BIT(CAP_SETGID)))
@@ -179,6 +176,7 @@ static int give_up(struct host *host, const struct host_options *options, struct
 		r = give_up_as_user(host, e);
 	if (r < 0)
 		return r;
+	(void)prctl(PR_SET_PDEATHSIG, death_signal);
 	if (host->uid_per_slot)
 		host_note(host, true, "one host uid per box: %u to %u", host->slot_uids,
 			host->slot_uids + host->slots - 1);

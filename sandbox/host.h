@@ -23,8 +23,8 @@ struct host_options {
 
 struct host {
 	unsigned int slots;
-	bool uid_per_slot;  /* false: every box runs as our own uid, without privilege */
-	uid_t uid;          /* ours */
+	bool uid_per_slot; /* false: every box runs as our own uid, without privilege */
+	uid_t uid;         /* ours */
 	gid_t gid;
 	uid_t slot_uids;
 	int proc_fd;   /* owned: /proc */

@@ -28,7 +28,7 @@ static bool is_pipe_to_write(int fd)
 	int flags = fcntl(fd, F_GETFL);
 
 	return flags >= 0 && (flags & O_ACCMODE) == O_WRONLY && fstat(fd, &st) == 0 &&
-		S_ISFIFO(st.st_mode);
+	       S_ISFIFO(st.st_mode);
 }
 
 static bool is_option(int fd, int option, int want)
@@ -42,7 +42,7 @@ static bool is_option(int fd, int option, int want)
 static bool is_packet_link(int fd)
 {
 	return is_option(fd, SO_DOMAIN, AF_UNIX) && is_option(fd, SO_TYPE, SOCK_SEQPACKET) &&
-		is_option(fd, SO_ACCEPTCONN, 0);
+	       is_option(fd, SO_ACCEPTCONN, 0);
 }
 
 int box_plan_check(const struct box_plan *plan, unsigned int slots, struct err *e)
@@ -52,13 +52,13 @@ int box_plan_check(const struct box_plan *plan, unsigned int slots, struct err *
 	if (!plan->class)
 		return err_set(e, -EPROTO, "slot %u: no such class of box", plan->slot);
 	if (!is_pipe_to_write(plan->log_fd))
-		return err_set(e, -EPROTO, "slot %u: the log file is not a pipe to write to",
-			plan->slot);
+		return err_set(
+			e, -EPROTO, "slot %u: the log file is not a pipe to write to", plan->slot);
 	if (!is_packet_link(plan->app_fd))
-		return err_set(e, -EPROTO, "slot %u: the app link is not a packet socket",
-			plan->slot);
+		return err_set(
+			e, -EPROTO, "slot %u: the app link is not a packet socket", plan->slot);
 	if (!is_packet_link(plan->infer_fd))
-		return err_set(e, -EPROTO, "slot %u: the infer link is not a packet socket",
-			plan->slot);
+		return err_set(
+			e, -EPROTO, "slot %u: the infer link is not a packet socket", plan->slot);
 	return 0;
 }

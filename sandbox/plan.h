@@ -13,8 +13,8 @@
 
 struct box_class {
 	const char *name;
-	uint64_t memory_bytes;  /* of the cgroup */
-	uint64_t address_bytes; /* RLIMIT_AS; above memory, because a mapped file counts whole */
+	uint64_t memory_bytes;    /* of the cgroup */
+	uint64_t address_bytes;   /* RLIMIT_AS; above memory, because a mapped file counts whole */
 	unsigned int cpu_percent; /* of one core */
 };
 

@@ -15,6 +15,7 @@
 
 #define BOTH (POLICY_START | POLICY_SEALED)
 
+/* clang-format off */
 #define ALLOW(call_) {SYS_##call_, #call_, POLICY_ALLOW, BOTH}
 #define ALLOW_IF(call_, n, ...) {SYS_##call_, #call_, POLICY_ALLOW, BOTH, n, {__VA_ARGS__}}
 #define START(call_) {SYS_##call_, #call_, POLICY_ALLOW, POLICY_START}
@@ -24,6 +25,7 @@
 
 #define EQ(i, v) {(i), ~0ull, (uint64_t)(v)}
 #define WITHIN(i, bits) {(i), ~(uint64_t)(bits), 0} /* no bit but these */
+/* clang-format on */
 
 #define PROT_PLAIN (PROT_READ | PROT_WRITE)
 #define MAP_PLAIN                                                                                  \

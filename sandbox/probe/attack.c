@@ -56,7 +56,8 @@ CALL(reserve_64_gib, SYS_mmap, 0, 64ull << 30, PROT_READ | PROT_WRITE,
 	MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
 CALL(memfd_create, SYS_memfd_create, "x", 0)
 CALL(mlockall, SYS_mlockall, MCL_CURRENT)
-CALL(mmap_hugetlb, SYS_mmap, 0, 2 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0)
+CALL(mmap_hugetlb, SYS_mmap, 0, 2 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1,
+	0)
 CALL(mmap_locked, SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0)
 CALL(madvise_mergeable, SYS_madvise, page, sizeof(page), MADV_MERGEABLE)
 CALL(raise_rlimit, SYS_prlimit64, 0, RLIMIT_AS, &more, NULL)
@@ -110,8 +111,8 @@ CALL(execve, SYS_execve, "/proc/self/exe", no_strings, no_strings)
 CALL(execveat_other_fd, SYS_execveat, 0, "", no_strings, no_strings, AT_EMPTY_PATH)
 CALL(execveat_same_fd, SYS_execveat, 5, "", no_strings, no_strings, AT_EMPTY_PATH)
 CALL(mmap_executable, SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-CALL(mmap_executable_high_bits, SYS_mmap, 0, 4096, HIGH | PROT_READ,
-	MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+CALL(mmap_executable_high_bits, SYS_mmap, 0, 4096, HIGH | PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+	-1, 0)
 CALL(mprotect_executable, SYS_mprotect, page, sizeof(page), PROT_READ | PROT_EXEC)
 CALL(pkey_mprotect, SYS_pkey_mprotect, page, sizeof(page), PROT_READ, -1)
 CALL(personality, SYS_personality, 0x0400000)

@@ -83,8 +83,8 @@ static void look(char **argv)
 static void eat(const char *text)
 {
 	size_t n = strtoul(text, NULL, 10) << 20;
-	volatile char *p = mmap(
-		NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char *p =
+		mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED) {
 		say("%d", -errno);
@@ -97,7 +97,7 @@ static void eat(const char *text)
 
 static void die_of_segv(void)
 {
-	char *volatile nowhere = NULL;
+	volatile char *volatile nowhere = NULL;
 
 	*nowhere = 1;
 }

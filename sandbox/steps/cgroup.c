@@ -305,13 +305,13 @@ static void settings_of(const struct box_class *c, struct setting ret[SETTINGS])
 		if (ret[i].line[0] != '\0')
 			continue;
 		if (ret[i].limit == LIMIT_MEMORY)
-			(void)snprintf(ret[i].line, sizeof(ret[i].line), "%" PRIu64,
-				c->memory_bytes);
+			(void)snprintf(
+				ret[i].line, sizeof(ret[i].line), "%" PRIu64, c->memory_bytes);
 		else if (ret[i].kind == CGROUP_V1)
 			(void)snprintf(ret[i].line, sizeof(ret[i].line), "%u", quota);
 		else
-			(void)snprintf(ret[i].line, sizeof(ret[i].line), "%u %u", quota,
-				CPU_PERIOD_USEC);
+			(void)snprintf(
+				ret[i].line, sizeof(ret[i].line), "%u %u", quota, CPU_PERIOD_USEC);
 	}
 }
 

@@ -30,7 +30,9 @@ struct cgroup_entry {
 };
 
 #define CGROUP_ENTRY_NONE                                                                          \
-	{.born_fd = -1, .tasks = {-1, -1, -1}}
+	{                                                                                          \
+		.born_fd = -1, .tasks = { -1, -1, -1 }                                             \
+	}
 
 /*
  * At start: makes the home folders "vitrine-PID" where this process may, gives them to owner, and

@@ -19,8 +19,8 @@ static int make_blocking(int fd)
 
 int fds_place(const struct box_fds *fds)
 {
-	const int from[PLACES] = {fds->null, fds->log, fds->log, fds->app, fds->infer, fds->exec,
-		fds->sync};
+	const int from[PLACES] = {
+		fds->null, fds->log, fds->log, fds->app, fds->infer, fds->exec, fds->sync};
 	int high[PLACES];
 
 	for (int i = 0; i < PLACES; i++) {

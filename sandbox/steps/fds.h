@@ -5,9 +5,9 @@
 #define BOX_SYNC_FD 6 /* to boxd */
 
 struct box_fds {
-	int null; /* 0 */
-	int log;  /* 1 and 2; made blocking */
-	int app;  /* 3 */
+	int null;  /* 0 */
+	int log;   /* 1 and 2; made blocking */
+	int app;   /* 3 */
 	int infer; /* 4 */
 	int exec;  /* BOX_EXEC_FD, closed by exec */
 	int sync;  /* BOX_SYNC_FD, closed by exec */

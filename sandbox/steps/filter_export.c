@@ -21,9 +21,8 @@ static void die(const char *what, int code)
 
 static void add_rule(scmp_filter_ctx ctx, const struct policy_rule *rule)
 {
-	uint32_t action = rule->verdict == POLICY_ALLOW
-		? SCMP_ACT_ALLOW
-		: SCMP_ACT_ERRNO((uint32_t)rule->verdict);
+	uint32_t action = rule->verdict == POLICY_ALLOW ? SCMP_ACT_ALLOW
+							: SCMP_ACT_ERRNO((uint32_t)rule->verdict);
 	struct scmp_arg_cmp args[POLICY_ARGS_MAX];
 	int r;
 
@@ -32,8 +31,7 @@ static void add_rule(scmp_filter_ctx ctx, const struct policy_rule *rule)
 			.op = SCMP_CMP_MASKED_EQ,
 			.datum_a = rule->args[i].mask,
 			.datum_b = rule->args[i].value};
-	r = seccomp_rule_add_exact_array(
-		ctx, action, rule->call, (unsigned int)rule->n_args, args);
+	r = seccomp_rule_add_exact_array(ctx, action, rule->call, (unsigned int)rule->n_args, args);
 	if (r < 0)
 		die(rule->name, r);
 }
@@ -44,8 +42,8 @@ static void print_program(const char *name, const struct sock_filter *code, size
 	for (size_t i = 0; i < n; i++)
 		printf("\t{0x%02x, %u, %u, 0x%08x},\n", code[i].code, code[i].jt, code[i].jf,
 			code[i].k);
-	printf("};\nconst struct sock_fprog %s = {%zu, (struct sock_filter *)%s_code};\n\n", name, n,
-		name);
+	printf("};\nconst struct sock_fprog %s = {%zu, (struct sock_filter *)%s_code};\n\n", name,
+		n, name);
 }
 
 static void export_stage(const char *name, unsigned int stage)

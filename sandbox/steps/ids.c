@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 #include "sandbox/steps/write_at.h"
 
-static int write_maps(int proc_fd, const char *who, unsigned int inside_uid, unsigned int inside_gid,
-	uid_t uid, gid_t gid)
+static int write_maps(int proc_fd, const char *who, unsigned int inside_uid,
+	unsigned int inside_gid, uid_t uid, gid_t gid)
 {
 	char path[64], line[64];
 	int r;

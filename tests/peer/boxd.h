@@ -1,0 +1,73 @@
+/* For tests: the real vitrine-boxd with the probe as its worker, and an agent's end of it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/constants.h"
+#include "proto/messages.h"
+
+struct boxd {
+	pid_t pid;
+	uid_t uid;       /* 0: started by root, who gives it up; else as that ordinary user */
+	int agent;       /* owned: connected, greeted */
+	char host[4096]; /* the HOST message */
+	char dir[64];    /* of the socket */
+};
+
+#define BOXD_SLOTS 16
+#define BOXD_SLOT_UIDS 1879000000u
+
+/* The uid that boxd starts with in the mode without privilege. */
+uid_t boxd_plain_uid(void);
+
+/* Starts it and waits for HOST. Exits with 77 where boxes cannot be built. */
+void boxd_start(struct boxd *b, uid_t uid);
+void boxd_stop(struct boxd *b);
+
+/* Starts without looking at HOST. worker_path: another file than the probe, or NULL. */
+void boxd_start_unchecked(struct boxd *b, uid_t uid, const char *worker_path);
+
+/* One more agent. uid: whose the connection is. */
+int boxd_connect(const struct boxd *b, uid_t uid);
+
+struct message {
+	uint8_t type;
+	unsigned int slot;
+	uint32_t seq;
+	char words[4096];
+};
+
+void agent_send(int agent, uint8_t type, uint8_t op, uint32_t slot, const int *fds, size_t n);
+
+/* Waits 5 s for a message. False: the link was closed. Fails the test when nothing comes. */
+bool agent_receive(int agent, struct message *ret);
+
+/* Whether the link is closed within 5 s, dropping what comes before. */
+bool agent_is_closed(int agent);
+
+struct worker {
+	unsigned int slot;
+	pid_t pid;
+	int log, app, infer; /* owned: our ends */
+};
+
+/* SPAWN, and SPAWNED or the test fails. */
+struct worker worker_start(const struct boxd *b, unsigned int slot, uint8_t class);
+
+/* SPAWN only. */
+struct worker worker_request(int agent, unsigned int slot, uint8_t class);
+void worker_done(struct worker *w);
+
+void worker_order(const struct worker *w, const char *order);
+/* Sends an order; false: no answer, the worker ended. */
+bool worker_ask(const struct worker *w, const char *order, char ret[512]);
+
+/* Waits for EXITED of that slot; returns the status. */
+int agent_wait_exit(int agent, unsigned int slot, char words[4096]);
+
+/* A line of /proc/PID/FILE that begins with key, without it. Fails the test when there is none. */
+void proc_line(pid_t pid, const char *file, const char *key, char ret[256]);
+bool process_is_gone(pid_t pid, int within_ms);
+uint64_t now_usec(void);

@@ -1,0 +1,726 @@
+/*
+ * The real boxd with hostile native code as its worker, in both modes: started by root, and by an
+ * ordinary user. Numbers in names and comments are those of the catalogue in docs/THREATS.md.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/peer/boxd.h"
+#include "tests/support/test.h"
+
+#define KILLED 1000 /* larger than any errno */
+#define DONE 0
+
+static void in_each_mode(void (*fn)(struct boxd *b))
+{
+	struct boxd b;
+
+	if (geteuid() == 0) {
+		boxd_start(&b, 0);
+		fn(&b);
+		boxd_stop(&b);
+	}
+	boxd_start(&b, boxd_plain_uid());
+	fn(&b);
+	boxd_stop(&b);
+}
+
+static struct worker sealed(const struct boxd *b, unsigned int slot)
+{
+	struct worker w = worker_start(b, slot, BOX_SMALL);
+	char words[512];
+
+	CHECK(worker_ask(&w, "seal", words));
+	if (strncmp(words, "sealed", 6) != 0)
+		fprintf(stderr, "%s\n", words);
+	CHECK(strncmp(words, "sealed", 6) == 0);
+	return w;
+}
+
+/* Ends it and frees the slot. */
+static void end(const struct boxd *b, struct worker *w)
+{
+	agent_send(b->agent, BOX_KILL, 0, w->slot, NULL, 0);
+	CHECK(agent_wait_exit(b->agent, w->slot, NULL) == SIGKILL);
+	worker_done(w);
+}
+
+/* --- what the host sees of a box --- */
+
+static void check_line(pid_t pid, const char *file, const char *key, const char *want)
+{
+	char got[256];
+
+	proc_line(pid, file, key, got);
+	if (strcmp(got, want) != 0)
+		fprintf(stderr, "%s %s '%s', expected '%s'\n", file, key, got, want);
+	CHECK(strcmp(got, want) == 0);
+}
+
+static void check_privileges(struct boxd *b)
+{
+	unsigned int id = b->uid == 0 ? BOXD_SLOT_UIDS + 3 : b->uid;
+	struct worker w = sealed(b, 3);
+	char want[64];
+
+	check_line(w.pid, "status", "CapInh:", "0000000000000000");
+	check_line(w.pid, "status", "CapPrm:", "0000000000000000");
+	check_line(w.pid, "status", "CapEff:", "0000000000000000");
+	check_line(w.pid, "status", "CapBnd:", "0000000000000000");
+	check_line(w.pid, "status", "CapAmb:", "0000000000000000");
+	check_line(w.pid, "status", "NoNewPrivs:", "1");
+	check_line(w.pid, "status", "Seccomp:", "2");
+	check_line(w.pid, "status", "Seccomp_filters:", "2");
+	check_line(w.pid, "status", "Threads:", "1");
+	check_line(w.pid, "status", "Umask:", "0077");
+	check_line(w.pid, "status", "SigBlk:", "0000000000000000");
+	if (geteuid() == 0)
+		check_line(w.pid, "status", "Groups:", "");
+	(void)snprintf(want, sizeof(want), "%u\t%u\t%u\t%u", id, id, id, id);
+	check_line(w.pid, "status", "Uid:", want);
+	check_line(w.pid, "status", "Gid:", want);
+	end(b, &w);
+}
+
+/* 70, 71 */
+TEST(a_sealed_worker_has_no_privilege_and_two_filters)
+{
+	in_each_mode(check_privileges);
+}
+
+static void check_map(struct boxd *b)
+{
+	struct worker w = worker_start(b, 0, BOX_SMALL);
+	unsigned int inside, outside, count;
+	char line[256];
+
+	proc_line(w.pid, "uid_map", "", line);
+	CHECK(sscanf(line, "%u %u %u", &inside, &outside, &count) == 3);
+	CHECK(inside == 1000 && count == 1);
+	CHECK(outside == (b->uid == 0 ? BOXD_SLOT_UIDS : b->uid));
+	check_line(w.pid, "setgroups", "", "deny");
+	end(b, &w);
+}
+
+TEST(one_uid_is_mapped_and_it_is_never_root)
+{
+	in_each_mode(check_map);
+}
+
+static void check_namespaces(struct boxd *b)
+{
+	static const char *const kinds[] = {
+		"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"};
+	struct worker w = worker_start(b, 0, BOX_SMALL);
+
+	for (size_t i = 0; geteuid() == 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		char path[64], ours[64] = "", theirs[64] = "";
+
+		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i]);
+		CHECK(readlink(path, ours, sizeof(ours) - 1) > 0);
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", w.pid, kinds[i]);
+		CHECK(readlink(path, theirs, sizeof(theirs) - 1) > 0);
+		if (strcmp(ours, theirs) == 0)
+			fprintf(stderr, "%s is shared\n", kinds[i]);
+		CHECK(strcmp(ours, theirs) != 0);
+	}
+	end(b, &w);
+}
+
+TEST(all_eight_namespaces_are_its_own)
+{
+	in_each_mode(check_namespaces);
+}
+
+static int count_entries(const char *path, const char *last)
+{
+	DIR *dir = opendir(path);
+	struct dirent *d;
+	int n = 0;
+
+	CHECK(dir != NULL);
+	while ((d = readdir(dir)))
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0) {
+			n++;
+			if (last)
+				CHECK(strcmp(d->d_name, last) <= 0);
+		}
+	closedir(dir);
+	return n;
+}
+
+static void check_files(struct boxd *b)
+{
+	static const char *const kinds[] = {"/dev/null", "pipe:", "pipe:", "socket:", "socket:"};
+	struct worker w = sealed(b, 0);
+	char path[64], line[256];
+
+	if (geteuid() == 0) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd", w.pid);
+		CHECK(count_entries(path, "4") == 5);
+		for (int fd = 0; fd < 5; fd++) {
+			(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", w.pid, fd);
+			memset(line, 0, sizeof(line));
+			CHECK(readlink(path, line, sizeof(line) - 1) > 0);
+			CHECK(strncmp(line, kinds[fd], strlen(kinds[fd])) == 0);
+		}
+		(void)snprintf(path, sizeof(path), "/proc/%d/root", w.pid);
+		CHECK(count_entries(path, NULL) == 0);
+		proc_line(w.pid, "mountinfo", "", line);
+		CHECK(strstr(line, " / / ro,nosuid,nodev,noexec") && strstr(line, " - tmpfs "));
+	}
+	end(b, &w);
+}
+
+/* 47, 49, 51, 52: five files, one mount, nothing in it. */
+TEST(five_files_and_an_empty_root_are_all_there_is)
+{
+	in_each_mode(check_files);
+}
+
+static void check_inside(struct boxd *b)
+{
+	struct worker w = worker_start(b, 0, BOX_SMALL);
+	long uptime, host;
+	struct timespec now;
+	char words[512];
+
+	CHECK(worker_ask(&w, "look", words));
+	CHECK(sscanf(words, "pid 1 uid 1000 gid 1000 env 0 argv0 vitrine-worker uptime %ld",
+		      &uptime) == 1);
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	host = (long)now.tv_sec;
+	/* 54: random within 100 days, so a minute's distance is all but certain. */
+	CHECK(uptime < host - 60 || uptime > host + 60);
+	end(b, &w);
+}
+
+/* 50, 54 */
+TEST(inside_it_is_pid_1_without_environment_and_without_the_hosts_uptime)
+{
+	in_each_mode(check_inside);
+}
+
+static void check_limits(struct boxd *b)
+{
+	struct worker w = worker_start(b, 0, BOX_SMALL);
+
+	check_line(w.pid, "limits", "Max processes",
+		"1                    1                    processes ");
+	check_line(w.pid, "limits", "Max open files",
+		"32                   32                   files     ");
+	check_line(w.pid, "limits", "Max core file size",
+		"0                    0                    bytes     ");
+	check_line(w.pid, "limits", "Max file size",
+		"0                    0                    bytes     ");
+	check_line(w.pid, "limits", "Max address space",
+		"536870912            536870912            bytes     ");
+	end(b, &w);
+}
+
+TEST(resource_limits_stand_behind_the_cgroup)
+{
+	in_each_mode(check_limits);
+}
+
+/* --- what native code can do --- */
+
+struct attack_case {
+	int number;
+	const char *name;
+	int sealed, start; /* KILLED, DONE, or the errno it gets */
+};
+
+static const struct attack_case cases[] = {
+#define ATTACK(number, name, sealed, start) {number, #name, sealed, start},
+#include "sandbox/probe/attacks.def"
+};
+
+#define CASES (sizeof(cases) / sizeof(cases[0]))
+
+static bool is_fatal(int status, const char *name)
+{
+	if (!WIFSIGNALED(status))
+		return false;
+	/* A kernel without 32-bit calls ends it before the filter is asked. */
+	return WTERMSIG(status) == SIGSYS ||
+	       (strcmp(name, "i386_call") == 0 && WTERMSIG(status) == SIGSEGV);
+}
+
+/* Runs one attack in a box of its own. Returns whether it went as it must. */
+static bool try_attack(struct boxd *b, const struct attack_case *c, bool seal)
+{
+	struct worker w = seal ? sealed(b, 1) : worker_start(b, 1, BOX_SMALL);
+	int want = seal ? c->sealed : c->start;
+	char words[512] = "", why[4096];
+	bool lives = worker_ask(&w, c->name, words), fine;
+	int status;
+
+	if (lives) {
+		long got = strtol(words, NULL, 10);
+
+		fine = want == DONE ? got >= 0 : got == -want;
+		end(b, &w);
+	} else {
+		status = agent_wait_exit(b->agent, 1, why);
+		fine = want == KILLED && is_fatal(status, c->name);
+		if (fine && WTERMSIG(status) == SIGSYS)
+			CHECK(strstr(why, "system call"));
+		(void)snprintf(words, sizeof(words), "status 0x%x", (unsigned int)status);
+		worker_done(&w);
+	}
+	if (!fine)
+		fprintf(stderr, "%d %s %s: %s\n", c->number, c->name,
+			seal ? "after the seal" : "before the seal", words);
+	return fine;
+}
+
+static void attack_sealed(struct boxd *b)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < CASES; i++)
+		failed += !try_attack(b, &cases[i], true);
+	CHECK(failed == 0);
+}
+
+TEST(no_attack_gets_through_a_sealed_worker)
+{
+	in_each_mode(attack_sealed);
+}
+
+static void attack_unsealed(struct boxd *b)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < CASES; i++)
+		failed += !try_attack(b, &cases[i], false);
+	CHECK(failed == 0);
+}
+
+TEST(a_worker_that_never_seals_itself_is_held_by_the_first_filter)
+{
+	in_each_mode(attack_unsealed);
+}
+
+static void eat_too_much(struct boxd *b)
+{
+	struct worker neighbour = sealed(b, 2);
+	struct worker w = sealed(b, 1);
+	bool limited = strstr(b->host, "in force: limit on memory") != NULL;
+	char words[512], why[4096];
+
+	CHECK(worker_ask(&w, "eat 40", words) && strcmp(words, "ate") == 0);
+	/* 36: over memory, below the address space; 37: over both. */
+	if (limited) {
+		CHECK(!worker_ask(&w, "eat 60", words));
+		CHECK(agent_wait_exit(b->agent, 1, why) == SIGKILL);
+		CHECK(strstr(why, "64 MiB"));
+		worker_done(&w);
+	} else {
+		CHECK(worker_ask(&w, "eat 600", words) && strtol(words, NULL, 10) == -ENOMEM);
+		end(b, &w);
+	}
+	CHECK(worker_ask(&neighbour, "sysinfo", words) && strtol(words, NULL, 10) == -EPERM);
+	end(b, &neighbour);
+}
+
+/* 22, 36, 37 */
+TEST(memory_over_the_class_ends_this_box_in_words_and_no_other)
+{
+	in_each_mode(eat_too_much);
+}
+
+static void spin(struct boxd *b)
+{
+	struct worker w = sealed(b, 1);
+	char stat[256], *at;
+	unsigned long ticks_user;
+
+	if (!strstr(b->host, "in force: limit on CPU")) {
+		end(b, &w);
+		return;
+	}
+	worker_order(&w, "spin");
+	(void)poll(NULL, 0, 1000);
+	proc_line(w.pid, "stat", "", stat);
+	at = strrchr(stat, ')');
+	CHECK(at &&
+		sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu", &ticks_user) == 1);
+	/* Half a core for a second, and a margin of a period or two. */
+	CHECK(ticks_user <= (unsigned long)sysconf(_SC_CLK_TCK) * 75 / 100);
+	end(b, &w);
+}
+
+/* 38 */
+TEST(a_small_box_gets_half_a_core)
+{
+	in_each_mode(spin);
+}
+
+static void end_in_many_ways(struct boxd *b)
+{
+	static const struct {
+		const char *order;
+		int status;
+	} ways[] = {{"exit 0", 0}, {"exit 7", 7 << 8}, {"segv", SIGSEGV}};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct worker w = sealed(b, 5);
+
+		worker_order(&w, ways[i].order);
+		CHECK(agent_wait_exit(b->agent, 5, NULL) == ways[i].status);
+		worker_done(&w);
+	}
+}
+
+/* 42: no core bit in the status either. */
+TEST(exits_are_reported_as_they_were)
+{
+	in_each_mode(end_in_many_ways);
+}
+
+/* --- the desk --- */
+
+static void kill_it(struct boxd *b)
+{
+	struct worker w = sealed(b, 4);
+	uint64_t began = now_usec();
+
+	agent_send(b->agent, BOX_KILL, 0, 4, NULL, 0);
+	CHECK(agent_wait_exit(b->agent, 4, NULL) == SIGKILL);
+	CHECK(now_usec() - began < 1000000);
+	CHECK(process_is_gone(w.pid, 1));
+	worker_done(&w);
+	/* A free slot is ignored, and the link lives on. */
+	agent_send(b->agent, BOX_KILL, 0, 4, NULL, 0);
+	w = worker_start(b, 4, BOX_LARGE);
+	end(b, &w);
+}
+
+/* 43 */
+TEST(kill_ends_a_worker_and_frees_its_slot)
+{
+	in_each_mode(kill_it);
+}
+
+struct bad {
+	uint8_t type, op;
+	uint32_t slot;
+	size_t files;
+};
+
+static void send_bad(struct boxd *b, const struct bad *bad)
+{
+	int agent = boxd_connect(b, b->uid);
+	int fds[4], log[2];
+	struct message m;
+
+	CHECK(pipe2(log, O_CLOEXEC) == 0);
+	for (size_t i = 0; i < 4; i++)
+		fds[i] = log[1];
+	CHECK(agent_receive(agent, &m) && m.type == BOX_HOST);
+	agent_send(agent, bad->type, bad->op, bad->slot, fds, bad->files);
+	CHECK(agent_is_closed(agent));
+	close(agent);
+	close(log[0]);
+	close(log[1]);
+}
+
+static void send_bad_bytes(struct boxd *b)
+{
+	static const uint8_t bytes[][20] = {
+		{0xa0}, /* no header */
+		{0xff, 0xff, 0xa1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+			0}, /* a length that is not there */
+		{1, 0, 0xa1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+			0x7f}, /* a value where none is */
+	};
+	static const size_t lengths[] = {1, 16, 17};
+
+	for (size_t i = 0; i < 3; i++) {
+		int agent = boxd_connect(b, b->uid);
+
+		CHECK(send(agent, bytes[i], lengths[i], 0) == (ssize_t)lengths[i]);
+		CHECK(agent_is_closed(agent));
+		close(agent);
+	}
+}
+
+static void misbehave(struct boxd *b)
+{
+	static const struct bad all[] = {
+		{BOX_SPAWN, BOX_SMALL, BOXD_SLOTS, 3}, /* slot out of range */
+		{BOX_SPAWN, BOX_SMALL, 0xffffffff, 3},
+		{BOX_SPAWN, 0, 0, 3}, /* unknown class */
+		{BOX_SPAWN, 4, 0, 3},
+		{BOX_SPAWN, BOX_SMALL, 0, 0}, /* files missing, too many, of a wrong kind */
+		{BOX_SPAWN, BOX_SMALL, 0, 2},
+		{BOX_SPAWN, BOX_SMALL, 0, 4},
+		{BOX_SPAWN, BOX_SMALL, 0, 3},
+		{BOX_KILL, 0, BOXD_SLOTS, 0},
+		{BOX_KILL, 0, 0, 1},
+		{BOX_SPAWNED, 0, 0, 0}, /* the other direction */
+		{BOX_HOST, 0, 0, 0},
+		{0x20, 0, 0, 0}, /* another link's message */
+		{0xff, 0, 0, 0},
+	};
+	struct worker w = sealed(b, 0);
+	char words[512];
+	int agent;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		send_bad(b, &all[i]);
+	send_bad_bytes(b);
+
+	/* A slot that is taken. */
+	agent = boxd_connect(b, b->uid);
+	{
+		struct worker twice = worker_request(agent, 0, BOX_SMALL);
+
+		CHECK(agent_is_closed(agent));
+		worker_done(&twice);
+	}
+	close(agent);
+
+	/* The first link, and the box, have not noticed. */
+	CHECK(!worker_ask(&w, "getppid", words));
+	CHECK(WTERMSIG(agent_wait_exit(b->agent, 0, NULL)) == SIGSYS);
+	worker_done(&w);
+}
+
+/* 94, 95, 106 */
+TEST(a_bad_message_closes_its_link_and_nothing_else)
+{
+	in_each_mode(misbehave);
+}
+
+static void come_again(struct boxd *b)
+{
+	struct worker w = sealed(b, 6);
+	struct message m;
+	char words[512];
+
+	close(b->agent);
+	b->agent = boxd_connect(b, b->uid);
+	CHECK(agent_receive(b->agent, &m) && m.type == BOX_HOST);
+	CHECK(agent_receive(b->agent, &m) && m.type == BOX_SPAWNED);
+	CHECK(m.slot == 6 && (pid_t)m.seq == w.pid);
+	CHECK(!worker_ask(&w, "socket_unix", words));
+	CHECK(WTERMSIG(agent_wait_exit(b->agent, 6, NULL)) == SIGSYS);
+	worker_done(&w);
+}
+
+TEST(boxes_outlive_their_agent_and_the_next_one_is_told)
+{
+	in_each_mode(come_again);
+}
+
+static void newest_hears(struct boxd *b)
+{
+	struct worker w = sealed(b, 6);
+	int old = b->agent;
+	struct message m;
+	struct pollfd p = {.fd = old, .events = POLLIN};
+
+	b->agent = boxd_connect(b, b->uid);
+	CHECK(agent_receive(b->agent, &m) && m.type == BOX_HOST);
+	CHECK(agent_receive(b->agent, &m) && m.type == BOX_SPAWNED);
+	end(b, &w);
+	CHECK(poll(&p, 1, 20) == 0);
+	close(old);
+}
+
+TEST(exits_go_to_the_newest_agent)
+{
+	in_each_mode(newest_hears);
+}
+
+TEST(a_peer_of_another_uid_is_turned_away)
+{
+	struct boxd b;
+	struct message m;
+	int stranger;
+
+	if (geteuid() != 0)
+		return;
+	boxd_start(&b, 0);
+	stranger = boxd_connect(&b, 54321);
+	CHECK(!agent_receive(stranger, &m));
+	close(stranger);
+	boxd_stop(&b);
+}
+
+static void kill_boxd(struct boxd *b)
+{
+	struct worker sealed_one = sealed(b, 0);
+	struct worker unsealed_one = worker_start(b, 1, BOX_SMALL);
+
+	CHECK(kill(b->pid, SIGKILL) == 0);
+	CHECK(process_is_gone(sealed_one.pid, 500));
+	CHECK(process_is_gone(unsealed_one.pid, 500));
+	worker_done(&sealed_one);
+	worker_done(&unsealed_one);
+}
+
+/* 86 */
+TEST(no_worker_outlives_boxd)
+{
+	in_each_mode(kill_boxd);
+}
+
+static void stop_boxd(struct boxd *b)
+{
+	struct worker w = sealed(b, 0);
+
+	CHECK(kill(b->pid, SIGTERM) == 0);
+	CHECK(process_is_gone(w.pid, 500));
+	worker_done(&w);
+}
+
+TEST(sigterm_ends_boxd_and_its_boxes)
+{
+	in_each_mode(stop_boxd);
+}
+
+/* --- boxd itself --- */
+
+static void check_boxd(struct boxd *b)
+{
+	char got[256];
+
+	proc_line(b->pid, "status", "CapPrm:", got);
+	CHECK(strtoull(got, NULL, 16) == (b->uid == 0 ? 0xe0 : 0));
+	proc_line(b->pid, "status", "CapEff:", got);
+	CHECK(strtoull(got, NULL, 16) == (b->uid == 0 ? 0xe0 : 0));
+	proc_line(b->pid, "status", "CapBnd:", got);
+	CHECK(strtoull(got, NULL, 16) == (b->uid == 0 ? 0xe0 : 0));
+	check_line(b->pid, "status", "NoNewPrivs:", "1");
+	proc_line(b->pid, "status", "Uid:", got);
+	CHECK(strtoul(got, NULL, 10) == (b->uid == 0 ? 61205 : b->uid));
+#ifndef __SANITIZE_ADDRESS__
+	proc_line(b->pid, "status", "VmRSS:", got);
+	CHECK(strtoul(got, NULL, 10) < 2048);
+#endif
+}
+
+TEST(boxd_keeps_three_capabilities_or_none)
+{
+	in_each_mode(check_boxd);
+}
+
+TEST(a_worker_that_is_no_program_is_refused_at_start)
+{
+	struct boxd b;
+	int status;
+
+	boxd_start_unchecked(&b, boxd_plain_uid(), "/dev/null");
+	CHECK(waitpid(b.pid, &status, 0) == b.pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	b.pid = fork();
+	if (b.pid == 0)
+		_exit(0);
+	boxd_stop(&b);
+}
+
+/* As on a host that forbids user namespaces: clone3 fails. */
+static void forbid_clone3(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void be_refused(void)
+{
+	struct boxd b;
+	struct message m;
+	struct worker w;
+
+	forbid_clone3();
+	boxd_start_unchecked(&b, boxd_plain_uid(), NULL);
+	b.agent = boxd_connect(&b, b.uid);
+	CHECK(agent_receive(b.agent, &m) && m.type == BOX_HOST);
+	CHECK(strstr(m.words, "boxes cannot be built here: cannot make its namespaces"));
+	w = worker_request(b.agent, 0, BOX_SMALL);
+	CHECK(agent_receive(b.agent, &m));
+	CHECK(m.type == BOX_REFUSED && m.slot == 0 && m.seq == EPERM);
+	CHECK(strstr(m.words, "namespaces"));
+	worker_done(&w);
+	boxd_stop(&b);
+}
+
+TEST(without_namespaces_every_box_is_refused_in_words)
+{
+	int status;
+	pid_t pid;
+
+	(void)fflush(stdout);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		be_refused();
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+#define ROUNDS 60
+
+static void measure(struct boxd *b)
+{
+	uint64_t spawn[ROUNDS], seal[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t began = now_usec();
+		struct worker w = worker_start(b, 0, BOX_SMALL);
+		uint64_t spawned = now_usec();
+		char words[512];
+
+		CHECK(worker_ask(&w, "seal", words));
+		spawn[i] = spawned - began;
+		seal[i] = now_usec() - began;
+		end(b, &w);
+		(void)poll(NULL, 0, 5);
+	}
+	qsort(spawn, ROUNDS, sizeof(spawn[0]), compare);
+	qsort(seal, ROUNDS, sizeof(seal[0]), compare);
+	printf("  %s: spawn p10 %llu p50 %llu p90 %llu µs, sealed p50 %llu µs\n",
+		b->uid == 0 ? "by root" : "by a user", (unsigned long long)spawn[ROUNDS / 10],
+		(unsigned long long)spawn[ROUNDS / 2], (unsigned long long)spawn[ROUNDS * 9 / 10],
+		(unsigned long long)seal[ROUNDS / 2]);
+}
+
+/* Figures for people; a busy machine may not fail it. */
+TEST(how_long_a_box_takes)
+{
+	in_each_mode(measure);
+}
+
+TEST_MAIN()
