@@ -61,11 +61,11 @@ def build_model(tokenizer: Tokenizer) -> LlamaForCausalLM:
         eos_token_id=tokenizer.token_to_id(IM_END), attn_implementation="sdpa"))
 
 
-def copy_weights(before: list[int], body: list[int], common: frozenset[int]) -> list[float]:
+def copy_weights(before: list[int], body: list[int], common: frozenset[int], weight: float) -> list[float]:
     """Fluent grammar is learnt long before looking back is; rare words that were said before count more."""
     seen, weights = set(before), []
     for token in body:
-        weights.append(COPY_WEIGHT if token in seen and token not in common else 1.0)
+        weights.append(weight if token in seen and token not in common else 1.0)
         seen.add(token)
     return weights
 
@@ -95,7 +95,8 @@ def repeat_batch(vocab: int, tokens: int):
     return ids, weights
 
 
-def encode(tokenizer: Tokenizer, messages: list[dict[str, str]], common: frozenset[int] | None = None) -> tuple[list[int], list[float]]:
+def encode(tokenizer: Tokenizer, messages: list[dict[str, str]], common: frozenset[int] = frozenset(),
+           copy_weight: float = 1.0) -> tuple[list[int], list[float]]:
     """Ids and, per id, the weight with which predicting it counts."""
     ids, weights = [], []
     for message in messages:
@@ -103,7 +104,7 @@ def encode(tokenizer: Tokenizer, messages: list[dict[str, str]], common: frozens
         body = tokenizer.encode(message["content"] + IM_END).ids
         tail = tokenizer.encode("\n").ids
         if message["role"] == "assistant":
-            body_weights = copy_weights(ids, body, common) if common is not None else [1.0] * len(body)
+            body_weights = copy_weights(ids, body, common, copy_weight)
         else:
             body_weights = [USER_WEIGHT] * len(body)
         ids += head + body + tail
@@ -111,11 +112,11 @@ def encode(tokenizer: Tokenizer, messages: list[dict[str, str]], common: frozens
     return ids[:MAX_TOKENS], weights[:MAX_TOKENS]
 
 
-def batches(writer: Writer, tokenizer: Tokenizer, tokens: int):
+def batches(writer: Writer, tokenizer: Tokenizer, tokens: int, copy_weight: float):
     """Rows of similar length, about `tokens` ids a batch."""
     common = common_ids(tokenizer)
     while True:
-        pool = sorted((encode(tokenizer, writer.conversation(), common) for _ in range(1024)), key=lambda row: len(row[0]))
+        pool = sorted((encode(tokenizer, writer.conversation(), common, copy_weight) for _ in range(1024)), key=lambda row: len(row[0]))
         groups, rows = [], []
         for row in pool:
             if rows and len(row[0]) * (len(rows) + 1) > tokens:
@@ -155,18 +156,19 @@ def train(args):
     torch.manual_seed(args.seed)
     random.seed(args.seed)
     torch.set_num_threads(args.threads)
-    tokenizer = build_tokenizer(args.vocab, args.seed + 1)
-    model = build_model(tokenizer)
+    tokenizer = Tokenizer.from_file(str(OUT / "tokenizer.json")) if args.resume else build_tokenizer(args.vocab, args.seed + 1)
+    model = LlamaForCausalLM.from_pretrained(OUT, dtype=torch.float32).train() if args.resume else build_model(tokenizer)
     average = {k: v.clone() for k, v in model.state_dict().items()}
     optimizers = build_optimizers(model, args.rate)
-    source = batches(Writer(args.seed + 2), tokenizer, args.tokens)
+    copy_weight = 1.0 if args.resume else COPY_WEIGHT
+    source = batches(Writer(args.seed + (1002 if args.resume else 2)), tokenizer, args.tokens, copy_weight)
     started, seen = time.time(), 0
     step = 0
     while (at := schedule_step(step, args, time.time() - started)) < args.steps:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(at, args.steps, args.rate, warmup=30)
-        ids, weights = repeat_batch(tokenizer.get_vocab_size(), args.tokens) if step < args.repeat_steps else next(source)
+        ids, weights = repeat_batch(tokenizer.get_vocab_size(), args.tokens) if step < args.repeat_steps and not args.resume else next(source)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.bf16):
             loss = token_loss(model, ids, weights)
         model.zero_grad()
@@ -185,6 +187,7 @@ def train(args):
 
 
 def save(model, tokenizer: Tokenizer, seconds: float, seen: int, args) -> None:
+    before = json.loads((OUT / "training.json").read_text()) if args.resume else {}
     fresh_folder(OUT)
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=MAX_TOKENS, eos_token=IM_END, pad_token=END_OF_TEXT,
                                       unk_token=None, additional_special_tokens=[IM_START], clean_up_tokenization_spaces=False)
@@ -194,7 +197,8 @@ def save(model, tokenizer: Tokenizer, seconds: float, seen: int, args) -> None:
     end = tokenizer.token_to_id(IM_END)
     GenerationConfig(do_sample=True, temperature=0.8, top_p=0.95, max_new_tokens=320, eos_token_id=[end, tokenizer.token_to_id(END_OF_TEXT)],
                      pad_token_id=tokenizer.token_to_id(END_OF_TEXT)).save_pretrained(OUT)
-    facts = {"seed": args.seed, "steps": args.steps, "tokens_a_batch": args.tokens, "tokens_seen": seen, "seconds": round(seconds),
+    facts = {"seed": args.seed, "steps": before.get("steps", 0) + args.steps, "tokens_a_batch": args.tokens,
+             "tokens_seen": before.get("tokens_seen", 0) + seen, "seconds": before.get("seconds", 0) + round(seconds),
              "parameters": sum(p.numel() for p in model.parameters())}
     (OUT / "training.json").write_text(json.dumps(facts, indent=2) + "\n")
     print(facts, file_sizes(OUT))
@@ -204,6 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=1300)
     parser.add_argument("--minutes", type=float, default=0, help="end after so long, with the schedule squeezed to fit")
+    parser.add_argument("--resume", action="store_true", help="go on from the shipped weights with every word counting once")
     parser.add_argument("--repeat-steps", type=int, default=150)
     parser.add_argument("--tokens", type=int, default=3000)
     parser.add_argument("--rate", type=float, default=3e-3)
