@@ -23,6 +23,11 @@ if(VITRINE_SANITIZE)
   target_link_options(vitrine_sanitizers INTERFACE -fsanitize=address,undefined)
 endif()
 
+# The fuzzer sees only code that counts its branches.
+if(VITRINE_FUZZ)
+  target_compile_options(vitrine_sanitizers INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # vitrine_library(NAME SOURCES... [LIBS ...])
 function(vitrine_library name)
   cmake_parse_arguments(A "" "" "LIBS" ${ARGN})
