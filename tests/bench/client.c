@@ -58,8 +58,8 @@ static uint32_t node_of(const char *key)
 	return crc32c(0, key, strlen(key));
 }
 
-static void add(struct buf *b, uint8_t type, uint8_t op, uint32_t node, uint32_t seq,
-	const char *value)
+static void add(
+	struct buf *b, uint8_t type, uint8_t op, uint32_t node, uint32_t seq, const char *value)
 {
 	struct frame f = {.type = type,
 		.op = op,
@@ -102,7 +102,8 @@ static void on_message(struct visitor *v, const uint8_t *data, size_t n)
 		} else if (f.type == WIRE_TREE) {
 			if (!v->tree_usec)
 				v->tree_usec = clock_mono_usec();
-			v->tree_matches = !v->mark || memmem(f.value, f.length, v->mark, strlen(v->mark));
+			v->tree_matches =
+				!v->mark || memmem(f.value, f.length, v->mark, strlen(v->mark));
 		} else if (f.type == WIRE_PHASE && memmem(f.value, f.length, "running", 7)) {
 			v->running = true;
 			v->running_usec = clock_mono_usec();
@@ -141,7 +142,8 @@ static uint64_t open_visitor(struct visitor *v, int port, const char *path, cons
 	uint64_t start;
 	struct err e = {0};
 
-	if (ws_start(&v->socket, port, path, cookie, &start, &e) < 0 || ws_finish(&v->socket, &e) < 0)
+	if (ws_start(&v->socket, port, path, cookie, &start, &e) < 0 ||
+		ws_finish(&v->socket, &e) < 0)
 		fail("visit", &e);
 	buf_init(&b, 4096);
 	add(&b, WIRE_JOIN, 0, 0, 0, "{}");
@@ -263,7 +265,8 @@ static int many(int argc, char **argv, bool echo)
 		struct err e = {0};
 
 		if (echo) {
-			if (ws_start(&v->socket, (int)strtol(argv[0], NULL, 10), argv[1], "", NULL, &e) < 0 ||
+			if (ws_start(&v->socket, (int)strtol(argv[0], NULL, 10), argv[1], "", NULL,
+				    &e) < 0 ||
 				ws_finish(&v->socket, &e) < 0)
 				fail("echo", &e);
 		} else {

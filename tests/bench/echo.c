@@ -23,7 +23,8 @@ static void on_term(int signo)
 	ended = 1;
 }
 
-static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int on_event(
+	struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	struct connection *c = user;
 
@@ -46,7 +47,8 @@ int main(void)
 {
 	static const struct lws_protocols protocols[] = {
 		{"echo", on_event, sizeof(struct connection), ECHO_MAX, 0, NULL, 0}, {0}};
-	struct lws_context_creation_info info = {.port = 0, .iface = "127.0.0.1", .protocols = protocols};
+	struct lws_context_creation_info info = {
+		.port = 0, .iface = "127.0.0.1", .protocols = protocols};
 	struct lws_context *context;
 	struct lws_vhost *host;
 

@@ -94,13 +94,13 @@ async function startBackend() {
     });
   });
   const modules = "/usr/lib/apache2/modules";
-  const uid = process.getuid() === 0 ? 61250 : process.getuid();
+  const asRoot = process.getuid() === 0; // then as www-data, which every Debian has
 
   mkdirSync(join(dir, "repos"));
   await run("git", ["init", "-q", "--bare", "-b", "main", join(dir, "repos/bare.git")]);
   await run("git", ["--git-dir", join(dir, "repos/bare.git"), "config", "http.receivepack", "true"]);
   chmodSync(dir, 0o755);
-  if (process.getuid() === 0) await run("chown", ["-R", `${uid}:${uid}`, dir]);
+  if (asRoot) await run("chown", ["-R", "www-data:www-data", dir]);
   writeFileSync(join(dir, "httpd.conf"), `
 ServerName 127.0.0.1
 ServerRoot ${dir}
@@ -112,7 +112,7 @@ LoadModule authz_core_module ${modules}/mod_authz_core.so
 LoadModule alias_module ${modules}/mod_alias.so
 LoadModule env_module ${modules}/mod_env.so
 LoadModule cgid_module ${modules}/mod_cgid.so
-${process.getuid() === 0 ? `User #${uid}\nGroup #${uid}` : ""}
+${asRoot ? "User www-data\nGroup www-data" : ""}
 ScriptSock ${dir}/cgid.sock
 SetEnv GIT_PROJECT_ROOT ${dir}/repos
 SetEnv GIT_HTTP_EXPORT_ALL 1

@@ -35,7 +35,8 @@ int ws_start(struct web_socket *s, int port, const char *path, const char *cooki
 	r = buf_addf(&request,
 		"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
 		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://127.0.0.1:%d\r\n%s%s%s\r\n",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: "
+		"http://127.0.0.1:%d\r\n%s%s%s\r\n",
 		path, port, port, *cookie ? "Cookie: " : "", cookie, *cookie ? "\r\n" : "");
 	if (ret_usec)
 		*ret_usec = clock_mono_usec();
@@ -67,7 +68,8 @@ int ws_finish(struct web_socket *s, struct err *e)
 
 	while (!(end = strstr(buf_str(&s->in), "\r\n\r\n"))) {
 		if (s->in.len > 65536 || receive(s, true) < 0)
-			return err_set(e, -EPROTO, "no answer to the upgrade: %.100s", buf_str(&s->in));
+			return err_set(
+				e, -EPROTO, "no answer to the upgrade: %.100s", buf_str(&s->in));
 	}
 	if (strncmp(buf_str(&s->in), "HTTP/1.1 101", 12) != 0)
 		return err_set(e, -EPROTO, "no upgrade: %.100s", buf_str(&s->in));

@@ -119,7 +119,8 @@ TEST(a_loop_says_when_it_cannot_hold_another_source)
 	with_each_failure(build_loop);
 }
 
-static int take(struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
+static int take(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	(void)l;
 	(void)f;

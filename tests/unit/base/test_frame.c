@@ -32,8 +32,8 @@ TEST(a_frame_reads_back_as_it_was_written)
 
 TEST(the_bytes_are_those_of_the_header_comment)
 {
-	static const uint8_t want[] = {5, 0, 0x32, 0x7f, 4, 3, 2, 1, 0xfe, 0xff, 0xff, 0xff, 1, 0, 0,
-		0x80, 'h', 'e', 'l', 'l', 'o'};
+	static const uint8_t want[] = {5, 0, 0x32, 0x7f, 4, 3, 2, 1, 0xfe, 0xff, 0xff, 0xff, 1, 0,
+		0, 0x80, 'h', 'e', 'l', 'l', 'o'};
 	struct frame in = sample("hello", 5);
 	struct buf b;
 

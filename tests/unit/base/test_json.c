@@ -11,8 +11,8 @@ static int parse(const char *text, json_t **ret, struct err *e)
 
 TEST(any_single_value_is_read)
 {
-	static const char *const good[] = {"{}", "[]", "1", "-1.5e3", "\"x\"", "null", "true",
-		" [1, {\"a\": [null]}] "};
+	static const char *const good[] = {
+		"{}", "[]", "1", "-1.5e3", "\"x\"", "null", "true", " [1, {\"a\": [null]}] "};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
 		json_t *v = NULL;
@@ -99,11 +99,14 @@ TEST(fields_are_checked_for_presence_type_and_limit_and_the_words_name_them)
 
 	CHECK(parse("{\"s\":\"four\",\"n\":7,\"f\":1.5,\"z\":null,\"b\":true}", &o, NULL) == 0);
 	CHECK(json_get_str(o, "s", 4, &s, &e) == 0 && strcmp(s, "four") == 0);
-	CHECK(json_get_str(o, "s", 3, &s, &e) == -EINVAL && strcmp(e.text, "s: 4 bytes, the limit is 3") == 0);
-	CHECK(json_get_str(o, "n", 9, &s, &e) == -EINVAL && strcmp(e.text, "n: must be a string") == 0);
+	CHECK(json_get_str(o, "s", 3, &s, &e) == -EINVAL &&
+		strcmp(e.text, "s: 4 bytes, the limit is 3") == 0);
+	CHECK(json_get_str(o, "n", 9, &s, &e) == -EINVAL &&
+		strcmp(e.text, "n: must be a string") == 0);
 	CHECK(json_get_str(o, "q", 9, &s, &e) == -ENOENT && strcmp(e.text, "q: missing") == 0);
 	CHECK(json_get_int(o, "n", 0, 7, &n, &e) == 0 && n == 7);
-	CHECK(json_get_int(o, "n", 0, 6, &n, &e) == -EINVAL && strstr(e.text, "n: 7 is outside 0 to 6"));
+	CHECK(json_get_int(o, "n", 0, 6, &n, &e) == -EINVAL &&
+		strstr(e.text, "n: 7 is outside 0 to 6"));
 	CHECK(json_get_int(o, "f", 0, 9, &n, &e) == -EINVAL);
 	CHECK(json_get_int(o, "z", 0, 9, &n, &e) == -EINVAL);
 	json_decref(o);

@@ -22,14 +22,14 @@ struct end {
 	uint8_t *value; /* owned copy of the last value */
 	int take_file;  /* take file 0 into file */
 	int file, file2;
-	int refuse;     /* answer of on_frame */
+	int refuse; /* answer of on_frame */
 	int free_in_frame;
 	int echo;       /* send every message back */
 	int stop_after; /* messages */
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
-	void *data)
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	struct end *end = data;
 
@@ -113,8 +113,13 @@ static void pair_done(struct pair *p)
 
 static struct frame message(const void *value, size_t n)
 {
-	return (struct frame){.type = KNOWN_TYPE, .op = 3, .channel = 9, .node = 8, .seq = 7,
-		.value = value, .length = n};
+	return (struct frame){.type = KNOWN_TYPE,
+		.op = 3,
+		.channel = 9,
+		.node = 8,
+		.seq = 7,
+		.value = value,
+		.length = n};
 }
 
 static void spin(struct pair *p)

@@ -49,7 +49,8 @@ TEST(another_user_has_no_groups_and_only_the_capabilities_kept)
 	char text[256];
 
 	plan.uid = plan.gid = 61999;
-	CHECK(run_script(&plan, "id -u; id -G; grep CapEff /proc/self/status", text, sizeof(text)) == 0);
+	CHECK(run_script(&plan, "id -u; id -G; grep CapEff /proc/self/status", text,
+		      sizeof(text)) == 0);
 	CHECK(strcmp(text, "61999\n61999\nCapEff:\t0000000000000000\n") == 0);
 
 	plan.path = NULL;
@@ -96,7 +97,8 @@ static pid_t knock_as(uid_t uid)
 		char byte;
 
 		memcpy(a.sun_path, path, strlen(path) + 1);
-		if (setresuid(uid, uid, uid) < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		if (setresuid(uid, uid, uid) < 0 ||
+			connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 			_exit(1);
 		_exit(read(fd, &byte, 1) == 0 ? 0 : 2);
 	}

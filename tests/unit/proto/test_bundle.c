@@ -39,8 +39,8 @@ TEST(files_are_walked_in_order_and_found_by_path)
 
 TEST(paths_that_are_not_clean_are_refused)
 {
-	static const char *const bad[] = {"", "/", "/a", "a/", "a//b", ".", "..", "./a", "a/..",
-		"a/../b", "a/."};
+	static const char *const bad[] = {
+		"", "/", "/a", "a/", "a//b", ".", "..", "./a", "a/..", "a/../b", "a/."};
 	static const char *const good[] = {"a", ".a", "..a", "a..", "a/b/c", "...", "ü/ö"};
 	char longest[BUNDLE_PATH_MAX + 2];
 	struct buf b;

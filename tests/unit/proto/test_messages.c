@@ -12,7 +12,10 @@ static int read_welcome(const char *text, struct wire_welcome *m, struct err *e)
 
 TEST(a_message_reads_back_as_it_was_written)
 {
-	struct wire_welcome in = {.session = "s1", .state = "new", .bundle = "abc", .owner = true,
+	struct wire_welcome in = {.session = "s1",
+		.state = "new",
+		.bundle = "abc",
+		.owner = true,
 		.upload_max = 10485760};
 	struct wire_welcome out;
 	struct buf b;
@@ -33,8 +36,8 @@ TEST(missing_optional_fields_are_null_zero_and_false)
 {
 	struct wire_welcome m;
 
-	CHECK(read_welcome("{\"session\":\"s\",\"state\":\"new\",\"bundle\":\"b\",\"user\":null}", &m,
-		      NULL) == 0);
+	CHECK(read_welcome("{\"session\":\"s\",\"state\":\"new\",\"bundle\":\"b\",\"user\":null}",
+		      &m, NULL) == 0);
 	CHECK(m.user == NULL && !m.owner && m.upload_max == 0);
 	wire_welcome_done(&m);
 }
@@ -54,7 +57,8 @@ TEST(refusals_name_the_message_and_the_field)
 			"wire.WELCOME: owner: must be true or false", -EINVAL},
 		{"{\"session\":\"s\",\"state\":\"n\",\"bundle\":\"b\",\"upload_max\":-1}",
 			"wire.WELCOME: upload_max: -1 is outside 0 to 1099511627776", -EINVAL},
-		{"{\"session\":\"s\",\"state\":\"n\",\"bundle\":\"b\",\"upload_max\":1099511627777}",
+		{"{\"session\":\"s\",\"state\":\"n\",\"bundle\":\"b\",\"upload_max\":"
+		 "1099511627777}",
 			"is outside", -EINVAL},
 		{"[]", "wire.WELCOME: must be a JSON object", -EINVAL},
 		{"{", "wire.WELCOME: JSON: ", -EBADMSG},

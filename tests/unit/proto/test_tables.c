@@ -52,15 +52,16 @@ TEST(shared_messages_are_legal_on_the_wire_in_the_direction_stated_there)
 	CHECK(proto_value_max(PROTO_WIRE, PROTO_UP, APP_PATCH) == -1);
 	CHECK(proto_value_max(PROTO_WIRE, PROTO_UP, APP_EVENT) == 256 << 10);
 	CHECK(proto_value_max(PROTO_WIRE, PROTO_DOWN, APP_EVENT) == -1);
-	CHECK(proto_value_max(PROTO_WIRE, PROTO_DOWN, APP_IMAGE) == -1); /* the browser never sees it */
+	CHECK(proto_value_max(PROTO_WIRE, PROTO_DOWN, APP_IMAGE) ==
+		-1); /* the browser never sees it */
 }
 
 TEST(the_box_link_carries_no_fields_at_all)
 {
 	for (int type = 0; type < 256; type++)
 		for (int direction = PROTO_UP; direction <= PROTO_DOWN; direction++) {
-			const struct proto_message *m =
-				proto_find(PROTO_BOX, (enum proto_direction)direction, (uint8_t)type);
+			const struct proto_message *m = proto_find(
+				PROTO_BOX, (enum proto_direction)direction, (uint8_t)type);
 
 			CHECK(!m || m->n_fields == 0);
 		}
