@@ -15,6 +15,8 @@ struct cpu {
 	const struct kernels *k;
 	float *scores; /* owned; of one head while it attends */
 	size_t scores_cap;
+	float *keys; /* owned; keys in blocks, of one sequence in attend_full */
+	size_t keys_cap;
 };
 
 struct weight {
@@ -27,7 +29,7 @@ struct weight {
 
 struct kv {
 	uint32_t layers, width, capacity;
-	float *data; /* owned; [layer][key, value][position][width] */
+	float *data; /* owned; [layer][keys in blocks, values by position] */
 };
 
 static struct cpu *cpu_of(struct device *d)
@@ -145,6 +147,7 @@ static struct kv *cpu_kv_new(struct device *d, uint32_t layers, uint32_t width, 
 	size_t n;
 
 	(void)d;
+	capacity = (capacity + KEY_BLOCK - 1) / KEY_BLOCK * KEY_BLOCK;
 	if (!kv || __builtin_mul_overflow((size_t)layers * width, (size_t)capacity * 2, &n)) {
 		free(kv);
 		return NULL;
@@ -154,6 +157,8 @@ static struct kv *cpu_kv_new(struct device *d, uint32_t layers, uint32_t width, 
 		free(kv);
 		return NULL;
 	}
+	/* The rest of a block is computed with and its results ignored. */
+	memset(kv->data, 0, n * sizeof(float));
 	return kv;
 }
 
@@ -255,6 +260,15 @@ static void cpu_rope(struct device *d, float *x, size_t m, uint32_t heads, uint3
 	}
 }
 
+/* Puts one position's keys where its block wants them. */
+static void put_keys(float *blocks, size_t position, const float *k, size_t width)
+{
+	float *to = blocks + position / KEY_BLOCK * KEY_BLOCK * width + position % KEY_BLOCK;
+
+	for (size_t i = 0; i < width; i++)
+		to[i * KEY_BLOCK] = k[i];
+}
+
 static void cpu_kv_put(struct device *d, uint32_t layer, const struct place *places, size_t m,
 	const float *k, const float *v, uint32_t width)
 {
@@ -263,77 +277,87 @@ static void cpu_kv_put(struct device *d, uint32_t layer, const struct place *pla
 		const struct place *p = &places[i];
 
 		assert(p->position < p->kv->capacity && width == p->kv->width);
-		memcpy(kv_keys(p->kv, layer) + (size_t)p->position * width, k + i * width,
-			width * sizeof(float));
+		put_keys(kv_keys(p->kv, layer), p->position, k + i * width, width);
 		memcpy(kv_values(p->kv, layer) + (size_t)p->position * width, v + i * width,
 			width * sizeof(float));
 	}
 }
 
-/* One query head over n keys and values that lie stride floats apart. */
-static void attend_one(struct cpu *c, const float *q, const float *k, const float *v, size_t stride,
-	size_t n, uint32_t dim, float *y)
+/* Room for n floats of scratch; without it the process cannot go on computing anything. */
+static float *reserve(float **at, size_t *cap, size_t n)
 {
-	float scale = 1.0f / sqrtf((float)dim);
-
-	for (size_t t = 0; t < n; t++)
-		c->scores[t] = c->k->dot(q, k + t * stride, dim) * scale;
-	c->k->softmax(c->scores, n);
-	memset(y, 0, dim * sizeof(*y));
-	for (size_t t = 0; t < n; t++)
-		c->k->axpy(c->scores[t], v + t * stride, y, dim);
-}
-
-/* Room for the scores of n tokens; without it the process cannot go on computing anything. */
-static void reserve_scores(struct cpu *c, size_t n)
-{
-	if (n <= c->scores_cap)
-		return;
-	free(c->scores);
-	c->scores = aligned(n * 2, sizeof(float));
-	if (!c->scores)
+	if (n <= *cap)
+		return *at;
+	free(*at);
+	*at = aligned(n * 2, sizeof(float));
+	if (!*at)
 		abort();
-	c->scores_cap = n * 2;
+	memset(*at, 0, n * 2 * sizeof(float));
+	*cap = n * 2;
+	return *at;
 }
 
 static void cpu_attend_causal(struct device *d, uint32_t layer, const struct place *places,
 	size_t m, const struct heads *h, const float *q, float *y)
 {
-	uint32_t group = h->heads / h->kv_heads, width = h->kv_heads * h->dim;
+	struct cpu *c = cpu_of(d);
+	size_t group = h->heads / h->kv_heads, width = (size_t)h->kv_heads * h->dim;
 
 	for (size_t i = 0; i < m; i++) {
-		const struct kv *kv = places[i].kv;
+		struct attention a = {.k_stride = width * KEY_BLOCK,
+			.v_stride = width,
+			.heads = group,
+			.dim = h->dim,
+			.n = places[i].position + 1};
 
-		reserve_scores(cpu_of(d), places[i].position + 1);
-		for (uint32_t head = 0; head < h->heads; head++) {
-			size_t at = (i * h->heads + head) * h->dim;
-			size_t from = (size_t)(head / group) * h->dim;
+		a.scores = reserve(&c->scores, &c->scores_cap, a.n + KEY_BLOCK);
+		for (size_t head = 0; head < h->kv_heads; head++) {
+			size_t at = (i * h->heads + head * group) * h->dim;
 
-			attend_one(cpu_of(d), q + at, kv_keys(kv, layer) + from,
-				kv_values(kv, layer) + from, width, places[i].position + 1, h->dim,
-				y + at);
+			a.q = q + at;
+			a.y = y + at;
+			a.k = kv_keys(places[i].kv, layer) + head * h->dim * KEY_BLOCK;
+			a.v = kv_values(places[i].kv, layer) + head * h->dim;
+			c->k->attend(&a);
 		}
 	}
+}
+
+static void attend_sequence(struct cpu *c, const struct heads *h, size_t n, const float *q,
+	const float *k, const float *v, float *y)
+{
+	size_t width = (size_t)h->heads * h->dim;
+	float *keys = reserve(&c->keys, &c->keys_cap, (n + KEY_BLOCK) * width);
+	struct attention a = {.k_stride = width * KEY_BLOCK,
+		.v_stride = width,
+		.heads = 1,
+		.dim = h->dim,
+		.n = n,
+		.scores = reserve(&c->scores, &c->scores_cap, n + KEY_BLOCK)};
+
+	for (size_t i = 0; i < n; i++)
+		put_keys(keys, i, k + i * width, width);
+	for (size_t row = 0; row < n; row++)
+		for (size_t head = 0; head < h->heads; head++) {
+			a.q = q + row * width + head * h->dim;
+			a.y = y + row * width + head * h->dim;
+			a.k = keys + head * h->dim * KEY_BLOCK;
+			a.v = v + head * h->dim;
+			c->k->attend(&a);
+		}
 }
 
 static void cpu_attend_full(struct device *d, const uint32_t *starts, size_t n,
 	const struct heads *h, const float *q, const float *k, const float *v, float *y)
 {
-	uint32_t width = h->heads * h->dim;
+	size_t width = (size_t)h->heads * h->dim;
 
 	assert(h->heads == h->kv_heads);
 	for (size_t s = 0; s < n; s++) {
-		size_t first = (size_t)starts[s] * width, length = starts[s + 1] - starts[s];
+		size_t at = starts[s] * width;
 
-		reserve_scores(cpu_of(d), length);
-		for (size_t row = 0; row < length; row++)
-			for (uint32_t head = 0; head < h->heads; head++) {
-				size_t from = first + (size_t)head * h->dim;
-				size_t at = from + row * width;
-
-				attend_one(cpu_of(d), q + at, k + from, v + from, width, length,
-					h->dim, y + at);
-			}
+		attend_sequence(
+			cpu_of(d), h, starts[s + 1] - starts[s], q + at, k + at, v + at, y + at);
 	}
 }
 
@@ -357,6 +381,7 @@ static void cpu_tanh(struct device *d, float *x, size_t n)
 static struct device *cpu_close(struct device *d)
 {
 	free(cpu_of(d)->scores);
+	free(cpu_of(d)->keys);
 	free(d);
 	return NULL;
 }

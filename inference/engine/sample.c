@@ -89,16 +89,24 @@ static void sift(struct sampler *s, size_t i, size_t n)
 	s->order[i] = moved;
 }
 
-/* Puts the k heaviest, or as many as reach share, at the end of order; returns how many. */
-static size_t take_heaviest(struct sampler *s, size_t n, size_t k, double share, double total)
+/* Puts the k heaviest, or as many as reach share, at the end of order, the heaviest last; returns
+ * how many, and where order ends in *ret_end. */
+static size_t take_heaviest(struct sampler *s, size_t n, size_t k, double share, double total,
+	size_t *ret_end)
 {
 	double sum = 0;
-	size_t left = n;
+	/* All tokens below this together hold less than is left out, so none of them is taken. */
+	double least = k < n ? 0 : (1 - share) * total / (double)n;
+	size_t left, all = n;
 
-	for (size_t i = 0; i < n; i++)
-		s->order[i] = (uint32_t)i;
+	n = 0;
+	for (size_t i = 0; i < all; i++)
+		if (s->weights[i] >= least)
+			s->order[n++] = (uint32_t)i;
+	left = n;
 	for (size_t i = n / 2; i-- > 0;)
 		sift(s, i, n);
+	*ret_end = n;
 	/* top_k first, top_p within what it left: as transformers does. */
 	if (k < n) {
 		total = 0;
@@ -131,7 +139,7 @@ static size_t take_heaviest(struct sampler *s, size_t n, size_t k, double share,
 int sampler_next(struct sampler *s, const struct sampling *how, const float *logits, size_t n,
 	uint32_t *ret)
 {
-	size_t k = how->top_k && how->top_k < n ? how->top_k : n, chosen;
+	size_t k = how->top_k && how->top_k < n ? how->top_k : n, chosen, end;
 	double total = 0, at;
 	uint32_t best;
 	int r = likeliest(logits, n, &best);
@@ -159,15 +167,15 @@ int sampler_next(struct sampler *s, const struct sampling *how, const float *log
 		}
 		return 0;
 	}
-	chosen = take_heaviest(s, n, k, how->top_p, total);
+	chosen = take_heaviest(s, n, k, how->top_p, total, &end);
 	total = 0;
 	for (size_t i = 0; i < chosen; i++)
-		total += s->weights[s->order[n - 1 - i]];
+		total += s->weights[s->order[end - 1 - i]];
 	at = random_unit(s) * total;
 	for (size_t i = 0; i < chosen; i++) {
-		at -= s->weights[s->order[n - 1 - i]];
+		at -= s->weights[s->order[end - 1 - i]];
 		if (at < 0) {
-			*ret = s->order[n - 1 - i];
+			*ret = s->order[end - 1 - i];
 			break;
 		}
 	}

@@ -1,7 +1,9 @@
 /* 32 registers of 512 bits: one panel takes one. */
 #define KERNELS kernels_avx512
 #define KERNELS_NAME "avx512"
+#define LANES 16
 #define TILE_ROWS 6
 #define TILE_PANELS 4
 #define TILE_PANELS_ONE 8 /* for a single row: more sums at once, to hide the latency of one */
+#define SCORE_BLOCKS 4
 #include "inference/kernels/body.h"

@@ -1,6 +1,6 @@
 /*
  * The source of every build of the kernels; scalar.c, avx2.c and avx512.c include it after naming
- * it (KERNELS) and sizing its tiles (TILE_ROWS x TILE_PANELS accumulators of one panel each), and
+ * it (KERNELS) and sizing its vectors (LANES floats) and tiles (TILE_ROWS x TILE_PANELS panels), and
  * are compiled with their own instruction set.
  *
  * Sums over k run one after the other in one accumulator per output, in every tile shape: that is
@@ -8,57 +8,69 @@
  */
 #include <math.h>
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #include "inference/kernels/kernels.h"
 
-typedef float lanes __attribute__((vector_size(64)));
-typedef float lanes_at __attribute__((vector_size(64), aligned(4), may_alias));
-typedef uint32_t bits __attribute__((vector_size(64)));
-typedef uint16_t halves __attribute__((vector_size(32)));
-typedef uint16_t halves_at __attribute__((vector_size(32), aligned(2), may_alias));
+#define VECTOR_BYTES (LANES * 4)
+#define PANEL_LANES (PANEL_ROWS / LANES) /* vectors in one row of a panel */
+
+typedef float lanes __attribute__((vector_size(VECTOR_BYTES)));
+typedef float lanes_at __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+typedef uint32_t bits __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef uint16_t halves_at __attribute__((vector_size(VECTOR_BYTES / 2), aligned(2), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
+
+/* Accumulators live in registers only where every loop over them is unrolled. */
+#define UNROLL _Pragma("GCC unroll 8")
 
 INLINE lanes load_f32(const float *w)
 {
 	return *(const lanes_at *)w;
 }
 
-/* A bfloat16 is the upper half of a float. */
+/* A bfloat16 is the upper half of a float. Of the general form compilers make two halves. */
 INLINE lanes load_bf16(const uint16_t *w)
 {
+#if defined(__AVX512F__)
+	__m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i_u *)w));
+
+	return (lanes)_mm512_slli_epi32(wide, 16);
+#else
 	halves h = *(const halves_at *)w;
 
 	return (lanes)(__builtin_convertvector(h, bits) << 16);
+#endif
 }
 
 INLINE float sum_lanes(lanes v)
 {
-	float s[16], r = 0;
+	float s[LANES];
 
 	memcpy(s, &v, sizeof(s));
-	for (int step = 8; step > 0; step /= 2)
+	for (int step = LANES / 2; step > 0; step /= 2)
 		for (int i = 0; i < step; i++)
 			s[i] += s[i + step];
-	r = s[0];
-	return r;
+	return s[0];
 }
 
-/* Stores one panel of outputs of one row; the last panel may be short. */
-INLINE void store_panel(const struct product *p, size_t row, size_t panel, lanes sum)
+/* Stores LANES outputs of one row, from column at on; the last ones may be padding. */
+INLINE void store_lanes(const struct product *p, size_t row, size_t at, lanes sum)
 {
-	size_t at = panel * PANEL_ROWS;
-	size_t n = p->n - at < PANEL_ROWS ? p->n - at : PANEL_ROWS;
-	float *y = p->y + row * p->ldy + at;
+	float *y = p->y + row * p->ldy;
 
-	if (n == PANEL_ROWS) {
+	if (at + LANES <= p->n) {
 		if (p->bias)
 			sum += *(const lanes_at *)(p->bias + at);
-		*(lanes_at *)y = sum;
+		*(lanes_at *)(y + at) = sum;
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		y[i] = sum[i] + (p->bias ? p->bias[at + i] : 0);
+	for (size_t i = 0; at + i < p->n; i++)
+		y[at + i] = sum[i] + (p->bias ? p->bias[at + i] : 0);
 }
 
 /* One tile: rows x panels accumulators; both are constants where this is inlined. */
@@ -69,21 +81,24 @@ INLINE void store_panel(const struct product *p, size_t row, size_t panel, lanes
 		const size_t stride = p->k * PANEL_ROWS;                                           \
 		const type *at = w + panel * stride;                                               \
 		const float *x = p->x + row * p->ldx;                                              \
-		lanes sum[TILE_ROWS][TILE_PANELS_ONE];                                             \
+		const int vectors = panels * PANEL_LANES;                                          \
+		lanes sum[TILE_ROWS][TILE_PANELS_ONE * PANEL_LANES];                               \
                                                                                                    \
-		for (int i = 0; i < rows; i++)                                                     \
-			for (int j = 0; j < panels; j++)                                           \
+		UNROLL for (int i = 0; i < rows; i++)                                              \
+			UNROLL for (int j = 0; j < vectors; j++)                                   \
 				sum[i][j] = (lanes){0};                                            \
 		for (size_t k = 0; k < p->k; k++)                                                  \
-			for (int j = 0; j < panels; j++) {                                         \
-				lanes v = load(at + (size_t)j * stride + k * PANEL_ROWS);          \
+			UNROLL for (int j = 0; j < vectors; j++) {                                 \
+				lanes v = load(at + (size_t)(j / PANEL_LANES) * stride +           \
+					       k * PANEL_ROWS + j % PANEL_LANES * LANES);          \
                                                                                                    \
-				for (int i = 0; i < rows; i++)                                     \
+				UNROLL for (int i = 0; i < rows; i++)                              \
 					sum[i][j] += v * x[(size_t)i * p->ldx + k];                \
 			}                                                                          \
-		for (int i = 0; i < rows; i++)                                                     \
-			for (int j = 0; j < panels; j++)                                           \
-				store_panel(p, row + (size_t)i, panel + (size_t)j, sum[i][j]);     \
+		UNROLL for (int i = 0; i < rows; i++)                                              \
+			UNROLL for (int j = 0; j < vectors; j++)                                   \
+				store_lanes(p, row + (size_t)i,                                    \
+					panel * PANEL_ROWS + (size_t)j * LANES, sum[i][j]);        \
 	}
 
 /* All rows over a group of panels, which stays in the cache meanwhile. */
@@ -127,17 +142,73 @@ static float dot(const float *a, const float *b, size_t n)
 	float tail = 0;
 	size_t i = 0;
 
-	for (; i + 16 <= n; i += 16)
+	for (; i + LANES <= n; i += LANES)
 		sum += load_f32(a + i) * load_f32(b + i);
 	for (; i < n; i++)
 		tail += a[i] * b[i];
 	return sum_lanes(sum) + tail;
 }
 
-static void axpy(float a, const float *x, float *y, size_t n)
+#define BLOCK_LANES (KEY_BLOCK / LANES)
+
+/* Scores of the positions in some blocks for one query head. */
+INLINE void score_blocks(const struct attention *a, const float *q, size_t block, const int blocks)
 {
-	for (size_t i = 0; i < n; i++)
-		y[i] += a * x[i];
+	const int vectors = blocks * BLOCK_LANES;
+	const float *k = a->k + block * a->k_stride;
+	float scale = 1.0f / sqrtf((float)a->dim);
+	lanes sum[SCORE_BLOCKS * BLOCK_LANES];
+
+	UNROLL for (int j = 0; j < vectors; j++)
+		sum[j] = (lanes){0};
+	for (size_t i = 0; i < a->dim; i++)
+		UNROLL for (int j = 0; j < vectors; j++)
+			sum[j] += load_f32(k + (size_t)(j / BLOCK_LANES) * a->k_stride +
+					   i * KEY_BLOCK + j % BLOCK_LANES * LANES) *
+				  q[i];
+	UNROLL for (int j = 0; j < vectors; j++)
+		*(lanes_at *)(a->scores + block * KEY_BLOCK + (size_t)j * LANES) = sum[j] * scale;
+}
+
+/* Some of y's columns: the values' columns by their scores, in two sums, even and odd places. */
+INLINE void mix_lanes(const struct attention *a, size_t d, float *y)
+{
+	lanes even = {0}, odd = {0};
+	size_t t = 0;
+
+	for (; t + 2 <= a->n; t += 2) {
+		even += load_f32(a->v + t * a->v_stride + d) * a->scores[t];
+		odd += load_f32(a->v + (t + 1) * a->v_stride + d) * a->scores[t + 1];
+	}
+	if (t < a->n)
+		even += load_f32(a->v + t * a->v_stride + d) * a->scores[t];
+	*(lanes_at *)(y + d) = even + odd;
+}
+
+static void softmax(float *x, size_t n);
+
+static void attend(const struct attention *a)
+{
+	size_t blocks = (a->n + KEY_BLOCK - 1) / KEY_BLOCK;
+
+	for (size_t h = 0; h < a->heads; h++) {
+		const float *q = a->q + h * a->dim;
+		float *y = a->y + h * a->dim;
+		size_t at = 0, d = 0;
+
+		for (; at + SCORE_BLOCKS <= blocks; at += SCORE_BLOCKS)
+			score_blocks(a, q, at, SCORE_BLOCKS);
+		for (; at < blocks; at++)
+			score_blocks(a, q, at, 1);
+		softmax(a->scores, a->n);
+		for (; d + LANES <= a->dim; d += LANES)
+			mix_lanes(a, d, y);
+		for (; d < a->dim; d++) {
+			y[d] = 0;
+			for (size_t t = 0; t < a->n; t++)
+				y[d] += a->scores[t] * a->v[t * a->v_stride + d];
+		}
+	}
 }
 
 static float sum_of(const float *x, size_t n)
@@ -146,7 +217,7 @@ static float sum_of(const float *x, size_t n)
 	float tail = 0;
 	size_t i = 0;
 
-	for (; i + 16 <= n; i += 16)
+	for (; i + LANES <= n; i += LANES)
 		sum += load_f32(x + i);
 	for (; i < n; i++)
 		tail += x[i];
@@ -252,8 +323,7 @@ const struct kernels KERNELS = {
 	.name = KERNELS_NAME,
 	.matmul_f32 = matmul_f32,
 	.matmul_bf16 = matmul_bf16,
-	.dot = dot,
-	.axpy = axpy,
+	.attend = attend,
 	.rmsnorm = rmsnorm,
 	.layernorm = layernorm,
 	.softmax = softmax,

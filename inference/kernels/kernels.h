@@ -26,6 +26,21 @@ struct product {
 	size_t m, n, k;
 };
 
+/* Keys are stored in blocks of this many positions: [position / 16][column][position % 16]. */
+#define KEY_BLOCK 16
+
+/* Query heads that share one head of keys and values, over the first n positions. */
+struct attention {
+	const float *q; /* heads x dim */
+	const float *k; /* this head's columns of the first block */
+	size_t k_stride; /* floats from one block to the next */
+	const float *v; /* this head's columns of the first position */
+	size_t v_stride; /* floats from one position to the next */
+	size_t heads, dim, n;
+	float *scores; /* scratch: n, rounded up to whole blocks */
+	float *y;      /* heads x dim */
+};
+
 struct kernels {
 	const char *name;
 
@@ -33,8 +48,7 @@ struct kernels {
 	void (*matmul_f32)(const float *w, const struct product *p);
 	void (*matmul_bf16)(const uint16_t *w, const struct product *p);
 
-	float (*dot)(const float *a, const float *b, size_t n);
-	void (*axpy)(float a, const float *x, float *y, size_t n); /* y += a x */
+	void (*attend)(const struct attention *a);
 
 	void (*rmsnorm)(const float *x, const float *w, float eps, float *y, size_t n);
 	void (*layernorm)(const float *x, const float *w, const float *b, float eps, float *y,
