@@ -1,0 +1,42 @@
+/*
+ * The link to the orchestrator: routes come, questions about sign-in cookies and notes of activity
+ * go. While it is down the last known world stays, and a visitor is nobody in particular.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "gateway/gateway.h"
+
+struct identity {
+	bool known;    /* the orchestrator has answered */
+	char user[41]; /* "": nobody */
+	bool admin;
+};
+
+struct identify;
+typedef void (*identify_fn)(const struct identity *who, void *data);
+
+int edge_new(struct gateway *g, const char *run_dir, struct edge **ret);
+struct edge *edge_free(struct edge *e);
+DEFINE_CLEANUP(struct edge *, edge_free)
+
+bool edge_is_up(const struct edge *e);
+
+/*
+ * Who holds the sign-in cookie of n bytes? Returns 1 and the answer when it is known now (also
+ * "not known" while the link is down), 0 when fn will be called, within half a second, *ret_wait
+ * naming the question until then. -EMSGSIZE: no cookie of ours is that long. -ENOMEM.
+ */
+int edge_identify(struct edge *e, const char *cookie, size_t n, struct identity *ret,
+	identify_fn fn, void *data, struct identify **ret_wait);
+
+/* fn will not be called. NULL is fine. Returns NULL. */
+struct identify *identify_cancel(struct identify *i);
+
+void edge_activity(struct edge *e, const char *space, const char *phase, size_t sessions,
+	uint64_t visits);

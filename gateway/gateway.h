@@ -1,0 +1,35 @@
+/*
+ * What the rooms of the gateway share: one of each, made in main.c in this order and freed in the
+ * reverse one.
+ */
+#pragma once
+
+#include "base/loop.h"
+#include "gateway/visitor.h"
+
+struct edge;
+struct files;
+struct http;
+struct limits;
+struct route_table;
+struct sessions;
+struct spaces;
+struct wake;
+struct ws;
+
+struct gateway {
+	struct loop *loop;
+	struct visitor_key key;
+	struct limits *limits;
+	struct files *files;
+	struct route_table *routes;
+	struct sessions *sessions;
+	struct spaces *spaces;
+	struct edge *edge;
+	struct wake *wake;
+	struct ws *ws;
+	struct http *http;
+};
+
+#define SESSION_KEEP_SEC (7 * 86400) /* without a visitor */
+#define SESSION_UNTOUCHED_SEC 3600   /* the same when nothing ever happened in it */

@@ -1,0 +1,541 @@
+#include "gateway/http/http.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "gateway/http/request.h"
+#include "gateway/http/site.h"
+#include "gateway/http/upstream.h"
+#include "gateway/session/sessions.h"
+#include "gateway/space.h"
+#include "gateway/wake.h"
+
+#define CONNECTION_MEMORY (64 * 1024)
+#define CONNECTION_TIMEOUT_SEC 60
+#define CONNECTIONS_MAX 8192
+
+struct http {
+	struct gateway *gateway;
+	struct MHD_Daemon *daemon; /* owned */
+	struct source *source;     /* owned; the daemon's epoll fd */
+	struct source *timer;      /* owned; the daemon's deadlines */
+	struct source *kick;       /* owned; a turn that is due */
+	struct site *site;         /* owned */
+	struct upstreams *upstreams; /* owned */
+	bool running;
+};
+
+/* --- nesting --- */
+
+static void turn(struct http *h)
+{
+	MHD_UNSIGNED_LONG_LONG wait_ms;
+
+	h->running = true;
+	do {
+		(void)MHD_run(h->daemon);
+		/* 0: it has more to do at once, and its epoll fd would not say so. */
+	} while (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES && wait_ms == 0);
+	h->running = false;
+	if (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES)
+		timer_arm_after(h->timer, (uint64_t)wait_ms * USEC_PER_MSEC);
+	else
+		timer_disarm(h->timer);
+}
+
+static void on_epoll(int fd, uint32_t events, void *data)
+{
+	(void)fd;
+	(void)events;
+	turn(data);
+}
+
+static void on_timer(void *data)
+{
+	turn(data);
+}
+
+static void on_kick(void *data)
+{
+	struct http *h = data;
+
+	h->kick = NULL;
+	turn(h);
+}
+
+static void kick(struct http *h)
+{
+	if (!h->kick && !h->running)
+		(void)loop_defer(h->gateway->loop, on_kick, h, &h->kick);
+}
+
+void request_suspend(struct request *r)
+{
+	if (r->suspended)
+		return;
+	r->suspended = true;
+	MHD_suspend_connection(r->connection);
+}
+
+void request_resume(struct request *r)
+{
+	if (!r->suspended)
+		return;
+	r->suspended = false;
+	MHD_resume_connection(r->connection);
+	kick(r->http);
+}
+
+/* --- what handlers ask of a request --- */
+
+struct gateway *request_gateway(const struct request *r)
+{
+	return r->http->gateway;
+}
+
+struct site *request_site(const struct request *r)
+{
+	return r->http->site;
+}
+
+struct upstreams *request_upstreams(const struct request *r)
+{
+	return r->http->upstreams;
+}
+
+const char *request_header(const struct request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+const char *request_argument(const struct request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+void request_refuse(struct request *r, unsigned status, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (r->refusal)
+		return;
+	r->refusal = status;
+	va_start(ap, fmt);
+	(void)vsnprintf(r->refusal_words, sizeof(r->refusal_words), fmt, ap);
+	va_end(ap);
+}
+
+static void on_identity(const struct identity *who, void *data)
+{
+	struct request *r = data;
+
+	r->asking = NULL;
+	r->who = *who;
+	request_resume(r);
+}
+
+bool request_identify(struct request *r)
+{
+	const char *header = request_header(r, "Cookie");
+	const char *cookie;
+	size_t n = 0;
+
+	if (r->asked)
+		return true;
+	r->asked = true;
+	cookie = header ? cookie_find(header, strlen(header), SIGN_IN_COOKIE, &n) : NULL;
+	if (!cookie || edge_identify(r->http->gateway->edge, cookie, n, &r->who, on_identity, r,
+			       &r->asking) != 0)
+		return true;
+	request_suspend(r);
+	return false;
+}
+
+bool request_owns(const struct request *r, const struct route *route)
+{
+	return r->who.known && r->who.user[0] &&
+		(r->who.admin || !strcmp(r->who.user, route->owner));
+}
+
+void request_visitor(struct request *r)
+{
+	const struct visitor_key *key = &r->http->gateway->key;
+	const char *header = request_header(r, "Cookie");
+	const char *cookie;
+	size_t n = 0;
+
+	if (r->visitor[0])
+		return;
+	cookie = header ? cookie_find(header, strlen(header), VISITOR_COOKIE, &n) : NULL;
+	if (!cookie || !visitor_check(key, cookie, n, r->visitor))
+		visitor_new(key, r->visitor, r->set_cookie);
+}
+
+/* --- answers --- */
+
+void response_header(struct MHD_Response *response, const char *name, const char *value)
+{
+	(void)MHD_add_response_header(response, name, value);
+}
+
+enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *response)
+{
+	char cookie[VISITOR_COOKIE_LEN + 128];
+	enum MHD_Result done;
+
+	if (!response)
+		return MHD_NO;
+	response_header(response, "X-Content-Type-Options", "nosniff");
+	response_header(response, "Referrer-Policy", "same-origin");
+	if (r->set_cookie[0]) {
+		(void)snprintf(cookie, sizeof(cookie),
+			VISITOR_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax",
+			r->set_cookie);
+		response_header(response, "Set-Cookie", cookie);
+	}
+	done = MHD_queue_response(r->connection, status, response);
+	MHD_destroy_response(response);
+	return done;
+}
+
+enum MHD_Result answer_bytes(struct request *r, unsigned status, const char *type, const void *bytes,
+	size_t n)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(n, (void *)bytes, MHD_RESPMEM_MUST_COPY);
+
+	if (!response)
+		return MHD_NO;
+	response_header(response, "Content-Type", type);
+	response_header(response, "Cache-Control", "no-store");
+	return answer(r, status, response);
+}
+
+enum MHD_Result answer_error(struct request *r, unsigned status, const char *words)
+{
+	json_t *o = json_pack("{ss}", "error", words);
+	struct buf b;
+	enum MHD_Result done;
+
+	buf_init(&b, 8192);
+	if (o)
+		(void)json_write(&b, o);
+	json_decref(o);
+	done = answer_bytes(r, status, "application/json", buf_str(&b), b.len);
+	buf_done(&b);
+	return done;
+}
+
+/* --- health --- */
+
+static enum MHD_Result health_finish(struct request *r)
+{
+	struct gateway *g = r->http->gateway;
+	bool edge = edge_is_up(g->edge), wake = wake_is_up(g->wake);
+	json_t *o = json_pack("{ss s{ss ss} sI sI sI}", "status", edge && wake ? "ok" : "degraded",
+		"links", "orchestrator", edge ? "up" : "away", "agent", wake ? "up" : "away",
+		"spaces", (json_int_t)route_table_count(g->routes), "awake",
+		(json_int_t)spaces_awake(g->spaces), "sessions",
+		(json_int_t)sessions_count(g->sessions));
+	struct buf b;
+	enum MHD_Result done;
+
+	buf_init(&b, 4096);
+	if (o)
+		(void)json_write(&b, o);
+	json_decref(o);
+	done = answer_bytes(r, MHD_HTTP_OK, "application/json", buf_str(&b), b.len);
+	buf_done(&b);
+	return done;
+}
+
+const struct handler health_handler = {.name = "healthz", .finish = health_finish};
+
+static enum MHD_Result upgrade_finish(struct request *r)
+{
+	struct MHD_Response *response;
+	static char words[] = "{\"error\":\"this path speaks WebSocket only\"}";
+
+	response = MHD_create_response_from_buffer(
+		sizeof(words) - 1, words, MHD_RESPMEM_PERSISTENT);
+	if (!response)
+		return MHD_NO;
+	response_header(response, "Content-Type", "application/json");
+	response_header(response, "Upgrade", "websocket");
+	return answer(r, MHD_HTTP_UPGRADE_REQUIRED, response);
+}
+
+const struct handler upgrade_handler = {.name = "upgrade", .finish = upgrade_finish};
+
+/* --- which handler --- */
+
+static bool rest_is(const struct request *r, const char *text)
+{
+	return r->path.rest_length == strlen(text) && !memcmp(r->path.rest, text, r->path.rest_length);
+}
+
+static bool rest_begins(const struct request *r, const char *text)
+{
+	return r->path.rest_length >= strlen(text) && !memcmp(r->path.rest, text, strlen(text));
+}
+
+static bool target_begins(const struct request *r, const char *text)
+{
+	return !strncmp(r->target, text, strlen(text));
+}
+
+/* Below /spaces/OWNER/NAME. prefix: the rest may go on. */
+static const struct {
+	const char *rest;
+	bool prefix;
+	const struct handler *handler;
+} space_paths[] = {
+	{"", false, &page_handler},
+	{"/", false, &page_handler},
+	{"/-/ws", false, &upgrade_handler},
+	{"/-/upload", false, &upload_handler},
+	{"/-/file/", true, &file_handler},
+	{"/-/", true, &platform_handler},
+	{"/info/refs", false, &upstream_handler},
+	{"/git-upload-pack", false, &upstream_handler},
+	{"/git-receive-pack", false, &upstream_handler},
+};
+
+static const struct {
+	const char *path;
+	const struct handler *handler;
+} prefixes[] = {
+	{"/api/", &upstream_handler},
+	{"/assets/", &asset_handler},
+	{"/-/", &platform_handler},
+	{"/?", &platform_handler},
+	{"/healthz", &health_handler},
+};
+
+static const struct handler *choose(struct request *r)
+{
+	if (!strcmp(r->target, "/"))
+		return &platform_handler;
+	if (space_path_parse(r->target, strlen(r->target), &r->path)) {
+		for (size_t i = 0; i < sizeof(space_paths) / sizeof(*space_paths); i++)
+			if (space_paths[i].prefix ? rest_begins(r, space_paths[i].rest)
+						  : rest_is(r, space_paths[i].rest))
+				return space_paths[i].handler;
+		return &missing_handler;
+	}
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (target_begins(r, prefixes[i].path))
+			return prefixes[i].handler;
+	/* favicon and the like lie in the UI's folder; anything else is answered with a page */
+	return strchr(r->target + 1, '/') ? &missing_handler : &asset_handler;
+}
+
+/* --- libmicrohttpd's callbacks --- */
+
+/* The target as it came, before anything is decoded, is what goes upstream. */
+static void *on_target(void *data, const char *target, struct MHD_Connection *connection)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->http = data;
+	r->connection = connection;
+	r->target = strdup(target);
+	r->handler = &missing_handler;
+	return r;
+}
+
+static void begin(struct request *r, const char *method)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const char *host = request_header(r, "Host");
+
+	r->begun = true;
+	r->method = method;
+	r->address = info ? info->socket_context : NULL;
+	if (!r->target || r->target[0] != '/') {
+		request_refuse(r, MHD_HTTP_BAD_REQUEST, "request line: the target must be a path");
+		return;
+	}
+	if (strlen(r->target) > 8192) {
+		request_refuse(r, MHD_HTTP_URI_TOO_LONG, "request line: the target is over 8192 bytes");
+		return;
+	}
+	if (host && !host_is_sane(host, strlen(host))) {
+		request_refuse(r, MHD_HTTP_BAD_REQUEST, "Host: malformed");
+		return;
+	}
+	r->handler = choose(r);
+	if (r->handler->begin)
+		r->handler->begin(r);
+}
+
+static enum MHD_Result take_body(struct request *r, const char *bytes, size_t *n)
+{
+	if (r->handler->feed && !r->refusal) {
+		*n -= r->handler->feed(r, bytes, *n);
+		return MHD_YES;
+	}
+	/* An answer in the middle of a body would never be read: swallow the rest first. */
+	r->swallowed += *n;
+	*n = 0;
+	return r->swallowed <= SWALLOW_MAX ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url,
+	const char *method, const char *version, const char *bytes, size_t *n, void **context)
+{
+	struct request *r = *context;
+
+	(void)data;
+	(void)connection;
+	(void)url;
+	(void)version;
+	if (!r)
+		return MHD_NO;
+	if (!r->begun) {
+		begin(r, method);
+		return MHD_YES;
+	}
+	if (*n > 0)
+		return take_body(r, bytes, n);
+	if (r->refusal)
+		return answer_error(r, r->refusal, r->refusal_words);
+	return r->handler->finish(r);
+}
+
+static void on_completed(void *data, struct MHD_Connection *connection, void **context,
+	enum MHD_RequestTerminationCode why)
+{
+	struct request *r = *context;
+
+	(void)data;
+	(void)connection;
+	(void)why;
+	if (!r)
+		return;
+	*context = NULL;
+	r->gone = true;
+	r->asking = identify_cancel(r->asking);
+	if (r->handler->done)
+		r->handler->done(r);
+	free(r->target);
+	free(r);
+}
+
+static struct address *arriving; /* between MHD_add_connection and its first callback */
+
+static void on_connection(void *data, struct MHD_Connection *connection, void **context,
+	enum MHD_ConnectionNotificationCode code)
+{
+	struct http *h = data;
+
+	(void)connection;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = arriving;
+		arriving = NULL;
+	} else if (*context) {
+		limits_leave(h->gateway->limits, *context);
+		*context = NULL;
+	}
+}
+
+/* A NUL in a path ends it for everybody behind us, so it is never decoded into one. */
+static size_t keep_encoded(void *data, struct MHD_Connection *connection, char *text)
+{
+	(void)data;
+	(void)connection;
+	return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
+void http_adopt(struct http *h, int fd, const struct sockaddr *peer, socklen_t length,
+	struct address *address)
+{
+	arriving = address;
+	/* On failure the fd has been closed and, when it got no connection, nobody took address. */
+	if (MHD_add_connection(h->daemon, fd, peer, length) != MHD_YES && arriving)
+		limits_leave(h->gateway->limits, address);
+	arriving = NULL;
+	kick(h);
+}
+
+static void on_library_line(void *data, const char *fmt, va_list ap)
+{
+	char line[512];
+
+	(void)data;
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("libmicrohttpd: %s", line);
+}
+
+static int start_daemon(struct http *h)
+{
+	const union MHD_DaemonInfo *info;
+
+	h->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
+		0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_library_line, h,
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+		h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK,
+		keep_encoded, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_SEC,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_END);
+	if (!h->daemon)
+		return -EIO;
+	info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	if (!info)
+		return -EIO;
+	return loop_add_fd(h->gateway->loop, info->epoll_fd, EPOLLIN, on_epoll, h, &h->source);
+}
+
+int http_new(struct gateway *g, const char *ui_dir, const char *run_dir, struct http **ret,
+	struct err *e)
+{
+	CLEANUP(http_freep) struct http *h = calloc(1, sizeof(*h));
+	int r;
+
+	if (!h)
+		return -ENOMEM;
+	h->gateway = g;
+	r = site_new(ui_dir, &h->site, e);
+	if (r == 0)
+		r = upstreams_new(g->loop, run_dir, &h->upstreams);
+	if (r == 0)
+		r = loop_add_timer(g->loop, on_timer, h, &h->timer);
+	if (r == 0)
+		r = start_daemon(h);
+	if (r < 0)
+		return e && e->code ? r : err_set(e, r, "HTTP cannot start: %s", strerror(-r));
+	*ret = TAKE_PTR(h);
+	return 0;
+}
+
+struct http *http_free(struct http *h)
+{
+	if (!h)
+		return NULL;
+	(void)source_free(h->kick);
+	(void)source_free(h->source);
+	(void)source_free(h->timer);
+	if (h->daemon) {
+		/* It insists that nothing is suspended when it stops. */
+		upstreams_abandon(h->upstreams);
+		h->running = true;
+		(void)MHD_run(h->daemon);
+		MHD_stop_daemon(h->daemon);
+	}
+	(void)upstreams_free(h->upstreams);
+	(void)site_free(h->site);
+	free(h);
+	return NULL;
+}

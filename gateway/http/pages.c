@@ -1,0 +1,294 @@
+/* Pages, assets: what a browser shows before any socket is open. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+#include "base/json.h"
+#include "gateway/http/request.h"
+#include "gateway/http/site.h"
+#include "gateway/space.h"
+
+#define PAGE_MAX (6u << 20)
+
+static const char policy[] = "default-src 'self'; script-src 'self'; style-src 'self' "
+			     "'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; "
+			     "object-src 'none'; base-uri 'none'; form-action 'self'; "
+			     "frame-ancestors 'self'";
+
+static bool is_read(const struct request *r)
+{
+	return !strcmp(r->method, MHD_HTTP_METHOD_GET) || !strcmp(r->method, MHD_HTTP_METHOD_HEAD);
+}
+
+static void begin_read(struct request *r)
+{
+	if (!is_read(r))
+		request_refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
+}
+
+/* Tells the same page from another one; not a secret, so a short sum does. */
+static void make_etag(const void *bytes, size_t n, char ret[40])
+{
+	(void)snprintf(ret, 40, "\"%08" PRIx32 "-%zx\"", crc32c(0, bytes, n), n);
+}
+
+static bool etag_matches(const struct request *r, const char *etag)
+{
+	const char *have = request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH);
+
+	return have && (strstr(have, etag) || !strcmp(have, "*"));
+}
+
+static enum MHD_Result answer_unchanged(struct request *r, const char *etag, const char *cache)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+
+	if (!response)
+		return MHD_NO;
+	response_header(response, "ETag", etag);
+	response_header(response, "Cache-Control", cache);
+	return answer(r, MHD_HTTP_NOT_MODIFIED, response);
+}
+
+static enum MHD_Result answer_html(struct request *r, unsigned status, const struct buf *html)
+{
+	static const char cache[] = "private, no-cache";
+	struct MHD_Response *response;
+	char etag[40];
+
+	make_etag(html->data, html->len, etag);
+	if (status == MHD_HTTP_OK && etag_matches(r, etag))
+		return answer_unchanged(r, etag, cache);
+	response = MHD_create_response_from_buffer(html->len, html->data, MHD_RESPMEM_MUST_COPY);
+	if (!response)
+		return MHD_NO;
+	response_header(response, "Content-Type", "text/html; charset=utf-8");
+	response_header(response, "Content-Security-Policy", policy);
+	response_header(response, "Cache-Control", cache);
+	response_header(response, "ETag", etag);
+	return answer(r, status, response);
+}
+
+static enum MHD_Result answer_template(struct request *r, unsigned status, const char *name,
+	const char *title, const struct buf *data)
+{
+	const struct buf *template = site_template(request_site(r), name);
+	enum MHD_Result done;
+	struct buf html;
+
+	if (!template)
+		return answer_error(r, status == MHD_HTTP_OK ? MHD_HTTP_SERVICE_UNAVAILABLE : status,
+			"the web UI is not installed");
+	buf_init(&html, PAGE_MAX);
+	if (site_fill(template, title, data, &html) < 0)
+		done = answer_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the page is too large");
+	else
+		done = answer_html(r, status, &html);
+	buf_done(&html);
+	return done;
+}
+
+/* --- platform pages --- */
+
+static enum MHD_Result platform_finish(struct request *r)
+{
+	request_visitor(r);
+	return answer_template(r, MHD_HTTP_OK, "platform.html", "Vitrine", NULL);
+}
+
+const struct handler platform_handler = {
+	.name = "platform", .begin = begin_read, .finish = platform_finish};
+
+static enum MHD_Result missing_finish(struct request *r)
+{
+	return answer_template(r, MHD_HTTP_NOT_FOUND, "platform.html", "Not found", NULL);
+}
+
+const struct handler missing_handler = {.name = "missing", .finish = missing_finish};
+
+/* --- a Space's page --- */
+
+static int write_data(const struct request *r, const struct route *route, struct buf *b)
+{
+	struct gateway *g = request_gateway(r);
+	struct space *space = space_by_id(g->spaces, route->space);
+	const char *phase = !route->bundle[0] ? "empty"
+		: space			      ? space_phase(space, route->bundle)
+		: route->stopped	      ? "stopped"
+					      : "asleep";
+	json_t *o;
+	char base[160];
+	int n;
+
+	(void)snprintf(base, sizeof(base), "/spaces/%s/%s", route->owner, route->name);
+	o = json_pack("{ss ss ss ss ss ss ss}", "space", route->space, "owner", route->owner, "name",
+		route->name, "title", route->title, "bundle", route->bundle, "phase", phase, "base",
+		base);
+	n = o ? json_write(b, o) : -ENOMEM;
+	json_decref(o);
+	if (n < 0)
+		return n;
+	/* The tree is text already: put in before the closing brace. */
+	b->len--;
+	n = buf_add_str(b, ",\"tree\":");
+	if (n == 0)
+		n = buf_add_str(b, route->page ? page_tree(route->page) : "null");
+	return n < 0 ? n : buf_add(b, "}", 1);
+}
+
+static enum MHD_Result page_finish(struct request *r)
+{
+	struct gateway *g = request_gateway(r);
+	struct route *route = route_by_name(g->routes, r->path.owner, r->path.name);
+	enum MHD_Result done;
+	struct buf data;
+
+	if (!route)
+		return missing_finish(r);
+	if (route->private && !request_identify(r))
+		return MHD_YES;
+	if (route->private && !request_owns(r, route))
+		return missing_finish(r);
+	request_visitor(r);
+	buf_init(&data, PAGE_MAX);
+	if (write_data(r, route, &data) < 0)
+		done = answer_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the page is too large");
+	else
+		done = answer_template(r, MHD_HTTP_OK, "space.html", route->title, &data);
+	buf_done(&data);
+	return done;
+}
+
+const struct handler page_handler = {.name = "page", .begin = begin_read, .finish = page_finish};
+
+/* --- assets --- */
+
+static const struct {
+	const char *coding, *ending;
+} codings[] = {
+	{"br", ".br"},
+	{"gzip", ".gz"},
+	{NULL, ""},
+};
+
+/* RFC 9110, 12.5.3: named, and not with a weight of zero. */
+static bool accepts(const char *header, const char *coding)
+{
+	size_t n = strlen(coding);
+
+	for (const char *at = header; at && *at;) {
+		while (*at == ' ' || *at == ',' || *at == '\t')
+			at++;
+		if (!strncasecmp(at, coding, n) && (!at[n] || strchr(" ,;\t", at[n]))) {
+			const char *rest = at + n;
+
+			while (*rest == ' ' || *rest == '\t')
+				rest++;
+			if (*rest != ';')
+				return true;
+			rest = strstr(rest, "q=");
+			return !rest || strtod(rest + 2, NULL) > 0;
+		}
+		at = strchr(at, ',');
+	}
+	return false;
+}
+
+/* The path below --ui: names of ordinary characters, none of them hidden. */
+static bool asset_name(const char *target, char *ret, size_t size)
+{
+	size_t n = strcspn(target, "?");
+
+	if (n < 2 || n >= size || target[0] != '/')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)target[i];
+
+		if (!isalnum(c) && !strchr("/-_.", c))
+			return false;
+		if (c == '/' && (target[i + 1] == '.' || target[i + 1] == '/'))
+			return false;
+	}
+	memcpy(ret, target + 1, n - 1);
+	ret[n - 1] = '\0';
+	return true;
+}
+
+static int open_asset(int dir_fd, const char *name, const char *ending, struct stat *st)
+{
+	char path[600];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s%s", name, ending);
+	fd = openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, st) < 0 || !S_ISREG(st->st_mode))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static enum MHD_Result answer_asset(struct request *r, const char *name, int fd,
+	const struct stat *st, const char *coding)
+{
+	bool hashed = !strncmp(name, "assets/", 7);
+	const char *cache = hashed ? "public, max-age=31536000, immutable" : "public, max-age=300";
+	struct MHD_Response *response;
+	char etag[64];
+
+	(void)snprintf(etag, sizeof(etag), "\"%" PRIx64 "-%" PRIx64 "%s%s\"",
+		(uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec,
+		(uint64_t)st->st_size, coding ? "-" : "", coding ? coding : "");
+	if (etag_matches(r, etag)) {
+		close(fd);
+		return answer_unchanged(r, etag, cache);
+	}
+	response = MHD_create_response_from_fd((size_t)st->st_size, fd);
+	if (!response) {
+		close(fd);
+		return MHD_NO;
+	}
+	response_header(response, "Content-Type", site_type(name));
+	response_header(response, "Cache-Control", cache);
+	response_header(response, "ETag", etag);
+	response_header(response, "Vary", "Accept-Encoding");
+	if (coding)
+		response_header(response, "Content-Encoding", coding);
+	if (!strcmp(name + strlen(name) - 4, ".svg"))
+		response_header(response, "Content-Security-Policy", "default-src 'none'; sandbox");
+	return answer(r, MHD_HTTP_OK, response);
+}
+
+static enum MHD_Result asset_finish(struct request *r)
+{
+	const char *accept = request_header(r, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	int dir_fd = site_dir_fd(request_site(r));
+	char name[512];
+
+	if (dir_fd < 0 || !asset_name(r->target, name, sizeof(name)) || strlen(name) < 4)
+		return missing_finish(r);
+	/* Templates are not pages yet. */
+	if (strstr(name, ".html"))
+		return missing_finish(r);
+	for (size_t i = 0; i < sizeof(codings) / sizeof(*codings); i++) {
+		struct stat st;
+		int fd;
+
+		if (codings[i].coding && !accepts(accept, codings[i].coding))
+			continue;
+		fd = open_asset(dir_fd, name, codings[i].ending, &st);
+		if (fd >= 0)
+			return answer_asset(r, name, fd, &st, codings[i].coding);
+	}
+	return missing_finish(r);
+}
+
+const struct handler asset_handler = {.name = "asset", .begin = begin_read, .finish = asset_finish};

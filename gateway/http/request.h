@@ -1,0 +1,105 @@
+/*
+ * One HTTP request on its way through the gateway, and the answers all handlers share. Only for
+ * the files of gateway/http/.
+ */
+#pragma once
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "gateway/edge.h"
+#include "gateway/files.h"
+#include "gateway/gateway.h"
+#include "gateway/head.h"
+#include "gateway/limits.h"
+#include "gateway/route.h"
+
+struct http;
+struct request;
+struct site;
+struct upstreams;
+
+#define SWALLOW_MAX (4u << 20) /* of a body nobody wants, so that the answer can be read */
+
+/* What one kind of path does. All run in the request's thread of events, none may block. */
+struct handler {
+	const char *name;
+	/* The head is there. May set request->refusal. */
+	void (*begin)(struct request *r);
+	/* Part of the body; returns how much was taken, less when it must wait (suspended). NULL:
+	 * the body is swallowed. */
+	size_t (*feed)(struct request *r, const char *bytes, size_t n);
+	/* The body is complete: queue an answer, or suspend to be called again. */
+	enum MHD_Result (*finish)(struct request *r);
+	/* It is over, however it ended. */
+	void (*done)(struct request *r);
+};
+
+struct request {
+	struct http *http;
+	struct MHD_Connection *connection;
+	char *target; /* owned; as sent, with its query */
+	const char *method;
+	const struct handler *handler;
+	struct address *address;
+	struct route *route; /* borrowed for one call only: looked up again after waiting */
+	struct space_path path;
+	size_t swallowed;
+	bool begun, suspended, gone;
+	void *state; /* the handler's */
+	/* a refusal that has been decided and waits for the body's end */
+	unsigned refusal;
+	char refusal_words[512];
+	/* who asks (identify.c) */
+	struct identity who;
+	struct identify *asking;
+	bool asked;
+	char visitor[ID_LEN + 1];
+	char set_cookie[VISITOR_COOKIE_LEN + 1];
+};
+
+struct gateway *request_gateway(const struct request *r);
+struct site *request_site(const struct request *r);
+struct upstreams *request_upstreams(const struct request *r);
+
+void request_suspend(struct request *r);
+void request_resume(struct request *r);
+
+/* Header or query argument; NULL: missing. Borrowed. */
+const char *request_header(const struct request *r, const char *name);
+const char *request_argument(const struct request *r, const char *name);
+
+/* Remembers a refusal for the end of the body. */
+void request_refuse(struct request *r, unsigned status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Fills who, asking the orchestrator if there is a cookie. False: suspended, call again. */
+bool request_identify(struct request *r);
+bool request_owns(const struct request *r, const struct route *route);
+
+/* The visitor's id from the cookie; a new one is made and set with the answer. */
+void request_visitor(struct request *r);
+
+/* --- answers; each queues and returns what libmicrohttpd wants --- */
+
+/* Takes over response. Adds the headers that every answer carries. */
+enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *response);
+enum MHD_Result answer_bytes(struct request *r, unsigned status, const char *type, const void *bytes,
+	size_t n);
+/* {"error": words} as JSON. */
+enum MHD_Result answer_error(struct request *r, unsigned status, const char *words);
+void response_header(struct MHD_Response *response, const char *name, const char *value);
+
+/* --- the handlers --- */
+extern const struct handler page_handler;     /* the Space's page */
+extern const struct handler platform_handler; /* platform pages, also as 404 */
+extern const struct handler missing_handler;
+extern const struct handler asset_handler;
+extern const struct handler health_handler;
+extern const struct handler upload_handler;
+extern const struct handler file_handler;
+extern const struct handler upgrade_handler; /* a WebSocket path without an upgrade */
+extern const struct handler upstream_handler;

@@ -1,0 +1,343 @@
+/* Files: a visitor's upload, and the download of uploads and of what workers made. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "gateway/http/request.h"
+#include "proto/constants.h"
+
+#define POST_BUFFER (32 * 1024)
+
+/* --- upload --- */
+
+struct upload_state {
+	struct upload *upload;               /* owned; NULL before the first byte of a form's file */
+	struct MHD_PostProcessor *processor; /* owned; NULL: the body is the file */
+	char space[33];
+	bool taken; /* a form's first file is the one */
+};
+
+static bool is_same_origin(const struct request *r)
+{
+	const char *origin = request_header(r, "Origin");
+	const char *host = request_header(r, "Host");
+	struct span o, h;
+
+	if (!origin)
+		return true;
+	if (!host)
+		return false;
+	o = (struct span){origin, strlen(origin)};
+	h = (struct span){host, strlen(host)};
+	return origin_matches(&o, &h);
+}
+
+static void start_file(struct request *r, const char *name)
+{
+	struct upload_state *u = r->state;
+	struct err e = {0};
+	int n = upload_new(request_gateway(r)->files, u->space, NULL, name, &u->upload, &e);
+
+	if (n < 0)
+		request_refuse(r, n == -ENOSPC ? MHD_HTTP_INSUFFICIENT_STORAGE
+					       : MHD_HTTP_INTERNAL_SERVER_ERROR,
+			"%s", e.text);
+}
+
+static void write_file(struct request *r, const char *bytes, size_t n)
+{
+	struct upload_state *u = r->state;
+	struct err e = {0};
+	int done;
+
+	if (r->refusal || !u->upload)
+		return;
+	done = upload_write(u->upload, bytes, n, UPLOAD_MAX, &e);
+	if (done == -EMSGSIZE)
+		request_refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "%s", e.text);
+	else if (done < 0)
+		request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s", e.text);
+	if (done < 0)
+		u->upload = upload_free(u->upload);
+}
+
+/* One piece of a form; only its first file counts. */
+static enum MHD_Result on_piece(void *data, enum MHD_ValueKind kind, const char *key,
+	const char *filename, const char *type, const char *coding, const char *bytes,
+	uint64_t offset, size_t n)
+{
+	struct request *r = data;
+	struct upload_state *u = r->state;
+
+	(void)kind;
+	(void)key;
+	(void)type;
+	(void)coding;
+	if (!filename || (u->taken && !u->upload) || r->refusal)
+		return MHD_YES;
+	if (offset == 0 && u->taken)
+		return MHD_YES;
+	if (!u->taken) {
+		u->taken = true;
+		start_file(r, filename);
+	}
+	write_file(r, bytes, n);
+	return MHD_YES;
+}
+
+static void check_length(struct request *r)
+{
+	const char *text = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	if (text && strtoull(text, NULL, 10) > UPLOAD_MAX + 65536)
+		request_refuse(r, MHD_HTTP_CONTENT_TOO_LARGE,
+			"the file is over the limit of %d bytes", UPLOAD_MAX);
+}
+
+static void upload_begin(struct request *r)
+{
+	struct gateway *g = request_gateway(r);
+	struct route *route = route_by_name(g->routes, r->path.owner, r->path.name);
+	const char *type = request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
+	const char *name = request_argument(r, "name");
+	struct upload_state *u;
+
+	if (strcmp(r->method, MHD_HTTP_METHOD_POST)) {
+		request_refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST is answered here");
+	} else if (!route) {
+		request_refuse(r, MHD_HTTP_NOT_FOUND, "There is no such Space.");
+	} else if (!is_same_origin(r)) {
+		request_refuse(r, MHD_HTTP_FORBIDDEN, "Origin: not the host that serves this page");
+	} else if (r->address && !limits_take(r->address, LIMIT_UPLOAD, clock_mono_usec())) {
+		request_refuse(r, MHD_HTTP_TOO_MANY_REQUESTS,
+			"too many uploads from your address; try again in a minute");
+	}
+	check_length(r);
+	if (r->refusal)
+		return;
+	u = calloc(1, sizeof(*u));
+	if (!u) {
+		request_refuse(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+		return;
+	}
+	memcpy(u->space, route->space, sizeof(u->space));
+	r->state = u;
+	if (type && !strncasecmp(type, "multipart/form-data", 19)) {
+		u->processor = MHD_create_post_processor(r->connection, POST_BUFFER, on_piece, r);
+		if (!u->processor)
+			request_refuse(r, MHD_HTTP_BAD_REQUEST, "Content-Type: no boundary");
+		return;
+	}
+	u->taken = true;
+	start_file(r, name ? name : "file");
+}
+
+static size_t upload_feed(struct request *r, const char *bytes, size_t n)
+{
+	struct upload_state *u = r->state;
+
+	if (!u->processor)
+		write_file(r, bytes, n);
+	else if (MHD_post_process(u->processor, bytes, n) != MHD_YES)
+		request_refuse(r, MHD_HTTP_BAD_REQUEST, "the form is malformed");
+	return n;
+}
+
+static enum MHD_Result answer_file_info(struct request *r, const struct file_info *info)
+{
+	json_t *o = json_pack("{ss ss ss sI}", "file", info->id, "name", info->name, "type",
+		info->type, "size", (json_int_t)info->size);
+	enum MHD_Result done;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	if (o)
+		(void)json_write(&b, o);
+	json_decref(o);
+	done = answer_bytes(r, MHD_HTTP_OK, "application/json", buf_str(&b), b.len);
+	buf_done(&b);
+	return done;
+}
+
+static enum MHD_Result upload_finish_request(struct request *r)
+{
+	struct gateway *g = request_gateway(r);
+	struct upload_state *u = r->state;
+	struct route *route = route_by_space(g->routes, u->space);
+	struct file_info info;
+	struct err e = {0};
+
+	if (route && route->private && !request_identify(r))
+		return MHD_YES;
+	if (!route || (route->private && !request_owns(r, route)))
+		return answer_error(r, MHD_HTTP_NOT_FOUND, "There is no such Space.");
+	if (!u->upload)
+		return answer_error(r, MHD_HTTP_BAD_REQUEST, "the form holds no file");
+	request_visitor(r);
+	if (upload_finish(TAKE_PTR(u->upload), &info, &e) < 0)
+		return answer_error(r, MHD_HTTP_INSUFFICIENT_STORAGE, e.text);
+	return answer_file_info(r, &info);
+}
+
+static void upload_done(struct request *r)
+{
+	struct upload_state *u = r->state;
+
+	if (!u)
+		return;
+	if (u->processor)
+		(void)MHD_destroy_post_processor(u->processor);
+	(void)upload_free(u->upload);
+	free(u);
+	r->state = NULL;
+}
+
+const struct handler upload_handler = {.name = "upload",
+	.begin = upload_begin,
+	.feed = upload_feed,
+	.finish = upload_finish_request,
+	.done = upload_done};
+
+/* --- download --- */
+
+struct range {
+	uint64_t first, length;
+	bool partial;
+};
+
+/*
+ * One range of bytes, RFC 9110 14.2. Several at once, other units and malformed ones are answered
+ * with the whole file, as the RFC allows. -ERANGE: outside the file.
+ */
+static int parse_range(const char *text, uint64_t size, struct range *ret)
+{
+	char *end;
+	uint64_t first, last;
+
+	*ret = (struct range){0, size, false};
+	if (!text || strncmp(text, "bytes=", 6) || strchr(text, ','))
+		return 0;
+	text += 6;
+	if (*text == '-') {
+		uint64_t n = strtoull(text + 1, &end, 10);
+
+		if (end == text + 1 || *end)
+			return 0;
+		if (n == 0 || size == 0)
+			return -ERANGE;
+		if (n > size)
+			n = size;
+		*ret = (struct range){size - n, n, true};
+		return 0;
+	}
+	if (*text < '0' || *text > '9')
+		return 0;
+	first = strtoull(text, &end, 10);
+	if (*end != '-')
+		return 0;
+	last = end[1] ? strtoull(end + 1, &end, 10) : size - 1;
+	if (*end && *end != '-')
+		return 0;
+	if (first >= size)
+		return -ERANGE;
+	if (last < first)
+		return 0;
+	if (last >= size)
+		last = size - 1;
+	*ret = (struct range){first, last - first + 1, true};
+	return 0;
+}
+
+/* RFC 8187: any name, as UTF-8 in percent form. */
+static void add_disposition(struct MHD_Response *response, const struct file_info *info)
+{
+	char text[FILE_NAME_MAX * 3 + 64];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s; filename*=UTF-8''",
+		info->image ? "inline" : "attachment");
+
+	for (const char *c = info->name; *c && n + 4 < sizeof(text); c++) {
+		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			(*c >= '0' && *c <= '9') || strchr("-_.", *c))
+			text[n++] = *c;
+		else
+			n += (size_t)snprintf(text + n, 4, "%%%02X", (unsigned char)*c);
+	}
+	text[n] = '\0';
+	response_header(response, "Content-Disposition", text);
+}
+
+static enum MHD_Result answer_no_range(struct request *r, uint64_t size)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+	char text[64];
+
+	if (!response)
+		return MHD_NO;
+	(void)snprintf(text, sizeof(text), "bytes */%" PRIu64, size);
+	response_header(response, "Content-Range", text);
+	return answer(r, MHD_HTTP_RANGE_NOT_SATISFIABLE, response);
+}
+
+static enum MHD_Result answer_file(struct request *r, int fd, const struct file_info *info)
+{
+	struct MHD_Response *response;
+	struct range range;
+	char text[96];
+
+	if (parse_range(request_header(r, MHD_HTTP_HEADER_RANGE), info->size, &range) < 0) {
+		close(fd);
+		return answer_no_range(r, info->size);
+	}
+	response = MHD_create_response_from_fd_at_offset64(range.length, fd, range.first);
+	if (!response) {
+		close(fd);
+		return MHD_NO;
+	}
+	if (range.partial) {
+		(void)snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+			range.first, range.first + range.length - 1, info->size);
+		response_header(response, "Content-Range", text);
+	}
+	response_header(response, "Accept-Ranges", "bytes");
+	response_header(response, "Content-Type", info->type);
+	response_header(response, "Cache-Control", "private, max-age=31536000, immutable");
+	response_header(response, "Content-Security-Policy", "default-src 'none'; sandbox");
+	add_disposition(response, info);
+	return answer(r, range.partial ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, response);
+}
+
+static void file_begin(struct request *r)
+{
+	if (strcmp(r->method, MHD_HTTP_METHOD_GET) && strcmp(r->method, MHD_HTTP_METHOD_HEAD))
+		request_refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
+}
+
+static enum MHD_Result file_finish(struct request *r)
+{
+	struct gateway *g = request_gateway(r);
+	struct route *route = route_by_name(g->routes, r->path.owner, r->path.name);
+	const size_t skip = strlen("/-/file/");
+	struct file_info info;
+	char id[ID_LEN + 1];
+	int fd;
+
+	if (route && route->private && !request_identify(r))
+		return MHD_YES;
+	if (!route || (route->private && !request_owns(r, route)) ||
+		r->path.rest_length != skip + ID_LEN)
+		return answer_error(r, MHD_HTTP_NOT_FOUND, "There is no such file.");
+	memcpy(id, r->path.rest + skip, ID_LEN);
+	id[ID_LEN] = '\0';
+	fd = files_open(g->files, route->space, id, &info);
+	if (fd < 0)
+		return answer_error(r, MHD_HTTP_NOT_FOUND, "There is no such file.");
+	return answer_file(r, fd, &info);
+}
+
+const struct handler file_handler = {.name = "file", .begin = file_begin, .finish = file_finish};

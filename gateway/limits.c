@@ -1,0 +1,155 @@
+#include "gateway/limits.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/map.h"
+
+/* Tokens come back at rate per second up to burst. */
+static const struct {
+	double rate, burst;
+} tokens[LIMIT_KINDS] = {
+	[LIMIT_SESSION] = {20, 600},
+	[LIMIT_UPLOAD] = {2, 60},
+};
+
+struct address {
+	char text[INET6_ADDRSTRLEN];
+	uint8_t key[16];
+	size_t key_length;
+	size_t sockets;
+	double left[LIMIT_KINDS];
+	uint64_t since_usec[LIMIT_KINDS];
+};
+
+struct limits {
+	struct map addresses; /* owns them */
+	size_t sockets_max, total_max, total;
+};
+
+int limits_new(size_t sockets, size_t sockets_total, struct limits **ret)
+{
+	struct limits *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->sockets_max = sockets;
+	l->total_max = sockets_total;
+	map_init(&l->addresses);
+	*ret = l;
+	return 0;
+}
+
+static void free_one(void *value, void *data)
+{
+	(void)data;
+	free(value);
+}
+
+struct limits *limits_free(struct limits *l)
+{
+	if (!l)
+		return NULL;
+	map_each(&l->addresses, free_one, NULL);
+	map_done(&l->addresses);
+	free(l);
+	return NULL;
+}
+
+static void fill(struct address *a, const struct sockaddr *peer)
+{
+	if (peer->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)peer;
+
+		memcpy(a->key, &in->sin_addr, 4);
+		a->key_length = 4;
+		(void)inet_ntop(AF_INET, &in->sin_addr, a->text, sizeof(a->text));
+	} else if (peer->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)peer;
+
+		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+			memcpy(a->key, &in6->sin6_addr.s6_addr[12], 4);
+			a->key_length = 4;
+			(void)inet_ntop(AF_INET, a->key, a->text, sizeof(a->text));
+		} else {
+			memcpy(a->key, &in6->sin6_addr, 8);
+			a->key_length = 8;
+			(void)inet_ntop(AF_INET6, &in6->sin6_addr, a->text, sizeof(a->text));
+		}
+	} else {
+		a->key_length = 1;
+		memcpy(a->text, "local", 6);
+	}
+}
+
+/* An address without sockets is forgotten once all its tokens have come back; that is what
+ * forgetting it gives it anyway. Run only when the table is full. */
+static void drop_idle(void *value, void *data)
+{
+	struct address *a = value;
+	struct limits *l = data;
+
+	if (a->sockets > 0)
+		return;
+	(void)map_take(&l->addresses, a->key, a->key_length);
+	free(a);
+}
+
+struct address *limits_enter(struct limits *l, const struct sockaddr *peer)
+{
+	struct address probe = {0};
+	struct address *a;
+
+	if (l->total >= l->total_max)
+		return NULL;
+	fill(&probe, peer);
+	a = map_get(&l->addresses, probe.key, probe.key_length);
+	if (!a) {
+		if (l->addresses.n >= LIMITS_ADDRESSES_MAX)
+			map_each(&l->addresses, drop_idle, l);
+		a = l->addresses.n < LIMITS_ADDRESSES_MAX ? malloc(sizeof(*a)) : NULL;
+		if (!a)
+			return NULL;
+		*a = probe;
+		for (int i = 0; i < LIMIT_KINDS; i++)
+			a->left[i] = tokens[i].burst;
+		if (map_put(&l->addresses, a->key, a->key_length, a) < 0) {
+			free(a);
+			return NULL;
+		}
+	}
+	if (a->sockets >= l->sockets_max)
+		return NULL;
+	a->sockets++;
+	l->total++;
+	return a;
+}
+
+void limits_leave(struct limits *l, struct address *a)
+{
+	a->sockets--;
+	l->total--;
+}
+
+bool limits_take(struct address *a, enum limit_kind kind, uint64_t now_usec)
+{
+	double *left = &a->left[kind];
+
+	if (a->since_usec[kind])
+		*left += (double)(now_usec - a->since_usec[kind]) / 1e6 * tokens[kind].rate;
+	a->since_usec[kind] = now_usec;
+	if (*left > tokens[kind].burst)
+		*left = tokens[kind].burst;
+	if (*left < 1)
+		return false;
+	*left -= 1;
+	return true;
+}
+
+const char *address_text(const struct address *a)
+{
+	return a->text;
+}

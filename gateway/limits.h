@@ -1,0 +1,37 @@
+/*
+ * How much one network address may have of the gateway: sockets at a time, and things begun per
+ * second. An IPv6 address counts as its /64, because that is what one subscriber holds. Refusals
+ * are the caller's to word. Knows no socket.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+
+#define LIMITS_ADDRESSES_MAX 65536
+
+enum limit_kind { LIMIT_SESSION, LIMIT_UPLOAD, LIMIT_KINDS };
+
+struct limits;
+struct address;
+
+/* sockets: at a time per address; sockets_total: of all addresses together. */
+int limits_new(size_t sockets, size_t sockets_total, struct limits **ret);
+struct limits *limits_free(struct limits *l);
+DEFINE_CLEANUP(struct limits *, limits_free)
+
+/*
+ * Counts a socket of this peer. NULL: the address, or everyone, has too many. The result is
+ * given back with limits_leave.
+ */
+struct address *limits_enter(struct limits *l, const struct sockaddr *peer);
+void limits_leave(struct limits *l, struct address *a);
+
+/* Takes one token; false: too many in too short a time. now_usec: monotonic. */
+bool limits_take(struct address *a, enum limit_kind kind, uint64_t now_usec);
+
+const char *address_text(const struct address *a); /* for people and X-Vitrine-Remote; borrowed */

@@ -1,0 +1,291 @@
+#include "gateway/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "gateway/head.h"
+#include "gateway/http/http.h"
+#include "gateway/limits.h"
+#include "gateway/route.h"
+#include "gateway/space.h"
+#include "gateway/ws/ws.h"
+
+#define LISTENERS_MAX 16
+#define ACCEPTS_PER_ROUND 64
+#define HEAD_USEC (HEAD_SEC * USEC_PER_SEC)
+
+/* A socket that has not said yet what it wants. In order of arrival, hence of deadline. */
+struct knock {
+	struct knock *next, *prev;
+	struct doorman *doorman;
+	struct source *source; /* owned */
+	int fd;                /* owned */
+	struct address *address;
+	struct sockaddr_storage peer;
+	socklen_t peer_length;
+	uint64_t deadline_usec;
+};
+
+struct doorman {
+	struct gateway *gateway;
+	struct source *listeners[LISTENERS_MAX]; /* owned */
+	int fds[LISTENERS_MAX];                  /* owned */
+	size_t n;
+	struct knock *first, *last; /* owned */
+	struct source *timer;       /* owned */
+};
+
+static void forget(struct knock *k)
+{
+	struct doorman *d = k->doorman;
+
+	if (k->prev)
+		k->prev->next = k->next;
+	else
+		d->first = k->next;
+	if (k->next)
+		k->next->prev = k->prev;
+	else
+		d->last = k->prev;
+	(void)source_free(k->source);
+	free(k);
+}
+
+static void turn_away(struct knock *k)
+{
+	struct limits *l = k->doorman->gateway->limits;
+
+	close(k->fd);
+	limits_leave(l, k->address);
+	forget(k);
+}
+
+/* One small packet into an empty buffer; a client that does not take it is no loss. */
+static void refuse(int fd, const char *status, const char *why)
+{
+	char text[1024];
+	int n = snprintf(text, sizeof(text),
+		"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+		"Content-Length: %zu\r\nX-Content-Type-Options: nosniff\r\n"
+		"Connection: close\r\n\r\n%s\n",
+		status, strlen(why) + 1, why);
+	char unread[4096];
+
+	(void)send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* Closing with unread bytes would reset the connection before the words arrive. */
+	while (recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
+		;
+	(void)shutdown(fd, SHUT_WR);
+}
+
+static void refuse_knock(struct knock *k, const char *status, const char *why)
+{
+	refuse(k->fd, status, why);
+	turn_away(k);
+}
+
+/* --- WebSockets --- */
+
+static void fill_visitor(struct gateway *g, const struct head *h, struct ws_offer *offer)
+{
+	size_t n = 0;
+	const char *cookie = h->cookie.at
+		? cookie_find(h->cookie.at, h->cookie.n, VISITOR_COOKIE, &n)
+		: NULL;
+
+	if (!cookie || !visitor_check(&g->key, cookie, n, offer->visitor))
+		visitor_new(&g->key, offer->visitor, offer->set_cookie);
+	if (h->cookie.at)
+		offer->cookie =
+			cookie_find(h->cookie.at, h->cookie.n, SIGN_IN_COOKIE, &offer->cookie_length);
+}
+
+static void upgrade(struct knock *k, const struct head *h, const struct space_path *path)
+{
+	struct gateway *g = k->doorman->gateway;
+	struct route *route = route_by_name(g->routes, path->owner, path->name);
+	struct ws_offer offer = {.address = k->address};
+
+	if (h->origin.at && !origin_matches(&h->origin, &h->host)) {
+		refuse_knock(k, "403 Forbidden", "Origin: not the host that serves this page");
+		return;
+	}
+	offer.space = route ? space_of(g->spaces, route) : NULL;
+	if (!offer.space) {
+		refuse_knock(k, "404 Not Found", "There is no such Space.");
+		return;
+	}
+	fill_visitor(g, h, &offer);
+	/* The worker starts while the socket is still shaking hands. */
+	if (!route->private)
+		space_expect(offer.space);
+	k->source = source_free(k->source);
+	(void)ws_adopt(g->ws, k->fd, &offer);
+	forget(k);
+}
+
+static bool is_upgrade(const struct head *h, struct space_path *path)
+{
+	return h->upgrade_websocket && h->method.n == 3 && !memcmp(h->method.at, "GET", 3) &&
+		space_path_parse(h->target.at, h->target.n, path) && path->rest_length == 5 &&
+		!memcmp(path->rest, "/-/ws", 5);
+}
+
+/* --- everyone --- */
+
+static void direct(struct knock *k, const struct head *h)
+{
+	struct gateway *g = k->doorman->gateway;
+	struct space_path path;
+
+	if (is_upgrade(h, &path)) {
+		upgrade(k, h, &path);
+		return;
+	}
+	k->source = source_free(k->source);
+	http_adopt(g->http, k->fd, (struct sockaddr *)&k->peer, k->peer_length, k->address);
+	forget(k);
+}
+
+static void on_bytes(int fd, uint32_t events, void *data)
+{
+	static char bytes[HEAD_MAX];
+	struct knock *k = data;
+	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+	struct err e = {0};
+	struct head h;
+	int r;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || (events & (EPOLLERR | EPOLLHUP))) {
+		turn_away(k);
+		return;
+	}
+	r = head_parse(bytes, (size_t)n, &h, &e);
+	if (r == 0 && (events & EPOLLRDHUP))
+		turn_away(k); /* no more will come */
+	else if (r > 0)
+		direct(k, &h);
+	else if (r == -EMSGSIZE)
+		refuse_knock(k, "431 Request Header Fields Too Large", e.text);
+	else if (r < 0)
+		refuse_knock(k, "400 Bad Request", e.text);
+}
+
+static void on_deadline(void *data)
+{
+	struct doorman *d = data;
+	uint64_t now = clock_mono_usec();
+
+	while (d->first && d->first->deadline_usec <= now)
+		refuse_knock(d->first, "408 Request Timeout", "the request's head took too long");
+	if (d->first)
+		timer_arm(d->timer, d->first->deadline_usec);
+}
+
+static int admit(struct doorman *d, struct knock *k)
+{
+	/* Edge-triggered: peeked bytes stay, and would wake us for ever. */
+	int r = loop_add_fd(d->gateway->loop, k->fd, EPOLLIN | EPOLLRDHUP | EPOLLET, on_bytes, k,
+		&k->source);
+
+	if (r < 0)
+		return r;
+	k->deadline_usec = clock_mono_usec() + HEAD_USEC;
+	if (!d->first)
+		timer_arm(d->timer, k->deadline_usec);
+	k->prev = d->last;
+	if (d->last)
+		d->last->next = k;
+	else
+		d->first = k;
+	d->last = k;
+	return 0;
+}
+
+static void take(struct doorman *d, int fd, const struct sockaddr_storage *peer, socklen_t length)
+{
+	struct address *a = limits_enter(d->gateway->limits, (const struct sockaddr *)peer);
+	struct knock *k = a ? calloc(1, sizeof(*k)) : NULL;
+	int on = 1;
+
+	if (!k) {
+		refuse(fd, "503 Service Unavailable",
+			"too many connections from your address, or in all");
+		close(fd);
+		if (a)
+			limits_leave(d->gateway->limits, a);
+		return;
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	*k = (struct knock){
+		.doorman = d, .fd = fd, .address = a, .peer = *peer, .peer_length = length};
+	if (admit(d, k) < 0) {
+		close(fd);
+		limits_leave(d->gateway->limits, a);
+		free(k);
+	}
+}
+
+static void on_knock(int fd, uint32_t events, void *data)
+{
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
+		struct sockaddr_storage peer = {0};
+		socklen_t length = sizeof(peer);
+		int got = accept4(fd, (struct sockaddr *)&peer, &length,
+			SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (got < 0)
+			return;
+		take(data, got, &peer, length);
+	}
+}
+
+int doorman_new(struct gateway *g, const int *fds, size_t n, struct doorman **ret)
+{
+	CLEANUP(doorman_freep) struct doorman *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	if (n > LISTENERS_MAX)
+		return -E2BIG;
+	d->gateway = g;
+	r = loop_add_timer(g->loop, on_deadline, d, &d->timer);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		d->fds[d->n] = fds[i];
+		r = loop_add_fd(g->loop, fds[i], EPOLLIN, on_knock, d, &d->listeners[d->n]);
+		if (r == 0)
+			d->n++;
+	}
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(d);
+	return 0;
+}
+
+struct doorman *doorman_free(struct doorman *d)
+{
+	if (!d)
+		return NULL;
+	while (d->first)
+		turn_away(d->first);
+	for (size_t i = 0; i < d->n; i++) {
+		(void)source_free(d->listeners[i]);
+		close(d->fds[i]);
+	}
+	(void)source_free(d->timer);
+	free(d);
+	return NULL;
+}

@@ -1,0 +1,273 @@
+/*
+ * vitrine-gateway: the one public port.
+ *
+ * Holds: the listening sockets, session logs, uploads, the key that signs visitors' cookies.
+ * May talk to it: everybody, over HTTP and WebSocket; workers, over app links.
+ * Never sees: the database, a password hash, a tenant's code.
+ * Gives up after start: nothing yet; it is started as its own uid without capabilities.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "gateway/edge.h"
+#include "gateway/files.h"
+#include "gateway/gateway.h"
+#include "gateway/http/http.h"
+#include "gateway/limits.h"
+#include "gateway/listener.h"
+#include "gateway/route.h"
+#include "gateway/session/sessions.h"
+#include "gateway/session/sync.h"
+#include "gateway/space.h"
+#include "gateway/visitor.h"
+#include "gateway/wake.h"
+#include "gateway/ws/ws.h"
+
+#define FIRST_FD 3
+#define LISTENERS_MAX 16
+#define FDS_WANTED 65536
+#define SOCKETS_PER_ADDRESS 1024
+#define SOCKETS_TOTAL 20000
+#define SESSIONS_PER_SPACE 20000
+#define SESSIONS_PER_VISITOR 64
+#define FILES_SWEEP_USEC (3600ull * 1000 * 1000)
+#define FILES_KEEP_SEC (8 * 86400) /* a day longer than the sessions that name them */
+
+struct settings {
+	const char *data, *run, *ui;
+	int64_t keep_sec;
+	int64_t sockets_per_address;
+};
+
+struct program {
+	struct settings settings;
+	struct gateway gateway;
+	struct log_sync *sync;
+	struct doorman *doorman;
+	struct source *signals[2];
+	struct source *sweep;
+};
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: vitrine-gateway --data DIR --run DIR --ui DIR\n"
+		"         [--session-keep-sec N] [--sockets-per-address N]\n"
+		"fds from 3: the listening TCP sockets\n");
+	return 2;
+}
+
+static int64_t number(const char *text)
+{
+	char *end;
+	long long v = strtoll(text, &end, 10);
+
+	return *text && !*end && v > 0 ? v : -1;
+}
+
+static int parse(int argc, char **argv, struct settings *s)
+{
+	static const struct option options[] = {
+		{"data", required_argument, NULL, 'd'},
+		{"run", required_argument, NULL, 'r'},
+		{"ui", required_argument, NULL, 'u'},
+		{"session-keep-sec", required_argument, NULL, 'k'},
+		{"sockets-per-address", required_argument, NULL, 's'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	*s = (struct settings){.keep_sec = SESSION_KEEP_SEC,
+		.sockets_per_address = SOCKETS_PER_ADDRESS};
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'd')
+			s->data = optarg;
+		else if (c == 'r')
+			s->run = optarg;
+		else if (c == 'u')
+			s->ui = optarg;
+		else if (c == 'k')
+			s->keep_sec = number(optarg);
+		else if (c == 's')
+			s->sockets_per_address = number(optarg);
+		else
+			return -EINVAL;
+	}
+	return s->data && s->run && s->ui && s->keep_sec > 0 && s->sockets_per_address > 0 &&
+			optind == argc
+		? 0
+		: -EINVAL;
+}
+
+/* The fds from 3 on, for as long as they are listening sockets. */
+static size_t inherited(int ret[LISTENERS_MAX])
+{
+	size_t n = 0;
+
+	for (int fd = FIRST_FD; n < LISTENERS_MAX; fd++) {
+		int listening = 0;
+		socklen_t length = sizeof(listening);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0 || !listening)
+			break;
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+		ret[n++] = fd;
+	}
+	return n;
+}
+
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	/* libwebsockets makes tables as large as the limit, so it is not simply the hard one. */
+	limit.rlim_cur = limit.rlim_max < FDS_WANTED ? limit.rlim_max : FDS_WANTED;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void on_signal(int signo, void *data)
+{
+	struct program *p = data;
+
+	log_info("ending on signal %d", signo);
+	ws_stop(p->gateway.ws);
+}
+
+static void on_sweep(void *data)
+{
+	struct program *p = data;
+
+	files_expire(p->gateway.files, space_sessions_ops.wall_sec(NULL), FILES_KEEP_SEC);
+	timer_arm_after(p->sweep, FILES_SWEEP_USEC);
+}
+
+static const char *below(const struct settings *s, const char *name, char ret[4096])
+{
+	(void)snprintf(ret, 4096, "%s/%s", s->data, name);
+	return ret;
+}
+
+static int make_stores(struct program *p, struct err *e)
+{
+	struct gateway *g = &p->gateway;
+	struct sessions_limits limits = {.per_space = SESSIONS_PER_SPACE,
+		.per_visitor = SESSIONS_PER_VISITOR,
+		.keep_sec = (uint64_t)p->settings.keep_sec,
+		.untouched_sec = SESSION_UNTOUCHED_SEC};
+	char path[4096];
+	int r = fs_mkdirs(p->settings.data, 0700, e);
+
+	if (limits.untouched_sec > limits.keep_sec)
+		limits.untouched_sec = limits.keep_sec;
+	if (r == 0)
+		r = visitor_key_load(below(&p->settings, "visitor.key", path), &g->key, e);
+	if (r == 0)
+		r = limits_new((size_t)p->settings.sockets_per_address, SOCKETS_TOTAL, &g->limits);
+	if (r == 0)
+		r = files_new(below(&p->settings, "files", path), &g->files, e);
+	if (r == 0)
+		r = route_table_new(below(&p->settings, "routes", path), &g->routes, e);
+	if (r == 0)
+		r = sessions_new(below(&p->settings, "sessions", path), &space_sessions_ops, &limits,
+			g, &g->sessions, e);
+	return r;
+}
+
+static int make_links(struct program *p, struct err *e)
+{
+	struct gateway *g = &p->gateway;
+	int r = spaces_new(g, &g->spaces);
+
+	if (r == 0)
+		r = log_sync_new(g->loop, sessions_log(g->sessions), &p->sync);
+	if (r == 0)
+		r = edge_new(g, p->settings.run, &g->edge);
+	if (r == 0)
+		r = wake_new(g, p->settings.run, &g->wake);
+	if (r == 0)
+		r = http_new(g, p->settings.ui, p->settings.run, &g->http, e);
+	if (r == 0)
+		r = ws_new(g, &g->ws);
+	return r;
+}
+
+static int make_door(struct program *p, struct err *e)
+{
+	struct gateway *g = &p->gateway;
+	int fds[LISTENERS_MAX];
+	size_t n = inherited(fds);
+	int r;
+
+	if (n == 0)
+		return err_set(e, -EBADF, "fd 3 is no listening socket");
+	r = loop_add_signal(g->loop, SIGTERM, on_signal, p, &p->signals[0]);
+	if (r == 0)
+		r = loop_add_signal(g->loop, SIGINT, on_signal, p, &p->signals[1]);
+	if (r == 0)
+		r = loop_add_timer(g->loop, on_sweep, p, &p->sweep);
+	if (r == 0)
+		r = doorman_new(g, fds, n, &p->doorman);
+	if (r == 0)
+		timer_arm_after(p->sweep, 0);
+	return r;
+}
+
+static void take_down(struct program *p)
+{
+	struct gateway *g = &p->gateway;
+
+	(void)doorman_free(p->doorman);
+	(void)ws_free(g->ws);
+	(void)http_free(g->http);
+	(void)edge_free(g->edge);
+	(void)wake_free(g->wake);
+	(void)log_sync_free(p->sync);
+	(void)sessions_free(g->sessions);
+	(void)spaces_free(g->spaces);
+	(void)route_table_free(g->routes);
+	(void)files_free(g->files);
+	(void)limits_free(g->limits);
+	(void)loop_free(g->loop);
+}
+
+int main(int argc, char **argv)
+{
+	struct program p = {0};
+	struct err e = {0};
+	int r;
+
+	log_init("gateway");
+	if (parse(argc, argv, &p.settings) < 0)
+		return usage();
+	(void)signal(SIGPIPE, SIG_IGN);
+	raise_fd_limit();
+	r = loop_new(&p.gateway.loop);
+	if (r == 0)
+		r = make_stores(&p, &e);
+	if (r == 0)
+		r = make_links(&p, &e);
+	if (r == 0)
+		r = make_door(&p, &e);
+	if (r == 0) {
+		log_info("serving; %zu sessions and %zu Spaces from last time",
+			sessions_count(p.gateway.sessions), route_table_count(p.gateway.routes));
+		ws_run(p.gateway.ws);
+	} else {
+		log_error("cannot start: %s", e.code ? e.text : strerror(-r));
+	}
+	take_down(&p);
+	return r == 0 ? 0 : 1;
+}

@@ -1,0 +1,204 @@
+#include "gateway/page.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/frame.h"
+#include "base/json.h"
+#include "proto/constants.h"
+#include "proto/messages.h"
+
+#define TREE_BYTES_MAX (2u << 20)
+
+struct handler {
+	uint32_t node;
+	uint8_t kind;
+};
+
+struct page {
+	unsigned refs;
+	char bundle[65];
+	char *title;           /* owned */
+	struct buf tree;       /* JSON text */
+	struct buf frames;     /* TREE */
+	uint32_t *secrets;     /* owned; n_secrets nodes */
+	struct handler *retry; /* owned */
+	size_t n_secrets, n_retry, n_nodes;
+};
+
+static const struct {
+	const char *name;
+	uint8_t kind;
+} event_names[] = {
+	{"click", EVENT_CLICK},
+	{"submit", EVENT_SUBMIT},
+	{"change", EVENT_CHANGE},
+	{"input", EVENT_INPUT},
+	{"load", EVENT_LOAD},
+	{"select", EVENT_SELECT},
+	{"clear", EVENT_CLEAR},
+	{"upload", EVENT_UPLOAD},
+	{"example", EVENT_EXAMPLE},
+};
+
+/* Arrays of a page are built once and small; growing by one keeps this simple. */
+static int note_secret(struct page *p, uint32_t node)
+{
+	uint32_t *grown = reallocarray(p->secrets, p->n_secrets + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	grown[p->n_secrets++] = node;
+	p->secrets = grown;
+	return 0;
+}
+
+static int note_retry(struct page *p, uint32_t node, uint8_t kind)
+{
+	struct handler *grown = reallocarray(p->retry, p->n_retry + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	grown[p->n_retry++] = (struct handler){node, kind};
+	p->retry = grown;
+	return 0;
+}
+
+static int note_handlers(struct page *p, uint32_t node, const json_t *on)
+{
+	for (size_t i = 0; i < sizeof(event_names) / sizeof(*event_names); i++) {
+		const json_t *h = json_object_get(on, event_names[i].name);
+
+		if (json_is_true(json_object_get(h, "retry")) &&
+			note_retry(p, node, event_names[i].kind) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int walk(struct page *p, const json_t *node, int depth, struct err *e)
+{
+	uint32_t n = (uint32_t)json_integer_value(json_object_get(node, "n"));
+	const json_t *children = json_object_get(node, "children");
+	size_t i;
+	json_t *child;
+	int r = 0;
+
+	if (!json_is_object(node))
+		return err_set(e, -EINVAL, "tree: a node must be an object");
+	if (depth > TREE_DEPTH_MAX)
+		return err_set(e, -EINVAL, "tree: deeper than %d", TREE_DEPTH_MAX);
+	if (++p->n_nodes > TREE_NODES_MAX)
+		return err_set(e, -EINVAL, "tree: more than %d nodes", TREE_NODES_MAX);
+	if (json_is_true(json_object_get(json_object_get(node, "props"), "password")))
+		r = note_secret(p, n);
+	if (r == 0)
+		r = note_handlers(p, n, json_object_get(node, "on"));
+	json_array_foreach(children, i, child)
+	{
+		if (r == 0)
+			r = walk(p, child, depth + 1, e);
+	}
+	return r;
+}
+
+static int write_frames(struct page *p, const json_t *tree)
+{
+	struct wire_tree m = {.bundle = p->bundle, .title = p->title, .tree = (json_t *)tree};
+	struct frame f = {.type = WIRE_TREE};
+	struct buf value;
+	int r;
+
+	buf_init(&value, TREE_BYTES_MAX);
+	r = wire_tree_write(&m, &value);
+	f.value = value.data;
+	f.length = value.len;
+	if (r == 0)
+		r = frame_write(&p->frames, &f);
+	buf_done(&value);
+	return r;
+}
+
+int page_new(const char *bundle, const char *title, const json_t *tree, struct page **ret,
+	struct err *e)
+{
+	CLEANUP(page_unrefp) struct page *p = calloc(1, sizeof(*p));
+	const json_t *root = json_object_get(tree, "root");
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->refs = 1;
+	buf_init(&p->tree, TREE_BYTES_MAX);
+	buf_init(&p->frames, TREE_BYTES_MAX * 2);
+	(void)snprintf(p->bundle, sizeof(p->bundle), "%s", bundle);
+	p->title = strdup(title);
+	if (!p->title)
+		return -ENOMEM;
+	r = root ? walk(p, root, 1, e) : err_set(e, -EINVAL, "tree: no root");
+	if (r == 0)
+		r = note_handlers(p, 0, json_object_get(tree, "on"));
+	if (r < 0)
+		return r;
+	if (json_write(&p->tree, tree) < 0 || write_frames(p, tree) < 0)
+		return err_set(e, -EINVAL, "tree: over the limit of %u bytes", TREE_BYTES_MAX);
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+struct page *page_ref(struct page *p)
+{
+	if (p)
+		p->refs++;
+	return p;
+}
+
+struct page *page_unref(struct page *p)
+{
+	if (!p || --p->refs > 0)
+		return NULL;
+	free(p->title);
+	buf_done(&p->tree);
+	buf_done(&p->frames);
+	free(p->secrets);
+	free(p->retry);
+	free(p);
+	return NULL;
+}
+
+const char *page_bundle(const struct page *p)
+{
+	return p->bundle;
+}
+
+const char *page_title(const struct page *p)
+{
+	return p->title;
+}
+
+const char *page_tree(const struct page *p)
+{
+	return buf_str(&p->tree);
+}
+
+const struct buf *page_tree_frames(const struct page *p)
+{
+	return &p->frames;
+}
+
+bool page_is_secret(const struct page *p, uint32_t node)
+{
+	for (size_t i = 0; i < p->n_secrets; i++)
+		if (p->secrets[i] == node)
+			return true;
+	return false;
+}
+
+bool page_may_retry(const struct page *p, uint32_t node, uint8_t kind)
+{
+	for (size_t i = 0; i < p->n_retry; i++)
+		if (p->retry[i].node == node && p->retry[i].kind == kind)
+			return true;
+	return false;
+}

@@ -1,0 +1,37 @@
+/*
+ * A Space's page as one bundle shows it: the tree, ready to be sent, and what the gateway has to
+ * know of it. Counted: a route, a worker and a session's move may hold the same one.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+
+struct page;
+
+/*
+ * Takes the tree apart. -EINVAL: more than TREE_NODES_MAX nodes, deeper than TREE_DEPTH_MAX, or
+ * not an object. -ENOMEM. The tree stays the caller's.
+ */
+int page_new(const char *bundle, const char *title, const json_t *tree, struct page **ret,
+	struct err *e);
+struct page *page_ref(struct page *p); /* NULL is fine */
+struct page *page_unref(struct page *p);
+DEFINE_CLEANUP(struct page *, page_unref)
+
+const char *page_bundle(const struct page *p);
+const char *page_title(const struct page *p);
+const char *page_tree(const struct page *p);             /* JSON text */
+const struct buf *page_tree_frames(const struct page *p); /* TREE, as frames */
+
+/* The component's text is a password: its VALUE is not stored. */
+bool page_is_secret(const struct page *p, uint32_t node);
+
+/* The handler of this event is declared retry = true. */
+bool page_may_retry(const struct page *p, uint32_t node, uint8_t kind);

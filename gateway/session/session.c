@@ -1,0 +1,678 @@
+/* What a visitor and a worker do with a session. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "gateway/session/frames.h"
+#include "gateway/session/secret.h"
+#include "gateway/session/sessions_private.h"
+#include "proto/messages.h"
+
+#define ACK_AT_ONCE (32 * 1024) /* a worker keeps 256 KiB unacknowledged */
+
+static const char *const phase_names[] = {
+	[SESSION_DETACHED] = "detached",
+	[SESSION_OPEN] = "open",
+	[SESSION_MOVING] = "moving",
+};
+
+static const unsigned phase_allowed[] = {
+	[SESSION_DETACHED] = 1u << SESSION_OPEN | 1u << SESSION_MOVING,
+	[SESSION_OPEN] = 1u << SESSION_DETACHED | 1u << SESSION_MOVING,
+	[SESSION_MOVING] = 1u << SESSION_DETACHED | 1u << SESSION_OPEN,
+};
+
+static void set_phase(struct session *s, enum session_phase phase)
+{
+	struct session_live *live = s->live;
+
+	if (live->phase == phase)
+		return;
+	if (!(phase_allowed[live->phase] & 1u << phase))
+		log_error("session=%u %s → %s is no legal step", s->number,
+			phase_names[live->phase], phase_names[phase]);
+	log_debug("session=%u %s → %s", s->number, phase_names[live->phase], phase_names[phase]);
+	live->phase = phase;
+}
+
+static void group_clear(struct session_group *g)
+{
+	/* Most groups are small; a large one does not keep its memory. */
+	if (g->image.cap > 16384)
+		buf_done(&g->image);
+	if (g->visible.cap > 16384)
+		buf_done(&g->visible);
+	buf_clear(&g->image);
+	buf_clear(&g->visible);
+	g->frames = 0;
+	g->fails = false;
+}
+
+static void show_head(struct sessions *t, struct session *s, uint8_t type, uint8_t op,
+	uint32_t node, uint32_t seq, bool lazy)
+{
+	struct frame f = {.type = type, .op = op, .node = node, .seq = seq};
+	uint8_t bytes[FRAME_HEADER + 1];
+	struct buf b = {.data = bytes, .cap = sizeof(bytes), .max = FRAME_HEADER};
+
+	if (s->live->visit && frame_write(&b, &f) == 0)
+		t->ops.show(s, b.data, b.len, false, lazy, t->data);
+}
+
+/* --- to the worker --- */
+
+static void send_head(struct sessions *t, struct session *s, uint8_t type, uint32_t seq)
+{
+	struct frame f = {.type = type, .channel = s->number, .seq = seq};
+
+	t->ops.send(s, &f, t->data);
+}
+
+static void send_ack(struct sessions *t, struct session *s)
+{
+	s->live->ack_bytes = 0;
+	send_head(t, s, APP_ACK, s->last_seq);
+}
+
+struct send_context {
+	struct sessions *t;
+	struct session *s;
+};
+
+static int send_frame(const struct frame *f, void *data, struct err *e)
+{
+	struct send_context *c = data;
+	struct frame out = *f;
+
+	(void)e;
+	out.channel = c->s->number;
+	c->t->ops.send(c->s, &out, c->t->data);
+	return 0;
+}
+
+static void send_event(struct sessions *t, struct session *s, struct pending *p)
+{
+	struct send_context c = {t, s};
+
+	t->ops.cork(s, true, t->data);
+	if (s->live->ack_bytes)
+		send_ack(t, s);
+	if (memmem(p->frames, p->length, "\"file\"", 6))
+		t->ops.send_files(s, p->frames, p->length, t->data);
+	(void)frames_each(p->frames, p->length, SESSION_VALUE_MAX, send_frame, &c, NULL);
+	p->state = EVENT_SENT;
+	if (p->cancelled) {
+		send_head(t, s, APP_CANCEL, p->n);
+		p->cancelled = false;
+	}
+	/* The last one may have ended the link; then there is nothing to uncork. */
+	if (s->live->replica)
+		t->ops.cork(s, false, t->data);
+}
+
+/* Sends what waits, in order. */
+void session_pump(struct sessions *t, struct session *s)
+{
+	if (s->live->phase != SESSION_OPEN)
+		return;
+	for (struct pending *p = s->pending; p; p = p->next)
+		if (p->state == EVENT_HELD)
+			send_event(t, s, p);
+}
+
+/* --- from the visitor --- */
+
+void session_set_visit(struct sessions *t, struct session *s, void *visit)
+{
+	s->live->visit = visit;
+	s->live->left_usec = visit ? 0 : t->ops.now_usec(t->data);
+}
+
+static int check_event(const struct session *s, uint32_t n, size_t length, struct err *e)
+{
+	size_t open = session_count_pending(s, EVENT_HELD) + session_count_pending(s, EVENT_SENT);
+
+	if (n != s->last_event + 1)
+		return err_set(e, -EPROTO, "EVENT seq: %u came, %u is next", n, s->last_event + 1);
+	if (open >= EVENTS_PENDING_MAX)
+		return err_set(e, -EBUSY, "more than %d events are unfinished", EVENTS_PENDING_MAX);
+	if (s->pending_bytes + length > SESSION_PENDING_BYTES_MAX)
+		return err_set(e, -EMSGSIZE, "unfinished events: over the limit of %u bytes",
+			SESSION_PENDING_BYTES_MAX);
+	if (s->overlay.bytes + length + 4096 > OVERLAY_MAX ||
+		s->overlay.n + length / FRAME_HEADER > OVERLAY_CELLS_MAX)
+		return err_set(e, -EMSGSIZE, "this page's values: over the limit of %d bytes",
+			OVERLAY_MAX);
+	return 0;
+}
+
+static int take_event(struct sessions *t, struct session *s, uint32_t n, const uint8_t *frames,
+	size_t length, const uint8_t *secret, size_t secret_length, struct err *e)
+{
+	int r = 0;
+
+	if (secret_length)
+		r = secret_write(t->secret_fd, s->number, n, secret, secret_length);
+	if (r == 0)
+		r = session_append(t, s, LOG_IN, n, frames, length);
+	if (r < 0) {
+		if (secret_length)
+			secret_remove(t->secret_fd, s->number, n);
+		return err_set(e, r, "the event cannot be stored: %s", strerror(-r));
+	}
+	r = session_apply_in(s, n, frames, length, e);
+	if (r == 0 && secret_length)
+		r = session_add_secret(s, n, secret, secret_length);
+	if (r < 0) {
+		/* It is in the log but not here: only a replay makes that whole again. */
+		log_error("session=%u event=%u %s; starting over from the log", s->number, n,
+			strerror(-r));
+		abort();
+	}
+	return 0;
+}
+
+int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8_t *frames,
+	size_t length, const uint8_t *secret, size_t secret_length, struct err *e)
+{
+	struct pending *p;
+	int r;
+
+	if (n <= s->last_event && n > 0) {
+		show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
+		return 0;
+	}
+	r = check_event(s, n, length + secret_length, e);
+	if (r == 0)
+		r = take_event(t, s, n, frames, length, secret, secret_length, e);
+	if (r < 0)
+		return r;
+	/* The state table said SENT when the session stands on a worker; here it is made true. */
+	p = session_pending(s, n);
+	p->state = EVENT_HELD;
+	if (s->live->phase == SESSION_OPEN)
+		send_event(t, s, p);
+	else if (s->live->phase == SESSION_DETACHED)
+		t->ops.want_worker(s, t->data);
+	show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
+	return 0;
+}
+
+static void dismiss(struct sessions *t, struct session *s, struct pending *p)
+{
+	uint32_t n = p->n;
+
+	if (p->secret_length)
+		secret_remove(t->secret_fd, s->number, n);
+	if (session_append(t, s, LOG_FORGET, n, NULL, 0) == 0)
+		session_apply_dismiss(s, n);
+}
+
+static void cancel_one(struct sessions *t, struct session *s, struct pending *p)
+{
+	switch (p->state) {
+	case EVENT_HELD:
+		p->cancelled = true;
+		break;
+	case EVENT_SENT:
+		if (s->live->replica)
+			send_head(t, s, APP_CANCEL, p->n);
+		break;
+	case EVENT_INTERRUPTED:
+		dismiss(t, s, p);
+		break;
+	}
+}
+
+void session_cancel(struct sessions *t, struct session *s, uint32_t n)
+{
+	struct pending *next;
+
+	for (struct pending *p = s->pending; p; p = next) {
+		next = p->next;
+		if (p->n == n || (n == 0 && p->state != EVENT_INTERRUPTED))
+			cancel_one(t, s, p);
+	}
+}
+
+static int retry_one(struct sessions *t, struct session *s, struct pending *p)
+{
+	int r = session_append(t, s, LOG_IN, p->n, NULL, 0);
+
+	if (r < 0)
+		return r;
+	p->state = EVENT_HELD;
+	return 0;
+}
+
+int session_retry(struct sessions *t, struct session *s, uint32_t n, struct err *e)
+{
+	struct pending *p = session_pending(s, n);
+	size_t open = session_count_pending(s, EVENT_HELD) + session_count_pending(s, EVENT_SENT);
+
+	if (!p || p->state != EVENT_INTERRUPTED)
+		return 0; /* finished or running after all */
+	if (open >= EVENTS_PENDING_MAX)
+		return err_set(e, -EBUSY, "more than %d events are unfinished", EVENTS_PENDING_MAX);
+	if (retry_one(t, s, p) < 0)
+		return err_set(e, -EIO, "the event cannot be stored");
+	if (s->live->phase == SESSION_OPEN)
+		send_event(t, s, p);
+	else if (s->live->phase == SESSION_DETACHED)
+		t->ops.want_worker(s, t->data);
+	show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
+	return 0;
+}
+
+int session_catch_up(struct sessions *t, struct session *s, uint32_t seq)
+{
+	bool all;
+	const struct outbox_group *g = outbox_after(&s->outbox, seq, s->last_seq, &all);
+
+	if (!all)
+		return 0;
+	for (; g && s->live->visit; g = g->next)
+		t->ops.show(s, g->frames, g->length, g->fails, false, t->data);
+	return 1;
+}
+
+static void show_interrupted(struct sessions *t, struct session *s, const struct pending *p,
+	const char *why)
+{
+	struct wire_interrupted m = {.message = why};
+	struct frame f = {
+		.type = WIRE_INTERRUPTED, .op = p->kind, .node = p->node, .seq = p->n};
+	struct buf value, b;
+
+	if (!s->live->visit)
+		return;
+	buf_init(&value, 4096);
+	buf_init(&b, 8192);
+	if (wire_interrupted_write(&m, &value) == 0) {
+		f.value = value.data;
+		f.length = value.len;
+		if (frame_write(&b, &f) == 0)
+			t->ops.show(s, b.data, b.len, false, false, t->data);
+	}
+	buf_done(&value);
+	buf_done(&b);
+}
+
+void session_show_interrupted(struct sessions *t, struct session *s)
+{
+	for (const struct pending *p = s->pending; p; p = p->next)
+		if (p->state == EVENT_INTERRUPTED)
+			show_interrupted(t, s, p, NULL);
+}
+
+int session_write_overlay(const struct session *s, struct buf *b)
+{
+	struct frame commit = {.type = APP_COMMIT, .op = COMMIT_INTERIM, .seq = s->last_seq};
+	int r = overlay_write_frames(&s->overlay, b);
+
+	return r < 0 ? r : frame_write(b, &commit);
+}
+
+/* --- leaving a worker --- */
+
+static int move_in_log(struct sessions *t, struct session *s, const char *bundle,
+	const char *replica)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, 256);
+	r = session_write_move(bundle, replica, &b);
+	if (r == 0)
+		r = session_append(t, s, LOG_MOVE, 0, b.data, b.len);
+	/* Even unwritten it is true: the worker is gone, or has the session. */
+	(void)session_apply_move(s, b.data, b.len, NULL);
+	buf_done(&b);
+	return r;
+}
+
+static void drop_from_acks(struct sessions *t, struct session *s)
+{
+	for (struct session **at = &t->ack_list; s->live->ack_due && *at;
+		at = &(*at)->live->next_ack) {
+		if (*at == s) {
+			*at = s->live->next_ack;
+			break;
+		}
+	}
+	s->live->ack_due = false;
+	s->live->ack_bytes = 0;
+}
+
+/* What the log calls running on the worker that has just gone. */
+static void settle_interrupted(struct sessions *t, struct session *s, const char *why)
+{
+	struct pending *next;
+
+	for (struct pending *p = s->pending; p; p = next) {
+		next = p->next;
+		if (p->state != EVENT_INTERRUPTED)
+			continue;
+		if (t->ops.may_retry(s, p->node, p->kind, t->data) && retry_one(t, s, p) == 0)
+			continue;
+		show_interrupted(t, s, p, why);
+	}
+}
+
+void session_detach(struct sessions *t, struct session *s, bool close, const char *why)
+{
+	struct session_live *live = s->live;
+	bool interrupted;
+
+	if (close && live->replica)
+		send_head(t, s, APP_CLOSE, 0);
+	drop_from_acks(t, s);
+	group_clear(&live->group);
+	live->replica = NULL;
+	live->resend = false;
+	if (live->phase == SESSION_MOVING)
+		live->target[0] = '\0'; /* the log never heard of the move */
+	set_phase(s, SESSION_DETACHED);
+	if (!s->replica_id[0])
+		return;
+	interrupted = session_count_pending(s, EVENT_SENT) > 0;
+	(void)move_in_log(t, s, s->bundle, "");
+	if (interrupted)
+		settle_interrupted(t, s, why);
+}
+
+/* --- joining a worker --- */
+
+static int write_open(const struct session *s, const char *from, struct buf *b)
+{
+	int r = buf_addf(b, "{\"session\":\"%s\",\"image\":", s->id);
+
+	if (r == 0)
+		r = image_write_json(&s->image, b);
+	if (r == 0)
+		r = buf_add_str(b, ",\"overlay\":");
+	if (r == 0)
+		r = overlay_write_json(&s->overlay, b);
+	if (r == 0 && s->user[0])
+		r = buf_addf(b, ",\"user\":\"%s\"", s->user);
+	if (r == 0 && from)
+		r = buf_addf(b, ",\"from\":\"%s\"", from);
+	if (r == 0 && s->query)
+		r = buf_addf(b, ",\"query\":%s", s->query);
+	return r < 0 ? r : buf_add(b, "}", 1);
+}
+
+static void send_open(struct sessions *t, struct session *s, const char *from)
+{
+	struct frame f = {.type = APP_OPEN, .channel = s->number, .seq = s->last_seq};
+	struct buf b;
+
+	buf_init(&b, 16 << 20);
+	if (write_open(s, from, &b) < 0) {
+		log_error("session=%u is too large to be opened", s->number);
+	} else {
+		f.value = b.data;
+		f.length = b.len;
+		t->ops.cork(s, true, t->data);
+		t->ops.send(s, &f, t->data);
+		if (s->live->replica && memmem(b.data, b.len, "\"file\"", 6))
+			t->ops.send_files(s, b.data, b.len, t->data);
+		if (s->live->replica)
+			t->ops.cork(s, false, t->data);
+	}
+	buf_done(&b);
+}
+
+void session_attach(struct sessions *t, struct session *s, void *replica, const char *replica_id,
+	const char *bundle, bool upgrade)
+{
+	struct session_live *live = s->live;
+	bool moves = s->bundle[0] && strcmp(s->bundle, bundle);
+	char from[65];
+
+	memcpy(from, s->bundle, sizeof(from));
+	if (live->replica)
+		session_detach(t, s, true, NULL);
+	live->replica = replica;
+	if (moves && upgrade) {
+		(void)snprintf(live->target, sizeof(live->target), "%s", bundle);
+		(void)snprintf(live->target_replica, sizeof(live->target_replica), "%s",
+			replica_id);
+		live->moving_usec = t->ops.now_usec(t->data);
+		set_phase(s, SESSION_MOVING);
+		send_open(t, s, from);
+		return;
+	}
+	(void)move_in_log(t, s, bundle, replica_id);
+	for (struct pending *p = s->pending; p; p = p->next)
+		if (p->state == EVENT_SENT)
+			p->state = EVENT_HELD; /* the log may say sent from here on; it is about to be */
+	set_phase(s, SESSION_OPEN);
+	send_open(t, s, moves ? from : NULL);
+	if (moves)
+		t->ops.show_all(s, t->data);
+	session_pump(t, s);
+}
+
+void session_resume(struct sessions *t, struct session *s, void *replica)
+{
+	s->live->replica = replica;
+	set_phase(s, SESSION_OPEN);
+	send_head(t, s, APP_RESUME, s->last_seq);
+	/* It ignores the events that it knows. */
+	for (struct pending *p = s->pending; p && s->live->replica; p = p->next)
+		if (p->state != EVENT_INTERRUPTED)
+			send_event(t, s, p);
+}
+
+static void reopen(struct sessions *t, struct session *s)
+{
+	log_info("session=%u its worker does not know it; opened again", s->number);
+	group_clear(&s->live->group);
+	send_open(t, s, NULL);
+	for (struct pending *p = s->pending; p && s->live->replica; p = p->next)
+		if (p->state != EVENT_INTERRUPTED)
+			send_event(t, s, p);
+}
+
+/* --- from the worker --- */
+
+static int gather(struct session_group *g, struct buf *into, const struct frame *f, struct err *e)
+{
+	struct frame copy = *f;
+
+	if (++g->frames > GROUP_FRAMES_MAX)
+		return err_set(e, -EMSGSIZE, "group: more than %d frames", GROUP_FRAMES_MAX);
+	if (g->image.len + g->visible.len + f->length > GROUP_BYTES_MAX - FRAME_HEADER)
+		return err_set(e, -EMSGSIZE, "group: over the limit of %u bytes", GROUP_BYTES_MAX);
+	copy.channel = 0;
+	return frame_write(into, &copy);
+}
+
+static void finish_secret(struct sessions *t, struct session *s, const struct frame *commit)
+{
+	const struct pending *p = session_pending(s, commit->node);
+
+	if (p && p->secret_length && commit->op == COMMIT_FINISH)
+		secret_remove(t->secret_fd, s->number, p->n);
+}
+
+static int append_out(struct sessions *t, struct session *s, uint32_t seq)
+{
+	struct session_group *g = &s->live->group;
+	struct iovec parts[2] = {
+		{g->image.data, g->image.len},
+		{g->visible.data, g->visible.len},
+	};
+	int r = session_log_append(t->log, s->number, LOG_OUT, seq, parts, 2);
+
+	if (r < 0)
+		log_error("session=%u cannot write the session log: %s", s->number, strerror(-r));
+	return r;
+}
+
+static void schedule_ack(struct sessions *t, struct session *s, size_t bytes)
+{
+	struct session_live *live = s->live;
+
+	live->ack_bytes += (uint32_t)bytes + 1;
+	if (live->ack_bytes >= ACK_AT_ONCE) {
+		send_ack(t, s);
+		return;
+	}
+	if (live->ack_due)
+		return;
+	if (!t->ack_list)
+		t->ops.acks_due(t->data);
+	live->ack_due = true;
+	live->next_ack = t->ack_list;
+	t->ack_list = s;
+}
+
+void sessions_flush_acks(struct sessions *t)
+{
+	while (t->ack_list) {
+		struct session *s = t->ack_list;
+
+		t->ack_list = s->live->next_ack;
+		s->live->ack_due = false;
+		if (s->live->ack_bytes && s->live->replica)
+			send_ack(t, s);
+	}
+}
+
+/* --- groups --- */
+
+static void refuse_move(struct sessions *t, struct session *s)
+{
+	struct session_live *live = s->live;
+
+	log_warn("session=%u stays on its old version: the new one could not take it over",
+		s->number);
+	memcpy(live->stuck, live->target, sizeof(live->stuck));
+	session_detach(t, s, true, NULL);
+	if (live->visit || session_count_pending(s, EVENT_HELD))
+		t->ops.want_worker(s, t->data);
+}
+
+/* -ESTALE: the group is not wanted. */
+static int check_commit(const struct session *s, const struct frame *f, struct err *e)
+{
+	if (f->op != COMMIT_INTERIM && f->op != COMMIT_FINISH)
+		return err_set(e, -EBADMSG, "COMMIT op: %u is not known", f->op);
+	if (f->seq <= s->last_seq || (s->live->resend && f->seq > s->last_seq + 1))
+		return -ESTALE;
+	if (f->seq != s->last_seq + 1)
+		return err_set(e, -EPROTO, "COMMIT seq: %u came, %u is next", f->seq,
+			s->last_seq + 1);
+	if (s->live->phase == SESSION_MOVING && f->node != 0)
+		return err_set(e, -EPROTO, "COMMIT node: event %u finished before the upgrade",
+			f->node);
+	return 0;
+}
+
+static void show_group(struct sessions *t, struct session *s, bool moved)
+{
+	struct session_group *g = &s->live->group;
+
+	outbox_add(&s->outbox, s->last_seq, g->fails, g->visible.data, g->visible.len);
+	if (moved) {
+		/* Groups of the old version's page mean nothing on the new one. */
+		outbox_trim(&s->outbox, s->last_seq);
+		t->ops.show_all(s, t->data);
+	} else if (s->live->visit) {
+		t->ops.show(s, g->visible.data, g->visible.len, g->fails, false, t->data);
+	}
+}
+
+static void keep_group(struct sessions *t, struct session *s, const struct frame *f,
+	struct out_trial *trial)
+{
+	struct session_group *g = &s->live->group;
+	struct err e = {0};
+
+	finish_secret(t, s, f);
+	if (session_apply_out(s, f->seq, f->node, f->op, g->visible.data, g->visible.len, trial,
+		    &e) < 0) {
+		/* It is in the log but not here: only a replay makes that whole again. */
+		log_error("session=%u group=%u %s; starting over from the log", s->number, f->seq,
+			e.text);
+		abort();
+	}
+}
+
+static int commit(struct sessions *t, struct session *s, const struct frame *f, struct err *e)
+{
+	struct session_live *live = s->live;
+	struct session_group *g = &live->group;
+	bool moves = live->phase == SESSION_MOVING;
+	struct out_trial trial;
+	int r = check_commit(s, f, e);
+
+	if (r == -ESTALE) {
+		group_clear(g);
+		if (f->seq <= s->last_seq)
+			schedule_ack(t, s, 0);
+		return 0;
+	}
+	if (r == 0)
+		r = gather(g, &g->visible, f, e);
+	if (r == 0 && moves && g->fails) {
+		refuse_move(t, s);
+		return 0;
+	}
+	if (r == 0)
+		r = session_try_out(s, g->image.data, g->image.len, g->visible.data,
+			g->visible.len, &trial, e);
+	if (r < 0)
+		return r;
+	if (moves)
+		(void)move_in_log(t, s, live->target, live->target_replica);
+	live->resend = append_out(t, s, f->seq) < 0;
+	if (live->resend) {
+		/* The worker still has the group; sessions_tick asks for it again. */
+		out_trial_done(&trial);
+		group_clear(g);
+		return 0;
+	}
+	keep_group(t, s, f, &trial);
+	if (moves)
+		set_phase(s, SESSION_OPEN);
+	show_group(t, s, moves);
+	schedule_ack(t, s, g->image.len + g->visible.len);
+	group_clear(g);
+	if (moves)
+		session_pump(t, s);
+	if (f->op == COMMIT_FINISH && session_count_pending(s, EVENT_SENT) == 0)
+		t->ops.settled(s, t->data);
+	return 0;
+}
+
+int session_worker_frame(struct sessions *t, struct session *s, const struct frame *f, struct err *e)
+{
+	struct session_group *g = &s->live->group;
+	struct patch p;
+	int r;
+
+	switch (f->type) {
+	case APP_PATCH:
+		r = patch_read(&p, f, e);
+		return r < 0 ? r : gather(g, &g->visible, f, e);
+	case APP_FAIL:
+		g->fails = true;
+		return gather(g, &g->visible, f, e);
+	case APP_IMAGE:
+		return gather(g, &g->image, f, e);
+	case APP_COMMIT:
+		return commit(t, s, f, e);
+	case APP_BLOB:
+		return t->ops.keep_blob(s, f, e, t->data);
+	case APP_LOST:
+		if (s->live->phase == SESSION_OPEN)
+			reopen(t, s);
+		return 0;
+	default:
+		return err_set(e, -EPROTO, "message type %u is not a session's", f->type);
+	}
+}

@@ -1,0 +1,34 @@
+/* What the files of the session room share. */
+#pragma once
+
+#include "gateway/session/sessions.h"
+
+struct sessions {
+	struct sessions_ops ops;
+	struct sessions_limits limits;
+	void *data;
+	struct session_log *log; /* owned */
+	int secret_fd;           /* owned */
+	struct map by_number;    /* owns the sessions */
+	struct map by_id;
+	struct map space_counts, visitor_counts; /* values: count as a pointer-sized number */
+	uint32_t next_number;
+	struct session *ack_list;
+	uint64_t damaged; /* records that made no sense in replay */
+	/* compaction under way (compact.c) */
+	int compact_from;        /* first segment that stays; 0: none under way */
+	uint32_t *compact_list;  /* owned; numbers still to be written */
+	size_t compact_n, compact_at;
+};
+
+int session_make_live(struct session *s);
+void session_drop_live(struct session *s);
+
+/* Appends one record of the session. Logs a failure. */
+int session_append(struct sessions *t, struct session *s, enum log_kind kind, uint32_t n,
+	const void *value, size_t length);
+
+void sessions_compact_step(struct sessions *t);
+void sessions_compact_done(struct sessions *t);
+
+void session_pump(struct sessions *t, struct session *s);

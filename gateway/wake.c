@@ -1,0 +1,213 @@
+#include "gateway/wake.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/dial.h"
+#include "base/link.h"
+#include "base/log.h"
+#include "gateway/space.h"
+#include "proto/messages.h"
+
+#define QUEUE_MAX (1u << 20)
+
+struct wake {
+	struct gateway *gateway;
+	struct dialer *dialer; /* owned */
+	struct link *link;     /* owned; NULL: down */
+	uint32_t next_seq;
+	bool synced;
+};
+
+bool wake_is_up(const struct wake *w)
+{
+	return w->link != NULL;
+}
+
+bool wake_is_synced(const struct wake *w)
+{
+	return w->link && w->synced;
+}
+
+uint32_t wake_next_seq(struct wake *w)
+{
+	if (++w->next_seq == 0)
+		w->next_seq = 1;
+	return w->next_seq;
+}
+
+static int on_link(struct wake *w, const struct frame *f, struct link_files *files, struct err *why)
+{
+	int fd = link_files_take(files, 0);
+	struct wake_link m;
+	int r = wake_link_read(&m, f->value, f->length, why);
+
+	if (r < 0 || fd < 0) {
+		if (fd >= 0)
+			close(fd);
+		return r < 0 ? r : err_set(why, -EPROTO, "LINK: no file came with it");
+	}
+	space_take_worker(w->gateway->spaces, f->seq, &m, fd);
+	wake_link_done(&m);
+	return 0;
+}
+
+static int on_wake_failed(struct wake *w, const struct frame *f, struct link_files *files,
+	struct err *why)
+{
+	struct wake_wake_failed m;
+	int r = wake_wake_failed_read(&m, f->value, f->length, why);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	space_wake_failed(w->gateway->spaces, f->seq, m.message, m.retry_ms);
+	wake_wake_failed_done(&m);
+	return 0;
+}
+
+static int on_gone(struct wake *w, const struct frame *f, struct link_files *files, struct err *why)
+{
+	struct wake_gone m;
+	int r = wake_gone_read(&m, f->value, f->length, why);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	space_worker_gone(w->gateway->spaces, m.space, m.replica, m.reason);
+	wake_gone_done(&m);
+	return 0;
+}
+
+static int on_sync(struct wake *w, const struct frame *f, struct link_files *files, struct err *why)
+{
+	(void)f;
+	(void)files;
+	(void)why;
+	w->synced = true;
+	spaces_synced(w->gateway->spaces);
+	return 0;
+}
+
+static const struct {
+	uint8_t type;
+	int (*handle)(struct wake *w, const struct frame *f, struct link_files *files,
+		struct err *why);
+} handlers[] = {
+	{WAKE_LINK, on_link},
+	{WAKE_WAKE_FAILED, on_wake_failed},
+	{WAKE_GONE, on_gone},
+	{WAKE_SYNC, on_sync},
+};
+
+static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *why,
+	void *data)
+{
+	(void)l;
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++)
+		if (handlers[i].type == f->type)
+			return handlers[i].handle(data, f, files, why);
+	return -EPROTO;
+}
+
+static void on_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct wake *w = data;
+
+	log_warn("the agent is away%s%s; running workers stay", reason->code ? ": " : "",
+		reason->text);
+	w->link = link_free(l);
+	w->synced = false;
+	dialer_again(w->dialer);
+}
+
+static long value_max(uint8_t type, void *data)
+{
+	(void)data;
+	return proto_value_max(PROTO_WAKE, PROTO_DOWN, type);
+}
+
+static void on_connected(int fd, void *data)
+{
+	static const struct link_ops ops = {
+		.on_frame = on_frame, .on_closed = on_closed, .value_max = value_max};
+	static const struct link_limits limits = {.queue_max = QUEUE_MAX, .files = true};
+	struct wake *w = data;
+
+	w->synced = false;
+	if (link_new(w->gateway->loop, fd, &ops, &limits, w, &w->link) < 0)
+		dialer_again(w->dialer);
+	else
+		spaces_wake_began(w->gateway->spaces);
+}
+
+int wake_send(struct wake *w, uint32_t seq, const struct route *route, const char *bundle)
+{
+	struct wake_wake m = {.space = route->space,
+		.owner = route->owner,
+		.name = route->name,
+		.bundle = bundle,
+		.entry = route->entry,
+		.class = route->class,
+		.epoch = route->epoch};
+	struct frame f = {.type = WAKE_WAKE, .seq = seq};
+	struct buf value;
+	int r;
+
+	if (!w->link)
+		return -ENOTCONN;
+	buf_init(&value, 4096);
+	r = wake_wake_write(&m, &value);
+	f.value = value.data;
+	f.length = value.len;
+	if (r == 0)
+		r = link_send(w->link, &f);
+	buf_done(&value);
+	return r;
+}
+
+void wake_sleep(struct wake *w, const char *replica)
+{
+	struct wake_sleep m = {.replica = replica};
+	struct frame f = {.type = WAKE_SLEEP};
+	struct buf value;
+
+	if (!w->link)
+		return;
+	buf_init(&value, 256);
+	if (wake_sleep_write(&m, &value) == 0) {
+		f.value = value.data;
+		f.length = value.len;
+		(void)link_send(w->link, &f);
+	}
+	buf_done(&value);
+}
+
+int wake_new(struct gateway *g, const char *run_dir, struct wake **ret)
+{
+	CLEANUP(wake_freep) struct wake *w = calloc(1, sizeof(*w));
+	char path[4096];
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->gateway = g;
+	(void)snprintf(path, sizeof(path), "%s/wake.sock", run_dir);
+	r = dialer_new(g->loop, path, on_connected, w, &w->dialer);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(w);
+	return 0;
+}
+
+struct wake *wake_free(struct wake *w)
+{
+	if (!w)
+		return NULL;
+	(void)dialer_free(w->dialer);
+	(void)link_free(w->link);
+	free(w);
+	return NULL;
+}

@@ -1,0 +1,149 @@
+#include "gateway/worker_link.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/link.h"
+#include "base/log.h"
+#include "gateway/space.h"
+
+#define QUEUE_MAX (32u << 20)
+#define GATHERED_MAX (32u << 20) /* unfinished groups of all sessions of one worker */
+
+static int on_hello(struct replica *r, const struct frame *f, struct err *e)
+{
+	struct page *page = NULL;
+	struct app_hello m;
+	int n = app_hello_read(&m, f->value, f->length, e);
+
+	if (n < 0)
+		return n;
+	n = page_new(r->bundle, m.title, m.tree, &page, e);
+	if (n == 0)
+		replica_hello(r, page, m.upgrade);
+	app_hello_done(&m);
+	return n;
+}
+
+static int on_load_failed(struct replica *r, const struct frame *f, struct err *e)
+{
+	struct app_load_failed m;
+	int n = app_load_failed_read(&m, f->value, f->length, e);
+
+	if (n < 0)
+		return n;
+	replica_load_failed(r, &m); /* frees r */
+	app_load_failed_done(&m);
+	return 0;
+}
+
+static int on_session_frame(struct replica *r, const struct frame *f, struct err *e)
+{
+	struct sessions *t = r->space->gateway->sessions;
+	struct session *s = sessions_by_number(t, f->channel);
+	size_t before, after;
+	int n;
+
+	/* What was on its way when the session left this worker is nobody's. */
+	if (!s || s->live->replica != r)
+		return 0;
+	before = s->live->group.image.len + s->live->group.visible.len;
+	n = session_worker_frame(t, s, f, e);
+	if (n < 0)
+		return n;
+	if (s->live->replica != r) {
+		r->gathered -= before;
+		return 0;
+	}
+	after = s->live->group.image.len + s->live->group.visible.len;
+	r->gathered += after - before;
+	if (r->gathered > GATHERED_MAX)
+		return err_set(e, -EMSGSIZE, "unfinished groups: over the limit of %u bytes",
+			GATHERED_MAX);
+	return 0;
+}
+
+/* type, on channel 0 or a session's, and in which phases of the worker. */
+static const struct {
+	uint8_t type;
+	bool session;
+	unsigned phases;
+	int (*handle)(struct replica *r, const struct frame *f, struct err *e);
+} handlers[] = {
+	{APP_HELLO, false, 1u << REPLICA_LOADING | 1u << REPLICA_RUNNING, on_hello},
+	{APP_LOAD_FAILED, false, 1u << REPLICA_LOADING, on_load_failed},
+	{APP_PATCH, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
+	{APP_IMAGE, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
+	{APP_COMMIT, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
+	{APP_FAIL, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
+	{APP_BLOB, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
+	{APP_LOST, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
+};
+
+static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
+	void *data)
+{
+	struct replica *r = data;
+
+	(void)l;
+	(void)files;
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
+		if (handlers[i].type != f->type)
+			continue;
+		if (handlers[i].session != (f->channel != 0) ||
+			!(handlers[i].phases & 1u << r->phase))
+			break;
+		return handlers[i].handle(r, f, e);
+	}
+	return err_set(e, -EPROTO, "%s is out of turn", proto_name(PROTO_APP, f->type));
+}
+
+static void on_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct replica *r = data;
+
+	(void)l; /* freed with the replica */
+	if (reason->code)
+		log_warn("space=%s replica=%s its link was ended: %s", r->space->id, r->id,
+			reason->text);
+	replica_lost(r, reason->code ? reason->text : "its worker ended");
+}
+
+static long value_max(uint8_t type, void *data)
+{
+	(void)data;
+	return proto_value_max(PROTO_APP, PROTO_UP, type);
+}
+
+int worker_link_open(struct replica *r, int fd)
+{
+	static const struct link_ops ops = {
+		.on_frame = on_frame, .on_closed = on_closed, .value_max = value_max};
+	static const struct link_limits limits = {.queue_max = QUEUE_MAX};
+
+	return link_new(r->space->gateway->loop, fd, &ops, &limits, r, &r->link);
+}
+
+void worker_link_send(struct replica *r, const struct frame *f, const int *fds, size_t n)
+{
+	int sent = r->link ? link_send_files(r->link, f, fds, n) : -EPIPE;
+
+	/* -EPIPE is reported through on_closed. A full queue means that the worker stopped
+	 * reading: shutting the socket down makes the link report that too. */
+	if (sent == -ENOBUFS || sent == -ENOMEM) {
+		log_warn("space=%s replica=%s does not read its link", r->space->id, r->id);
+		(void)shutdown(link_fd(r->link), SHUT_RDWR);
+	}
+}
+
+void worker_link_cork(struct replica *r, bool on)
+{
+	if (!r->link)
+		return;
+	if (on)
+		link_cork(r->link);
+	else
+		link_uncork(r->link);
+}

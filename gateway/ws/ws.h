@@ -1,0 +1,38 @@
+/*
+ * WebSockets: the only home of libwebsockets, whose loop is the outer one of this process;
+ * base/loop nests in it as one more file descriptor.
+ *
+ * Carries whole frames in binary messages. What a socket has not taken waits in a queue with a
+ * ceiling; a page that falls behind catches up when it has drained.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "gateway/gateway.h"
+#include "gateway/limits.h"
+#include "gateway/space.h"
+
+int ws_new(struct gateway *g, struct ws **ret);
+struct ws *ws_free(struct ws *w);
+DEFINE_CLEANUP(struct ws *, ws_free)
+
+/* Serves until ws_stop. */
+void ws_run(struct ws *w);
+void ws_stop(struct ws *w);
+
+struct ws_offer {
+	struct space *space;
+	struct address *address; /* given back when the socket ends, also on failure */
+	char visitor[ID_LEN + 1];
+	char set_cookie[VISITOR_COOKIE_LEN + 1]; /* "": the visitor has one */
+	const char *cookie; /* sign-in cookie or NULL; cookie_length bytes; copied */
+	size_t cookie_length;
+};
+
+/* Takes a socket whose request head, still unread, asks for a WebSocket. The fd is taken. */
+int ws_adopt(struct ws *w, int fd, const struct ws_offer *offer);
+
+size_t ws_count(const struct ws *w);
