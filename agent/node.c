@@ -55,8 +55,10 @@ static size_t count_slots(const struct node *n, enum slot_state state, uint8_t c
 static void end_box(struct slot *s)
 {
 	s->asked_to_end = true;
-	if (s->state != SLOT_ENDING && s->state != SLOT_FREE)
-		slot_set_state(s, SLOT_ENDING);
+	/* Once: a second KILL could reach boxd when the slot holds the next box. */
+	if (s->state == SLOT_ENDING || s->state == SLOT_FREE)
+		return;
+	slot_set_state(s, SLOT_ENDING);
 	s->deadline = source_free(s->deadline);
 	peers_kill(s->node->peers, s->number);
 }
@@ -233,6 +235,7 @@ static void start_running(struct slot *s, const struct job *j)
 	struct node *n = s->node;
 
 	slot_set_state(s, SLOT_RUNNING);
+	s->served = true;
 	s->app = link_free(s->app);
 	peers_hand_over(n->peers, s, j->seq);
 	peers_worker_phase(n->peers, s, "running", NULL);
@@ -503,7 +506,7 @@ static void box_ended(struct slot *s, int status, const char *why)
 		(void)snprintf(failed, sizeof(failed), "the app did not load: its box %s", words);
 		finish_check(s, NULL, NULL, failed);
 	}
-	if (s->space[0]) {
+	if (s->served) {
 		uint64_t now = clock_mono_usec();
 
 		if (!s->asked_to_end)
@@ -511,7 +514,7 @@ static void box_ended(struct slot *s, int status, const char *why)
 		s->log = app_log_free(s->log); /* its last words before the news of its end */
 		peers_worker_phase(n->peers, s, "exited", words);
 		peers_gone(n->peers, s, words);
-	} else if (!s->asked_to_end) {
+	} else if (!s->asked_to_end && !s->space[0]) {
 		log_warn("slot=%u a blank box ended: %s", s->number, words);
 	}
 	slot_reset(s);

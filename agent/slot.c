@@ -48,5 +48,6 @@ void slot_reset(struct slot *s)
 	s->epoch = 0;
 	s->pid = 0;
 	s->asked_to_end = false;
+	s->served = false;
 	slot_set_state(s, SLOT_FREE);
 }

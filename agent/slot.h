@@ -55,6 +55,7 @@ struct slot {
 	struct buf output; /* what the app printed while being checked */
 	char space[33], bundle[65];
 	int64_t epoch;
+	bool served;       /* handed to the gateway: visitors, not only a build */
 	bool asked_to_end; /* KILL was sent on purpose: its end is no crash */
 };
 

@@ -70,7 +70,10 @@ static void tell_box(struct fixture *fx, uint8_t type, uint32_t slot, uint32_t s
 {
 	const struct frame f = {.type = type, .node = slot, .seq = seq};
 
-	CHECK(link_send(fx->boxd.link, &f) == 0);
+	int r = link_send(fx->boxd.link, &f);
+
+	/* An agent that was killed a moment ago hears nothing more. */
+	CHECK(r == 0 || r == -EPIPE);
 }
 
 static void say(struct worker *w, uint8_t type, const char *json)
