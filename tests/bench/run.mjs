@@ -49,7 +49,7 @@ return ui.page({ title = "Echo" }, function(page)
   local said = ui.textbox { id = "said", label = "Say" }
   local heard = ui.textbox { id = "heard", label = "Heard", interactive = false }
   local go = ui.button { "Echo", id = "go" }
-  go:on_click { inputs = said, fn = function(text) heard:set(text) end }
+  go:on_click(function() heard:set(said.value) end)
   return ui.column { said, go, heard }
 end)
 `;

@@ -23,7 +23,8 @@ after(async () => {
   await platform?.remove();
 });
 
-const messages = (role) => page.locator(`[data-role="${role}"]`);
+// A finished or growing message; the dots of one that has no text yet are not one.
+const messages = (role) => page.locator(`.turn.${role} .bubble:not(.typing)`);
 const input = () => page.getByPlaceholder("Message…");
 
 /** Sends a message and returns the whole answer. */
@@ -40,8 +41,8 @@ async function talk(text) {
 
 /** What the visitor sees of the conversation. */
 async function conversation() {
-  return page.locator("[data-role]").evaluateAll((all) =>
-    all.map((element) => `${element.dataset.role}: ${element.innerText.trim()}`));
+  return page.locator(".turn .bubble:not(.typing)").evaluateAll((all) =>
+    all.map((element) => `${element.closest(".turn").classList[1]}: ${element.innerText.trim()}`));
 }
 
 async function sameAfterReload() {
@@ -70,7 +71,7 @@ test("a visitor types and sees the answer of the model as it is written", async 
   await page.evaluate(() => {
     window.lengths = new Set();
     new MutationObserver(() => {
-      for (const element of document.querySelectorAll('[data-role="assistant"]'))
+      for (const element of document.querySelectorAll(".turn.assistant .bubble:not(.typing)"))
         window.lengths.add(element.innerText.length);
     }).observe(document.body, { subtree: true, childList: true, characterData: true });
   });

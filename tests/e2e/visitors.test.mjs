@@ -250,7 +250,7 @@ test("the killed worker's running event is reported and can be sent again", asyn
 });
 
 // The smallest PNG: one white pixel.
-const png = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==", "base64");
+const png = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC", "base64");
 
 async function upload(name, visitor, bytes, filename, type = "application/octet-stream") {
   const form = new FormData();

@@ -54,9 +54,9 @@ return ui.page({ title = "Counter" }, function(page)
     mine:set(session.count)
     all:set(shared)
   end)
-  echo:on_click { inputs = said, fn = function(text)
-    heard:set(text)
-  end }
+  echo:on_click(function()
+    heard:set(said.value)
+  end)
   return ui.column { mine, all, said, heard, ui.row { add, echo } }
 end)
 `;
@@ -101,10 +101,10 @@ return ui.page({ title = "Pictures" }, function(page)
   local input = ui.image { id = "input", label = "Picture", upload = true }
   local info  = ui.json { id = "info", label = "Info" }
   local show  = ui.image { id = "show", label = "Shown" }
-  input:on_upload { inputs = input, fn = function(file)
+  input:on_upload(function(file)
     show:set(file)
     info:set { name = file.name, type = file.type, size = file.size }
-  end }
+  end)
   return ui.column { input, info, show }
 end)
 `;
