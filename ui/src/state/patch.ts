@@ -64,10 +64,11 @@ function editObject(
     const { [part]: _, ...rest } = at;
     return rest;
   }
-  const old = has ? at[part] : undefined;
+  // A property that still has its default is not in the tree; its first item makes the container.
+  const old = has ? at[part] : last ? undefined : index(path[depth + 1] ?? "") === null ? {} : [];
   const item = last ? leaf(old, change) : edit(old, path, depth + 1, change);
   // A computed key defines an own property even when it is called __proto__.
-  return item === old && has ? at : !last && !has ? at : { ...at, [part]: item };
+  return item === old && (has || !last) ? at : { ...at, [part]: item };
 }
 
 function leaf(old: unknown, change: Edit): unknown {

@@ -1,0 +1,121 @@
+/*
+ * The REST calls of docs/PROCESSES.md. Whatever goes wrong becomes an ApiError whose message may
+ * be shown as it is.
+ */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  /** 0: nobody answered. */
+  readonly status: number;
+  /** The field that was refused, where the answer says. */
+  readonly field: string | null;
+
+  constructor(status: number, message: string, field: string | null = null) {
+    super(message);
+    this.status = status;
+    this.field = field;
+  }
+}
+
+export interface Person {
+  readonly name: string;
+  readonly fullname?: string;
+  readonly admin?: boolean;
+  readonly csrf: string;
+}
+
+export interface SpaceInfo {
+  readonly id: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly title: string;
+  readonly emoji?: string;
+  readonly state?: string;
+  readonly bundle?: string;
+  readonly commit?: string;
+  readonly updatedAt?: string;
+  readonly url?: string;
+  readonly runtime?: { readonly stage?: string; readonly sessions?: number };
+}
+
+export interface Build {
+  readonly id: string;
+  readonly commit: string;
+  readonly bundle?: string;
+  readonly state: string;
+  readonly createdAt: string;
+  readonly message?: string;
+  readonly phases?: readonly { readonly name: string; readonly ms: number }[];
+}
+
+export interface TokenInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt?: string;
+  readonly lastUsedAt?: string;
+}
+
+let csrf = "";
+
+export async function call<T>(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body) headers["Content-Type"] = "application/json";
+  if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
+  let answer: Response;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers,
+      credentials: "same-origin",
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+  } catch {
+    throw new ApiError(0, "The server does not answer. Check the connection and try again.");
+  }
+  const json = await readJson(answer);
+  if (!answer.ok) throw refusal(answer.status, json);
+  return json as T;
+}
+
+async function readJson(answer: Response): Promise<unknown> {
+  try {
+    return await answer.json();
+  } catch {
+    return null;
+  }
+}
+
+function refusal(status: number, json: unknown): ApiError {
+  const { error, field } = (typeof json === "object" && json !== null ? json : {}) as Record<string, unknown>;
+  const words = typeof error === "string" ? error : `The server answered with status ${status}.`;
+  return new ApiError(status, words, typeof field === "string" ? field : null);
+}
+
+/** Null: not signed in. */
+export async function whoAmI(): Promise<Person | null> {
+  try {
+    return remember(await call<Person>("GET", "/api/whoami-v2"));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return null;
+    throw error;
+  }
+}
+
+export async function signIn(username: string, password: string): Promise<Person> {
+  return remember(await call<Person>("POST", "/api/login", { username, password }));
+}
+
+export async function signOut(): Promise<void> {
+  if (!csrf) await whoAmI();
+  await call("POST", "/api/logout");
+  csrf = "";
+}
+
+function remember(person: Person): Person {
+  csrf = person.csrf ?? "";
+  return person;
+}
+
+/** The REST address of a Space. */
+export function spacePath(owner: string, name: string): string {
+  return `/api/spaces/${encodeURIComponent(owner)}/${encodeURIComponent(name)}`;
+}

@@ -1,0 +1,108 @@
+/* What was pushed and what became of it, and the way back. */
+import { useState } from "preact/hooks";
+import { call, spacePath, type Build } from "./api";
+import { FormNote, known, Show, SpaceFrame, StateBadge, words } from "./frame";
+import { useCall } from "./use_call";
+import { agoWords, fullTime, msWords } from "./words";
+
+interface Props {
+  readonly owner: string;
+  readonly name: string;
+}
+
+export function Builds({ owner, name }: Props) {
+  const path = spacePath(owner, name);
+  const [loaded, again] = useCall(() => known.then(() => call<Build[]>("GET", `${path}/builds`)), path);
+  return (
+    <SpaceFrame owner={owner} name={name} tab="builds">
+      <Show loaded={loaded} again={again}>
+        {(builds) => (builds.length === 0 ? <NoBuilds owner={owner} name={name} /> : <History path={path} builds={builds} again={again} />)}
+      </Show>
+    </SpaceFrame>
+  );
+}
+
+function NoBuilds({ owner, name }: Props) {
+  return (
+    <div class="empty">
+      <p class="empty-title">Nothing has been pushed yet</p>
+      <p>
+        Push the branch <code>main</code> to <code>{`${location.origin}/spaces/${owner}/${name}`}</code>.
+      </p>
+    </div>
+  );
+}
+
+function History({ path, builds, again }: { path: string; builds: readonly Build[]; again: () => void }) {
+  const [error, setError] = useState("");
+  const [going, setGoing] = useState<string | null>(null);
+  const longest = Math.max(1, ...builds.map(totalOf));
+
+  const goBack = async (build: Build) => {
+    setGoing(build.id);
+    setError("");
+    try {
+      await call("POST", `${path}/rollback`, { build: build.id });
+      again();
+    } catch (failure) {
+      setError(words(failure));
+    } finally {
+      setGoing(null);
+    }
+  };
+  return (
+    <>
+      <FormNote error={error} />
+      <ol class="builds">
+        {builds.map((build) => (
+          <li key={build.id} class={`build ${build.state}`}>
+            <div class="build-head">
+              <StateBadge state={build.state} />
+              <code class="commit">{build.commit.slice(0, 8)}</code>
+              <time class="faint" dateTime={build.createdAt} title={fullTime(build.createdAt)}>
+                {agoWords(build.createdAt)}
+              </time>
+              {build.state === "ready" && (
+                <button type="button" class="button secondary small" disabled={going !== null} onClick={() => void goBack(build)}>
+                  {going === build.id ? "Going back…" : "Make live again"}
+                </button>
+              )}
+            </div>
+            {build.message && <p class={build.state === "failed" ? "source mono build-words" : "source build-words"}>{build.message}</p>}
+            <Phases build={build} longest={longest} />
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function totalOf(build: Build): number {
+  return (build.phases ?? []).reduce((sum, p) => sum + p.ms, 0);
+}
+
+/** One bar for each phase, as wide as it took long beside the longest build. */
+function Phases({ build, longest }: { build: Build; longest: number }) {
+  const phases = build.phases ?? [];
+  if (phases.length === 0) return null;
+  const total = totalOf(build);
+  return (
+    <div class="phases">
+      <div class="phase-bar" aria-hidden="true" style={{ width: `${Math.max(4, (100 * total) / longest)}%` }}>
+        {phases.map((p) => (
+          <span key={p.name} style={{ flexGrow: String(Math.max(p.ms, total / 100)) }} />
+        ))}
+      </div>
+      <ul class="phase-words">
+        {phases.map((p) => (
+          <li key={p.name}>
+            {p.name} <b>{msWords(p.ms)}</b>
+          </li>
+        ))}
+        <li class="phase-total">
+          in all <b>{msWords(total)}</b>
+        </li>
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,193 @@
+/* What the platform's pages share: the bar, who one is, and states of what they show. */
+import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import { Icon } from "../widgets/icon";
+import { ApiError, whoAmI, type Person } from "./api";
+import { Header } from "./header";
+import { signInPath } from "./route";
+import type { Loaded } from "./use_call";
+
+/** Undefined: not known yet; null: nobody. */
+export const person = signal<Person | null | undefined>(undefined);
+
+/** Asks once who is here; resolves when it is known, so that calls have their CSRF token. */
+export const known: Promise<void> = whoAmI().then(
+  (who) => {
+    person.value = who;
+  },
+  () => {
+    person.value = null;
+  },
+);
+
+interface FrameProps {
+  readonly title: string;
+  readonly where?: ComponentChildren;
+  readonly children: ComponentChildren;
+  readonly class?: string;
+}
+
+export function Frame({ title, where, children, class: className }: FrameProps) {
+  const who = person.value;
+  useEffect(() => {
+    document.title = title === "Vitrine" ? title : `${title} · Vitrine`;
+  }, [title]);
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the page
+      </a>
+      <Header user={who === undefined ? undefined : (who?.name ?? null)} where={where} />
+      <main id="main" class={`platform ${className ?? ""}`} tabIndex={-1}>
+        {children}
+      </main>
+    </>
+  );
+}
+
+interface SpaceFrameProps {
+  readonly owner: string;
+  readonly name: string;
+  readonly tab: "builds" | "logs" | "settings";
+  readonly children: ComponentChildren;
+}
+
+const TABS = { builds: "Builds", logs: "Logs", settings: "Settings" } as const;
+
+export function SpaceFrame({ owner, name, tab, children }: SpaceFrameProps) {
+  const base = `/spaces/${owner}/${name}`;
+  return (
+    <Frame
+      title={`${TABS[tab]} of ${owner}/${name}`}
+      where={
+        <>
+          <span class="where-owner">{owner}</span>
+          <span class="where-slash" aria-hidden="true">
+            /
+          </span>
+          <a href={base}>{name}</a>
+        </>
+      }
+    >
+      <div class="tabs-row">
+        <nav class="tabs" aria-label="Pages of this Space">
+          {Object.entries(TABS).map(([page, words]) => (
+            <a key={page} href={`${base}/-/${page}`} {...(page === tab ? { "aria-current": "page" } : {})}>
+              {words}
+            </a>
+          ))}
+        </nav>
+        <a class="button secondary small" href={base}>
+          Open the Space
+        </a>
+      </div>
+      {children}
+    </Frame>
+  );
+}
+
+/** The answer, or its outline, or why there is none. */
+export function Show<T>({
+  loaded,
+  again,
+  children,
+}: {
+  loaded: Loaded<T>;
+  again: () => void;
+  children: (value: T) => ComponentChildren;
+}) {
+  if (loaded.state === "ready") return <>{children(loaded.value)}</>;
+  if (loaded.state === "failed") return <Problem error={loaded.error} again={again} />;
+  return (
+    <div class="bones" aria-label="Loading" aria-busy="true">
+      <i />
+      <i />
+      <i />
+    </div>
+  );
+}
+
+export function Problem({ error, again }: { error: Error; again: () => void }) {
+  const status = error instanceof ApiError ? error.status : -1;
+  if (status === 401) {
+    return (
+      <div class="empty">
+        <p class="empty-title">This is for people who are signed in</p>
+        <p>
+          <a class="button primary" href={signInPath(location.pathname)}>
+            Sign in
+          </a>
+        </p>
+      </div>
+    );
+  }
+  if (status === 403 || status === 404) {
+    return (
+      <div class="empty">
+        <p class="empty-title">{status === 404 ? "There is nothing here" : "This is for its owner"}</p>
+        <p>{error.message}</p>
+      </div>
+    );
+  }
+  return (
+    <section class="card failed" role="alert">
+      <Icon name="alert" />
+      <div class="card-body">
+        <p class="card-title">This could not be loaded</p>
+        <p>{error.message}</p>
+        <div class="card-actions">
+          <button type="button" class="button secondary small" onClick={again}>
+            Try again
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+const STATES: Readonly<Record<string, readonly [words: string, tone: string]>> = {
+  live: ["Live", "good"],
+  running: ["Running", "good"],
+  ready: ["Ready", "calm"],
+  asleep: ["Asleep", "calm"],
+  sleeping: ["Asleep", "calm"],
+  waking: ["Waking", "busy"],
+  building: ["Building", "busy"],
+  failed: ["Failed", "bad"],
+  stopped: ["Paused", "calm"],
+  empty: ["Empty", "calm"],
+};
+
+export function StateBadge({ state }: { state: string | undefined }) {
+  if (!state) return null;
+  const [words, tone] = STATES[state] ?? [state, "calm"];
+  return (
+    <span class={`badge ${tone}`}>
+      <span class="dot" aria-hidden="true" />
+      {words}
+    </span>
+  );
+}
+
+/** A line below a form: what was refused, or what was done. */
+export function FormNote({ error, done }: { error: string; done?: string }) {
+  if (error) {
+    return (
+      <p class="form-error" role="alert">
+        <Icon name="alert" />
+        {error}
+      </p>
+    );
+  }
+  return done ? (
+    <p class="form-done" role="status">
+      <Icon name="check" />
+      {done}
+    </p>
+  ) : null;
+}
+
+export function words(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,136 @@
+/* A Space's page: the header, what the Space is doing, and the app. */
+import { useMemo } from "preact/hooks";
+import type { Session } from "../state/session";
+import { PAGE } from "../wire/messages";
+import { FailureAt } from "../widgets/failure";
+import { Icon } from "../widgets/icon";
+import { Node } from "../widgets/node";
+import { ProgressBar } from "../widgets/progress";
+import { SpaceContext, type Space } from "../widgets/space";
+import { Header } from "./header";
+import { StatusLine, Toasts } from "./status";
+import { uploadFile } from "./upload";
+import { UPLOAD_MAX } from "proto";
+
+export interface SpacePageProps {
+  readonly session: Session;
+  readonly owner: string;
+  readonly name: string;
+  readonly base: string;
+  /** Joins again after the connection was ended for good. */
+  readonly comeBack: () => void;
+}
+
+export function SpacePage({ session, owner, name, base, comeBack }: SpacePageProps) {
+  const space = useMemo<Space>(
+    () => ({
+      session,
+      base,
+      upload(file, progress) {
+        const welcome = session.welcome.peek();
+        if (!welcome) return Promise.reject(new Error("Not connected yet. Try again in a moment."));
+        return uploadFile(base, welcome.session, file, welcome.upload_max ?? UPLOAD_MAX, progress);
+      },
+    }),
+    [session, base],
+  );
+  const welcome = session.welcome.value;
+  const menu = session.owner.value
+    ? [
+        { href: `${base}/-/builds`, words: "Builds" },
+        { href: `${base}/-/logs`, words: "Logs" },
+        { href: `${base}/-/settings`, words: "Settings" },
+      ]
+    : [];
+  return (
+    <SpaceContext.Provider value={space}>
+      <a class="skip" href="#main">
+        Skip to the app
+      </a>
+      <Header
+        user={welcome ? (welcome.user ?? null) : undefined}
+        menu={menu}
+        where={
+          <>
+            <span class="where-owner">{owner}</span>
+            <span class="where-slash" aria-hidden="true">
+              /
+            </span>
+            <a href={base} aria-current="page">
+              {name}
+            </a>
+          </>
+        }
+      />
+      <main id="main" class="space" tabIndex={-1}>
+        <Body session={session} comeBack={comeBack} />
+      </main>
+      <StatusLine session={session} />
+      <Toasts session={session} />
+    </SpaceContext.Provider>
+  );
+}
+
+function Body({ session, comeBack }: { session: Session; comeBack: () => void }) {
+  const { page } = session;
+  const tree = page.tree.value;
+  const progress = page.progress.value;
+  return (
+    <>
+      {page.title.value && <h1 class="space-title">{page.title.value}</h1>}
+      {session.connection.value === "ended" && <Ended reason={session.ended.value} comeBack={comeBack} />}
+      <FailureAt node={PAGE} />
+      {progress && (
+        <div class="page-progress">
+          <ProgressBar state={progress} label="Working" />
+        </div>
+      )}
+      {tree ? <Node cell={tree.root} /> : <Waiting session={session} />}
+    </>
+  );
+}
+
+function Ended({ reason, comeBack }: { reason: string; comeBack: () => void }) {
+  return (
+    <section class="card failed" role="alert">
+      <Icon name="alert" />
+      <div class="card-body">
+        <p class="card-title">The connection was closed</p>
+        <p class="source">{reason}</p>
+        <div class="card-actions">
+          <button type="button" class="button primary small" onClick={comeBack}>
+            Connect again
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+/** No tree yet: its outline, or why there will be none. */
+function Waiting({ session }: { session: Session }) {
+  const phase = session.phase.value;
+  if (phase?.phase === "failed" || phase?.phase === "stopped") {
+    return (
+      <div class="empty">
+        <p class="empty-title">{phase.phase === "failed" ? "This Space is not running" : "This Space is paused"}</p>
+        <p>{phase.message || "Nothing has been built that could be shown. Push a version that builds."}</p>
+      </div>
+    );
+  }
+  return (
+    <div class="skeleton" aria-label="Loading" aria-busy="true">
+      <div class="row panels">
+        <div class="node is-column">
+          <i class="bone short" />
+          <i class="bone box" />
+          <i class="bone button-bone" />
+        </div>
+        <div class="node is-column">
+          <i class="bone short" />
+          <i class="bone tall" />
+        </div>
+      </div>
+    </div>
+  );
+}

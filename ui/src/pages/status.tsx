@@ -1,0 +1,106 @@
+/* One calm line about the connection and the Space, and the app's own toasts. */
+import { useEffect, useState } from "preact/hooks";
+import type { Notice, Session } from "../state/session";
+import type { Toast } from "../state/page";
+import { Icon } from "../widgets/icon";
+
+/** What mends itself sooner than this is not worth a word. */
+const LATE_MS = 400;
+const NOTICE_MS = 4500;
+const TOAST_MS = 6000;
+
+const NOTICES: Readonly<Record<Notice, string>> = {
+  resynchronised: "Back in step. Nothing was lost.",
+  deployed: "Updated to the new version.",
+  anew: "Your earlier session has ended; this is a new one.",
+};
+
+interface Line {
+  readonly words: string;
+  readonly tone: "busy" | "good" | "bad";
+  readonly late: boolean;
+}
+
+export function StatusLine({ session }: { session: Session }) {
+  const notice = usePassing(session);
+  const line = lineOf(session, notice);
+  const shown = useLate(line);
+  return (
+    <div class="status" role="status" aria-live="polite">
+      {shown && (
+        <p class={`status-line ${shown.tone}`}>
+          <span class="dot" aria-hidden="true" />
+          {shown.words}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function lineOf(session: Session, notice: Notice | null): Line | null {
+  const phase = session.phase.value;
+  if (session.connection.value === "lost") return { words: "Reconnecting…", tone: "busy", late: true };
+  switch (phase?.phase) {
+    case "waking":
+      return { words: phase.message || "Waking up…", tone: "busy", late: true };
+    case "restarting":
+      return { words: phase.message || "Restarting. Your session is kept.", tone: "busy", late: true };
+    case "failed":
+      return { words: phase.message || "This Space has stopped working.", tone: "bad", late: false };
+    case "stopped":
+      return { words: phase.message || "Paused by its owner.", tone: "bad", late: false };
+  }
+  return notice && { words: NOTICES[notice], tone: "good", late: false };
+}
+
+/** The newest notice, for as long as it takes to read. */
+function usePassing(session: Session): Notice | null {
+  const newest = session.notice.value;
+  const [seen, setSeen] = useState(0);
+  useEffect(() => {
+    if (!newest) return;
+    const timer = setTimeout(() => setSeen(newest.id), NOTICE_MS);
+    return () => clearTimeout(timer);
+  }, [newest]);
+  return newest && newest.id > seen ? newest.kind : null;
+}
+
+function useLate(line: Line | null): Line | null {
+  const [due, setDue] = useState(false);
+  const words = line?.late ? line.words : "";
+  useEffect(() => {
+    setDue(false);
+    if (!words) return;
+    const timer = setTimeout(() => setDue(true), LATE_MS);
+    return () => clearTimeout(timer);
+  }, [words]);
+  return line && line.late && !due ? null : line;
+}
+
+export function Toasts({ session }: { session: Session }) {
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {session.page.toasts.value.map((toast) => (
+        <ToastCard key={toast.id} toast={toast} close={() => session.page.dismissToast(toast.id)} />
+      ))}
+    </div>
+  );
+}
+
+function ToastCard({ toast, close }: { toast: Toast; close: () => void }) {
+  const [held, setHeld] = useState(false);
+  useEffect(() => {
+    if (held) return;
+    const timer = setTimeout(close, TOAST_MS);
+    return () => clearTimeout(timer);
+  }, [held]);
+  return (
+    <div class={`toast ${toast.kind}`} onPointerEnter={() => setHeld(true)} onPointerLeave={() => setHeld(false)}>
+      <span class="dot" aria-hidden="true" />
+      <p>{toast.message}</p>
+      <button type="button" class="chip-button quiet" aria-label="Dismiss" onClick={close}>
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+/* Entry of the platform's own pages. */
+import { render } from "preact";
+import { Account } from "./pages/account";
+import { Builds } from "./pages/builds";
+import { Home } from "./pages/home";
+import { Logs } from "./pages/logs";
+import { NotFound } from "./pages/not_found";
+import { routeOf, type Route } from "./pages/route";
+import { Settings } from "./pages/settings";
+import { SignIn } from "./pages/sign_in";
+import "./styles/platform.css";
+
+function Page({ route }: { route: Route }) {
+  switch (route.page) {
+    case "home":
+      return <Home />;
+    case "sign-in":
+      return <SignIn next={route.next} />;
+    case "account":
+      return <Account />;
+    case "builds":
+      return <Builds owner={route.owner} name={route.name} />;
+    case "logs":
+      return <Logs owner={route.owner} name={route.name} />;
+    case "settings":
+      return <Settings owner={route.owner} name={route.name} />;
+    case "not-found":
+      return <NotFound />;
+  }
+}
+
+const app = document.getElementById("app");
+if (!app) throw new Error("the page has no #app");
+app.replaceChildren();
+render(<Page route={routeOf(location.pathname, location.search)} />, app);

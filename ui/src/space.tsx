@@ -1,0 +1,89 @@
+/* Entry of a Space's page: puts socket, session and page together. */
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { SpacePage } from "./pages/space";
+import { Session } from "./state/session";
+import { browserWorld, Link } from "./wire/socket";
+import "./styles/space.css";
+
+interface PageData {
+  readonly space: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly title: string;
+  readonly bundle?: string | null;
+  readonly tree?: unknown;
+  readonly phase?: string | null;
+  readonly base: string;
+}
+
+const QUERY_MAX = 4096; // of the 8192 bytes that JOIN may have
+
+function readData(): PageData {
+  const element = document.getElementById("vitrine-data");
+  if (!element?.textContent) throw new Error("the page came without its data");
+  return JSON.parse(element.textContent) as PageData;
+}
+
+function readQuery(): Record<string, string> {
+  return location.search.length > QUERY_MAX ? {} : Object.fromEntries(new URLSearchParams(location.search));
+}
+
+/** One per tab and Space, so that two tabs are two sessions and a reload is the same one. */
+function storage(key: string) {
+  return {
+    load(): string | null {
+      try {
+        return sessionStorage.getItem(key);
+      } catch {
+        return null;
+      }
+    },
+    save(text: string): void {
+      try {
+        sessionStorage.setItem(key, text);
+      } catch {
+        // Full or forbidden: a reload then finds a new session.
+      }
+    },
+  };
+}
+
+function start(): void {
+  const data = readData();
+  const session = new Session({
+    keeper: storage(`vitrine:${data.owner}/${data.name}`),
+    later: browserWorld().later,
+    query: readQuery(),
+    warn: (message) => console.warn(message),
+  });
+  let link: Link | null = null;
+
+  if (data.tree) session.showRecorded({ tree: data.tree, bundle: data.bundle ?? "", title: data.title });
+  else session.page.title.value = data.title;
+  const connect = () => {
+    link?.close();
+    const url = new URL(`${data.base}/-/ws`, location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    link = new Link(url.href, session);
+    session.attach(link);
+    link.open();
+  };
+
+  connect();
+  effect(() => {
+    document.title = session.page.title.value || data.title || data.name;
+  });
+  addEventListener("pagehide", () => session.save());
+  addEventListener("online", () => link?.hurry());
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") link?.hurry();
+    else session.save();
+  });
+  const app = document.getElementById("app");
+  if (!app) throw new Error("the page has no #app");
+  app.replaceChildren();
+  render(<SpacePage session={session} owner={data.owner} name={data.name} base={data.base} comeBack={connect} />, app);
+}
+
+start();

@@ -1,0 +1,29 @@
+/* The few pictograms of the pages, drawn on a 16 × 16 grid with strokes of the text's colour. */
+const PATHS = {
+  alert: "M8 2 1.8 13h12.4L8 2Zm0 4.4v3.2m0 1.7v.1",
+  arrow_down: "M8 3v10m-4-4 4 4 4-4",
+  arrow_up: "M8 13V3M4 7l4-4 4 4",
+  check: "m3 8.5 3.2 3.2L13 4.8",
+  chevron: "m6 4 4 4-4 4",
+  close: "m4 4 8 8m0-8-8 8",
+  copy: "M6 6h7v7H6zM10 6V3H3v7h3",
+  image: "M2.5 3h11v10h-11zm0 7.5L6 7.5l3 3 1.5-1.5 3 2.5M10.5 6v.1",
+  menu: "M2.5 4.5h11m-11 3.5h11m-11 3.5h11",
+  moon: "M13.2 9.6A5.6 5.6 0 0 1 6.4 2.8a5.6 5.6 0 1 0 6.8 6.8Z",
+  retry: "M13 8a5 5 0 1 1-1.6-3.7M13 2v3h-3",
+  search: "M7 2.8a4.2 4.2 0 1 0 0 8.4 4.2 4.2 0 0 0 0-8.4Zm3.2 7.4 3.3 3.3",
+  stop: "M4.5 4.5h7v7h-7z",
+  sun: "M8 5.2a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6ZM8 1v1.4m0 11.2V15M1 8h1.4m11.2 0H15M3 3l1 1m8 8 1 1M3 13l1-1m8-8 1-1",
+  trash: "M2.8 4.3h10.4M6.2 4V2.5h3.6V4m-5.6.3.6 9.2h6.4l.6-9.2",
+  user: "M8 2.5a2.7 2.7 0 1 0 0 5.4 2.7 2.7 0 0 0 0-5.4ZM2.8 13.7c.6-2.4 2.6-3.6 5.2-3.6s4.6 1.2 5.2 3.6",
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function Icon({ name, class: className }: { name: IconName; class?: string }) {
+  return (
+    <svg class={className ? `icon ${className}` : "icon"} viewBox="0 0 16 16" aria-hidden="true">
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}

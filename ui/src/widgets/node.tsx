@@ -1,0 +1,74 @@
+/* From a cell to its widget, with its place in the layout and what went wrong below it. */
+import type { FunctionComponent } from "preact";
+import type { ComponentType } from "proto";
+import type { Cell } from "../state/tree";
+import { Button } from "./button";
+import { Chatbot } from "./chatbot";
+import { Checkbox } from "./checkbox";
+import { Column } from "./column";
+import { Dropdown } from "./dropdown";
+import { Examples } from "./examples";
+import { FailureAt } from "./failure";
+import { Image } from "./image";
+import { Json } from "./json";
+import { Label } from "./label";
+import { Markdown } from "./markdown";
+import { NumberBox } from "./number";
+import { Progress } from "./progress";
+import { Radio } from "./radio";
+import { Row } from "./row";
+import { Slider } from "./slider";
+import type { WidgetProps } from "./space";
+import { Textbox } from "./textbox";
+
+/** Every component of proto/components.def; the compiler counts them. */
+export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetProps>>> = {
+  textbox: Textbox,
+  number: NumberBox,
+  slider: Slider,
+  checkbox: Checkbox,
+  radio: Radio,
+  dropdown: Dropdown,
+  button: Button,
+  label: Label,
+  markdown: Markdown,
+  json: Json,
+  image: Image,
+  chatbot: Chatbot,
+  examples: Examples,
+  progress: Progress,
+  row: Row,
+  column: Column,
+};
+
+export function Nodes({ cells, inRow }: { cells: readonly Cell[]; inRow?: boolean }) {
+  return (
+    <>
+      {cells.map((cell) => (
+        <Node key={cell.key} cell={cell} inRow={inRow === true} />
+      ))}
+    </>
+  );
+}
+
+export function Node({ cell, inRow = false }: { cell: Cell; inRow?: boolean }) {
+  const props = cell.props.value;
+  if (props["visible"] === false) return null;
+  const known = Object.hasOwn(WIDGETS, cell.type);
+  const Widget = WIDGETS[cell.type as ComponentType];
+  return (
+    <div class={`node is-${known ? cell.type : "unknown"}`} {...(inRow ? { style: share(cell) } : {})}>
+      {known ? <Widget cell={cell} /> : <p class="nothing">This page is too old for a “{cell.type}”. Reload it.</p>}
+      <FailureAt node={cell.n} />
+    </div>
+  );
+}
+
+/** Its share of a row: grows by `scale`, breaks below its smallest useful width. */
+function share(cell: Cell): Record<string, string> {
+  const { scale, min_width } = cell.props.value as { scale?: number; min_width?: number };
+  const grow = typeof scale === "number" ? scale : 1;
+  if (grow === 0) return { flex: "0 0 auto" };
+  const width = cell.type === "column" ? (min_width ?? 320) : cell.type === "button" ? 112 : 168;
+  return { flex: `${grow} 1 min(100%, ${width}px)` };
+}

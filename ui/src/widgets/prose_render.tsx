@@ -1,0 +1,217 @@
+/*
+ * Markdown tokens to elements. There is no HTML string anywhere on the way, so there is nothing
+ * to sanitise: HTML in the source is text, and an address is a link only when its scheme is one
+ * of those below.
+ */
+import type { ComponentChildren, VNode } from "preact";
+import { Lexer, type Token, type Tokens } from "marked";
+import { CopyButton } from "./copy";
+
+/** Deeper than any honest text; a thousand '>' must not end the page in a stack overflow. */
+const DEPTH_MAX = 40;
+
+export function renderProse(text: string): VNode {
+  try {
+    return <>{blocks(Lexer.lex(text, { gfm: true, breaks: false }), 0)}</>;
+  } catch {
+    return <p class="source">{text}</p>;
+  }
+}
+
+function blocks(tokens: readonly Token[], depth: number): ComponentChildren {
+  if (depth > DEPTH_MAX) return tokens.map((t) => t.raw).join("");
+  return tokens.map((token) => block(token, depth));
+}
+
+function block(token: Token, depth: number): ComponentChildren {
+  switch (token.type) {
+    case "space":
+    case "def":
+      return null;
+    case "hr":
+      return <hr />;
+    case "heading":
+      return heading(token as Tokens.Heading, depth);
+    case "paragraph":
+      return <p>{inlines((token as Tokens.Paragraph).tokens, depth)}</p>;
+    case "blockquote":
+      return <blockquote>{blocks((token as Tokens.Blockquote).tokens, depth + 1)}</blockquote>;
+    case "code":
+      return <Code text={(token as Tokens.Code).text} lang={(token as Tokens.Code).lang ?? ""} />;
+    case "list":
+      return list(token as Tokens.List, depth);
+    case "table":
+      return table(token as Tokens.Table, depth);
+    case "html":
+      return <p class="source">{token.raw.trimEnd()}</p>;
+    default:
+      return inline(token, depth);
+  }
+}
+
+function heading(token: Tokens.Heading, depth: number): VNode {
+  // The page has its h1; what an app writes stands below it.
+  const Tag = `h${Math.min(token.depth + 1, 6)}` as "h2";
+  return <Tag>{inlines(token.tokens, depth)}</Tag>;
+}
+
+function list(token: Tokens.List, depth: number): VNode {
+  const items = token.items.map((item) => (
+    <li class={item.task ? "task" : ""}>
+      {item.task && <input type="checkbox" checked={item.checked === true} disabled aria-label="task" />}
+      {blocks(
+        item.tokens.filter((t) => t.type !== "checkbox"),
+        depth + 1,
+      )}
+    </li>
+  ));
+  return token.ordered ? <ol start={Number(token.start) || 1}>{items}</ol> : <ul>{items}</ul>;
+}
+
+function table(token: Tokens.Table, depth: number): VNode {
+  return (
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="table">
+      <table>
+        <thead>
+          <tr>
+            {token.header.map((c) => (
+              <th class={c.align ? `align-${c.align}` : ""}>{inlines(c.tokens, depth + 1)}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {token.rows.map((row) => (
+            <tr>
+              {row.map((c) => (
+                <td class={c.align ? `align-${c.align}` : ""}>{inlines(c.tokens, depth + 1)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Code({ text, lang }: { text: string; lang: string }): VNode {
+  const name = /^[\w+#.-]{1,24}/.exec(lang)?.[0] ?? "";
+  return (
+    <figure class="code">
+      <figcaption>
+        <span>{name}</span>
+        <CopyButton text={() => text} />
+      </figcaption>
+      <pre tabIndex={0}>
+        <code>{text}</code>
+      </pre>
+    </figure>
+  );
+}
+
+function inlines(tokens: readonly Token[] | undefined, depth: number): ComponentChildren {
+  if (!tokens) return null;
+  if (depth > DEPTH_MAX) return tokens.map((t) => t.raw).join("");
+  return tokens.map((token) => inline(token, depth));
+}
+
+function inline(token: Token, depth: number): ComponentChildren {
+  switch (token.type) {
+    case "strong":
+      return <strong>{inlines((token as Tokens.Strong).tokens, depth + 1)}</strong>;
+    case "em":
+      return <em>{inlines((token as Tokens.Em).tokens, depth + 1)}</em>;
+    case "del":
+      return <del>{inlines((token as Tokens.Del).tokens, depth + 1)}</del>;
+    case "codespan":
+      return <code>{(token as Tokens.Codespan).text}</code>;
+    case "br":
+      return <br />;
+    case "link":
+      return link(token as Tokens.Link, depth);
+    case "image":
+      return image(token as Tokens.Image);
+    case "html":
+      return token.raw;
+    case "escape":
+      return (token as Tokens.Escape).text;
+    case "text": {
+      const text = token as Tokens.Text;
+      return text.tokens ? inlines(text.tokens, depth + 1) : entities(text.text);
+    }
+    default:
+      return token.raw;
+  }
+}
+
+function link(token: Tokens.Link, depth: number): ComponentChildren {
+  const href = safeAddress(token.href);
+  const inside = inlines(token.tokens, depth + 1);
+  if (href === null) return <span>{inside}</span>;
+  return (
+    <a href={href} title={token.title ? entities(token.title) : undefined} target="_blank" rel="noopener noreferrer nofollow">
+      {inside}
+    </a>
+  );
+}
+
+/** A picture from elsewhere would tell that server who reads this page; it is a link instead. */
+function image(token: Tokens.Image): ComponentChildren {
+  const href = safeAddress(token.href);
+  const alt = entities(token.text);
+  if (href === null) return alt;
+  if (isLocal(href)) return <img src={href} alt={alt} loading="lazy" />;
+  return (
+    <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+      {alt || href}
+    </a>
+  );
+}
+
+function isLocal(href: string): boolean {
+  return /^\/(?![/\\])/.test(href);
+}
+
+/** The address as it may stand in an attribute; null: not one that a text may lead to. */
+export function safeAddress(source: string): string | null {
+  // Browsers skip control characters and white space inside a scheme; so does this check.
+  const href = entities(source).replace(/[\u0000-\u0020\u007f-\u009f\u200b-\u200f\u2028\u2029\ufeff]/g, "");
+  if (/^(https?:\/\/|mailto:)/i.test(href)) return href;
+  return isLocal(href) || href.startsWith("#") ? href : null;
+}
+
+const NAMED: Readonly<Record<string, string>> = {
+  amp: "&",
+  apos: "'",
+  bull: "•",
+  copy: "©",
+  euro: "€",
+  gt: ">",
+  hellip: "…",
+  laquo: "«",
+  ldquo: "“",
+  lsquo: "‘",
+  lt: "<",
+  mdash: "—",
+  middot: "·",
+  nbsp: "\u00a0",
+  ndash: "–",
+  quot: '"',
+  raquo: "»",
+  rarr: "→",
+  rdquo: "”",
+  reg: "®",
+  rsquo: "’",
+  times: "×",
+  trade: "™",
+};
+
+/** Character references; names beyond the common ones stay as they are written. */
+function entities(text: string): string {
+  if (!text.includes("&")) return text;
+  return text.replace(/&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|([a-zA-Z]{2,8}));/g, (all, dec, hex, name) => {
+    if (name) return NAMED[name as string] ?? all;
+    const code = dec ? Number(dec) : parseInt(hex as string, 16);
+    const bad = code === 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000);
+    return bad ? "\ufffd" : String.fromCodePoint(code);
+  });
+}
