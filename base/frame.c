@@ -54,7 +54,8 @@ int frame_write(struct buf *b, const struct frame *f)
 			b->len = start;
 			return r;
 		}
-		value += n;
+		if (n > 0) /* an empty value may be NULL */
+			value += n;
 		left -= n;
 	} while (left > 0);
 	return 0;
