@@ -350,13 +350,22 @@ static int make_folder(int home_fd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+/* v2 has one folder for all limits, v1 one in each hierarchy. */
 static int make_folders(
 	const struct cgroup_home *home, const char *name, int dirs[LIMITS], struct err *e)
 {
+	int made = -1;
+
 	for (int i = 0; i < LIMITS; i++) {
 		if (home->fds[i] < 0)
 			continue;
-		dirs[i] = make_folder(home->fds[i], name);
+		if (home->kind == CGROUP_V2 && made >= 0) {
+			dirs[i] = fcntl(made, F_DUPFD_CLOEXEC, 3);
+			if (dirs[i] < 0)
+				dirs[i] = -errno;
+		} else {
+			dirs[i] = made = make_folder(home->fds[i], name);
+		}
 		if (dirs[i] < 0)
 			return err_set(e, dirs[i], "cannot make a cgroup for %s: %s",
 				controllers[i], strerror(-dirs[i]));

@@ -12,8 +12,8 @@
 	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
 		CLONE_NEWCGROUP)
 
-#define CLONE_CLEAR_SIGHAND_ 0x100000000ull /* glibc's sched.h hides the kernel's long constants   \
-					     */
+/* glibc's sched.h hides the kernel's long constants. */
+#define CLONE_CLEAR_SIGHAND_ 0x100000000ull
 #define CLONE_INTO_CGROUP_ 0x200000000ull
 
 pid_t clone_boxed(int cgroup_fd, int *ret_pidfd)

@@ -723,4 +723,65 @@ TEST(how_long_a_box_takes)
 	in_each_mode(measure);
 }
 
+/* Bytes charged to the box's memory cgroup; 0: there is none of its own that we can read. */
+static unsigned long long charged_bytes(pid_t pid)
+{
+	char path[512], line[256], *at;
+	unsigned long long bytes = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	f = fopen(path, "re");
+	CHECK(f != NULL);
+	path[0] = '\0';
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if ((at = strstr(line, ":memory:")))
+			(void)snprintf(path, sizeof(path),
+				"/sys/fs/cgroup/memory%s/memory.usage_in_bytes",
+				at + strlen(":memory:"));
+		else if ((at = strstr(line, "0::")) == line && !path[0])
+			(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.current",
+				at + strlen("0::"));
+	}
+	(void)fclose(f);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	CHECK(fscanf(f, "%llu", &bytes) == 1);
+	(void)fclose(f);
+	return bytes;
+}
+
+#define IDLE_MOST 1500000
+
+static void weigh(struct boxd *b)
+{
+	struct worker w[BOXD_SLOTS];
+	unsigned long long sum = 0, most = 0;
+	char rss[256];
+
+	if (!strstr(b->host, "in force: limit on memory"))
+		return;
+	for (unsigned int i = 0; i < BOXD_SLOTS; i++)
+		w[i] = sealed(b, i);
+	for (unsigned int i = 0; i < BOXD_SLOTS; i++) {
+		unsigned long long bytes = charged_bytes(w[i].pid);
+
+		sum += bytes;
+		most = bytes > most ? bytes : most;
+	}
+	proc_line(b->pid, "status", "VmRSS:", rss);
+	printf("  an idle box: %llu KiB charged on average, %llu at most; boxd: %s resident\n",
+		sum / BOXD_SLOTS / 1024, most / 1024, rss);
+	CHECK(most <= IDLE_MOST);
+	for (unsigned int i = 0; i < BOXD_SLOTS; i++)
+		end(b, &w[i]);
+}
+
+TEST(an_idle_box_costs_less_than_a_megabyte_and_a_half)
+{
+	in_each_mode(weigh);
+}
+
 TEST_MAIN()
