@@ -102,13 +102,7 @@ static void log_report(const struct host *host)
 	}
 }
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1 /* as gcc says it */
-#endif
-#endif
-
-#ifdef __SANITIZE_ADDRESS__
+#ifdef VITRINE_SANITIZED
 /* The leak checker attaches to its own process, which a process that is not dumpable forbids. */
 const char *__asan_default_options(void);
 

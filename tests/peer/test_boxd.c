@@ -610,7 +610,7 @@ static void check_boxd(struct boxd *b)
 	check_line(b->pid, "status", "NoNewPrivs:", "1");
 	proc_line(b->pid, "status", "Uid:", got);
 	CHECK(strtoul(got, NULL, 10) == (b->uid == 0 ? 61205 : b->uid));
-#ifndef __SANITIZE_ADDRESS__
+#ifndef VITRINE_SANITIZED
 	proc_line(b->pid, "status", "VmRSS:", got);
 	CHECK(strtoul(got, NULL, 10) < 2048);
 #endif
