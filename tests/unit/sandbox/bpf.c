@@ -96,8 +96,8 @@ uint32_t bpf_run(const struct sock_fprog *program, const struct seccomp_data *da
 			at += in->k;
 		else if (BPF_CLASS(in->code) == BPF_JMP)
 			at += holds(in->code, m.a, BPF_SRC(in->code) == BPF_X ? m.x : in->k)
-				? in->jt
-				: in->jf;
+				      ? in->jt
+				      : in->jf;
 		else
 			step(&m, in, data);
 	}

@@ -27,8 +27,7 @@ static const struct {
 
 static uint32_t action_of(int verdict)
 {
-	return verdict == POLICY_ALLOW ? SECCOMP_RET_ALLOW
-				       : SECCOMP_RET_ERRNO | (uint32_t)verdict;
+	return verdict == POLICY_ALLOW ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | (uint32_t)verdict;
 }
 
 static bool rule_holds(const struct policy_rule *rule, const struct seccomp_data *d)
@@ -80,13 +79,13 @@ TEST(every_rule_gives_its_verdict_where_its_arguments_hold)
 
 			if (!(policy_rules[i].stages & stages[s].stage))
 				continue;
-			CHECK(expected(stages[s].stage, &d) ==
-				action_of(policy_rules[i].verdict));
+			CHECK(expected(stages[s].stage, &d) == action_of(policy_rules[i].verdict));
 			check(s, &d);
 		}
 }
 
-/* One bit flipped in each checked argument, all 64 of them: the upper half counts (catalogue 83). */
+/* One bit flipped in each checked argument, all 64 of them: the upper half counts (catalogue 83).
+ */
 TEST(every_bit_of_a_checked_argument_counts)
 {
 	for (size_t s = 0; s < STAGES; s++)
