@@ -10,7 +10,7 @@ packages_run=(
   build-essential cmake ninja-build pkg-config git ca-certificates
   libjansson-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libwebsockets-dev libcap-dev
   libuv1-dev libev-dev libseccomp-dev libyaml-dev libgit2-dev libargon2-dev zlib1g-dev
-  libpcre2-dev libcurl4-openssl-dev liblua5.4-dev libpng-dev libjpeg-dev
+  libpcre2-dev libutf8proc-dev libcurl4-openssl-dev liblua5.4-dev libpng-dev libjpeg-dev
 )
 
 # What the tests take beyond that.

@@ -63,14 +63,3 @@ test("the app of the README is a whole Space", async () => {
   await visitor.close();
   repo.remove();
 });
-
-test("every page that a document links to exists", () => {
-  const generated = ["docs/PROTOCOL.md", "docs/COMPONENTS.md"];
-
-  for (const file of ["README.md", "docs/first-space.md", "docs/PROCESSES.md", "docs/performance.md"])
-    for (const [, target] of readFileSync(join(root, file), "utf8").matchAll(/\]\((?!http)([^)#]+)/g)) {
-      const path = join(file, "..", target);
-
-      if (!generated.includes(path)) readFileSync(join(root, path));
-    }
-});
