@@ -26,13 +26,17 @@ export function options() {
       out: { type: "string" },
       port: { type: "string" },
       dev: { type: "boolean", default: false },
+      quiet: { type: "boolean", default: false },
     },
   });
   return {
-    proto: resolve(values.proto ?? newestProto()),
+    get proto() {
+      return resolve(values.proto ?? newestProto());
+    },
     out: resolve(values.out ?? join(UI, "dist")),
     port: Number(values.port ?? 4173),
     dev: values.dev,
+    quiet: values.quiet,
     rest: positionals,
   };
 }

@@ -8,7 +8,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { options } from "./options.mjs";
 
 const LIMIT = 60_000;
-const { out } = options();
+const { out, quiet } = options();
 const manifest = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8"));
 let over = false;
 
@@ -23,7 +23,7 @@ for (const [page, load] of Object.entries(manifest)) {
   });
   const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
   const all = { name: `${page}: all`, raw: sum("raw"), gz: sum("gz"), br: sum("br") };
-  for (const r of [...rows, all]) {
+  for (const r of quiet ? [] : [...rows, all]) {
     console.log(`${kb(r.raw)} ${kb(r.gz)} gz ${kb(r.br)} br  ${r.name}`);
   }
   if (all.gz >= LIMIT) {

@@ -13,6 +13,7 @@ try {
     compilerOptions: {
       paths: {
         proto: [proto],
+        "@ui/*": [join(UI, "src/*")],
         "preact/*": [join(UI, "node_modules/preact/*")],
         preact: [join(UI, "node_modules/preact")],
         "@preact/signals": [join(UI, "node_modules/@preact/signals")],

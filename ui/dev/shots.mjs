@@ -58,7 +58,7 @@ const SHOTS = {
     path: "/spaces/demo/kitchen",
     async act(page) {
       await happen("slow");
-      await page.click("button:text-is('Run')");
+      await page.click(".button.primary");
       await page.waitForSelector("text=Step 2");
     },
     after: () => happen("fast"),

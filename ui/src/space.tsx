@@ -59,8 +59,12 @@ function start(): void {
   });
   let link: Link | null = null;
 
-  if (data.tree) session.showRecorded({ tree: data.tree, bundle: data.bundle ?? "", title: data.title });
-  else session.page.title.value = data.title;
+  session.showRecorded({
+    tree: data.tree ?? null,
+    bundle: data.bundle ?? "",
+    title: data.title,
+    phase: data.phase ?? "",
+  });
   const connect = () => {
     link?.close();
     const url = new URL(`${data.base}/-/ws`, location.href);

@@ -78,7 +78,7 @@ export function SpaceFrame({ owner, name, tab, children }: SpaceFrameProps) {
             </a>
           ))}
         </nav>
-        <a class="button secondary small" href={base}>
+        <a class="button secondary small narrow-hidden" href={base}>
           Open the Space
         </a>
       </div>

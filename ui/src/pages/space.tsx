@@ -107,14 +107,21 @@ function Ended({ reason, comeBack }: { reason: string; comeBack: () => void }) {
   );
 }
 
+const EMPTY: Readonly<Record<string, string>> = {
+  empty: "Nothing here yet",
+  failed: "This Space is not running",
+  stopped: "This Space is paused",
+};
+
 /** No tree yet: its outline, or why there will be none. */
 function Waiting({ session }: { session: Session }) {
   const phase = session.phase.value;
-  if (phase?.phase === "failed" || phase?.phase === "stopped") {
+  const title = EMPTY[phase?.phase ?? ""];
+  if (title || session.refusal.value) {
     return (
       <div class="empty">
-        <p class="empty-title">{phase.phase === "failed" ? "This Space is not running" : "This Space is paused"}</p>
-        <p>{phase.message || "Nothing has been built that could be shown. Push a version that builds."}</p>
+        <p class="empty-title">{title ?? "This Space cannot be shown yet"}</p>
+        <p>{session.refusal.value || phase?.message || "It will appear here as soon as there is something to show."}</p>
       </div>
     );
   }

@@ -39,6 +39,8 @@ export function StatusLine({ session }: { session: Session }) {
 
 function lineOf(session: Session, notice: Notice | null): Line | null {
   const phase = session.phase.value;
+  const refusal = session.refusal.value;
+  if (refusal && session.page.tree.value) return { words: refusal, tone: "busy", late: true };
   if (session.connection.value === "lost") return { words: "Reconnecting…", tone: "busy", late: true };
   switch (phase?.phase) {
     case "waking":

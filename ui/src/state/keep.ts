@@ -3,6 +3,7 @@
  * sent, which events the gateway may not hold yet. Where it is kept (sessionStorage: one per tab)
  * is the business of pages/.
  */
+import { EVENTS_PENDING_MAX } from "proto";
 import type { NodeId } from "../wire/messages";
 import type { Ledger, NewEvent } from "./outgoing";
 import { isInput, isSecret, type Tree } from "./tree";
@@ -36,6 +37,7 @@ export function writeKept(session: string, tree: Tree | null, ledger: Ledger): s
   const events = ledger
     .all()
     .filter((e) => !e.secret)
+    .slice(-EVENTS_PENDING_MAX)
     .map(({ n, node, kind, data, values, state }) => {
       const accepted = state !== "queued";
       return { n, node, kind, data, values: accepted ? [] : values, accepted };

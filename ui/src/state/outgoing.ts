@@ -4,7 +4,7 @@
  *
  *	 queued ──ACCEPTED──► running ──COMMIT finish, FAIL, INTERRUPTED──► gone
  *	   ▲ │                  │ ▲
- *	   └─┘ joined again:    │ └── COMMIT, ACCEPTED, RETRY name it again
+ *	   └─┘ joined again:    │ └── COMMIT, RETRY name it again
  *	       sent again       ▼
  *	                      unsure   joined again without the groups in between: it may be finished
  */
@@ -86,12 +86,15 @@ export class Ledger {
     this.#last = events.reduce((last, e) => Math.max(last, e.n), 0);
   }
 
-  /** The gateway holds n. Returns it when that is news, so that its values can be taken over. */
-  accept(n: EventId): Outgoing | null {
-    const event = this.find(n);
-    if (!event) return null;
-    if (event.state !== "running") this.#replace(event, { state: "running" });
-    return event.state === "queued" ? event : null;
+  /**
+   * The gateway holds n and all before it. Returns those for which that is news, so that their
+   * values can be taken over. Says nothing about events that are known to be accepted: after a
+   * join the gateway names its last one, finished or not.
+   */
+  accept(n: EventId): readonly Outgoing[] {
+    const news = this.all().filter((e) => e.state === "queued" && e.sent && e.n <= n);
+    for (const event of news) this.#replace(event, { state: "running" });
+    return news;
   }
 
   /** Something of n arrived though this page did not know that it runs. */

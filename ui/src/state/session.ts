@@ -54,7 +54,7 @@ const ACK_MS = 500;
 /** An event the gateway has not taken after this long: the socket is dead without having closed. */
 const ACCEPT_MS = 8000;
 /** A tree whose COMMIT does not come is shown after all. */
-const STAGED_MS = 300;
+const STAGED_MS = 100;
 
 export interface Port {
   /** False: no connection; the session sends again when it has joined. */
@@ -90,6 +90,8 @@ export class Session {
   readonly notice = signal<{ readonly kind: Notice; readonly id: number } | null>(null);
   /** Why the connection has ended for good. */
   readonly ended = signal("");
+  /** Why the door was shut for now; joining goes on being tried. */
+  readonly refusal = signal("");
   readonly owner = computed(() => this.welcome.value?.owner === true);
 
   readonly #world: SessionWorld;
@@ -100,6 +102,7 @@ export class Session {
   #joined = false;
   #wasLive = false;
   #loadDue = false;
+  #replays = false; // the next COMMIT closes a state, not news, and may have a number we know
   #group: Group = emptyGroup();
   #restored: Map<string, readonly [string, unknown]>;
   readonly #again = new Map<string, () => void>();
@@ -122,9 +125,11 @@ export class Session {
   }
 
   /** The page as the build recorded it, shown before anyone answers. */
-  showRecorded(recorded: { tree: unknown; bundle: string; title: string }): void {
+  showRecorded(recorded: { tree: unknown; bundle: string; title: string; phase: string }): void {
+    // "asleep" and the like pass by themselves and are nobody's business.
+    if (QUIET_ENDS.has(recorded.phase)) this.phase.value = { phase: recorded.phase, message: "" };
     this.page.title.value = recorded.title;
-    if (this.#show(recorded.tree, recorded.title)) this.#bundle = recorded.bundle;
+    if (recorded.tree && this.#show(recorded.tree, recorded.title)) this.#bundle = recorded.bundle;
   }
 
   /* ---- what the visitor does ---- */
@@ -180,6 +185,7 @@ export class Session {
 
   onOpen(): void {
     this.#joined = false;
+    this.#replays = false;
     this.#group = emptyGroup();
     const query = this.#world.query;
     this.#port?.send([
@@ -243,6 +249,7 @@ export class Session {
     this.#id = body.session;
     this.#joined = true;
     this.welcome.value = body;
+    this.refusal.value = "";
     this.connection.value = "live";
     if (anew) {
       this.#beginAnew(seq, known && this.#wasLive);
@@ -266,8 +273,10 @@ export class Session {
 
   #tree(body: WireTree): void {
     this.#group = { ...emptyGroup(), tree: body };
+    this.#replays = true;
     // A new session has no state to wait for; another one's page is shown with its state or not at all.
-    if (this.welcome.peek()?.state === "new" && this.#seq === 0 && this.#loadDue) {
+    if (this.welcome.peek()?.state === "new" && this.#loadDue) {
+      this.#replays = false;
       this.#applyGroup(false);
     } else {
       this.#start("staged", STAGED_MS, () => batch(() => this.#applyGroup(true)));
@@ -275,15 +284,16 @@ export class Session {
   }
 
   #commit(seq: number, event: EventId, finish: boolean): void {
-    const staged = this.#group.tree !== null;
-    if (seq <= this.#seq && !staged) {
+    const replay = this.#replays;
+    this.#replays = false;
+    if (seq <= this.#seq && !replay) {
       this.#group = emptyGroup();
       return;
     }
-    this.#applyGroup(staged);
+    this.#applyGroup(replay);
     this.#seq = seq;
     this.#ackSoon();
-    if (event === 0 || staged) return;
+    if (event === 0 || replay) return;
     if (finish) this.#finished(event);
     else this.ledger.running(event, PAGE, 0);
   }
@@ -319,9 +329,7 @@ export class Session {
   }
 
   #accepted(n: EventId): void {
-    const news = this.ledger.accept(n);
-    if (news) this.#takeOver(news);
-    else if (!this.ledger.find(n)) this.ledger.running(n, PAGE, 0);
+    for (const event of this.ledger.accept(n)) this.#takeOver(event);
     if (!this.ledger.all().some((e) => e.state === "queued")) this.#stop("accept");
     this.#saveSoon();
   }
@@ -370,7 +378,10 @@ export class Session {
   }
 
   #bye(reason: string, retry: boolean): void {
-    if (retry) return;
+    if (retry) {
+      this.refusal.value = reason;
+      return;
+    }
     // What was under way when the door closed is what it closed over: sent again, it would close again.
     for (const event of this.ledger.dropQueued()) this.#unsend(event);
     this.ended.value = reason;
@@ -476,6 +487,8 @@ export class Session {
     this.notice.value = { kind, id: ++this.#notices };
   }
 }
+
+const QUIET_ENDS: ReadonlySet<string> = new Set(["failed", "stopped", "empty"]);
 
 const TEXT_MAX = 100_000;
 

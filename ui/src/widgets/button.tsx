@@ -1,4 +1,5 @@
 /* Does something, and can be told to stop while it does. */
+import { Icon } from "./icon";
 import { propsOf } from "../state/tree";
 import { useBusy, useSpace, idOf, type WidgetProps } from "./space";
 import { asText } from "./textbox";
@@ -24,8 +25,9 @@ export function Button({ cell }: WidgetProps) {
         <span>{asText(props.value) || props.label || "Run"}</span>
       </button>
       {busy && (
-        <button type="button" class="button stop late" onClick={() => session.cancel(cell.n)}>
-          Stop
+        <button type="button" class="button stop late" title="Stop" onClick={() => session.cancel(cell.n)}>
+          <Icon name="stop" />
+          <span class="hidden">Stop</span>
         </button>
       )}
     </div>

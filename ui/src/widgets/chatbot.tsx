@@ -37,8 +37,8 @@ export function Chatbot({ cell }: WidgetProps) {
     follows.current = scrollHeight - scrollTop - clientHeight < NEAR_PX;
     setAway(!follows.current);
   };
-  const clear = cell.on["clear"] && turns.length > 0 && (
-    <button type="button" class="chip-button" onClick={() => session.fire(cell, "clear")}>
+  const clear = cell.on["clear"] && (
+    <button type="button" class="chip-button" disabled={turns.length === 0} onClick={() => session.fire(cell, "clear")}>
       <Icon name="trash" /> Clear
     </button>
   );

@@ -40,7 +40,7 @@ function One({ cell, all, disabled, placeholder }: ListProps) {
     <div class="select">
       <select
         {...control}
-        class={chosen === "" ? "input empty" : "input"}
+        class={chosen === "" ? "input unset" : "input"}
         disabled={disabled}
         value={chosen}
         onChange={(e) => {

@@ -59,7 +59,7 @@ export function Node({ cell, inRow = false }: { cell: Cell; inRow?: boolean }) {
   return (
     <div class={`node is-${known ? cell.type : "unknown"}`} {...(inRow ? { style: share(cell) } : {})}>
       {known ? <Widget cell={cell} /> : <p class="nothing">This page is too old for a “{cell.type}”. Reload it.</p>}
-      <FailureAt node={cell.n} />
+      {!inRow && <FailureAt node={cell.n} />}
     </div>
   );
 }

@@ -1,5 +1,9 @@
-/* Children side by side; they wrap below each other where the width does not suffice. */
+/*
+ * Children side by side; they wrap below each other where the width does not suffice. What goes
+ * wrong in one of them is told below the row, which has the width for words.
+ */
 import { propsOf } from "../state/tree";
+import { FailureAt } from "./failure";
 import { Nodes } from "./node";
 import type { WidgetProps } from "./space";
 
@@ -8,8 +12,13 @@ export function Row({ cell }: WidgetProps) {
   // Panels side by side are as high as each other; fields and buttons stand on one line.
   const panels = cell.children.some((c) => c.type === "column");
   return (
-    <div class={`row gap-${gap}${panels ? " panels" : ""}`}>
-      <Nodes cells={cell.children} inRow />
-    </div>
+    <>
+      <div class={`row gap-${gap}${panels ? " panels" : ""}`}>
+        <Nodes cells={cell.children} inRow />
+      </div>
+      {cell.children.map((c) => (
+        <FailureAt key={c.key} node={c.n} />
+      ))}
+    </>
   );
 }
