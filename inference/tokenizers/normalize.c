@@ -17,7 +17,8 @@ struct normalizer {
 };
 
 /* Calls fn for each code point of valid UTF-8. */
-static int each_point(const char *s, size_t n, int (*fn)(uint32_t c, struct buf *out), struct buf *out)
+static int each_point(
+	const char *s, size_t n, int (*fn)(uint32_t c, struct buf *out), struct buf *out)
 {
 	while (n > 0) {
 		uint32_t c;
@@ -87,12 +88,22 @@ static int step_lower(const char *s, size_t n, struct buf *out)
 
 static int step_nfd(const char *s, size_t n, struct buf *out)
 {
-	return unicode_add_nfd(out, s, n);
+	return unicode_add_form(out, UNICODE_NFD, s, n);
 }
 
 static int step_nfc(const char *s, size_t n, struct buf *out)
 {
-	return unicode_add_nfc(out, s, n);
+	return unicode_add_form(out, UNICODE_NFC, s, n);
+}
+
+static int step_nfkd(const char *s, size_t n, struct buf *out)
+{
+	return unicode_add_form(out, UNICODE_NFKD, s, n);
+}
+
+static int step_nfkc(const char *s, size_t n, struct buf *out)
+{
+	return unicode_add_form(out, UNICODE_NFKC, s, n);
 }
 
 static int add_step(struct normalizer *n, step_fn fn, struct err *e)
@@ -128,6 +139,8 @@ static const struct simple {
 } simple_steps[] = {
 	{"NFC", step_nfc},
 	{"NFD", step_nfd},
+	{"NFKC", step_nfkc},
+	{"NFKD", step_nfkd},
 	{"Lowercase", step_lower},
 	{"StripAccents", step_drop_marks},
 };

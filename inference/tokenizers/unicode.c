@@ -2,18 +2,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <utf8proc.h>
 
-#include "inference/tokenizers/unicode_data.h"
+/* The longest decomposition of one code point: U+FDFA, by compatibility. */
+#define DECOMPOSED_MAX 18
 
-/* Hangul syllables are composed by arithmetic (Unicode Standard 3.12). */
-#define HANGUL_S 0xac00u
-#define HANGUL_L 0x1100u
-#define HANGUL_V 0x1161u
-#define HANGUL_T 0x11a7u
-#define HANGUL_LN 19u
-#define HANGUL_VN 21u
-#define HANGUL_TN 28u
-#define HANGUL_SN (HANGUL_LN * HANGUL_VN * HANGUL_TN)
+/* TBase of the Unicode Standard 3.12: counted from, never a part of a syllable. */
+#define HANGUL_BEFORE_FINALS 0x11a7
 
 int utf8_read(const char *s, size_t n, uint32_t *ret)
 {
@@ -38,9 +35,9 @@ int utf8_read(const char *s, size_t n, uint32_t *ret)
 		if ((b[i] & 0xc0) != 0x80)
 			return -1;
 		/* The second byte alone decides over-long forms, surrogates and the end. */
-		if (i == 1 && ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f) ||
-				      (b[0] == 0xf0 && b[1] < 0x90) ||
-				      (b[0] == 0xf4 && b[1] > 0x8f)))
+		if (i == 1 &&
+			((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f) ||
+				(b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] > 0x8f)))
 			return -1;
 		c = c << 6 | (b[i] & 0x3f);
 	}
@@ -52,26 +49,7 @@ int utf8_read(const char *s, size_t n, uint32_t *ret)
 
 size_t utf8_write(uint32_t c, char ret[4])
 {
-	if (c < 0x80) {
-		ret[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		ret[0] = (char)(0xc0 | c >> 6);
-		ret[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		ret[0] = (char)(0xe0 | c >> 12);
-		ret[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		ret[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	ret[0] = (char)(0xf0 | c >> 18);
-	ret[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	ret[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	ret[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
+	return (size_t)utf8proc_encode_char((utf8proc_int32_t)c, (utf8proc_uint8_t *)ret);
 }
 
 bool utf8_valid(const char *s, size_t n)
@@ -95,51 +73,43 @@ int utf8_add(struct buf *b, uint32_t c)
 	return buf_add(b, bytes, utf8_write(c, bytes));
 }
 
-static bool in_ranges(const struct unicode_range *r, size_t n, uint32_t c)
+static utf8proc_category_t category(uint32_t c)
 {
-	size_t low = 0;
-
-	while (n > 0) {
-		size_t half = n / 2;
-
-		if (r[low + half].last < c) {
-			low += half + 1;
-			n -= half + 1;
-		} else {
-			n = half;
-		}
-	}
-	return r[low].first <= c && c <= r[low].last;
+	return utf8proc_category((utf8proc_int32_t)c);
 }
-
-/* The tables' last range is above every code point that can be asked, so low never runs off. */
-#define IN(table, c) ((c) <= table[table##_n - 1].last && in_ranges(table, table##_n, c))
 
 bool unicode_is_space(uint32_t c)
 {
-	return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-	       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-	       c == 0x205f || c == 0x3000;
+	utf8proc_category_t k = category(c);
+
+	return (c >= 9 && c <= 13) || c == 0x85 ||
+	       (k >= UTF8PROC_CATEGORY_ZS && k <= UTF8PROC_CATEGORY_ZP);
 }
 
 bool unicode_is_punctuation(uint32_t c)
 {
-	return IN(unicode_punctuation, c);
+	utf8proc_category_t k = category(c);
+
+	return k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO;
 }
 
 bool unicode_is_nonspacing(uint32_t c)
 {
-	return c >= 0x300 && IN(unicode_nonspacing, c);
+	return category(c) == UTF8PROC_CATEGORY_MN;
 }
 
 bool unicode_is_other(uint32_t c)
 {
-	return IN(unicode_other, c);
+	utf8proc_category_t k = category(c);
+
+	return k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF || k == UTF8PROC_CATEGORY_CO;
 }
 
 bool unicode_is_number(uint32_t c)
 {
-	return IN(unicode_digit, c);
+	utf8proc_category_t k = category(c);
+
+	return k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO;
 }
 
 bool unicode_is_ideograph(uint32_t c)
@@ -150,95 +120,49 @@ bool unicode_is_ideograph(uint32_t c)
 	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
-static int by_from(const void *key, const void *row)
-{
-	uint32_t c = *(const uint32_t *)key, from = *(const uint32_t *)row;
-
-	return c < from ? -1 : c > from;
-}
-
 int unicode_add_lower(struct buf *b, uint32_t c)
 {
-	const struct unicode_lower_row *row =
-		bsearch(&c, unicode_lower, unicode_lower_n, sizeof(*row), by_from);
-	int r;
-
-	if (!row)
-		return utf8_add(b, c);
-	r = utf8_add(b, row->to[0]);
-	return r < 0 || !row->to[1] ? r : utf8_add(b, row->to[1]);
+	/* SpecialCasing.txt: the one that is two whatever the language; the library gives one. */
+	if (c == 0x130)
+		return buf_add(b, "i\xcc\x87", 3);
+	return utf8_add(b, (uint32_t)utf8proc_tolower((utf8proc_int32_t)c));
 }
 
 /* --- normal forms --- */
 
-static uint8_t combining_class(uint32_t c)
-{
-	const struct unicode_class_range *r = unicode_class;
-	size_t low = 0, n = unicode_class_n;
-
-	if (c < 0x300)
-		return 0;
-	while (n > 0) {
-		size_t half = n / 2;
-
-		if (r[low + half].last < c) {
-			low += half + 1;
-			n -= half + 1;
-		} else {
-			n = half;
-		}
-	}
-	return low < unicode_class_n && r[low].first <= c ? r[low].combining : 0;
-}
-
 struct points {
-	uint32_t *c; /* owned */
+	utf8proc_int32_t *c; /* owned */
 	size_t n, cap;
 };
 
-static int points_add(struct points *p, uint32_t c)
+static int points_grow(struct points *p)
 {
-	if (p->n == p->cap) {
-		size_t cap = p->cap ? p->cap * 2 : 64;
-		uint32_t *grown = reallocarray(p->c, cap, sizeof(*grown));
+	size_t cap = p->cap ? p->cap * 2 : 64;
+	utf8proc_int32_t *grown = reallocarray(p->c, cap, sizeof(*grown));
 
-		if (!grown)
-			return -ENOMEM;
-		p->c = grown;
-		p->cap = cap;
-	}
-	p->c[p->n++] = c;
+	if (!grown)
+		return -ENOMEM;
+	p->c = grown;
+	p->cap = cap;
 	return 0;
 }
 
-static int add_decomposed(struct points *p, uint32_t c)
+static int add_decomposed(struct points *p, uint32_t c, utf8proc_option_t how)
 {
-	const struct unicode_decomposition_row *row;
-	int r = 0;
+	utf8proc_ssize_t n;
 
-	if (c >= HANGUL_S && c < HANGUL_S + HANGUL_SN) {
-		uint32_t s = c - HANGUL_S;
-
-		r = points_add(p, HANGUL_L + s / (HANGUL_VN * HANGUL_TN));
-		if (r == 0)
-			r = points_add(p, HANGUL_V + s % (HANGUL_VN * HANGUL_TN) / HANGUL_TN);
-		if (r == 0 && s % HANGUL_TN)
-			r = points_add(p, HANGUL_T + s % HANGUL_TN);
-		return r;
-	}
-	row = c < 0xc0 ? NULL
-		       : bsearch(&c, unicode_decomposition, unicode_decomposition_n, sizeof(*row),
-				 by_from);
-	if (!row)
-		return points_add(p, c);
-	for (int i = 0; i < 4 && row->to[i] && r == 0; i++)
-		r = points_add(p, row->to[i]);
-	return r;
+	if (p->cap - p->n < DECOMPOSED_MAX && points_grow(p) < 0)
+		return -ENOMEM;
+	n = utf8proc_decompose_char((utf8proc_int32_t)c, p->c + p->n, DECOMPOSED_MAX, how, NULL);
+	if (n < 0 || n > DECOMPOSED_MAX)
+		return -EINVAL;
+	p->n += (size_t)n;
+	return 0;
 }
 
 struct mark {
-	uint32_t c;
-	uint8_t combining;
+	utf8proc_int32_t c;
+	utf8proc_propval_t combining;
 	size_t at; /* keeps the sort stable */
 };
 
@@ -251,41 +175,47 @@ static int by_class(const void *a, const void *b)
 	return x->at < y->at ? -1 : 1;
 }
 
-/* Canonical ordering: each run of marks is sorted by class. Runs may be long, hence no insertion. */
+static utf8proc_propval_t combining_class(utf8proc_int32_t c)
+{
+	return utf8proc_get_property(c)->combining_class;
+}
+
+static void order_run(utf8proc_int32_t *c, size_t n, struct mark *marks)
+{
+	for (size_t i = 0; i < n; i++)
+		marks[i] = (struct mark){c[i], combining_class(c[i]), i};
+	qsort(marks, n, sizeof(*marks), by_class);
+	for (size_t i = 0; i < n; i++)
+		c[i] = marks[i].c;
+}
+
+/*
+ * Canonical ordering: each run of marks is sorted by class. utf8proc_decompose does it too, by
+ * swapping neighbours; over a run as long as a text may be, that takes minutes.
+ */
 static int order_marks(struct points *p)
 {
-	struct mark *marks = NULL;
+	CLEANUP(freep) struct mark *marks = NULL;
 	size_t cap = 0;
 
-	for (size_t i = 0; i < p->n;) {
-		size_t n = 0;
-
-		while (i + n < p->n && combining_class(p->c[i + n]))
+	for (size_t i = 0, n; i < p->n; i += n ? n : 1) {
+		for (n = 0; i + n < p->n && combining_class(p->c[i + n]);)
 			n++;
-		if (n > 1) {
-			if (n > cap) {
-				struct mark *grown = reallocarray(marks, n, sizeof(*grown));
+		if (n > cap) {
+			struct mark *grown = reallocarray(marks, n, sizeof(*grown));
 
-				if (!grown) {
-					free(marks);
-					return -ENOMEM;
-				}
-				marks = grown;
-				cap = n;
-			}
-			for (size_t j = 0; j < n; j++)
-				marks[j] = (struct mark){p->c[i + j], combining_class(p->c[i + j]), j};
-			qsort(marks, n, sizeof(*marks), by_class);
-			for (size_t j = 0; j < n; j++)
-				p->c[i + j] = marks[j].c;
+			if (!grown)
+				return -ENOMEM;
+			marks = grown;
+			cap = n;
 		}
-		i += n ? n : 1;
+		if (n > 1)
+			order_run(p->c + i, n, marks);
 	}
-	free(marks);
 	return 0;
 }
 
-static int decompose(const char *s, size_t n, struct points *p)
+static int decompose(const char *s, size_t n, utf8proc_option_t how, struct points *p)
 {
 	while (n > 0) {
 		uint32_t c;
@@ -293,7 +223,7 @@ static int decompose(const char *s, size_t n, struct points *p)
 
 		if (used <= 0)
 			return -EINVAL;
-		r = add_decomposed(p, c);
+		r = add_decomposed(p, c, how);
 		if (r < 0)
 			return r;
 		s += used;
@@ -302,53 +232,43 @@ static int decompose(const char *s, size_t n, struct points *p)
 	return order_marks(p);
 }
 
-static int by_pair(const void *key, const void *row)
+/*
+ * Joins what c[from..to) allows and puts it at c[at]. Returns the end, or -EINVAL. Composition
+ * exclusions stay apart under UTF8PROC_STABLE only.
+ */
+static ssize_t compose_part(struct points *p, size_t from, size_t to, size_t at)
 {
-	const uint32_t *pair = key;
-	const struct unicode_composition_row *r = row;
+	utf8proc_ssize_t n = utf8proc_normalize_utf32(
+		p->c + from, (utf8proc_ssize_t)(to - from), UTF8PROC_COMPOSE | UTF8PROC_STABLE);
 
-	if (pair[0] != r->first)
-		return pair[0] < r->first ? -1 : 1;
-	return pair[1] < r->second ? -1 : pair[1] > r->second;
+	if (n < 0)
+		return -EINVAL;
+	memmove(p->c + at, p->c + from, (size_t)n * sizeof(*p->c));
+	return (ssize_t)at + n;
 }
 
-/* 0: the two do not join. */
-static uint32_t join(uint32_t a, uint32_t b)
+/*
+ * In parts, between code points that join with nothing but that the library (2.8) loses after a
+ * syllable: it takes the one before the first final consonant for a final consonant.
+ */
+static int compose(struct points *p)
 {
-	const struct unicode_composition_row *row;
-	uint32_t pair[] = {a, b};
+	size_t out = 0;
 
-	if (a - HANGUL_L < HANGUL_LN && b - HANGUL_V < HANGUL_VN)
-		return HANGUL_S + ((a - HANGUL_L) * HANGUL_VN + (b - HANGUL_V)) * HANGUL_TN;
-	if (a - HANGUL_S < HANGUL_SN && (a - HANGUL_S) % HANGUL_TN == 0 && b > HANGUL_T &&
-		b < HANGUL_T + HANGUL_TN)
-		return a + (b - HANGUL_T);
-	row = bsearch(pair, unicode_composition, unicode_composition_n, sizeof(*row), by_pair);
-	return row ? row->to : 0;
-}
+	for (size_t from = 0, to; from < p->n; from = to + 1) {
+		ssize_t end;
 
-/* Joins each mark with the last starter unless one of its class or higher lies between. */
-static void compose(struct points *p)
-{
-	size_t out = 0, starter = SIZE_MAX;
-	uint8_t last = 0;
-
-	for (size_t i = 0; i < p->n; i++) {
-		uint32_t c = p->c[i], joined;
-		uint8_t class = combining_class(c);
-		bool open = starter != SIZE_MAX && (starter + 1 == out || (last != 0 && last < class));
-
-		joined = open ? join(p->c[starter], c) : 0;
-		if (joined) {
-			p->c[starter] = joined;
-			continue;
-		}
-		if (class == 0)
-			starter = out;
-		last = class;
-		p->c[out++] = c;
+		for (to = from; to < p->n && p->c[to] != HANGUL_BEFORE_FINALS;)
+			to++;
+		end = compose_part(p, from, to, out);
+		if (end < 0)
+			return (int)end;
+		out = (size_t)end;
+		if (to < p->n)
+			p->c[out++] = HANGUL_BEFORE_FINALS;
 	}
 	p->n = out;
+	return 0;
 }
 
 static int add_points(struct buf *b, const struct points *p)
@@ -356,30 +276,20 @@ static int add_points(struct buf *b, const struct points *p)
 	int r = 0;
 
 	for (size_t i = 0; i < p->n && r == 0; i++)
-		r = utf8_add(b, p->c[i]);
+		r = utf8_add(b, (uint32_t)p->c[i]);
 	return r;
 }
 
-int unicode_add_nfd(struct buf *b, const char *s, size_t n)
+int unicode_add_form(struct buf *b, enum unicode_form form, const char *s, size_t n)
 {
+	bool compatible = form == UNICODE_NFKD || form == UNICODE_NFKC;
 	struct points p = {0};
-	int r = decompose(s, n, &p);
+	int r = decompose(s, n, UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0), &p);
 
+	if (r == 0 && (form == UNICODE_NFC || form == UNICODE_NFKC))
+		r = compose(&p);
 	if (r == 0)
 		r = add_points(b, &p);
-	free(p.c);
-	return r;
-}
-
-int unicode_add_nfc(struct buf *b, const char *s, size_t n)
-{
-	struct points p = {0};
-	int r = decompose(s, n, &p);
-
-	if (r == 0) {
-		compose(&p);
-		r = add_points(b, &p);
-	}
 	free(p.c);
 	return r;
 }

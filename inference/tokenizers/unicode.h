@@ -1,5 +1,6 @@
 /*
- * UTF-8 and the properties of code points that tokenizers ask for. Knows no tokenizer.
+ * UTF-8 and the properties of code points that tokenizers ask for; the home of libutf8proc, whose
+ * Unicode is the one of all tokenizers. Knows no tokenizer.
  */
 #pragma once
 
@@ -35,6 +36,13 @@ bool unicode_is_ideograph(uint32_t c);   /* the CJK blocks that BERT sets apart 
 /* Appends the lower case of c: one or two code points. */
 int unicode_add_lower(struct buf *b, uint32_t c);
 
-/* Appends the canonical decomposition (NFD) or composition (NFC) of valid UTF-8. */
-int unicode_add_nfd(struct buf *b, const char *s, size_t n);
-int unicode_add_nfc(struct buf *b, const char *s, size_t n);
+enum unicode_form {
+	UNICODE_NFD,
+	UNICODE_NFC,
+	UNICODE_NFKD,
+	UNICODE_NFKC,
+};
+
+/* Appends valid UTF-8 in a normal form (Unicode Standard Annex 15). -EINVAL: it is not valid.
+ * -ENOSPC, -ENOMEM. */
+int unicode_add_form(struct buf *b, enum unicode_form form, const char *s, size_t n);

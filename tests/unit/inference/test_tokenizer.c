@@ -146,7 +146,7 @@ static const struct refused {
 	{"{}", "model"},
 	{"{\"model\":{\"type\":\"Unigram\",\"vocab\":{}}}", "'Unigram' is not supported"},
 	{"{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", "without the ByteLevel"},
-	{"{\"normalizer\":{\"type\":\"NFKC\"},\"model\":{}}", "normalizer 'NFKC'"},
+	{"{\"normalizer\":{\"type\":\"Precompiled\"},\"model\":{}}", "normalizer 'Precompiled'"},
 	{"{\"pre_tokenizer\":{\"type\":\"Metaspace\"},\"model\":{}}", "pre_tokenizer 'Metaspace'"},
 	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(\"}},"
 	 "\"model\":{}}",
