@@ -1,0 +1,590 @@
+#include "sdk-lua/host/bind.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "base/json.h"
+#include "proto/bundle.h"
+#include "sdk-lua/host/coro.h"
+#include "sdk-lua/host/files.h"
+#include "sdk-lua/host/group.h"
+#include "sdk-lua/host/infer.h"
+#include "sdk-lua/host/inside.h"
+#include "sdk-lua/host/say.h"
+#include "sdk-lua/host/session.h"
+#include "sdk-lua/host/task.h"
+#include "sdk-lua/host/trace.h"
+
+#define TEXT_MAX (1u << 20)
+
+/* The session whose handler runs; NULL while the app loads. */
+static struct session *here(lua_State *L)
+{
+	struct task *t = worker_of(L)->current;
+
+	return t ? t->session : NULL;
+}
+
+static struct session *need_session(lua_State *L)
+{
+	struct session *s = here(L);
+
+	if (!s)
+		luaL_error(L, "there is no visitor yet: the app is loading");
+	return s;
+}
+
+/* raise(words): an error at the line of the app that is running. [-1, +0, v] */
+static int host_raise(lua_State *L)
+{
+	char file[256];
+	int line = trace_position(L, file, sizeof(file));
+
+	luaL_checkstring(L, 1);
+	if (line > 0) {
+		lua_pushfstring(L, "%s:%d: ", file, line);
+		lua_insert(L, 1);
+		lua_settop(L, 2);
+		lua_concat(L, 2);
+	}
+	lua_settop(L, 1);
+	return lua_error(L);
+}
+
+/* state(): the SDK's table of the running session, nil while loading. */
+static int host_state(lua_State *L)
+{
+	struct session *s = here(L);
+
+	if (s)
+		lua_rawgeti(L, LUA_REGISTRYINDEX, s->state_ref);
+	else
+		lua_pushnil(L);
+	return 1;
+}
+
+static int sent(lua_State *L, int status, lua_KContext context)
+{
+	(void)L;
+	(void)status;
+	(void)context;
+	return 0;
+}
+
+static int after_group_add(lua_State *L, struct session *s, int r)
+{
+	struct worker *w = s->worker;
+
+	if (r == -EFBIG)
+		return luaL_error(L, "too much is shown at once: over 7 MiB or 4096 changes");
+	if (r < 0)
+		return luaL_error(L, "not enough memory");
+	/* A gateway that does not keep up: the handler waits for it, where it can. */
+	if (s->unacked + s->pending.len > w->options.unacked_max && lua_isyieldable(L) &&
+		w->current->state == TASK_RUNNING && s->unacked > 0)
+		return task_wait(L, WAIT_ACK, sent, 0);
+	return 0;
+}
+
+/* patch(node, op, path, value): one change of what the visitor sees. */
+static int host_patch(lua_State *L)
+{
+	static const struct value_rules rules = {.depth_max = SESSION_IMAGE_DEPTH_MAX};
+	struct session *s = need_session(L);
+	struct worker *w = s->worker;
+	uint32_t node = (uint32_t)luaL_checkinteger(L, 1);
+	uint8_t op = (uint8_t)luaL_checkinteger(L, 2);
+	size_t n_path, n = 0;
+	const char *path = luaL_checklstring(L, 3, &n_path);
+	const void *value = NULL;
+	struct value_why why;
+	int r = 0;
+
+	luaL_argcheck(L, n_path <= PATCH_PATH_MAX, 3, "path too long");
+	buf_clear(&w->scratch);
+	w->scratch.max = GROUP_MAX;
+	if (op == PATCH_SET) {
+		r = value_encode(L, 4, &rules, &w->scratch, &why);
+		value = w->scratch.data;
+		n = w->scratch.len;
+	} else if (op == PATCH_APPEND) {
+		value = luaL_checklstring(L, 4, &n);
+		if (!value_is_text(value, n))
+			return luaL_error(L, "text is UTF-8; this is not");
+	}
+	if (r == -EINVAL)
+		return luaL_error(L, "value%s", why.words);
+	if (r < 0)
+		return after_group_add(L, s, r == -ENOSPC ? -EFBIG : r);
+	return after_group_add(
+		L, s, group_add(s, APP_PATCH, op, node, path, n_path + 1, value, n));
+}
+
+/* blob(bytes, type) -> id that values name as {file = id}. */
+static int host_blob(lua_State *L)
+{
+	struct session *s = need_session(L);
+	char head[ID_LEN + 1 + 101];
+	size_t n, n_type;
+	const char *bytes = luaL_checklstring(L, 1, &n);
+	const char *type = luaL_checklstring(L, 2, &n_type);
+	int r;
+
+	luaL_argcheck(L, n_type > 0 && n_type <= 100 && strlen(type) == n_type, 2, "media type");
+	random_id(head);
+	memcpy(head + ID_LEN + 1, type, n_type + 1);
+	r = group_add(s, APP_BLOB, 0, 0, head, ID_LEN + 1 + n_type + 1, bytes, n);
+	lua_pushlstring(L, head, ID_LEN);
+	if (r < 0)
+		return after_group_add(L, s, r);
+	return 1;
+}
+
+/* bundled(path) -> bytes of a file of the bundle, or nil. */
+static int host_bundled(lua_State *L)
+{
+	struct worker *w = worker_of(L);
+	struct bundle_entry file;
+
+	if (!w->bundle || !bundle_find(w->bundle, w->bundle_length, luaL_checkstring(L, 1), &file))
+		return 0;
+	lua_pushlstring(L, (const char *)file.bytes, file.size);
+	return 1;
+}
+
+static int load_chunk(lua_State *L, const char *code, size_t n, const char *name, int env)
+{
+	if (luaL_loadbufferx(L, code, n, name, "t") != LUA_OK) {
+		lua_pushnil(L);
+		lua_insert(L, -2);
+		return 2;
+	}
+	if (env) {
+		lua_pushvalue(L, env);
+		if (!lua_setupvalue(L, -2, 1))
+			lua_pop(L, 1);
+	}
+	return 1;
+}
+
+/* compile(path, env) -> function of that Lua file of the bundle; nil, words; nothing: no file. */
+static int host_compile(lua_State *L)
+{
+	struct worker *w = worker_of(L);
+	const char *path = luaL_checkstring(L, 1);
+	struct bundle_entry file;
+
+	if (!w->bundle || !bundle_find(w->bundle, w->bundle_length, path, &file))
+		return 0;
+	return load_chunk(L, (const char *)file.bytes, file.size, lua_pushfstring(L, "@%s", path), 2);
+}
+
+/* load(text, name, env): text only, never bytecode. */
+static int host_load(lua_State *L)
+{
+	size_t n;
+	const char *code = luaL_checklstring(L, 1, &n);
+
+	return load_chunk(L, code, n, luaL_optstring(L, 2, "=(load)"), 3);
+}
+
+/* save() -> nil, or words why the session table cannot be kept. */
+static int host_save(lua_State *L)
+{
+	struct session *s = need_session(L);
+	struct value_why why;
+
+	if (session_save(s, L, &why) == 0)
+		return 0;
+	lua_pushstring(L, why.words);
+	return 1;
+}
+
+static int host_crc32c(lua_State *L)
+{
+	size_t n;
+	const char *s = luaL_checklstring(L, 1, &n);
+
+	lua_pushinteger(L, crc32c(0, s, n));
+	return 1;
+}
+
+/* log(text): a line that print made. */
+static int host_log(lua_State *L)
+{
+	size_t n;
+	const char *text = luaL_checklstring(L, 1, &n);
+
+	say_text(worker_of(L), "print", here(L), text, n);
+	return 0;
+}
+
+static int host_sleep(lua_State *L)
+{
+	struct task *t = worker_of(L)->current;
+	lua_Number seconds = luaL_checknumber(L, 1);
+
+	luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 1, "0 to 3600 seconds");
+	if (t)
+		t->wake_usec = clock_mono_usec() + (uint64_t)(seconds * (double)USEC_PER_SEC);
+	return task_wait(L, WAIT_TIME, sent, 0);
+}
+
+/* monotonic() -> seconds since some moment. */
+static int host_monotonic(lua_State *L)
+{
+	lua_pushnumber(L, (double)clock_mono_usec() / (double)USEC_PER_SEC);
+	return 1;
+}
+
+/* handler(node, kind, parallel, concurrency, cancels): what the page declares; while loading. */
+static int host_handler(lua_State *L)
+{
+	struct worker *w = worker_of(L);
+	struct handler *grown;
+	struct handler h = {.node = (uint32_t)luaL_checkinteger(L, 1),
+		.kind = (uint8_t)luaL_checkinteger(L, 2),
+		.parallel = lua_toboolean(L, 3),
+		.concurrency = (unsigned int)luaL_optinteger(L, 4, 0)};
+
+	if (w->state != WORKER_LOADING)
+		return luaL_error(L, "handlers are declared while the app loads");
+	h.n_cancels = lua_istable(L, 5) ? lua_rawlen(L, 5) : 0;
+	if (h.n_cancels) {
+		h.cancels = calloc(h.n_cancels, sizeof(*h.cancels));
+		if (!h.cancels)
+			return luaL_error(L, "not enough memory");
+		for (size_t i = 0; i < h.n_cancels; i++) {
+			lua_rawgeti(L, 5, (lua_Integer)i + 1);
+			h.cancels[i] = (uint32_t)lua_tointeger(L, -1);
+			lua_pop(L, 1);
+		}
+	}
+	grown = realloc(w->handlers, (w->n_handlers + 1) * sizeof(*grown));
+	if (!grown) {
+		free(h.cancels);
+		return luaL_error(L, "not enough memory");
+	}
+	w->handlers = grown;
+	w->handlers[w->n_handlers++] = h;
+	return 0;
+}
+
+/* emit(f): what coroutine.yield in the running handler calls. */
+static int host_emit(lua_State *L)
+{
+	struct task *t = worker_of(L)->current;
+
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	if (!t)
+		return 0;
+	lua_settop(L, 1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &t->emit_key);
+	return 0;
+}
+
+/* --- models --- */
+
+/* call(request) -> id, or nil, code, words. request: the fields of infer.CALL. */
+static int host_call(lua_State *L)
+{
+	static const struct value_rules rules = {.depth_max = SESSION_IMAGE_DEPTH_MAX};
+	struct worker *w = worker_of(L);
+	struct value_why why;
+	struct call *c;
+	int r;
+
+	(void)need_session(L);
+	buf_clear(&w->scratch);
+	w->scratch.max = TEXT_MAX;
+	r = value_encode(L, 1, &rules, &w->scratch, &why);
+	if (r == 0)
+		r = call_start(w->current, w->scratch.data, w->scratch.len, &c);
+	if (r == 0) {
+		lua_pushinteger(L, c->id);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushstring(L, r == -EINVAL || r == -ENOSPC ? "bad_input" : r == -ENOENT ? "unavailable" : "busy");
+	lua_pushfstring(L, "%s",
+		r == -EINVAL	 ? why.words + (why.words[0] == ':' ? 2 : 0)
+			: r == -ENOSPC ? "the input is over 1 MiB"
+			: r == -ENOENT ? "the model service is not there right now; try again"
+				       : "too many model calls at once");
+	return 3;
+}
+
+static int next_again(lua_State *L, int status, lua_KContext id);
+
+/* Gives "token", text | "done", value | "failed", code, words, once one of them is there. */
+static int read_call(lua_State *L, lua_KContext id)
+{
+	struct task *t = worker_of(L)->current;
+	struct call *c = t ? call_find(t, (uint32_t)id) : NULL;
+
+	if (!c) {
+		lua_pushstring(L, "failed");
+		lua_pushstring(L, "cancelled");
+		lua_pushstring(L, "the call has ended, or belongs to another handler");
+		return 3;
+	}
+	if (!call_has_news(c)) {
+		t->wait_call = c;
+		return task_wait(L, WAIT_CALL, next_again, id);
+	}
+	if (c->tokens.len > 0) {
+		lua_pushstring(L, "token");
+		lua_pushlstring(L, (const char *)c->tokens.data, c->tokens.len);
+		buf_clear(&c->tokens);
+		return 2;
+	}
+	if (c->state == CALL_DONE) {
+		lua_pushstring(L, "done");
+		value_push(L, c->result.value);
+	} else {
+		lua_pushstring(L, "failed");
+		lua_pushstring(L, c->code);
+		lua_pushstring(L, c->words);
+	}
+	call_end(c);
+	return lua_gettop(L) - 1;
+}
+
+static int next_again(lua_State *L, int status, lua_KContext id)
+{
+	(void)status;
+	lua_settop(L, 1);
+	return read_call(L, id);
+}
+
+static int host_next(lua_State *L)
+{
+	lua_KContext id = (lua_KContext)luaL_checkinteger(L, 1);
+
+	lua_settop(L, 1);
+	return read_call(L, id);
+}
+
+static int host_stop(lua_State *L)
+{
+	struct task *t = worker_of(L)->current;
+	struct call *c = t ? call_find(t, (uint32_t)luaL_checkinteger(L, 1)) : NULL;
+
+	if (c)
+		call_end(c);
+	return 0;
+}
+
+/* --- uploads --- */
+
+/* upload(id) -> {name, type, size}, or nil. */
+static int host_upload(lua_State *L)
+{
+	struct session *s = need_session(L);
+	const struct upload *u = upload_find(s, luaL_checkstring(L, 1));
+
+	if (!u)
+		return 0;
+	lua_createtable(L, 0, 3);
+	lua_pushstring(L, u->name);
+	lua_setfield(L, -2, "name");
+	lua_pushstring(L, u->type);
+	lua_setfield(L, -2, "type");
+	lua_pushinteger(L, (lua_Integer)u->size);
+	lua_setfield(L, -2, "size");
+	return 1;
+}
+
+/* upload_read(id, offset, n) -> bytes; nil, words. */
+static int host_upload_read(lua_State *L)
+{
+	struct session *s = need_session(L);
+	const struct upload *u = upload_find(s, luaL_checkstring(L, 1));
+	lua_Integer offset = luaL_checkinteger(L, 2), n = luaL_checkinteger(L, 3);
+	luaL_Buffer b;
+	size_t got = 0;
+	char *at;
+
+	luaL_argcheck(L, offset >= 0 && n >= 0 && n <= UPLOAD_MAX, 3, "out of range");
+	if (!u || u->fd < 0) {
+		lua_pushnil(L);
+		lua_pushstring(L, "the file is not here any more; upload it again");
+		return 2;
+	}
+	at = luaL_buffinitsize(L, &b, (size_t)n);
+	while (got < (size_t)n) {
+		ssize_t r = pread(u->fd, at + got, (size_t)n - got, offset + (lua_Integer)got);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			break;
+		got += (size_t)r;
+	}
+	luaL_pushresultsize(&b, got);
+	return 1;
+}
+
+/* --- JSON --- */
+
+/* json_encode(value) -> text; nil, words. */
+static int host_json_encode(lua_State *L)
+{
+	static const struct value_rules rules = {.depth_max = JSON_DEPTH_MAX - 1};
+	struct worker *w = worker_of(L);
+	struct value_why why;
+	int r;
+
+	luaL_checkany(L, 1);
+	buf_clear(&w->scratch);
+	w->scratch.max = GROUP_MAX;
+	r = value_encode(L, 1, &rules, &w->scratch, &why);
+	if (r == 0) {
+		lua_pushlstring(L, buf_str(&w->scratch), w->scratch.len);
+		return 1;
+	}
+	lua_pushnil(L);
+	if (r == -EINVAL)
+		lua_pushfstring(L, "value%s", why.words);
+	else
+		lua_pushstring(L, "the text would be over 7 MiB");
+	return 2;
+}
+
+/* json_decode(text) -> value; nil, words. */
+static int host_json_decode(lua_State *L)
+{
+	struct worker *w = worker_of(L);
+	struct err e = {0};
+	size_t n;
+	const char *text = luaL_checklstring(L, 1, &n);
+
+	json_decref(w->parsed);
+	w->parsed = NULL;
+	if (json_parse(text, n, GROUP_MAX, &w->parsed, &e) < 0) {
+		lua_pushnil(L);
+		lua_pushstring(L, e.text);
+		return 2;
+	}
+	value_push(L, w->parsed);
+	json_decref(w->parsed);
+	w->parsed = NULL;
+	return 1;
+}
+
+int bind_open(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{"raise", host_raise},
+		{"state", host_state},
+		{"patch", host_patch},
+		{"blob", host_blob},
+		{"bundled", host_bundled},
+		{"compile", host_compile},
+		{"load", host_load},
+		{"save", host_save},
+		{"crc32c", host_crc32c},
+		{"log", host_log},
+		{"sleep", host_sleep},
+		{"monotonic", host_monotonic},
+		{"handler", host_handler},
+		{"emit", host_emit},
+		{"call", host_call},
+		{"next", host_next},
+		{"stop", host_stop},
+		{"upload", host_upload},
+		{"upload_read", host_upload_read},
+		{"json_encode", host_json_encode},
+		{"json_decode", host_json_decode},
+		{NULL, NULL},
+	};
+
+	luaL_newlib(L, functions);
+	lua_pushlightuserdata(L, NULL);
+	lua_setfield(L, -2, "null");
+	/* The metatable that says "a map even when empty", for the page's tree. */
+	lua_newtable(L);
+	worker_of(L)->object_mark = lua_topointer(L, -1);
+	lua_setfield(L, -2, "object");
+	return 1;
+}
+
+/* --- Lua's own library, less what reaches outside --- */
+
+static void take(lua_State *L, int from, const char *const *names)
+{
+	for (; *names; names++) {
+		lua_getfield(L, from, *names);
+		lua_setfield(L, -2, *names);
+	}
+}
+
+static int open_base(lua_State *L)
+{
+	static const char *const names[] = {"assert", "collectgarbage", "error", "getmetatable",
+		"ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset",
+		"select", "setmetatable", "tonumber", "tostring", "type", "_VERSION", NULL};
+
+	(void)luaopen_base(L); /* leaves _G, which stays behind in the registry's globals */
+	lua_newtable(L);
+	take(L, lua_gettop(L) - 1, names);
+	lua_remove(L, -2);
+	return 1;
+}
+
+static int open_os(lua_State *L)
+{
+	static const char *const names[] = {"clock", "date", "difftime", "time", NULL};
+
+	(void)luaopen_os(L);
+	lua_newtable(L);
+	take(L, lua_gettop(L) - 1, names);
+	lua_remove(L, -2);
+	return 1;
+}
+
+static int open_string(lua_State *L)
+{
+	(void)luaopen_string(L);
+	lua_pushnil(L);
+	lua_setfield(L, -2, "dump");
+	return 1;
+}
+
+static int open_math(lua_State *L)
+{
+	lua_Integer seed[2];
+
+	(void)luaopen_math(L);
+	random_bytes(seed, sizeof(seed));
+	lua_getfield(L, -1, "randomseed");
+	lua_pushinteger(L, seed[0]);
+	lua_pushinteger(L, seed[1]);
+	lua_call(L, 2, 0);
+	return 1;
+}
+
+int bind_library(lua_State *L)
+{
+	static const luaL_Reg rooms[] = {
+		{"string", open_string},
+		{"table", luaopen_table},
+		{"math", open_math},
+		{"utf8", luaopen_utf8},
+		{"os", open_os},
+		{"coroutine", coro_open},
+		{NULL, NULL},
+	};
+
+	(void)open_base(L);
+	for (const luaL_Reg *r = rooms; r->name; r++) {
+		(void)r->func(L);
+		lua_setfield(L, -2, r->name);
+	}
+	return 1;
+}

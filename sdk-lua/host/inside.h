@@ -1,0 +1,215 @@
+/*
+ * What the rooms of the host share: the worker itself, its handlers, its sessions. Each struct is
+ * changed only by the file of its name.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/link.h"
+#include "base/loop.h"
+#include "base/random.h"
+#include "proto/constants.h"
+#include "proto/messages.h"
+#include "sdk-lua/host/heap.h"
+#include "sdk-lua/host/preempt.h"
+#include "sdk-lua/host/value.h"
+#include "sdk-lua/host/worker.h"
+
+#define TASKS_MAX 16
+#define SESSION_BUCKETS 256
+#define FILES_OPEN_MAX 16             /* boxes have 32 file descriptors */
+#define INPUT_SESSION_MAX (4u << 20)  /* bytes of events of one session that wait */
+#define INPUT_WORKER_MAX (16u << 20)
+#define GROUP_MAX (7u << 20)          /* the gateway takes 8 MiB */
+#define GROUP_SPARE ((1u << 20) + (128u << 10)) /* beyond it, for the session table and a FAIL */
+#define GROUP_RECORDS_MAX 4096
+#define LINK_QUEUE (32u << 20)
+
+struct session;
+struct call;
+
+enum worker_state { WORKER_BLANK, WORKER_LOADING, WORKER_RUNNING, WORKER_ENDED };
+
+/* --- handlers that run --- */
+
+enum task_state { TASK_FREE, TASK_READY, TASK_RUNNING, TASK_WAITING };
+enum task_wait { WAIT_NOTHING, WAIT_TIME, WAIT_CALL, WAIT_ACK };
+
+enum task_end {
+	END_RETURNED,
+	END_ERROR,     /* the app raised; the words are on the thread's stack */
+	END_LIMIT,     /* words say which */
+	END_CANCELLED, /* by the visitor */
+	END_DROPPED,   /* its session has left: nobody is told */
+};
+
+struct task {
+	struct worker *worker;
+	enum task_state state;
+	lua_State *thread; /* anchored by thread_ref; used again after END_RETURNED */
+	int thread_ref;
+	int emit_key;      /* its address is the registry key of what coroutine.yield calls */
+	struct session *session; /* borrowed; NULL while the app loads */
+	uint32_t n, node;  /* event; 0: load, upgrade */
+	const struct handler *handler; /* borrowed; NULL: none declared */
+	bool parallel;
+	int n_args;        /* on the thread's stack for the next resume */
+	uint64_t cpu_usec;
+	uint64_t deadline_usec, wake_usec; /* monotonic; 0: none */
+	struct source *timer; /* owned; the earlier of the two */
+	enum task_wait wait;
+	struct call *wait_call; /* borrowed */
+	struct call *calls;     /* owned; running or with something left to read */
+	struct task *next;      /* in the queue that state says */
+	char words[160];        /* END_LIMIT */
+};
+
+struct task_queue {
+	struct task *head, **tail;
+};
+
+/* What the page declared of one event of one component. */
+struct handler {
+	uint32_t node;
+	uint8_t kind;
+	bool parallel;
+	unsigned int concurrency; /* 0: only TASKS_MAX limits it */
+	unsigned int running;
+	size_t n_cancels;
+	uint32_t *cancels; /* owned: nodes */
+};
+
+/* --- sessions --- */
+
+struct kept_key {
+	char *name;    /* owned */
+	uint64_t hash; /* of its JSON */
+	uint64_t stem; /* of its JSON without the last byte: a grown list or string begins so */
+	size_t length;
+	bool whole;    /* the gateway's bytes may differ from ours: send all of it next time */
+	bool seen;
+	size_t at, new_length; /* in the scratch buffer, while comparing */
+};
+
+struct image {
+	struct kept_key *keys; /* owned; sorted by name */
+	size_t n, cap;
+};
+
+/* One group as it was sent, kept until the gateway has it. */
+struct group {
+	struct group *next;
+	uint32_t seq, node;
+	uint8_t op;
+	bool sent;
+	size_t length;
+	uint8_t bytes[]; /* records, see group.c */
+};
+
+/* An event that waits for its turn. */
+struct input {
+	struct input *next;
+	uint32_t n, node;
+	uint8_t kind;
+	const char *refusal; /* static words; NULL: it can run */
+	size_t length;       /* of the payload */
+	size_t values;       /* bytes of value records behind it */
+	uint8_t bytes[];     /* payload, then value records {u32 node, u32 length, JSON} */
+};
+
+struct upload {
+	struct upload *next;
+	char id[33], name[256], type[101];
+	uint64_t size;
+	int fd; /* owned; -1: not here, or closed for newer ones */
+};
+
+struct session {
+	struct session *next; /* of its bucket */
+	struct worker *worker;
+	uint32_t channel;
+	char id[33];
+	int state_ref;     /* the SDK's table: session table, overlay */
+	uint32_t seq;      /* last group */
+	uint32_t last_n;   /* last event taken */
+	struct image image;
+	struct buf pending;     /* records of the group being filled */
+	size_t pending_records;
+	size_t last_append;     /* offset + 1 of an APPEND record at the end of pending; 0: none */
+	struct group *groups, **groups_tail;
+	size_t unacked;
+	uint64_t flushed_usec, kept_usec;
+	bool flush_due;
+	bool moving;            /* upgrade runs: events wait, failure ends the session */
+	struct buf values;      /* value records of the next event */
+	const char *values_refusal;
+	struct input *inputs, **inputs_tail;
+	size_t n_inputs, inputs_bytes;
+	unsigned int in_order;  /* handlers that run and are not parallel */
+	unsigned int running;
+	struct upload *uploads;
+};
+
+/* --- the worker --- */
+
+struct worker {
+	struct worker_options options;
+	struct loop *loop;
+	struct heap heap;
+	lua_State *L;
+	enum worker_state state;
+	int exit_code;
+	struct link *app, *infer;
+
+	/* the app */
+	const uint8_t *bundle; /* mapped read-only */
+	size_t bundle_length;
+	char entry[BUNDLE_PATH_MAX + 1];
+	bool check;
+	uint64_t load_began_usec;
+	struct buf hello;      /* value of HELLO, for RESUME 0 */
+	struct handler *handlers; /* owned */
+	size_t n_handlers;
+	int sdk_ref;           /* the SDK's entry functions */
+	int run_ref;
+	const void *object_mark;
+
+	struct task tasks[TASKS_MAX];
+	struct task_queue quick, busy;
+	struct task *current;  /* that runs right now */
+
+	struct session *buckets[SESSION_BUCKETS];
+	size_t n_sessions;
+	struct source *flush_timer; /* owned */
+	uint64_t flush_at;     /* when it fires; 0: not armed */
+	json_t *parsed;        /* owned; while it is turned into Lua values */
+	bool pump_all;         /* a task slot or a place in a handler's concurrency became free */
+	size_t inputs_bytes;
+	unsigned int files_open;
+	struct buf scratch;
+
+	uint32_t next_call;
+	unsigned int log_dropped;
+};
+
+static inline struct worker *worker_of(lua_State *L)
+{
+	return (struct worker *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)1);
+}
+
+/* worker.c */
+void worker_end(struct worker *w, int exit_code);
+void worker_loaded(struct worker *w, struct task *t, enum task_end how);
+const struct handler *worker_handler(struct worker *w, uint32_t node, uint8_t kind);
+
+/* Calls a C function in protected mode with one light userdata. Returns LUA_OK or the status, the
+ * error on top of the stack then; nothing on the stack otherwise. */
+int worker_protect(struct worker *w, lua_CFunction fn, void *argument);
+
+/* Pushes the SDK's entry function of that name. [-0, +1, m] */
+void worker_push_entry(lua_State *L, const char *name);

@@ -1,0 +1,64 @@
+/*
+ * vitrine-worker: runs one Space.
+ *
+ * Holds: fd 1 and 2 the log pipe, 3 the app link, 4 the infer link, and nothing else.
+ * Who may talk to it: whoever holds the other ends of 3 and 4.
+ * Never sees: another Space, a file system, the network, a credential.
+ * Gives up after start: everything but reading, writing and memory (sandbox/seal.h), before the
+ * first byte of a tenant arrives.
+ */
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "sdk-lua/host/worker.h"
+#ifdef WORKER_SEALS
+#include "sandbox/seal.h"
+#endif
+
+#define MIB (1ull << 20)
+
+/* The box's class shows in its address space (sandbox/plan.c); Lua gets most of its memory. */
+static size_t heap_of_box(void)
+{
+	struct rlimit as;
+
+	if (getrlimit(RLIMIT_AS, &as) < 0 || as.rlim_cur <= 512 * MIB ||
+		as.rlim_cur == RLIM_INFINITY)
+		return 48 * MIB;
+	return as.rlim_cur <= 1024 * MIB ? 224 * MIB : 960 * MIB;
+}
+
+static int seal(int *ret_abi, struct err *e)
+{
+#ifdef WORKER_SEALS
+	return seal_self(ret_abi, e);
+#else
+	(void)ret_abi;
+	return err_set(e, -1, "built without the sandbox");
+#endif
+}
+
+int main(void)
+{
+	struct worker_options options;
+	struct worker *w = NULL;
+	struct err e = {0};
+	int abi = 0, code;
+
+	log_init("worker");
+	worker_options_default(&options);
+	options.app_fd = 3;
+	options.infer_fd = 4;
+	options.heap_max = heap_of_box();
+	if (worker_new(&options, &w, &e) < 0 || seal(&abi, &e) < 0) {
+		log_error("%s", e.text);
+		return 1;
+	}
+	if (worker_announce(w, abi) < 0)
+		return 1;
+	code = worker_run(w);
+	/* The kernel takes everything back at once; freeing a tenant's heap piece by piece would
+	 * only let it run finalizers. */
+	_exit(code);
+}

@@ -1,0 +1,141 @@
+#include "sdk-lua/host/preempt.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define TICK_USEC 4000
+
+/* Written by the handler's victim and read by the handler, in one thread. */
+static struct {
+	struct preempt_limits limits;
+	lua_State *volatile running;
+	volatile uint64_t began_usec; /* of the slice, monotonic */
+	volatile uint64_t ticks;      /* of the slice */
+	volatile bool raising;
+	enum preempt_yield why;
+} now;
+
+static uint64_t slice_age(void)
+{
+	return clock_mono_usec() - now.began_usec;
+}
+
+static void on_count(lua_State *L, lua_Debug *ar)
+{
+	(void)ar;
+	if (lua_isyieldable(L)) {
+		lua_sethook(L, NULL, 0, 0);
+		now.why = YIELD_SLICE;
+		(void)lua_yield(L, 0); /* returns inside a hook, then yields */
+		return;
+	}
+	if (now.raising || preempt_stalled()) {
+		(void)preempt_raise(L);
+		return;
+	}
+	lua_sethook(L, NULL, 0, 0); /* the next tick looks again */
+}
+
+/* Nothing can interrupt a C function that never returns to Lua (a pattern that explodes, say):
+ * other visitors wait behind it, so the worker ends and the platform starts another. */
+static void end_hung(void)
+{
+	static const char words[] = "error a library function ran for too long without a pause; "
+				    "the worker ends\n";
+
+	(void)!write(STDERR_FILENO, words, sizeof(words) - 1);
+	_exit(3);
+}
+
+static void on_tick(int signo)
+{
+	lua_State *L = now.running;
+	int saved = errno;
+
+	(void)signo;
+	if (!L)
+		return;
+	now.ticks++;
+	if (now.ticks * TICK_USEC > now.limits.hang_usec)
+		end_hung();
+	if (slice_age() >= now.limits.slice_usec)
+		lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+	errno = saved;
+}
+
+int preempt_arm(const struct preempt_limits *limits)
+{
+	const struct itimerval every = {{0, TICK_USEC}, {0, TICK_USEC}};
+	struct sigaction sa = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+
+	now.limits = *limits;
+	now.running = NULL;
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(SIGVTALRM, &sa, NULL) < 0 || setitimer(ITIMER_VIRTUAL, &every, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+void preempt_disarm(void)
+{
+	const struct itimerval never = {0};
+
+	(void)setitimer(ITIMER_VIRTUAL, &never, NULL);
+}
+
+void preempt_begin(lua_State *L)
+{
+	now.began_usec = clock_mono_usec();
+	now.ticks = 0;
+	now.raising = false;
+	now.why = YIELD_APP;
+	if (lua_gethookmask(L))
+		lua_sethook(L, NULL, 0, 0);
+	now.running = L;
+}
+
+void preempt_end(void)
+{
+	now.running = NULL;
+}
+
+lua_State *preempt_swap(lua_State *L)
+{
+	lua_State *before = now.running;
+
+	now.running = L;
+	return before;
+}
+
+void preempt_yield(enum preempt_yield why)
+{
+	now.why = why;
+}
+
+enum preempt_yield preempt_why(void)
+{
+	return now.why;
+}
+
+bool preempt_stalled(void)
+{
+	return slice_age() > now.limits.stall_usec;
+}
+
+int preempt_raise(lua_State *L)
+{
+	now.raising = true;
+	lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+	return luaL_error(L, "ran for too long inside a library function, where it cannot be paused");
+}
+
+bool preempt_raised(void)
+{
+	return now.raising;
+}

@@ -1,0 +1,57 @@
+/*
+ * Taking the processor back from Lua code that does not give it.
+ *
+ * A timer of user CPU time (ITIMER_VIRTUAL: no ticks while idle) signals every 4 ms; once the
+ * running slice is over, its handler sets a count hook on the innermost running coroutine, and the
+ * hook yields. A permanent hook would slow every loop 2.2 to 2.6 times.
+ *
+ * Inside a C function that calls back into Lua (a metamethod of a library call, load's reader) a
+ * yield is impossible. There the code runs on for at most stall_usec, then the hook raises, and
+ * raises again on every later instruction until the C function has been left.
+ *
+ * One per process: signals are. Knows no session.
+ */
+#pragma once
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Why a coroutine came back without having called coroutine.yield. */
+enum preempt_yield {
+	YIELD_APP,   /* it did call it: values are on its stack */
+	YIELD_SLICE, /* its slice was over */
+	YIELD_WAIT,  /* it waits for the host: a model, a timer, the gateway */
+};
+
+struct preempt_limits {
+	uint64_t slice_usec; /* wall time a slice lasts at least */
+	uint64_t stall_usec; /* in code that cannot yield */
+	uint64_t hang_usec;  /* CPU in code that reaches no hook: the process ends */
+};
+
+/* Installs the signal's handler and arms the timer, which must happen before the seal. */
+int preempt_arm(const struct preempt_limits *limits);
+
+/* Stops the timer; only unsealed (tests). */
+void preempt_disarm(void);
+
+/* A slice begins or ends in coroutine L of the scheduler. */
+void preempt_begin(lua_State *L);
+void preempt_end(void);
+
+/* L is the innermost running coroutine from now on; returns the one before. */
+lua_State *preempt_swap(lua_State *L);
+
+/* Set by whoever yields for the host, read by whoever resumed. */
+void preempt_yield(enum preempt_yield why);
+enum preempt_yield preempt_why(void);
+
+/* The running slice is over and cannot be yielded since more than stall_usec. */
+bool preempt_stalled(void);
+
+/* From now to the end of this slice every hook raises; see preempt_raised. [-0, +0, v] */
+int preempt_raise(lua_State *L);
+
+/* The slice was ended by raising: whatever error came out of it, the reason is the stall. */
+bool preempt_raised(void);

@@ -1,0 +1,57 @@
+/*
+ * Lua values as JSON text and back, under the rules of what a session may keep: nil, booleans,
+ * numbers, UTF-8 strings, and tables that are either a list 1..n or a map with string keys.
+ *
+ * Written straight into a buffer, because a tree of json_t in between would cost more than the
+ * rest of an event. Keys of a map are sorted, so the same value always gives the same bytes.
+ * Knows no session.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+#define VALUE_WORDS 320
+
+/* What cannot be written and where it is: "turns[3].reply: a function cannot be kept". */
+struct value_why {
+	char words[VALUE_WORDS];
+};
+
+/* Deepest nesting that value_encode accepts; SESSION_IMAGE_DEPTH_MAX for a session's values. */
+struct value_rules {
+	int depth_max;
+	const void *object_mark; /* metatable (lua_topointer) of a table that is a map even when
+				  * empty; NULL: every table with a metatable is refused */
+};
+
+/*
+ * Appends the value at index as JSON. [-0, +0, m]: may raise for memory, so only from protected
+ * code. -EINVAL: why says what is wrong where, beginning with "[3]" or ".name" below the value.
+ * -ENOSPC: the buffer's ceiling, -ENOMEM.
+ */
+int value_encode(lua_State *L, int index, const struct value_rules *rules, struct buf *out,
+	struct value_why *why);
+
+/* Puts one step of the path before the words: called on the way out of the nesting. */
+void value_why_within(struct value_why *why, const char *step);
+
+/*
+ * Appends a JSON string. strict: -EINVAL where it is not UTF-8 or holds a NUL; otherwise such
+ * bytes become '?'.
+ */
+int value_add_string(struct buf *out, const char *s, size_t n, bool strict);
+
+/* Length of the well-formed UTF-8 sequence at s (of n > 0 bytes), 0: none. RFC 3629 section 4. */
+size_t value_utf8_length(const unsigned char *s, size_t n);
+
+/* True when all n bytes are UTF-8 without NUL. */
+bool value_is_text(const char *s, size_t n);
+
+/* [-0, +1, m] Pushes v. null in an array is the light userdata NULL (json.null), a null field is
+ * absent, null itself is nil. */
+void value_push(lua_State *L, const json_t *v);

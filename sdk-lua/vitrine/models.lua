@@ -1,0 +1,220 @@
+---@meta vitrine.models
+-- Models of the platform. A call waits by yielding; closing the tab or cancelling stops it. What
+-- goes wrong is raised as a table {code, message} whose message the visitor sees; pcall catches it.
+local host, lua, import = ...
+local parts = import "parts"
+local type, ipairs, error, next = type, ipairs, error, next
+local find, format = lua.string.find, lua.string.format
+
+local M = {}
+
+local OPTIONS = {
+  ["text-classification"] = { top_labels = "integer" },
+  chat = {
+    max_tokens = "integer", temperature = "number", top_p = "number", top_k = "integer",
+    seed = "integer", stop = "json",
+  },
+}
+OPTIONS["text-generation"] = OPTIONS.chat
+
+local function fail(code, message) return error({ code = code, message = message }, 0) end
+
+local function check_id(what, id)
+  if type(id) ~= "string" or #id > 160 or not find(id, "^[%w%-_.]+/[%w%-_.]+$") then
+    parts.raise("%s: the model is named 'owner/name' (got %s)", what, parts.describe(id))
+  end
+end
+
+local function check_options(what, task, options)
+  if options == nil then return nil end
+  if type(options) ~= "table" then
+    parts.raise("%s: options are a table (got %s)", what, parts.describe(options))
+  end
+  local known, checked = OPTIONS[task], {}
+  parts.check_fields(what, options, known)
+  for name, value in next, options do
+    checked[name] = parts.as_kind(format("%s: '%s'", what, name), known[name], value)
+  end
+  return next(checked) and checked or nil
+end
+
+local function start(what, model, task, inputs, options)
+  options = check_options(what, task, options)
+  if not host.state() then
+    parts.raise("%s: models answer visitors, so call them in a handler (this ran while the app was loading)", what)
+  end
+  local id, code, message =
+    host.call { model = model, task = task, inputs = inputs, options = options }
+  if not id then fail(code, message) end
+  return id
+end
+
+-- Reads to the end; tokens that come on the way are joined.
+local function finish(id)
+  local text = ""
+  while true do
+    local what, a, b = host.next(id)
+    if what == "done" then return a, text end
+    if what == "failed" then fail(a, b) end
+    text = text .. a
+  end
+end
+
+local closing = {
+  __close = function(call) host.stop(call.id) end,
+  __metatable = false,
+}
+
+-- An iterator over the tokens of a call. Leaving the loop early stops the model.
+local function stream(id)
+  local call = setmetatable({ id = id }, closing)
+  local came, ended = false, false
+  local function next_token()
+    if ended then return nil end
+    local what, a, b = host.next(id)
+    if what == "token" then
+      came = true
+      return a
+    end
+    ended = true
+    if what == "failed" then fail(a, b) end
+    -- A model that does not stream says everything at its end.
+    if not came and a and a.text ~= "" then return a.text end
+  end
+  return next_token, nil, nil, call
+end
+
+local function copy_turns(what, turns)
+  if type(turns) ~= "table" or #turns == 0 then
+    parts.raise("%s: a list of {role, content} is needed (got %s)", what, parts.describe(turns))
+  end
+  local copied = {}
+  for i, turn in ipairs(turns) do
+    if type(turn) ~= "table" or type(turn.role) ~= "string" or type(turn.content) ~= "string" then
+      parts.raise("%s: turn %d needs role and content as strings", what, i)
+    end
+    copied[i] = { role = turn.role, content = turn.content }
+  end
+  return copied
+end
+
+local function check_text(what, text)
+  if type(text) ~= "string" then
+    parts.raise("%s: a string is needed (got %s)", what, parts.describe(text))
+  end
+  return text
+end
+
+local function check_texts(what, texts)
+  if type(texts) ~= "table" then return check_text(what, texts) end
+  for i, text in ipairs(texts) do check_text(format("%s: input %d", what, i), text) end
+  return parts.copy(texts)
+end
+
+---@class vitrine.Chat
+local Chat = {}
+local chat_mt = { __index = Chat, __metatable = false }
+local chats = setmetatable({}, { __mode = "k" })
+
+---@param turns {role: string, content: string}[]
+---@param options? {max_tokens?: integer, temperature?: number, top_p?: number, top_k?: integer, seed?: integer, stop?: string[]}
+---@return fun(): string? # the next piece of the answer
+---@usage for token in llm:stream(turns) do reply:add(token) end
+function Chat:stream(turns, options)
+  local id = chats[self]
+  return stream(start("chat:stream", id, "chat", copy_turns("chat:stream", turns), options))
+end
+
+---@param turns {role: string, content: string}[]
+---@return string text the whole answer
+---@usage local answer = llm:complete { { role = "user", content = "Hello" } }
+function Chat:complete(turns, options)
+  local id = chats[self]
+  local value, text = finish(start("chat:complete", id, "chat", copy_turns("chat:complete", turns), options))
+  return value and value.text or text
+end
+
+---@param id string owner/name of a model that chats
+---@return vitrine.Chat
+---@usage local llm = models.chat "vitrine/tiny-writer"
+function M.chat(id)
+  check_id("models.chat", id)
+  local self = setmetatable({}, chat_mt)
+  chats[self] = id
+  return self
+end
+
+---@class vitrine.Generator
+local Generator = {}
+local generator_mt = { __index = Generator, __metatable = false }
+
+---@param prompt string
+---@return fun(): string?
+---@usage for token in writer:stream("Once") do story:append(token) end
+function Generator:stream(prompt, options)
+  return stream(
+    start("generate:stream", chats[self], "text-generation", check_text("generate:stream", prompt), options)
+  )
+end
+
+---@param prompt string
+---@return string text what the model wrote
+---@usage local story = writer:complete("Once upon a time")
+function Generator:complete(prompt, options)
+  local value, text = finish(
+    start("generate:complete", chats[self], "text-generation", check_text("generate:complete", prompt), options)
+  )
+  return value and value.text or text
+end
+
+---@param id string owner/name of a model that goes on with a text
+---@return vitrine.Generator
+function M.generate(id)
+  check_id("models.generate", id)
+  local self = setmetatable({}, generator_mt)
+  chats[self] = id
+  return self
+end
+
+local TASKS = {}
+
+TASKS["text-classification"] = function(id)
+  return function(text, options)
+    local inputs = check_texts("pipeline", text)
+    return (finish(start("pipeline", id, "text-classification", inputs, options)))
+  end
+end
+
+TASKS["text-generation"] = function(id)
+  return function(prompt, options)
+    local inputs = check_text("pipeline", prompt)
+    local value, text = finish(start("pipeline", id, "text-generation", inputs, options))
+    return value and value.text or text
+  end
+end
+
+TASKS.chat = function(id)
+  return function(turns, options)
+    local value, text = finish(start("pipeline", id, "chat", copy_turns("pipeline", turns), options))
+    return value and value.text or text
+  end
+end
+
+---A function that runs one model on one task.
+---@param task "text-classification"|"text-generation"|"chat"
+---@param id string owner/name
+---@return fun(input: any, options?: table): any
+---@usage local mood = models.pipeline("text-classification", "vitrine/tiny-sentiment")
+function M.pipeline(task, id)
+  local make = type(task) == "string" and TASKS[task]
+  if not make then
+    local near = type(task) == "string" and parts.nearest(task, TASKS)
+    parts.raise("models.pipeline: unknown task %s; %s", parts.describe(task),
+      near and format("did you mean '%s'?", near)
+        or "known are: chat, text-classification, text-generation")
+  end
+  check_id("models.pipeline", id)
+  return make(id)
+end
+
+return M

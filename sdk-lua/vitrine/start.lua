@@ -1,0 +1,260 @@
+-- The SDK's beginning: makes the app's environment, loads the app, and gives the host its entry
+-- functions. Gets the host's functions, the allowed part of Lua's library and a module loader.
+local host, lua, load_module = ...
+local type, pairs, next, select, tostring = type, pairs, next, select, tostring
+local getmetatable, setmetatable, pcall, error = getmetatable, setmetatable, pcall, error
+local format, find, gsub, sub = lua.string.format, lua.string.find, lua.string.gsub, lua.string.sub
+local concat, unpack, pack = lua.table.concat, lua.table.unpack, lua.table.pack
+local csort = lua.table.sort
+
+lua.getmetatable = getmetatable
+
+local loaded = {}
+local function import(name)
+  local module = loaded[name]
+  if module == nil then
+    module = load_module("vitrine." .. name)(host, lua, import)
+    loaded[name] = module
+  end
+  return module
+end
+
+local parts = import "parts"
+local state = import "state"
+local ui = import "ui"
+
+local env = {}      -- the app's globals
+local app, built    -- what app.lua returned, and its page
+
+-- --- Lua's library as apps get it ----------------------------------------------------------
+
+for name, value in pairs(lua) do
+  if type(value) == "table" then
+    local copy = {}
+    for k, v in next, value do copy[k] = v end
+    env[name] = copy
+  else
+    env[name] = value
+  end
+end
+
+-- A comparator that never ends must be interruptible, which it is not below C's sort; so with one,
+-- a merge sort in Lua.
+local function merge(list, from, middle, to, less, spare)
+  for i = from, to do spare[i] = list[i] end
+  local left, right = from, middle + 1
+  for i = from, to do
+    if right > to or (left <= middle and not less(spare[right], spare[left])) then
+      list[i], left = spare[left], left + 1
+    else
+      list[i], right = spare[right], right + 1
+    end
+  end
+end
+
+local function sort_range(list, from, to, less, spare)
+  if from >= to then return end
+  local middle = (from + to) // 2
+  sort_range(list, from, middle, less, spare)
+  sort_range(list, middle + 1, to, less, spare)
+  merge(list, from, middle, to, less, spare)
+end
+
+function env.table.sort(list, less)
+  if less == nil then return csort(list) end
+  if type(list) ~= "table" then return csort(list, less) end -- raises as Lua does
+  if type(less) ~= "function" then return csort(list, less) end
+  sort_range(list, 1, #list, less, {})
+end
+
+-- The same for a function that replaces. Follows lstrlib.c: an empty match right behind the last
+-- one does not count.
+function env.string.gsub(s, pattern, repl, most)
+  if type(repl) ~= "function" or (type(s) ~= "string" and type(s) ~= "number") or type(pattern) ~= "string" then
+    return gsub(s, pattern, repl, most)
+  end
+  s = tostring(s)
+  most = most or #s + 1
+  local anchored = sub(pattern, 1, 1) == "^"
+  local out, at, count, last = {}, 1, 0, nil
+  while count < most and at <= #s + 1 do
+    local found = pack(find(s, pattern, at))
+    local first, stop = found[1], found[2]
+    if not first then break end
+    out[#out + 1] = sub(s, at, first - 1)
+    if stop < first and first == last then
+      out[#out + 1] = sub(s, first, first)
+      at = first + 1
+    else
+      count = count + 1
+      local whole = sub(s, first, stop)
+      local new
+      if found.n > 2 then new = repl(unpack(found, 3, found.n)) else new = repl(whole) end
+      if not new then
+        new = whole
+      elseif type(new) ~= "string" and type(new) ~= "number" then
+        error(format("invalid replacement value (a %s)", type(new)), 2)
+      end
+      out[#out + 1] = new
+      at = stop + 1
+      last = at
+    end
+    if anchored then break end
+  end
+  if at <= #s then out[#out + 1] = sub(s, at) end
+  return concat(out), count
+end
+
+getmetatable("").__index = env.string
+getmetatable("").__metatable = false
+
+function env.setmetatable(t, mt)
+  if type(mt) == "table" and mt.__gc ~= nil then
+    parts.raise("setmetatable: '__gc' is not there in a Space: nothing could interrupt it")
+  end
+  return setmetatable(t, mt)
+end
+
+-- The handler runs after the stack is gone: below a running error nothing could interrupt it.
+local function handled(handler, ok, ...)
+  if ok then return true, ... end
+  return false, handler(...)
+end
+
+function env.xpcall(f, handler, ...) return handled(handler, pcall(f, ...)) end
+
+local function piece(chunk, parts_of)
+  while true do
+    local text = chunk()
+    if text == nil or text == "" then return concat(parts_of) end
+    parts_of[#parts_of + 1] = text
+  end
+end
+
+function env.load(chunk, name, mode, own)
+  if type(chunk) == "function" then chunk = piece(chunk, {}) end
+  if mode ~= nil and not find(mode, "t", 1, true) then
+    return nil, "attempt to load a text chunk (mode is '" .. tostring(mode) .. "')"
+  end
+  return host.load(chunk, "=" .. gsub(tostring(name or "(load)"), "^[=@]", ""), own == nil and env or own)
+end
+
+local collect = lua.collectgarbage
+function env.collectgarbage(option)
+  if option == nil or option == "collect" then return collect() end
+  if option == "count" then return collect("count") end
+  if option == "step" then return collect("step") end
+  parts.raise("collectgarbage: 'collect', 'count' or 'step' (got %s)", parts.describe(option))
+end
+
+function env.print(...)
+  local words = {}
+  for i = 1, select("#", ...) do words[i] = tostring((select(i, ...))) end
+  host.log(concat(words, "\t"))
+end
+
+-- --- require -------------------------------------------------------------------------------
+
+local public = { ["vitrine.json"] = true, ["vitrine.models"] = true, ["vitrine.time"] = true, ["vitrine.ui"] = true }
+local modules, loading = {}, {}
+
+local function sdk_module(name)
+  local module = import(sub(name, 9))
+  if name == "vitrine.ui" then return module.public() end
+  local copy = {}
+  for k, v in next, module do copy[k] = v end
+  return copy
+end
+
+local function bundle_module(name)
+  local path = gsub(name, "%.", "/")
+  for _, file in next, { path .. ".lua", path .. "/init.lua" } do
+    local chunk, words = host.compile(file, env)
+    if chunk then return chunk, file end
+    if words then error(words, 0) end
+  end
+  local near = parts.nearest(name, public)
+  parts.raise("module '%s' is not there: no %s.lua in the repo%s", name, path,
+    near and format("; did you mean '%s'?", near) or "")
+end
+
+function env.require(name)
+  if type(name) ~= "string" then parts.raise("require: a name is needed (got %s)", parts.describe(name)) end
+  if modules[name] ~= nil then return modules[name] end
+  if public[name] then
+    modules[name] = sdk_module(name)
+    return modules[name]
+  end
+  if loading[name] then parts.raise("require: '%s' requires itself", name) end
+  local chunk, file = bundle_module(name)
+  loading[name] = true
+  local result = chunk(name, file)
+  loading[name] = nil
+  if result == nil then result = true end
+  modules[name] = result
+  return result
+end
+
+-- --- strict globals ------------------------------------------------------------------------
+
+local absent = {
+  io = "a Space has no files of its own; uploads and the repo are there through vitrine.ui",
+  debug = "it would reach other code's inside",
+  package = "require finds vitrine.* and the repo's own files",
+  dofile = "use require", loadfile = "use require", loadstring = "use load",
+}
+
+env._G = env
+setmetatable(env, {
+  __index = function(_, name)
+    if absent[name] then parts.raise("there is no '%s' here: %s", name, absent[name]) end
+    local near = type(name) == "string" and parts.nearest(name, env)
+    parts.raise("'%s' is not declared%s", tostring(name), near and format("; did you mean '%s'?", near) or "")
+  end,
+  __newindex = function(_, name)
+    parts.raise("'%s' is not declared; write 'local %s'", tostring(name), tostring(name))
+  end,
+  __metatable = false,
+})
+
+-- --- entry functions -----------------------------------------------------------------------
+
+local M = {}
+
+function M.load(entry)
+  local chunk, words = host.compile(entry, env)
+  if not chunk then error(words or format("the app file '%s' is not in the repo", entry), 0) end
+  app = chunk()
+  if app == nil then
+    error(format("%s returns nothing: end it with 'return ui.page(…)' or 'return ui.interface { … }'", entry), 0)
+  end
+  built = ui.finish(app)
+end
+
+function M.hello(load_usec) return ui.hello(built, load_usec) end
+
+function M.open(channel, id, image, overlay, user, query)
+  local S = state.new(channel, id, image, user, query)
+  ui.restore(S, built, overlay)
+  return S
+end
+
+function M.upgrade(S)
+  local upgrade = built.page.upgrade
+  if not upgrade then return end
+  local new = upgrade(S.session)
+  if new ~= nil then
+    if type(new) ~= "table" then
+      error(format("upgrade returns the new session table (got %s)", parts.describe(new)), 0)
+    end
+    state.replace(S, new)
+  end
+end
+
+function M.greet(S) ui.greet(S, built) end
+
+function M.run(S, ...) ui.event(S, built, ...) end
+
+function M.finish(S) ui.rest(S, built) end
+
+return M

@@ -1,0 +1,130 @@
+-- What one visitor sees: the page's own values with the session's overlay over them.
+local host, lua, import = ...
+local parts = import "parts"
+local data = import "components"
+local type, next, tonumber = type, next, tonumber
+local find, gmatch, sub = lua.string.find, lua.string.gmatch, lua.string.sub
+local tremove = lua.table.remove
+local copy = parts.copy
+local SET, APPEND, REMOVE = data.constants.PATCH_SET, data.constants.PATCH_APPEND, data.constants.PATCH_REMOVE
+local NIL = {} -- stands for nil in an overlay, which differs from "as on the page"
+
+local M = {}
+
+-- A session's table is the visitor's own; its methods come from here.
+local methods = {}
+M.methods = methods
+local session_mt = { __index = methods, __metatable = false }
+
+---Makes the SDK's table of a session.
+function M.new(channel, id, image, user, query)
+  for name in next, methods do image[name] = nil end
+  return {
+    session = setmetatable(image, session_mt),
+    overlay = {},
+    channel = channel,
+    id = id,
+    user = user,
+    query = query or {},
+  }
+end
+
+---Replaces the session table by what upgrade(old) made.
+function M.replace(S, image)
+  if getmetatable(image) == false then image = S.session end
+  S.session = setmetatable(image, session_mt)
+end
+
+---The value of a property as this visitor sees it; tables are the overlay's own.
+function M.get(S, rec, prop)
+  local own = S and S.overlay[rec.node]
+  local value = own and own[prop]
+  if value == NIL then return nil end
+  if value ~= nil then return value end
+  value = rec.props[prop]
+  if value == nil then value = rec.spec[prop].default end
+  return value
+end
+
+---Stores without telling the browser.
+function M.keep(S, rec, prop, value)
+  local own = S.overlay[rec.node]
+  if not own then
+    own = {}
+    S.overlay[rec.node] = own
+  end
+  if value == nil then value = NIL end
+  own[prop] = value
+end
+
+---A table of the overlay that may be changed in place; the page's own is copied first.
+function M.own_table(S, rec, prop)
+  local own = S.overlay[rec.node]
+  local value = own and own[prop]
+  if type(value) == "table" and value ~= NIL then return value end
+  value = M.get(S, rec, prop)
+  value = type(value) == "table" and copy(value) or {}
+  M.keep(S, rec, prop, value)
+  return value
+end
+
+---Stores and shows.
+function M.set(S, rec, prop, value)
+  host.patch(rec.node, SET, prop, value)
+  M.keep(S, rec, prop, value)
+end
+
+---Adds text to a string property, stores and shows.
+function M.append(S, rec, prop, text)
+  if text == "" then return end
+  host.patch(rec.node, APPEND, prop, text)
+  M.keep(S, rec, prop, (M.get(S, rec, prop) or "") .. text)
+end
+
+local function step(container, part)
+  local index = find(part, "^%d+$") and tonumber(part)
+  if index and (container[1] ~= nil or next(container) == nil) then return index + 1 end
+  return part
+end
+
+local function apply_below(container, path, op, value)
+  local last
+  for part in path do
+    if last ~= nil then
+      local key = step(container, last)
+      if type(container[key]) ~= "table" then container[key] = {} end
+      container = container[key]
+    end
+    last = part
+  end
+  local key = step(container, last)
+  if op == SET then
+    container[key] = value
+  elseif op == APPEND then
+    container[key] = (type(container[key]) == "string" and container[key] or "") .. value
+  elseif type(key) == "number" then
+    for i = #container, key, -1 do tremove(container, i) end
+  else
+    container[key] = nil
+  end
+end
+
+---Applies one stored change [node, path, op, value] when a session is opened. What the page does
+---not have any more is left out.
+function M.apply(S, rec, path, op, value)
+  local slash = find(path, "/", 1, true)
+  local prop = slash and sub(path, 1, slash - 1) or path
+  if not rec.spec[prop] then return end
+  if slash then
+    apply_below(M.own_table(S, rec, prop), gmatch(sub(path, slash + 1), "[^/]+"), op, value)
+  elseif op == SET then
+    M.keep(S, rec, prop, value)
+  elseif op == APPEND then
+    local now = M.get(S, rec, prop)
+    M.keep(S, rec, prop, (type(now) == "string" and now or "") .. value)
+  elseif op == REMOVE then
+    M.keep(S, rec, prop, nil)
+  end
+end
+
+return M

@@ -1,0 +1,14 @@
+---@meta vitrine.time
+-- Waiting and measuring.
+local host = ...
+local M = {}
+
+---Waits; other visitors' handlers run meanwhile, and closing the tab ends it.
+---@param seconds number 0 to 3600, though a handler's wall time is limited
+---@usage time.sleep(0.2)
+function M.sleep(seconds) host.sleep(seconds) end
+
+---@return number seconds since some moment; for measuring spans
+function M.monotonic() return host.monotonic() end
+
+return M
