@@ -1,0 +1,39 @@
+/* The handlers that routes.c names, by the file they live in. */
+#pragma once
+
+#include <sys/types.h>
+
+struct request;
+
+/* people.c */
+void handle_whoami(struct request *r);
+void handle_login(struct request *r);
+void handle_logout(struct request *r);
+void handle_password(struct request *r);
+void handle_token_list(struct request *r);
+void handle_token_add(struct request *r);
+void handle_token_delete(struct request *r);
+void handle_user_list(struct request *r);
+void handle_user_add(struct request *r);
+
+/* spaces.c */
+void handle_space_list(struct request *r);
+void handle_space_get(struct request *r);
+void handle_space_delete(struct request *r);
+void handle_build_list(struct request *r);
+void handle_rollback(struct request *r);
+void handle_status(struct request *r);
+void handle_models(struct request *r);
+
+/* sse.c */
+void handle_run_logs(struct request *r);
+void handle_build_logs(struct request *r);
+
+/* git.c */
+void handle_info_refs(struct request *r);
+void handle_upload_pack(struct request *r);
+void handle_receive_pack(struct request *r);
+ssize_t take_receive_pack(struct request *r, const char *bytes, size_t n);
+void finish_receive_pack(struct request *r);
+
+#define GIT_REQUEST_MAX (10u << 20) /* bytes of a fetch's wants and haves, as http-backend has it */

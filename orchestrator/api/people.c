@@ -1,0 +1,379 @@
+/* REST: signing in, accounts, tokens, users. */
+#include "orchestrator/people/people.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "orchestrator/api/handlers.h"
+#include "orchestrator/api/private.h"
+
+/* A password that is being hashed for a request. */
+struct waiting {
+	int ticket;
+	struct identity who;
+	char new_password[PASSWORD_MAX + 1];
+	char name[OWNER_MAX + 1];
+	bool admin;
+};
+
+static void end_waiting(struct request *r)
+{
+	struct waiting *w = r->state;
+
+	passwords_forget(r->world->passwords, w->ticket);
+	explicit_bzero(w, sizeof(*w));
+	free(w);
+	r->state = NULL;
+}
+
+static struct waiting *start_waiting(struct request *r)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+
+	if (!w) {
+		request_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, NULL, "out of memory");
+		return NULL;
+	}
+	r->state = w;
+	r->on_end = end_waiting;
+	return w;
+}
+
+static void take_ticket(struct request *r, int ticket)
+{
+	struct waiting *w = r->state;
+
+	if (ticket < 0)
+		request_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, NULL,
+			"too many passwords are being checked; try again");
+	else
+		w->ticket = ticket;
+}
+
+/* --- who am I --- */
+
+static json_t *whoami(const struct identity *who)
+{
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:[]}", "type", "user", "id", who->user_id, "name",
+		who->user, "fullname", who->user, "admin", who->admin, "orgs");
+
+	if (!o)
+		return NULL;
+	if (who->via == VIA_COOKIE)
+		(void)json_object_set_new(o, "csrf", json_string(who->csrf));
+	if (who->via == VIA_TOKEN)
+		(void)json_object_set_new(o, "auth",
+			json_pack("{s:s, s:{s:o, s:s, s:o}}", "type", "access_token", "accessToken",
+				"displayName", json_words(who->token_name), "role",
+				who->read_only ? "read" : "write", "createdAt",
+				json_time((int64_t)who->token_created_usec)));
+	return o;
+}
+
+void handle_whoami(struct request *r)
+{
+	request_json(r, MHD_HTTP_OK, whoami(&r->who));
+}
+
+/* --- sign in, sign out --- */
+
+static void add_cookie(struct request *r, const char *value, int max_age_sec)
+{
+	char header[256];
+
+	(void)snprintf(header, sizeof(header), "vitrine_session=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%d%s",
+		value, max_age_sec, strncmp(r->world->url, "https:", 6) == 0 ? "; Secure" : "");
+	request_add_header(r, MHD_HTTP_HEADER_SET_COOKIE, header);
+}
+
+#define KEY_MAX 72
+
+static void login_keys(struct request *r, const char *name, char by_address[KEY_MAX], char by_name[KEY_MAX])
+{
+	(void)snprintf(by_address, KEY_MAX, "a %s", r->remote);
+	(void)snprintf(by_name, KEY_MAX, "n %s", name);
+}
+
+static bool may_try(struct request *r, const char *name)
+{
+	char by_address[KEY_MAX], by_name[KEY_MAX], seconds[16];
+	uint64_t now = clock_mono_usec(), wait, wait_name;
+
+	login_keys(r, name, by_address, by_name);
+	wait = throttle_try(r->server->logins, by_address, now);
+	wait_name = throttle_try(r->server->logins, by_name, now);
+	if (wait_name > wait)
+		wait = wait_name;
+	if (!wait)
+		return true;
+	(void)snprintf(seconds, sizeof(seconds), "%llu",
+		(unsigned long long)(wait / USEC_PER_SEC + 1));
+	request_error(r, MHD_HTTP_TOO_MANY_REQUESTS, NULL, "too many attempts to sign in; try again in %s s",
+		seconds);
+	request_add_header(r, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+	return false;
+}
+
+static void on_login(const char *hash, bool matches, void *data)
+{
+	struct request *r = data;
+	struct waiting *w = r->state;
+	char cookie[COOKIE_LEN + 1], by_address[KEY_MAX], by_name[KEY_MAX];
+	struct err e = {0};
+	int code;
+
+	(void)hash;
+	w->ticket = 0;
+	if (!matches) {
+		/* Not 401: the browser would ask for a password of its own. */
+		request_error(r, MHD_HTTP_FORBIDDEN, "password", "wrong name or password");
+		return;
+	}
+	code = people_sign_in(r->world->people, &w->who, cookie, &e);
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return;
+	}
+	login_keys(r, w->who.user, by_address, by_name);
+	throttle_forgive(r->server->logins, by_address);
+	throttle_forgive(r->server->logins, by_name);
+	request_json(r, MHD_HTTP_OK, whoami(&w->who));
+	add_cookie(r, cookie, SIGN_IN_DAYS * 86400);
+}
+
+void handle_login(struct request *r)
+{
+	char hash[PASSWORD_HASH_MAX] = "";
+	const char *name, *password;
+	struct waiting *w;
+	struct err e = {0};
+	int code = json_get_str(r->json, "username", 64, &name, &e);
+
+	if (code == 0)
+		code = json_get_str(r->json, "password", PASSWORD_MAX, &password, &e);
+	if (code < 0) {
+		request_fail(r, -EINVAL, &e);
+		return;
+	}
+	if (!may_try(r, name))
+		return;
+	w = start_waiting(r);
+	if (!w)
+		return;
+	code = people_by_name(r->world->people, name, &w->who, hash, &e);
+	if (code < 0 && code != -ENOENT)
+		request_fail(r, code, &e);
+	else
+		take_ticket(r, password_verify(r->world->passwords, password, hash, on_login, r));
+}
+
+void handle_logout(struct request *r)
+{
+	struct err e = {0};
+	int code = *r->cookie ? people_sign_out(r->world->people, r->cookie, &e) : 0;
+
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return;
+	}
+	request_empty(r, MHD_HTTP_NO_CONTENT);
+	add_cookie(r, "", 0);
+}
+
+/* --- my password --- */
+
+static void on_new_hash(const char *hash, bool matches, void *data)
+{
+	struct request *r = data;
+	struct waiting *w = r->state;
+	struct err e = {0};
+	int code;
+
+	(void)matches;
+	w->ticket = 0;
+	code = *hash ? people_set_password(r->world->people, &r->who, r->cookie, hash, &e) : -ENOMEM;
+	if (code < 0)
+		request_fail(r, code, &e);
+	else
+		request_empty(r, MHD_HTTP_NO_CONTENT);
+}
+
+static void on_old_verified(const char *hash, bool matches, void *data)
+{
+	struct request *r = data;
+	struct waiting *w = r->state;
+
+	(void)hash;
+	w->ticket = 0;
+	if (!matches)
+		request_error(r, MHD_HTTP_FORBIDDEN, "old", "old: this is not the present password");
+	else
+		take_ticket(r, password_hash(r->world->passwords, w->new_password, on_new_hash, r));
+}
+
+void handle_password(struct request *r)
+{
+	char hash[PASSWORD_HASH_MAX] = "";
+	const char *old, *new;
+	struct identity who;
+	struct waiting *w;
+	struct err e = {0};
+	int code = json_get_str(r->json, "old", PASSWORD_MAX, &old, &e);
+
+	if (code == 0)
+		code = json_get_str(r->json, "new", PASSWORD_MAX, &new, &e);
+	if (code == 0)
+		code = password_check(new, &e);
+	if (code < 0) {
+		request_fail(r, -EINVAL, &e);
+		return;
+	}
+	if (!may_try(r, r->who.user))
+		return;
+	w = start_waiting(r);
+	if (!w)
+		return;
+	(void)snprintf(w->new_password, sizeof(w->new_password), "%s", new);
+	code = people_by_name(r->world->people, r->who.user, &who, hash, &e);
+	if (code < 0)
+		request_fail(r, code, &e);
+	else
+		take_ticket(r, password_verify(r->world->passwords, old, hash, on_old_verified, r));
+}
+
+/* --- tokens --- */
+
+static int append_token(const struct store_row *row, void *data)
+{
+	json_t *o = json_pack("{s:s, s:o, s:s, s:o, s:o}", "id", store_text(row, 0), "name",
+		json_words(store_text(row, 1)), "scope", store_text(row, 2), "createdAt",
+		json_time(store_int(row, 3)), "lastUsedAt", json_time(store_int(row, 4)));
+
+	return json_array_append_new(data, o) < 0 ? -ENOMEM : 0;
+}
+
+void handle_token_list(struct request *r)
+{
+	json_t *list = json_array();
+	struct err e = {0};
+	int code = store_run(r->world->store, "token_list", append_token, list, &e, "s", r->who.user_id);
+
+	if (code < 0) {
+		json_decref(list);
+		request_fail(r, code, &e);
+		return;
+	}
+	request_json(r, MHD_HTTP_OK, list);
+}
+
+/* {name, scope?, user?}: user is for administrators. */
+void handle_token_add(struct request *r)
+{
+	const char *name, *scope, *user;
+	char id[ID_LEN + 1], token[TOKEN_LEN + 1];
+	struct identity whose = r->who;
+	struct err e = {0};
+	int code = json_get_str(r->json, "name", TOKEN_NAME_MAX, &name, &e);
+
+	if (code == 0)
+		code = json_opt_str(r->json, "scope", 16, "write", &scope, &e);
+	if (code == 0)
+		code = json_opt_str(r->json, "user", OWNER_MAX, r->who.user, &user, &e);
+	if (code < 0) {
+		request_fail(r, -EINVAL, &e);
+		return;
+	}
+	if (strcmp(user, r->who.user) != 0) {
+		code = permit(&r->who, ACTION_ADMINISTER, NULL, &e);
+		if (code == 0)
+			code = people_by_name(r->world->people, user, &whose, NULL, &e);
+	}
+	if (code == 0)
+		code = people_token_add(r->world->people, whose.user_id, name, scope, id, token, &e);
+	if (code < 0) {
+		request_fail(r, code == -ENOSPC && e.code != STORE_FULL ? -EEXIST : code, &e);
+		return;
+	}
+	request_json(r, MHD_HTTP_CREATED, json_pack("{s:s, s:o, s:s, s:s}", "id", id, "name",
+						   json_words(name), "scope", scope, "token", token));
+	explicit_bzero(token, sizeof(token));
+}
+
+void handle_token_delete(struct request *r)
+{
+	struct err e = {0};
+	int code = people_token_revoke(r->world->people, r->who.user_id, r->id, &e);
+
+	if (code < 0)
+		request_fail(r, code, &e);
+	else
+		request_empty(r, MHD_HTTP_NO_CONTENT);
+}
+
+/* --- users --- */
+
+static int append_user(const struct store_row *row, void *data)
+{
+	json_t *o = json_pack("{s:s, s:b, s:o}", "name", store_text(row, 0), "admin",
+		(int)store_int(row, 1), "createdAt", json_time(store_int(row, 2)));
+
+	return json_array_append_new(data, o) < 0 ? -ENOMEM : 0;
+}
+
+void handle_user_list(struct request *r)
+{
+	json_t *list = json_array();
+	struct err e = {0};
+	int code = store_run(r->world->store, "user_list", append_user, list, &e, "");
+
+	if (code < 0) {
+		json_decref(list);
+		request_fail(r, code, &e);
+		return;
+	}
+	request_json(r, MHD_HTTP_OK, list);
+}
+
+static void on_user_hash(const char *hash, bool matches, void *data)
+{
+	struct request *r = data;
+	struct waiting *w = r->state;
+	struct err e = {0};
+	int code;
+
+	(void)matches;
+	w->ticket = 0;
+	code = *hash ? people_add(r->world->people, w->name, hash, w->admin, &e) : -ENOMEM;
+	if (code < 0)
+		request_fail(r, code, &e);
+	else
+		request_json(r, MHD_HTTP_CREATED, json_pack("{s:s, s:b}", "name", w->name, "admin", w->admin));
+}
+
+void handle_user_add(struct request *r)
+{
+	const char *name, *password;
+	struct waiting *w;
+	struct err e = {0};
+	int code = json_get_str(r->json, "name", OWNER_MAX, &name, &e);
+
+	if (code == 0)
+		code = json_get_str(r->json, "password", PASSWORD_MAX, &password, &e);
+	if (code == 0)
+		code = owner_check(name, &e);
+	if (code == 0)
+		code = password_check(password, &e);
+	if (code < 0) {
+		request_fail(r, -EINVAL, &e);
+		return;
+	}
+	w = start_waiting(r);
+	if (!w)
+		return;
+	(void)snprintf(w->name, sizeof(w->name), "%s", name);
+	w->admin = json_opt_bool(r->json, "admin", false);
+	take_ticket(r, password_hash(r->world->passwords, password, on_user_hash, r));
+}

@@ -1,0 +1,279 @@
+#include "orchestrator/api/request.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "orchestrator/api/private.h"
+#include "orchestrator/api/routes.h"
+
+#define STREAM_BLOCK 65536
+#define ANSWER_MAX (32u << 20)
+
+/* --- asking --- */
+
+const char *request_header(struct request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->conn, MHD_HEADER_KIND, name);
+}
+
+const char *request_query(struct request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->conn, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* --- waiting --- */
+
+void request_park(struct request *r)
+{
+	r->parked = true;
+	MHD_suspend_connection(r->conn);
+}
+
+void request_wake(struct request *r)
+{
+	if (!r->parked)
+		return;
+	r->parked = false;
+	MHD_resume_connection(r->conn);
+	server_soon(r->server);
+}
+
+/* --- answering --- */
+
+static void set_answer(struct request *r, unsigned int status, struct MHD_Response *response,
+	const char *type)
+{
+	if (!response)
+		return; /* out of memory: the connection times out */
+	if (r->response)
+		MHD_destroy_response(r->response);
+	r->response = response;
+	r->status = status;
+	if (type)
+		request_add_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	request_add_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	request_add_header(r, "X-Content-Type-Options", "nosniff");
+	request_wake(r);
+}
+
+void request_add_header(struct request *r, const char *name, const char *value)
+{
+	if (r->response)
+		(void)MHD_add_response_header(r->response, name, value);
+}
+
+static struct MHD_Response *copy_of(const void *bytes, size_t n)
+{
+	return MHD_create_response_from_buffer(n, (void *)bytes, MHD_RESPMEM_MUST_COPY);
+}
+
+void request_json(struct request *r, unsigned int status, json_t *body)
+{
+	CLEANUP(buf_done) struct buf b;
+
+	buf_init(&b, ANSWER_MAX);
+	if (!body || json_write(&b, body) < 0)
+		request_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "the answer cannot be written");
+	else
+		set_answer(r, status, copy_of(b.data, b.len), "application/json; charset=utf-8");
+	json_decref(body);
+}
+
+void request_empty(struct request *r, unsigned int status)
+{
+	set_answer(r, status, copy_of("", 0), NULL);
+}
+
+static void answer_in_text(struct request *r, unsigned int status, const char *words)
+{
+	char text[600];
+	int n = snprintf(text, sizeof(text), "vitrine: %s\n", words);
+
+	set_answer(r, status, copy_of(text, (size_t)n), "text/plain; charset=utf-8");
+}
+
+void request_error(struct request *r, unsigned int status, const char *field, const char *fmt, ...)
+{
+	char words[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	if (r->route && r->route->git) {
+		answer_in_text(r, status, words);
+	} else {
+		json_t *body = json_object();
+
+		(void)json_object_set_new(body, "error", json_words(words));
+		if (field)
+			(void)json_object_set_new(body, "field", json_string(field));
+		request_json(r, status, body);
+	}
+	if (status == MHD_HTTP_UNAUTHORIZED)
+		request_add_header(
+			r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"Vitrine\", charset=\"UTF-8\"");
+}
+
+static const struct {
+	int code;
+	unsigned int status;
+} statuses[] = {
+	{-EACCES, MHD_HTTP_UNAUTHORIZED},
+	{-EPERM, MHD_HTTP_FORBIDDEN},
+	{-ENOENT, MHD_HTTP_NOT_FOUND},
+	{-EEXIST, MHD_HTTP_CONFLICT},
+	{-EINVAL, MHD_HTTP_BAD_REQUEST},
+	{-EBADMSG, MHD_HTTP_BAD_REQUEST},
+	{-EMSGSIZE, MHD_HTTP_CONTENT_TOO_LARGE},
+	{-ENOSPC, MHD_HTTP_INSUFFICIENT_STORAGE},
+	{-EBUSY, MHD_HTTP_SERVICE_UNAVAILABLE},
+	{-EAGAIN, MHD_HTTP_SERVICE_UNAVAILABLE},
+};
+
+void request_fail(struct request *r, int code, const struct err *e)
+{
+	unsigned int status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+	char field[32] = "";
+	size_t n = strcspn(e->text, ":");
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (statuses[i].code == code)
+			status = statuses[i].status;
+	/* Words about a field begin with its name. */
+	if (status == MHD_HTTP_BAD_REQUEST && e->text[n] && n < sizeof(field) && !memchr(e->text, ' ', n))
+		(void)snprintf(field, sizeof(field), "%.*s", (int)n, e->text);
+	request_error(r, status, *field ? field : NULL, "%s", e->text[0] ? e->text : strerror(-code));
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		request_add_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+}
+
+static ssize_t read_stream(void *data, uint64_t at, char *bytes, size_t n)
+{
+	struct request *r = data;
+	ssize_t got = r->read(r, bytes, n);
+
+	(void)at;
+	if (got == STREAM_END)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	return got == STREAM_BROKEN ? MHD_CONTENT_READER_END_WITH_ERROR : got;
+}
+
+void request_stream(struct request *r, const char *content_type, stream_fn read)
+{
+	r->read = read;
+	set_answer(r, MHD_HTTP_OK,
+		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, r, NULL),
+		content_type);
+}
+
+/* --- who --- */
+
+static const char *after_scheme(const char *value, const char *scheme)
+{
+	size_t n = strlen(scheme);
+
+	return value && !strncasecmp(value, scheme, n) && value[n] == ' ' ? value + n + 1 : NULL;
+}
+
+static bool is_ctl(struct request *r)
+{
+	const char *key = request_header(r, "X-Vitrine-Ctl");
+	const char *want = r->server->ctl_key;
+	unsigned char differ = 0;
+
+	if (!key || !*want || strlen(key) != strlen(want))
+		return false;
+	for (size_t i = 0; want[i]; i++)
+		differ |= (unsigned char)(key[i] ^ want[i]);
+	return differ == 0;
+}
+
+static int identify_by_token(struct request *r, struct err *e)
+{
+	const char *value = request_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
+	const char *token = after_scheme(value, "Bearer");
+	char *password = NULL, *user = NULL;
+	int code = -ENOENT;
+
+	if (!token && after_scheme(value, "Basic")) {
+		user = MHD_basic_auth_get_username_password(r->conn, &password);
+		token = password;
+	}
+	if (token)
+		code = people_by_token(r->world->people, token, &r->who, e);
+	else
+		(void)err_set(e, code, "Authorization: takes 'Bearer TOKEN', or 'Basic' with a token as password");
+	if (user)
+		MHD_free(user);
+	if (password)
+		MHD_free(password);
+	return code == -ENOENT ? -EACCES : code;
+}
+
+int request_identify(struct request *r, struct err *e)
+{
+	const char *cookie;
+	struct err ignored = {0};
+
+	if (is_ctl(r))
+		return people_first_administrator(r->world->people, &r->who, e);
+	if (request_header(r, MHD_HTTP_HEADER_AUTHORIZATION))
+		return identify_by_token(r, e);
+	cookie = MHD_lookup_connection_value(r->conn, MHD_COOKIE_KIND, "vitrine_session");
+	if (cookie && people_by_cookie(r->world->people, cookie, &r->who, &ignored) == 0)
+		(void)snprintf(r->cookie, sizeof(r->cookie), "%s", cookie);
+	return 0;
+}
+
+/* --- helpers --- */
+
+int request_space(struct request *r, struct space *ret)
+{
+	struct err e = {0};
+	int code = owner_check(r->owner, &e);
+
+	if (code == 0)
+		code = space_name_check(r->name, &e);
+	if (code == 0)
+		code = space_by_name(r->world->store, r->owner, r->name, ret, &e);
+	if (code == 0)
+		return 0;
+	if (code == -EINVAL || code == -ENOENT)
+		request_error(r, MHD_HTTP_NOT_FOUND, NULL, "there is no Space %s/%s", r->owner, r->name);
+	else
+		request_fail(r, code, &e);
+	return code;
+}
+
+json_t *json_words(const char *text)
+{
+	json_t *v = json_string(text);
+	CLEANUP(freep) char *copy = v ? NULL : strdup(text);
+
+	if (v || !copy)
+		return v ? v : json_string("");
+	for (char *p = copy; *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	return json_string(copy);
+}
+
+json_t *json_time(int64_t wall_usec)
+{
+	time_t sec = (time_t)(wall_usec / (int64_t)USEC_PER_SEC);
+	char text[40];
+	struct tm tm;
+	size_t n;
+
+	if (!wall_usec || !gmtime_r(&sec, &tm))
+		return json_null();
+	n = strftime(text, sizeof(text), "%FT%T", &tm);
+	(void)snprintf(text + n, sizeof(text) - n, ".%03dZ", (int)(wall_usec / 1000 % 1000));
+	return json_string(text);
+}

@@ -1,0 +1,333 @@
+#include "orchestrator/api/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "orchestrator/api/private.h"
+#include "orchestrator/api/routes.h"
+
+#define CONNECTIONS_MAX 4096
+#define CONNECTION_MEMORY 65536
+#define CONNECTION_IDLE_SEC 600
+#define ROUNDS_MAX 64
+#define EARLY_BODY_MAX 65536 /* a refused request's body up to this is read before the answer */
+
+#define LOGIN_BURST 10
+#define LOGIN_REFILL_USEC (30 * USEC_PER_SEC)
+#define LOGIN_KEYS_MAX 2048
+
+/* --- nesting --- */
+
+static void run(struct server *s)
+{
+	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+	int rounds = 0;
+
+	/* libmicrohttpd may have work that no fd tells of: until its timeout is not 0. */
+	do
+		(void)MHD_run(s->daemon);
+	while (MHD_get_timeout(s->daemon, &timeout_ms) == MHD_YES && timeout_ms == 0 &&
+		++rounds < ROUNDS_MAX);
+	if (rounds == ROUNDS_MAX)
+		server_soon(s);
+	else if (MHD_get_timeout(s->daemon, &timeout_ms) == MHD_YES)
+		timer_arm_after(s->timer, timeout_ms * USEC_PER_MSEC);
+	else
+		timer_disarm(s->timer);
+}
+
+static void on_ready(int fd, uint32_t events, void *data)
+{
+	(void)fd;
+	(void)events;
+	run(data);
+}
+
+static void on_timer(void *data)
+{
+	run(data);
+}
+
+static void on_soon(void *data)
+{
+	struct server *s = data;
+
+	s->soon = NULL;
+	run(s);
+}
+
+void server_soon(struct server *s)
+{
+	if (!s->soon && !s->ending)
+		(void)loop_defer(s->world->loop, on_soon, s, &s->soon);
+}
+
+/* --- a request's life --- */
+
+static struct request *request_new(struct server *s, struct MHD_Connection *conn)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->world = s->world;
+	r->server = s;
+	r->conn = conn;
+	buf_init(&r->body, BODY_MAX);
+	r->next = s->requests;
+	if (r->next)
+		r->next->prev = r;
+	s->requests = r;
+	return r;
+}
+
+static void request_free(struct request *r)
+{
+	if (r->on_end)
+		r->on_end(r);
+	if (r->prev)
+		r->prev->next = r->next;
+	else
+		r->server->requests = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	if (r->response)
+		MHD_destroy_response(r->response);
+	json_decref(r->json);
+	explicit_bzero(r->body.data, r->body.data ? r->body.len : 0);
+	buf_done(&r->body);
+	free(r);
+}
+
+static bool peer_is_welcome(const struct server *s, struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	return peer.uid == 0 || peer.uid == getuid() || peer.uid == s->gateway_uid;
+}
+
+static bool has_csrf_token(struct request *r)
+{
+	const char *token = request_header(r, "X-CSRF-Token");
+	unsigned char differ = 0;
+
+	if (!token || strlen(token) != ID_LEN)
+		return false;
+	for (int i = 0; i < ID_LEN; i++)
+		differ |= (unsigned char)(token[i] ^ r->who.csrf[i]);
+	return differ == 0;
+}
+
+/* Route, identity, right to act: what can be said before the body. */
+static void admit(struct request *r, const char *path, const char *method)
+{
+	char allow[64];
+	struct err e = {0};
+	int code;
+
+	r->route = route_find(method, path, r, allow);
+	if (!r->route && *allow) {
+		request_error(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method", "%.16s: this path takes %s", method,
+			allow);
+		request_add_header(r, MHD_HTTP_HEADER_ALLOW, allow);
+		return;
+	}
+	if (!r->route) {
+		request_error(r, MHD_HTTP_NOT_FOUND, "path", "there is nothing here");
+		return;
+	}
+	r->body.max = r->route->body_max ? r->route->body_max : BODY_MAX;
+	code = request_identify(r, &e);
+	if (code == 0)
+		code = permit(&r->who, r->route->action, *r->owner ? r->owner : NULL, &e);
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return;
+	}
+	if (r->who.via == VIA_COOKIE && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 &&
+		!r->route->before_sign_in && !has_csrf_token(r))
+		request_error(r, MHD_HTTP_FORBIDDEN, "X-CSRF-Token",
+			"the header X-CSRF-Token is missing or stale; whoami-v2 tells it");
+}
+
+static void parse_body(struct request *r)
+{
+	const char *type = request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
+	struct err e = {0};
+
+	/* No HTML form can send this type, so no foreign page can post here unasked. */
+	if (!type || strncasecmp(type, "application/json", 16) != 0)
+		request_error(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Type",
+			"the body must be application/json");
+	else if (json_parse(r->body.data, r->body.len, r->body.max, &r->json, &e) < 0)
+		request_error(r, MHD_HTTP_BAD_REQUEST, "body", "%s", e.text);
+	else if (!json_is_object(r->json))
+		request_error(r, MHD_HTTP_BAD_REQUEST, "body", "must be a JSON object");
+}
+
+static void dispatch(struct request *r)
+{
+	r->dispatched = true;
+	if (r->response)
+		return;
+	if (r->route->kind == ROUTE_STREAM) {
+		r->route->finish(r);
+		return;
+	}
+	if (r->route->kind == ROUTE_JSON && r->body.len > 0)
+		parse_body(r);
+	if (!r->response)
+		r->route->handle(r);
+}
+
+static enum MHD_Result send_answer(struct request *r)
+{
+	enum MHD_Result result = MHD_queue_response(r->conn, r->status, r->response);
+
+	MHD_destroy_response(r->response);
+	r->response = NULL;
+	return result;
+}
+
+static bool body_is_small(struct request *r)
+{
+	const char *length = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	if (request_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+		return false;
+	return !length || strtoull(length, NULL, 10) <= EARLY_BODY_MAX;
+}
+
+static enum MHD_Result begin(struct server *s, struct MHD_Connection *conn, const char *path,
+	const char *method, void **ret)
+{
+	struct request *r;
+	const char *remote;
+
+	if (s->ending || !peer_is_welcome(s, conn))
+		return MHD_NO;
+	r = request_new(s, conn);
+	if (!r)
+		return MHD_NO;
+	*ret = r;
+	remote = request_header(r, "X-Vitrine-Remote");
+	(void)snprintf(r->remote, sizeof(r->remote), "%s", remote ? remote : "local");
+	admit(r, path, method);
+	if (!r->response && r->route->kind == ROUTE_STREAM)
+		r->route->handle(r);
+	if (r->response && !body_is_small(r)) {
+		r->ended_early = true;
+		return send_answer(r);
+	}
+	return MHD_YES;
+}
+
+static void take_body(struct request *r, const char *bytes, size_t *n)
+{
+	if (r->response) {
+		*n = 0; /* refused already: what still comes is thrown away */
+		return;
+	}
+	if (r->route->kind == ROUTE_STREAM) {
+		*n -= (size_t)r->route->take(r, bytes, *n);
+		return;
+	}
+	if (buf_add(&r->body, bytes, *n) < 0)
+		request_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "body", "the limit is %zu bytes", r->body.max);
+	*n = 0;
+}
+
+static enum MHD_Result on_access(void *data, struct MHD_Connection *conn, const char *path,
+	const char *method, const char *version, const char *bytes, size_t *n, void **state)
+{
+	struct request *r = *state;
+
+	(void)version;
+	if (!r)
+		return begin(data, conn, path, method, state);
+	if (*n > 0) {
+		take_body(r, bytes, n);
+		return MHD_YES;
+	}
+	if (r->ended_early)
+		return MHD_YES;
+	if (!r->dispatched)
+		dispatch(r);
+	if (r->response)
+		return send_answer(r);
+	if (!r->parked)
+		request_park(r);
+	return MHD_YES;
+}
+
+static void on_completed(void *data, struct MHD_Connection *conn, void **state,
+	enum MHD_RequestTerminationCode code)
+{
+	(void)data;
+	(void)conn;
+	(void)code;
+	if (*state)
+		request_free(*state);
+	*state = NULL;
+}
+
+/* --- life --- */
+
+int server_new(struct world *w, const struct server_config *config, struct server **ret, struct err *e)
+{
+	CLEANUP(server_freep) struct server *s = calloc(1, sizeof(*s));
+	const union MHD_DaemonInfo *info;
+	int r;
+
+	if (!s)
+		return err_set(e, -ENOMEM, "out of memory");
+	s->world = w;
+	s->gateway_uid = config->gateway_uid;
+	(void)snprintf(s->ctl_key, sizeof(s->ctl_key), "%s", config->ctl_key);
+	s->logins = throttle_new(LOGIN_BURST, LOGIN_REFILL_USEC, LOGIN_KEYS_MAX);
+	s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, s,
+		MHD_OPTION_LISTEN_SOCKET, (MHD_socket)config->listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, s, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_SEC, MHD_OPTION_END);
+	if (!s->daemon || !s->logins)
+		return err_set(e, -EIO, "the HTTP server cannot start");
+	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	r = loop_add_fd(w->loop, info->epoll_fd, EPOLLIN, on_ready, s, &s->source);
+	if (r == 0)
+		r = loop_add_timer(w->loop, on_timer, s, &s->timer);
+	if (r < 0)
+		return err_set(e, r, "the HTTP server cannot start: %s", strerror(-r));
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+struct server *server_free(struct server *s)
+{
+	if (!s)
+		return NULL;
+	s->ending = true;
+	s->source = source_free(s->source);
+	s->timer = source_free(s->timer);
+	s->soon = source_free(s->soon);
+	/* libmicrohttpd refuses to stop while a connection is suspended. */
+	for (struct request *r = s->requests; r; r = r->next)
+		if (r->parked)
+			request_wake(r);
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
+	(void)throttle_free(s->logins);
+	free(s);
+	return NULL;
+}

@@ -1,0 +1,343 @@
+/* REST: Spaces, their builds, the platform's status. */
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "orchestrator/api/handlers.h"
+#include "orchestrator/api/request.h"
+#include "orchestrator/live.h"
+
+#define LIST_MAX 1000
+#define BUILDS_MAX 100
+#define SEARCH_MAX 100
+
+/* What gateways report, in the words that Hugging Face's clients know. */
+static const struct {
+	const char *state, *stage;
+} stages[] = {
+	{"asleep", "SLEEPING"},
+	{"waking", "APP_STARTING"},
+	{"running", "RUNNING"},
+	{"failed", "RUNTIME_ERROR"},
+	{"empty", "NO_APP_FILE"},
+};
+
+static const char *stage_of(const char *state)
+{
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+		if (!strcmp(stages[i].state, state))
+			return stages[i].stage;
+	return "RUNNING";
+}
+
+/* Columns as in space_one and space_list. */
+static json_t *space_object(struct world *w, const struct store_row *row)
+{
+	const char *space = store_text(row, 0), *owner = store_text(row, 1), *name = store_text(row, 2);
+	const char *title = store_text(row, 4), *bundle = store_text(row, 6), *commit = store_text(row, 7);
+	struct activity a = edge_peer_activity(w->edge, space);
+	char id[OWNER_MAX + SPACE_NAME_MAX + 2], url[512];
+	json_t *o;
+
+	(void)snprintf(id, sizeof(id), "%s/%s", owner, name);
+	(void)snprintf(url, sizeof(url), "%s/spaces/%s", w->url, id);
+	o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:I, s:o, s:s?, s:s?, s:s}", "id", id, "owner",
+		owner, "name", name, "title", json_words(*title ? title : name), "emoji",
+		json_words(store_text(row, 5)), "sdk", "lua", "state", *bundle ? a.phase : "empty",
+		"sessions", (json_int_t)a.sessions, "updatedAt", json_time(store_int(row, 3)), "bundle",
+		*bundle ? bundle : NULL, "commit", *commit ? commit : NULL, "url", url);
+	return o;
+}
+
+struct list {
+	struct request *request;
+	json_t *json; /* owned by the handler */
+};
+
+static int append_space(const struct store_row *row, void *data)
+{
+	struct list *l = data;
+
+	return json_array_append_new(l->json, space_object(l->request->world, row)) < 0 ? -ENOMEM : 0;
+}
+
+/* The search text as a LIKE pattern: %text%, with its own wildcards escaped, in lower case. */
+static int make_pattern(const char *text, char ret[2 * SEARCH_MAX + 3])
+{
+	char *p = ret;
+
+	if (strlen(text) > SEARCH_MAX)
+		return -EINVAL;
+	*p++ = '%';
+	for (; *text; text++) {
+		if (strchr("%_\\", *text))
+			*p++ = '\\';
+		*p++ = *text >= 'A' && *text <= 'Z' ? (char)(*text + 32) : *text;
+	}
+	*p++ = '%';
+	*p = '\0';
+	return 0;
+}
+
+static json_t *list_spaces(struct request *r, const char *search, int64_t limit, struct err *e)
+{
+	struct list l = {.request = r, .json = json_array()};
+	char pattern[2 * SEARCH_MAX + 3];
+
+	if (make_pattern(search, pattern) < 0) {
+		(void)err_set(e, -EINVAL, "search: over the limit of %d bytes", SEARCH_MAX);
+	} else if (store_run(r->world->store, "space_list", append_space, &l, e, "si", pattern, limit) >= 0) {
+		return l.json;
+	}
+	json_decref(l.json);
+	return NULL;
+}
+
+void handle_space_list(struct request *r)
+{
+	const char *search = request_query(r, "search"), *limit = request_query(r, "limit");
+	struct err e = {0};
+	int64_t n = limit ? strtoll(limit, NULL, 10) : LIST_MAX;
+	json_t *list = NULL;
+
+	if (n < 1 || n > LIST_MAX)
+		(void)err_set(&e, -EINVAL, "limit: 1 to %d", LIST_MAX);
+	else
+		list = list_spaces(r, search ? search : "", n, &e);
+	if (list)
+		request_json(r, MHD_HTTP_OK, list);
+	else
+		request_fail(r, e.code, &e);
+}
+
+/* --- builds --- */
+
+struct build_list {
+	json_t *json;
+	bool inside; /* failed builds and their words are for those who may see them */
+};
+
+static int append_build(const struct store_row *row, void *data)
+{
+	struct build_list *l = data;
+	const char *id = store_text(row, 0), *bundle = store_text(row, 2), *state = store_text(row, 3);
+	const char *phases = store_text(row, 6);
+	json_t *parsed = NULL;
+	struct err e = {0};
+
+	if (!l->inside && strcmp(state, "ready") != 0)
+		return 0;
+	if (!strcmp(id, store_text(row, 7)))
+		state = "live";
+	if (json_parse(phases, strlen(phases), 65536, &parsed, &e) < 0)
+		parsed = json_array();
+	return json_array_append_new(l->json,
+		       json_pack("{s:s, s:s, s:s?, s:s, s:o, s:o, s:o}", "id", id, "commit",
+			       store_text(row, 1), "bundle", *bundle ? bundle : NULL, "state", state,
+			       "createdAt", json_time(store_int(row, 4)), "message",
+			       json_words(store_text(row, 5)), "phases", parsed)) < 0
+		? -ENOMEM
+		: 0;
+}
+
+static json_t *list_builds(struct request *r, const struct space *space, struct err *e)
+{
+	struct build_list l = {.json = json_array(),
+		.inside = permit(&r->who, ACTION_SEE_INSIDE, space->owner, &(struct err){0}) == 0};
+
+	if (store_run(r->world->store, "build_list", append_build, &l, e, "si", space->id,
+		    (int64_t)BUILDS_MAX) >= 0)
+		return l.json;
+	json_decref(l.json);
+	return NULL;
+}
+
+void handle_build_list(struct request *r)
+{
+	struct space space;
+	struct err e = {0};
+	json_t *list;
+
+	if (request_space(r, &space) < 0)
+		return;
+	list = list_builds(r, &space, &e);
+	if (list)
+		request_json(r, MHD_HTTP_OK, list);
+	else
+		request_fail(r, e.code, &e);
+}
+
+/* --- one Space --- */
+
+static int read_object(const struct store_row *row, void *data)
+{
+	struct list *l = data;
+
+	l->json = space_object(l->request->world, row);
+	return 1;
+}
+
+static void answer_space(struct request *r, const struct space *space)
+{
+	struct list l = {.request = r};
+	struct err e = {0};
+	const char *state;
+	json_t *builds;
+
+	if (store_run(r->world->store, "space_one", read_object, &l, &e, "s", space->id) < 0 || !l.json) {
+		request_fail(r, e.code ? e.code : -ENOMEM, &e);
+		return;
+	}
+	builds = list_builds(r, space, &e);
+	if (!builds) {
+		json_decref(l.json);
+		request_fail(r, e.code, &e);
+		return;
+	}
+	state = json_string_value(json_object_get(l.json, "state"));
+	(void)json_object_set_new(l.json, "runtime",
+		json_pack("{s:s, s:O}", "stage", stage_of(state ? state : ""), "sessions",
+			json_object_get(l.json, "sessions")));
+	(void)json_object_set_new(l.json, "epoch", json_integer(space->epoch));
+	(void)json_object_set_new(l.json, "owned",
+		json_boolean(permit(&r->who, ACTION_MANAGE, space->owner, &(struct err){0}) == 0));
+	(void)json_object_set_new(l.json, "builds", builds);
+	request_json(r, MHD_HTTP_OK, l.json);
+}
+
+void handle_space_get(struct request *r)
+{
+	struct space space;
+
+	if (request_space(r, &space) == 0)
+		answer_space(r, &space);
+}
+
+void handle_space_delete(struct request *r)
+{
+	struct space space;
+	struct err e = {0};
+	int code;
+
+	if (request_space(r, &space) < 0)
+		return;
+	code = live_delete(r->world, &space, &e);
+	if (code < 0)
+		request_fail(r, code, &e);
+	else
+		request_empty(r, MHD_HTTP_NO_CONTENT);
+}
+
+static int find_target(struct request *r, const struct space *space, struct build_row *ret, struct err *e)
+{
+	const char *id;
+	int code = json_opt_str(r->json, "build", 64, NULL, &id, e);
+
+	if (code < 0)
+		return code;
+	if (!id)
+		return build_before_live(r->world->store, space, ret, e);
+	code = build_by_id(r->world->store, id, ret, e);
+	if (code < 0)
+		return code;
+	if (strcmp(ret->space_id, space->id) != 0)
+		return err_set(e, -ENOENT, "there is no such build");
+	if (strcmp(ret->state, "ready") != 0)
+		return err_set(e, -EEXIST, "build: this one failed, it cannot be made live");
+	return 0;
+}
+
+void handle_rollback(struct request *r)
+{
+	struct build_row build;
+	struct space space;
+	struct err e = {0};
+	int code;
+
+	if (request_space(r, &space) < 0)
+		return;
+	code = find_target(r, &space, &build, &e);
+	if (code == 0 && !blob_has(r->world->blobs, build.bundle))
+		code = err_set(&e, -EEXIST, "the bundle of this build is not kept any more");
+	if (code == 0 && strcmp(build.id, space.live_build) != 0)
+		code = live_set(r->world, &space, build.id, build.bundle, &e);
+	if (code == -ENOENT && !json_object_get(r->json, "build"))
+		code = -EEXIST; /* nothing before the live one is no missing page */
+	if (code < 0)
+		request_fail(r, code, &e);
+	else
+		answer_space(r, &space);
+}
+
+/* --- status --- */
+
+static json_t *name_of_space(struct world *w, const char *id)
+{
+	char name[OWNER_MAX + SPACE_NAME_MAX + 2];
+	struct space space;
+
+	if (space_by_id(w->store, id, &space, &(struct err){0}) < 0)
+		return json_null();
+	(void)snprintf(name, sizeof(name), "%s/%s", space.owner, space.name);
+	return json_string(name);
+}
+
+static json_t *list_workers(struct world *w)
+{
+	json_t *list = agent_peer_workers(w->agent), *worker;
+	size_t i;
+
+	json_array_foreach(list, i, worker)
+	{
+		const char *id = json_string_value(json_object_get(worker, "space"));
+		json_t *name = name_of_space(w, id ? id : "");
+
+		(void)json_object_set_new(worker, "space", name);
+	}
+	return list;
+}
+
+static json_t *list_models(struct world *w)
+{
+	const json_t *list = models_peer_list(w->models);
+
+	return list ? json_deep_copy(list) : json_array();
+}
+
+static int64_t sum_sessions(const json_t *spaces)
+{
+	const json_t *s;
+	int64_t n = 0;
+	size_t i;
+
+	json_array_foreach(spaces, i, s)
+		n += json_integer_value(json_object_get(s, "sessions"));
+	return n;
+}
+
+void handle_status(struct request *r)
+{
+	struct world *w = r->world;
+	struct err e = {0};
+	json_t *spaces = list_spaces(r, "", LIST_MAX, &e);
+
+	if (!spaces) {
+		request_fail(r, e.code, &e);
+		return;
+	}
+	request_json(r, MHD_HTTP_OK,
+		json_pack("{s:s, s:s, s:o, s:{s:b, s:b, s:b}, s:I, s:o, s:o, s:o}", "version",
+			VITRINE_VERSION, "url", w->url, "startedAt", json_time((int64_t)w->started_usec),
+			"links", "gateway", edge_peer_is_connected(w->edge), "agent",
+			agent_peer_is_connected(w->agent), "inference", models_peer_is_connected(w->models),
+			"sessions", (json_int_t)sum_sessions(spaces), "spaces", spaces, "workers",
+			list_workers(w), "models", list_models(w)));
+}
+
+void handle_models(struct request *r)
+{
+	request_json(r, MHD_HTTP_OK, list_models(r->world));
+}

@@ -1,0 +1,362 @@
+#include "orchestrator/build/build.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "orchestrator/build/assemble.h"
+#include "orchestrator/repo/tree.h"
+#include "orchestrator/space/space.h"
+
+#define README "README.md"
+#define README_MAX (4u << 20)
+#define APP_JSON_MAX (2u << 20)
+
+struct build {
+	struct build_request request;
+	const struct build_ops *ops;
+	void *data;
+	struct source *start;   /* owned; deferred */
+	struct front_matter front_matter;
+	bool has_front_matter;
+	struct buf bundle, log, tree, api, phases_text;
+	json_t *phases;         /* owned */
+	char hash[SHA256_HEX + 1];
+	char title[201];
+	char message[ERR_MAX];
+	uint64_t phase_usec;    /* when the running phase began */
+	uint64_t stored_usec;   /* spent on storing while the box was busy */
+	uint32_t ticket;        /* of the running check; 0: none */
+};
+
+/* --- saying --- */
+
+static void say(struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct build *b, const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	/* A cut must not leave half a character: the log is text. */
+	if (n >= (int)sizeof(line)) {
+		size_t end = sizeof(line) - 1;
+
+		while (end > 0 && ((unsigned char)line[end - 1] & 0xc0) == 0x80)
+			end--;
+		line[end > 0 && (unsigned char)line[end - 1] >= 0xc0 ? end - 1 : end] = '\0';
+	}
+	if (buf_addf(&b->log, "%s\n", line) < 0)
+		return; /* over BUILD_LOG_MAX: enough has been said */
+	b->ops->on_line(line, b->data);
+}
+
+static void record_phase(struct build *b, const char *name, uint64_t usec)
+{
+	double ms = (double)(usec / 100) / 10;
+
+	(void)json_array_append_new(b->phases, json_pack("{s:s, s:f}", "name", name, "ms", ms));
+	say(b, ms < 9.95 ? "vitrine: ✓ %s %.1f ms" : "vitrine: ✓ %s %.0f ms", name, ms);
+}
+
+static void end_phase(struct build *b, const char *name)
+{
+	uint64_t now = clock_mono_usec();
+
+	record_phase(b, name, now - b->phase_usec);
+	b->phase_usec = now;
+}
+
+/* Several lines of text as lines of their own. */
+static void say_lines(struct build *b, const char *indent, const char *text)
+{
+	while (text && *text) {
+		size_t n = strcspn(text, "\n");
+
+		if (n)
+			say(b, "vitrine: %s%.*s", indent, (int)n, text);
+		text += n + (text[n] == '\n');
+	}
+}
+
+/* --- the end --- */
+
+static void finish(struct build *b, bool ok)
+{
+	struct build_result result = {.ok = ok,
+		.message = b->message,
+		.bundle = b->hash,
+		.front_matter = &b->front_matter,
+		.title = b->title,
+		.tree = b->tree.len ? buf_str(&b->tree) : NULL,
+		.api = b->api.len ? buf_str(&b->api) : NULL};
+
+	if (json_write(&b->phases_text, b->phases) < 0) {
+		buf_clear(&b->phases_text);
+		(void)buf_add_str(&b->phases_text, "[]");
+	}
+	result.phases = buf_str(&b->phases_text);
+	result.log = buf_str(&b->log);
+	b->ops->on_done(&result, b->data);
+	(void)build_free(b);
+}
+
+static void refuse(struct build *b, const char *words)
+{
+	(void)snprintf(b->message, sizeof(b->message), "%s", words);
+	say_lines(b, "", words);
+	finish(b, false);
+}
+
+/* --- steps --- */
+
+static int read_front_matter(struct build *b, struct tree *t, struct err *e)
+{
+	int i = tree_find(t, README), r;
+	const void *text = "";
+	size_t n = 0;
+
+	if (i >= 0) {
+		n = tree_file(t, (size_t)i).size;
+		if (n > README_MAX)
+			return err_set(e, -EFBIG, README ":1: is over the limit of %u MiB", README_MAX >> 20);
+		r = tree_read(t, (size_t)i, &text, e);
+		if (r < 0)
+			return r;
+	}
+	r = front_matter_read(text, n, &b->front_matter, e);
+	if (r < 0)
+		return r;
+	b->has_front_matter = true;
+	(void)snprintf(b->title, sizeof(b->title), "%s", b->front_matter.title);
+	say_lines(b, "", buf_str(&b->front_matter.notes));
+	return 0;
+}
+
+static int check_app_file(struct build *b, struct tree *t, struct err *e)
+{
+	const struct front_matter *f = &b->front_matter;
+
+	if (tree_find(t, f->app_file) >= 0)
+		return 0;
+	if (f->app_file_line)
+		return err_set(e, -EINVAL, README ":%d: app_file: '%s' is not in the repo",
+			f->app_file_line, f->app_file);
+	return err_set(e, -EINVAL, "%s: is not in the repo, and front matter names no other app_file",
+		f->app_file);
+}
+
+static const json_t *find_model(const json_t *list, const char *id)
+{
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach(list, i, m)
+	{
+		const char *have = json_string_value(json_object_get(m, "id"));
+
+		if (have && !strcmp(have, id))
+			return m;
+	}
+	return NULL;
+}
+
+static int check_models(struct build *b, struct err *e)
+{
+	const struct front_matter *f = &b->front_matter;
+	const json_t *list = models_peer_list(b->request.models);
+
+	if (f->n_models && !list)
+		return err_set(e, -EAGAIN, "models cannot be looked up now; try again");
+	for (size_t i = 0; i < f->n_models; i++) {
+		const json_t *m = find_model(list, f->models[i]);
+		const char *broken = json_string_value(json_object_get(m, "error"));
+
+		if (!m)
+			return err_set(e, -EINVAL, README ":%d: models: '%s' is not served here",
+				f->model_lines[i], f->models[i]);
+		if (broken)
+			return err_set(e, -EINVAL, README ":%d: models: '%s' cannot be used: %.100s",
+				f->model_lines[i], f->models[i], broken);
+	}
+	return 0;
+}
+
+static void say_size(struct build *b, size_t files)
+{
+	char name[64];
+	double kb = (double)b->bundle.len / 1000;
+
+	(void)snprintf(name, sizeof(name), kb < 1000 ? "bundle (%zu file%s, %.1f kB)" : "bundle (%zu file%s, %.1f MB)",
+		files, files == 1 ? "" : "s", kb < 1000 ? kb : kb / 1000);
+	end_phase(b, name);
+}
+
+static int read_commit(struct build *b, struct err *e)
+{
+	const struct build_request *q = &b->request;
+	CLEANUP(tree_freep) struct tree *t = NULL;
+	int r = tree_open(q->repo_path, q->quarantine, q->commit, &t, e);
+
+	if (r == 0)
+		r = read_front_matter(b, t, e);
+	if (r == 0)
+		r = check_app_file(b, t, e);
+	if (r == 0)
+		r = check_models(b, e);
+	if (r < 0)
+		return r;
+	end_phase(b, "front matter");
+	r = assemble_bundle(t, &b->bundle, b->hash, e);
+	if (r == 0)
+		say_size(b, tree_count(t));
+	return r;
+}
+
+static void on_checked(const struct agent_checked *answer, const char *words, void *data);
+
+/* The disk is busy while the box is: the bundle is stored under the check, not after it. */
+static int check_and_store(struct build *b, struct err *e)
+{
+	const struct build_request *q = &b->request;
+	const struct agent_check m = {.space = q->space_id,
+		.owner = q->owner,
+		.name = q->name,
+		.bundle = b->hash,
+		.entry = b->front_matter.app_file,
+		.class = b->front_matter.class};
+	CLEANUP(closep) int fd = fs_memfd_sealed("bundle", b->bundle.data, b->bundle.len, e);
+	uint64_t start;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = agent_peer_check(q->agent, &m, fd, on_checked, b, &b->ticket);
+	if (r < 0)
+		return err_set(e, r, "the check cannot be started: %s", strerror(-r));
+	start = clock_mono_usec();
+	r = blob_has(q->blobs, b->hash) ? 0 : blob_put(q->blobs, fd, b->hash, e);
+	b->stored_usec = clock_mono_usec() - start;
+	return r;
+}
+
+static void say_failure(struct build *b, const struct agent_checked *m)
+{
+	const char *message = m->message ? m->message : "the app did not load";
+	char where[300] = "";
+
+	if (m->file && m->line)
+		(void)snprintf(where, sizeof(where), "%s:%lld: ", m->file, (long long)m->line);
+	else if (m->file)
+		(void)snprintf(where, sizeof(where), "%s: ", m->file);
+	if (!strncmp(message, where, strlen(where)))
+		where[0] = '\0';
+	(void)snprintf(b->message, sizeof(b->message), "%s%.*s", where, (int)strcspn(message, "\n"),
+		message);
+	say(b, "vitrine: %s%.*s", where, (int)strcspn(message, "\n"), message);
+	say_lines(b, "  ", strchr(message, '\n'));
+	if (m->traceback && *m->traceback)
+		say_lines(b, "  ", m->traceback);
+}
+
+static int keep_json(struct buf *b, const json_t *v)
+{
+	return v ? json_write(b, v) : 0;
+}
+
+static void on_checked(const struct agent_checked *m, const char *words, void *data)
+{
+	struct build *b = data;
+	uint64_t total = clock_mono_usec() - b->phase_usec;
+
+	b->ticket = 0;
+	if (!m) {
+		refuse(b, words);
+		return;
+	}
+	if (m->output && *m->output)
+		say_lines(b, "  | ", m->output);
+	if (!m->ok) {
+		say_failure(b, m);
+		finish(b, false);
+		return;
+	}
+	if (keep_json(&b->tree, m->tree) < 0 || keep_json(&b->api, m->api) < 0) {
+		refuse(b, "the page is over its limit of 2 MiB");
+		return;
+	}
+	if (!*b->title && m->title)
+		(void)snprintf(b->title, sizeof(b->title), "%s", m->title);
+	record_phase(b, "stored", b->stored_usec);
+	if (m->box_usec)
+		record_phase(b, "box", (uint64_t)m->box_usec);
+	record_phase(b, "app loaded", m->load_usec ? (uint64_t)m->load_usec : total);
+	finish(b, true);
+}
+
+static void run(void *data)
+{
+	struct build *b = data;
+	struct err e = {0};
+	int r;
+
+	b->start = NULL;
+	b->phase_usec = clock_mono_usec();
+	r = read_commit(b, &e);
+	if (r == 0)
+		r = check_and_store(b, &e);
+	if (r < 0)
+		refuse(b, e.text[0] ? e.text : strerror(-r));
+}
+
+/* --- life --- */
+
+int build_start(struct loop *loop, const struct build_request *request, const struct build_ops *ops,
+	void *data, struct build **ret)
+{
+	struct build *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b)
+		return -ENOMEM;
+	*b = (struct build){.request = *request, .ops = ops, .data = data, .phases = json_array()};
+	buf_init(&b->bundle, 0);
+	buf_init(&b->log, BUILD_LOG_MAX);
+	buf_init(&b->tree, APP_JSON_MAX);
+	buf_init(&b->api, APP_JSON_MAX);
+	buf_init(&b->phases_text, 4096);
+	r = b->phases ? loop_defer(loop, run, b, &b->start) : -ENOMEM;
+	if (r < 0) {
+		(void)build_free(b);
+		return r;
+	}
+	*ret = b;
+	return 0;
+}
+
+struct build *build_free(struct build *b)
+{
+	if (!b)
+		return NULL;
+	if (b->ticket)
+		agent_peer_forget(b->request.agent, b->ticket);
+	(void)source_free(b->start);
+	if (b->has_front_matter)
+		front_matter_done(&b->front_matter);
+	buf_done(&b->bundle);
+	buf_done(&b->log);
+	buf_done(&b->tree);
+	buf_done(&b->api);
+	buf_done(&b->phases_text);
+	json_decref(b->phases);
+	free(b);
+	return NULL;
+}

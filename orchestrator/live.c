@@ -1,0 +1,181 @@
+#include "orchestrator/live.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define AGAIN_USEC (100 * USEC_PER_MSEC)
+#define PENDING_MAX 64 /* settled in one go; the rest follows */
+
+int live_set(struct world *w, struct space *space, const char *build_id, const char *bundle,
+	struct err *e)
+{
+	int r = space_go_live(w->store, space, build_id, e);
+
+	if (r < 0)
+		return r;
+	log_info("space=%s/%s epoch=%lld bundle=%.12s is live", space->owner, space->name,
+		(long long)space->epoch, bundle);
+	agent_peer_offer(w->agent, bundle);
+	edge_peer_route(w->edge, space->id);
+	return 0;
+}
+
+static int remove_trash(struct world *w, const char *id, const char *owner, const char *name, struct err *e)
+{
+	char path[REPO_PATH_MAX];
+	struct space again;
+	int r = 0;
+
+	/* Somebody may have pushed to the same name since. */
+	if (space_by_name(w->store, owner, name, &again, &(struct err){0}) == -ENOENT) {
+		repo_path(&w->repos, owner, name, path);
+		r = repo_remove(&w->repos, path, e);
+	}
+	return r < 0 ? r : trash_done(w->store, id, e);
+}
+
+int live_delete(struct world *w, const struct space *space, struct err *e)
+{
+	char trash[ID_LEN + 1];
+	struct err later = {0};
+	int r = space_delete(w->store, space, trash, e);
+
+	if (r < 0)
+		return r;
+	log_info("space=%s/%s is deleted", space->owner, space->name);
+	edge_peer_route_gone(w->edge, space->id);
+	run_log_delete(w->run_logs, space->id);
+	if (remove_trash(w, trash, space->owner, space->name, &later) < 0) {
+		log_warn("space=%s/%s is removed later: %s", space->owner, space->name, later.text);
+		reconciler_wake(w->reconciler);
+	}
+	return 0;
+}
+
+/* --- after a crash --- */
+
+static int make_live(struct world *w, const struct pending_build *b, struct err *e)
+{
+	struct space space;
+	struct build_row row;
+	int r = space_by_id(w->store, b->space_id, &space, e);
+
+	if (r == 0)
+		r = build_by_id(w->store, b->id, &row, e);
+	if (r == 0)
+		r = live_set(w, &space, b->id, row.bundle, e);
+	return r;
+}
+
+static enum pending_fate wait_after(const struct pending_build *b, const struct err *e)
+{
+	log_warn("space=%s/%s commit=%.12s is not settled yet: %s", b->owner, b->name, b->commit, e->text);
+	return PENDING_WAITS;
+}
+
+enum pending_fate live_settle(struct world *w, const struct pending_build *b, bool accepted)
+{
+	char path[REPO_PATH_MAX], head[COMMIT_HEX + 1];
+	struct err e = {0};
+
+	repo_path(&w->repos, b->owner, b->name, path);
+	if (!accepted && repo_exists(path) && !repo_is_quiet(path))
+		return PENDING_WAITS;
+	if (repo_main(path, head, &e) < 0 && repo_exists(path))
+		return wait_after(b, &e);
+	if (!strcmp(head, b->commit))
+		return make_live(w, b, &e) < 0 ? wait_after(b, &e) : PENDING_LIVE;
+	if (accepted)
+		return build_keep_ready(w->store, b->id, &e) < 0 ? wait_after(b, &e) : PENDING_PASSED;
+	if (build_drop_pending(w->store, b->id, &e) < 0)
+		return wait_after(b, &e);
+	log_info("space=%s/%s commit=%.12s was not accepted by git", b->owner, b->name, b->commit);
+	return PENDING_DROPPED;
+}
+
+struct reconciler {
+	struct world *world;  /* borrowed */
+	struct source *timer; /* owned */
+};
+
+struct trash_list {
+	struct {
+		char id[ID_LEN + 1], owner[OWNER_MAX + 1], name[SPACE_NAME_MAX + 1];
+	} rows[PENDING_MAX];
+	size_t n;
+};
+
+static int list_trash(const char *id, const char *owner, const char *name, void *data)
+{
+	struct trash_list *l = data;
+
+	if (l->n == PENDING_MAX)
+		return 1;
+	(void)snprintf(l->rows[l->n].id, sizeof(l->rows[0].id), "%s", id);
+	(void)snprintf(l->rows[l->n].owner, sizeof(l->rows[0].owner), "%s", owner);
+	(void)snprintf(l->rows[l->n++].name, sizeof(l->rows[0].name), "%s", name);
+	return 0;
+}
+
+static bool empty_trash(struct world *w)
+{
+	struct trash_list l = {.n = 0};
+	struct err e = {0};
+	bool more = false;
+
+	if (trash_each(w->store, list_trash, &l, &e) < 0)
+		return true;
+	for (size_t i = 0; i < l.n; i++)
+		if (remove_trash(w, l.rows[i].id, l.rows[i].owner, l.rows[i].name, &e) < 0)
+			more = true;
+	return more || l.n == PENDING_MAX;
+}
+
+static void reconcile(void *data)
+{
+	static struct pending_build pending[PENDING_MAX]; /* single-threaded */
+	struct reconciler *r = data;
+	struct err e = {0};
+	int n = build_list_pending(r->world->store, pending, PENDING_MAX, &e);
+	bool more = n < 0 || n == PENDING_MAX;
+
+	for (int i = 0; i < n; i++)
+		if (live_settle(r->world, &pending[i], false) == PENDING_WAITS)
+			more = true;
+	if (empty_trash(r->world))
+		more = true;
+	if (more)
+		timer_arm_after(r->timer, AGAIN_USEC);
+}
+
+int reconciler_new(struct world *w, struct reconciler **ret)
+{
+	struct reconciler *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->world = w;
+	if (loop_add_timer(w->loop, reconcile, r, &r->timer) < 0) {
+		free(r);
+		return -ENOMEM;
+	}
+	*ret = r;
+	return 0;
+}
+
+struct reconciler *reconciler_free(struct reconciler *r)
+{
+	if (!r)
+		return NULL;
+	(void)source_free(r->timer);
+	free(r);
+	return NULL;
+}
+
+void reconciler_wake(struct reconciler *r)
+{
+	timer_arm_after(r->timer, 0);
+}

@@ -1,0 +1,35 @@
+/*
+ * What is live, told to everybody: the row first, then the agent and the gateway. And the other
+ * way round: a pending build found after a crash, judged by where main points.
+ */
+#pragma once
+
+#include "orchestrator/space/space.h"
+#include "orchestrator/world.h"
+
+/* Makes a stored build live. STORE_CONFLICT and other errors of the store: nothing has changed. */
+int live_set(struct world *w, struct space *space, const char *build_id, const char *bundle,
+	struct err *e);
+
+/* Removes a Space with all it has. */
+int live_delete(struct world *w, const struct space *space, struct err *e);
+
+enum pending_fate {
+	PENDING_LIVE,    /* main points to it: it is live now */
+	PENDING_PASSED,  /* git accepted it, and a later push has moved main on: a rollback can reach it */
+	PENDING_DROPPED, /* main does not, and no push is at work */
+	PENDING_WAITS,   /* a push is at work, or the store failed: ask again */
+};
+
+/* accepted: git is known to have moved main to this commit, by the word of its post-receive. */
+enum pending_fate live_settle(struct world *w, const struct pending_build *b, bool accepted);
+
+/*
+ * Settles every pending build that no push in this process is working on, now and as long as
+ * there are any; and removes the repos of deleted Spaces.
+ */
+int reconciler_new(struct world *w, struct reconciler **ret);
+struct reconciler *reconciler_free(struct reconciler *r);
+
+/* There is, or may be, something to settle. */
+void reconciler_wake(struct reconciler *r);

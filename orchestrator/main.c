@@ -1,0 +1,331 @@
+/*
+ * vitrine-orchestrator: who exists, what they pushed, what is live.
+ *
+ * I hold: the database, the repos, the bundles, hashes of passwords and tokens.
+ * Talks to me: the gateway (edge.sock, http.sock), the agent (agent.sock), the CLI (http.sock);
+ *   I talk to inference, and start git and, through it, vitrine-hook.
+ * I never see: a visitor's click; tenant code is never run here.
+ * I give up after start: nothing is left to give up; I was started under my own uid.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "orchestrator/api/server.h"
+#include "orchestrator/live.h"
+#include "orchestrator/push.h"
+#include "orchestrator/repo/hooks.h"
+#include "orchestrator/repo/tidy.h"
+#include "orchestrator/world.h"
+
+#define EDGE_FD 3
+#define AGENT_FD 4
+#define HTTP_FD 5
+#define START_TOKEN "vitrine up"
+
+struct options {
+	const char *data, *run, *url, *hook;
+	uid_t gateway_uid, agent_uid;
+	int token_fd; /* -1: none */
+};
+
+static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
+{
+	char *end;
+
+	*ret = strtoul(text, &end, 10);
+	return *text && !*end && *ret <= max;
+}
+
+static int take_option(struct options *o, int c, const char *value)
+{
+	unsigned long n;
+
+	switch (c) {
+	case 'd':
+		o->data = value;
+		return 0;
+	case 'r':
+		o->run = value;
+		return 0;
+	case 'u':
+		o->url = value;
+		return 0;
+	case 'h':
+		o->hook = value;
+		return 0;
+	case 'g':
+	case 'a':
+		if (!parse_number(value, 0xfffffffe, &n))
+			return -1;
+		*(c == 'g' ? &o->gateway_uid : &o->agent_uid) = (uid_t)n;
+		return 0;
+	case 't':
+		if (!parse_number(value, 1023, &n) || n <= HTTP_FD)
+			return -1;
+		o->token_fd = (int)n;
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
+		{"run", required_argument, NULL, 'r'}, {"url", required_argument, NULL, 'u'},
+		{"hook", required_argument, NULL, 'h'}, {"gateway-uid", required_argument, NULL, 'g'},
+		{"agent-uid", required_argument, NULL, 'a'}, {"token-fd", required_argument, NULL, 't'}, {0}};
+	int c;
+
+	*o = (struct options){.gateway_uid = getuid(), .agent_uid = getuid(), .token_fd = -1};
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
+		if (take_option(o, c, optarg) < 0)
+			return -1;
+	return o->data && o->run && o->url && o->hook ? 0 : -1;
+}
+
+/* --- what is found at start --- */
+
+struct paths {
+	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], ctl_key[4096], password[4096];
+};
+
+static int fill_paths(const char *data, struct paths *p, struct err *e)
+{
+	char dir[3072];
+
+	/* git runs in another folder. */
+	if (!realpath(data, p->db))
+		return err_set(e, -errno, "--data %s: %s", data, strerror(errno));
+	if (snprintf(dir, sizeof(dir), "%s", p->db) >= (int)sizeof(dir))
+		return err_set(e, -ENAMETOOLONG, "--data: path is too long");
+	(void)snprintf(p->db, sizeof(p->db), "%s/vitrine.db", dir);
+	(void)snprintf(p->blobs, sizeof(p->blobs), "%s/blobs", dir);
+	(void)snprintf(p->repos, sizeof(p->repos), "%s/repos", dir);
+	(void)snprintf(p->hooks, sizeof(p->hooks), "%s/hooks", dir);
+	(void)snprintf(p->logs, sizeof(p->logs), "%s/logs", dir);
+	(void)snprintf(p->ctl_key, sizeof(p->ctl_key), "%s/ctl.key", dir);
+	(void)snprintf(p->password, sizeof(p->password), "%s/first-admin-password", dir);
+	return 0;
+}
+
+/* Whoever can read this file runs the platform: root, or ourselves. */
+static int read_ctl_key(const char *path, char ret[65], struct err *e)
+{
+	CLEANUP(buf_done) struct buf key;
+	char made[2 * ID_LEN + 1];
+	int r;
+
+	buf_init(&key, 256);
+	r = fs_read(AT_FDCWD, path, &key, e);
+	if (r == 0 && key.len >= 2 * ID_LEN) {
+		(void)snprintf(ret, 65, "%.*s", 2 * ID_LEN, buf_str(&key));
+		return 0;
+	}
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*e = (struct err){0};
+	random_id(made);
+	random_id(made + ID_LEN);
+	(void)snprintf(ret, 65, "%s", made);
+	return fs_write_durable(AT_FDCWD, path, made, sizeof(made) - 1, 0600, e);
+}
+
+static int make_first_admin(struct world *w, const char *path, struct err *e)
+{
+	char password[ID_LEN + 1];
+	int r = people_first_admin(w->people, password, e);
+
+	if (r <= 0)
+		return r;
+	log_info("made the first administrator 'admin'; the password is in first-admin-password");
+	r = fs_write_durable(AT_FDCWD, path, password, strlen(password), 0600, e);
+	explicit_bzero(password, sizeof(password));
+	return r;
+}
+
+static int hand_over_token(struct world *w, int fd, struct err *e)
+{
+	char token[TOKEN_LEN + 2];
+	struct identity admin;
+	int r = people_first_administrator(w->people, &admin, e);
+
+	if (r == 0)
+		r = people_token_replace(w->people, admin.user_id, START_TOKEN, token, e);
+	if (r < 0)
+		return r;
+	token[TOKEN_LEN] = '\n';
+	r = fs_write_all(fd, token, TOKEN_LEN + 1);
+	explicit_bzero(token, sizeof(token));
+	close(fd);
+	return r < 0 ? err_set(e, r, "--token-fd: %s", strerror(-r)) : 0;
+}
+
+/* Empty repos are kept where a row knows of them. */
+static bool is_known(const char *owner, const char *name, void *data)
+{
+	const struct world *w = data;
+	struct space space;
+
+	return space_by_name(w->store, owner, name, &space, &(struct err){0}) != -ENOENT;
+}
+
+/* --- life --- */
+
+static void on_log(const struct agent_log *m, void *data)
+{
+	struct world *w = data;
+
+	run_log_append(w->run_logs, m->space, (uint64_t)m->time_usec, m->replica, m->line);
+}
+
+static int open_rooms(struct world *w, const struct paths *p, const struct options *o, struct err *e)
+{
+	int r = store_open(p->db, &w->store, e);
+
+	if (r == 0)
+		r = blob_store_open(p->blobs, &w->blobs, e);
+	if (r == 0)
+		r = repos_open(p->repos, &w->repos, e);
+	if (r == 0)
+		r = hooks_install(p->hooks, o->hook, e);
+	if (r == 0)
+		r = run_logs_new(p->logs, RUN_LOG_FILE_MAX, &w->run_logs, e);
+	if (r < 0)
+		return r;
+	w->hooks_dir = p->hooks;
+	r = people_new(w->loop, w->store, &w->people);
+	if (r == 0)
+		r = passwords_new(w->loop, &w->passwords);
+	if (r == 0)
+		r = reconciler_new(w, &w->reconciler);
+	if (r == 0)
+		r = tidier_new(w->loop, &w->tidier);
+	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;
+}
+
+static int open_links(struct world *w, const struct options *o, struct err *e)
+{
+	const struct agent_peer_config agent = {.loop = w->loop,
+		.listen_fd = AGENT_FD,
+		.uid = o->agent_uid,
+		.blobs = w->blobs,
+		.on_log = on_log,
+		.data = w};
+	const struct edge_peer_config edge = {.loop = w->loop,
+		.listen_fd = EDGE_FD,
+		.uid = o->gateway_uid,
+		.store = w->store,
+		.people = w->people};
+	int r = agent_peer_new(&agent, &w->agent);
+
+	if (r == 0)
+		r = edge_peer_new(&edge, &w->edge);
+	if (r == 0)
+		r = models_peer_new(w->loop, o->run, &w->models);
+	return r < 0 ? err_set(e, r, "cannot listen: %s", strerror(-r)) : 0;
+}
+
+static void close_world(struct world *w)
+{
+	push_end_all();
+	git_end_all();
+	(void)tidier_free(w->tidier);
+	(void)reconciler_free(w->reconciler);
+	(void)models_peer_free(w->models);
+	(void)edge_peer_free(w->edge);
+	(void)agent_peer_free(w->agent);
+	(void)passwords_free(w->passwords);
+	(void)people_free(w->people);
+	(void)run_logs_free(w->run_logs);
+	(void)blob_store_close(w->blobs);
+	(void)store_close(w->store);
+	(void)loop_free(w->loop);
+}
+
+static void on_term(int signo, void *data)
+{
+	(void)signo;
+	loop_stop(data, 0);
+}
+
+static int start(struct world *w, const struct options *o, const struct paths *p, struct server **ret,
+	struct err *e)
+{
+	struct server_config http = {.listen_fd = HTTP_FD, .gateway_uid = o->gateway_uid};
+	char ctl_key[65];
+	int r = open_rooms(w, p, o, e);
+
+	if (r == 0)
+		r = read_ctl_key(p->ctl_key, ctl_key, e);
+	if (r == 0)
+		r = make_first_admin(w, p->password, e);
+	if (r == 0)
+		r = open_links(w, o, e);
+	if (r < 0)
+		return r;
+	repos_sweep(&w->repos, is_known, w);
+	reconciler_wake(w->reconciler);
+	http.ctl_key = ctl_key;
+	r = server_new(w, &http, ret, e);
+	if (r == 0 && o->token_fd >= 0)
+		r = hand_over_token(w, o->token_fd, e);
+	return r;
+}
+
+static int serve(const struct options *o, struct err *e)
+{
+	struct world w = {.url = o->url, .started_usec = clock_wall_usec()};
+	struct server *server = NULL;
+	struct source *term;
+	struct paths *p = calloc(1, sizeof(*p));
+	int r = p ? loop_new(&w.loop) : -ENOMEM;
+
+	if (r < 0) {
+		free(p);
+		return err_set(e, r, "cannot make the event loop: %s", strerror(-r));
+	}
+	(void)loop_add_signal(w.loop, SIGTERM, on_term, w.loop, &term);
+	(void)signal(SIGPIPE, SIG_IGN);
+	r = fill_paths(o->data, p, e);
+	if (r == 0)
+		r = start(&w, o, p, &server, e);
+	if (r == 0) {
+		log_info("ready");
+		r = loop_run(w.loop);
+	}
+	(void)server_free(server);
+	close_world(&w);
+	free(p);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct err e = {0};
+
+	log_init("orchestrator");
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)umask(077);
+	if (parse_options(argc, argv, &o) < 0) {
+		fprintf(stderr, "usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook PATH\n"
+				"       [--gateway-uid N] [--agent-uid N] [--token-fd N]\n"
+				"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine up.\n");
+		return 2;
+	}
+	if (serve(&o, &e) < 0) {
+		log_error("%s", e.text);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,338 @@
+#include "orchestrator/peers/edge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/dial.h"
+#include "base/json.h"
+#include "base/link.h"
+#include "base/log.h"
+#include "proto/messages.h"
+
+#define QUEUE_MAX (32u << 20)
+#define SYNC_HIGH (20u << 20) /* over half of the queue, so that on_drained is certain to come */
+#define SYNC_PAGE 50
+#define ACTIVITIES_MAX 20000
+
+struct edge_peer {
+	struct edge_peer_config config;
+	struct listener *listener; /* owned */
+	struct link *link;         /* owned; NULL while away */
+	char cursor[33];           /* last Space sent by the running synchronisation */
+	bool syncing;
+	struct source *more;       /* owned; deferred: the next page */
+	struct activity *activities; /* owned, n used of cap */
+	size_t n, cap;
+};
+
+/* --- routes --- */
+
+static int write_route(const struct store_row *row, bool with_tree, struct buf *b)
+{
+	const char *bundle = store_text(row, 4), *title = store_text(row, 8), *tree = store_text(row, 9);
+	struct edge_route m = {.space = store_text(row, 0),
+		.owner = store_text(row, 1),
+		.name = store_text(row, 2),
+		.epoch = (uint64_t)store_int(row, 3),
+		.sleep_sec = (uint64_t)store_int(row, 7)};
+	CLEANUP(json_unrefp) json_t *parsed = NULL;
+	struct err e = {0};
+
+	m.title = *title ? title : m.name;
+	m.class = *bundle ? store_text(row, 6) : "small";
+	if (*bundle) {
+		m.bundle = bundle;
+		m.entry = store_text(row, 5);
+	}
+	if (with_tree && *tree && json_parse(tree, strlen(tree), 4u << 20, &parsed, &e) == 0)
+		m.tree = parsed;
+	return edge_route_write(&m, b);
+}
+
+static int send_route(const struct store_row *row, void *data)
+{
+	struct edge_peer *g = data;
+	struct frame f = {.type = EDGE_ROUTE};
+	CLEANUP(buf_done) struct buf b;
+	int r;
+
+	buf_init(&b, (size_t)proto_value_max(PROTO_EDGE, PROTO_DOWN, EDGE_ROUTE));
+	r = write_route(row, true, &b);
+	if (r == -ENOSPC) { /* the tree only shortens the wait for the worker's own */
+		buf_clear(&b);
+		r = write_route(row, false, &b);
+	}
+	if (r < 0)
+		return r;
+	(void)snprintf(g->cursor, sizeof(g->cursor), "%s", store_text(row, 0));
+	f.value = b.data;
+	f.length = b.len;
+	return link_send(g->link, &f);
+}
+
+static void send_page(void *data);
+
+static void sync_on(struct edge_peer *g)
+{
+	if (!g->more)
+		(void)loop_defer(g->config.loop, send_page, g, &g->more);
+}
+
+static void lose_link(struct edge_peer *g, const char *why)
+{
+	log_error("link=edge dropped, the gateway will ask for everything again: %s", why);
+	g->link = link_free(g->link);
+	g->syncing = false;
+}
+
+static void send_page(void *data)
+{
+	const struct frame synced = {.type = EDGE_SYNCED};
+	struct edge_peer *g = data;
+	struct err e = {0};
+	int rows;
+
+	g->more = NULL;
+	if (!g->link || !g->syncing)
+		return;
+	if (link_queued(g->link) > SYNC_HIGH)
+		return; /* on_drained goes on */
+	link_cork(g->link);
+	rows = store_run(g->config.store, "space_routes", send_route, g, &e, "si", g->cursor,
+		(int64_t)SYNC_PAGE);
+	link_uncork(g->link);
+	if (rows < 0) {
+		lose_link(g, e.text);
+	} else if (rows == SYNC_PAGE) {
+		sync_on(g);
+	} else {
+		g->syncing = false;
+		if (link_send(g->link, &synced) < 0)
+			lose_link(g, "its queue is full");
+	}
+}
+
+void edge_peer_route(struct edge_peer *g, const char *space_id)
+{
+	char cursor[33];
+	struct err e = {0};
+
+	if (!g->link)
+		return;
+	memcpy(cursor, g->cursor, sizeof(cursor));
+	if (store_run(g->config.store, "space_route", send_route, g, &e, "s", space_id) < 0) {
+		lose_link(g, e.text);
+		return;
+	}
+	memcpy(g->cursor, cursor, sizeof(cursor));
+}
+
+static void drop_activity(struct edge_peer *g, const char *space_id);
+
+void edge_peer_route_gone(struct edge_peer *g, const char *space_id)
+{
+	const struct edge_route_gone m = {.space = space_id};
+	struct frame f = {.type = EDGE_ROUTE_GONE};
+	CLEANUP(buf_done) struct buf b;
+
+	drop_activity(g, space_id);
+	if (!g->link)
+		return;
+	buf_init(&b, 256);
+	if (edge_route_gone_write(&m, &b) < 0)
+		return;
+	f.value = b.data;
+	f.length = b.len;
+	if (link_send(g->link, &f) < 0)
+		lose_link(g, "its queue is full");
+}
+
+/* --- messages --- */
+
+static int on_identify(struct edge_peer *g, const struct frame *f, struct err *e)
+{
+	struct frame answer = {.type = EDGE_IDENTITY, .seq = f->seq};
+	struct edge_identify m;
+	struct edge_identity who_is = {0};
+	struct identity who = {0};
+	CLEANUP(buf_done) struct buf b;
+	struct err ignored = {0};
+	int r = edge_identify_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	if (people_by_cookie(g->config.people, m.cookie, &who, &ignored) == 0) {
+		who_is.user = who.user;
+		who_is.admin = who.admin;
+	}
+	edge_identify_done(&m);
+	buf_init(&b, 1024);
+	r = edge_identity_write(&who_is, &b);
+	if (r < 0)
+		return r;
+	answer.value = b.data;
+	answer.length = b.len;
+	return link_send(g->link, &answer);
+}
+
+static struct activity *find_activity(const struct edge_peer *g, const char *space_id)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (!strcmp(g->activities[i].space, space_id))
+			return &g->activities[i];
+	return NULL;
+}
+
+static void drop_activity(struct edge_peer *g, const char *space_id)
+{
+	struct activity *a = find_activity(g, space_id);
+
+	if (a)
+		*a = g->activities[--g->n];
+}
+
+static struct activity *add_activity(struct edge_peer *g)
+{
+	if (g->n == ACTIVITIES_MAX)
+		return NULL;
+	if (g->n == g->cap) {
+		size_t cap = g->cap ? 2 * g->cap : 32;
+		struct activity *grown = reallocarray(g->activities, cap, sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		g->activities = grown;
+		g->cap = cap;
+	}
+	return &g->activities[g->n++];
+}
+
+static int on_activity(struct edge_peer *g, const struct frame *f, struct err *e)
+{
+	struct edge_activity m;
+	struct activity *a;
+	int r = edge_activity_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	a = find_activity(g, m.space);
+	if (!a)
+		a = add_activity(g);
+	if (a) {
+		*a = (struct activity){.sessions = (int64_t)m.sessions, .visits = (int64_t)m.visits};
+		(void)snprintf(a->space, sizeof(a->space), "%s", m.space);
+		(void)snprintf(a->phase, sizeof(a->phase), "%s", m.phase);
+	}
+	edge_activity_done(&m);
+	return 0;
+}
+
+struct activity edge_peer_activity(const struct edge_peer *g, const char *space_id)
+{
+	const struct activity *a = find_activity(g, space_id);
+
+	return a ? *a : (struct activity){.phase = "asleep"};
+}
+
+static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
+	void *data)
+{
+	(void)l;
+	(void)files;
+	switch (f->type) {
+	case EDGE_IDENTIFY:
+		return on_identify(data, f, e);
+	case EDGE_ACTIVITY:
+		return on_activity(data, f, e);
+	default:
+		return err_set(e, -EPROTO, "%s has no handler", proto_name(PROTO_EDGE, f->type));
+	}
+}
+
+static long value_max(uint8_t type, void *data)
+{
+	(void)data;
+	return proto_value_max(PROTO_EDGE, PROTO_UP, type);
+}
+
+static void on_drained(struct link *l, void *data)
+{
+	struct edge_peer *g = data;
+
+	(void)l;
+	if (g->syncing)
+		sync_on(g);
+}
+
+/* --- life --- */
+
+static void on_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct edge_peer *g = data;
+
+	(void)l;
+	log_warn("link=edge closed: %s", reason->code ? reason->text : "the peer is gone");
+	g->link = link_free(g->link);
+	g->syncing = false;
+	g->n = 0; /* nobody is connected through a dead gateway */
+}
+
+static const struct link_ops ops = {.on_frame = on_frame,
+	.on_closed = on_closed,
+	.value_max = value_max,
+	.on_drained = on_drained};
+
+static void on_connected(int fd, uid_t uid, void *data)
+{
+	const struct link_limits limits = {.queue_max = QUEUE_MAX};
+	struct edge_peer *g = data;
+	int r;
+
+	(void)uid;
+	g->link = link_free(g->link);
+	r = link_new(g->config.loop, fd, &ops, &limits, g, &g->link);
+	if (r < 0) {
+		log_error("link=edge cannot be used: %s", strerror(-r));
+		return;
+	}
+	log_info("link=edge connected");
+	g->n = 0;
+	g->cursor[0] = '\0';
+	g->syncing = true;
+	sync_on(g);
+}
+
+int edge_peer_new(const struct edge_peer_config *config, struct edge_peer **ret)
+{
+	CLEANUP(edge_peer_freep) struct edge_peer *g = calloc(1, sizeof(*g));
+	int r;
+
+	if (!g) {
+		close(config->listen_fd);
+		return -ENOMEM;
+	}
+	g->config = *config;
+	r = listener_new(config->loop, config->listen_fd, &config->uid, 1, on_connected, g, &g->listener);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(g);
+	return 0;
+}
+
+struct edge_peer *edge_peer_free(struct edge_peer *g)
+{
+	if (!g)
+		return NULL;
+	(void)source_free(g->more);
+	(void)link_free(g->link);
+	(void)listener_free(g->listener);
+	free(g->activities);
+	free(g);
+	return NULL;
+}
+
+bool edge_peer_is_connected(const struct edge_peer *g)
+{
+	return g->link != NULL;
+}

@@ -1,0 +1,41 @@
+/*
+ * The link to the gateway: every route, pushed; who holds a cookie, answered; how Spaces are
+ * used, noted.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/loop.h"
+#include "orchestrator/people/people.h"
+#include "orchestrator/store/store.h"
+
+struct edge_peer;
+
+struct edge_peer_config {
+	struct loop *loop;
+	int listen_fd; /* owned from now on */
+	uid_t uid;
+	struct store *store;
+	struct people *people;
+};
+
+int edge_peer_new(const struct edge_peer_config *config, struct edge_peer **ret);
+struct edge_peer *edge_peer_free(struct edge_peer *g);
+DEFINE_CLEANUP(struct edge_peer *, edge_peer_free)
+
+bool edge_peer_is_connected(const struct edge_peer *g);
+
+/* The Space's row has changed: send it as it now is. Without a gateway: it gets all when it is back. */
+void edge_peer_route(struct edge_peer *g, const char *space_id);
+void edge_peer_route_gone(struct edge_peer *g, const char *space_id);
+
+struct activity {
+	char space[33];
+	char phase[17]; /* asleep | waking | running | failed */
+	int64_t sessions, visits;
+};
+
+/* As last reported; asleep and 0 when nothing was. */
+struct activity edge_peer_activity(const struct edge_peer *g, const char *space_id);

@@ -1,0 +1,115 @@
+#include "orchestrator/peers/models.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/dial.h"
+#include "base/json.h"
+#include "base/link.h"
+#include "base/log.h"
+#include "proto/messages.h"
+
+#define QUEUE_MAX 65536
+
+struct models_peer {
+	struct loop *loop;     /* borrowed */
+	struct dialer *dialer; /* owned */
+	struct link *link;     /* owned; NULL while away */
+	json_t *list;          /* owned */
+};
+
+static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
+	void *data)
+{
+	struct models_peer *p = data;
+	struct models_list m;
+	int r;
+
+	(void)l;
+	(void)files;
+	if (f->type != MODELS_LIST)
+		return err_set(e, -EPROTO, "%s has no handler", proto_name(PROTO_MODELS, f->type));
+	r = models_list_read(&m, f->value, f->length, e);
+	if (r < 0)
+		return r;
+	if (json_is_array(m.models)) {
+		json_decref(p->list);
+		p->list = json_incref(m.models);
+	} else {
+		r = err_set(e, -EINVAL, "models: must be an array");
+	}
+	models_list_done(&m);
+	return r;
+}
+
+static long value_max(uint8_t type, void *data)
+{
+	(void)data;
+	return proto_value_max(PROTO_MODELS, PROTO_DOWN, type);
+}
+
+static void on_closed(struct link *l, const struct err *reason, void *data)
+{
+	struct models_peer *p = data;
+
+	(void)l;
+	log_warn("link=infer closed: %s", reason->code ? reason->text : "the peer is gone");
+	p->link = link_free(p->link);
+	dialer_again(p->dialer);
+}
+
+static const struct link_ops ops = {
+	.on_frame = on_frame, .on_closed = on_closed, .value_max = value_max};
+
+static void on_dialled(int fd, void *data)
+{
+	const struct link_limits limits = {.queue_max = QUEUE_MAX};
+	struct models_peer *p = data;
+	int r;
+
+	p->link = link_free(p->link);
+	r = link_new(p->loop, fd, &ops, &limits, p, &p->link);
+	if (r < 0) {
+		log_error("link=infer cannot be used: %s", strerror(-r));
+		dialer_again(p->dialer);
+	}
+}
+
+int models_peer_new(struct loop *loop, const char *run_dir, struct models_peer **ret)
+{
+	CLEANUP(models_peer_freep) struct models_peer *p = calloc(1, sizeof(*p));
+	char path[4096];
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->loop = loop;
+	(void)snprintf(path, sizeof(path), "%s/infer.sock", run_dir);
+	r = dialer_new(loop, path, on_dialled, p, &p->dialer);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+struct models_peer *models_peer_free(struct models_peer *p)
+{
+	if (!p)
+		return NULL;
+	(void)link_free(p->link);
+	(void)dialer_free(p->dialer);
+	json_decref(p->list);
+	free(p);
+	return NULL;
+}
+
+bool models_peer_is_connected(const struct models_peer *p)
+{
+	return p->link != NULL;
+}
+
+const json_t *models_peer_list(const struct models_peer *p)
+{
+	return p->list;
+}

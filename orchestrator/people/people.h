@@ -1,0 +1,58 @@
+/*
+ * Users, their sign-ins and access tokens. Secrets leave this room once, when they are made; what
+ * is stored is their SHA-256 (they are random, so a slow hash would add nothing) or, for
+ * passwords, argon2id.
+ */
+#pragma once
+
+#include "base/loop.h"
+#include "orchestrator/people/password.h"
+#include "orchestrator/people/permit.h"
+#include "orchestrator/store/store.h"
+
+#define TOKEN_PREFIX "hf_"
+#define TOKEN_LEN 40 /* with the prefix */
+#define COOKIE_LEN (2 * ID_LEN)
+#define TOKENS_PER_USER_MAX 200
+#define TOKEN_NAME_MAX 100
+#define SIGN_IN_DAYS 30
+
+struct people;
+
+int people_new(struct loop *loop, struct store *store, struct people **ret);
+struct people *people_free(struct people *p);
+DEFINE_CLEANUP(struct people *, people_free)
+
+/* 1: there were no users, 'admin' was made with the password in ret; 0: there are users. */
+int people_first_admin(struct people *p, char ret_password[ID_LEN + 1], struct err *e);
+
+/* Who holds this? 0 and *ret filled; -ENOENT: nobody. */
+int people_by_token(struct people *p, const char *token, struct identity *ret, struct err *e);
+int people_by_cookie(struct people *p, const char *cookie, struct identity *ret, struct err *e);
+int people_first_administrator(struct people *p, struct identity *ret, struct err *e);
+int people_by_name(struct people *p, const char *name, struct identity *ret,
+	char ret_hash[PASSWORD_HASH_MAX], struct err *e);
+
+/* -EINVAL for the name, -EEXIST: taken. */
+int people_add(struct people *p, const char *name, const char *password_hash, bool admin,
+	struct err *e);
+
+/* Ends every other sign-in of the user, too. */
+int people_set_password(struct people *p, const struct identity *who, const char *cookie,
+	const char *password_hash, struct err *e);
+
+/* who gets a new sign-in; fills who->csrf. */
+int people_sign_in(struct people *p, struct identity *who, char ret_cookie[COOKIE_LEN + 1],
+	struct err *e);
+int people_sign_out(struct people *p, const char *cookie, struct err *e);
+
+/* scope: "read" or "write". -EINVAL, -ENOSPC: the user has TOKENS_PER_USER_MAX. */
+int people_token_add(struct people *p, const char *user_id, const char *name, const char *scope,
+	char ret_id[ID_LEN + 1], char ret_token[TOKEN_LEN + 1], struct err *e);
+
+/* Replaces the user's token of that name. */
+int people_token_replace(struct people *p, const char *user_id, const char *name,
+	char ret_token[TOKEN_LEN + 1], struct err *e);
+
+/* -ENOENT: no such token of this user. */
+int people_token_revoke(struct people *p, const char *user_id, const char *id, struct err *e);

@@ -1,0 +1,47 @@
+/*
+ * Who may do what: one table. Knows no request; whoever acts asks here and nowhere else.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/random.h"
+#include "orchestrator/people/names.h"
+
+enum via { VIA_NOTHING, VIA_COOKIE, VIA_TOKEN, VIA_CTL };
+
+/* Who stands behind a request. */
+struct identity {
+	enum via via;
+	char user_id[ID_LEN + 1]; /* "": nobody */
+	char user[OWNER_MAX + 1];
+	bool admin;
+	bool read_only;           /* the token's scope is "read" */
+	char csrf[ID_LEN + 1];    /* of the cookie session */
+	char token_name[101];
+	uint64_t token_created_usec;
+};
+
+enum action {
+	ACTION_READ,          /* a Space, its source, the lists */
+	ACTION_SIGN_IN,
+	ACTION_SEE_SELF,
+	ACTION_CHANGE_SELF,   /* tokens, password */
+	ACTION_SEE_INSIDE,    /* logs, failed builds, words with file and line */
+	ACTION_PUSH,
+	ACTION_MANAGE,        /* rollback, delete */
+	ACTION_ADMINISTER,    /* users, status */
+	ACTIONS,
+};
+
+enum role { ROLE_NOBODY, ROLE_USER, ROLE_OWNER, ROLE_ADMIN, ROLES };
+
+/* owner: of the Space that is acted on, or NULL. */
+enum role role_of(const struct identity *who, const char *owner);
+
+/*
+ * 0; -EACCES: nobody is signed in and somebody would have to be; -EPERM: this person, or this
+ * token's scope, may not. Words for people.
+ */
+int permit(const struct identity *who, enum action action, const char *owner, struct err *e);

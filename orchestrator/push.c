@@ -1,0 +1,328 @@
+#include "orchestrator/push.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "orchestrator/build/build.h"
+#include "orchestrator/fault.h"
+#include "orchestrator/live.h"
+#include "orchestrator/repo/hooks.h"
+#include "orchestrator/repo/tidy.h"
+
+static const char zeros[] = "0000000000000000000000000000000000000000";
+
+struct push {
+	struct push *next;
+	struct world *world; /* borrowed */
+	char owner[OWNER_MAX + 1], name[SPACE_NAME_MAX + 1];
+	char path[REPO_PATH_MAX];
+	uint64_t started_usec;
+	struct git *git;     /* owned until released; then it lives until its on_exit */
+	struct hooks *hooks; /* owned */
+	const struct git_ops *ops; /* the client's; NULL once released */
+	void *data;
+	bool exited;
+	struct build *build; /* owned while it runs */
+	struct space space;
+	char quarantine[REPO_PATH_MAX];
+	char commit[COMMIT_HEX + 1]; /* new head of main; "": main is not pushed */
+	struct pending_build pending; /* id "": none */
+};
+
+static struct push *running;
+
+static void destroy(struct push *p)
+{
+	for (struct push **q = &running; *q; q = &(*q)->next)
+		if (*q == p) {
+			*q = p->next;
+			break;
+		}
+	(void)build_free(p->build);
+	(void)hooks_free(p->hooks);
+	free(p);
+}
+
+void push_end_all(void)
+{
+	while (running)
+		destroy(running);
+}
+
+/* --- pre-receive --- */
+
+static void say_error(struct push *p, const char *doing, const struct err *e)
+{
+	char line[ERR_MAX + 64];
+
+	if (e->code == -ENOSPC)
+		(void)snprintf(line, sizeof(line), "vitrine: %s: the platform's disk is full", doing);
+	else
+		(void)snprintf(line, sizeof(line), "vitrine: %s: %s", doing, e->text);
+	hooks_say(p->hooks, line);
+	log_warn("space=%s/%s %s: %s", p->owner, p->name, doing, e->text);
+}
+
+static void on_line(const char *line, void *data)
+{
+	const struct push *p = data;
+
+	hooks_say(p->hooks, line);
+}
+
+static void accept_build(struct push *p, const struct build_result *result)
+{
+	const struct front_matter *f = result->front_matter;
+	const struct build_new row = {.commit = p->commit,
+		.bundle = result->bundle,
+		.entry = f->app_file,
+		.class = f->class,
+		.sleep_sec = f->sleep_sec,
+		.title = *result->title ? result->title : p->name,
+		.emoji = f->emoji,
+		.tree = result->tree,
+		.api = result->api,
+		.phases = result->phases,
+		.log = result->log};
+	struct err e = {0};
+
+	fault_point("before-pending");
+	if (build_add(p->world->store, &p->space, "pending", &row, p->pending.id, &e) < 0) {
+		p->pending.id[0] = '\0';
+		say_error(p, "this version cannot be stored", &e);
+		hooks_answer(p->hooks, 1);
+		return;
+	}
+	fault_point("after-pending");
+	(void)snprintf(p->pending.space_id, sizeof(p->pending.space_id), "%s", p->space.id);
+	(void)snprintf(p->pending.commit, sizeof(p->pending.commit), "%s", p->commit);
+	(void)snprintf(p->pending.owner, sizeof(p->pending.owner), "%s", p->owner);
+	(void)snprintf(p->pending.name, sizeof(p->pending.name), "%s", p->name);
+	hooks_answer(p->hooks, 0);
+	fault_point("after-accept");
+}
+
+static void refuse_build(struct push *p, const struct build_result *result)
+{
+	const struct build_new row = {.commit = p->commit,
+		.message = result->message,
+		.phases = result->phases,
+		.log = result->log};
+	char id[ID_LEN + 1];
+	struct err e = {0};
+
+	/* The refusal stands whether or not it can be kept for the list of builds. */
+	if (build_add(p->world->store, &p->space, "failed", &row, id, &e) < 0)
+		log_warn("space=%s/%s a failed build is not listed: %s", p->owner, p->name, e.text);
+	hooks_say(p->hooks, p->space.live_build[0]
+			? "vitrine: refused; the version before it keeps serving"
+			: "vitrine: refused");
+	hooks_answer(p->hooks, 1);
+}
+
+static void on_built(const struct build_result *result, void *data)
+{
+	struct push *p = data;
+
+	p->build = NULL;
+	if (result->ok)
+		accept_build(p, result);
+	else
+		refuse_build(p, result);
+}
+
+static const struct build_ops build_ops = {.on_line = on_line, .on_done = on_built};
+
+static void start_build(struct push *p)
+{
+	const struct build_request request = {.blobs = p->world->blobs,
+		.agent = p->world->agent,
+		.models = p->world->models,
+		.space_id = p->space.id,
+		.owner = p->owner,
+		.name = p->name,
+		.repo_path = p->path,
+		.quarantine = *p->quarantine ? p->quarantine : NULL,
+		.commit = p->commit};
+	struct err e = {0};
+	int r;
+
+	if (p->build || p->pending.id[0]) {
+		hooks_answer(p->hooks, 1); /* pre-receive runs once per push */
+		return;
+	}
+	r = build_start(p->world->loop, &request, &build_ops, p, &p->build);
+	if (r < 0) {
+		(void)err_set(&e, r, "%s", strerror(-r));
+		say_error(p, "the build cannot be started", &e);
+		hooks_answer(p->hooks, 1);
+	}
+}
+
+static const struct ref_update *find_main(const struct hook_call *call)
+{
+	for (size_t i = 0; i < call->n; i++)
+		if (!strcmp(call->updates[i].ref, REPO_MAIN))
+			return &call->updates[i];
+	return NULL;
+}
+
+static void pre_receive(struct push *p, const struct hook_call *call)
+{
+	const struct ref_update *main_ref = find_main(call);
+	bool deletes = main_ref && !strcmp(main_ref->new_id, zeros);
+	struct err e = {0};
+
+	if (deletes) {
+		hooks_say(p->hooks, "vitrine: main cannot be deleted, it is what the Space serves; "
+				    "delete the Space instead");
+		hooks_answer(p->hooks, 1);
+		return;
+	}
+	if (space_ensure(p->world->store, p->owner, p->name, &p->space, &e) < 0) {
+		say_error(p, "the Space cannot be made", &e);
+		hooks_answer(p->hooks, 1);
+		return;
+	}
+	if (!main_ref) {
+		hooks_answer(p->hooks, 0);
+		return;
+	}
+	(void)snprintf(p->commit, sizeof(p->commit), "%s", main_ref->new_id);
+	(void)snprintf(p->quarantine, sizeof(p->quarantine), "%s", call->quarantine ? call->quarantine : "");
+	fault_point("before-build");
+	start_build(p);
+}
+
+/* --- post-receive --- */
+
+static void say_live(struct push *p)
+{
+	char line[512];
+
+	(void)snprintf(line, sizeof(line), "vitrine: live in %llu ms: %s/spaces/%s/%s",
+		(unsigned long long)((clock_mono_usec() - p->started_usec) / USEC_PER_MSEC),
+		p->world->url, p->owner, p->name);
+	hooks_say(p->hooks, line);
+}
+
+static void post_receive(struct push *p, const struct hook_call *call)
+{
+	fault_point("before-live");
+	if (!find_main(call) || !p->pending.id[0]) {
+		if (call->n)
+			hooks_say(p->hooks, "vitrine: stored; only main is built and served");
+		hooks_answer(p->hooks, 0);
+		return;
+	}
+	switch (live_settle(p->world, &p->pending, true)) {
+	case PENDING_LIVE:
+		fault_point("after-live");
+		p->pending.id[0] = '\0';
+		say_live(p);
+		break;
+	case PENDING_PASSED:
+		p->pending.id[0] = '\0';
+		hooks_say(p->hooks, "vitrine: accepted; a later push is live already");
+		break;
+	default:
+		hooks_say(p->hooks, "vitrine: accepted; it goes live in a moment");
+	}
+	hooks_answer(p->hooks, 0);
+	fault_point("after-answer");
+}
+
+static void on_hook(const struct hook_call *call, void *data)
+{
+	if (call->post)
+		post_receive(data, call);
+	else
+		pre_receive(data, call);
+}
+
+/* --- git --- */
+
+static void on_output(void *data)
+{
+	struct push *p = data;
+
+	if (p->ops)
+		p->ops->on_output(p->data);
+}
+
+static void on_input(void *data)
+{
+	struct push *p = data;
+
+	if (p->ops)
+		p->ops->on_input(p->data);
+}
+
+static void on_exit_of_git(int status, void *data)
+{
+	struct push *p = data;
+
+	(void)status;
+	p->exited = true;
+	p->hooks = hooks_free(p->hooks);
+	p->build = build_free(p->build);
+	/* Another push may hold the repo's lock still; the reconciler waits for it where it must. */
+	if (p->pending.id[0])
+		reconciler_wake(p->world->reconciler);
+	tidier_note(p->world->tidier, p->path);
+	if (!p->ops)
+		destroy(p);
+}
+
+static const struct git_ops push_git_ops = {
+	.on_output = on_output, .on_input = on_input, .on_exit = on_exit_of_git};
+
+int push_start(struct world *w, const char *owner, const char *name, const char *protocol,
+	const struct git_ops *ops, void *data, struct push **ret, struct err *e)
+{
+	struct push *p = calloc(1, sizeof(*p));
+	struct git_plan plan = {.service = GIT_RECEIVE_PACK,
+		.hooks = w->hooks_dir,
+		.protocol = protocol,
+		.input_max = PUSH_INPUT_MAX};
+	int r;
+
+	if (!p)
+		return err_set(e, -ENOMEM, "out of memory");
+	*p = (struct push){.world = w, .ops = ops, .data = data, .started_usec = clock_mono_usec()};
+	(void)snprintf(p->owner, sizeof(p->owner), "%s", owner);
+	(void)snprintf(p->name, sizeof(p->name), "%s", name);
+	repo_path(&w->repos, owner, name, p->path);
+	p->next = running;
+	running = p;
+	r = hooks_new(w->loop, on_hook, p, &p->hooks, &plan.hook_fd);
+	if (r < 0) {
+		destroy(p);
+		return err_set(e, r, "cannot make a socket: %s", strerror(-r));
+	}
+	plan.repo = p->path;
+	r = git_start(w->loop, &plan, &push_git_ops, p, &p->git, e);
+	close(plan.hook_fd);
+	if (r < 0) {
+		destroy(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+struct git *push_git(struct push *p)
+{
+	return p->git;
+}
+
+void push_release(struct push *p)
+{
+	p->ops = NULL;
+	git_free(TAKE_PTR(p->git));
+	if (p->exited)
+		destroy(p);
+}

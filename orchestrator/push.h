@@ -1,0 +1,34 @@
+/*
+ * One push, from git's start to its end: the git program, its hooks, the build inside pre-receive,
+ * going live inside post-receive.
+ *
+ *	            pre-receive        accepted           git moves main       post-receive
+ *	 RECEIVING ------------> BUILDING ----> PENDING row ............> main moved --------> live
+ *	                            | refused: exit 1, git forgets the quarantine
+ *
+ * What happens when this process dies between any two of them is decided by the PENDING row and
+ * by where main points; see live.h.
+ */
+#pragma once
+
+#include "orchestrator/people/permit.h"
+#include "orchestrator/repo/git.h"
+#include "orchestrator/world.h"
+
+#define PUSH_INPUT_MAX (512ull << 20) /* bytes of one pack */
+
+struct push;
+
+/*
+ * Starts receive-pack on an existing repo. ops tells about its streams; on_exit is not called.
+ */
+int push_start(struct world *w, const char *owner, const char *name, const char *protocol,
+	const struct git_ops *ops, void *data, struct push **ret, struct err *e);
+
+struct git *push_git(struct push *p);
+
+/* The client's streams are over. The push itself goes on to its end and frees itself. */
+void push_release(struct push *p);
+
+/* When the process ends: frees what still runs. The next start settles it. */
+void push_end_all(void);

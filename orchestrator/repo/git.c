@@ -1,0 +1,429 @@
+#include "orchestrator/repo/git.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/spawn.h"
+#include "orchestrator/repo/repo.h"
+
+#define WORDS_MAX 512
+/* Progress that a push sends before its input has ended waits in the pipe, as no answer can begin
+ * earlier; the largest pipe an unprivileged program may have is hours of it: pipe(7). */
+#define OUTPUT_PIPE (1 << 20)
+#define PROGRAM "/usr/bin/git"
+
+struct git {
+	struct git *next;
+	struct loop *loop;       /* borrowed */
+	const struct git_ops *ops;
+	void *data;
+	enum git_service service;
+	pid_t pid;
+	struct source *child;    /* owned */
+	int in, out, words_fd;   /* owned; -1 once closed */
+	struct source *in_source, *out_source, *words_source; /* owned */
+	bool released;           /* git_free was called */
+	bool exiting;            /* on_exit is running: git_free must leave the rest to it */
+	char words[WORDS_MAX];   /* the last of its stderr */
+	void (*tidied)(void *data);
+};
+
+static struct git *running; /* so that git_end_all finds them */
+
+int git_protocol_check(const char *value)
+{
+	if (strlen(value) > 64)
+		return -EACCES;
+	return strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789=:-") == strlen(value) ? 0 : -EACCES;
+}
+
+static void close_fd(int *fd, struct source **source)
+{
+	*source = source_free(*source);
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void destroy(struct git *g)
+{
+	for (struct git **p = &running; *p; p = &(*p)->next)
+		if (*p == g) {
+			*p = g->next;
+			break;
+		}
+	close_fd(&g->in, &g->in_source);
+	close_fd(&g->out, &g->out_source);
+	close_fd(&g->words_fd, &g->words_source);
+	g->child = source_free(g->child);
+	free(g);
+}
+
+void git_end_all(void)
+{
+	while (running) {
+		(void)kill(running->pid, SIGTERM);
+		destroy(running);
+	}
+}
+
+/* --- events --- */
+
+static void on_in_ready(int fd, uint32_t events, void *data)
+{
+	struct git *g = data;
+
+	(void)fd;
+	(void)events;
+	(void)source_set_events(g->in_source, 0);
+	if (events & (EPOLLERR | EPOLLHUP))
+		g->in_source = source_free(g->in_source); /* it would be reported for ever */
+	if (!g->released)
+		g->ops->on_input(g->data);
+}
+
+static void throw_away(struct git *g)
+{
+	char bytes[16384];
+	ssize_t n;
+
+	while ((n = read(g->out, bytes, sizeof(bytes))) > 0)
+		;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		close_fd(&g->out, &g->out_source);
+}
+
+static void on_out_ready(int fd, uint32_t events, void *data)
+{
+	struct git *g = data;
+
+	(void)fd;
+	(void)events;
+	if (g->released) {
+		throw_away(g);
+		return;
+	}
+	/* Not merely muted: a hang-up is reported even then. */
+	g->out_source = source_free(g->out_source);
+	g->ops->on_output(g->data);
+}
+
+/* git's words may quote what a stranger sent; only their end is kept, printable, for the log. */
+static void on_words(int fd, uint32_t events, void *data)
+{
+	struct git *g = data;
+	char bytes[WORDS_MAX];
+	ssize_t n = read(fd, bytes, sizeof(bytes) - 1);
+	size_t have = strlen(g->words);
+
+	(void)events;
+	if (n <= 0) {
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			close_fd(&g->words_fd, &g->words_source);
+		return;
+	}
+	for (ssize_t i = 0; i < n; i++)
+		if ((unsigned char)bytes[i] < 0x20 || (unsigned char)bytes[i] >= 0x7f)
+			bytes[i] = ' ';
+	if (have + (size_t)n >= sizeof(g->words)) {
+		size_t keep = sizeof(g->words) - 1 - (size_t)n;
+		size_t drop = have > keep ? have - keep : 0;
+
+		memmove(g->words, g->words + drop, have - drop);
+		have -= drop;
+	}
+	memcpy(g->words + have, bytes, (size_t)n);
+	g->words[have + (size_t)n] = '\0';
+}
+
+static void on_end(pid_t pid, int status, void *data)
+{
+	struct git *g = data;
+
+	g->child = NULL;
+	if (g->words_fd >= 0)
+		on_words(g->words_fd, 0, g);
+	if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+		log_info("git pid=%d status=%d %s", pid, status, g->words);
+	if (g->tidied) {
+		g->tidied(g->data);
+		destroy(g);
+		return;
+	}
+	g->pid = 0;
+	g->exiting = true;
+	g->ops->on_exit(status, g->data);
+	g->exiting = false;
+	if (g->released)
+		destroy(g);
+}
+
+/* --- start --- */
+
+struct start {
+	char settings[16][64 + REPO_PATH_MAX];
+	char *envp[48];
+	size_t n_env, n_settings;
+	char words[64][REPO_PATH_MAX + 64];
+	size_t n_words;
+};
+
+static void add_env(struct start *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add_env(struct start *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->n_words == sizeof(s->words) / sizeof(s->words[0]) || s->n_env + 1 >= 48)
+		abort(); /* the lists below outgrew their table */
+	va_start(ap, fmt);
+	(void)vsnprintf(s->words[s->n_words], sizeof(s->words[0]), fmt, ap);
+	va_end(ap);
+	s->envp[s->n_env++] = s->words[s->n_words++];
+	s->envp[s->n_env] = NULL;
+}
+
+/* git-config(1), GIT_CONFIG_COUNT: settings by environment, so that no repo has any of its own. */
+static void set(struct start *s, const char *key, const char *value)
+{
+	add_env(s, "GIT_CONFIG_KEY_%zu=%s", s->n_settings, key);
+	add_env(s, "GIT_CONFIG_VALUE_%zu=%s", s->n_settings++, value);
+}
+
+static void set_environment(struct start *s, const struct git_plan *plan)
+{
+	char number[32];
+
+	add_env(s, "PATH=/usr/bin:/bin");
+	add_env(s, "HOME=/nonexistent");
+	add_env(s, "LANG=C.UTF-8");
+	add_env(s, "GIT_CONFIG_NOSYSTEM=1");
+	add_env(s, "GIT_CONFIG_GLOBAL=/dev/null");
+	add_env(s, "GIT_TERMINAL_PROMPT=0");
+	if (plan->protocol)
+		add_env(s, "GIT_PROTOCOL=%s", plan->protocol);
+	set(s, "safe.directory", "*");
+	set(s, "core.hooksPath", plan->hooks ? plan->hooks : "/dev/null");
+	/* What a push acknowledges survives power loss: objects and refs are synced, in one go. */
+	set(s, "core.fsync", "committed");
+	set(s, "core.fsyncMethod", "batch");
+	set(s, "receive.fsckObjects", "true");
+	set(s, "receive.autogc", "false");
+	set(s, "receive.denyDeleteCurrent", "refuse");
+	set(s, "transfer.hideRefs", "refs/vitrine");
+	set(s, "uploadpack.allowFilter", "true");
+	set(s, "uploadpack.allowAnySHA1InWant", "true");
+	set(s, "gc.autoDetach", "false");
+	if (plan->input_max) {
+		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)plan->input_max);
+		set(s, "receive.maxInputSize", number);
+	}
+	add_env(s, "GIT_CONFIG_COUNT=%zu", s->n_settings);
+}
+
+/* ret[0] is ours, non-blocking where it is a pipe that the loop watches. */
+static int make_pipe(int ret[2], int ours)
+{
+	if (pipe2(ret, O_CLOEXEC) < 0)
+		return -errno;
+	return fcntl(ret[ours], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+struct ends {
+	int in[2], out[2], words[2], lock;
+};
+
+static void close_ends(struct ends *p)
+{
+	int *all[] = {&p->in[0], &p->in[1], &p->out[0], &p->out[1], &p->words[0], &p->words[1], &p->lock};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (*all[i] >= 0)
+			close(*all[i]);
+}
+
+static int make_ends(struct ends *p, const char *repo, struct err *e)
+{
+	int r;
+
+	*p = (struct ends){.in = {-1, -1}, .out = {-1, -1}, .words = {-1, -1}, .lock = -1};
+	p->lock = repo_lock_shared(repo);
+	if (p->lock < 0)
+		return err_set(e, p->lock, "the repository cannot be used now: %s", strerror(-p->lock));
+	r = make_pipe(p->in, 1);
+	if (r == 0)
+		r = make_pipe(p->out, 0);
+	if (r == 0)
+		r = make_pipe(p->words, 0);
+	if (r < 0)
+		return err_set(e, r, "cannot make a pipe: %s", strerror(-r));
+	(void)fcntl(p->out[1], F_SETPIPE_SZ, OUTPUT_PIPE);
+	return 0;
+}
+
+static int launch(struct git *g, char *const *argv, const struct git_plan *plan, struct err *e)
+{
+	struct spawn_plan spawn = SPAWN_PLAN_INIT;
+	CLEANUP(freep) struct start *s = calloc(1, sizeof(*s));
+	struct ends p;
+	int r;
+
+	if (!s)
+		return err_set(e, -ENOMEM, "out of memory");
+	set_environment(s, plan);
+	r = make_ends(&p, plan->repo, e);
+	if (r < 0)
+		goto out;
+	spawn.path = PROGRAM;
+	spawn.argv = argv;
+	spawn.envp = s->envp;
+	spawn.fds[0] = p.in[0];
+	spawn.fds[1] = p.out[1];
+	spawn.fds[2] = p.words[1];
+	spawn.fds[3] = p.lock;
+	spawn.fds[4] = plan->hook_fd;
+	spawn.n_fds = 5;
+	/* In peace, so that git removes its lock files: no orphan goes on behind a successor's back. */
+	spawn.death_signal = SIGTERM;
+	g->pid = spawn_program(&spawn, e);
+	if (g->pid < 0) {
+		r = g->pid;
+		goto out;
+	}
+	g->in = TAKE_FD(p.in[1]);
+	g->out = TAKE_FD(p.out[0]);
+	g->words_fd = TAKE_FD(p.words[0]);
+	r = loop_add_fd(g->loop, g->words_fd, EPOLLIN, on_words, g, &g->words_source);
+	if (r == 0)
+		r = loop_add_child(g->loop, g->pid, on_end, g, &g->child);
+	if (r < 0) {
+		(void)kill(g->pid, SIGTERM);
+		(void)err_set(e, r, "cannot watch git: %s", strerror(-r));
+	}
+out:
+	close_ends(&p);
+	return r;
+}
+
+int git_start(struct loop *loop, const struct git_plan *plan, const struct git_ops *ops, void *data,
+	struct git **ret, struct err *e)
+{
+	char *argv[8] = {"git", plan->service == GIT_UPLOAD_PACK ? "upload-pack" : "receive-pack",
+		"--stateless-rpc"};
+	struct git *g = calloc(1, sizeof(*g));
+	size_t n = 3;
+	int r;
+
+	if (!g)
+		return err_set(e, -ENOMEM, "out of memory");
+	*g = (struct git){.loop = loop, .ops = ops, .data = data, .service = plan->service, .in = -1, .out = -1,
+		.words_fd = -1, .next = running};
+	running = g;
+	if (plan->advertise)
+		argv[n++] = "--http-backend-info-refs";
+	if (plan->service == GIT_UPLOAD_PACK)
+		argv[n++] = "--strict";
+	argv[n++] = (char *)plan->repo;
+	r = launch(g, argv, plan, e);
+	if (r < 0) {
+		destroy(g);
+		return r;
+	}
+	*ret = g;
+	return 0;
+}
+
+void git_free(struct git *g)
+{
+	if (!g)
+		return;
+	close_fd(&g->in, &g->in_source);
+	g->released = true;
+	if (g->exiting)
+		return;
+	if (!g->pid) {
+		destroy(g);
+		return;
+	}
+	if (g->service == GIT_UPLOAD_PACK)
+		(void)kill(g->pid, SIGTERM);
+	if (g->out >= 0 && !g->out_source)
+		(void)loop_add_fd(g->loop, g->out, EPOLLIN, on_out_ready, g, &g->out_source);
+}
+
+/* --- streams --- */
+
+ssize_t git_write(struct git *g, const void *bytes, size_t n)
+{
+	ssize_t put;
+
+	if (g->in < 0)
+		return -EPIPE;
+	put = write(g->in, bytes, n);
+	if (put < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	return put;
+}
+
+void git_end_input(struct git *g)
+{
+	close_fd(&g->in, &g->in_source);
+}
+
+ssize_t git_read(struct git *g, void *bytes, size_t n)
+{
+	ssize_t got = g->out < 0 ? 0 : read(g->out, bytes, n);
+
+	if (got < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	if (got == 0)
+		close_fd(&g->out, &g->out_source);
+	return got;
+}
+
+void git_want_input(struct git *g)
+{
+	if (g->in < 0)
+		return;
+	if (g->in_source)
+		(void)source_set_events(g->in_source, EPOLLOUT);
+	else
+		(void)loop_add_fd(g->loop, g->in, EPOLLOUT, on_in_ready, g, &g->in_source);
+}
+
+void git_want_output(struct git *g)
+{
+	if (g->out >= 0 && !g->out_source)
+		(void)loop_add_fd(g->loop, g->out, EPOLLIN, on_out_ready, g, &g->out_source);
+}
+
+/* --- housekeeping --- */
+
+int git_tidy(struct loop *loop, const char *repo, void (*fn)(void *data), void *data, struct err *e)
+{
+	const struct git_plan plan = {.repo = repo, .hook_fd = -1};
+	char *argv[] = {"git", "--git-dir", (char *)repo, "gc", "--auto", "--quiet", NULL};
+	struct git *g = calloc(1, sizeof(*g));
+	int r;
+
+	if (!g)
+		return err_set(e, -ENOMEM, "out of memory");
+	*g = (struct git){.loop = loop, .data = data, .tidied = fn, .released = true, .in = -1, .out = -1,
+		.words_fd = -1, .next = running};
+	running = g;
+	r = launch(g, argv, &plan, e);
+	if (r < 0) {
+		destroy(g);
+		return r;
+	}
+	close_fd(&g->in, &g->in_source);
+	return loop_add_fd(loop, g->out, EPOLLIN, on_out_ready, g, &g->out_source);
+}

@@ -1,0 +1,66 @@
+/*
+ * A running git program: its input and output without ever blocking the loop. Knows no HTTP.
+ *
+ * The program lives on its own terms: when its owner lets go (git_free), a reader is ended, while
+ * a writer loses its input, has its output read and thrown away, and ends by itself, so that a
+ * push whose visitor hung up is still whole or absent.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/loop.h"
+
+struct git;
+
+enum git_service { GIT_UPLOAD_PACK, GIT_RECEIVE_PACK };
+
+struct git_plan {
+	enum git_service service;
+	bool advertise;         /* info/refs */
+	const char *repo;       /* path */
+	const char *hooks;      /* folder for core.hooksPath */
+	const char *protocol;   /* value of the header Git-Protocol, checked; or NULL */
+	int hook_fd;            /* the hooks find it as fd 4; -1: none. Stays the caller's */
+	uint64_t input_max;     /* receive.maxInputSize */
+};
+
+struct git_ops {
+	/* Output can be read, or has ended. Called once per git_want_output. */
+	void (*on_output)(void *data);
+	/* Input can be written again. Called once per git_want_input. */
+	void (*on_input)(void *data);
+	/* The program has ended (status as from waitpid) and so has its owner's interest: last call.
+	 * Comes also after git_free. */
+	void (*on_exit)(int status, void *data);
+};
+
+/* -EACCES: header Git-Protocol is not one we pass on. */
+int git_protocol_check(const char *value);
+
+/* -EBUSY: the repo's lock could not be had. Words for people. */
+int git_start(struct loop *loop, const struct git_plan *plan, const struct git_ops *ops, void *data,
+	struct git **ret, struct err *e);
+
+/* The owner's streams are over; see above. on_output and on_input are not called any more. */
+void git_free(struct git *g);
+
+/* Bytes taken, -EAGAIN, or -EPIPE when the program reads no more. */
+ssize_t git_write(struct git *g, const void *bytes, size_t n);
+void git_end_input(struct git *g);
+
+/* Bytes read, 0 at the end, -EAGAIN, -errno. */
+ssize_t git_read(struct git *g, void *bytes, size_t n);
+
+void git_want_input(struct git *g);
+void git_want_output(struct git *g);
+
+/* `git gc --auto` on a repo, with fn at its end. */
+int git_tidy(struct loop *loop, const char *repo, void (*fn)(void *data), void *data, struct err *e);
+
+/* At the end: kills what still runs and frees it without callbacks. */
+void git_end_all(void);

@@ -1,0 +1,251 @@
+#include "orchestrator/repo/repo.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <git2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "orchestrator/repo/library.h"
+
+int repos_open(const char *dir, struct repos *ret, struct err *e)
+{
+	int r = library_init(e);
+
+	if (r < 0)
+		return r;
+	if (snprintf(ret->dir, sizeof(ret->dir), "%s", dir) >= (int)sizeof(ret->dir))
+		return err_set(e, -ENAMETOOLONG, "path is over %zu bytes: %s", sizeof(ret->dir) - 1, dir);
+	return fs_mkdirs(dir, 0700, e);
+}
+
+void repo_path(const struct repos *r, const char *owner, const char *name, char ret[REPO_PATH_MAX])
+{
+	(void)snprintf(ret, REPO_PATH_MAX, "%s/%s/%s.git", r->dir, owner, name);
+}
+
+bool repo_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+static int errno_or(int fallback)
+{
+	return errno ? -errno : fallback;
+}
+
+int repo_create(const char *path, struct err *e)
+{
+	git_repository_init_options o = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+	git_repository *repo = NULL;
+	char temp[REPO_PATH_MAX + 40], id[ID_LEN + 1];
+	int r = 0;
+
+	if (repo_exists(path))
+		return 0;
+	random_id(id);
+	(void)snprintf(temp, sizeof(temp), "%.*s/.new-%s", (int)(strrchr(path, '/') - path), path, id);
+	o.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
+	o.initial_head = "main";
+	errno = 0;
+	if (git_repository_init_ext(&repo, temp, &o) < 0)
+		r = err_set(e, errno_or(-EIO), "cannot make the repository: %s", library_words());
+	git_repository_free(repo);
+	if (r == 0 && rename(temp, path) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+		r = err_set(e, -errno, "cannot make the repository: %s", strerror(errno));
+	if (!r && !repo_exists(temp))
+		return 0;
+	(void)fs_remove_tree(temp);
+	return r;
+}
+
+int repo_remove(const struct repos *r, const char *path, struct err *e)
+{
+	char gone[REPO_PATH_MAX], id[ID_LEN + 1];
+
+	random_id(id);
+	(void)snprintf(gone, sizeof(gone), "%s/.gone-%s", r->dir, id);
+	if (rename(path, gone) < 0)
+		return errno == ENOENT ? 0
+				       : err_set(e, -errno, "cannot remove the repository: %s",
+						 strerror(errno));
+	(void)fs_remove_tree(gone);
+	return 0;
+}
+
+/* --- sweeping --- */
+
+static bool is_empty(const char *path)
+{
+	git_repository *repo = NULL;
+	bool empty = git_repository_open_bare(&repo, path) == 0 && git_repository_is_empty(repo) == 1;
+
+	git_repository_free(repo);
+	return empty;
+}
+
+static void sweep_owner(const struct repos *r, const char *owner,
+	bool (*keep)(const char *owner, const char *name, void *data), void *data)
+{
+	char dir[REPO_PATH_MAX * 2], path[REPO_PATH_MAX * 4], name[256];
+	const struct dirent *entry;
+	DIR *d;
+
+	(void)snprintf(dir, sizeof(dir), "%s/%s", r->dir, owner);
+	d = opendir(dir);
+	while (d && (entry = readdir(d))) {
+		size_t n = strlen(entry->d_name);
+
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		if (!strncmp(entry->d_name, ".new-", 5))
+			(void)fs_remove_tree(path);
+		if (entry->d_name[0] == '.' || n < 5 || strcmp(entry->d_name + n - 4, ".git") != 0)
+			continue;
+		(void)snprintf(name, sizeof(name), "%.*s", (int)n - 4, entry->d_name);
+		if (is_empty(path) && !keep(owner, name, data) && repo_is_quiet(path))
+			(void)fs_remove_tree(path);
+	}
+	if (d)
+		closedir(d);
+}
+
+void repos_sweep(const struct repos *r, bool (*keep)(const char *owner, const char *name, void *data),
+	void *data)
+{
+	DIR *d = opendir(r->dir);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		char path[REPO_PATH_MAX * 2];
+
+		(void)snprintf(path, sizeof(path), "%s/%s", r->dir, entry->d_name);
+		if (!strncmp(entry->d_name, ".gone-", 6))
+			(void)fs_remove_tree(path);
+		else if (entry->d_name[0] != '.')
+			sweep_owner(r, entry->d_name, keep, data);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* --- the lock --- */
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && !strcmp(s + n - m, end);
+}
+
+/* git removes its lock files when it is ended in peace; SIGKILL or a power cut leaves them, and
+ * the next push would be told "File exists" for ever. */
+static void sweep_locks(const char *dir, int depth)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		char path[REPO_PATH_MAX * 2];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) >= (int)sizeof(path))
+			continue;
+		if (entry->d_type == DT_DIR && depth > 0)
+			sweep_locks(path, depth - 1);
+		else if (entry->d_type == DT_REG && ends_with(entry->d_name, ".lock"))
+			(void)unlink(path);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void sweep_quarantines(const char *objects)
+{
+	DIR *d = opendir(objects);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		char path[REPO_PATH_MAX * 2];
+
+		if (strncmp(entry->d_name, "tmp_objdir-", 11) != 0)
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", objects, entry->d_name) < (int)sizeof(path))
+			(void)fs_remove_tree(path);
+	}
+	if (d)
+		closedir(d);
+}
+
+#define REFS_DEPTH 16
+
+static void sweep_repo(const char *path)
+{
+	static const char *const files[] = {"HEAD.lock", "packed-refs.lock", "config.lock", "shallow.lock"};
+	char inside[REPO_PATH_MAX + 32];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		(void)snprintf(inside, sizeof(inside), "%s/%s", path, files[i]);
+		(void)unlink(inside);
+	}
+	(void)snprintf(inside, sizeof(inside), "%s/refs", path);
+	sweep_locks(inside, REFS_DEPTH);
+	(void)snprintf(inside, sizeof(inside), "%s/objects", path);
+	sweep_quarantines(inside);
+}
+
+static int open_lock(const char *path)
+{
+	char file[REPO_PATH_MAX + 32];
+	int fd;
+
+	/* ".lock" at the end is git's. */
+	(void)snprintf(file, sizeof(file), "%s/vitrine-in-use", path);
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+int repo_lock_shared(const char *path)
+{
+	CLEANUP(closep) int fd = open_lock(path);
+
+	if (fd < 0)
+		return fd;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		sweep_repo(path);
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+bool repo_is_quiet(const char *path)
+{
+	CLEANUP(closep) int fd = open_lock(path);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+int repo_main(const char *path, char ret[41], struct err *e)
+{
+	git_repository *repo = NULL;
+	git_oid oid;
+	int rc = git_repository_open_bare(&repo, path);
+
+	ret[0] = '\0';
+	if (rc == 0)
+		rc = git_reference_name_to_id(&oid, repo, REPO_MAIN);
+	if (rc == 0)
+		(void)git_oid_tostr(ret, 41, &oid);
+	git_repository_free(repo);
+	if (rc < 0 && rc != GIT_ENOTFOUND)
+		return err_set(e, -EIO, "cannot read %s: %s", REPO_MAIN, library_words());
+	return 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * Bare repositories in a folder: OWNER/NAME.git. Where they lie, how they come into being, who
+ * is using one right now. Names have been checked by people/names.h before they get here.
+ *
+ * The lock: every git program that works on a repo inherits a shared flock(2) on its vitrine.lock,
+ * and so do that program's children. Whoever gets it exclusively knows that nobody is at work,
+ * whatever process had started them, so what half-done work left behind can be swept away.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+#define REPO_PATH_MAX 1024
+#define REPO_MAIN "refs/heads/main"
+
+struct repos {
+	char dir[REPO_PATH_MAX - 160]; /* absolute */
+};
+
+/* Makes the folder where it is missing. Once, before any other function here. */
+int repos_open(const char *dir, struct repos *ret, struct err *e);
+
+void repo_path(const struct repos *r, const char *owner, const char *name, char ret[REPO_PATH_MAX]);
+
+bool repo_exists(const char *path);
+
+/* Makes an empty bare repo, whole or not at all. Fine when it exists. -ENOSPC. */
+int repo_create(const char *path, struct err *e);
+
+/* Moves the folder out of the way at once and removes it. A missing repo is fine. */
+int repo_remove(const struct repos *r, const char *path, struct err *e);
+
+/*
+ * Removes what nobody can miss: half-made and half-removed repos, and empty ones for which keep
+ * says no. At start only.
+ */
+void repos_sweep(const struct repos *r, bool (*keep)(const char *owner, const char *name, void *data),
+	void *data);
+
+/*
+ * Takes the lock for a git program; the caller owns the fd and closes it once the program has
+ * inherited it. When nobody else is at work, it first sweeps away lock files and quarantines of
+ * programs that were killed. Negative errno.
+ */
+int repo_lock_shared(const char *path);
+
+/* True when no git program works on the repo now. */
+bool repo_is_quiet(const char *path);
+
+/* The commit that main points to, 40 hexadecimal digits; "" when there is no main. */
+int repo_main(const char *path, char ret[41], struct err *e);

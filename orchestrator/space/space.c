@@ -1,0 +1,229 @@
+#include "orchestrator/space/space.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+static int one(int rows, const char *what, struct err *e)
+{
+	if (rows < 0)
+		return rows;
+	return rows ? 0 : err_set(e, -ENOENT, "%s", what);
+}
+
+static int read_space(const struct store_row *row, void *data)
+{
+	struct space *s = data;
+
+	(void)snprintf(s->id, sizeof(s->id), "%s", store_text(row, 0));
+	(void)snprintf(s->owner, sizeof(s->owner), "%s", store_text(row, 1));
+	(void)snprintf(s->name, sizeof(s->name), "%s", store_text(row, 2));
+	(void)snprintf(s->live_build, sizeof(s->live_build), "%s", store_text(row, 3));
+	s->epoch = store_int(row, 4);
+	return 1;
+}
+
+static int read_build(const struct store_row *row, void *data)
+{
+	struct build_row *b = data;
+
+	(void)snprintf(b->id, sizeof(b->id), "%s", store_text(row, 0));
+	(void)snprintf(b->space_id, sizeof(b->space_id), "%s", store_text(row, 1));
+	b->number = store_int(row, 2);
+	(void)snprintf(b->state, sizeof(b->state), "%s", store_text(row, 3));
+	(void)snprintf(b->commit, sizeof(b->commit), "%s", store_text(row, 4));
+	(void)snprintf(b->bundle, sizeof(b->bundle), "%s", store_text(row, 5));
+	return 1;
+}
+
+int space_by_name(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
+{
+	return one(store_run(s, "space_by_name", read_space, ret, e, "ss", owner, name),
+		"there is no such Space", e);
+}
+
+int space_by_id(struct store *s, const char *id, struct space *ret, struct err *e)
+{
+	return one(store_run(s, "space_by_id", read_space, ret, e, "s", id), "there is no such Space", e);
+}
+
+/* Inside the caller's transaction. */
+static int ensure(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
+{
+	char id[ID_LEN + 1];
+	int r = store_run(s, "space_by_name", read_space, ret, e, "ss", owner, name);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	random_id(id);
+	r = store_run(s, "space_add", NULL, NULL, e, "sssi", id, owner, name, (int64_t)clock_wall_usec());
+	if (r < 0)
+		return r;
+	*ret = (struct space){0};
+	(void)snprintf(ret->id, sizeof(ret->id), "%s", id);
+	(void)snprintf(ret->owner, sizeof(ret->owner), "%s", owner);
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
+	return 0;
+}
+
+int space_ensure(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
+{
+	int r = store_begin(s, e);
+
+	if (r == 0)
+		r = ensure(s, owner, name, ret, e);
+	if (r == 0)
+		r = store_commit(s, e);
+	store_rollback(s);
+	return r;
+}
+
+int build_add(struct store *s, const struct space *space, const char *state,
+	const struct build_new *b, char ret_id[ID_LEN + 1], struct err *e)
+{
+	char id[ID_LEN + 1];
+	int r = store_begin(s, e);
+
+	random_id(id);
+	if (r == 0)
+		r = store_run(s, "build_add", NULL, NULL, e, "ssssssssissssssi", id, space->id, state, b->commit, b->bundle, b->entry,
+			b->class, b->sleep_sec, b->title, b->emoji, b->tree, b->api, b->message,
+			b->phases, b->log, (int64_t)clock_wall_usec());
+	if (r >= 0 && !strcmp(state, "failed"))
+		r = store_run(s, "build_prune_failed", NULL, NULL, e, "si", space->id,
+			(int64_t)BUILD_FAILED_KEPT);
+	if (r >= 0)
+		r = store_commit(s, e);
+	store_rollback(s);
+	if (r < 0)
+		return r;
+	memcpy(ret_id, id, sizeof(id));
+	return 0;
+}
+
+int build_by_id(struct store *s, const char *id, struct build_row *ret, struct err *e)
+{
+	return one(store_run(s, "build_by_id", read_build, ret, e, "s", id), "there is no such build", e);
+}
+
+int build_before_live(struct store *s, const struct space *space, struct build_row *ret, struct err *e)
+{
+	return one(store_run(s, "build_before_live", read_build, ret, e, "s", space->id),
+		"there is no version before this one", e);
+}
+
+int space_go_live(struct store *s, struct space *space, const char *build_id, struct err *e)
+{
+	int r = store_begin(s, e);
+
+	if (r == 0)
+		r = store_run(s, "build_set_ready", NULL, NULL, e, "s", build_id);
+	if (r >= 0)
+		r = store_run(s, "space_go_live", NULL, NULL, e, "ssii", space->id, build_id, space->epoch,
+			(int64_t)clock_wall_usec());
+	if (r == 0)
+		r = err_set(e, STORE_CONFLICT, "%s/%s has been changed meanwhile", space->owner,
+			space->name);
+	if (r > 0)
+		r = store_commit(s, e);
+	store_rollback(s);
+	if (r < 0)
+		return r;
+	space->epoch++;
+	(void)snprintf(space->live_build, sizeof(space->live_build), "%s", build_id);
+	return 0;
+}
+
+int build_drop_pending(struct store *s, const char *id, struct err *e)
+{
+	int r = store_run(s, "build_drop_pending", NULL, NULL, e, "s", id);
+
+	return r < 0 ? r : 0;
+}
+
+int build_keep_ready(struct store *s, const char *id, struct err *e)
+{
+	int r = store_run(s, "build_set_ready", NULL, NULL, e, "s", id);
+
+	return r < 0 ? r : 0;
+}
+
+struct pending_list {
+	struct pending_build *rows;
+	size_t n, max;
+};
+
+static int read_pending(const struct store_row *row, void *data)
+{
+	struct pending_list *l = data;
+	struct pending_build *b = &l->rows[l->n];
+
+	if (l->n == l->max)
+		return 1;
+	l->n++;
+	(void)snprintf(b->id, sizeof(b->id), "%s", store_text(row, 0));
+	(void)snprintf(b->space_id, sizeof(b->space_id), "%s", store_text(row, 1));
+	(void)snprintf(b->commit, sizeof(b->commit), "%s", store_text(row, 2));
+	(void)snprintf(b->owner, sizeof(b->owner), "%s", store_text(row, 3));
+	(void)snprintf(b->name, sizeof(b->name), "%s", store_text(row, 4));
+	return 0;
+}
+
+int build_list_pending(struct store *s, struct pending_build *ret, size_t max, struct err *e)
+{
+	struct pending_list l = {.rows = ret, .max = max};
+	int r = store_run(s, "build_pending", read_pending, &l, e, "");
+
+	return r < 0 ? r : (int)l.n;
+}
+
+/* --- deletion --- */
+
+int space_delete(struct store *s, const struct space *space, char ret_trash[ID_LEN + 1], struct err *e)
+{
+	char id[ID_LEN + 1];
+	int r = store_begin(s, e);
+
+	random_id(id);
+	if (r == 0)
+		r = store_run(s, "trash_add", NULL, NULL, e, "sss", id, space->owner, space->name);
+	if (r >= 0)
+		r = store_run(s, "space_delete", NULL, NULL, e, "s", space->id);
+	if (r >= 0)
+		r = store_commit(s, e);
+	store_rollback(s);
+	if (r < 0)
+		return r;
+	memcpy(ret_trash, id, sizeof(id));
+	return 0;
+}
+
+int trash_done(struct store *s, const char *trash_id, struct err *e)
+{
+	int r = store_run(s, "trash_delete", NULL, NULL, e, "s", trash_id);
+
+	return r < 0 ? r : 0;
+}
+
+struct trash_walk {
+	int (*fn)(const char *id, const char *owner, const char *name, void *data);
+	void *data;
+};
+
+static int read_trash(const struct store_row *row, void *data)
+{
+	const struct trash_walk *w = data;
+
+	return w->fn(store_text(row, 0), store_text(row, 1), store_text(row, 2), w->data);
+}
+
+int trash_each(struct store *s, int (*fn)(const char *id, const char *owner, const char *name, void *data),
+	void *data, struct err *e)
+{
+	struct trash_walk w = {.fn = fn, .data = data};
+	int r = store_run(s, "trash_list", read_trash, &w, e, "");
+
+	return r < 0 ? r : 0;
+}

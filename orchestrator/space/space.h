@@ -1,0 +1,99 @@
+/*
+ * Spaces and their builds as rows, and the one rule about them: what is live is changed in one
+ * transaction that counts the epoch up, and a change made under an old epoch changes nothing.
+ * Knows no git and no HTTP.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/random.h"
+#include "orchestrator/people/names.h"
+#include "orchestrator/store/store.h"
+
+#define COMMIT_HEX 40
+#define BUILD_LOG_MAX (32u << 10)
+#define BUILD_FAILED_KEPT 100 /* older failed builds are forgotten */
+
+struct space {
+	char id[ID_LEN + 1];
+	char owner[OWNER_MAX + 1];
+	char name[SPACE_NAME_MAX + 1];
+	char live_build[ID_LEN + 1]; /* "": nothing has been live yet */
+	int64_t epoch;
+};
+
+/*
+ *	            the ref moved
+ *	 PENDING ------------------> READY        live: the Space's live_build names it
+ *	    | it did not                 FAILED: refused; kept for its words
+ *	    v
+ *	 (forgotten)
+ */
+struct build_row {
+	char id[ID_LEN + 1];
+	char space_id[ID_LEN + 1];
+	int64_t number; /* 1, 2, 3 … within the Space */
+	char state[8];  /* pending | ready | failed */
+	char commit[COMMIT_HEX + 1];
+	char bundle[SHA256_HEX + 1];
+};
+
+/* A build to be stored. Every string is borrowed; NULL is stored as null. */
+struct build_new {
+	const char *commit;
+	const char *bundle, *entry, *class, *title, *emoji, *tree, *api;
+	int64_t sleep_sec;
+	const char *message; /* of a failure: its first line */
+	const char *phases;  /* JSON: [{name, ms}] */
+	const char *log;     /* the lines the pusher saw */
+};
+
+/* -ENOENT: there is none. */
+int space_by_name(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e);
+int space_by_id(struct store *s, const char *id, struct space *ret, struct err *e);
+
+/* Finds or makes the row. */
+int space_ensure(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e);
+
+/* Stores a build; state is "pending" or "failed". When it returns 0 it survives power loss. */
+int build_add(struct store *s, const struct space *space, const char *state,
+	const struct build_new *b, char ret_id[ID_LEN + 1], struct err *e);
+
+int build_by_id(struct store *s, const char *id, struct build_row *ret, struct err *e);
+
+/* The newest ready build before the live one. -ENOENT: there is none. */
+int build_before_live(struct store *s, const struct space *space, struct build_row *ret, struct err *e);
+
+/*
+ * Makes a pending or ready build live under space->epoch, which is counted up here too.
+ * STORE_CONFLICT: somebody changed the Space since it was read; nothing was changed.
+ */
+int space_go_live(struct store *s, struct space *space, const char *build_id, struct err *e);
+
+/* The ref of a pending build did not move, or has moved on. */
+int build_drop_pending(struct store *s, const char *id, struct err *e);
+int build_keep_ready(struct store *s, const char *id, struct err *e);
+
+struct pending_build {
+	char id[ID_LEN + 1];
+	char space_id[ID_LEN + 1];
+	char commit[COMMIT_HEX + 1];
+	char owner[OWNER_MAX + 1];
+	char name[SPACE_NAME_MAX + 1];
+};
+
+/* Every pending build, oldest first: an array (the caller's) of at most max. Returns how many. */
+int build_list_pending(struct store *s, struct pending_build *ret, size_t max, struct err *e);
+
+/*
+ * Forgets the Space, leaving a note that its repo's folder is to be removed; trash_done takes the
+ * note away. The folder itself is the caller's to remove.
+ */
+int space_delete(struct store *s, const struct space *space, char ret_trash[ID_LEN + 1], struct err *e);
+int trash_done(struct store *s, const char *trash_id, struct err *e);
+int trash_each(struct store *s, int (*fn)(const char *id, const char *owner, const char *name, void *data),
+	void *data, struct err *e);

@@ -1,0 +1,71 @@
+-- Versions of the database. A version, once released, is never edited: changes are a new one.
+
+-- version: 1
+CREATE TABLE users (
+	id text PRIMARY KEY,
+	name text NOT NULL UNIQUE,
+	admin bigint NOT NULL,
+	password text NOT NULL,
+	created_usec bigint NOT NULL
+);
+
+CREATE TABLE sign_ins (
+	hash text PRIMARY KEY,
+	user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	csrf text NOT NULL,
+	created_usec bigint NOT NULL,
+	expires_usec bigint NOT NULL
+);
+CREATE INDEX sign_ins_user ON sign_ins (user_id);
+
+CREATE TABLE tokens (
+	id text PRIMARY KEY,
+	user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	name text NOT NULL,
+	scope text NOT NULL,
+	hash text NOT NULL UNIQUE,
+	created_usec bigint NOT NULL,
+	used_usec bigint NOT NULL
+);
+CREATE INDEX tokens_user ON tokens (user_id);
+
+CREATE TABLE spaces (
+	id text PRIMARY KEY,
+	owner text NOT NULL,
+	name text NOT NULL,
+	live_build text,
+	epoch bigint NOT NULL,
+	created_usec bigint NOT NULL,
+	updated_usec bigint NOT NULL,
+	UNIQUE (owner, name)
+);
+
+-- state: pending (accepted, its ref not yet seen to have moved) | ready | failed
+CREATE TABLE builds (
+	id text PRIMARY KEY,
+	space_id text NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
+	number bigint NOT NULL,
+	state text NOT NULL,
+	commit_id text NOT NULL,
+	bundle text,
+	entry text,
+	class text,
+	sleep_sec bigint NOT NULL,
+	title text,
+	emoji text,
+	tree text,
+	api text,
+	message text,
+	phases text NOT NULL,
+	log text NOT NULL,
+	created_usec bigint NOT NULL,
+	UNIQUE (space_id, number)
+);
+CREATE INDEX builds_pending ON builds (state);
+
+-- Repos of deleted Spaces whose folders are still to be removed.
+CREATE TABLE trash (
+	id text PRIMARY KEY,
+	owner text NOT NULL,
+	name text NOT NULL
+);

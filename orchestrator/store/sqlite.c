@@ -1,0 +1,299 @@
+/* The driver for one machine: SQLite with a write-ahead log, synced at each commit. */
+#include <assert.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/store/store.h"
+#include "orchestrator/store/text.h"
+
+#define STATEMENTS_MAX 128
+#define BUSY_MS 250 /* only a backup can hold the lock, and only for a moment */
+
+_Static_assert(STORE_BUSY == -EBUSY && STORE_CONFLICT == -EEXIST && STORE_LOST == -EIO &&
+		       STORE_FULL == -ENOSPC,
+	"store.h names errno values");
+
+struct statement {
+	char name[64];
+	const char *text; /* borrowed from the embedded file */
+	size_t len;
+	sqlite3_stmt *prepared; /* owned; NULL until first used */
+};
+
+struct store {
+	sqlite3 *db; /* owned */
+	struct statement statements[STATEMENTS_MAX];
+	size_t n;
+};
+
+struct store_row {
+	sqlite3_stmt *stmt; /* borrowed */
+};
+
+static int error_of(sqlite3 *db, int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return STORE_BUSY;
+	case SQLITE_CONSTRAINT:
+		return STORE_CONFLICT;
+	case SQLITE_FULL:
+		return STORE_FULL;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return sqlite3_system_errno(db) == ENOSPC || sqlite3_system_errno(db) == EDQUOT
+			? STORE_FULL
+			: STORE_LOST;
+	default:
+		return STORE_LOST;
+	}
+}
+
+static int fail(struct store *s, int rc, const char *doing, struct err *e)
+{
+	return err_set(e, error_of(s->db, rc), "database: %s: %s", doing, sqlite3_errmsg(s->db));
+}
+
+static int run_text(struct store *s, const char *sql, struct err *e)
+{
+	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : fail(s, rc, "exec", e);
+}
+
+const char *store_text(const struct store_row *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row->stmt, column);
+
+	return text ? text : "";
+}
+
+int64_t store_int(const struct store_row *row, int column)
+{
+	return sqlite3_column_int64(row->stmt, column);
+}
+
+/* --- schema --- */
+
+static int read_version(struct store *s, int64_t *ret, struct err *e)
+{
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_prepare_v2(s->db, "SELECT coalesce(max(version), 0) FROM schema_versions", -1,
+		&stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return fail(s, rc, "schema", e);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*ret = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_finalize(stmt);
+	return rc == SQLITE_ROW ? 0 : fail(s, rc, "schema", e);
+}
+
+static int apply_version(struct store *s, int64_t version, const char *text, size_t len, struct err *e)
+{
+	CLEANUP(freep) char *sql = NULL;
+	int r;
+
+	if (asprintf(&sql, "%.*s\nINSERT INTO schema_versions (version) VALUES (%lld);", (int)len, text,
+		    (long long)version) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	r = store_begin(s, e);
+	if (r == 0)
+		r = run_text(s, sql, e);
+	if (r == 0)
+		r = store_commit(s, e);
+	store_rollback(s);
+	return r;
+}
+
+static int migrate(struct store *s, struct err *e)
+{
+	int64_t have = 0, version = 0;
+	const char *text;
+	char label[64];
+	size_t at = 0, len;
+	int r = run_text(s, "CREATE TABLE IF NOT EXISTS schema_versions (version bigint NOT NULL)", e);
+
+	if (r == 0)
+		r = read_version(s, &have, e);
+	while (r == 0 && sql_section_next(store_schema_sql, "version", &at, label, &text, &len)) {
+		version = strtoll(label, NULL, 10);
+		if (version > have)
+			r = apply_version(s, version, text, len, e);
+	}
+	if (r == 0 && have > version)
+		return err_set(e, STORE_CONFLICT,
+			"database: its schema is version %lld, this program knows %lld; start the newer one",
+			(long long)have, (long long)version);
+	return r;
+}
+
+/* --- life --- */
+
+static void list_statements(struct store *s)
+{
+	size_t at = 0;
+
+	while (s->n < STATEMENTS_MAX) {
+		struct statement *st = &s->statements[s->n];
+
+		if (!sql_section_next(store_statements_sql, "name", &at, st->name, &st->text, &st->len))
+			return;
+		s->n++;
+	}
+	assert(!"statements.sql outgrew STATEMENTS_MAX");
+}
+
+int store_open(const char *where, struct store **ret, struct err *e)
+{
+	CLEANUP(store_closep) struct store *s = calloc(1, sizeof(*s));
+	int rc, r;
+
+	if (!s)
+		return err_set(e, -ENOMEM, "out of memory");
+	rc = sqlite3_open_v2(where, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+		NULL);
+	if (rc != SQLITE_OK)
+		return err_set(e, error_of(s->db, rc), "database %s: %s", where, sqlite3_errmsg(s->db));
+	(void)sqlite3_extended_result_codes(s->db, 1);
+	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
+	list_statements(s);
+	r = run_text(s,
+		"PRAGMA journal_mode = WAL;"
+		"PRAGMA synchronous = FULL;" /* WAL syncs at each commit: sqlite.org/pragma.html */
+		"PRAGMA foreign_keys = ON;"
+		"PRAGMA trusted_schema = OFF;"
+		"PRAGMA case_sensitive_like = ON;" /* as in PostgreSQL */
+		"PRAGMA journal_size_limit = 8388608;",
+		e);
+	if (r == 0)
+		r = migrate(s, e);
+	if (r < 0)
+		return err_wrap(e, "%s", where);
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+struct store *store_close(struct store *s)
+{
+	if (!s)
+		return NULL;
+	for (size_t i = 0; i < s->n; i++)
+		(void)sqlite3_finalize(s->statements[i].prepared);
+	(void)sqlite3_close(s->db);
+	free(s);
+	return NULL;
+}
+
+int store_begin(struct store *s, struct err *e)
+{
+	return run_text(s, "BEGIN IMMEDIATE", e);
+}
+
+int store_commit(struct store *s, struct err *e)
+{
+	int r = run_text(s, "COMMIT", e);
+
+	if (r < 0)
+		store_rollback(s);
+	return r;
+}
+
+void store_rollback(struct store *s)
+{
+	/* A full disk may have ended the transaction already: sqlite.org/lang_transaction.html */
+	if (!sqlite3_get_autocommit(s->db))
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* --- statements --- */
+
+static int prepare(struct store *s, const char *name, sqlite3_stmt **ret, struct err *e)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct statement *st = &s->statements[i];
+		int rc;
+
+		if (strcmp(st->name, name) != 0)
+			continue;
+		if (!st->prepared) {
+			rc = sqlite3_prepare_v3(s->db, st->text, (int)st->len, SQLITE_PREPARE_PERSISTENT,
+				&st->prepared, NULL);
+			if (rc != SQLITE_OK)
+				return fail(s, rc, name, e);
+		}
+		*ret = st->prepared;
+		return 0;
+	}
+	return err_set(e, -EINVAL, "database: there is no statement '%s'", name);
+}
+
+static int bind(sqlite3_stmt *stmt, const char *types, va_list ap)
+{
+	int rc = SQLITE_OK;
+
+	for (int i = 0; types[i] && rc == SQLITE_OK; i++) {
+		char parameter[16];
+		int index;
+
+		(void)snprintf(parameter, sizeof(parameter), "$%d", i + 1);
+		index = sqlite3_bind_parameter_index(stmt, parameter);
+		assert(index > 0);
+		if (types[i] == 'i') {
+			rc = sqlite3_bind_int64(stmt, index, va_arg(ap, int64_t));
+		} else {
+			const char *text = va_arg(ap, const char *);
+
+			assert(types[i] == 's');
+			rc = text ? sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC)
+				  : sqlite3_bind_null(stmt, index);
+		}
+	}
+	return rc;
+}
+
+static int step_all(struct store *s, sqlite3_stmt *stmt, const char *name, store_row_fn fn, void *data,
+	struct err *e)
+{
+	int rows = 0, rc, r = 0;
+
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		const struct store_row row = {.stmt = stmt};
+
+		rows++;
+		r = fn ? fn(&row, data) : 0;
+		if (r < 0)
+			return err_set(e, r, "database: %s: a row was refused: %s", name, strerror(-r));
+		if (r > 0)
+			return rows;
+	}
+	if (rc != SQLITE_DONE)
+		return fail(s, rc, name, e);
+	return sqlite3_stmt_readonly(stmt) ? rows : sqlite3_changes(s->db);
+}
+
+int store_run(struct store *s, const char *name, store_row_fn fn, void *data, struct err *e,
+	const char *types, ...)
+{
+	sqlite3_stmt *stmt = NULL;
+	va_list ap;
+	int rc, r = prepare(s, name, &stmt, e);
+
+	if (r < 0)
+		return r;
+	assert((size_t)sqlite3_bind_parameter_count(stmt) == strlen(types));
+	va_start(ap, types);
+	rc = bind(stmt, types, ap);
+	va_end(ap);
+	r = rc == SQLITE_OK ? step_all(s, stmt, name, fn, data, e) : fail(s, rc, name, e);
+	(void)sqlite3_reset(stmt);
+	(void)sqlite3_clear_bindings(stmt);
+	return r;
+}

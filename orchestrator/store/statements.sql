@@ -1,0 +1,113 @@
+-- Every statement there is, by name. $1, $2 … are the arguments in order.
+
+-- name: user_add
+INSERT INTO users (id, name, admin, password, created_usec) VALUES ($1, $2, $3, $4, $5);
+-- name: user_by_name
+SELECT id, name, admin, password FROM users WHERE name = $1;
+-- name: user_first_admin
+SELECT id, name, admin, password FROM users WHERE admin = 1 ORDER BY created_usec, id LIMIT 1;
+-- name: user_list
+SELECT name, admin, created_usec FROM users ORDER BY name;
+-- name: user_count
+SELECT count(*) FROM users;
+-- name: user_set_password
+UPDATE users SET password = $2 WHERE id = $1;
+
+-- name: sign_in_add
+INSERT INTO sign_ins (hash, user_id, csrf, created_usec, expires_usec) VALUES ($1, $2, $3, $4, $5);
+-- name: sign_in_by_hash
+SELECT u.id, u.name, u.admin, s.csrf FROM sign_ins s JOIN users u ON u.id = s.user_id
+WHERE s.hash = $1 AND s.expires_usec > $2;
+-- name: sign_in_delete
+DELETE FROM sign_ins WHERE hash = $1;
+-- name: sign_in_delete_others
+DELETE FROM sign_ins WHERE user_id = $1 AND hash <> $2;
+-- name: sign_in_delete_expired
+DELETE FROM sign_ins WHERE expires_usec <= $1;
+
+-- name: token_add
+INSERT INTO tokens (id, user_id, name, scope, hash, created_usec, used_usec)
+VALUES ($1, $2, $3, $4, $5, $6, 0);
+-- name: token_by_hash
+SELECT u.id, u.name, u.admin, t.id, t.name, t.scope, t.created_usec, t.used_usec
+FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = $1;
+-- name: token_list
+SELECT id, name, scope, created_usec, used_usec FROM tokens WHERE user_id = $1
+ORDER BY created_usec DESC, id;
+-- name: token_count
+SELECT count(*) FROM tokens WHERE user_id = $1;
+-- name: token_delete
+DELETE FROM tokens WHERE id = $1 AND user_id = $2;
+-- name: token_delete_named
+DELETE FROM tokens WHERE user_id = $1 AND name = $2;
+-- name: token_used
+UPDATE tokens SET used_usec = $2 WHERE id = $1 AND used_usec < $2;
+
+-- name: space_add
+INSERT INTO spaces (id, owner, name, live_build, epoch, created_usec, updated_usec)
+VALUES ($1, $2, $3, NULL, 0, $4, $4);
+-- name: space_by_name
+SELECT id, owner, name, live_build, epoch, created_usec, updated_usec
+FROM spaces WHERE owner = $1 AND name = $2;
+-- name: space_by_id
+SELECT id, owner, name, live_build, epoch, created_usec, updated_usec FROM spaces WHERE id = $1;
+-- name: space_delete
+DELETE FROM spaces WHERE id = $1;
+-- name: space_go_live
+UPDATE spaces SET live_build = $2, epoch = epoch + 1, updated_usec = $4
+WHERE id = $1 AND epoch = $3;
+-- name: space_list
+SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id
+FROM spaces s JOIN builds b ON b.id = s.live_build
+WHERE lower(s.owner || '/' || s.name || ' ' || b.title) LIKE $1 ESCAPE '\'
+ORDER BY s.updated_usec DESC, s.id LIMIT $2;
+-- name: space_one
+SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id
+FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
+-- name: space_routes
+SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree
+FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id > $1 ORDER BY s.id LIMIT $2;
+-- name: space_route
+SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree
+FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
+-- name: space_count
+SELECT count(*) FROM spaces;
+
+-- name: build_add
+INSERT INTO builds (id, space_id, number, state, commit_id, bundle, entry, class, sleep_sec, title,
+	emoji, tree, api, message, phases, log, created_usec)
+VALUES ($1, $2, (SELECT coalesce(max(number), 0) + 1 FROM builds WHERE space_id = $2),
+	$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+-- name: build_pending
+SELECT b.id, b.space_id, b.commit_id, s.owner, s.name FROM builds b
+JOIN spaces s ON s.id = b.space_id WHERE b.state = 'pending' ORDER BY b.number;
+-- name: build_by_id
+SELECT id, space_id, number, state, commit_id, bundle FROM builds WHERE id = $1;
+-- name: build_set_ready
+UPDATE builds SET state = 'ready' WHERE id = $1 AND state = 'pending';
+-- name: build_drop_pending
+DELETE FROM builds WHERE id = $1 AND state = 'pending';
+-- name: build_before_live
+SELECT p.id, p.space_id, p.number, p.state, p.commit_id, p.bundle
+FROM spaces s JOIN builds l ON l.id = s.live_build
+JOIN builds p ON p.space_id = s.id AND p.state = 'ready' AND p.number < l.number
+WHERE s.id = $1 ORDER BY p.number DESC LIMIT 1;
+-- name: build_list
+SELECT b.id, b.commit_id, b.bundle, b.state, b.created_usec, b.message, b.phases, s.live_build
+FROM builds b JOIN spaces s ON s.id = b.space_id
+WHERE b.space_id = $1 AND b.state <> 'pending' ORDER BY b.number DESC LIMIT $2;
+-- name: build_logs_after
+SELECT id, number, created_usec, log FROM builds WHERE space_id = $1 AND number > $2
+AND state <> 'pending' ORDER BY number LIMIT 1;
+-- name: build_last_number
+SELECT coalesce(max(number), 0) FROM builds WHERE space_id = $1 AND state <> 'pending';
+-- name: build_prune_failed
+DELETE FROM builds WHERE space_id = $1 AND state = 'failed' AND number <=
+(SELECT coalesce(max(number), 0) FROM builds WHERE space_id = $1) - $2;
+
+-- name: trash_add
+INSERT INTO trash (id, owner, name) VALUES ($1, $2, $3);
+-- name: trash_list
+SELECT id, owner, name FROM trash;
+-- name: trash_delete
+DELETE FROM trash WHERE id = $1;

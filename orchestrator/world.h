@@ -1,0 +1,36 @@
+/* What the rooms of the orchestrator share: pointers, made and ended by main.c. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "orchestrator/blob/blob.h"
+#include "orchestrator/logs/run_log.h"
+#include "orchestrator/people/password.h"
+#include "orchestrator/people/people.h"
+#include "orchestrator/peers/agent.h"
+#include "orchestrator/peers/edge.h"
+#include "orchestrator/peers/models.h"
+#include "orchestrator/repo/repo.h"
+#include "orchestrator/store/store.h"
+
+struct reconciler;
+struct tidier;
+
+struct world {
+	struct loop *loop;
+	struct store *store;
+	struct blob_store *blobs;
+	struct repos repos;
+	struct people *people;
+	struct passwords *passwords;
+	struct run_logs *run_logs;
+	struct agent_peer *agent;
+	struct edge_peer *edge;
+	struct models_peer *models;
+	struct reconciler *reconciler;
+	struct tidier *tidier;
+	const char *hooks_dir; /* for git's core.hooksPath */
+	const char *url;       /* of the platform, without a slash at its end */
+	uint64_t started_usec; /* wall clock */
+};
