@@ -64,11 +64,13 @@ function editObject(
     const { [part]: _, ...rest } = at;
     return rest;
   }
-  // A property that still has its default is not in the tree; its first item makes the container.
+  // A property that still has its default is not in the tree; what names an item of it makes the
+  // container, even to remove: what was made and emptied again must not depend on how it came about.
   const old = has ? at[part] : last ? undefined : index(path[depth + 1] ?? "") === null ? {} : [];
   const item = last ? leaf(old, change) : edit(old, path, depth + 1, change);
   // A computed key defines an own property even when it is called __proto__.
-  return item === old && (has || !last) ? at : { ...at, [part]: item };
+  const same = item === old && (has || change.op !== "remove") && (has || !last);
+  return same ? at : { ...at, [part]: item };
 }
 
 function leaf(old: unknown, change: Edit): unknown {

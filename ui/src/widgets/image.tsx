@@ -37,7 +37,10 @@ export function Image({ cell }: WidgetProps) {
 export function addressOf(value: unknown, base: string): string | null {
   const file = typeof value === "object" && value !== null ? (value as Record<string, unknown>)["file"] : value;
   if (typeof file !== "string" || file === "") return null;
-  return `${base}/-/file/${file.split("/").map(encodeURIComponent).join("/")}`;
+  const parts = file.split("/");
+  // A browser walks such parts before it asks: the address would name something else.
+  if (parts.some((p) => p === "" || p === "." || p === "..")) return null;
+  return `${base}/-/file/${parts.map(encodeURIComponent).join("/")}`;
 }
 
 function Picture({ source, alt }: { source: string; alt: string }) {

@@ -57,7 +57,7 @@ function heading(token: Tokens.Heading, depth: number): VNode {
 
 function list(token: Tokens.List, depth: number): VNode {
   const items = token.items.map((item) => (
-    <li class={item.task ? "task" : ""}>
+    <li class={item.task ? "task" : undefined}>
       {item.task && <input type="checkbox" checked={item.checked === true} disabled aria-label="task" />}
       {blocks(
         item.tokens.filter((t) => t.type !== "checkbox"),
@@ -75,7 +75,7 @@ function table(token: Tokens.Table, depth: number): VNode {
         <thead>
           <tr>
             {token.header.map((c) => (
-              <th class={c.align ? `align-${c.align}` : ""}>{inlines(c.tokens, depth + 1)}</th>
+              <th class={c.align ? `align-${c.align}` : undefined}>{inlines(c.tokens, depth + 1)}</th>
             ))}
           </tr>
         </thead>
@@ -83,7 +83,7 @@ function table(token: Tokens.Table, depth: number): VNode {
           {token.rows.map((row) => (
             <tr>
               {row.map((c) => (
-                <td class={c.align ? `align-${c.align}` : ""}>{inlines(c.tokens, depth + 1)}</td>
+                <td class={c.align ? `align-${c.align}` : undefined}>{inlines(c.tokens, depth + 1)}</td>
               ))}
             </tr>
           ))}

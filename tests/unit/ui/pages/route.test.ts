@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { localPath, routeOf, signInPath } from "@ui/pages/route";
+import { agoWords, msWords } from "@ui/pages/words";
+
+for (const [path, page] of [
+  ["/", "home"],
+  ["/-/sign-in", "sign-in"],
+  ["/-/account", "account"],
+  ["/-/tokens", "account"],
+  ["/spaces/ada/hello/-/builds", "builds"],
+  ["/spaces/ada/hello/-/logs/", "logs"],
+  ["/spaces/ada/hello/-/settings", "settings"],
+  ["/spaces/ada/hello/-/other", "not-found"],
+  ["/spaces/ada/he%2e%2e/-/logs", "not-found"],
+  ["/nowhere", "not-found"],
+] as const) {
+  test(`${path} is ${page}`, () => assert.equal(routeOf(path, "").page, page));
+}
+
+test("a Space's page knows whose it is", () => {
+  assert.deepEqual(routeOf("/spaces/ada/hello/-/logs", ""), { page: "logs", owner: "ada", name: "hello" });
+});
+
+for (const next of ["https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil", "javascript:alert(1)", "/a b", "/\t/evil", "", null]) {
+  test(`signing in does not lead to ${JSON.stringify(next)}`, () => assert.equal(localPath(next), "/"));
+}
+
+test("signing in leads back", () => {
+  assert.equal(signInPath("/"), "/-/sign-in");
+  const path = signInPath("/spaces/a/b?x=1&y=2");
+  const route = routeOf(...(path.split("?") as [string, string]));
+  assert.deepEqual(route, { page: "sign-in", next: "/spaces/a/b?x=1&y=2" });
+});
+
+test("times are words", () => {
+  const now = Date.parse("2026-01-01T12:00:00Z");
+  assert.equal(agoWords("2026-01-01T11:59:58Z", now), "just now");
+  assert.equal(agoWords("2026-01-01T11:00:00Z", now), "1 hour ago");
+  assert.equal(agoWords("2025-12-30T12:00:00Z", now), "2 days ago");
+  assert.equal(agoWords("no time", now), "");
+  assert.deepEqual([msWords(3.4), msWords(999.4), msWords(1500)], ["3 ms", "999 ms", "1.5 s"]);
+});

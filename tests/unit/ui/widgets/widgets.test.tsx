@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { FAIL_ERROR, FAIL_INVALID, type ComponentType } from "proto";
+import { addressOf } from "@ui/widgets/image";
+import { WIDGETS } from "@ui/widgets/node";
+import { clamp, parseNumber } from "@ui/widgets/number";
+import { loadProse } from "@ui/widgets/prose";
+import { accepted, append, Bench, commit, el, fail, interrupted, set } from "../support/session";
+import { assertInert, HOSTILE, html } from "../support/html";
+
+before(() => loadProse());
+
+const page = (...children: object[]) => new Bench().begin({ title: "T", root: el(1, "column", {}, undefined, children) });
+const one = (type: string, props: object, on?: object) => html(page(el(2, type, props, on)));
+
+/** One honest and complete example of every component. */
+const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; shows: readonly RegExp[] }>> = {
+  textbox: {
+    props: { label: "Name", info: "As on the card", value: "Ada", placeholder: "p" },
+    shows: [/<label[^>]*for="c2"[^>]*>Name<\/label>/, /<input[^>]*id="c2"/, /value="Ada"/, /aria-describedby="c2-info"/, /As on the card/],
+  },
+  number: { props: { label: "Age", value: 3, min: 0, max: 9 }, shows: [/type="number"/, /value="3"/, /min="0"/, /max="9"/, /for="c2"/] },
+  slider: { props: { label: "Heat", value: 5, min: 0, max: 10 }, shows: [/type="range"/, /type="number"/, /aria-label="Heat: value"/, /--at: ?50%/] },
+  checkbox: { props: { label: "Agree", value: true }, shows: [/type="checkbox"[^>]* checked/, /<span>Agree<\/span>/] },
+  radio: { props: { label: "Size", choices: ["s", { label: "Large", value: "l" }], value: "l" }, shows: [/role="radiogroup"/, /value="l" checked/, />Large</] },
+  dropdown: { props: { label: "City", choices: ["Paris", "Rome"], value: "Rome" }, shows: [/<select[^>]*id="c2"/, /<option[^>]*selected[^>]*>Rome/] },
+  button: { props: { value: "Go", variant: "primary" }, on: { click: {} }, shows: [/<button[^>]*class="button primary"/, />Go</] },
+  label: {
+    props: { label: "Mood", value: { label: "good", confidences: [{ label: "bad", confidence: 0.1 }, { label: "good", confidence: 0.9 }] } },
+    shows: [/class="verdict-top">good</, /90\.0 %/, /good[\s\S]*bad/, /aria-live="polite"/],
+  },
+  markdown: { props: { value: "**hi**" }, shows: [/<strong>hi<\/strong>/] },
+  json: { props: { value: { a: [1, "x", null] } }, shows: [/<details open/, />a: </, /&quot;x&quot;|"x"/, />null</] },
+  image: { props: { label: "Photo", value: { file: "f1", name: "n", type: "image/png", size: 1 }, alt: "Hills" }, shows: [/<img src="\/spaces\/o\/n\/-\/file\/f1" alt="Hills"/] },
+  chatbot: {
+    props: { value: [{ role: "user", content: "**q**" }, { role: "assistant", content: "**a**" }] },
+    shows: [/role="log"/, /\*\*q\*\*/, /<strong>a<\/strong>/, /aria-live="polite"/],
+  },
+  examples: { props: { rows: [["one"], ["two"]], inputs: [1] }, shows: [/<button[^>]*class="chip"[^>]*>one</, />Examples</] },
+  progress: { props: { value: { fraction: 0.25, message: "Reading" } }, shows: [/<progress[^>]*value="0.25"/, /25 %/, /Reading/] },
+  row: { props: {}, shows: [/class="row gap-medium"/] },
+  column: { props: { gap: "small" }, shows: [/class="column gap-small"/] },
+};
+
+for (const [type, { props, on, shows }] of Object.entries(HONEST)) {
+  test(`${type} shows what it is given`, () => {
+    const out = one(type, props, on);
+    for (const pattern of shows) assert.match(out, pattern);
+    assertInert(out);
+  });
+}
+
+test("every component has a widget and an example here", () => {
+  assert.deepEqual(Object.keys(WIDGETS).sort(), Object.keys(HONEST).sort());
+});
+
+const WRONG = [null, 0, -1.5, true, "", HOSTILE, [], {}, [[]], [null], { file: HOSTILE }, { label: HOSTILE, confidences: [{ label: HOSTILE, confidence: 7 }] }, [{ role: HOSTILE, content: HOSTILE }], { a: { b: [HOSTILE] } }];
+const FIELDS = ["value", "label", "info", "placeholder", "choices", "rows", "inputs", "min", "max", "step", "lines", "top", "open", "height", "alt", "gap", "scale", "variant", "min_width", "max_length"];
+
+for (const type of Object.keys(HONEST)) {
+  test(`${type} withstands any value in any field`, () => {
+    for (const field of FIELDS) {
+      for (const value of WRONG) {
+        const out = html(page(el(2, type, { ...HONEST[type as ComponentType].props, [field]: value }, { click: {}, clear: {} })));
+        assertInert(out);
+      }
+    }
+  });
+}
+
+test("hostile names of events, types and keys are words", () => {
+  assertInert(html(page({ n: 2, key: HOSTILE, type: HOSTILE, props: {}, on: { [HOSTILE]: {} } })));
+});
+
+test("a component this page does not know says so and spares the rest", () => {
+  const out = html(page(el(2, "hologram"), el(3, "markdown", { value: "here" })));
+  assert.match(out, /too old for a “hologram”/);
+  assert.match(out, /here/);
+});
+
+test("what is not visible is not there", () => {
+  assert.doesNotMatch(one("markdown", { value: "secret", visible: false }), /secret/);
+});
+
+test("an output that cannot be changed is read only, an input is not", () => {
+  assert.match(one("textbox", { interactive: false, value: "x" }), /<input[^>]* readonly/);
+  assert.doesNotMatch(one("textbox", { value: "x" }), /readonly/);
+});
+
+test("a textbox has the form that its fields ask for", () => {
+  assert.match(one("textbox", { lines: 3 }), /<textarea[^>]*rows="3"/);
+  assert.match(one("textbox", { submit: true }), /aria-label="Send"/);
+  assert.match(one("textbox", { password: true }), /type="password"/);
+  assert.match(one("textbox", { max_length: 10, value: "123456789" }), /9 of 10 bytes/);
+});
+
+test("a button is busy while its event runs, and can be stopped", () => {
+  const b = page(el(2, "button", { value: "Go" }, { click: {} }), el(3, "button", { value: "Other" }, { click: {} }));
+  b.session.fire(b.cell("button2"), "click");
+  const busy = html(b);
+  assert.match(busy, /aria-busy="true"[^>]*>[\s\S]*?Go/);
+  assert.equal(busy.match(/aria-busy="true"/g)?.length, 1);
+  assert.match(busy, />Stop</);
+  b.get(accepted(1), commit(1, 1));
+  assert.doesNotMatch(html(b), /aria-busy="true"|>Stop</);
+});
+
+test("outputs wait for the event that names them", () => {
+  const b = page(el(2, "button", {}, { click: { outputs: [3] } }), el(3, "label"), el(4, "label"));
+  b.session.fire(b.cell("button2"), "click");
+  assert.equal(html(b).match(/field waits/g)?.length, 1);
+});
+
+test("a chat shows that an answer is being written", () => {
+  const b = page(el(2, "chatbot", { value: [] }), el(3, "textbox", { submit: true }, { submit: {} }));
+  assert.match(html(b), /Nothing said yet/);
+  b.session.setValue(b.cell("textbox3"), "hi");
+  b.session.fire(b.cell("textbox3"), "submit");
+  b.get(accepted(1), set(2, "value/0", { role: "user", content: "hi" }), commit(1, 1, false));
+  assert.match(html(b), /is writing/);
+  assert.match(html(b), /aria-label="Stop"/);
+  b.get(set(2, "value/1", { role: "assistant", content: "" }), append(2, "value/1/content", "hel"), commit(2, 1, false));
+  assert.match(html(b), /<p>hel<\/p>/);
+  assert.doesNotMatch(html(b), /is writing/);
+});
+
+test("its owner sees where it failed, in words a screen reader is told", () => {
+  const b = page(el(2, "button", {}, { click: {} }));
+  b.session.fire(b.cell("button2"), "click");
+  b.get(accepted(1), fail(1, FAIL_ERROR, { message: "boom", file: "app.lua", line: 7 }), commit(1, 1));
+  const out = html(b);
+  assert.match(out, /role="alert"/);
+  assert.match(out, /app\.lua:7/);
+});
+
+test("a failure in a row is told below the row", () => {
+  const b = page(el(5, "row", {}, undefined, [el(2, "button", {}, { click: {} }), el(3, "button")]));
+  b.session.fire(b.cell("button2"), "click");
+  b.get(accepted(1), fail(1, FAIL_INVALID, { message: "too short" }), commit(1, 1));
+  assert.match(html(b), /is-button[\s\S]*is-button[\s\S]*too short/);
+});
+
+test("an interrupted event offers to go on", () => {
+  const b = page(el(2, "button", {}, { click: {} }));
+  b.session.fire(b.cell("button2"), "click");
+  b.get(accepted(1), interrupted(1, 2));
+  assert.match(html(b), /Retry[\s\S]*Dismiss/);
+});
+
+test("hostile failures and progress are words", () => {
+  const b = page(el(2, "button", {}, { click: {} }));
+  b.session.fire(b.cell("button2"), "click");
+  b.get(accepted(1), fail(1, FAIL_ERROR, { message: HOSTILE, file: HOSTILE, line: 1 }), set(0, "progress", { message: HOSTILE }), commit(1, 1));
+  assertInert(html(b));
+});
+
+test("examples of several inputs are a table with their labels", () => {
+  const b = page(
+    el(2, "textbox", { label: "Who" }),
+    el(3, "number", { label: "How old" }),
+    el(4, "examples", { rows: [["Ada", 36], ["Mary", null]], inputs: [2, 3] }),
+  );
+  const out = html(b);
+  assert.match(out, /<th>Who<\/th><th>How old<\/th>/);
+  assert.match(out, /<button type="button">Ada<\/button><\/td><td>36<\/td>/);
+});
+
+test("a file's address cannot leave its folder", () => {
+  assert.equal(addressOf({ file: "a b?#" }, "/spaces/o/n"), "/spaces/o/n/-/file/a%20b%3F%23");
+  assert.equal(addressOf("img/a.png", "/spaces/o/n"), "/spaces/o/n/-/file/img/a.png");
+  assert.equal(addressOf({ file: "../../../api/logout" }, "/spaces/o/n"), null);
+  assert.equal(addressOf({ file: "a/./b" }, "/spaces/o/n"), null);
+  assert.equal(addressOf({}, "/spaces/o/n"), null);
+});
+
+test("numbers are read as they are typed", () => {
+  assert.deepEqual([parseNumber(""), parseNumber(" "), parseNumber("-"), parseNumber("1e3"), parseNumber("0.5"), parseNumber("Infinity")], [null, null, null, 1000, 0.5, null]);
+  assert.deepEqual([clamp(5, 0, 3), clamp(-5, 0, 3), clamp(2), clamp(9, undefined, 8)], [3, 0, 2, 8]);
+});
