@@ -37,7 +37,6 @@ struct settings {
 
 static const char usage[] =
 	"usage: vitrine-inference --listen-fd FD --models DIR [--models DIR]... [--peer-uid UID]...\n"
-	"                         [--threads N]\n"
 	"       vitrine-inference --models DIR --run MODEL TEXT\n";
 
 static int number(const char *s, long max, long *ret)
@@ -69,8 +68,6 @@ static int take_option(struct settings *s, int option, const char *value)
 			return -EINVAL;
 		s->uids[s->n_uids++] = (uid_t)n;
 		return 0;
-	case 't': /* one thread is used so far; the option is the supervisor's to pass */
-		return number(value, 1024, &n);
 	case 'r':
 		s->run_model = value;
 		return 0;
@@ -85,7 +82,6 @@ static int read_settings(int argc, char **argv, struct settings *s)
 		{"listen-fd", required_argument, NULL, 'l'},
 		{"models", required_argument, NULL, 'm'},
 		{"peer-uid", required_argument, NULL, 'u'},
-		{"threads", required_argument, NULL, 't'},
 		{"run", required_argument, NULL, 'r'},
 		{0},
 	};

@@ -139,7 +139,7 @@ static void start(void)
 {
 	char models[128], path[128];
 	char *argv[] = {"vitrine-inference", "--listen-fd", "3", "--models", "models", "--models",
-		models, "--peer-uid", "12345", "--threads", "1", NULL};
+		models, "--peer-uid", "12345", NULL};
 	struct spawn_plan plan = SPAWN_PLAN_INIT;
 	struct err e = {0};
 
