@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -211,11 +212,44 @@ int safetensors_read(const void *bytes, size_t n, struct safetensors **ret, stru
 	return 0;
 }
 
+static int read_all(int fd, uint8_t *to, size_t n)
+{
+	for (size_t at = 0; at < n;) {
+		ssize_t got = pread(fd, to + at, n - at, (off_t)at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -ENODATA;
+		at += (size_t)got;
+	}
+	return 0;
+}
+
+/* The file in memory: a copy of a small one, which nobody can cut short, a mapping of a large. */
+static int hold(int fd, size_t n, void **ret)
+{
+	bool copy = n <= SAFETENSORS_COPY_MAX;
+	void *map = copy ? mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+			 : mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
+	int r;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	r = copy ? read_all(fd, map, n) : 0;
+	if (r < 0) {
+		(void)munmap(map, n);
+		return r;
+	}
+	*ret = map;
+	return 0;
+}
+
 int safetensors_open(int dirfd, const char *name, struct safetensors **ret, struct err *e)
 {
 	CLEANUP(closep) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
-	void *map;
+	void *map = NULL;
 	int r;
 
 	if (fd < 0)
@@ -224,9 +258,9 @@ int safetensors_open(int dirfd, const char *name, struct safetensors **ret, stru
 		return err_set(e, -errno, "%s: %s", name, strerror(errno));
 	if (!S_ISREG(st.st_mode) || st.st_size < LENGTH_BYTES)
 		return err_set(e, -EBADMSG, "%s: not a safetensors file", name);
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return err_set(e, -errno, "%s: mmap: %s", name, strerror(errno));
+	r = hold(fd, (size_t)st.st_size, &map);
+	if (r < 0)
+		return err_set(e, r, "%s: cannot be read: %s", name, strerror(-r));
 	r = safetensors_read(map, (size_t)st.st_size, ret, e);
 	if (r < 0) {
 		(void)munmap(map, (size_t)st.st_size);

@@ -1,7 +1,9 @@
 #include "inference/formats/safetensors.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <unistd.h>
 
 #include "tests/support/test.h"
 
@@ -144,6 +146,33 @@ TEST(lengths_that_lie_are_refused)
 	CHECK(safetensors_read(long_header, sizeof(long_header), &s, NULL) == -EBADMSG);
 	CHECK(safetensors_read(huge_header, sizeof(huge_header), &s, &e) == -EMSGSIZE);
 	CHECK(strstr(e.text, "the limit is"));
+}
+
+/* Weights far behind the header, so that the end lies on pages which the cut takes away. */
+TEST(a_file_cut_short_after_opening_keeps_its_tensors)
+{
+	enum { BYTES = 1 << 20 };
+	static uint8_t file[BYTES + 256] __attribute__((aligned(8)));
+	char path[] = "/tmp/vitrine-cut-XXXXXX";
+	int fd = mkstemp(path);
+	struct safetensors *s = NULL;
+	struct err e = {0};
+	size_t n = make_padded(
+		file, "{\"a\":" T("U8", "[1048576]", "[0,1048576]") "}", BYTES);
+
+	CHECK(fd >= 0 && write(fd, file, n) == (ssize_t)n);
+	CHECK(safetensors_open(AT_FDCWD, path, &s, &e) == 0);
+	CHECK(ftruncate(fd, 0) == 0);
+	CHECK(!memcmp(safetensors_find(s, "a")->bytes, file + n - BYTES, BYTES));
+	safetensors_free(s);
+	s = NULL;
+	CHECK(safetensors_open(AT_FDCWD, path, &s, &e) == -EBADMSG && !s);
+	CHECK(strstr(e.text, "not a safetensors file"));
+	CHECK(pwrite(fd, file, n / 2, 0) == (ssize_t)(n / 2));
+	CHECK(safetensors_open(AT_FDCWD, path, &s, &e) == -EBADMSG && !s);
+	CHECK(strstr(e.text, "outside the file"));
+	close(fd);
+	(void)unlink(path);
 }
 
 TEST(halves_widen_exactly)
