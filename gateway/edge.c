@@ -49,7 +49,7 @@ struct identify {
 
 bool edge_is_up(const struct edge *e)
 {
-	return e->link != NULL;
+	return e->link && e->synced; /* a connection may still wait in the queue of one that starts */
 }
 
 /* --- identities --- */

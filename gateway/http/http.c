@@ -238,7 +238,7 @@ enum MHD_Result answer_error(struct request *r, unsigned status, const char *wor
 static enum MHD_Result health_finish(struct request *r)
 {
 	struct gateway *g = r->http->gateway;
-	bool edge = edge_is_up(g->edge), wake = wake_is_up(g->wake);
+	bool edge = edge_is_up(g->edge), wake = wake_is_synced(g->wake);
 	json_t *o = json_pack("{ss s{ss ss} sI sI sI}", "status", edge && wake ? "ok" : "degraded",
 		"links", "orchestrator", edge ? "up" : "away", "agent", wake ? "up" : "away",
 		"spaces", (json_int_t)route_table_count(g->routes), "awake",
