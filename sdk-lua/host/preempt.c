@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@ static struct {
 	volatile uint64_t ticks;      /* of the slice */
 	volatile bool raising;
 	enum preempt_yield why;
+	volatile bool lines;
+	int line; /* of file */
+	char file[256];
 } now;
 
 static uint64_t slice_age(void)
@@ -26,11 +30,35 @@ static uint64_t slice_age(void)
 	return clock_mono_usec() - now.began_usec;
 }
 
-static void on_count(lua_State *L, lua_Debug *ar)
+static void on_hook(lua_State *L, lua_Debug *ar);
+
+/* The hook between preemptions: none, or the one that follows the lines. */
+static void rest_hook(lua_State *L)
 {
-	(void)ar;
+	lua_sethook(L, now.lines ? on_hook : NULL, now.lines ? LUA_MASKLINE : 0, 0);
+}
+
+static void keep_line(lua_State *L, lua_Debug *ar)
+{
+	if (!now.lines) {
+		rest_hook(L); /* a coroutine made while the app loaded */
+		return;
+	}
+	lua_getinfo(L, "Sl", ar);
+	if (ar->source[0] != '@')
+		return;
+	now.line = ar->currentline;
+	(void)snprintf(now.file, sizeof(now.file), "%s", ar->source + 1);
+}
+
+static void on_hook(lua_State *L, lua_Debug *ar)
+{
+	if (ar->event == LUA_HOOKLINE) {
+		keep_line(L, ar);
+		return;
+	}
 	if (lua_isyieldable(L)) {
-		lua_sethook(L, NULL, 0, 0);
+		rest_hook(L);
 		now.why = YIELD_SLICE;
 		(void)lua_yield(L, 0); /* returns inside a hook, then yields */
 		return;
@@ -39,7 +67,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
 		(void)preempt_raise(L);
 		return;
 	}
-	lua_sethook(L, NULL, 0, 0); /* the next tick looks again */
+	rest_hook(L); /* the next tick looks again */
 }
 
 /* Nothing can interrupt a C function that never returns to Lua (a pattern that explodes, say):
@@ -65,7 +93,7 @@ static void on_tick(int signo)
 	if (now.ticks * TICK_USEC > now.limits.hang_usec)
 		end_hung();
 	if (slice_age() >= now.limits.slice_usec)
-		lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+		lua_sethook(L, on_hook, LUA_MASKCOUNT | (now.lines ? LUA_MASKLINE : 0), 1);
 	errno = saved;
 }
 
@@ -89,15 +117,22 @@ void preempt_disarm(void)
 	(void)setitimer(ITIMER_VIRTUAL, &never, NULL);
 }
 
-void preempt_begin(lua_State *L)
+void preempt_begin(lua_State *L, bool lines)
 {
 	now.began_usec = clock_mono_usec();
 	now.ticks = 0;
 	now.raising = false;
 	now.why = YIELD_APP;
-	if (lua_gethookmask(L))
-		lua_sethook(L, NULL, 0, 0);
+	now.lines = lines;
+	if (lines || lua_gethookmask(L))
+		rest_hook(L);
 	now.running = L;
+}
+
+int preempt_last_line(const char **ret_file)
+{
+	*ret_file = now.file;
+	return now.lines ? now.line : 0;
 }
 
 void preempt_end(void)
@@ -131,7 +166,7 @@ bool preempt_stalled(void)
 int preempt_raise(lua_State *L)
 {
 	now.raising = true;
-	lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+	lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
 	return luaL_error(L, "ran for too long inside a library function, where it cannot be paused");
 }
 

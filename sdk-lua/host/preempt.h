@@ -36,12 +36,19 @@ int preempt_arm(const struct preempt_limits *limits);
 /* Stops the timer; only unsealed (tests). */
 void preempt_disarm(void);
 
-/* A slice begins or ends in coroutine L of the scheduler. */
-void preempt_begin(lua_State *L);
+/* A slice begins or ends in coroutine L of the scheduler. lines: remember the line of the app that
+ * ran last; slows Lua, so only while an app loads. */
+void preempt_begin(lua_State *L, bool lines);
 void preempt_end(void);
 
 /* L is the innermost running coroutine from now on; returns the one before. */
 lua_State *preempt_swap(lua_State *L);
+
+/*
+ * The line of the app that ran last in a slice with lines: "return ui.page(…)" is a tail call,
+ * after which the app has no frame on the stack. 0: unknown. File: borrowed until the next line.
+ */
+int preempt_last_line(const char **ret_file);
 
 /* Set by whoever yields for the host, read by whoever resumed. */
 void preempt_yield(enum preempt_yield why);

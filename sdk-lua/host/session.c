@@ -411,6 +411,20 @@ void sessions_pump_all(struct worker *w)
 				session_pump(s);
 }
 
+/* Runs one of the SDK's own functions as this session: what it shows belongs to it. */
+static void run_for(struct session *s, lua_CFunction fn)
+{
+	struct task here = {.session = s};
+	struct worker *w = s->worker;
+
+	w->current = &here;
+	if (worker_protect(w, fn, s) != LUA_OK) {
+		say(w, "error", s, "%s", lua_type(w->L, -1) == LUA_TSTRING ? lua_tostring(w->L, -1) : "?");
+		lua_pop(w->L, 1);
+	}
+	w->current = NULL;
+}
+
 /* The SDK's own end of a handler: progress goes, passwords are forgotten. */
 static int protected_finish(lua_State *L)
 {
@@ -489,8 +503,8 @@ void session_task_ended(struct session *s, struct task *t, enum task_end how)
 	count_running(s, t, -1);
 	if (how == END_DROPPED)
 		return;
-	if (s->running == 0 && worker_protect(s->worker, protected_finish, s) != LUA_OK)
-		lua_pop(s->worker->L, 1);
+	if (s->running == 0)
+		run_for(s, protected_finish);
 	kept = keep_image_protected(s, &why);
 	if (s->moving)
 		end_move(s, t, kept < 0 && how == END_RETURNED ? END_LIMIT : how);
@@ -608,15 +622,7 @@ static int protected_greet(lua_State *L)
 
 static void greet(struct session *s)
 {
-	struct task here = {.session = s};
-	struct worker *w = s->worker;
-
-	w->current = &here; /* what the SDK shows belongs to this session */
-	if (worker_protect(w, protected_greet, s) != LUA_OK) {
-		say(w, "error", s, "%s", lua_tostring(w->L, -1));
-		lua_pop(w->L, 1);
-	}
-	w->current = NULL;
+	run_for(s, protected_greet);
 	if (s->pending.len && !s->moving)
 		commit(s, 0, COMMIT_FINISH);
 }

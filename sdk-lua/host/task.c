@@ -231,7 +231,7 @@ static void run(struct task *t)
 	t->state = TASK_RUNNING;
 	t->n_args = 0;
 	w->current = t;
-	preempt_begin(t->thread);
+	preempt_begin(t->thread, t->session == NULL);
 	status = lua_resume(t->thread, NULL, n_args, &n_results);
 	preempt_end();
 	w->current = NULL;

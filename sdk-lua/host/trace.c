@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "proto/constants.h"
+#include "sdk-lua/host/preempt.h"
 #include "sdk-lua/host/value.h"
 
 #define FRAMES_MAX 24
@@ -19,6 +20,7 @@ static bool is_app(const lua_Debug *ar)
 
 int trace_position(lua_State *L, char *ret_file, size_t n)
 {
+	const char *last;
 	lua_Debug ar;
 
 	for (int level = 0; lua_getstack(L, level, &ar); level++) {
@@ -28,8 +30,8 @@ int trace_position(lua_State *L, char *ret_file, size_t n)
 		(void)snprintf(ret_file, n, "%s", ar.source + 1);
 		return ar.currentline;
 	}
-	ret_file[0] = '\0';
-	return 0;
+	(void)snprintf(ret_file, n, "%s", preempt_last_line(&last) ? last : "");
+	return preempt_last_line(&last);
 }
 
 static void write_trace(struct failure *f, lua_State *L)

@@ -37,7 +37,8 @@ void failure_words(struct failure *f, const char *words);
 /* The value of app.FAIL or LOAD_FAILED. -ENOMEM, -ENOSPC. */
 int failure_write(const struct failure *f, struct buf *value);
 
-/* Position of the innermost app frame; 0 and file "" when there is none. [-0, +0, -] */
+/* Position of the innermost app frame, or while the app loads of the line that ran last; 0 and
+ * file "" when there is none. [-0, +0, -] */
 int trace_position(lua_State *L, char *ret_file, size_t n);
 
 /* Splits "file:line: words" that Lua puts in front; returns where the words begin. */

@@ -59,7 +59,9 @@ static uint32_t field(lua_State *L, int index, const char *name)
 	return v;
 }
 
-static void send_packets(lua_State *L, int fd, const struct frame *f, const int *fds, size_t n)
+/* A worker that has not read yet is stepped until it has. */
+static void send_packets(lua_State *L, struct bench *b, int fd, const struct frame *f,
+	const int *fds, size_t n)
 {
 	struct frame part = *f;
 	size_t left = f->length;
@@ -73,7 +75,8 @@ static void send_packets(lua_State *L, int fd, const struct frame *f, const int 
 		part.more = left > part.length;
 		at += part.length;
 		left -= part.length;
-		r = link_post(fd, &part, fds, left ? 0 : n);
+		while ((r = link_post(fd, &part, fds, left ? 0 : n)) == -EAGAIN && !b->ended)
+			b->ended = worker_step(b->worker, 0) != 0;
 		if (r < 0)
 			luaL_error(L, "send: %s", strerror(-r));
 	} while (left > 0);
@@ -104,7 +107,7 @@ static int bench_send(lua_State *L)
 		fd = fs_memfd_sealed("file", bytes, n, &e);
 		check(L, fd, &e);
 	}
-	send_packets(L, to, &f, &fd, fd >= 0);
+	send_packets(L, b, to, &f, &fd, fd >= 0);
 	if (fd >= 0)
 		close(fd);
 	return 0;
