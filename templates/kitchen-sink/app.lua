@@ -54,7 +54,6 @@ return ui.page({ title = "Every component" }, function(page)
   refuse:on_click(function() ui.refuse "This button always refuses; that is all it does." end)
 
   return ui.column {
-    ui.markdown "# Every component",
     ui.row { ui.column { text, number, slider, check, radio, several, picture },
              ui.column { said, bars, state, mirror } },
     ui.row { run, slow, refuse },
