@@ -238,6 +238,59 @@ static int add_message(const struct model *m, const json_t *v, size_t i, json_t 
 	return copy && json_array_append_new(to, copy) == 0 ? 0 : err_set(e, -ENOMEM, "out of memory");
 }
 
+static int render(const struct model *m, json_t *messages, struct buf *text, struct err *e)
+{
+	int r;
+
+	buf_clear(text);
+	r = chat_template_render(m->template, messages, text, e);
+	if (r == -ENOSPC)
+		return err_set(e, -EMSGSIZE, "inputs: the conversation is over %u bytes",
+			TOKENIZER_TEXT_MAX);
+	if (r < 0)
+		(void)err_wrap(e, "inputs");
+	return r;
+}
+
+/* Whether the text leaves a quarter of the model's context for the answer. */
+static bool leaves_room(const struct model *m, const struct buf *text)
+{
+	struct tokens ids = {.max = m->net->context - m->net->context / 4};
+	struct err ignored;
+	int r = tokenizer_encode(m->tokenizer, buf_str(text), text->len, false, &ids, &ignored);
+
+	tokens_done(&ids);
+	return r == 0;
+}
+
+/* Where the oldest message stands that may be left out; the array's size when none may: what the
+ * app said as "system" at the head and the newest message always stay. */
+static size_t oldest_turn(const json_t *messages)
+{
+	size_t n = json_array_size(messages), i = 0;
+
+	while (i < n && !strcmp("system", json_string_value(json_object_get(
+						  json_array_get(messages, i), "role"))))
+		i++;
+	return i + 1 < n ? i : n;
+}
+
+/* A conversation outgrows every context: its oldest turns are left out, so that it can go on. */
+static int render_recent(const struct model *m, json_t *messages, struct buf *text, struct err *e)
+{
+	for (;;) {
+		int r = render(m, messages, text, e);
+		size_t oldest = oldest_turn(messages);
+
+		if ((r < 0 && r != -EMSGSIZE) || (r == 0 && leaves_room(m, text)))
+			return r;
+		if (oldest == json_array_size(messages))
+			return r;
+		*e = (struct err){0};
+		(void)json_array_remove(messages, oldest);
+	}
+}
+
 static int start_chat(const struct start *s, const json_t *inputs, struct err *e)
 {
 	CLEANUP(json_decrefp) json_t *messages = json_array();
@@ -256,15 +309,9 @@ static int start_chat(const struct start *s, const json_t *inputs, struct err *e
 		return err_set(e, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = add_message(s->model, json_array_get(inputs, i), i, messages, e);
-	if (r < 0)
-		return r;
-	r = chat_template_render(s->model->template, messages, &text, e);
-	if (r == -ENOSPC)
-		return err_set(e, -EMSGSIZE, "inputs: the conversation is over %u bytes",
-			TOKENIZER_TEXT_MAX);
-	if (r < 0)
-		return err_wrap(e, "inputs");
-	return start_writing(s, (struct text){buf_str(&text), text.len}, false, e);
+	if (r == 0)
+		r = render_recent(s->model, messages, &text, e);
+	return r < 0 ? r : start_writing(s, (struct text){buf_str(&text), text.len}, false, e);
 }
 
 static const struct task {

@@ -191,7 +191,7 @@ static void attach(struct peer *agent, struct peer *w, const char *replica)
 
 static void call(struct peer *w, uint32_t seq, const char *model, const char *task, const char *rest)
 {
-	char value[4096];
+	static char value[128 << 10];
 
 	snprintf(value, sizeof(value), "{\"model\":\"%s\",\"task\":\"%s\",%s}", model, task, rest);
 	send_message(w, INFER_CALL, seq, value, -1);
@@ -385,6 +385,32 @@ TEST(what_cannot_be_done_is_refused_with_its_code_field_and_limit)
 		check_error(&w, i, r->code, r->words);
 	}
 	check_alive(&w);
+	peer_done(&w);
+}
+
+TEST(a_conversation_that_outgrew_the_model_goes_on_without_its_oldest_turns)
+{
+	static char inputs[65536], text[65536];
+	struct buf b;
+	struct peer w;
+
+	buf_init(&b, sizeof(inputs) - 1);
+	CHECK(buf_add_str(&b, "\"inputs\":[") == 0);
+	for (int i = 0; i < 40; i++)
+		CHECK(buf_addf(&b, "{\"role\":\"user\",\"content\":\"Write a story about a fox, please.\"},"
+				  "{\"role\":\"assistant\",\"content\":\"Once upon a time there was a fox "
+				  "who lived in a wood. She was happy.\"},") == 0);
+	CHECK(buf_add_str(&b, "{\"role\":\"user\",\"content\":\"Another one.\"}],"
+			     "\"options\":{\"max_tokens\":5}") == 0);
+	(void)snprintf(inputs, sizeof(inputs), "%s", buf_str(&b));
+	buf_done(&b);
+
+	attach(&agent, &w, "r1");
+	call(&w, 1, WRITER, "chat", inputs);
+	CHECK(read_story(&w, 1, text, sizeof(text)) > 0);
+	/* Recent turns stayed, and a quarter of the 512 positions is left to answer in. */
+	CHECK(json_integer_value(json_object_get(w.value, "tokens_in")) > 200);
+	CHECK(json_integer_value(json_object_get(w.value, "tokens_in")) <= 384);
 	peer_done(&w);
 }
 
