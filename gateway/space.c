@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/link.h"
 #include "base/log.h"
 #include "gateway/edge.h"
@@ -283,7 +284,7 @@ void space_place(struct space *s, struct session *session)
 	struct replica *r = find_bundle(s, target);
 	struct replica *here = session->live->replica;
 
-	if (!s->route || s->route->stopped || session->live->phase == SESSION_MOVING)
+	if (!s->route || s->route->stopped || session->live->phase == SESSION_MOVING || session->live->refused)
 		return;
 	if (!r)
 		start(s, target);
@@ -318,6 +319,8 @@ static void place_one(struct session *session, void *data)
 
 	if (strcmp(session->space, p->space->id))
 		return;
+	if (p->replica)
+		session->live->refused = false; /* another worker, another try */
 	if (wants_worker(session))
 		space_place(p->space, session);
 	else if (p->replica && session->live->replica && session->live->replica != p->replica &&
@@ -349,6 +352,14 @@ static void resume_one(struct session *session, void *data)
 	session_resume(r->space->gateway->sessions, session, r);
 }
 
+static void resumed_one(struct session *session, void *data)
+{
+	struct replica *r = ((struct resuming *)data)->replica;
+
+	if (session->live->replica == r)
+		session_resumed(r->space->gateway->sessions, session);
+}
+
 static struct replica *adopt(struct space *s, uint32_t seq, const char *bundle)
 {
 	for (struct replica *r = s->replicas; r; r = r->next)
@@ -363,7 +374,7 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 	(void)snprintf(r->id, sizeof(r->id), "%s", m->replica);
 	r->handed_over = handed_over;
 	if (worker_link_open(r, fd) < 0) {
-		replica_lost(r, "out of memory");
+		replica_lost(r, true, "out of memory");
 		return;
 	}
 	set_phase(r, REPLICA_LOADING);
@@ -371,8 +382,9 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 		struct frame again = {.type = APP_RESUME};
 		struct resuming c = {r};
 
-		worker_link_send(r, &again, NULL, 0);
+		/* Its HELLO comes behind what it has to say of each session. */
 		sessions_each(r->space->gateway->sessions, resume_one, &c);
+		worker_link_send(r, &again, NULL, 0);
 	}
 }
 
@@ -413,6 +425,11 @@ void replica_hello(struct replica *r, struct page *page, bool upgrade)
 	tell_phase(s, r->bundle);
 	for (struct visit *v = s->visits; v; v = v->next)
 		visit_page_known(v);
+	if (r->handed_over) {
+		struct resuming c = {r};
+
+		sessions_each(s->gateway->sessions, resumed_one, &c);
+	}
 	place_all(s, r);
 }
 
@@ -491,7 +508,7 @@ static void detach_one(struct session *session, void *data)
 		session_detach(c->replica->space->gateway->sessions, session, c->close, c->why);
 }
 
-void replica_lost(struct replica *r, const char *why)
+void replica_lost(struct replica *r, bool alive, const char *why)
 {
 	struct space *s = r->space;
 	struct leaving c = {r, false, why};
@@ -502,7 +519,7 @@ void replica_lost(struct replica *r, const char *why)
 	/* Its link first: nothing is sent to it any more while sessions leave. */
 	r->link = link_free(r->link);
 	sessions_each(s->gateway->sessions, detach_one, &c);
-	if (r->id[0])
+	if (alive)
 		wake_sleep(s->gateway->wake, r->id);
 	replica_free(r);
 	s->restarting = true;
@@ -517,7 +534,7 @@ void space_worker_gone(struct spaces *s, const char *space_id, const char *repli
 	struct replica *r = space ? find_id(space, replica) : NULL;
 
 	if (r)
-		replica_lost(r, reason);
+		replica_lost(r, false, reason);
 }
 
 static void put_to_sleep(struct replica *r)
@@ -871,28 +888,62 @@ static void send_file(struct session *s, struct gateway *g, const char *id)
 }
 
 #define FILES_AT_ONCE 16
+#define FILES_LISTED 256
 
-/* Looks for "file":"ID" without parsing; what only looks like it names no file. */
-static void send_files(struct session *s, const uint8_t *bytes, size_t n, void *data)
+/*
+ * The next "file":"ID" in the bytes, found without parsing; what only looks like one names no
+ * file. False: there is none left.
+ */
+static bool next_file_id(const uint8_t **at, const uint8_t *end, char ret[ID_LEN + 1])
 {
 	static const char mark[] = "\"file\"";
-	const uint8_t *at = bytes, *end = bytes + n;
 
-	for (int sent = 0; sent < FILES_AT_ONCE; sent++) {
-		char id[ID_LEN + 1];
+	while ((*at = memmem(*at, (size_t)(end - *at), mark, sizeof(mark) - 1))) {
+		const uint8_t *p = *at + sizeof(mark) - 1;
 
-		at = memmem(at, (size_t)(end - at), mark, sizeof(mark) - 1);
-		if (!at)
-			return;
-		at += sizeof(mark) - 1;
-		while (at < end && (*at == ' ' || *at == ':'))
-			at++;
-		if (end - at < ID_LEN + 2 || *at != '"' || at[ID_LEN + 1] != '"')
+		*at = p;
+		while (p < end && (*p == ' ' || *p == ':'))
+			p++;
+		if (end - p < ID_LEN + 2 || *p != '"' || p[ID_LEN + 1] != '"')
 			continue;
-		memcpy(id, at + 1, ID_LEN);
-		id[ID_LEN] = '\0';
-		send_file(s, data, id);
+		memcpy(ret, p + 1, ID_LEN);
+		ret[ID_LEN] = '\0';
+		return true;
 	}
+	return false;
+}
+
+static void send_files(struct session *s, const uint8_t *bytes, size_t n, void *data)
+{
+	const uint8_t *at = bytes;
+	char id[ID_LEN + 1];
+
+	for (int sent = 0; sent < FILES_AT_ONCE && next_file_id(&at, bytes + n, id); sent++)
+		send_file(s, data, id);
+}
+
+static int list_files(struct session *s, const uint8_t *bytes, size_t n, struct buf *b, void *data)
+{
+	struct gateway *g = data;
+	json_t *list = json_array();
+	char id[ID_LEN + 1];
+	int r = list ? 0 : -ENOMEM;
+	const uint8_t *at = bytes;
+
+	while (list && json_array_size(list) < FILES_LISTED &&
+		next_file_id(&at, bytes + n, id)) {
+		struct file_info info;
+		CLEANUP(closep) int fd = files_open(g->files, s->space, id, &info);
+
+		if (fd >= 0)
+			(void)json_array_append_new(list,
+				json_pack("{ss ss ss sI}", "id", info.id, "name", info.name, "type",
+					info.type, "size", (json_int_t)info.size));
+	}
+	if (r == 0)
+		r = json_write(b, list); /* b may be where bytes lie: read before this */
+	json_decref(list);
+	return r;
 }
 
 static int keep_blob(struct session *s, const struct frame *f, struct err *e, void *data)
@@ -980,6 +1031,7 @@ const struct sessions_ops space_sessions_ops = {
 	.send = send_frame,
 	.cork = cork,
 	.send_files = send_files,
+	.list_files = list_files,
 	.keep_blob = keep_blob,
 	.want_worker = want_worker,
 	.may_retry = may_retry,

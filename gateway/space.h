@@ -117,8 +117,9 @@ void spaces_synced(struct spaces *s);
 /* --- from worker_link.c --- */
 void replica_hello(struct replica *r, struct page *page, bool upgrade);
 void replica_load_failed(struct replica *r, const struct app_load_failed *m);
-/* Its link is closed or must be: sessions are taken off, the agent is told to end it. Freed. */
-void replica_lost(struct replica *r, const char *why);
+/* Its link is closed: sessions are taken off. alive: it broke the protocol, and the agent is told
+ * to end it. Freed. */
+void replica_lost(struct replica *r, bool alive, const char *why);
 
 /* Each second. */
 void spaces_tick(struct spaces *s);

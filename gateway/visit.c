@@ -196,7 +196,7 @@ void visit_show_all(struct visit *v)
 	tree = page_tree_frames(page);
 	buf_init(&b, SHOW_MAX);
 	r = buf_add(&b, tree->data, tree->len);
-	if (r == 0)
+	if (r == 0 && (v->session->last_seq > 0 || v->session->overlay.n > 0))
 		r = session_write_overlay(v->session, &b);
 	v->behind = false;
 	if (r == 0)

@@ -108,7 +108,7 @@ static void on_closed(struct link *l, const struct err *reason, void *data)
 	if (reason->code)
 		log_warn("space=%s replica=%s its link was ended: %s", r->space->id, r->id,
 			reason->text);
-	replica_lost(r, reason->code ? reason->text : "its worker ended");
+	replica_lost(r, reason->code != 0, reason->code ? reason->text : "its worker ended");
 }
 
 static long value_max(uint8_t type, void *data)

@@ -197,7 +197,9 @@ static bool take_object(struct cursor *c, int depth)
 static bool take_value(struct cursor *c, int depth)
 {
 	skip_space(c);
-	if (c->at >= c->end || depth > JSON_DEPTH_MAX)
+	if (c->at >= c->end)
+		return false;
+	if (depth == JSON_DEPTH_MAX && (*c->at == '{' || *c->at == '['))
 		return false;
 	switch (*c->at) {
 	case '{':

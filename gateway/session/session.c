@@ -13,14 +13,21 @@
 
 static const char *const phase_names[] = {
 	[SESSION_DETACHED] = "detached",
+	[SESSION_RESUMING] = "resuming",
 	[SESSION_OPEN] = "open",
+	[SESSION_REOPENING] = "reopening",
 	[SESSION_MOVING] = "moving",
 };
 
+#define TO(phase) (1u << (phase))
+
 static const unsigned phase_allowed[] = {
-	[SESSION_DETACHED] = 1u << SESSION_OPEN | 1u << SESSION_MOVING,
-	[SESSION_OPEN] = 1u << SESSION_DETACHED | 1u << SESSION_MOVING,
-	[SESSION_MOVING] = 1u << SESSION_DETACHED | 1u << SESSION_OPEN,
+	[SESSION_DETACHED] = TO(SESSION_RESUMING) | TO(SESSION_OPEN) | TO(SESSION_REOPENING) |
+		TO(SESSION_MOVING),
+	[SESSION_RESUMING] = TO(SESSION_DETACHED) | TO(SESSION_OPEN),
+	[SESSION_OPEN] = TO(SESSION_DETACHED) | TO(SESSION_REOPENING),
+	[SESSION_REOPENING] = TO(SESSION_DETACHED) | TO(SESSION_OPEN) | TO(SESSION_MOVING),
+	[SESSION_MOVING] = TO(SESSION_DETACHED) | TO(SESSION_OPEN),
 };
 
 static void set_phase(struct session *s, enum session_phase phase)
@@ -29,7 +36,7 @@ static void set_phase(struct session *s, enum session_phase phase)
 
 	if (live->phase == phase)
 		return;
-	if (!(phase_allowed[live->phase] & 1u << phase))
+	if (!(phase_allowed[live->phase] & TO(phase)))
 		log_error("session=%u %s → %s is no legal step", s->number,
 			phase_names[live->phase], phase_names[phase]);
 	log_debug("session=%u %s → %s", s->number, phase_names[live->phase], phase_names[phase]);
@@ -75,6 +82,12 @@ static void send_ack(struct sessions *t, struct session *s)
 	send_head(t, s, APP_ACK, s->last_seq);
 }
 
+/* May say yes too often, never no: a file is written {"file": id}. */
+static bool names_files(const uint8_t *bytes, size_t n)
+{
+	return memmem(bytes, n, "\"file\"", 6) != NULL;
+}
+
 struct send_context {
 	struct sessions *t;
 	struct session *s;
@@ -98,10 +111,12 @@ static void send_event(struct sessions *t, struct session *s, struct pending *p)
 	t->ops.cork(s, true, t->data);
 	if (s->live->ack_bytes)
 		send_ack(t, s);
-	if (memmem(p->frames, p->length, "\"file\"", 6))
+	if (names_files(p->frames, p->length))
 		t->ops.send_files(s, p->frames, p->length, t->data);
 	(void)frames_each(p->frames, p->length, SESSION_VALUE_MAX, send_frame, &c, NULL);
 	p->state = EVENT_SENT;
+	if (p->n > s->live->sent_n)
+		s->live->sent_n = p->n;
 	if (p->cancelled) {
 		send_head(t, s, APP_CANCEL, p->n);
 		p->cancelled = false;
@@ -111,14 +126,35 @@ static void send_event(struct sessions *t, struct session *s, struct pending *p)
 		t->ops.cork(s, false, t->data);
 }
 
-/* Sends what waits, in order. */
+/* The worker forgets the session, says so, and gets it anew: then old events are new to it. */
+static void begin_reopening(struct sessions *t, struct session *s)
+{
+	set_phase(s, SESSION_REOPENING);
+	t->ops.cork(s, true, t->data);
+	send_head(t, s, APP_CLOSE, 0);
+	send_head(t, s, APP_RESUME, s->last_seq);
+	if (s->live->replica)
+		t->ops.cork(s, false, t->data);
+}
+
+/*
+ * Sends what waits, in order. A retried event is older than what the worker has seen since; it
+ * would ignore it, so the session is opened anew once nothing runs.
+ */
 void session_pump(struct sessions *t, struct session *s)
 {
-	if (s->live->phase != SESSION_OPEN)
-		return;
-	for (struct pending *p = s->pending; p; p = p->next)
-		if (p->state == EVENT_HELD)
+	bool old = false;
+
+	for (struct pending *p = s->pending; p && s->live->phase == SESSION_OPEN; p = p->next) {
+		if (p->state != EVENT_HELD)
+			continue;
+		if (p->n <= s->live->sent_n)
+			old = true;
+		else
 			send_event(t, s, p);
+	}
+	if (old && s->live->phase == SESSION_OPEN && session_count_pending(s, EVENT_SENT) == 0)
+		begin_reopening(t, s);
 }
 
 /* --- from the visitor --- */
@@ -137,6 +173,9 @@ static int check_event(const struct session *s, uint32_t n, size_t length, struc
 		return err_set(e, -EPROTO, "EVENT seq: %u came, %u is next", n, s->last_event + 1);
 	if (open >= EVENTS_PENDING_MAX)
 		return err_set(e, -EBUSY, "more than %d events are unfinished", EVENTS_PENDING_MAX);
+	if (session_count_pending(s, EVENT_INTERRUPTED) > SESSION_INTERRUPTED_MAX)
+		return err_set(e, -EBUSY, "more than %d events were interrupted and not decided on",
+			SESSION_INTERRUPTED_MAX);
 	if (s->pending_bytes + length > SESSION_PENDING_BYTES_MAX)
 		return err_set(e, -EMSGSIZE, "unfinished events: over the limit of %u bytes",
 			SESSION_PENDING_BYTES_MAX);
@@ -191,6 +230,7 @@ int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8
 	/* The state table said SENT when the session stands on a worker; here it is made true. */
 	p = session_pending(s, n);
 	p->state = EVENT_HELD;
+	s->live->refused = false;
 	if (s->live->phase == SESSION_OPEN)
 		send_event(t, s, p);
 	else if (s->live->phase == SESSION_DETACHED)
@@ -242,7 +282,8 @@ static int retry_one(struct sessions *t, struct session *s, struct pending *p)
 
 	if (r < 0)
 		return r;
-	p->state = EVENT_HELD;
+	session_apply_retry(s, p->n);
+	p->state = EVENT_HELD; /* the log calls it sent when the session stands on a worker */
 	return 0;
 }
 
@@ -257,8 +298,9 @@ int session_retry(struct sessions *t, struct session *s, uint32_t n, struct err 
 		return err_set(e, -EBUSY, "more than %d events are unfinished", EVENTS_PENDING_MAX);
 	if (retry_one(t, s, p) < 0)
 		return err_set(e, -EIO, "the event cannot be stored");
+	s->live->refused = false;
 	if (s->live->phase == SESSION_OPEN)
-		send_event(t, s, p);
+		session_pump(t, s);
 	else if (s->live->phase == SESSION_DETACHED)
 		t->ops.want_worker(s, t->data);
 	show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
@@ -332,6 +374,16 @@ static int move_in_log(struct sessions *t, struct session *s, const char *bundle
 	return r;
 }
 
+/* For the log, what is held counts as sent from here on; here it still has to be. */
+static void arrive_in_log(struct sessions *t, struct session *s, const char *bundle,
+	const char *replica)
+{
+	(void)move_in_log(t, s, bundle, replica);
+	for (struct pending *p = s->pending; p; p = p->next)
+		if (p->state == EVENT_SENT)
+			p->state = EVENT_HELD;
+}
+
 static void drop_from_acks(struct sessions *t, struct session *s)
 {
 	for (struct session **at = &t->ack_list; s->live->ack_due && *at;
@@ -354,7 +406,7 @@ static void settle_interrupted(struct sessions *t, struct session *s, const char
 		next = p->next;
 		if (p->state != EVENT_INTERRUPTED)
 			continue;
-		if (t->ops.may_retry(s, p->node, p->kind, t->data) && retry_one(t, s, p) == 0)
+		if (!s->live->refused && t->ops.may_retry(s, p->node, p->kind, t->data) && retry_one(t, s, p) == 0)
 			continue;
 		show_interrupted(t, s, p, why);
 	}
@@ -367,12 +419,18 @@ void session_detach(struct sessions *t, struct session *s, bool close, const cha
 
 	if (close && live->replica)
 		send_head(t, s, APP_CLOSE, 0);
+	/* Also one that is lost for this session only may be given it again. */
+	if (live->replica) {
+		memcpy(live->former[1], live->former[0], sizeof(live->former[1]));
+		memcpy(live->former[0], live->target[0] ? live->target_replica : s->replica_id,
+			sizeof(live->former[0]));
+	}
 	drop_from_acks(t, s);
 	group_clear(&live->group);
 	live->replica = NULL;
 	live->resend = false;
-	if (live->phase == SESSION_MOVING)
-		live->target[0] = '\0'; /* the log never heard of the move */
+	live->sent_n = 0;
+	live->target[0] = '\0'; /* of a move under way the log has not heard */
 	set_phase(s, SESSION_DETACHED);
 	if (!s->replica_id[0])
 		return;
@@ -384,7 +442,7 @@ void session_detach(struct sessions *t, struct session *s, bool close, const cha
 
 /* --- joining a worker --- */
 
-static int write_open(const struct session *s, const char *from, struct buf *b)
+static int write_open(struct sessions *t, const struct session *s, const char *from, struct buf *b)
 {
 	int r = buf_addf(b, "{\"session\":\"%s\",\"image\":", s->id);
 
@@ -394,6 +452,13 @@ static int write_open(const struct session *s, const char *from, struct buf *b)
 		r = buf_add_str(b, ",\"overlay\":");
 	if (r == 0)
 		r = overlay_write_json(&s->overlay, b);
+	if (r == 0 && names_files(b->data, b->len)) {
+		size_t state = b->len;
+
+		r = buf_add_str(b, ",\"files\":");
+		if (r == 0)
+			r = t->ops.list_files((struct session *)s, b->data, state, b, t->data);
+	}
 	if (r == 0 && s->user[0])
 		r = buf_addf(b, ",\"user\":\"%s\"", s->user);
 	if (r == 0 && from)
@@ -409,14 +474,14 @@ static void send_open(struct sessions *t, struct session *s, const char *from)
 	struct buf b;
 
 	buf_init(&b, 16 << 20);
-	if (write_open(s, from, &b) < 0) {
+	if (write_open(t, s, from, &b) < 0) {
 		log_error("session=%u is too large to be opened", s->number);
 	} else {
 		f.value = b.data;
 		f.length = b.len;
 		t->ops.cork(s, true, t->data);
 		t->ops.send(s, &f, t->data);
-		if (s->live->replica && memmem(b.data, b.len, "\"file\"", 6))
+		if (s->live->replica && names_files(b.data, b.len))
 			t->ops.send_files(s, b.data, b.len, t->data);
 		if (s->live->replica)
 			t->ops.cork(s, false, t->data);
@@ -424,56 +489,121 @@ static void send_open(struct sessions *t, struct session *s, const char *from)
 	buf_done(&b);
 }
 
+/* A worker that has just got the session gets all of its unfinished events. */
+static void send_unfinished(struct sessions *t, struct session *s)
+{
+	for (struct pending *p = s->pending; p; p = p->next)
+		if (p->state == EVENT_SENT)
+			p->state = EVENT_HELD;
+	set_phase(s, SESSION_OPEN);
+	session_pump(t, s);
+}
+
+static void begin_moving(struct sessions *t, struct session *s)
+{
+	s->live->moving_usec = t->ops.now_usec(t->data);
+	set_phase(s, SESSION_MOVING);
+	send_open(t, s, s->bundle);
+}
+
 void session_attach(struct sessions *t, struct session *s, void *replica, const char *replica_id,
 	const char *bundle, bool upgrade)
 {
 	struct session_live *live = s->live;
 	bool moves = s->bundle[0] && strcmp(s->bundle, bundle);
-	char from[65];
+	bool again;
 
-	memcpy(from, s->bundle, sizeof(from));
 	if (live->replica)
 		session_detach(t, s, true, NULL);
+	again = !strcmp(replica_id, live->former[0]) || !strcmp(replica_id, live->former[1]);
 	live->replica = replica;
 	if (moves && upgrade) {
 		(void)snprintf(live->target, sizeof(live->target), "%s", bundle);
 		(void)snprintf(live->target_replica, sizeof(live->target_replica), "%s",
 			replica_id);
-		live->moving_usec = t->ops.now_usec(t->data);
-		set_phase(s, SESSION_MOVING);
-		send_open(t, s, from);
-		return;
+	} else {
+		arrive_in_log(t, s, bundle, replica_id);
 	}
-	(void)move_in_log(t, s, bundle, replica_id);
-	for (struct pending *p = s->pending; p; p = p->next)
-		if (p->state == EVENT_SENT)
-			p->state = EVENT_HELD; /* the log may say sent from here on; it is about to be */
-	set_phase(s, SESSION_OPEN);
-	send_open(t, s, moves ? from : NULL);
-	if (moves)
+	if (again) {
+		begin_reopening(t, s);
+	} else if (live->target[0]) {
+		begin_moving(t, s);
+	} else {
+		send_open(t, s, NULL);
+		send_unfinished(t, s);
+	}
+	if (moves && !upgrade)
 		t->ops.show_all(s, t->data);
-	session_pump(t, s);
+}
+
+static void refuse_move(struct sessions *t, struct session *s)
+{
+	struct session_live *live = s->live;
+
+	log_warn("session=%u stays on its old version: the new one could not take it over",
+		s->number);
+	memcpy(live->stuck, live->target, sizeof(live->stuck));
+	session_detach(t, s, true, NULL);
+	if (live->visit || session_count_pending(s, EVENT_HELD))
+		t->ops.want_worker(s, t->data);
 }
 
 void session_resume(struct sessions *t, struct session *s, void *replica)
 {
 	s->live->replica = replica;
-	set_phase(s, SESSION_OPEN);
+	set_phase(s, SESSION_RESUMING);
 	send_head(t, s, APP_RESUME, s->last_seq);
-	/* It ignores the events that it knows. */
-	for (struct pending *p = s->pending; p && s->live->replica; p = p->next)
-		if (p->state != EVENT_INTERRUPTED)
-			send_event(t, s, p);
 }
 
-static void reopen(struct sessions *t, struct session *s)
+/*
+ * One that had it before gets them too and ignores those it knows; it would also ignore a retried
+ * one that it does not know, so those wait until the session can be opened anew.
+ */
+void session_resumed(struct sessions *t, struct session *s)
 {
-	log_info("session=%u its worker does not know it; opened again", s->number);
-	group_clear(&s->live->group);
-	send_open(t, s, NULL);
-	for (struct pending *p = s->pending; p && s->live->replica; p = p->next)
-		if (p->state != EVENT_INTERRUPTED)
+	if (s->live->phase != SESSION_RESUMING)
+		return;
+	set_phase(s, SESSION_OPEN);
+	for (struct pending *p = s->pending; p && s->live->replica; p = p->next) {
+		if (p->state == EVENT_INTERRUPTED)
+			continue;
+		if (p->retried)
+			p->state = EVENT_HELD;
+		else
 			send_event(t, s, p);
+	}
+	s->live->sent_n = s->last_event;
+	session_pump(t, s);
+	if (s->live->phase == SESSION_OPEN && session_count_pending(s, EVENT_SENT) == 0)
+		t->ops.settled(s, t->data);
+}
+
+static void on_lost(struct sessions *t, struct session *s)
+{
+	switch (s->live->phase) {
+	case SESSION_RESUMING:
+	case SESSION_REOPENING:
+		group_clear(&s->live->group);
+		s->live->sent_n = 0;
+		if (s->live->target[0]) {
+			begin_moving(t, s);
+			break;
+		}
+		send_open(t, s, NULL);
+		send_unfinished(t, s);
+		break;
+	case SESSION_MOVING:
+		refuse_move(t, s);
+		break;
+	case SESSION_OPEN:
+		/* It has refused to open it, with a FAIL; asking again at once would not end. Or
+		 * a gateway that was killed had asked before: then the visitor tries again. */
+		s->live->refused = true;
+		session_detach(t, s, false, "this demo could not open the session");
+		break;
+	case SESSION_DETACHED:
+		break;
+	}
 }
 
 /* --- from the worker --- */
@@ -543,18 +673,6 @@ void sessions_flush_acks(struct sessions *t)
 }
 
 /* --- groups --- */
-
-static void refuse_move(struct sessions *t, struct session *s)
-{
-	struct session_live *live = s->live;
-
-	log_warn("session=%u stays on its old version: the new one could not take it over",
-		s->number);
-	memcpy(live->stuck, live->target, sizeof(live->stuck));
-	session_detach(t, s, true, NULL);
-	if (live->visit || session_count_pending(s, EVENT_HELD))
-		t->ops.want_worker(s, t->data);
-}
 
 /* -ESTALE: the group is not wanted. */
 static int check_commit(const struct session *s, const struct frame *f, struct err *e)
@@ -628,7 +746,7 @@ static int commit(struct sessions *t, struct session *s, const struct frame *f, 
 	if (r < 0)
 		return r;
 	if (moves)
-		(void)move_in_log(t, s, live->target, live->target_replica);
+		arrive_in_log(t, s, live->target, live->target_replica);
 	live->resend = append_out(t, s, f->seq) < 0;
 	if (live->resend) {
 		/* The worker still has the group; sessions_tick asks for it again. */
@@ -637,15 +755,20 @@ static int commit(struct sessions *t, struct session *s, const struct frame *f, 
 		return 0;
 	}
 	keep_group(t, s, f, &trial);
-	if (moves)
+	if (moves) {
 		set_phase(s, SESSION_OPEN);
+		live->target[0] = '\0';
+	}
 	show_group(t, s, moves);
 	schedule_ack(t, s, g->image.len + g->visible.len);
 	group_clear(g);
 	if (moves)
 		session_pump(t, s);
-	if (f->op == COMMIT_FINISH && session_count_pending(s, EVENT_SENT) == 0)
+	if (f->op == COMMIT_FINISH && live->phase == SESSION_OPEN &&
+		session_count_pending(s, EVENT_SENT) == 0) {
+		session_pump(t, s); /* a retried event may have waited for this */
 		t->ops.settled(s, t->data);
+	}
 	return 0;
 }
 
@@ -655,6 +778,9 @@ int session_worker_frame(struct sessions *t, struct session *s, const struct fra
 	struct patch p;
 	int r;
 
+	/* Until LOST, what comes is of the opening that was closed. */
+	if (s->live->phase == SESSION_REOPENING && f->type != APP_LOST)
+		return 0;
 	switch (f->type) {
 	case APP_PATCH:
 		r = patch_read(&p, f, e);
@@ -669,8 +795,7 @@ int session_worker_frame(struct sessions *t, struct session *s, const struct fra
 	case APP_BLOB:
 		return t->ops.keep_blob(s, f, e, t->data);
 	case APP_LOST:
-		if (s->live->phase == SESSION_OPEN)
-			reopen(t, s);
+		on_lost(t, s);
 		return 0;
 	default:
 		return err_set(e, -EPROTO, "message type %u is not a session's", f->type);

@@ -25,16 +25,25 @@
 /*
  * Where a session stands towards workers.
  *
- *	        ┌──────────────── lost, closed ───────────────┐
- *	        ▼                                             │
- *	    DETACHED ──attach──▶ OPEN ──attach (new bundle)──▶ MOVING ──COMMIT 0──▶ OPEN
- *	        ▲                 ▲                              │
- *	        │                 └── LOST answered by OPEN      └─ FAIL 0: back to DETACHED, old bundle
- *	     (replay) ──resume──▶ OPEN
+ *	DETACHED ──attach──▶ OPEN ──attach, new bundle──▶ MOVING ──COMMIT 0──▶ OPEN
+ *	                      │ ▲                          └─ FAIL 0: DETACHED, old bundle
+ *	                      ▼ │ LOST
+ *	                    REOPENING
+ *	(replay) ──resume──▶ RESUMING ──HELLO, or LOST──▶ OPEN
  *
- * Events wait (HELD) in DETACHED and MOVING.
+ * and from everywhere to DETACHED when the worker is lost or the session leaves it. Events wait
+ * (HELD) in all but OPEN. We wait for the worker in MOVING; in RESUMING for the HELLO that follows
+ * what it had to say; in REOPENING for the LOST that says that it has forgotten the session: only
+ * then is it clear which of its groups belong to the new opening. A worker that had the session
+ * before and gets it back is met the same way.
  */
-enum session_phase { SESSION_DETACHED, SESSION_OPEN, SESSION_MOVING };
+enum session_phase {
+	SESSION_DETACHED,
+	SESSION_RESUMING,
+	SESSION_OPEN,
+	SESSION_REOPENING,
+	SESSION_MOVING,
+};
 
 struct session_group {
 	struct buf image;   /* IMAGE frames */
@@ -51,6 +60,9 @@ struct session_live {
 	char target[65]; /* while MOVING: the bundle it moves to … */
 	char target_replica[33]; /* … and the worker */
 	char stuck[65];  /* bundle that could not take it */
+	uint32_t sent_n; /* highest event sent in this opening; a worker ignores lower ones */
+	char former[2][33]; /* workers it was taken off */
+	bool refused;    /* its worker could not open it: nothing is tried again by itself */
 	bool resend;     /* an OUT could not be written: RESUME is due */
 	bool ack_due;
 	uint32_t ack_bytes;
@@ -76,6 +88,9 @@ struct sessions_ops {
 	void (*cork)(struct session *s, bool on, void *data);
 	/* Bytes about to be sent name files of the Space: the worker gets them first. */
 	void (*send_files)(struct session *s, const uint8_t *bytes, size_t n, void *data);
+	/* Appends the files of the Space that the bytes name, as a JSON array. */
+	int (*list_files)(struct session *s, const uint8_t *bytes, size_t n, struct buf *b,
+		void *data);
 	/* Bytes of a worker's file. -ENOSPC and the like. */
 	int (*keep_blob)(struct session *s, const struct frame *f, struct err *e, void *data);
 
@@ -150,13 +165,15 @@ int session_write_overlay(const struct session *s, struct buf *b);
 
 /*
  * Opens the session on a worker, moving it there from another bundle if need be. upgrade: the
- * worker answers a move with a COMMIT or FAIL of event 0. files: JSON array or NULL.
+ * worker answers a move with a COMMIT or FAIL of event 0.
  */
 void session_attach(struct sessions *t, struct session *s, void *replica, const char *replica_id,
 	const char *bundle, bool upgrade);
 
-/* After a restart: the worker that has it is still there. */
+/* After a restart: the worker that has it is still there. A HELLO asked for behind the last
+ * session_resume says that all has been heard: then session_resumed. */
 void session_resume(struct sessions *t, struct session *s, void *replica);
+void session_resumed(struct sessions *t, struct session *s);
 
 /* Takes it off its worker. close: tell the worker; else the worker is lost. */
 void session_detach(struct sessions *t, struct session *s, bool close, const char *why);

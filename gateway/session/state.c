@@ -409,20 +409,6 @@ int session_write_move(const char *bundle, const char *replica, struct buf *b)
 	return r < 0 ? r : buf_add_str(b, replica);
 }
 
-static void trim_interrupted(struct session *s)
-{
-	size_t n = session_count_pending(s, EVENT_INTERRUPTED);
-
-	for (struct pending **at = &s->pending; *at && n > SESSION_INTERRUPTED_MAX;) {
-		if ((*at)->state != EVENT_INTERRUPTED) {
-			at = &(*at)->next;
-			continue;
-		}
-		drop_pending(s, at);
-		n--;
-	}
-}
-
 /* The worker that had the session is gone: what ran there has no one to finish it. */
 static void lose_worker(struct session *s)
 {
@@ -436,7 +422,6 @@ static void lose_worker(struct session *s)
 	}
 	if (lost)
 		overlay_drop(&s->overlay, 0, "progress");
-	trim_interrupted(s);
 }
 
 int session_apply_move(struct session *s, const uint8_t *value, size_t n, struct err *e)
@@ -464,8 +449,10 @@ void session_apply_retry(struct session *s, uint32_t n)
 {
 	struct pending *p = session_pending(s, n);
 
-	if (p && p->state == EVENT_INTERRUPTED)
-		p->state = s->replica_id[0] ? EVENT_SENT : EVENT_HELD;
+	if (!p || p->state != EVENT_INTERRUPTED)
+		return;
+	p->state = s->replica_id[0] ? EVENT_SENT : EVENT_HELD;
+	p->retried = true;
 }
 
 void session_apply_dismiss(struct session *s, uint32_t n)
@@ -477,6 +464,8 @@ void session_apply_dismiss(struct session *s, uint32_t n)
 }
 
 /* --- STATE --- */
+
+#define STATE_RETRIED 0x80 /* beside the state of an event */
 
 enum state_part { PART_HEAD = 1, PART_FRAMES, PART_EVENT };
 
@@ -510,7 +499,8 @@ int session_write_state(const struct session *s, struct buf *b)
 	if (r == 0)
 		r = write_part(b, PART_FRAMES, 0, 0, part.data, part.len);
 	for (const struct pending *p = s->pending; r == 0 && p; p = p->next)
-		r = write_part(b, PART_EVENT, p->n, (uint8_t)p->state,
+		r = write_part(b, PART_EVENT, p->n,
+			(uint8_t)(p->state | (p->retried ? STATE_RETRIED : 0)),
 			p->frames + p->secret_length, p->length - p->secret_length);
 	buf_done(&part);
 	return r;
@@ -529,7 +519,7 @@ static int restore_event(struct session *s, uint32_t n, uint8_t state, const uin
 	struct pending *p;
 	int r;
 
-	if (state > EVENT_INTERRUPTED)
+	if ((state & ~STATE_RETRIED) > EVENT_INTERRUPTED)
 		return err_set(e, -EBADMSG, "STATE record: event state %u", state);
 	/* Its values are in the overlay already; a later group may have changed them since. */
 	overlay_init(&s->overlay);
@@ -541,8 +531,12 @@ static int restore_event(struct session *s, uint32_t n, uint8_t state, const uin
 	p = malloc(sizeof(*p) + length);
 	if (!p)
 		return -ENOMEM;
-	*p = (struct pending){
-		.n = n, .node = c.node, .kind = c.kind, .state = state, .length = length};
+	*p = (struct pending){.n = n,
+		.node = c.node,
+		.kind = c.kind,
+		.state = (enum event_state)(state & ~STATE_RETRIED),
+		.retried = state & STATE_RETRIED,
+		.length = length};
 	memcpy(p->frames, frames, length);
 	insert_pending(s, p);
 	return 0;

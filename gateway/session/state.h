@@ -28,7 +28,7 @@
 #include "proto/constants.h"
 
 #define SESSION_PENDING_BYTES_MAX (4u << 20) /* of one session's unfinished events */
-#define SESSION_INTERRUPTED_MAX 32           /* kept for the visitor to decide; oldest go first */
+#define SESSION_INTERRUPTED_MAX 32           /* undecided; with more, no new event is taken */
 #define SESSION_STATE_MAX (20u << 20)        /* of a snapshot */
 #define SESSION_VALUE_MAX (8u << 20)         /* of one joined value in a record */
 
@@ -45,6 +45,7 @@ struct pending {
 	uint32_t node;
 	uint8_t kind;
 	enum event_state state;
+	bool retried;   /* wanted again after an interruption: older than what workers have seen */
 	bool cancelled; /* CANCEL came while held; goes out behind the event. Not in the log. */
 	size_t secret_length; /* bytes at the start that are not in the log but in a file (secret.h) */
 	size_t length;

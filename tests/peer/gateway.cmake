@@ -1,0 +1,5 @@
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME peer_gateway
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway.py $<TARGET_FILE:vitrine-gateway>
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(peer_gateway PROPERTIES TIMEOUT 600)

@@ -1,0 +1,76 @@
+#include "gateway/page.h"
+
+#include <errno.h>
+
+#include "gateway/session/frames.h"
+#include "proto/constants.h"
+#include "proto/messages.h"
+#include "tests/support/test.h"
+
+static int parse(const char *text, struct page **ret, struct err *e)
+{
+	json_t *tree = json_loads(text, 0, NULL);
+	int r;
+
+	CHECK(tree);
+	r = page_new("b1", "Title", tree, ret, e);
+	json_decref(tree);
+	return r;
+}
+
+static int see_tree(const struct frame *f, void *data, struct err *e)
+{
+	struct wire_tree m;
+
+	CHECK(f->type == WIRE_TREE && wire_tree_read(&m, f->value, f->length, e) == 0);
+	CHECK(!strcmp(m.bundle, "b1") && !strcmp(m.title, "Title"));
+	CHECK(json_is_object(json_object_get(m.tree, "root")));
+	wire_tree_done(&m);
+	(*(int *)data)++;
+	return 0;
+}
+
+TEST(it_knows_passwords_and_safe_handlers_and_is_ready_to_send)
+{
+	struct page *p = NULL;
+	int trees = 0;
+
+	CHECK(parse("{\"root\":{\"n\":1,\"children\":[{\"n\":2,\"props\":{\"password\":true},\"on\":"
+		    "{\"submit\":{\"retry\":true},\"change\":{}}},{\"n\":3,\"props\":{\"password\":false}}]}}",
+		      &p, NULL) == 0);
+	CHECK(page_is_secret(p, 2) && !page_is_secret(p, 3) && !page_is_secret(p, 9));
+	CHECK(page_may_retry(p, 2, EVENT_SUBMIT) && !page_may_retry(p, 2, EVENT_CHANGE));
+	CHECK(frames_each(page_tree_frames(p)->data, page_tree_frames(p)->len, 4 << 20, see_tree,
+		      &trees, NULL) == 0);
+	CHECK(trees == 1 && page_ref(p) == p);
+	(void)page_unref(p);
+	CHECK(page_unref(p) == NULL);
+}
+
+TEST(trees_over_a_limit_are_refused_in_words)
+{
+	struct page *p = NULL;
+	struct err e = {0};
+	struct buf b;
+
+	CHECK(parse("{}", &p, &e) == -EINVAL && strstr(e.text, "root"));
+	CHECK(parse("{\"root\":3}", &p, &e) == -EINVAL);
+	buf_init(&b, 1 << 20);
+	CHECK(buf_add_str(&b, "{\"root\":") == 0);
+	for (int i = 0; i <= TREE_DEPTH_MAX; i++)
+		CHECK(buf_add_str(&b, "{\"children\":[") == 0);
+	CHECK(buf_add_str(&b, "{}") == 0);
+	for (int i = 0; i <= TREE_DEPTH_MAX; i++)
+		CHECK(buf_add_str(&b, "]}") == 0);
+	CHECK(buf_add_str(&b, "}") == 0);
+	CHECK(parse(buf_str(&b), &p, &e) == -EINVAL && strstr(e.text, "deeper"));
+	buf_clear(&b);
+	CHECK(buf_add_str(&b, "{\"root\":{\"children\":[{}") == 0);
+	for (int i = 0; i < TREE_NODES_MAX; i++)
+		CHECK(buf_add_str(&b, ",{}") == 0);
+	CHECK(buf_add_str(&b, "]}}") == 0);
+	CHECK(parse(buf_str(&b), &p, &e) == -EINVAL && strstr(e.text, "nodes"));
+	buf_done(&b);
+}
+
+TEST_MAIN()
