@@ -37,7 +37,7 @@ export const apps = {
   },
 
   async kitchen(run, event) {
-    if (event.node === 0) return run.page("toast", { kind: "success", message: "The page's load handler ran." });
+    if (event.node === 0) return run.page("toast", { kind: "info", message: "The page's load handler ran." });
     if (event.node === n("fail")) {
       return run.fail({
         message: "attempt to index a nil value (local 'reply')",

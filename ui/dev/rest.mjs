@@ -62,7 +62,7 @@ export function rest(world) {
       builds = builds.map((b) => ({ ...b, state: b.id === to ? "live" : b.state === "live" ? "ready" : b.state }));
       return send(200, { build: to });
     }
-    return send(200, { ...found, builds, runtime: { stage: found.state, sessions: 3 } });
+    return send(200, { ...found, owned: true, builds, runtime: { stage: found.state, sessions: 3 } });
   };
 }
 
@@ -89,8 +89,8 @@ function logs(request, response) {
   const start = Date.now() - 90e3;
   for (let i = 0; i < 24; i++) {
     const [level, line] = LINES[(i * 7) % 5];
-    response.write(`data: ${JSON.stringify({ time: new Date(start + i * 1730).toISOString(), level, line })}\n\n`);
+    response.write(`data: ${JSON.stringify({ time: (start + i * 1730) * 1000, level, line })}\n\n`);
   }
-  const timer = setInterval(() => response.write(`data: ${JSON.stringify({ time: new Date().toISOString(), line: "tick" })}\n\n`), 2000);
+  const timer = setInterval(() => response.write(`data: ${JSON.stringify({ time: Date.now() * 1000, line: "tick" })}\n\n`), 2000);
   request.on("close", () => clearInterval(timer));
 }

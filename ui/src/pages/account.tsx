@@ -99,8 +99,8 @@ function TokenRow({ token, revoke }: { token: TokenInfo; revoke: () => void }) {
       <div class="row-words">
         <b>{token.name}</b>
         <p class="faint">
-          {token.createdAt && <span title={fullTime(token.createdAt)}>made {agoWords(token.createdAt)}</span>}
-          {token.lastUsedAt ? `, used ${agoWords(token.lastUsedAt)}` : ""}
+          <span title={fullTime(token.createdAt)}>made {agoWords(token.createdAt)}</span>
+          {token.lastUsedAt ? `, last used ${agoWords(token.lastUsedAt)}` : ", never used"}
         </p>
       </div>
       {sure ? (

@@ -34,6 +34,9 @@ export interface SpaceInfo {
   readonly commit?: string;
   readonly updatedAt?: string;
   readonly url?: string;
+  /** Whoever asks may manage it. */
+  readonly owned?: boolean;
+  readonly builds?: readonly Build[];
   readonly runtime?: { readonly stage?: string; readonly sessions?: number };
 }
 
@@ -51,7 +54,7 @@ export interface TokenInfo {
   readonly id: string;
   readonly name: string;
   readonly createdAt?: string;
-  readonly lastUsedAt?: string;
+  readonly lastUsedAt?: string | null;
 }
 
 let csrf = "";

@@ -1,6 +1,6 @@
 /* What was pushed and what became of it, and the way back. */
 import { useState } from "preact/hooks";
-import { call, spacePath, type Build } from "./api";
+import { call, spacePath, type Build, type SpaceInfo } from "./api";
 import { FormNote, known, Show, SpaceFrame, StateBadge, words } from "./frame";
 import { useCall } from "./use_call";
 import { agoWords, fullTime, msWords } from "./words";
@@ -12,11 +12,17 @@ interface Props {
 
 export function Builds({ owner, name }: Props) {
   const path = spacePath(owner, name);
-  const [loaded, again] = useCall(() => known.then(() => call<Build[]>("GET", `${path}/builds`)), path);
+  const [loaded, again] = useCall(() => known.then(() => call<SpaceInfo>("GET", path)), path);
   return (
     <SpaceFrame owner={owner} name={name} tab="builds">
       <Show loaded={loaded} again={again}>
-        {(builds) => (builds.length === 0 ? <NoBuilds owner={owner} name={name} /> : <History path={path} builds={builds} again={again} />)}
+        {({ builds = [], owned = false }) =>
+          builds.length === 0 ? (
+            <NoBuilds owner={owner} name={name} />
+          ) : (
+            <History path={path} builds={builds} owned={owned} again={again} />
+          )
+        }
       </Show>
     </SpaceFrame>
   );
@@ -33,7 +39,14 @@ function NoBuilds({ owner, name }: Props) {
   );
 }
 
-function History({ path, builds, again }: { path: string; builds: readonly Build[]; again: () => void }) {
+interface HistoryProps {
+  readonly path: string;
+  readonly builds: readonly Build[];
+  readonly owned: boolean;
+  readonly again: () => void;
+}
+
+function History({ path, builds, owned, again }: HistoryProps) {
   const [error, setError] = useState("");
   const [going, setGoing] = useState<string | null>(null);
   const longest = Math.max(1, ...builds.map(totalOf));
@@ -62,7 +75,7 @@ function History({ path, builds, again }: { path: string; builds: readonly Build
               <time class="faint" dateTime={build.createdAt} title={fullTime(build.createdAt)}>
                 {agoWords(build.createdAt)}
               </time>
-              {build.state === "ready" && (
+              {owned && build.state === "ready" && (
                 <button type="button" class="button secondary small" disabled={going !== null} onClick={() => void goBack(build)}>
                   {going === build.id ? "Going back…" : "Make live again"}
                 </button>

@@ -125,12 +125,17 @@ function useTail(path: string, follow: boolean): { lines: readonly Line[]; tail:
   return { lines, tail };
 }
 
+/** Lines carry µs since 1970; a text is taken as it is. */
+function isoTime(time: unknown): string {
+  return typeof time === "number" && Math.abs(time) < 8.64e18 ? new Date(time / 1000).toISOString() : String(time ?? "");
+}
+
 export function readLine(id: number, data: string): Line {
   try {
     const { time, level, line, message } = JSON.parse(data) as Record<string, unknown>;
     return {
       id,
-      time: String(time ?? ""),
+      time: isoTime(time),
       level: /^(error|warn|info|debug)$/.test(String(level)) ? String(level) : "info",
       line: String(line ?? message ?? ""),
     };

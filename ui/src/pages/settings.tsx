@@ -23,7 +23,7 @@ export function Settings({ owner, name }: { owner: string; name: string }) {
                 awake. Change it there and push.
               </p>
             </section>
-            <Delete path={path} id={`${owner}/${name}`} />
+            {space.owned && <Delete path={path} id={`${owner}/${name}`} />}
           </>
         )}
       </Show>

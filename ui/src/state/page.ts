@@ -29,7 +29,7 @@ export interface Progress {
   readonly message: string;
 }
 
-export type ToastKind = "info" | "success" | "warning" | "error";
+export type ToastKind = "info" | "warn" | "error";
 
 export interface Toast {
   readonly id: number;
@@ -135,7 +135,7 @@ export class Page {
   }
 }
 
-const TOAST_KINDS: readonly ToastKind[] = ["info", "success", "warning", "error"];
+const TOAST_KINDS: readonly ToastKind[] = ["info", "warn", "error"];
 
 export function readProgress(value: unknown): Progress | null {
   if (typeof value !== "object" || value === null) return null;

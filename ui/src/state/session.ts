@@ -402,7 +402,7 @@ export class Session {
     const values = this.#changedValues();
     if (!values) return false;
     if (this.ledger.busy.peek().length >= EVENTS_PENDING_MAX) {
-      this.page.toast("warning", "Too much at once. Wait for something to finish.");
+      this.page.toast("warn", "Too much at once. Wait for something to finish.");
       return false;
     }
     this.page.forgive(node);

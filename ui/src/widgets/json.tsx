@@ -12,11 +12,12 @@ const PAGE_SIZE = 100;
 export function Json({ cell }: WidgetProps) {
   const props = propsOf(cell, "json");
   const value = valueOf(cell);
-  const copy = value !== undefined && <CopyButton text={() => JSON.stringify(value, null, 2)} quiet />;
+  const none = value === undefined || value === null;
+  const copy = !none && <CopyButton text={() => JSON.stringify(value, null, 2)} quiet />;
   return (
     <Field cell={cell} props={props} as="output" aside={copy}>
       <div class="json">
-        {value === undefined ? <p class="nothing">No value yet</p> : <Value value={value} open={props.open ?? 2} />}
+        {none ? <p class="nothing">No value yet</p> : <Value value={value} open={props.open ?? 2} />}
       </div>
     </Field>
   );

@@ -19,6 +19,11 @@ import {
 } from "../support/session";
 
 const brief = (b: Bench) => b.take().map((s) => `${s.type} ${s.n}${s.node ? ` @${s.node}` : ""}`);
+const lost = (b: Bench) => {
+  const [first] = b.session.page.interrupted.value;
+  assert.ok(first);
+  return first.n;
+};
 const text = (b: Bench, key = "textbox2") => valueOf(b.cell(key)) ?? "";
 
 /* ---- joining ---- */
@@ -276,12 +281,12 @@ test("an interrupted event can be sent again or let go", () => {
   b.get(accepted(1), interrupted(1, 3));
   assert.equal(b.session.ledger.busy.value.length, 0);
   b.take();
-  b.session.retry(b.session.page.interrupted.value[0]!.n);
+  b.session.retry(lost(b));
   assert.deepEqual(brief(b), ["RETRY 1"]);
   assert.equal(b.session.ledger.busyAt(b.cell("button3").n).length, 1, "it runs again");
   assert.deepEqual(b.session.page.interrupted.value, []);
   b.get(interrupted(1, 3));
-  b.session.dismiss(b.session.page.interrupted.value[0]!.n);
+  b.session.dismiss(lost(b));
   assert.deepEqual(brief(b), ["CANCEL 1"]);
   assert.deepEqual(b.session.page.interrupted.value, []);
 });
