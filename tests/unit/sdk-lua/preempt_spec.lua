@@ -5,7 +5,7 @@ local it, equal, match = s.it, s.equal, s.match
 -- Another visitor is answered while the first one burns; then the first one is stopped.
 local function burns(name, body)
   it(name .. " lets others through and is stopped", function()
-    local app = s.handler(body, { cpu_ms = 1500, stall_ms = 300 })
+    local app = s.handler(body, { cpu_ms = 600, stall_ms = 300 })
     local first, second = app:open(), app:open()
     local n = first:fire("go", "click")
     app:pump(3)
