@@ -119,6 +119,9 @@ int layout_prepare(struct layout *l, struct err *e)
 		r = absolute(l->ui, e);
 	if (r == 0)
 		r = absolute(l->models, e);
+	/* Services reach their own folders below it and can list nothing. */
+	if (r == 0 && l->root && chmod(l->data, 0711) < 0)
+		r = err_set(e, -errno, "cannot set the mode of %s: %s", l->data, strerror(errno));
 	for (size_t i = 0; r == 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
 		r = make_folder(l, i, e);
 	if (r == 0)
