@@ -766,7 +766,8 @@ local function declare(node, what, event, h)
     if #nodes > 0 then h.on[list] = nodes end
   end
   if h.retry then h.on.retry = true end
-  host.handler(node, EVENTS[event], h.parallel or false, h.concurrency or 0, h.on.cancels)
+  -- One that only cancels has nothing to wait for.
+  host.handler(node, EVENTS[event], h.parallel or h.fn == nil, h.concurrency or 0, h.on.cancels)
 end
 
 local function describe_api(name, rec, event, h)

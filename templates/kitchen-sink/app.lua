@@ -1,4 +1,4 @@
-local ui = require "vitrine.ui"
+local ui, time = require "vitrine.ui", require "vitrine.time"
 
 local colours = { "red", "green", "blue" }
 
@@ -19,6 +19,7 @@ return ui.page({ title = "Every component" }, function(page)
 
   local run     = ui.button { "Show what the page holds", variant = "primary" }
   local slow    = ui.button "Count to five"
+  local stop    = ui.button { "Stop counting", variant = "stop" }
   local refuse  = ui.button { "Refuse", variant = "stop" }
 
   text:on_submit(function(message)
@@ -42,7 +43,6 @@ return ui.page({ title = "Every component" }, function(page)
     }
   end)
 
-  local time = require "vitrine.time"
   slow:on_click(function(session)
     for i = 1, 5 do
       session:progress(i / 5, "step " .. i)
@@ -51,12 +51,19 @@ return ui.page({ title = "Every component" }, function(page)
     ui.info "Counted to five."
   end)
 
+  stop:on_click { cancels = { slow } }
+
   refuse:on_click(function() ui.refuse "This button always refuses; that is all it does." end)
 
+  local ready = ui.examples {
+    label = "Ready-made", inputs = { text, radio }, rows = { { "good morning", "red" }, { "good night", "blue" } },
+  }
+
   return ui.column {
+    ready,
     ui.row { ui.column { text, number, slider, check, radio, several, picture },
              ui.column { said, bars, state, mirror } },
-    ui.row { run, slow, refuse },
+    ui.row { run, slow, stop, refuse },
     chat,
   }
 end)

@@ -1,0 +1,190 @@
+-- The templates and every snippet of docs/sdk.md are apps that load and do what they say.
+local s = require "support"
+local it, equal, match = s.it, s.equal, s.match
+
+local function read(path)
+  local f = assert(io.open(path))
+  local text = f:read "a"
+  f:close()
+  return text
+end
+
+local function template(name)
+  local folder = "templates/" .. name .. "/"
+  return s.load({ ["app.lua"] = read(folder .. "app.lua"), ["README.md"] = read(folder .. "README.md") }, { check = true })
+end
+
+-- The key of the first component of that type whose property has that value.
+local function find(app, kind, prop, value)
+  local found
+  for key, node in pairs(app.nodes) do
+    if node.type == kind and (prop == nil or node.props[prop] == value) and (not found or key < found) then found = key end
+  end
+  return found or error("no " .. kind .. " with " .. tostring(prop) .. " = " .. tostring(value), 2)
+end
+
+-- Answers every model call, until test() is true.
+local function serve(app, test)
+  return app:until_(function()
+    local call = table.remove(app.calls, 1)
+    if call and call.body.task == "text-classification" then
+      app:result(call, { { label = "POSITIVE", score = 0.75 }, { label = "NEGATIVE", score = 0.25 } })
+    elseif call then
+      for _, token in ipairs { "Once", " upon", " a time." } do app:token(call, token) end
+      app:result(call, { text = "Once upon a time.", finish_reason = "stop" })
+    end
+    return test()
+  end, "an answer")
+end
+
+local function finish(app, v, n)
+  return serve(app, function() return v.finished[n] end)
+end
+
+it("template hello greets", function()
+  local app = template "hello"
+  local v = app:open()
+  local name, out = find(app, "textbox", "label", "Your name"), find(app, "textbox", "label", "Greeting")
+  v:click(find(app, "button", "value", "Submit"), { [name] = "Ada" })
+  equal("Hello, Ada!", v:see(out))
+  v:await(v:fire(name, "submit", { [name] = "" }))
+  equal("Hello, world!", v:see(out))
+end)
+
+it("template mood classifies", function()
+  local app = template "mood"
+  local v = app:open()
+  local n = v:fire(find(app, "button", "value", "Submit"), "click", { [find(app, "textbox", "label", "Text")] = "I love it." })
+  equal(nil, finish(app, v, n).fail)
+  equal("POSITIVE", v:see(find(app, "label", "label", "Mood")).label)
+end)
+
+it("template writer keeps the conversation over another worker", function()
+  local app = template "writer"
+  local v = app:open()
+  local box, chat = find(app, "textbox"), find(app, "chatbot")
+  finish(app, v, v:fire(box, "submit", { [box] = "a story" }))
+  equal("Once upon a time.", v:see(chat)[2].content)
+  local again = app:open { seq = v.seq, image = '{"turns":' .. v.image.turns .. "}" }
+  local n = again:fire(box, "submit", { [box] = "more" })
+  local call = app:await_call()
+  equal(3, #call.body.inputs)
+  equal("a story", call.body.inputs[1].content)
+  app:result(call, { text = "x", finish_reason = "stop" })
+  again:await(n)
+end)
+
+it("template kitchen-sink shows every component, and all of them work", function()
+  local app = template "kitchen-sink"
+  local there = {}
+  for _, node in pairs(app.nodes) do there[node.type] = true end
+  for name in read("proto/components.def"):gmatch "COMPONENT%((%w+), \"" do
+    if name ~= "progress" and not there[name] then error("no " .. name) end
+  end
+  local v = app:open()
+  for key, node in pairs(app.nodes) do
+    for event in pairs(node.on or {}) do
+      if node.props.value ~= "Refuse" then
+        local values = event == "upload" and { [key] = { file = "f" } } or event == "submit" and { [key] = "hello" } or nil
+        if event == "upload" then
+          app:send("FILE", { channel = v.channel, file = "PNG", value = '{"id":"f","name":"a.png","type":"image/png","size":3}' })
+        end
+        local fail = v:await(v:fire(key, event, values)).fail
+        if fail and fail.op ~= s.FAIL.CANCELLED then error(key .. " " .. event .. ": " .. fail.message) end
+      end
+    end
+  end
+  equal(s.FAIL.INVALID, v:click(find(app, "button", "value", "Refuse")).fail.op)
+end)
+
+-- --- docs/sdk.md -----------------------------------------------------------------------------
+
+-- Loads the app of one snippet and makes every gesture its page has a handler for.
+local function exercise(source, files)
+  files = files or {}
+  files["app.lua"] = source
+  local app = s.load(files, { check = true })
+  local v = app:open { query = { q = "x" } }
+  local fail
+  local function fire(key, event, values)
+    local group = finish(app, v, v:fire(key, event, values))
+    fail = fail or group.fail
+  end
+  if app.hello.tree.load then fire("", "load") end
+  local keys = {}
+  for key in pairs(app.nodes) do keys[#keys + 1] = key end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local node = app.nodes[key]
+    for event in pairs(node.on or {}) do
+      local values
+      if node.type == "textbox" then values = { [key] = "hello" } end
+      if event == "upload" then
+        app:send("FILE", { channel = v.channel, file = "PNG", value = '{"id":"f","name":"a.png","type":"image/png","size":3}' })
+        values = { [key] = { file = "f" } }
+      end
+      fire(key, event, values)
+    end
+  end
+  return fail, app, v
+end
+
+local function snippets(path)
+  local list, text = {}, read(path)
+  for before, code in text:gmatch "([^\n]*)\n```lua\n(.-)\n```" do
+    list[#list + 1] = { code = code, note = before:match "<!%-%- (.-) %-%->" }
+  end
+  return list
+end
+
+local list = snippets "docs/sdk.md"
+it("docs/sdk.md has snippets", function()
+  if #list < 10 then error("only " .. #list) end
+end)
+for i, snippet in ipairs(list) do
+  it("docs/sdk.md, snippet " .. i .. " runs: " .. snippet.code:match "[^\n]*", function()
+    local files = { ["img/cat.png"] = "PNG", ["lib/words.lua"] = "return { count = function(t) return #t end }" }
+    local fail, app = exercise(snippet.code, files)
+    local wanted = snippet.note and snippet.note:match "fails: (.*)"
+    if wanted then
+      match(wanted, fail and fail.message)
+    elseif fail then
+      error(fail.message)
+    end
+    if snippet.note and snippet.note:find "model" and app.bench then equal("table", type(app.calls)) end
+  end)
+end
+
+-- --- @usage of the SDK's modules ---------------------------------------------------------------
+
+for _, file in ipairs { "ui", "models", "json", "time" } do
+  for usage in read("sdk-lua/vitrine/" .. file .. ".lua"):gmatch "%-%-%-@usage ([^\n]*)" do
+    it("usage of vitrine." .. file .. ": " .. usage, function()
+      local where = usage:find "^return" and "app" or usage:find "^ui%.examples" and "page" or "handler"
+      local source = [[
+local ui, models, json, time = require "vitrine.ui", require "vitrine.models", require "vitrine.json", require "vitrine.time"
+local llm, writer = models.chat "a/b", models.generate "a/b"
+]]
+      if where == "app" then
+        source = source .. usage
+      elseif where == "page" then
+        source = source .. "return ui.page({}, function() local text = ui.textbox {} return ui.column { text, " .. usage .. "} end)"
+      else
+        source = source .. [[
+return ui.page({}, function()
+  local go, story, picture, photo = ui.button "Go", ui.textbox {}, ui.image {}, ui.image { upload = true }
+  local chat = ui.chatbot {}
+  photo:on_upload(function(photo, session)
+    local text, png, turns = "text", "PNG", { { role = "user", content = "x" } }
+    local reply = chat:append { role = "assistant", content = "" }
+]] .. usage .. [[
+
+  end)
+  return ui.column { go, story, picture, photo, chat }
+end)]]
+      end
+      local fail = exercise(source)
+      if fail then error(fail.message) end
+    end)
+  end
+end
