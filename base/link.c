@@ -275,8 +275,9 @@ static int send_split(struct link *l, const struct frame *f, const struct link_f
 		r = frame_write(&l->gather, &part);
 		if (r < 0)
 			return r;
-		value += part.length;
 		left -= part.length;
+		if (left > 0)
+			value += part.length; /* a value without bytes may be NULL */
 		if (l->corked == 0 || left > 0 || files->n > 0) {
 			r = flush_gather(l, left > 0 ? &no_files : files);
 			if (r < 0)
