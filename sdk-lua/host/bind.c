@@ -121,8 +121,7 @@ static int host_patch(lua_State *L)
 		return luaL_error(L, "value%s", why.words);
 	if (r < 0)
 		return after_group_add(L, s, r == -ENOSPC ? -EFBIG : r);
-	return after_group_add(
-		L, s, group_add(s, APP_PATCH, op, node, path, n_path + 1, value, n));
+	return after_group_add(L, s, group_add(s, APP_PATCH, op, node, path, n_path + 1, value, n));
 }
 
 /* blob(bytes, type) -> id that values name as {file = id}. */
@@ -181,7 +180,8 @@ static int host_compile(lua_State *L)
 
 	if (!w->bundle || !bundle_find(w->bundle, w->bundle_length, path, &file))
 		return 0;
-	return load_chunk(L, (const char *)file.bytes, file.size, lua_pushfstring(L, "@%s", path), 2);
+	return load_chunk(
+		L, (const char *)file.bytes, file.size, lua_pushfstring(L, "@%s", path), 2);
 }
 
 /* load(text, name, env): text only, never bytecode. */
@@ -310,12 +310,14 @@ static int host_call(lua_State *L)
 		return 1;
 	}
 	lua_pushnil(L);
-	lua_pushstring(L, r == -EINVAL || r == -ENOSPC ? "bad_input" : r == -ENOENT ? "unavailable" : "busy");
+	lua_pushstring(L, r == -EINVAL || r == -ENOSPC ? "bad_input"
+			  : r == -ENOENT               ? "unavailable"
+						       : "busy");
 	lua_pushfstring(L, "%s",
-		r == -EINVAL	 ? why.words + (why.words[0] == ':' ? 2 : 0)
-			: r == -ENOSPC ? "the input is over 1 MiB"
-			: r == -ENOENT ? "the model service is not there right now; try again"
-				       : "too many model calls at once");
+		r == -EINVAL   ? why.words + (why.words[0] == ':' ? 2 : 0)
+		: r == -ENOSPC ? "the input is over 1 MiB"
+		: r == -ENOENT ? "the model service is not there right now; try again"
+			       : "too many model calls at once");
 	return 3;
 }
 

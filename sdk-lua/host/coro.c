@@ -168,7 +168,7 @@ static int emitted(lua_State *L, int status, lua_KContext context)
 }
 
 /* In the handler's own coroutine a yield shows its values: see emit in bind.c. */
-static int co_yield(lua_State *L)
+static int co_yield (lua_State *L)
 {
 	struct task *t = worker_of(L)->current;
 	int n = lua_gettop(L);
@@ -191,7 +191,7 @@ int coro_open(lua_State *L)
 		{"create", co_create},
 		{"resume", co_resume},
 		{"wrap", co_wrap},
-		{"yield", co_yield},
+		{"yield", co_yield },
 		{NULL, NULL},
 	};
 

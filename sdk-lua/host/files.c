@@ -54,8 +54,8 @@ static void forget_last(struct session *s)
 	}
 }
 
-static struct upload *remember(struct session *s, const char *id, const char *name, const char *type,
-	uint64_t size)
+static struct upload *remember(
+	struct session *s, const char *id, const char *name, const char *type, uint64_t size)
 {
 	struct upload *u = (struct upload *)upload_find(s, id);
 

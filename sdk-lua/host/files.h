@@ -9,8 +9,8 @@
 #define UPLOADS_SESSION_MAX 256
 
 /* app.FILE. Files that cannot be kept are closed; a malformed message ends the link. */
-int upload_on_file(struct worker *w, const struct frame *f, struct link_files *files,
-	struct err *e);
+int upload_on_file(
+	struct worker *w, const struct frame *f, struct link_files *files, struct err *e);
 
 /* OPEN.files: what the state may name. NULL is fine. -EINVAL with words. */
 int uploads_learn(struct session *s, json_t *files, struct err *e);

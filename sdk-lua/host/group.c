@@ -26,7 +26,7 @@ static bool same_append(const struct session *s, uint8_t type, uint8_t op, uint3
 	at = s->pending.data + s->last_append - 1;
 	memcpy(&last, at, sizeof(last));
 	return last.node == node && last.length >= n_head &&
-		memcmp(at + sizeof(last), head, n_head) == 0;
+	       memcmp(at + sizeof(last), head, n_head) == 0;
 }
 
 int group_add(struct session *s, uint8_t type, uint8_t op, uint32_t node, const void *head,
@@ -52,8 +52,7 @@ int group_add(struct session *s, uint8_t type, uint8_t op, uint32_t node, const 
 		memcpy(at, &r, sizeof(r));
 		return buf_add(&s->pending, tail, n_tail);
 	}
-	s->last_append =
-		type == APP_PATCH && op == PATCH_APPEND ? s->pending.len + 1 : 0;
+	s->last_append = type == APP_PATCH && op == PATCH_APPEND ? s->pending.len + 1 : 0;
 	s->pending_records++;
 	(void)buf_add(&s->pending, &r, sizeof(r)); /* reserved above */
 	(void)buf_add(&s->pending, head, n_head);

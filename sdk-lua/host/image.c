@@ -125,8 +125,8 @@ static int write_key(struct session *s, lua_State *L, struct buf *scratch, struc
 	return r;
 }
 
-static int write_all(struct session *s, lua_State *L, int index, struct buf *scratch,
-	struct value_why *why)
+static int write_all(
+	struct session *s, lua_State *L, int index, struct buf *scratch, struct value_why *why)
 {
 	int r = 0;
 
@@ -216,8 +216,8 @@ static int compare(struct session *s, lua_State *L, int index, bool learn, struc
 	if (scratch->cap > SCRATCH_KEEP)
 		buf_done(scratch);
 	if (r < 0 && !why->words[0])
-		(void)refuse(why, r, r == -EFBIG ? "the changes of this event are over 7 MiB"
-						 : "out of memory");
+		(void)refuse(why, r,
+			r == -EFBIG ? "the changes of this event are over 7 MiB" : "out of memory");
 	return r;
 }
 

@@ -100,8 +100,8 @@ static const struct {
 	{INFER_ERROR, on_error},
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
-	void *data)
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	struct call *c = find_anywhere(data, f->seq);
 

@@ -22,10 +22,10 @@
 
 #define TASKS_MAX 16
 #define SESSION_BUCKETS 256
-#define FILES_OPEN_MAX 16             /* boxes have 32 file descriptors */
-#define INPUT_SESSION_MAX (4u << 20)  /* bytes of events of one session that wait */
+#define FILES_OPEN_MAX 16            /* boxes have 32 file descriptors */
+#define INPUT_SESSION_MAX (4u << 20) /* bytes of events of one session that wait */
 #define INPUT_WORKER_MAX (16u << 20)
-#define GROUP_MAX (7u << 20)          /* the gateway takes 8 MiB */
+#define GROUP_MAX (7u << 20)                    /* the gateway takes 8 MiB */
 #define GROUP_SPARE ((1u << 20) + (128u << 10)) /* beyond it, for the session table and a FAIL */
 #define GROUP_RECORDS_MAX 4096
 #define LINK_QUEUE (32u << 20)
@@ -53,15 +53,15 @@ struct task {
 	enum task_state state;
 	lua_State *thread; /* anchored by thread_ref; used again after END_RETURNED */
 	int thread_ref;
-	int emit_key;      /* its address is the registry key of what coroutine.yield calls */
+	int emit_key;            /* its address is the registry key of what coroutine.yield calls */
 	struct session *session; /* borrowed; NULL while the app loads */
-	uint32_t n, node;  /* event; 0: load, upgrade */
+	uint32_t n, node;        /* event; 0: load, upgrade */
 	const struct handler *handler; /* borrowed; NULL: none declared */
 	bool parallel;
-	int n_args;        /* on the thread's stack for the next resume */
+	int n_args; /* on the thread's stack for the next resume */
 	uint64_t cpu_usec;
 	uint64_t deadline_usec, wake_usec; /* monotonic; 0: none */
-	struct source *timer; /* owned; the earlier of the two */
+	struct source *timer;              /* owned; the earlier of the two */
 	enum task_wait wait;
 	struct call *wait_call; /* borrowed */
 	struct call *calls;     /* owned; running or with something left to read */
@@ -91,7 +91,7 @@ struct kept_key {
 	uint64_t hash; /* of its JSON */
 	uint64_t stem; /* of its JSON without the last byte: a grown list or string begins so */
 	size_t length;
-	bool whole;    /* the gateway's bytes may differ from ours: send all of it next time */
+	bool whole; /* the gateway's bytes may differ from ours: send all of it next time */
 	bool seen;
 	size_t at, new_length; /* in the scratch buffer, while comparing */
 };
@@ -134,23 +134,23 @@ struct session {
 	struct worker *worker;
 	uint32_t channel;
 	char id[33];
-	int state_ref;     /* the SDK's table: session table, overlay */
-	uint32_t seq;      /* last group */
-	uint32_t last_n;   /* last event taken */
+	int state_ref;   /* the SDK's table: session table, overlay */
+	uint32_t seq;    /* last group */
+	uint32_t last_n; /* last event taken */
 	struct image image;
-	struct buf pending;     /* records of the group being filled */
+	struct buf pending; /* records of the group being filled */
 	size_t pending_records;
-	size_t last_append;     /* offset + 1 of an APPEND record at the end of pending; 0: none */
+	size_t last_append; /* offset + 1 of an APPEND record at the end of pending; 0: none */
 	struct group *groups, **groups_tail;
 	size_t unacked;
 	uint64_t flushed_usec, kept_usec;
 	bool flush_due;
-	bool moving;            /* upgrade runs: events wait, failure ends the session */
-	struct buf values;      /* value records of the next event */
+	bool moving;       /* upgrade runs: events wait, failure ends the session */
+	struct buf values; /* value records of the next event */
 	const char *values_refusal;
 	struct input *inputs, **inputs_tail;
 	size_t n_inputs, inputs_bytes;
-	unsigned int in_order;  /* handlers that run and are not parallel */
+	unsigned int in_order; /* handlers that run and are not parallel */
 	unsigned int running;
 	struct upload *uploads;
 };
@@ -172,23 +172,23 @@ struct worker {
 	char entry[BUNDLE_PATH_MAX + 1];
 	bool check;
 	uint64_t load_began_usec;
-	struct buf hello;      /* value of HELLO, for RESUME 0 */
+	struct buf hello;         /* value of HELLO, for RESUME 0 */
 	struct handler *handlers; /* owned */
 	size_t n_handlers;
-	int sdk_ref;           /* the SDK's entry functions */
+	int sdk_ref; /* the SDK's entry functions */
 	int run_ref;
 	const void *object_mark;
 
 	struct task tasks[TASKS_MAX];
 	struct task_queue quick, busy;
-	struct task *current;  /* that runs right now */
+	struct task *current; /* that runs right now */
 
 	struct session *buckets[SESSION_BUCKETS];
 	size_t n_sessions;
 	struct source *flush_timer; /* owned */
-	uint64_t flush_at;     /* when it fires; 0: not armed */
-	json_t *parsed;        /* owned; while it is turned into Lua values */
-	bool pump_all;         /* a task slot or a place in a handler's concurrency became free */
+	uint64_t flush_at;          /* when it fires; 0: not armed */
+	json_t *parsed;             /* owned; while it is turned into Lua values */
+	bool pump_all; /* a task slot or a place in a handler's concurrency became free */
 	size_t inputs_bytes;
 	unsigned int files_open;
 	struct buf scratch;

@@ -167,7 +167,8 @@ int preempt_raise(lua_State *L)
 {
 	now.raising = true;
 	lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
-	return luaL_error(L, "ran for too long inside a library function, where it cannot be paused");
+	return luaL_error(
+		L, "ran for too long inside a library function, where it cannot be paused");
 }
 
 bool preempt_raised(void)

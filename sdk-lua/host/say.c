@@ -33,7 +33,8 @@ static void tell_dropped(struct worker *w)
 	put_line(w, line, (size_t)n);
 }
 
-void say_text(struct worker *w, const char *tag, const struct session *s, const char *text, size_t n)
+void say_text(
+	struct worker *w, const char *tag, const struct session *s, const char *text, size_t n)
 {
 	int lines = 0;
 

@@ -9,5 +9,5 @@
 /* s may be NULL. Each line of the text becomes one line of the log with the same tag. */
 void say(struct worker *w, const char *tag, const struct session *s, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-void say_text(struct worker *w, const char *tag, const struct session *s, const char *text,
-	size_t n);
+void say_text(
+	struct worker *w, const char *tag, const struct session *s, const char *text, size_t n);

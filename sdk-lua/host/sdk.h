@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 struct sdk_module {
-	const char *name; /* "vitrine.ui" */
+	const char *name;          /* "vitrine.ui" */
 	const unsigned char *code; /* a binary chunk of the very Lua this is linked with */
 	size_t length;
 };

@@ -317,8 +317,8 @@ static void count_running(struct session *s, struct task *t, int by)
 		((struct handler *)t->handler)->running += (unsigned int)by;
 }
 
-static void start_task(struct session *s, struct task *t, const struct handler *h, uint32_t n,
-	uint32_t node)
+static void start_task(
+	struct session *s, struct task *t, const struct handler *h, uint32_t n, uint32_t node)
 {
 	t->session = s;
 	t->handler = h;
@@ -419,7 +419,8 @@ static void run_for(struct session *s, lua_CFunction fn)
 
 	w->current = &here;
 	if (worker_protect(w, fn, s) != LUA_OK) {
-		say(w, "error", s, "%s", lua_type(w->L, -1) == LUA_TSTRING ? lua_tostring(w->L, -1) : "?");
+		say(w, "error", s, "%s",
+			lua_type(w->L, -1) == LUA_TSTRING ? lua_tostring(w->L, -1) : "?");
 		lua_pop(w->L, 1);
 	}
 	w->current = NULL;
@@ -439,8 +440,9 @@ static int protected_finish(lua_State *L)
 
 static void say_failure(const struct session *s, const struct failure *f)
 {
-	say(s->worker, "error", s, "ref=%s %s%s%d%s%.*s", f->reference, f->file, f->file[0] ? ":" : "",
-		f->line, f->file[0] ? ": " : "", (int)f->message_length, f->message);
+	say(s->worker, "error", s, "ref=%s %s%s%d%s%.*s", f->reference, f->file,
+		f->file[0] ? ":" : "", f->line, f->file[0] ? ": " : "", (int)f->message_length,
+		f->message);
 	if (f->traceback[0])
 		say(s->worker, "error", s, "%s", f->traceback);
 }
@@ -627,8 +629,8 @@ static void greet(struct session *s)
 		commit(s, 0, COMMIT_FINISH);
 }
 
-static int open_session(struct worker *w, const struct frame *f, const struct app_open *m,
-	struct err *e)
+static int open_session(
+	struct worker *w, const struct frame *f, const struct app_open *m, struct err *e)
 {
 	struct session *s = session_find(w, f->channel);
 	struct opening o = {.m = m};
@@ -685,8 +687,7 @@ int session_on_value(struct worker *w, const struct frame *f, struct err *e)
 	(void)e;
 	if (!s || f->seq <= s->last_n)
 		return 0;
-	if (s->values.len + need > INPUT_SESSION_MAX ||
-		w->inputs_bytes + need > INPUT_WORKER_MAX ||
+	if (s->values.len + need > INPUT_SESSION_MAX || w->inputs_bytes + need > INPUT_WORKER_MAX ||
 		buf_reserve(&s->values, need) < 0) {
 		s->values_refusal = "the values that came with this event are too large";
 	} else {
@@ -748,8 +749,9 @@ int session_on_event(struct worker *w, const struct frame *f, struct err *e)
 	if (f->seq <= s->last_n)
 		return 0;
 	if (s->n_inputs + s->running >= EVENTS_PENDING_MAX)
-		return err_set(e, -EPROTO, "app.EVENT: session %u has %d unfinished events, the limit",
-			f->channel, EVENTS_PENDING_MAX);
+		return err_set(e, -EPROTO,
+			"app.EVENT: session %u has %d unfinished events, the limit", f->channel,
+			EVENTS_PENDING_MAX);
 	i = input_new(s, f);
 	if (!i)
 		return err_set(e, -ENOMEM, "out of memory");
@@ -820,7 +822,8 @@ int session_on_ack(struct worker *w, const struct frame *f, struct err *e)
 	if (!s)
 		return 0;
 	if (f->seq > s->seq)
-		return err_set(e, -EPROTO, "app.ACK seq: %u, but group %u is the last", f->seq, s->seq);
+		return err_set(
+			e, -EPROTO, "app.ACK seq: %u, but group %u is the last", f->seq, s->seq);
 	groups_acked(s, f->seq);
 	if (s->unacked > w->options.unacked_max)
 		return 0;

@@ -48,7 +48,9 @@ static void write_trace(struct failure *f, lua_State *L)
 			continue;
 		n = snprintf(f->traceback + at, sizeof(f->traceback) - at, "%s%s:%d: in %s%s%s",
 			at ? "\n" : "", ar.source + 1, ar.currentline,
-			ar.name ? "'" : *ar.what == 'm' ? "the main part" : "a function",
+			ar.name           ? "'"
+			: *ar.what == 'm' ? "the main part"
+					  : "a function",
 			ar.name ? ar.name : "", ar.name ? "'" : "");
 		if ((size_t)n >= sizeof(f->traceback) - at)
 			return;
@@ -85,7 +87,7 @@ static const char *table_words(lua_State *L, size_t *ret_n)
 	lua_pushnil(L);
 	while (lua_next(L, -2)) {
 		bool named = lua_type(L, -2) == LUA_TSTRING &&
-			strcmp(lua_tostring(L, -2), "message") == 0;
+			     strcmp(lua_tostring(L, -2), "message") == 0;
 		bool first = lua_isinteger(L, -2) && lua_tointeger(L, -2) == 1;
 
 		if ((named || (first && !words)) && lua_type(L, -1) == LUA_TSTRING)
@@ -136,8 +138,7 @@ void failure_read(struct failure *f, lua_State *L)
 
 void failure_words(struct failure *f, const char *words)
 {
-	*f = (struct failure){
-		.op = FAIL_ERROR, .message = words, .message_length = strlen(words)};
+	*f = (struct failure){.op = FAIL_ERROR, .message = words, .message_length = strlen(words)};
 	name_reference(f);
 }
 
@@ -150,8 +151,8 @@ static int add_field(struct buf *b, const char *name, const char *s, size_t n)
 
 int failure_write(const struct failure *f, struct buf *value)
 {
-	size_t n = f->message_length < FAILURE_MESSAGE_MAX ? f->message_length
-							    : FAILURE_MESSAGE_MAX;
+	size_t n =
+		f->message_length < FAILURE_MESSAGE_MAX ? f->message_length : FAILURE_MESSAGE_MAX;
 	int r = add_field(value, "message", f->message, n);
 
 	if (r == 0 && f->file[0])

@@ -27,12 +27,12 @@ static int write_value(struct writer *w, int index, int depth);
 size_t value_utf8_length(const unsigned char *s, size_t n)
 {
 	unsigned char low = 0x80, high = 0xbf;
-	size_t len = s[0] < 0x80 ? 1
-		: s[0] < 0xc2	 ? 0
-		: s[0] < 0xe0	 ? 2
-		: s[0] < 0xf0	 ? 3
-		: s[0] < 0xf5	 ? 4
-				 : 0;
+	size_t len = s[0] < 0x80   ? 1
+		     : s[0] < 0xc2 ? 0
+		     : s[0] < 0xe0 ? 2
+		     : s[0] < 0xf0 ? 3
+		     : s[0] < 0xf5 ? 4
+				   : 0;
 
 	if (len == 0 || len > n)
 		return 0;
@@ -69,8 +69,13 @@ bool value_is_text(const char *s, size_t n)
 
 static int add_escaped(struct buf *out, unsigned char c)
 {
-	static const char letters[128] = {
-		['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+	static const char letters[128] = {['"'] = '"',
+		['\\'] = '\\',
+		['\b'] = 'b',
+		['\f'] = 'f',
+		['\n'] = 'n',
+		['\r'] = 'r',
+		['\t'] = 't'};
 	char pair[2] = {'\\', letters[c]};
 
 	return pair[1] ? buf_add(out, pair, 2) : buf_addf(out, "\\u%04x", c);
@@ -269,7 +274,7 @@ static int write_table(struct writer *w, int index, int depth)
 		if (lua_type(w->L, -1) == LUA_TSTRING)
 			names++;
 		else if (lua_isinteger(w->L, -1) && lua_tointeger(w->L, -1) >= 1 &&
-			(size_t)lua_tointeger(w->L, -1) <= length)
+			 (size_t)lua_tointeger(w->L, -1) <= length)
 			places++;
 	}
 	if (count == places && count == length && !marked)
@@ -311,8 +316,8 @@ static int write_value(struct writer *w, int index, int depth)
 	{
 		char words[64];
 
-		(void)snprintf(words, sizeof(words), "a %s cannot be kept",
-			luaL_typename(w->L, index));
+		(void)snprintf(
+			words, sizeof(words), "a %s cannot be kept", luaL_typename(w->L, index));
 		return refuse(w, words);
 	}
 }

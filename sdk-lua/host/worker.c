@@ -16,9 +16,9 @@
 #include "base/log.h"
 #include "proto/bundle.h"
 #include "sdk-lua/host/bind.h"
-#include "sdk-lua/host/infer.h"
 #include "sdk-lua/host/files.h"
 #include "sdk-lua/host/group.h"
+#include "sdk-lua/host/infer.h"
 #include "sdk-lua/host/inside.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/sdk.h"
@@ -139,8 +139,7 @@ void worker_end(struct worker *w, int exit_code)
 
 static int say_hello(struct worker *w)
 {
-	const struct frame f = {
-		.type = APP_HELLO, .value = w->hello.data, .length = w->hello.len};
+	const struct frame f = {.type = APP_HELLO, .value = w->hello.data, .length = w->hello.len};
 
 	return link_send(w->app, &f);
 }
@@ -325,7 +324,8 @@ static int on_app(struct worker *w, const struct frame *f, struct link_files *fi
 	return 0;
 }
 
-static int on_infer(struct worker *w, const struct frame *f, struct link_files *files, struct err *e)
+static int on_infer(
+	struct worker *w, const struct frame *f, struct link_files *files, struct err *e)
 {
 	int fd = link_files_take(files, 0);
 
@@ -335,8 +335,8 @@ static int on_infer(struct worker *w, const struct frame *f, struct link_files *
 	return infer_attach(w, fd);
 }
 
-static int on_resume(struct worker *w, const struct frame *f, struct link_files *files,
-	struct err *e)
+static int on_resume(
+	struct worker *w, const struct frame *f, struct link_files *files, struct err *e)
 {
 	(void)files;
 	if (f->channel != 0)
@@ -346,8 +346,8 @@ static int on_resume(struct worker *w, const struct frame *f, struct link_files 
 }
 
 #define SESSION_MESSAGE(name)                                                                      \
-	static int on_##name(struct worker *w, const struct frame *f, struct link_files *files,    \
-		struct err *e)                                                                     \
+	static int on_##name(                                                                      \
+		struct worker *w, const struct frame *f, struct link_files *files, struct err *e)  \
 	{                                                                                          \
 		(void)files;                                                                       \
 		return session_on_##name(w, f, e);                                                 \
@@ -367,8 +367,8 @@ static const struct {
 	uint8_t type;
 	bool zero, session;
 	unsigned int when;
-	int (*handle)(struct worker *w, const struct frame *f, struct link_files *files,
-		struct err *e);
+	int (*handle)(
+		struct worker *w, const struct frame *f, struct link_files *files, struct err *e);
 } messages[] = {
 	{APP_APP, true, false, WHEN(WORKER_BLANK), on_app},
 	{APP_INFER, true, false, ALIVE, on_infer},
@@ -382,8 +382,8 @@ static const struct {
 	{APP_RESUME, true, true, WHEN(WORKER_LOADING) | WHEN(WORKER_RUNNING), on_resume},
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
-	void *data)
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	struct worker *w = data;
 
@@ -396,8 +396,8 @@ static int on_frame(struct link *l, const struct frame *f, struct link_files *fi
 		if (f->channel == 0 ? messages[i].zero : messages[i].session)
 			return messages[i].handle(w, f, files, e);
 	}
-	return err_set(e, -EPROTO, "%s on channel %u is out of turn", proto_name(PROTO_APP, f->type),
-		f->channel);
+	return err_set(e, -EPROTO, "%s on channel %u is out of turn",
+		proto_name(PROTO_APP, f->type), f->channel);
 }
 
 static void on_closed(struct link *l, const struct err *reason, void *data)
@@ -444,7 +444,7 @@ static void unblock_log(void)
 	int flags = fcntl(STDERR_FILENO, F_GETFL);
 
 	if (flags >= 0)
-		(void)fcntl(STDERR_FILENO, F_SETFL, (flags & ~O_ACCMODE) | O_NONBLOCK);
+		(void)fcntl(STDERR_FILENO, F_SETFL, (flags & O_APPEND) | O_NONBLOCK);
 }
 
 int worker_new(const struct worker_options *options, struct worker **ret, struct err *e)

@@ -23,9 +23,9 @@ struct worker_options {
 	size_t heap_max;
 	struct preempt_limits preempt;
 	uint64_t handler_cpu_usec, handler_wall_usec;
-	uint64_t flush_usec;  /* least time between two groups of a streaming handler */
-	uint64_t keep_usec;   /* least time between two copies of its session table */
-	size_t unacked_max;   /* bytes of groups kept for RESUME; beyond, handlers wait */
+	uint64_t flush_usec; /* least time between two groups of a streaming handler */
+	uint64_t keep_usec;  /* least time between two copies of its session table */
+	size_t unacked_max;  /* bytes of groups kept for RESUME; beyond, handlers wait */
 };
 
 /* What docs/sdk.md promises. */

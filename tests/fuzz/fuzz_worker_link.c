@@ -1,7 +1,8 @@
 /*
  * What a gateway, or a visitor through it, may send: the input is packets, each a u16 length and
  * its bytes, given to a worker with a page of every input component and one open session. Nothing
- * may crash it, and what it sends back stays within the protocol.
+ * may crash it, and what it sends back stays within the protocol. Run with -close_fd_mask=2: it
+ * logs.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,11 +24,14 @@ static const char app[] =
 	"local ui = require 'vitrine.ui'\n"
 	"return ui.page({ upgrade = function(old) return old end }, function(page)\n"
 	"  local parts = {\n"
-	"    ui.textbox { id = 'a', max_length = 100 }, ui.number { id = 'b', min = 0 }, ui.slider { id = 'c' },\n"
+	"    ui.textbox { id = 'a', max_length = 100 }, ui.number { id = 'b', min = 0 }, ui.slider "
+	"{ id = 'c' },\n"
 	"    ui.checkbox { id = 'd' }, ui.radio { id = 'e', choices = { 'x', 'y' } },\n"
-	"    ui.dropdown { id = 'f', choices = { 'x' }, multiple = true }, ui.image { id = 'g', upload = true },\n"
+	"    ui.dropdown { id = 'f', choices = { 'x' }, multiple = true }, ui.image { id = 'g', "
+	"upload = true },\n"
 	"    ui.chatbot { id = 'h' }, ui.button { 'Go', id = 'go' } }\n"
-	"  parts[9]:on_click { inputs = { parts[1], parts[2], parts[7] }, fn = function(a, b, g, session, extra)\n"
+	"  parts[9]:on_click { inputs = { parts[1], parts[2], parts[7] }, fn = function(a, b, g, "
+	"session, extra)\n"
 	"    session.last = { a, b, extra }\n"
 	"    if g then session.file = g:read() and 'read' end\n"
 	"    parts[8]:append { role = 'user', content = a }\n"
@@ -60,8 +64,9 @@ static void give_app(int fd)
 
 static void open_session(int fd)
 {
-	static const char value[] = "{\"session\":\"s\",\"image\":{},\"overlay\":[],"
-				    "\"files\":[{\"id\":\"f\",\"name\":\"n\",\"type\":\"t\",\"size\":1}]}";
+	static const char value[] =
+		"{\"session\":\"s\",\"image\":{},\"overlay\":[],"
+		"\"files\":[{\"id\":\"f\",\"name\":\"n\",\"type\":\"t\",\"size\":1}]}";
 	const struct frame f = {.type = APP_OPEN,
 		.channel = 1,
 		.value = (const uint8_t *)value,
@@ -123,13 +128,10 @@ static void feed(struct worker *w, int fd, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static int quiet;
 	struct worker_options o;
 	struct worker *w = NULL;
 	int pair[2];
 
-	if (!quiet++)
-		MUST(freopen("/dev/null", "w", stderr) || 1);
 	worker_options_default(&o);
 	o.handler_cpu_usec = 200000;
 	MUST(link_pair(pair) == 0);

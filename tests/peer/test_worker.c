@@ -56,7 +56,8 @@ TEST(everything_the_sdk_offers_lives_under_the_seal)
 		   "table.sort({ 3, 1, 2 }, function(a, b) return a < b end)\n"
 		   "ui.progress(0.5) ui.info('x') out:set(#s)\n"
 		   "for i = 1, 2e7 do end\n"
-		   "pcall(function() local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1e6) .. i end end)"),
+		   "pcall(function() local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1e6) .. i end "
+		   "end)"),
 		3);
 }
 
@@ -71,7 +72,8 @@ TEST(a_message_out_of_turn_ends_it_with_a_reason)
 	peer_start(&p, WORKER_PROGRAM);
 	peer_send(&p, &infer, -1);
 	CHECK(!peer_receive(&p, &f));
-	CHECK(read(p.log, log, sizeof(log) - 1) > 0 && strstr(log, "app.INFER: the link is missing"));
+	CHECK(read(p.log, log, sizeof(log) - 1) > 0 &&
+		strstr(log, "app.INFER: the link is missing"));
 	status = peer_end(&p);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 }
@@ -83,7 +85,8 @@ TEST(an_app_that_does_not_load_is_said_with_its_line_and_ends_the_worker)
 	int status;
 
 	peer_start(&p, WORKER_PROGRAM);
-	CHECK(peer_give(&p, "local ui = require 'vitrine.ui'\nreturn ui.interface { fnn = print }", &f));
+	CHECK(peer_give(
+		&p, "local ui = require 'vitrine.ui'\nreturn ui.interface { fnn = print }", &f));
 	CHECK(f.type == APP_LOAD_FAILED);
 	CHECK(memmem(f.value, f.length, "did you mean 'fn'", 17));
 	CHECK(memmem(f.value, f.length, "\"line\":2", 8));
@@ -96,13 +99,19 @@ TEST(an_app_that_does_not_load_is_said_with_its_line_and_ends_the_worker)
 TEST(a_library_function_that_hangs_ends_the_worker)
 {
 	struct peer p;
-	struct frame f = {.type = APP_EVENT, .op = EVENT_CLICK, .channel = 7, .node = go(), .seq = 1,
-		.value = (const uint8_t *)"null", .length = 4};
+	struct frame f = {.type = APP_EVENT,
+		.op = EVENT_CLICK,
+		.channel = 7,
+		.node = go(),
+		.seq = 1,
+		.value = (const uint8_t *)"null",
+		.length = 4};
 	char log[4096] = "";
 	int status;
 
 	peer_start(&p, WORKER_PROGRAM);
-	(void)peer_load(&p, PAGE("string.find(('a'):rep(60), ('a?'):rep(60) .. ('a'):rep(60) .. 'b')"));
+	(void)peer_load(
+		&p, PAGE("string.find(('a'):rep(60), ('a?'):rep(60) .. ('a'):rep(60) .. 'b')"));
 	peer_open(&p);
 	peer_send(&p, &f, -1);
 	CHECK(!peer_receive(&p, &f));

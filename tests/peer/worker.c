@@ -93,7 +93,9 @@ bool peer_receive(struct peer *p, struct frame *ret)
 
 bool peer_give(struct peer *p, const char *app, struct frame *ret)
 {
-	const struct app_app m = {.space = "space0", .owner = "ada", .name = "demo",
+	const struct app_app m = {.space = "space0",
+		.owner = "ada",
+		.name = "demo",
 		.bundle = "0000000000000000000000000000000000000000000000000000000000000000",
 		.entry = "app.lua"};
 	struct frame f = {.type = APP_APP};

@@ -60,8 +60,8 @@ static uint32_t field(lua_State *L, int index, const char *name)
 }
 
 /* A worker that has not read yet is stepped until it has. */
-static void send_packets(lua_State *L, struct bench *b, int fd, const struct frame *f,
-	const int *fds, size_t n)
+static void send_packets(
+	lua_State *L, struct bench *b, int fd, const struct frame *f, const int *fds, size_t n)
 {
 	struct frame part = *f;
 	size_t left = f->length;
@@ -190,8 +190,8 @@ static int bench_receive(lua_State *L)
 			closed = true;
 		if (n <= 0)
 			break;
-		read_packet(L, app ? &b->app_in : &b->infer_in, app ? PROTO_APP : PROTO_INFER, bytes,
-			(size_t)n, i);
+		read_packet(L, app ? &b->app_in : &b->infer_in, app ? PROTO_APP : PROTO_INFER,
+			bytes, (size_t)n, i);
 	}
 	lua_pushboolean(L, closed);
 	return 2;
