@@ -41,6 +41,7 @@ struct source {
 struct loop {
 	int epoll_fd;
 	int timer_fd;         /* -1 until the loop is nested */
+	uint64_t timer_at;    /* what timer_fd is set to, µs; 0: disarmed */
 	struct source *live;  /* owned */
 	struct source *dead;  /* owned; freed between rounds */
 	struct source **heap; /* armed timers, earliest first; borrowed */
@@ -273,17 +274,18 @@ int loop_add_timer(struct loop *l, loop_timer_fn fn, void *data, struct source *
 static void rearm_timer_fd(struct loop *l)
 {
 	struct itimerspec spec = {0};
+	uint64_t at = 0;
 
 	if (l->timer_fd < 0)
 		return;
-	if (l->heap_len > 0) {
-		uint64_t at = l->heap[0]->deadline;
-
-		spec.it_value.tv_sec = (time_t)(at / USEC_PER_SEC);
-		spec.it_value.tv_nsec = (long)(at % USEC_PER_SEC * 1000);
-		if (at == 0)
-			spec.it_value.tv_nsec = 1; /* all zero would disarm */
-	}
+	if (l->heap_len > 0)
+		at = l->heap[0]->deadline ? l->heap[0]->deadline : 1; /* all zero would disarm */
+	/* A round seldom changes the earliest deadline; then the system call is saved. */
+	if (at == l->timer_at)
+		return;
+	l->timer_at = at;
+	spec.it_value.tv_sec = (time_t)(at / USEC_PER_SEC);
+	spec.it_value.tv_nsec = (long)(at % USEC_PER_SEC * 1000);
 	(void)timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
@@ -451,7 +453,9 @@ int loop_dispatch(struct loop *l, int timeout_ms)
 		uint64_t expirations;
 
 		if (!s)
-			(void)!read(l->timer_fd, &expirations, sizeof(expirations));
+			l->timer_at = read(l->timer_fd, &expirations, sizeof(expirations)) < 0
+				? l->timer_at
+				: 0; /* a timer that has fired is disarmed */
 		else if (!s->dead)
 			dispatch_source(s, events[i].events);
 	}
