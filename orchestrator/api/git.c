@@ -232,12 +232,12 @@ static int check_names(struct request *r, struct err *e)
 static int check_owner_exists(struct request *r, struct err *e)
 {
 	struct identity owner;
+	int code;
 
 	if (!strcmp(r->owner, TEMPLATES_OWNER))
 		return 0;
-	return people_by_name(r->world->people, r->owner, &owner, NULL, e) == -ENOENT
-		? err_set(e, -ENOENT, "owner: there is no user '%s'", r->owner)
-		: 0;
+	code = people_by_name(r->world->people, r->owner, &owner, NULL, NULL);
+	return code < 0 ? err_set(e, code, "owner: there is no user '%s'", r->owner) : 0;
 }
 
 /* A push to a Space that does not exist makes it; an empty repo nobody pushes to is swept away. */
@@ -247,10 +247,8 @@ static int open_for_push(struct request *r, char path[REPO_PATH_MAX], struct err
 
 	if (code == 0)
 		code = permit(&r->who, ACTION_PUSH, r->owner, e);
-	if (code < 0)
-		return code;
-	*e = (struct err){0};
-	code = check_owner_exists(r, e);
+	if (code == 0)
+		code = check_owner_exists(r, e);
 	if (code < 0)
 		return code;
 	repo_path(&r->world->repos, r->owner, r->name, path);

@@ -100,7 +100,8 @@ static void request_free(struct request *r)
 	if (r->response)
 		MHD_destroy_response(r->response);
 	json_decref(r->json);
-	explicit_bzero(r->body.data, r->body.data ? r->body.len : 0);
+	if (r->body.data)
+		explicit_bzero(r->body.data, r->body.len);
 	buf_done(&r->body);
 	free(r);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ struct build {
 	json_t *phases;         /* owned */
 	char hash[SHA256_HEX + 1];
 	char title[201];
-	char message[ERR_MAX];
+	char message[512];
 	uint64_t phase_usec;    /* when the running phase began */
 	uint64_t stored_usec;   /* spent on storing while the box was busy */
 	uint32_t ticket;        /* of the running check; 0: none */
@@ -59,19 +60,20 @@ static void say(struct build *b, const char *fmt, ...)
 	b->ops->on_line(line, b->data);
 }
 
-static void record_phase(struct build *b, const char *name, uint64_t usec)
+/* detail: more words for the line, or "". */
+static void record_phase(struct build *b, const char *name, const char *detail, uint64_t usec)
 {
 	double ms = (double)(usec / 100) / 10;
 
 	(void)json_array_append_new(b->phases, json_pack("{s:s, s:f}", "name", name, "ms", ms));
-	say(b, ms < 9.95 ? "vitrine: ✓ %s %.1f ms" : "vitrine: ✓ %s %.0f ms", name, ms);
+	say(b, ms < 9.95 ? "vitrine: ✓ %s%s %.1f ms" : "vitrine: ✓ %s%s %.0f ms", name, detail, ms);
 }
 
-static void end_phase(struct build *b, const char *name)
+static void end_phase(struct build *b, const char *name, const char *detail)
 {
 	uint64_t now = clock_mono_usec();
 
-	record_phase(b, name, now - b->phase_usec);
+	record_phase(b, name, detail, now - b->phase_usec);
 	b->phase_usec = now;
 }
 
@@ -109,9 +111,20 @@ static void finish(struct build *b, bool ok)
 	(void)build_free(b);
 }
 
+static void set_message(struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void set_message(struct build *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(b->message, sizeof(b->message), fmt, ap);
+	va_end(ap);
+}
+
 static void refuse(struct build *b, const char *words)
 {
-	(void)snprintf(b->message, sizeof(b->message), "%s", words);
+	set_message(b, "%.*s", (int)strcspn(words, "\n"), words);
 	say_lines(b, "", words);
 	finish(b, false);
 }
@@ -183,21 +196,21 @@ static int check_models(struct build *b, struct err *e)
 		if (!m)
 			return err_set(e, -EINVAL, README ":%d: models: '%s' is not served here",
 				f->model_lines[i], f->models[i]);
-		if (broken)
+		if (broken && *broken)
 			return err_set(e, -EINVAL, README ":%d: models: '%s' cannot be used: %.100s",
 				f->model_lines[i], f->models[i], broken);
 	}
 	return 0;
 }
 
-static void say_size(struct build *b, size_t files)
+static void end_bundle_phase(struct build *b, size_t files)
 {
-	char name[64];
+	char detail[64];
 	double kb = (double)b->bundle.len / 1000;
 
-	(void)snprintf(name, sizeof(name), kb < 1000 ? "bundle (%zu file%s, %.1f kB)" : "bundle (%zu file%s, %.1f MB)",
+	(void)snprintf(detail, sizeof(detail), kb < 1000 ? " (%zu file%s, %.1f kB)" : " (%zu file%s, %.1f MB)",
 		files, files == 1 ? "" : "s", kb < 1000 ? kb : kb / 1000);
-	end_phase(b, name);
+	end_phase(b, "bundle", detail);
 }
 
 static int read_commit(struct build *b, struct err *e)
@@ -214,10 +227,10 @@ static int read_commit(struct build *b, struct err *e)
 		r = check_models(b, e);
 	if (r < 0)
 		return r;
-	end_phase(b, "front matter");
+	end_phase(b, "front matter", "");
 	r = assemble_bundle(t, &b->bundle, b->hash, e);
 	if (r == 0)
-		say_size(b, tree_count(t));
+		end_bundle_phase(b, tree_count(t));
 	return r;
 }
 
@@ -259,8 +272,7 @@ static void say_failure(struct build *b, const struct agent_checked *m)
 		(void)snprintf(where, sizeof(where), "%s: ", m->file);
 	if (!strncmp(message, where, strlen(where)))
 		where[0] = '\0';
-	(void)snprintf(b->message, sizeof(b->message), "%s%.*s", where, (int)strcspn(message, "\n"),
-		message);
+	set_message(b, "%s%.*s", where, (int)strcspn(message, "\n"), message);
 	say(b, "vitrine: %s%.*s", where, (int)strcspn(message, "\n"), message);
 	say_lines(b, "  ", strchr(message, '\n'));
 	if (m->traceback && *m->traceback)
@@ -295,10 +307,10 @@ static void on_checked(const struct agent_checked *m, const char *words, void *d
 	}
 	if (!*b->title && m->title)
 		(void)snprintf(b->title, sizeof(b->title), "%s", m->title);
-	record_phase(b, "stored", b->stored_usec);
+	record_phase(b, "stored", "", b->stored_usec);
 	if (m->box_usec)
-		record_phase(b, "box", (uint64_t)m->box_usec);
-	record_phase(b, "app loaded", m->load_usec ? (uint64_t)m->load_usec : total);
+		record_phase(b, "box", "", (uint64_t)m->box_usec);
+	record_phase(b, "app loaded", "", m->load_usec ? (uint64_t)m->load_usec : total);
 	finish(b, true);
 }
 

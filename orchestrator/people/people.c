@@ -200,6 +200,7 @@ int people_add(struct people *p, const char *name, const char *password_hash, bo
 	struct err *e)
 {
 	char id[ID_LEN + 1];
+	struct err why = {0};
 	int r = owner_check(name, e);
 
 	if (r < 0)
@@ -207,13 +208,11 @@ int people_add(struct people *p, const char *name, const char *password_hash, bo
 	if (!strcmp(name, TEMPLATES_OWNER))
 		return err_set(e, -EINVAL, "name: '%s' is reserved", name);
 	random_id(id);
-	r = store_run(p->store, "user_add", NULL, NULL, e, "ssisi", id, name, (int64_t)admin,
+	r = store_run(p->store, "user_add", NULL, NULL, &why, "ssisi", id, name, (int64_t)admin,
 		password_hash, (int64_t)clock_wall_usec());
-	if (r == STORE_CONFLICT) {
-		*e = (struct err){0};
+	if (r == STORE_CONFLICT)
 		return err_set(e, -EEXIST, "name: '%s' is taken", name);
-	}
-	return r < 0 ? r : 0;
+	return r < 0 ? err_set(e, r, "%s", why.text) : 0;
 }
 
 static int read_count(const struct store_row *row, void *data)
@@ -269,8 +268,7 @@ int people_sign_in(struct people *p, struct identity *who, char ret_cookie[COOKI
 	random_id(cookie + ID_LEN);
 	random_id(who->csrf);
 	digest(cookie, hash);
-	(void)store_run(p->store, "sign_in_delete_expired", NULL, NULL, e, "i", now);
-	*e = (struct err){0};
+	(void)store_run(p->store, "sign_in_delete_expired", NULL, NULL, NULL, "i", now);
 	r = store_run(p->store, "sign_in_add", NULL, NULL, e, "sssii", hash, who->user_id, who->csrf, now,
 		now + (int64_t)(SIGN_IN_DAYS * 86400ull * USEC_PER_SEC));
 	if (r < 0)

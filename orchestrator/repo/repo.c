@@ -83,11 +83,16 @@ int repo_remove(const struct repos *r, const char *path, struct err *e)
 
 /* --- sweeping --- */
 
+/* Without a single ref. git_repository_is_empty means something else: it wants HEAD at the
+ * machine's default branch. */
 static bool is_empty(const char *path)
 {
 	git_repository *repo = NULL;
-	bool empty = git_repository_open_bare(&repo, path) == 0 && git_repository_is_empty(repo) == 1;
+	git_strarray refs = {0};
+	bool empty = git_repository_open_bare(&repo, path) == 0 &&
+		git_reference_list(&refs, repo) == 0 && refs.count == 0;
 
+	git_strarray_dispose(&refs);
 	git_repository_free(repo);
 	return empty;
 }

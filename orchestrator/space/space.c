@@ -88,7 +88,7 @@ int build_add(struct store *s, const struct space *space, const char *state,
 
 	random_id(id);
 	if (r == 0)
-		r = store_run(s, "build_add", NULL, NULL, e, "ssssssssissssssi", id, space->id, state, b->commit, b->bundle, b->entry,
+		r = store_run(s, "build_add", NULL, NULL, e, "sssssssisssssssi", id, space->id, state, b->commit, b->bundle, b->entry,
 			b->class, b->sleep_sec, b->title, b->emoji, b->tree, b->api, b->message,
 			b->phases, b->log, (int64_t)clock_wall_usec());
 	if (r >= 0 && !strcmp(state, "failed"))

@@ -1,0 +1,5 @@
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME peer_orchestrator
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/orchestrator.py
+    $<TARGET_FILE:orchestrator_with_faults> $<TARGET_FILE:vitrine-hook>)
+set_tests_properties(peer_orchestrator PROPERTIES TIMEOUT 600)

@@ -1,0 +1,751 @@
+"""The real orchestrator and the real git, between fakes. orchestrator.py PROGRAM HOOK [TEST…]"""
+import gzip
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from orchestrator_fakes import (ACTIVITY, CHECKED, IDENTIFY, LOG, WANT_BUNDLE, WORKER, Agent, Platform, Repo,
+                                front_matter, until)
+
+PROGRAM, HOOK = sys.argv[1:3]
+SANITIZED = b"__asan_init" in open(PROGRAM, "rb").read()
+
+
+class Case(unittest.TestCase):
+    data = None
+
+    def setUp(self):
+        self.p = Platform(PROGRAM, HOOK, self.data)
+        self.addCleanup(self._close)
+
+    def _close(self):
+        words = self.p.words()
+        code = self.p.close()
+        self.assertNotIn("Sanitizer", words, words)
+        self.assertNotIn("runtime error", words, words)
+        self.assertEqual(code, 0, words)
+
+    def repo(self, space="admin/demo", **more):
+        return Repo(self.p, space, **more)
+
+    def refused(self, repo, *words):
+        code, out = repo.push()
+        self.assertNotEqual(code, 0, out)
+        for word in words:
+            self.assertIn(word, out)
+        return out
+
+    def live(self, space="admin/demo"):
+        """(commit, epoch) of what is live by the API; the routes must agree once they are synced."""
+        status, o = self.p.call("GET", "/api/spaces/" + space)
+        return (o["commit"], o["epoch"]) if status == 200 else (None, None)
+
+    def user(self, name, scope="write"):
+        self.assertEqual(self.p.call("POST", "/api/users", {"name": name, "password": "long enough"})[0], 201)
+        status, o = self.p.call("POST", "/api/tokens", {"name": "t", "user": name, "scope": scope})
+        self.assertEqual(status, 201)
+        return o["token"]
+
+
+class Push(Case):
+    def test_a_first_push_makes_the_space_and_says_so_phase_by_phase(self):
+        r = self.repo()
+        head, out = r.deploy({})
+        lines = [line.strip() for line in out.split("\n") if line.startswith("remote: ")]
+        self.assertRegex(lines[-1], r"^remote: vitrine: live in \d+ ms: %s/spaces/admin/demo$" % self.p.url)
+        for phase in ("front matter", "bundle (2 files", "stored", "box", "app loaded"):
+            self.assertTrue(any(phase in line and line.endswith(" ms") for line in lines), out)
+        self.assertEqual(self.live(), (head, 1))
+        until("the gateway knows", lambda: self.p.gateway.routes.get("admin/demo", {}).get("epoch") == 1)
+        route = self.p.gateway.routes["admin/demo"]
+        self.assertEqual((route["title"], route["entry"], route["class"], route["sleep_sec"]),
+                         ("Test", "app.lua", "small", 300))
+        self.assertEqual(route["tree"], {"title": "T", "root": {}})
+        until("the agent has it", lambda: self.p.agent.bundles)
+        self.assertEqual(self.p.agent.bundles[0], ({"bundle": route["bundle"]}, 1))
+        self.assertEqual(self.p.fsck("admin/demo"), (0, ""))
+
+    def test_a_refusal_says_file_and_line_and_the_old_version_serves(self):
+        r = self.repo()
+        head, _ = r.deploy({})
+        r.commit({"app.lua": "\n\nSYNTAX"})
+        self.refused(r, "remote: vitrine: app.lua:3: unexpected symbol near '='", "keeps serving")
+        self.assertEqual(self.live(), (head, 1))
+        self.assertEqual(self.p.head("admin/demo"), head)
+        builds = self.p.call("GET", "/api/spaces/admin/demo/builds")[1]
+        self.assertEqual([b["state"] for b in builds], ["failed", "live"])
+        self.assertIn("app.lua:3", builds[0]["message"])
+        self.assertEqual([p["name"] for p in builds[1]["phases"]],
+                         ["front matter", "bundle", "stored", "box", "app loaded"])
+        self.assertEqual(self.p.fsck("admin/demo"), (0, ""))
+        objects = os.listdir(self.p.repo_path("admin/demo") + "/objects")
+        self.assertFalse([o for o in objects if o.startswith("tmp_")])
+
+    def test_what_cannot_be_a_space_is_refused_in_words(self):
+        cases = [
+            ({"README.md": "---\ntitle: x\nsdk: gradio\n---\n"}, "README.md:3: sdk: 'gradio'"),
+            ({"README.md": front_matter("models:\n  - vitrine/nothing\n")},
+             "README.md:5: models: 'vitrine/nothing' is not served here"),
+            ({"README.md": front_matter("app_file: main.lua\n")},
+             "README.md:4: app_file: 'main.lua' is not in the repo"),
+            ({"README.md": "---\ntitle: [x\n---\n"}, "README.md:"),
+            ({"big.bin": os.urandom(34 << 20)}, "over the limit of 32 MiB"),
+        ]
+        for i, (files, words) in enumerate(cases):
+            r = self.repo("admin/case-%d" % i)
+            r.commit(files)
+            self.refused(r, words)
+            self.assertEqual(self.p.call("GET", "/api/spaces/admin/case-%d" % i)[1]["bundle"], None)
+        r = self.repo("admin/link")
+        r.commit({})
+        os.symlink("/etc/passwd", r.dir + "/evil")
+        r.commit({})
+        self.refused(r, "evil: is a symbolic link")
+        r = self.repo("admin/no-app")
+        r.commit({"app.lua": ""})
+        r.must("rm", "-q", "app.lua")
+        r.must("commit", "-q", "-m", "gone")
+        self.refused(r, "app.lua: is not in the repo")
+        self.assertEqual(self.p.call("GET", "/api/spaces")[1], [])
+
+    def test_models_that_are_served_are_accepted_and_unknown_keys_remarked(self):
+        r = self.repo()
+        r.commit({"README.md": front_matter("models:\n  - vitrine/tiny-sentiment\ntitel: y\n")})
+        code, out = r.push()
+        self.assertEqual(code, 0, out)
+        self.assertIn("README.md:6: titel: unknown key; did you mean 'title'?", out)
+
+    def test_the_same_tree_gives_the_same_bundle(self):
+        one, two = self.repo("admin/one"), self.repo("admin/two")
+        one.deploy({})
+        two.commit({"app.lua": "return 2"})
+        two.deploy({"app.lua": "return 1\n"})
+        bundles = [self.p.call("GET", "/api/spaces/admin/" + n)[1]["bundle"] for n in ("one", "two")]
+        self.assertEqual(bundles[0], bundles[1])
+
+    def test_other_refs_are_stored_and_main_cannot_be_deleted(self):
+        r = self.repo()
+        head, _ = r.deploy({})
+        r.commit({"app.lua": "SYNTAX"})
+        code, out = r.push("main:refs/heads/broken")
+        self.assertEqual(code, 0, out)
+        self.assertIn("only main is built", out)
+        self.assertEqual(r.push("HEAD:refs/tags/v1")[0], 0)
+        code, out = r.push("--delete", "main")
+        self.assertNotEqual(code, 0)
+        self.assertIn("main cannot be deleted", out)
+        self.assertEqual(r.push("--delete", "broken")[0], 0)
+        self.assertEqual(self.live(), (head, 1))
+
+    def test_a_forced_push_goes_back_with_a_build(self):
+        r = self.repo()
+        first, _ = r.deploy({})
+        r.deploy({"app.lua": "return 2"})
+        self.assertNotEqual(r.push(first + ":main")[0], 0)
+        self.assertEqual(r.push("--force", first + ":main")[0], 0)
+        self.assertEqual(self.live(), (first, 3))
+
+    def test_without_an_agent_a_push_is_refused_and_with_a_late_one_it_goes_on(self):
+        r = self.repo()
+        head, _ = r.deploy({})
+        self.p.agent.close()
+        r.commit({"app.lua": "return 2"})
+        self.refused(r, "the build box is not available; try again")
+        self.assertEqual(self.live(), (head, 1))
+
+        silent = self.p.agent = Agent(self.p.run)
+        silent.answers = False
+        push = r.start_push()
+        until("the check has come", lambda: silent.checks)
+        silent.close()
+        self.p.agent = Agent(self.p.run)
+        out = push.communicate(timeout=60)[0].decode()
+        self.assertEqual(push.returncode, 0, out)
+        self.assertEqual(self.live()[1], 2)
+
+    def test_of_two_pushes_to_one_branch_one_wins_and_git_tells_the_other(self):
+        a = self.repo()
+        a.deploy({})
+        b = self.repo()
+        b.must("clone", "-q", b.url, ".")
+        b.started = True
+        heads = [a.commit({"app.lua": "return 'a'"}), b.commit({"app.lua": "return 'b'"})]
+        agent, held = self.p.agent, []
+        agent.judge_now, agent.answers = agent.judge, False
+        pushes = [a.start_push(), b.start_push()]
+        until("both are being checked", lambda: len(agent.checks) == 3)
+        held = agent.checks[1:]
+        for seq, (m, files) in enumerate(held, start=2):
+            agent.link.send(CHECKED, seq, agent.judge(m, files))
+        outs = [p.communicate(timeout=60)[0].decode() for p in pushes]
+        codes = [p.returncode for p in pushes]
+        self.assertEqual(sorted(c == 0 for c in codes), [False, True], outs)
+        winner = codes.index(0)
+        self.assertIn("rejected", outs[1 - winner])
+        self.assertEqual(self.live(), (heads[winner], 2))
+        self.assertEqual(self.p.head("admin/demo"), heads[winner])
+        until("the loser's build is forgotten",
+              lambda: len(self.p.call("GET", "/api/spaces/admin/demo/builds")[1]) == 2)
+        self.assertEqual(self.p.fsck("admin/demo"), (0, ""))
+
+    def test_too_many_refs_in_one_push_are_refused(self):
+        r = self.repo()
+        r.commit({})
+        refs = ["HEAD:refs/heads/b%d" % i for i in range(1001)]
+        code, out = r.push(*refs)
+        self.assertNotEqual(code, 0)
+        self.assertIn("more than 1000 refs", out)
+
+    def test_the_hook_alone_refuses(self):
+        done = subprocess.run([HOOK], input=b"", capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"through Vitrine only", done.stderr)
+
+
+class Git(Case):
+    def test_what_was_pushed_comes_back_by_every_protocol(self):
+        r = self.repo()
+        head, _ = r.deploy({"data/noise.bin": os.urandom(100000)})
+        for version in ("0", "1", "2"):
+            copy = self.repo(token="")
+            copy.must("-c", "protocol.version=" + version, "clone", "-q", copy.url, ".")
+            self.assertEqual(copy.must("rev-parse", "HEAD").strip(), head)
+            self.assertEqual(copy.must("ls-remote", copy.url + ".git", "refs/heads/main").split()[0], head)
+        shallow = self.repo(token="")
+        r.deploy({"app.lua": "return 2"})
+        shallow.must("clone", "-q", "--depth", "1", shallow.url, ".")
+        self.assertEqual(shallow.must("rev-list", "--count", "HEAD").strip(), "1")
+        shallow.must("fetch", "-q", "--unshallow")
+        self.assertEqual(shallow.must("rev-list", "--count", "HEAD").strip(), "2")
+
+    def test_chunked_and_gzipped_bodies_go_through(self):
+        r = self.repo()
+        r.commit({"big.bin": os.urandom(12 << 20)})
+        code, out = r.git("-c", "http.postBuffer=65536", "push", r.url, "main")
+        self.assertEqual(code, 0, out)
+        copy = self.repo(token="")
+        copy.must("clone", "-q", copy.url, ".")
+        for i in range(60):
+            r.commit({"app.lua": "return %d" % i})
+        self.assertEqual(r.push()[0], 0)
+        for i in range(200):
+            copy.must("tag", "-m", "t", "t%d" % i)
+        for version in ("0", "2"):
+            copy.must("-c", "protocol.version=" + version, "fetch", "-q", "origin")
+        self.assertEqual(copy.must("rev-parse", "origin/main"), r.must("rev-parse", "HEAD"))
+
+    def test_memory_does_not_grow_with_the_pack(self):
+        def peak():
+            for line in open("/proc/%d/status" % self.p.process.pid):
+                if line.startswith("VmHWM"):
+                    return int(line.split()[1]) // 1024
+        r = self.repo()
+        r.deploy({})
+        r.commit({"a.bin": os.urandom(80 << 20)})
+        before = peak()
+        code, out = r.push("main:refs/heads/large")
+        self.assertEqual(code, 0, out)
+        copy = self.repo(token="")
+        copy.must("clone", "-q", "--branch", "large", copy.url, ".")
+        self.assertLess(peak() - before, 24, "MiB")
+
+    def test_a_client_that_hangs_up_leaves_a_whole_repo(self):
+        r = self.repo()
+        head, _ = r.deploy({})
+        r.commit({"a.bin": os.urandom(8 << 20)})
+        for delay in (0.01, 0.03, 0.06, 0.1):
+            push = r.start_push("main:refs/heads/x")
+            time.sleep(delay)
+            push.kill()
+            push.wait()
+        until("git has ended", lambda: not subprocess.run(
+            ["ps", "--ppid", str(self.p.process.pid)], capture_output=True, text=True).stdout.count("git"))
+        self.assertEqual(self.p.fsck("admin/demo")[0], 0)
+        self.assertEqual(self.live(), (head, 1))
+        self.assertEqual(r.push("--force", "main:refs/heads/x")[0], 0)
+
+    def test_damaged_bodies_are_refused_and_the_process_stays_up(self):
+        self.repo().deploy({})
+        path = "/spaces/admin/demo/git-upload-pack"
+        zipped = gzip.compress(b"0000" * 1000)
+        bomb = zlib.compressobj(9, zlib.DEFLATED, 31)
+        bomb = bomb.compress(b"0" * (11 << 20)) + bomb.flush()
+        gz = {"Content-Encoding": "gzip"}
+        self.assertEqual(self.p.request("POST", path, raw=zipped[:-20], headers=gz)[0], 400)
+        self.assertEqual(self.p.request("POST", path, raw=b"not gzip", headers=gz)[0], 400)
+        self.assertEqual(self.p.request("POST", path, raw=bomb, headers=gz)[0], 413)
+        self.assertEqual(self.p.request("POST", path, raw=b"x" * (11 << 20))[0], 413)
+        self.assertEqual(self.p.request("POST", path, raw=b"x", headers={"Content-Encoding": "br"})[0], 415)
+        push = "/spaces/admin/demo/git-receive-pack"
+        for raw, headers in ((b"garbage", {}), (zipped[:-20], gz), (b"", {}), (b"0000", {}), (b"x" * (1 << 20), {})):
+            status = self.p.request("POST", push, raw=raw, headers=headers, token=self.p.token)[0]
+            self.assertIn(status, (200, 400))
+        self.assertEqual(self.p.request("GET", "/spaces/admin/demo/info/refs")[0], 403)
+        self.assertEqual(self.p.get("/api/models")[0], 200)
+        self.assertEqual(self.p.fsck("admin/demo"), (0, ""))
+
+
+class Crash(Case):
+    FAULTS = ["before-build", "before-pending", "after-pending", "after-accept", "before-live", "after-live",
+              "after-answer"]
+
+    def settle(self, r, space, head, before, code, out):
+        """After a restart: wholly there or wholly absent, and acknowledged means live."""
+        until("it is settled", lambda: (self.live(space)[0] or "") in (self.p.head(space), "")
+              and (self.live(space)[0] is not None) == bool(self.p.head(space)))
+        now = self.p.head(space)
+        self.assertIn(now, (head, before))
+        self.assertEqual(self.live(space)[0] or "", now)
+        if code == 0:
+            self.assertEqual(now, head, out)
+        self.assertEqual(self.p.fsck(space), (0, ""))
+        until("the gateway agrees", lambda: self.p.gateway.synced)
+        if now:
+            bundle = self.p.call("GET", "/api/spaces/" + space)[1]["bundle"]
+            self.assertEqual(self.p.gateway.routes[space]["bundle"], bundle)
+        self.assertFalse([n for n in self.files(self.p.repo_path(space)) if n.endswith(".lock")])
+
+    @staticmethod
+    def files(path):
+        return [name for _, _, names in os.walk(path) for name in names]
+
+    def test_killed_at_each_point_of_a_push(self):
+        for fault in self.FAULTS:
+            for first in (True, False):
+                with self.subTest(fault=fault, first=first):
+                    space = "admin/%s-%d" % (fault, first)
+                    r = self.repo(space)
+                    before = "" if first else r.deploy({})[0]
+                    self.p.restart(fault=fault)
+                    head = r.commit({"app.lua": "return 2"})
+                    code, out = r.push()
+                    self.assertEqual(self.p.process.wait(20), -signal.SIGKILL)
+                    self.p.restart()
+                    self.settle(r, space, head, before, code, out)
+                    r.deploy({"app.lua": "return 3"})
+                    self.p.restart()
+
+    def test_killed_at_any_moment(self):
+        r = self.repo()
+        before = r.deploy({})[0]
+        dice = random.Random(7)
+        for i in range(12 if not SANITIZED else 6):
+            head = r.commit({"app.lua": "return %d" % i})
+            push = r.start_push()
+            time.sleep(dice.uniform(0.005, 0.15))
+            self.p.end(signal.SIGKILL)
+            out = None
+            self.p.start()
+            out = push.communicate(timeout=60)[0].decode()
+            self.settle(r, "admin/demo", head, before, push.returncode, out)
+            before = self.p.head("admin/demo")
+
+    def test_a_rollback_is_never_undone(self):
+        r = self.repo()
+        first, _ = r.deploy({})
+        r.deploy({"app.lua": "return 2"})
+        self.assertEqual(self.p.call("POST", "/api/spaces/admin/demo/rollback", {})[0], 200)
+        self.assertEqual(self.live(), (first, 3))
+        for signo in (signal.SIGKILL, signal.SIGTERM):
+            self.p.restart(signo=signo)
+            time.sleep(0.3)
+            self.assertEqual(self.live(), (first, 3))
+        self.assertEqual(r.deploy({"app.lua": "return 3"})[0], self.live()[0])
+
+    def test_an_ended_orchestrator_ends_its_gits(self):
+        r = self.repo()
+        r.deploy({})
+        self.p.agent.answers = False
+        r.commit({"app.lua": "return 2"})
+        push = r.start_push()
+        until("the check has come", lambda: len(self.p.agent.checks) == 2)
+        self.assertEqual(self.p.end(), 0)
+        self.assertNotEqual(push.wait(20), 0)
+        self.p.start()
+        self.assertEqual(r.push()[0], 0)
+
+
+class DiskFull(Case):
+    def setUp(self):
+        self.mount = "/tmp/vitrine-full-%d" % os.getpid()
+        os.makedirs(self.mount, exist_ok=True)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", self.mount],
+                          capture_output=True).returncode != 0:
+            os.rmdir(self.mount)
+            self.skipTest("only who may mount a tmpfs can fill one")
+        self.addCleanup(lambda: (subprocess.run(["umount", self.mount], check=True), os.rmdir(self.mount)))
+        self.data = self.mount + "/data"
+        super().setUp()
+
+    def fill(self, leave):
+        with open(self.mount + "/filler", "wb") as f:
+            try:
+                while True:
+                    f.write(b"\0" * 4096)
+                    f.flush()
+            except OSError:
+                pass
+        f = os.open(self.mount + "/filler", os.O_WRONLY)
+        os.ftruncate(f, max(0, os.fstat(f).st_size // 4096 * 4096 - leave))
+        os.close(f)
+
+    def test_a_push_fails_with_words_and_the_old_version_serves(self):
+        r = self.repo()
+        head, _ = r.deploy({})
+        failed = 0
+        for leave in (0, 4096, 16384, 65536, 131072, 262144):
+            self.fill(leave)
+            new = r.commit({"app.lua": "return %d" % leave, "noise.bin": os.urandom(100000)})
+            code, out = r.push()
+            os.unlink(self.mount + "/filler")
+            if code == 0:
+                head = new
+            else:
+                failed += 1
+                self.assertRegex(out, r"(?i)no space left|disk|full|507|unpack|error", out)
+            until("it is settled", lambda: self.live()[0] == self.p.head("admin/demo"))
+            self.assertEqual(self.live()[0], head)
+            self.assertEqual(self.p.fsck("admin/demo")[0], 0)
+        self.assertGreaterEqual(failed, 3)
+        self.assertEqual(self.live()[0], r.deploy({"app.lua": "return 'again'"})[0])
+
+
+class Rights(Case):
+    def test_who_may_push_where(self):
+        ada, reader = self.user("ada"), self.user("bob", scope="read")
+        cases = [("admin/x", "", 128), ("admin/x", "hf_" + "x" * 37, 128), ("admin/x", "x" * 5000, 128),
+                 ("ada/x", reader, 128), ("bob/x", reader, 128), ("admin/x", ada, 128), ("vitrine/x", ada, 128),
+                 ("nobody/x", self.p.token, 128), ("admin/A", self.p.token, 128), ("admin/a--b", self.p.token, 128),
+                 ("admin/a_b", self.p.token, 128), ("api/x", self.p.token, 128), ("spaces/x", self.p.token, 128),
+                 ("ada/x", ada, 0), ("ada/y", self.p.token, 0), ("vitrine/x", self.p.token, 0)]
+        for space, token, want in cases:
+            with self.subTest(space=space, token=token[:6]):
+                r = self.repo(space, token=token)
+                r.commit({})
+                code, out = r.push()
+                self.assertEqual(code == 0, want == 0, out)
+                self.assertNotIn("error: 5", out)
+        self.assertEqual(self.p.call("GET", "/api/spaces/admin/x")[0], 404)
+        self.assertEqual([s["id"] for s in self.p.call("GET", "/api/spaces")[1]], ["vitrine/x", "ada/y", "ada/x"])
+        self.assertFalse(os.path.exists(self.p.repo_path("bob/x")))
+
+    def test_git_is_asked_for_a_password(self):
+        status, headers, text = self.p.request("GET", "/spaces/admin/x/info/refs?service=git-receive-pack")
+        self.assertEqual((status, headers["WWW-Authenticate"][:12]), (401, "Basic realm="))
+        self.assertTrue(text.startswith("vitrine: "))
+        for header in ("Basic " + "!" * 10, "Basic", "Bearer", "Bearer  ", "Digest x", self.p.basic("hf_nope")):
+            status = self.p.request("GET", "/api/whoami-v2", headers={"Authorization": header})[0]
+            self.assertEqual(status, 401, header)
+        status, _, text = self.p.request("GET", "/api/whoami-v2", headers={"Authorization": self.p.basic(self.p.token)})
+        self.assertEqual(status, 200)
+
+    def test_rest_by_role(self):
+        self.repo().deploy({})
+        ada = self.user("ada")
+        rows = [  # method, path, anonymous, another user, administrator
+            ("GET", "/api/spaces", 200, 200, 200),
+            ("GET", "/api/spaces/admin/demo", 200, 200, 200),
+            ("GET", "/api/spaces/admin/demo/builds", 200, 200, 200),
+            ("GET", "/api/models", 200, 200, 200),
+            ("GET", "/api/whoami-v2", 401, 200, 200),
+            ("GET", "/api/tokens", 401, 200, 200),
+            ("GET", "/api/users", 401, 403, 200),
+            ("GET", "/api/status", 401, 403, 200),
+            ("GET", "/api/spaces/admin/demo/logs/run", 401, 403, 200),
+            ("GET", "/api/spaces/admin/demo/logs/build", 401, 403, 200),
+            ("POST", "/api/spaces/admin/demo/rollback", 401, 403, 409),
+            ("GET", "/api/spaces/admin/none", 404, 404, 404),
+            ("GET", "/api/nothing", 404, 404, 404),
+            ("PUT", "/api/spaces", 405, 405, 405),
+            ("DELETE", "/api/spaces/admin/demo", 401, 403, 204),
+        ]
+        for method, path, *want in rows:
+            got = [self.p.request(method, path, token=t)[0] for t in (None, ada, self.p.token)]
+            self.assertEqual(got, want, (method, path))
+
+    def test_failed_builds_are_for_the_owner(self):
+        r = self.repo()
+        r.deploy({})
+        r.commit({"app.lua": "SYNTAX"})
+        self.refused(r)
+        self.assertEqual([b["state"] for b in self.p.get("/api/spaces/admin/demo/builds")[1]], ["live"])
+        self.assertEqual(len(self.p.call("GET", "/api/spaces/admin/demo")[1]["builds"]), 2)
+
+    def test_the_control_key_is_the_administrator(self):
+        key = open(self.p.data + "/ctl.key").read()
+        self.assertEqual(os.stat(self.p.data + "/ctl.key").st_mode & 0o777, 0o600)
+        self.assertEqual(self.p.request("GET", "/api/status", headers={"X-Vitrine-Ctl": key})[0], 200)
+        for bad in ("", "x", key[:-1], key + "x", key[:-1] + "!"):
+            self.assertEqual(self.p.request("GET", "/api/status", headers={"X-Vitrine-Ctl": bad})[0], 401, bad)
+
+
+class People(Case):
+    def login(self, name, password, remote="1.2.3.4"):
+        status, headers, text = self.p.request("POST", "/api/login", {"username": name, "password": password},
+                                               headers={"X-Vitrine-Remote": remote})
+        cookie = (headers.get("Set-Cookie") or "").split(";")[0]
+        return status, cookie, text
+
+    def test_signing_in_changing_the_password_signing_out(self):
+        password = open(self.p.data + "/first-admin-password").read()
+        self.assertEqual(os.stat(self.p.data + "/first-admin-password").st_mode & 0o777, 0o600)
+        status, cookie, text = self.login("admin", password)
+        self.assertEqual(status, 200, text)
+        self.assertNotIn(password, self.p.words())
+        other = self.login("admin", password)[1]
+        me = self.p.get("/api/whoami-v2", headers={"Cookie": cookie})[1]
+        self.assertEqual((me["name"], me["admin"], me["type"]), ("admin", True, "user"))
+
+        def change(old, new, csrf):
+            return self.p.request("POST", "/api/account/password", {"old": old, "new": new},
+                                  headers={"Cookie": cookie, **({"X-CSRF-Token": csrf} if csrf else {})})[0]
+        self.assertEqual(change(password, "new password", None), 403)
+        self.assertEqual(change(password, "new password", "x" * 26), 403)
+        self.assertEqual(change("wrong wrong", "new password", me["csrf"]), 403)
+        self.assertEqual(change(password, "short", me["csrf"]), 400)
+        self.assertEqual(change(password, "new password", me["csrf"]), 204)
+        self.assertEqual(self.p.request("GET", "/api/whoami-v2", headers={"Cookie": other})[0], 401)
+        self.assertEqual(self.login("admin", password)[0], 403)
+        self.assertEqual(self.login("admin", "new password")[0], 200)
+        self.assertEqual(self.p.request("POST", "/api/logout", headers={"Cookie": cookie})[0], 403)
+        self.assertEqual(self.p.request("POST", "/api/logout", headers={
+            "Cookie": cookie, "X-CSRF-Token": me["csrf"]})[0], 204)
+        self.assertEqual(self.p.request("GET", "/api/whoami-v2", headers={"Cookie": cookie})[0], 401)
+
+    def test_cookies_are_closed_to_scripts_and_other_sites(self):
+        password = open(self.p.data + "/first-admin-password").read()
+        _, headers, _ = self.p.request("POST", "/api/login", {"username": "admin", "password": password})
+        self.assertIn("HttpOnly", headers["Set-Cookie"])
+        self.assertIn("SameSite=Lax", headers["Set-Cookie"])
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        self.assertEqual(self.p.request("POST", "/api/login", raw="username=a&password=b", headers=form)[0], 415)
+
+    def test_guessing_is_slowed_down_by_address_and_by_name(self):
+        answers = [self.login("nobody-%d" % i, "wrong password", "9.9.9.9")[0] for i in range(12)]
+        self.assertEqual(answers, [403] * 10 + [429] * 2)
+        status, _, text = self.login("admin", "x" * 20, "9.9.9.9")
+        self.assertEqual(status, 429)
+        self.assertIn("too many attempts", text)
+        answers = [self.login("admin", "wrong password", "8.8.8.%d" % i)[0] for i in range(12)]
+        self.assertIn(429, answers)
+
+    def test_tokens_are_shown_once_used_and_revoked(self):
+        status, made = self.p.call("POST", "/api/tokens", {"name": "laptop"})
+        self.assertEqual(status, 201)
+        self.assertRegex(made["token"], r"^hf_[A-Za-z0-9]{34,}$")
+        token = made["token"]
+        listed = self.p.call("GET", "/api/tokens", token=token)[1]
+        self.assertNotIn(token, str(listed))
+        self.assertEqual(sorted(t["name"] for t in listed), ["laptop", "vitrine up"])
+        until("its use is noted", lambda: all(t["lastUsedAt"] for t in self.p.call("GET", "/api/tokens")[1]))
+        me = self.p.call("GET", "/api/whoami-v2", token=token)[1]
+        self.assertEqual(me["auth"]["accessToken"]["displayName"], "laptop")
+        self.assertEqual(self.p.call("DELETE", "/api/tokens/" + made["id"])[0], 204)
+        self.assertEqual(self.p.call("DELETE", "/api/tokens/" + made["id"])[0], 404)
+        self.assertEqual(self.p.request("GET", "/api/whoami-v2", token=token)[0], 401)
+        with open(self.p.data + "/vitrine.db-wal", "rb") as f:
+            self.assertNotIn(token.encode(), f.read())
+
+    def test_a_start_token_replaces_the_one_before(self):
+        old = self.p.token
+        self.p.end()
+        self.p.start(token=True)
+        self.assertEqual(self.p.call("GET", "/api/whoami-v2")[0], 200)
+        self.assertEqual(self.p.request("GET", "/api/whoami-v2", token=old)[0], 401)
+
+    def test_users_are_made_by_administrators(self):
+        make = lambda body, **k: self.p.call("POST", "/api/users", body, **k)[0]
+        self.assertEqual(make({"name": "ada", "password": "long enough"}), 201)
+        self.assertEqual(make({"name": "ada", "password": "long enough"}), 409)
+        for bad in ({"name": "Ada", "password": "long enough"}, {"name": "api", "password": "long enough"},
+                    {"name": "bob", "password": "short"}, {"name": "bob"}, {"name": 7, "password": "long enough"}):
+            self.assertEqual(make(bad), 400, bad)
+        token = self.p.call("POST", "/api/tokens", {"name": "t", "user": "ada"})[1]["token"]
+        self.assertEqual(make({"name": "eve", "password": "long enough"}, token=token), 403)
+        self.assertEqual(self.p.call("POST", "/api/tokens", {"name": "t", "user": "admin"}, token=token)[0], 403)
+        self.assertEqual([u["name"] for u in self.p.call("GET", "/api/users")[1]], ["ada", "admin"])
+
+
+class Api(Case):
+    def test_bad_input_is_refused_with_field_and_limit(self):
+        def post(raw, type_="application/json", path="/api/tokens"):
+            status, _, text = self.p.request("POST", path, raw=raw, headers={"Content-Type": type_}, token=self.p.token)
+            return status, text
+        self.assertEqual(post(b"{")[0], 400)
+        self.assertEqual(post(b"[]")[0], 400)
+        self.assertEqual(post(b"{}")[0], 400)
+        self.assertIn('"field":"name"', post(b"{}")[1])
+        self.assertEqual(post(b'{"name":"a","name":"b"}')[0], 400)
+        self.assertEqual(post(b'{"name":"a\\u0000b"}')[0], 400)
+        self.assertEqual(post(b"[" * 5000)[0], 400)
+        self.assertEqual(post(b'{"name":"\xff"}')[0], 400)
+        self.assertEqual(post(b'{"name":"x"}', "text/plain")[0], 415)
+        status, text = post(b'{"name":"' + b"x" * 70000 + b'"}')
+        self.assertEqual((status, "65536" in text), (413, True))
+        status, text = post(b'{"name":"' + b"x" * 101 + b'"}')
+        self.assertEqual((status, "limit is 100" in text), (400, True))
+        self.assertEqual(self.p.get("/api/spaces?search=" + "x" * 101)[0], 400)
+        self.assertEqual(self.p.get("/api/spaces?limit=0")[0], 400)
+        self.assertEqual(self.p.get("/api/spaces/" + "x" * 500 + "/y")[0], 404)
+
+    def test_listing_and_searching(self):
+        for name in ("mood", "chat", "a-1"):
+            self.repo("admin/" + name).deploy({"README.md": "---\ntitle: The %s 100%% Demo\nsdk: lua\n---\n" % name})
+        ids = lambda q: sorted(s["name"] for s in self.p.get("/api/spaces" + q)[1])
+        self.assertEqual(ids(""), ["a-1", "chat", "mood"])
+        self.assertEqual(ids("?search=MOOD"), ["mood"])
+        self.assertEqual(ids("?search=the+chat"), ["chat"])
+        self.assertEqual(ids("?search=100%25"), ["a-1", "chat", "mood"])
+        self.assertEqual(ids("?search=%25_"), [])
+        self.assertEqual(ids("?search=admin/a"), ["a-1"])
+        self.assertEqual(len(self.p.get("/api/spaces?limit=2")[1]), 2)
+        o = self.p.get("/api/spaces")[1][0]
+        for key in ("id", "owner", "name", "title", "emoji", "sdk", "state", "bundle", "commit", "updatedAt", "url"):
+            self.assertIn(key, o)
+
+    def test_rollback_by_build_and_not_to_a_failed_one(self):
+        r = self.repo()
+        heads = [r.deploy({"app.lua": "return %d" % i})[0] for i in range(3)]
+        r.commit({"app.lua": "SYNTAX"})
+        self.refused(r)
+        builds = self.p.call("GET", "/api/spaces/admin/demo/builds")[1]
+        self.assertEqual([b["state"] for b in builds], ["failed", "live", "ready", "ready"])
+        roll = lambda body: self.p.call("POST", "/api/spaces/admin/demo/rollback", body)
+        self.assertEqual(roll({"build": builds[3]["id"]})[1]["commit"], heads[0])
+        until("the gateway knows", lambda: self.p.gateway.routes["admin/demo"]["epoch"] == 4)
+        self.assertEqual(self.p.gateway.routes["admin/demo"]["bundle"], builds[3]["bundle"])
+        self.assertEqual(roll({})[0], 409)
+        self.assertEqual(roll({"build": builds[0]["id"]})[0], 409)
+        self.assertEqual(roll({"build": "nonsense"})[0], 404)
+        self.assertEqual(roll({"build": 7})[0], 400)
+        other = self.repo("admin/other")
+        other.deploy({})
+        foreign = self.p.call("GET", "/api/spaces/admin/other/builds")[1][0]["id"]
+        self.assertEqual(roll({"build": foreign})[0], 404)
+        self.assertEqual(self.live()[0], heads[0])
+
+    def test_a_deleted_space_is_gone_and_its_name_is_free(self):
+        r = self.repo()
+        r.deploy({})
+        until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)
+        space = self.p.gateway.routes["admin/demo"]["space"]
+        self.assertEqual(self.p.call("DELETE", "/api/spaces/admin/demo")[0], 204)
+        self.assertFalse(os.path.exists(self.p.repo_path("admin/demo")))
+        self.assertEqual(self.p.get("/api/spaces/admin/demo")[0], 404)
+        until("the gateway knows", lambda: self.p.gateway.gone == [space])
+        r.commit({"app.lua": "return 2"})
+        self.assertEqual(r.push()[0], 0)
+        self.assertEqual(self.live()[1], 1)
+        self.assertNotEqual(self.p.gateway.routes["admin/demo"]["space"], space)
+
+    def test_run_logs_are_kept_and_followed(self):
+        self.repo().deploy({})
+        until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)
+        space = self.p.gateway.routes["admin/demo"]["space"]
+
+        def log(line):
+            self.p.agent.link.send(LOG, 0, {"space": space, "replica": "r", "bundle": "b", "time_usec": 5, "line": line})
+        log("one")
+        log('two "quoted" \u2713')
+        path = "/api/spaces/admin/demo/logs/run"
+        until("both are kept", lambda: self.p.request("GET", path, token=self.p.token)[2].count("data: ") == 2)
+        self.p.restart(signo=signal.SIGKILL)
+        _, headers, text = self.p.request("GET", path, token=self.p.token)
+        self.assertEqual(headers["Content-Type"], "text/event-stream")
+        self.assertIn('data: {"time":5,"replica":"r","line":"one"}\n\n', text)
+        self.assertEqual(self.p.request("GET", path + "?tail=1", token=self.p.token)[2].count("data: "), 1)
+
+        import http.client
+        c = http.client.HTTPConnection("127.0.0.1", self.p.port.number, timeout=30)
+        c.request("GET", path + "?follow=1&tail=0", headers={"Authorization": "Bearer " + self.p.token})
+        answer = c.getresponse()
+        for i in range(5):
+            log("later %d" % i)
+            self.assertIn("later %d" % i, answer.readline().decode())
+            self.assertEqual(answer.readline(), b"\n")
+        c.close()
+        log("nobody follows")
+
+    def test_build_logs_tell_what_the_pusher_saw(self):
+        r = self.repo()
+        r.deploy({})
+        r.commit({"app.lua": "\nSYNTAX"})
+        self.refused(r)
+        text = self.p.request("GET", "/api/spaces/admin/demo/logs/build", token=self.p.token)[2]
+        self.assertIn("app.lua:2: unexpected symbol", text)
+        self.assertNotIn("app loaded", text)
+
+    def test_status_tells_links_workers_and_sessions(self):
+        self.repo().deploy({})
+        until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)
+        space = self.p.gateway.routes["admin/demo"]["space"]
+        self.p.agent.link.send(WORKER, 0, {"replica": "r1", "space": space, "bundle": "b", "epoch": 1,
+                                           "phase": "running", "pid": 4711})
+        self.p.gateway.link.send(ACTIVITY, 0, {"space": space, "phase": "running", "sessions": 3})
+        s = until("it is told", lambda: (lambda o: o if o["workers"] and o["sessions"] == 3 else None)(
+            self.p.call("GET", "/api/status")[1]))
+        self.assertEqual(s["links"], {"gateway": True, "agent": True, "inference": True})
+        self.assertEqual((s["workers"][0]["space"], s["workers"][0]["pid"]), ("admin/demo", 4711))
+        self.assertEqual((s["spaces"][0]["state"], s["spaces"][0]["sessions"]), ("running", 3))
+        self.assertEqual(s["models"][0]["id"], "vitrine/tiny-sentiment")
+        self.assertEqual(self.p.get("/api/spaces/admin/demo")[1]["runtime"], {"stage": "RUNNING", "sessions": 3})
+        self.p.agent.link.send(WORKER, 0, {"replica": "r1", "space": space, "bundle": "b", "epoch": 1, "phase": "exited"})
+        until("it is gone", lambda: not self.p.call("GET", "/api/status")[1]["workers"])
+
+
+class Peers(Case):
+    def test_a_new_gateway_gets_every_route_then_synced(self):
+        for i in range(3):
+            self.repo("admin/s%d" % i).deploy({})
+        self.p.gateway.close()
+        from orchestrator_fakes import Gateway
+        self.p.gateway = Gateway(self.p.run)
+        until("synced", lambda: self.p.gateway.synced)
+        self.assertEqual(sorted(self.p.gateway.routes), ["admin/s0", "admin/s1", "admin/s2"])
+
+    def test_cookies_are_identified(self):
+        password = open(self.p.data + "/first-admin-password").read()
+        _, headers, _ = self.p.request("POST", "/api/login", {"username": "admin", "password": password})
+        cookie = headers["Set-Cookie"].split(";")[0].split("=")[1]
+        self.p.gateway.link.send(IDENTIFY, 5, {"cookie": cookie})
+        self.p.gateway.link.send(IDENTIFY, 6, {"cookie": "nobody's"})
+        until("both are answered", lambda: len(self.p.gateway.identities) == 2)
+        self.assertEqual(self.p.gateway.identities[5], {"user": "admin", "admin": True})
+        self.assertFalse(self.p.gateway.identities[6].get("user"))
+
+    def test_a_bundle_is_sent_when_asked_for(self):
+        self.repo().deploy({})
+        until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)
+        bundle = self.p.gateway.routes["admin/demo"]["bundle"]
+        n = len(self.p.agent.bundles)
+        self.p.agent.link.send(WANT_BUNDLE, 0, {"bundle": bundle})
+        self.p.agent.link.send(WANT_BUNDLE, 0, {"bundle": "0" * 64})
+        self.p.agent.link.send(WANT_BUNDLE, 0, {"bundle": "../../etc/passwd"})
+        until("all are answered", lambda: len(self.p.agent.bundles) == n + 3)
+        self.assertEqual(self.p.agent.bundles[n], ({"bundle": bundle}, 1))
+        for m, fds in self.p.agent.bundles[n + 1:]:
+            self.assertEqual((m["missing"], fds), (True, 0))
+
+    def test_a_bad_frame_ends_that_link_only(self):
+        for send in (lambda l: l.send(0x70, 0, {}), lambda l: l.send(CHECKED, 0, {"ok": 3}),
+                     lambda l: l.send(LOG, 0, raw=b"x" * 20000), lambda l: l.send(CHECKED, 0, raw=b"{"),
+                     lambda l: l.sock.send(b"abc")):
+            link = self.p.agent.link
+            send(link)
+            until("the link is closed", lambda: link.closed)
+            self.p.agent = Agent(self.p.run)
+        gateway = self.p.gateway.link
+        gateway.send(IDENTIFY, 1, {"cookie": "x" * 600})
+        until("the link is closed", lambda: gateway.closed)
+        self.repo().deploy({})
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2)
