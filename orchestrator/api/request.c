@@ -115,7 +115,8 @@ void request_error(struct request *r, unsigned int status, const char *field, co
 			(void)json_object_set_new(body, "field", json_string(field));
 		request_json(r, status, body);
 	}
-	if (status == MHD_HTTP_UNAUTHORIZED)
+	/* git asks again with a password when it is told to; a browser would ask its user, over our page. */
+	if (status == MHD_HTTP_UNAUTHORIZED && r->route && r->route->git)
 		request_add_header(
 			r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"Vitrine\", charset=\"UTF-8\"");
 }
