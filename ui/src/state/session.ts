@@ -102,6 +102,7 @@ export class Session {
   #joined = false;
   #wasLive = false;
   #loadDue = false;
+  #fresh = false; // the next TREE is a new session's first
   #replays = false; // the next COMMIT closes a state, not news, and may have a number we know
   #group: Group = emptyGroup();
   #restored: Map<string, readonly [string, unknown]>;
@@ -185,7 +186,7 @@ export class Session {
 
   onOpen(): void {
     this.#joined = false;
-    this.#replays = false;
+    this.#replays = this.#fresh = false;
     this.#group = emptyGroup();
     const query = this.#world.query;
     this.#port?.send([
@@ -267,7 +268,7 @@ export class Session {
     this.#seq = seq;
     this.ledger.begunAnew();
     this.page.reset();
-    this.#loadDue = true;
+    this.#loadDue = this.#fresh = true;
     if (told) this.#note("anew");
   }
 
@@ -275,16 +276,24 @@ export class Session {
     this.#group = { ...emptyGroup(), tree: body };
     this.#replays = true;
     // A new session has no state to wait for; another one's page is shown with its state or not at all.
-    if (this.welcome.peek()?.state === "new" && this.#loadDue) {
-      this.#replays = false;
+    if (this.#fresh) {
+      this.#replays = this.#fresh = false;
       this.#applyGroup(false);
     } else {
-      this.#start("staged", STAGED_MS, () => batch(() => this.#applyGroup(true)));
+      this.#start("staged", STAGED_MS, () => this.#showStaged());
     }
   }
 
+  #showStaged(): void {
+    batch(() => {
+      this.#applyGroup(true);
+      this.#flush();
+    });
+  }
+
   #commit(seq: number, event: EventId, finish: boolean): void {
-    const replay = this.#replays;
+    // The COMMIT of a state belongs to no event; one that does is news, whatever came before it.
+    const replay = this.#replays && event === 0;
     this.#replays = false;
     if (seq <= this.#seq && !replay) {
       this.#group = emptyGroup();
@@ -442,6 +451,8 @@ export class Session {
   #flush(): void {
     const tree = this.page.tree.peek();
     if (!this.#joined || !tree || this.#group.tree) return;
+    // Whether there is a load handler, the session's own bundle says.
+    if (this.#loadDue && this.#bundle !== this.welcome.peek()?.bundle) return;
     if (this.#loadDue) this.#queueLoad(tree.load);
     const waiting = this.ledger.all().filter((e) => e.state === "queued" && !e.sent);
     if (waiting.length === 0) return;

@@ -55,7 +55,7 @@ export function Chatbot({ cell }: WidgetProps) {
         style={{ height: `min(${props.height ?? 420}px, 70vh)` }}
         onScroll={onScroll}
       >
-        {turns.length === 0 && <Empty placeholder={props.placeholder} />}
+        {turns.length === 0 && !waits && <Empty placeholder={props.placeholder} />}
         {turns.map((turn, i) => (
           <Message key={i} role={turn.role} content={turn.content} streams={waits && i === turns.length - 1} />
         ))}

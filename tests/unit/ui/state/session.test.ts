@@ -66,6 +66,43 @@ test("the recorded page can be used before anyone answers", () => {
   ]);
 });
 
+test("a welcome and its tree may come apart, and the visitor may be quick", () => {
+  const b = new Bench();
+  b.session.showRecorded({ tree: TREE, bundle: "b1", title: "Test", phase: "asleep" });
+  b.open();
+  b.get(welcome("new"));
+  b.get(phase("running"));
+  b.get(treeOf(TREE));
+  b.session.fire(b.cell("button3"), "click");
+  assert.deepEqual(brief(b), ["JOIN 0", "EVENT 1 @3"]);
+  b.get(accepted(1), commit(1, 1));
+  assert.equal(b.session.ledger.busy.value.length, 0);
+});
+
+test("a recorded page of another bundle does not decide about the load event", () => {
+  const b = new Bench();
+  b.session.showRecorded({ tree: { ...TREE, load: true }, bundle: "old", title: "Test", phase: "asleep" });
+  b.open();
+  b.get(welcome("new"));
+  b.get(treeOf(TREE));
+  b.session.fire(b.cell("button3"), "click");
+  assert.deepEqual(brief(b), ["JOIN 0", "EVENT 1 @3"]);
+});
+
+test("a click while the state is on its way is sent when it is there", () => {
+  const b = new Bench();
+  b.session.showRecorded({ tree: TREE, bundle: "b1", title: "Test", phase: "asleep" });
+  b.open();
+  b.get(welcome("resynchronised"), treeOf(TREE));
+  b.session.fire(b.cell("button3"), "click");
+  assert.deepEqual(brief(b), ["JOIN 0"]);
+  b.pass(100);
+  assert.deepEqual(brief(b), ["EVENT 1 @3"]);
+  b.get(accepted(1), set(0, "toast", { kind: "info", message: "news" }), commit(1, 1));
+  assert.equal(b.session.ledger.busy.value.length, 0, "its end is news, not part of the state");
+  assert.equal(b.session.page.toasts.value.length, 1);
+});
+
 /* ---- groups ---- */
 
 test("a group is applied whole, at its commit", () => {
