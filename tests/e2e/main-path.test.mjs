@@ -55,7 +55,7 @@ async function sameAfterReload() {
 }
 
 test("a push is built with its phases told and ends in the URL", async () => {
-  await repo.commit({ "README.md": frontMatter("models:\n  - vitrine/tiny-writer\n"), "app.lua": apps.chat });
+  await repo.commit({ "README.md": frontMatter("models:\n  - vitrine/tiny-writer\n"), "app.lua": apps.longChat });
   const { code, output } = await repo.push();
 
   assert.equal(code, 0, output);
@@ -115,11 +115,11 @@ test("version 2 appears in the open page and the session goes on", async () => {
   const seen = await conversation();
 
   await repo.deploy({ "app.lua": apps.chatWith("Second version") }, "version 2");
-  await page.getByText("Second version").waitFor({ timeout: 30_000 });
+  await page.getByText("Second version", { exact: true }).waitFor({ timeout: 30_000 });
   assert.deepEqual(await conversation(), seen);
   await talk("Do you like the second version?");
   await sameAfterReload();
-  assert.equal(await page.getByText("Second version").count(), 1);
+  assert.equal(await page.getByText("Second version", { exact: true }).count(), 1);
 });
 
 test("a broken version 3 fails the push with file and line, and version 2 serves", async () => {
@@ -131,12 +131,12 @@ test("a broken version 3 fails the push with file and line, and version 2 serves
 
   assert.notEqual(code, 0);
   assert.match(output, /remote: .*app\.lua:6\b/);
-  assert.equal(await page.getByText("Second version").count(), 1);
+  assert.equal(await page.getByText("Second version", { exact: true }).count(), 1);
   await talk("Are you still there?");
   const fresh = await openPage(browser);
 
   await fresh.goto(`${platform.url}/spaces/${space}`);
-  await fresh.getByText("Second version").waitFor();
+  await fresh.getByText("Second version", { exact: true }).waitFor();
   await fresh.context().close();
 });
 
@@ -145,7 +145,7 @@ test("a rollback brings version 1 back without a push, and the session goes on",
   const { code, output } = await platform.cli("rollback", space);
 
   assert.equal(code, 0, output);
-  await until("version 1 is shown", async () => (await page.getByText("Second version").count()) === 0);
+  await until("version 1 is shown", async () => (await page.getByText("Second version", { exact: true }).count()) === 0);
   assert.deepEqual(await conversation(), seen);
   await talk("Back at the first version");
   await sameAfterReload();

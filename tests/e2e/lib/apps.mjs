@@ -33,9 +33,12 @@ end)
 
 export const chat = `local ui, models = require "vitrine.ui", require "vitrine.models"\n${chatBody}`;
 
-/** The chat with a line of Markdown above it: a version one can tell from the first. */
+/** The same for long conversations: the small model's 512 tokens hold only the newest turn. */
+export const longChat = chat.replace("llm:stream(turns)", "llm:stream { turns[#turns] }");
+
+/** It with a line of Markdown above: a version one can tell from the first. */
 export const chatWith = (words) =>
-  chat.replace("return ui.column { chat, input }", `return ui.column { ui.markdown "${words}", chat, input }`);
+  longChat.replace("return ui.column { chat, input }", `return ui.column { ui.markdown "${words}", chat, input }`);
 
 /** A counter in the session, a shared one in an upvalue, and an echo. */
 export const counter = `local ui = require "vitrine.ui"

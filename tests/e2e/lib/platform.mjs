@@ -57,7 +57,10 @@ export class Platform {
     });
     const ready = until("the platform is ready", () => this.ended ||
       (/^Vitrine is running\.$/m.test(this.log) && existsSync(this.tokenFile)), this.readyMs, 20);
-    const first = await Promise.race([ready.then(() => null), early]);
+    const first = await Promise.race([ready.then(() => null), early]).catch(async (error) => {
+      await this.stop();
+      throw new Error(`${error.message}; it said:\n${this.log}`);
+    });
 
     if (first || this.ended) throw new Error(`scripts/up ended with ${first?.code}:\n${this.log}`);
     this.url = /^vitrine: ready on (\S+)$/m.exec(this.log)[1];

@@ -174,7 +174,10 @@ export class Visitor {
       at = structuredClone(node?.props ?? {});
       this.values.set(message.node, at);
     }
-    for (const part of path.slice(0, -1)) at = at[part] ??= {};
+    // Properties at their default do not travel: an index says that this one is an array.
+    path.slice(0, -1).forEach((part, i) => {
+      at = at[part] ??= /^\d+$/.test(path[i + 1]) ? [] : {};
+    });
     const last = path[path.length - 1];
 
     if (message.op === 1) at[last] = JSON.parse(rest);
