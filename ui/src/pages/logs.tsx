@@ -3,14 +3,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CopyButton } from "../widgets/copy";
 import { spacePath } from "./api";
 import { SpaceFrame } from "./frame";
+import { readLine, type Line } from "./log_line";
 import { clockWords } from "./words";
-
-interface Line {
-  readonly id: number;
-  readonly time: string;
-  readonly level: string;
-  readonly line: string;
-}
 
 type Source = "run" | "build";
 type Tail = "connecting" | "live" | "lost";
@@ -123,23 +117,4 @@ function useTail(path: string, follow: boolean): { lines: readonly Line[]; tail:
     };
   }, [path, follow]);
   return { lines, tail };
-}
-
-/** Lines carry µs since 1970; a text is taken as it is. */
-function isoTime(time: unknown): string {
-  return typeof time === "number" && Math.abs(time) < 8.64e18 ? new Date(time / 1000).toISOString() : String(time ?? "");
-}
-
-export function readLine(id: number, data: string): Line {
-  try {
-    const { time, level, line, message } = JSON.parse(data) as Record<string, unknown>;
-    return {
-      id,
-      time: isoTime(time),
-      level: /^(error|warn|info|debug)$/.test(String(level)) ? String(level) : "info",
-      line: String(line ?? message ?? ""),
-    };
-  } catch {
-    return { id, time: "", level: "info", line: data };
-  }
 }

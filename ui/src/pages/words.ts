@@ -34,5 +34,6 @@ export function clockWords(time: string | undefined): string {
 }
 
 export function msWords(ms: number): string {
+  if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

@@ -59,7 +59,8 @@ function InterruptedCard({ lost }: { lost: Interrupted }) {
       <Icon name="retry" />
       <div class="card-body">
         <p class="card-title">This was interrupted</p>
-        <p>{lost.message || "It stopped before it was done. Your input is kept."}</p>
+        <p>It stopped before it was done. Your input is kept.</p>
+        {lost.message && <p class="faint">{lost.message}</p>}
         <div class="card-actions">
           <button type="button" class="button primary small" onClick={() => session.retry(lost.n)}>
             Retry

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readLine } from "@ui/pages/log_line";
 import { localPath, routeOf, signInPath } from "@ui/pages/route";
 import { agoWords, msWords } from "@ui/pages/words";
 
@@ -39,5 +40,16 @@ test("times are words", () => {
   assert.equal(agoWords("2026-01-01T11:00:00Z", now), "1 hour ago");
   assert.equal(agoWords("2025-12-30T12:00:00Z", now), "2 days ago");
   assert.equal(agoWords("no time", now), "");
-  assert.deepEqual([msWords(3.4), msWords(999.4), msWords(1500)], ["3 ms", "999 ms", "1.5 s"]);
+  assert.deepEqual([msWords(0.34), msWords(12.4), msWords(999.4), msWords(1500)], ["0.3 ms", "12 ms", "999 ms", "1.5 s"]);
+});
+
+test("log lines have their time, and their level by how they begin", () => {
+  assert.deepEqual(readLine(1, '{"time":1767268800000000,"replica":"r","line":"error session=1 boom"}'), {
+    id: 1,
+    time: "2026-01-01T12:00:00.000Z",
+    level: "error",
+    line: "error session=1 boom",
+  });
+  assert.equal(readLine(2, '{"time":1767268800000000,"line":"errors are fine"}').level, "info");
+  assert.deepEqual(readLine(3, "no JSON"), { id: 3, time: "", level: "info", line: "no JSON" });
 });
