@@ -7,7 +7,3 @@
 
 /* [-0, +1, m] Pushes the table. */
 int bind_open(lua_State *L);
-
-/* [-0, +1, m] Pushes the parts of Lua's own library that apps and SDK use; nothing that reaches a
- * file, a process, bytecode, or another coroutine's inside. */
-int bind_library(lua_State *L);

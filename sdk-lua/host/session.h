@@ -1,6 +1,6 @@
 /*
- * Visitors' sessions on this worker: what comes for them, in which order their handlers run, and
- * when a group goes out. Speaks Lua only through the SDK's entry functions.
+ * Visitors' sessions on this worker, and in which order their handlers run. Speaks Lua only
+ * through the SDK's entry functions.
  */
 #pragma once
 
@@ -8,14 +8,22 @@
 
 struct session *session_find(struct worker *w, uint32_t channel);
 
-/* Frames of the app link. Negative with words: the link ends. */
-int session_on_open(struct worker *w, const struct frame *f, struct err *e);
-int session_on_value(struct worker *w, const struct frame *f, struct err *e);
-int session_on_event(struct worker *w, const struct frame *f, struct err *e);
-int session_on_cancel(struct worker *w, const struct frame *f, struct err *e);
-int session_on_close(struct worker *w, const struct frame *f, struct err *e);
-int session_on_ack(struct worker *w, const struct frame *f, struct err *e);
-int session_on_resume(struct worker *w, const struct frame *f, struct err *e);
+/* Begins a session without its Lua side (state_ref). NULL: no memory. */
+struct session *session_new(struct worker *w, uint32_t channel, uint32_t seq, const char *id);
+
+/* Drops its handlers without a word, and everything it holds. */
+void session_free(struct session *s);
+void sessions_free(struct worker *w);
+
+/* Ends the handler of event n, 0: all of them, and tells the visitor unless how is END_DROPPED. */
+void session_stop_tasks(struct session *s, uint32_t n, enum task_end how);
+
+/* Ends every running handler of these components (cancels = …). */
+void session_cancel_nodes(struct session *s, const uint32_t *nodes, size_t n);
+
+/* Starts a handler whose function and arguments are on the task's thread. h may be NULL. */
+void session_start_task(
+	struct session *s, struct task *t, const struct handler *h, uint32_t n, uint32_t node);
 
 /* A handler of the session has ended; what failed is said in the group that finishes it. */
 void session_task_ended(struct session *s, struct task *t, enum task_end how);
@@ -24,18 +32,8 @@ void session_task_ended(struct session *s, struct task *t, enum task_end how);
 void session_pump(struct session *s);
 void sessions_pump_all(struct worker *w);
 
-/* The handler went to wait or to the back of the queue: what it has shown goes out now, or when
- * flush_usec has passed since the last group. */
-void session_flush_soon(struct session *s);
-void sessions_flush_due(void *worker);
+/* Runs one of the SDK's own functions (argument: s), as this session. */
+void session_run_for(struct session *s, lua_CFunction fn);
 
 /* Groups that found the link's queue full. */
 void sessions_send_rest(struct worker *w);
-
-/* session:save(): an interim group with the session table. Same errors as image_send. */
-int session_save(struct session *s, lua_State *L, struct value_why *why);
-
-/* Ends every running handler of these components (cancels = …). */
-void session_cancel_nodes(struct session *s, const uint32_t *nodes, size_t n);
-
-void sessions_free(struct worker *w);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "sdk-lua/host/infer.h"
+#include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/session.h"
 
 static void queue_add(struct task_queue *q, struct task *t)
@@ -188,7 +189,7 @@ static void after_yield(struct task *t)
 		return;
 	}
 	if (t->session)
-		session_flush_soon(t->session);
+		publish_soon(t->session);
 	if (preempt_why() == YIELD_SLICE) {
 		t->state = TASK_READY;
 		queue_add(&w->busy, t);

@@ -17,9 +17,11 @@
 #include "proto/bundle.h"
 #include "sdk-lua/host/bind.h"
 #include "sdk-lua/host/files.h"
-#include "sdk-lua/host/group.h"
+#include "sdk-lua/host/inbox.h"
 #include "sdk-lua/host/infer.h"
 #include "sdk-lua/host/inside.h"
+#include "sdk-lua/host/library.h"
+#include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/sdk.h"
 #include "sdk-lua/host/session.h"
@@ -92,7 +94,7 @@ static int protected_sdk(lua_State *L)
 	lua_pushstring(L, "vitrine.start");
 	lua_call(L, 1, 1);
 	(void)bind_open(L);
-	(void)bind_library(L);
+	(void)library_open(L);
 	lua_pushcfunction(L, load_module);
 	lua_call(L, 3, 1);
 	lua_getfield(L, 1, "run");
@@ -340,7 +342,7 @@ static int on_resume(
 {
 	(void)files;
 	if (f->channel != 0)
-		return session_on_resume(w, f, e);
+		return inbox_resume(w, f, e);
 	/* While it loads, HELLO comes anyway. */
 	return w->state == WORKER_RUNNING ? say_hello(w) : 0;
 }
@@ -350,7 +352,7 @@ static int on_resume(
 		struct worker *w, const struct frame *f, struct link_files *files, struct err *e)  \
 	{                                                                                          \
 		(void)files;                                                                       \
-		return session_on_##name(w, f, e);                                                 \
+		return inbox_##name(w, f, e);                                                      \
 	}
 SESSION_MESSAGE(open)
 SESSION_MESSAGE(value)
@@ -466,7 +468,7 @@ int worker_new(const struct worker_options *options, struct worker **ret, struct
 	unblock_log();
 	r = loop_new(&w->loop);
 	if (r == 0)
-		r = loop_add_timer(w->loop, sessions_flush_due, w, &w->flush_timer);
+		r = loop_add_timer(w->loop, publish_due, w, &w->flush_timer);
 	if (r == 0)
 		r = tasks_init(w);
 	if (r == 0)

@@ -41,7 +41,8 @@ end
 local function start(what, model, task, inputs, options)
   options = check_options(what, task, options)
   if not host.state() then
-    parts.raise("%s: models answer visitors, so call them in a handler (this ran while the app was loading)", what)
+    parts.raise("%s: models answer visitors, so call them in a handler "
+      .. "(this ran while the app was loading)", what)
   end
   local id, code, message =
     host.call { model = model, task = task, inputs = inputs, options = options }
@@ -111,13 +112,21 @@ local function check_texts(what, texts)
   return parts.copy(texts)
 end
 
+---@class vitrine.Sampling
+---@field max_tokens? integer
+---@field temperature? number
+---@field top_p? number
+---@field top_k? integer
+---@field seed? integer
+---@field stop? string[]
+
 ---@class vitrine.Chat
 local Chat = {}
 local chat_mt = { __index = Chat, __metatable = false }
 local chats = setmetatable({}, { __mode = "k" })
 
 ---@param turns {role: string, content: string}[]
----@param options? {max_tokens?: integer, temperature?: number, top_p?: number, top_k?: integer, seed?: integer, stop?: string[]}
+---@param options? vitrine.Sampling
 ---@return fun(): string? # the next piece of the answer
 ---@usage for token in llm:stream(turns) do reply:add(token) end
 function Chat:stream(turns, options)
@@ -130,7 +139,8 @@ end
 ---@usage local answer = llm:complete { { role = "user", content = "Hello" } }
 function Chat:complete(turns, options)
   local id = chats[self]
-  local value, text = finish(start("chat:complete", id, "chat", copy_turns("chat:complete", turns), options))
+  local inputs = copy_turns("chat:complete", turns)
+  local value, text = finish(start("chat:complete", id, "chat", inputs, options))
   return value and value.text or text
 end
 
@@ -152,18 +162,17 @@ local generator_mt = { __index = Generator, __metatable = false }
 ---@return fun(): string?
 ---@usage for token in writer:stream("Once") do story:append(token) end
 function Generator:stream(prompt, options)
-  return stream(
-    start("generate:stream", chats[self], "text-generation", check_text("generate:stream", prompt), options)
-  )
+  local inputs = check_text("generate:stream", prompt)
+  return stream(start("generate:stream", chats[self], "text-generation", inputs, options))
 end
 
 ---@param prompt string
 ---@return string text what the model wrote
 ---@usage local story = writer:complete("Once upon a time")
 function Generator:complete(prompt, options)
-  local value, text = finish(
-    start("generate:complete", chats[self], "text-generation", check_text("generate:complete", prompt), options)
-  )
+  local inputs = check_text("generate:complete", prompt)
+  local value, text =
+    finish(start("generate:complete", chats[self], "text-generation", inputs, options))
   return value and value.text or text
 end
 
@@ -195,7 +204,8 @@ end
 
 TASKS.chat = function(id)
   return function(turns, options)
-    local value, text = finish(start("pipeline", id, "chat", copy_turns("pipeline", turns), options))
+    local inputs = copy_turns("pipeline", turns)
+    local value, text = finish(start("pipeline", id, "chat", inputs, options))
     return value and value.text or text
   end
 end

@@ -2,7 +2,8 @@
 -- SDK code keeps every library function in a local, because an app may change its own copies.
 local host, lua = ...
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
-local format, lower, find, sub = lua.string.format, lua.string.lower, lua.string.find, lua.string.sub
+local format, lower, find, sub =
+  lua.string.format, lua.string.lower, lua.string.find, lua.string.sub
 local concat, sort = lua.table.concat, lua.table.sort
 local tointeger, mathtype = lua.math.tointeger, lua.math.type
 local min = lua.math.min
@@ -120,8 +121,12 @@ function kinds.choices(v)
 end
 
 local wanted = {
-  string = "a string", number = "a finite number", integer = "a whole number", boolean = "true or false",
-  json = "a plain value", choices = "a list of strings or of {label = …, value = …}",
+  string = "a string",
+  number = "a finite number",
+  integer = "a whole number",
+  boolean = "true or false",
+  json = "a plain value",
+  choices = "a list of strings or of {label = …, value = …}",
 }
 
 ---Returns the value as the kind of components.def wants it; raises naming what and kind.

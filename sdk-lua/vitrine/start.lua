@@ -21,7 +21,8 @@ end
 
 local parts = import "parts"
 local state = import "state"
-local ui = import "ui"
+local page = import "page"
+local visit = import "visit"
 
 local env = {}      -- the app's globals
 local app, built    -- what app.lua returned, and its page
@@ -70,7 +71,8 @@ end
 -- The same for a function that replaces. Follows lstrlib.c: an empty match right behind the last
 -- one does not count.
 function env.string.gsub(s, pattern, repl, most)
-  if type(repl) ~= "function" or (type(s) ~= "string" and type(s) ~= "number") or type(pattern) ~= "string" then
+  local text = type(s) == "string" or type(s) == "number"
+  if type(repl) ~= "function" or not text or type(pattern) ~= "string" then
     return gsub(s, pattern, repl, most)
   end
   s = tostring(s)
@@ -136,7 +138,8 @@ function env.load(chunk, name, mode, own)
   if mode ~= nil and not find(mode, "t", 1, true) then
     return nil, "attempt to load a text chunk (mode is '" .. tostring(mode) .. "')"
   end
-  return host.load(chunk, "=" .. gsub(tostring(name or "(load)"), "^[=@]", ""), own == nil and env or own)
+  name = gsub(tostring(name or "(load)"), "^[=@]", "")
+  return host.load(chunk, "=" .. name, own == nil and env or own)
 end
 
 local collect = lua.collectgarbage
@@ -155,12 +158,15 @@ end
 
 -- --- require -------------------------------------------------------------------------------
 
-local public = { ["vitrine.json"] = true, ["vitrine.models"] = true, ["vitrine.time"] = true, ["vitrine.ui"] = true }
+local public = {
+  ["vitrine.json"] = true, ["vitrine.models"] = true,
+  ["vitrine.time"] = true, ["vitrine.ui"] = true,
+}
 local modules, loading = {}, {}
 
 local function sdk_module(name)
   local module = import(sub(name, 9))
-  if name == "vitrine.ui" then return module.public() end
+  if name == "vitrine.ui" then return module end
   local copy = {}
   for k, v in next, module do copy[k] = v end
   return copy
@@ -179,7 +185,9 @@ local function bundle_module(name)
 end
 
 function env.require(name)
-  if type(name) ~= "string" then parts.raise("require: a name is needed (got %s)", parts.describe(name)) end
+  if type(name) ~= "string" then
+    parts.raise("require: a name is needed (got %s)", parts.describe(name))
+  end
   if modules[name] ~= nil then return modules[name] end
   if public[name] then
     modules[name] = sdk_module(name)
@@ -209,7 +217,8 @@ setmetatable(env, {
   __index = function(_, name)
     if absent[name] then parts.raise("there is no '%s' here: %s", name, absent[name]) end
     local near = type(name) == "string" and parts.nearest(name, env)
-    parts.raise("'%s' is not declared%s", tostring(name), near and format("; did you mean '%s'?", near) or "")
+    parts.raise("'%s' is not declared%s", tostring(name),
+      near and format("; did you mean '%s'?", near) or "")
   end,
   __newindex = function(_, name)
     parts.raise("'%s' is not declared; write 'local %s'", tostring(name), tostring(name))
@@ -226,16 +235,17 @@ function M.load(entry)
   if not chunk then error(words or format("the app file '%s' is not in the repo", entry), 0) end
   app = chunk()
   if app == nil then
-    error(format("%s returns nothing: end it with 'return ui.page(…)' or 'return ui.interface { … }'", entry), 0)
+    error(format("%s returns nothing: end it with 'return ui.page(…)' "
+      .. "or 'return ui.interface { … }'", entry), 0)
   end
-  built = ui.finish(app)
+  built = page.finish(app)
 end
 
-function M.hello(load_usec) return ui.hello(built, load_usec) end
+function M.hello(load_usec) return page.hello(built, load_usec) end
 
 function M.open(channel, id, image, overlay, user, query)
   local S = state.new(channel, id, image, user, query)
-  ui.restore(S, built, overlay)
+  visit.restore(S, built, overlay)
   return S
 end
 
@@ -251,10 +261,10 @@ function M.upgrade(S)
   end
 end
 
-function M.greet(S) ui.greet(S, built) end
+function M.greet(S) page.greet(S, built) end
 
-function M.run(S, ...) ui.event(S, built, ...) end
+function M.run(S, ...) visit.event(S, built, ...) end
 
-function M.finish(S) ui.rest(S, built) end
+function M.finish(S) visit.rest(S, built) end
 
 return M

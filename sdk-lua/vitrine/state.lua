@@ -3,10 +3,12 @@ local host, lua, import = ...
 local parts = import "parts"
 local data = import "components"
 local type, next, tonumber = type, next, tonumber
+local getmetatable, setmetatable = getmetatable, setmetatable
 local find, gmatch, sub = lua.string.find, lua.string.gmatch, lua.string.sub
 local tremove = lua.table.remove
 local copy = parts.copy
-local SET, APPEND, REMOVE = data.constants.PATCH_SET, data.constants.PATCH_APPEND, data.constants.PATCH_REMOVE
+local constants = data.constants
+local SET, APPEND, REMOVE = constants.PATCH_SET, constants.PATCH_APPEND, constants.PATCH_REMOVE
 local NIL = {} -- stands for nil in an overlay, which differs from "as on the page"
 
 local M = {}

@@ -157,7 +157,7 @@ end
 
 -- --- @usage of the SDK's modules ---------------------------------------------------------------
 
-for _, file in ipairs { "ui", "models", "json", "time" } do
+for _, file in ipairs { "ui", "component", "page", "interface", "values", "models", "json", "time" } do
   for usage in read("sdk-lua/vitrine/" .. file .. ".lua"):gmatch "%-%-%-@usage ([^\n]*)" do
     it("usage of vitrine." .. file .. ": " .. usage, function()
       local where = usage:find "^return" and "app" or usage:find "^ui%.examples" and "page" or "handler"

@@ -1,0 +1,411 @@
+-- Components: their handles, the events they may have, and their constructors, all from the tables
+-- that proto/components.def generates.
+local host, lua, import = ...
+local parts = import "parts"
+local state = import "state"
+local values = import "values"
+local data = import "components"
+local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
+local setmetatable = setmetatable
+local format, find, match, gmatch =
+  lua.string.format, lua.string.find, lua.string.match, lua.string.gmatch
+local sub, upper = lua.string.sub, lua.string.upper
+local concat = lua.table.concat
+local tointeger = lua.math.tointeger
+local raise, describe = parts.raise, parts.describe
+local constants = data.constants
+local normalise, as_turn = values.normalise, values.as_turn
+
+local M = {}
+
+
+-- What is known of a handle stays out of the app's reach.
+local records = setmetatable({}, { __mode = "k" })
+local components = {} -- type → { name, spec, events, value }
+local methods, type_methods = {}, {}
+
+local EVENTS = {}
+for _, name in ipairs {
+  "click", "submit", "change", "input", "load", "select", "clear", "upload", "example",
+} do
+  EVENTS[name] = constants["EVENT_" .. upper(name)]
+end
+local EVENT_NAMES = {}
+for name, number in pairs(EVENTS) do EVENT_NAMES[number] = name end
+
+-- Components whose value the visitor changes.
+local INPUTS = {
+  textbox = true, number = true, slider = true, checkbox = true, radio = true, dropdown = true,
+  image = true,
+}
+local LAYOUT = { row = true, column = true }
+local POSITIONAL = { button = "value", markdown = "value" }
+local EMPTY = { textbox = "", markdown = "", checkbox = false, chatbot = {} }
+
+for name, c in pairs(data.components) do
+  local spec, events = {}, {}
+  for prop, p in pairs(data.common) do spec[prop] = p end
+  for prop, p in pairs(c.props) do spec[prop] = p end
+  for event in gmatch(c.events, "%a+") do events[event] = true end
+  components[name] = { name = name, spec = spec, events = events, value = c.value }
+end
+
+local function is_handle(v) return records[v] ~= nil end
+
+local function name_of(rec) return "ui." .. rec.type end
+
+
+-- The value as it travels and is stored.
+local function check_value(rec, prop, value)
+  local what = format("%s: '%s'", name_of(rec), prop)
+  if value == nil then return nil end
+  value = parts.as_kind(what, rec.spec[prop].kind, value)
+  if prop == "value" and normalise[rec.type] and host.state() then
+    return normalise[rec.type](what, host.state(), value)
+  end
+  return value
+end
+
+-- --- handles -------------------------------------------------------------------------------
+
+local handle_mt = { __metatable = false, __name = "component" }
+
+local function placed(self, what)
+  local rec = records[self]
+  if not rec then raise("%s: call it with ':' on a component", what) end
+  if not host.state() then
+    raise("%s:%s: there is no visitor yet; give the value to the constructor", name_of(rec), what)
+  end
+  if not rec.node then raise("%s:%s: this component is not on the page", name_of(rec), what) end
+  return rec, host.state()
+end
+
+function handle_mt.__index(self, key)
+  local rec = records[self]
+  local method = methods[key] or (type_methods[rec.type] and type_methods[rec.type][key])
+  if method then return method end
+  if rec.spec[key] then
+    local value = state.get(rec.node and host.state(), rec, key)
+    if key == "value" and rec.type == "image" then return values.as_file(value) end
+    return parts.copy(value)
+  end
+  if type(key) == "string" and sub(key, 1, 3) == "on_" then
+    raise("%s has no event '%s'; it has: %s", name_of(rec), sub(key, 4),
+      next(rec.events) and concat(parts.names(rec.events), ", ") or "none")
+  end
+  parts.unknown(name_of(rec), key, rec.spec)
+end
+
+function handle_mt.__newindex(self, key)
+  local rec = records[self]
+  if rec.spec[key] then
+    raise("%s: set it with :%s", name_of(rec),
+      key == "value" and "set(value)" or format("update{ %s = … }", key))
+  end
+  parts.unknown(name_of(rec), key, rec.spec)
+end
+
+function handle_mt.__tostring(self)
+  local rec = records[self]
+  return name_of(rec) .. (rec.key and " " .. rec.key or "")
+end
+
+---Shows another value to this visitor.
+function methods.set(self, value)
+  local rec, S = placed(self, "set")
+  if LAYOUT[rec.type] then raise("%s has no value", name_of(rec)) end
+  state.set(S, rec, "value", check_value(rec, "value", value))
+end
+
+---Changes properties for this visitor: button:update { interactive = false }.
+function methods.update(self, changes)
+  local rec, S = placed(self, "update")
+  if type(changes) ~= "table" then
+    raise("%s:update: a table of properties is needed", name_of(rec))
+  end
+  parts.check_fields(name_of(rec) .. ":update", changes, rec.spec)
+  if changes.id ~= nil then raise("%s:update: the id cannot change", name_of(rec)) end
+  for prop, value in next, changes do
+    state.set(S, rec, prop, check_value(rec, prop, value))
+  end
+end
+
+---Empties the component for this visitor.
+function methods.clear(self)
+  local rec, S = placed(self, "clear")
+  local empty = EMPTY[rec.type]
+  if rec.type == "slider" then empty = state.get(S, rec, "min") end
+  if rec.type == "button" or LAYOUT[rec.type] then raise("%s cannot be cleared", name_of(rec)) end
+  state.set(S, rec, "value", parts.copy(empty))
+end
+
+local function append_text(self, text)
+  local rec, S = placed(self, "append")
+  text = parts.as_kind(name_of(rec) .. ":append: the text", "string", text)
+  state.append(S, rec, "value", text or "")
+end
+type_methods.textbox = { append = append_text }
+type_methods.markdown = { append = append_text }
+
+---@class vitrine.ChatItem One message of a chatbot, growing.
+---@field content string
+local Item = {}
+local items = setmetatable({}, { __mode = "k" })
+local item_mt = { __metatable = false, __name = "message" }
+
+local function turn_of(self)
+  local item = items[self]
+  local turns = state.own_table(item.S, item.rec, "value")
+  return item, turns[item.at]
+end
+
+---Adds text to the end of the message.
+function Item:add(text)
+  local item, turn = turn_of(self)
+  text = parts.as_kind("chatbot message:add: the text", "string", text) or ""
+  if not turn then raise("this message is not in the chat any more") end
+  if host.state() ~= item.S then raise("this message belongs to another visitor") end
+  if text == "" then return end
+  host.patch(item.rec.node, constants.PATCH_APPEND, item.path, text)
+  turn.content = turn.content .. text
+end
+
+---Replaces the text of the message.
+function Item:set(text)
+  local item, turn = turn_of(self)
+  text = parts.as_kind("chatbot message:set: the text", "string", text) or ""
+  if not turn then raise("this message is not in the chat any more") end
+  if host.state() ~= item.S then raise("this message belongs to another visitor") end
+  host.patch(item.rec.node, constants.PATCH_SET, item.path, text)
+  turn.content = text
+end
+
+function item_mt.__index(self, key)
+  if Item[key] then return Item[key] end
+  local _, turn = turn_of(self)
+  if key == "content" or key == "role" then return turn and turn[key] end
+  parts.unknown("chatbot message", key, { add = true, set = true, content = true, role = true })
+end
+
+function item_mt.__newindex() raise("chatbot message: change it with :add(text) or :set(text)") end
+
+type_methods.chatbot = {
+  ---Adds a message; the returned one takes more text with :add(text).
+  append = function(self, turn)
+    local rec, S = placed(self, "append")
+    turn = as_turn("ui.chatbot:append", turn)
+    local turns = state.own_table(S, rec, "value")
+    local at = #turns
+    host.patch(rec.node, constants.PATCH_SET, "value/" .. at, turn)
+    turns[at + 1] = turn
+    local item = setmetatable({}, item_mt)
+    items[item] = { S = S, rec = rec, at = at + 1, path = "value/" .. at .. "/content" }
+    return item
+  end,
+}
+
+-- --- events --------------------------------------------------------------------------------
+
+local HANDLER_FIELDS = {
+  fn = true, api_name = true, concurrency = true, parallel = true, retry = true, inputs = true,
+  cancels = true, show_progress = true,
+}
+
+local function handle_list(what, list)
+  if list == nil then return nil end
+  if is_handle(list) then list = { list } end
+  if type(list) ~= "table" then
+    raise("%s: a component or a list of them (got %s)", what, describe(list))
+  end
+  local found = {}
+  for i, item in ipairs(list) do
+    if not is_handle(item) then raise("%s: item %d is not a component", what, i) end
+    found[i] = item
+  end
+  return found
+end
+
+local function read_handler(what, spec)
+  if type(spec) == "function" then spec = { fn = spec } end
+  if type(spec) ~= "table" or is_handle(spec) then
+    raise("%s: a function or a table {fn = function} (got %s)", what, describe(spec))
+  end
+  local h = { fn = spec.fn or spec[1] }
+  for key, value in next, spec do
+    if key ~= 1 then
+      if not HANDLER_FIELDS[key] then parts.unknown(what, key, HANDLER_FIELDS) end
+      h[key] = value
+    end
+  end
+  if type(h.fn) ~= "function" and not (h.fn == nil and h.cancels) then
+    raise("%s: 'fn' must be a function (got %s)", what, describe(h.fn))
+  end
+  if h.concurrency ~= nil and not (tointeger(h.concurrency) and h.concurrency >= 1) then
+    raise("%s: 'concurrency' must be a whole number from 1 (got %s)", what, describe(h.concurrency))
+  end
+  local name = h.api_name
+  if name ~= nil and name ~= false
+    and not (type(name) == "string" and find(name, "^[%w_]+$") and #name <= 64) then
+    raise("%s: 'api_name' is 1 to 64 letters, digits or _ (got %s)", what, describe(name))
+  end
+  for _, flag in ipairs { "parallel", "retry" } do
+    if h[flag] ~= nil and type(h[flag]) ~= "boolean" then
+      raise("%s: '%s' must be true or false (got %s)", what, flag, describe(h[flag]))
+    end
+  end
+  h.inputs = handle_list(what .. ": 'inputs'", h.inputs)
+  h.cancels = handle_list(what .. ": 'cancels'", h.cancels)
+  if type(h.show_progress) ~= "boolean" then
+    h.outputs = handle_list(what .. ": 'show_progress'", h.show_progress)
+  end
+  return h
+end
+
+local function add_handler(self, event, spec)
+  local rec = records[self]
+  local what = format("%s:on_%s", rec and name_of(rec) or "component", event)
+  if not rec then raise("%s: call it with ':' on a component", what) end
+  if host.state() then raise("%s: handlers are declared while the page is built", what) end
+  local h = read_handler(what, spec)
+  if not h.inputs and INPUTS[rec.type] and event ~= "clear" then h.inputs = { self } end
+  rec.handlers[event] = h
+  return self
+end
+
+local function event_methods(name)
+  local c, own = components[name], type_methods[name] or {}
+  type_methods[name] = own
+  for event in pairs(c.events) do
+    own["on_" .. event] = function(self, spec) return add_handler(self, event, spec) end
+  end
+end
+for name in pairs(components) do event_methods(name) end
+
+-- --- constructors --------------------------------------------------------------------------
+
+local checks = {}
+
+function checks.slider(what, p)
+  local low, high = p.min or 0, p.max or 100
+  if low >= high then raise("%s: 'min' must be below 'max' (got %s, %s)", what, low, high) end
+  if p.step and p.step <= 0 then raise("%s: 'step' must be above 0 (got %s)", what, p.step) end
+end
+
+local function check_choice(what, p)
+  if p.value == nil then return end
+  local chosen = type(p.value) == "table" and p.value or { p.value }
+  for _, v in ipairs(chosen) do
+    local known = false
+    for _, c in ipairs(p.choices or {}) do
+      known = known or v == (type(c) == "table" and c.value or c)
+    end
+    if not known then
+      raise("%s: 'value' must be one of the choices (got %s)", what, describe(v))
+    end
+  end
+end
+checks.radio, checks.dropdown = check_choice, check_choice
+
+function checks.image(what, p)
+  if type(p.value) == "string" then values.bundled_image(what, p.value) end
+end
+
+local function read_children(what, t, rec)
+  rec.children = {}
+  for i = 1, #t do
+    if not is_handle(t[i]) then
+      raise("%s: item %d is not a component (got %s)", what, i, describe(t[i]))
+    end
+    rec.children[i] = t[i]
+  end
+end
+
+local function read_props(what, t, c, rec)
+  local later = {}
+  for key, value in next, t do
+    local event = type(key) == "string" and match(key, "^on_(%a+)$")
+    if type(key) == "number" then
+      local prop = POSITIONAL[c.name]
+      if key == 1 and prop then
+        local which = format("%s: the first argument", what)
+        rec.props[prop] = parts.as_kind(which, c.spec[prop].kind, value)
+      elseif not LAYOUT[c.name] then
+        raise("%s: %s has no name; write a field like label = …", what, describe(value))
+      end
+    elseif event and c.events[event] then
+      later[event] = value
+    elseif c.spec[key] then
+      local which = format("%s: '%s'", what, tostring(key))
+      rec.props[key] = parts.as_kind(which, c.spec[key].kind, value)
+    else
+      parts.unknown(what, key, c.spec)
+    end
+  end
+  return later
+end
+
+local function make(name, t)
+  local c, what = components[name], "ui." .. name
+  local rec = { type = name, spec = c.spec, events = c.events, props = {}, handlers = {} }
+  if host.state() then raise("%s: components are made while the page is built", what) end
+  if type(t) == "string" and POSITIONAL[name] then t = { t } end
+  if t == nil then t = {} end
+  if type(t) ~= "table" or is_handle(t) then
+    raise("%s: one table of fields is needed: %s { … } (got %s)", what, what, describe(t))
+  end
+  if LAYOUT[name] then read_children(what, t, rec) end
+  local handle = setmetatable({}, handle_mt)
+  records[handle] = rec
+  local later = read_props(what, t, c, rec)
+  if checks[name] then checks[name](what, rec.props) end
+  if rec.props.value ~= nil and normalise[name] and name ~= "image" then
+    rec.props.value = normalise[name](what, nil, rec.props.value)
+  end
+  for event, spec in next, later do add_handler(handle, event, spec) end
+  return handle
+end
+
+-- What apps call: ui.textbox, ui.row, …
+M.constructors = {}
+for name in pairs(components) do
+  if name ~= "examples" and name ~= "progress" then
+    M.constructors[name] = function(t) return make(name, t) end
+  end
+end
+
+---Ready-made inputs, one row per example; a click fills them in.
+---@param t {rows: any[], inputs: table[], run?: boolean, label?: string, on_example?: function}
+---@usage ui.examples { inputs = { text }, rows = { "I love it.", "Not again." } }
+function M.constructors.examples(t)
+  local what = "ui.examples"
+  if type(t) ~= "table" then
+    raise("%s: one table of fields is needed (got %s)", what, describe(t))
+  end
+  local inputs = handle_list(what .. ": 'inputs'", t.inputs) or {}
+  if #inputs == 0 then raise("%s: 'inputs' names the components that a row fills", what) end
+  local fields = {}
+  for key, value in next, t do
+    if key ~= "inputs" and key ~= "rows" then fields[key] = value end
+  end
+  local handle = make("examples", fields)
+  local rows = {}
+  if type(t.rows) ~= "table" or #t.rows == 0 then
+    raise("%s: 'rows' is a list of examples", what)
+  end
+  for i, row in ipairs(t.rows) do
+    if type(row) ~= "table" or (#inputs == 1 and row.file) then row = { row } end
+    if #row > #inputs then
+      raise("%s: row %d has %d values for %d inputs", what, i, #row, #inputs)
+    end
+    rows[i] = parts.copy(row)
+  end
+  records[handle].props.rows = rows
+  records[handle].example_inputs = inputs
+  return handle
+end
+M.records, M.components, M.inputs = records, components, INPUTS
+M.events, M.event_names = EVENTS, EVENT_NAMES
+M.make, M.add_handler, M.read_handler = make, add_handler, read_handler
+M.handle_list, M.is_handle, M.name_of = handle_list, is_handle, name_of
+
+return M

@@ -1,0 +1,231 @@
+-- Pages: what ui.page makes, and the tree that the browser gets of it.
+local host, lua, import = ...
+local parts = import "parts"
+local state = import "state"
+local values = import "values"
+local component = import "component"
+local data = import "components"
+local type, ipairs, next, setmetatable = type, ipairs, next, setmetatable
+local format, lower, gsub = lua.string.format, lua.string.lower, lua.string.gsub
+local raise, describe = parts.raise, parts.describe
+local constants = data.constants
+local records, is_handle, name_of = component.records, component.is_handle, component.name_of
+local read_handler = component.read_handler
+
+local M = {}
+
+local pages = setmetatable({}, { __mode = "k" })
+
+local function check_title(what, title)
+  if title == nil then return "" end
+  if type(title) ~= "string" or #title > 200 then
+    raise("%s: 'title' is a string of at most 200 bytes (got %s)", what, describe(title))
+  end
+  return title
+end
+
+local function check_upgrade(what, upgrade)
+  if upgrade ~= nil and type(upgrade) ~= "function" then
+    raise("%s: 'upgrade' must be a function (got %s)", what, describe(upgrade))
+  end
+  return upgrade
+end
+
+---What app.lua returns, and the page behind it.
+function M.new(what, options)
+  local app = setmetatable({}, { __metatable = false, __name = "page" })
+  pages[app] = {
+    title = check_title(what, options.title),
+    upgrade = check_upgrade(what, options.upgrade),
+    handlers = {},
+  }
+  return app, pages[app]
+end
+
+local PAGE_FIELDS = { title = true, upgrade = true }
+local page_methods = {}
+
+---Runs for each visitor when the page opens: page:on_load(function(session) … end).
+function page_methods.on_load(self, spec)
+  pages[self].handlers.load = read_handler("page:on_load", spec)
+end
+
+---A page of components. build runs once; its result is the root.
+---@param options { title?: string, upgrade?: fun(old: table): table? }
+---@param build fun(page: table): table
+---@usage return ui.page({ title = "Hello" }, function() return ui.markdown "Hello" end)
+function M.page(options, build)
+  local what = "ui.page"
+  if type(options) ~= "table" or type(build) ~= "function" then
+    raise("%s: call it with a table of options and a function", what)
+  end
+  parts.check_fields(what, options, PAGE_FIELDS)
+  local app, page = M.new(what, options)
+  local handle = setmetatable({}, { __index = page_methods, __metatable = false, __name = "page" })
+  pages[handle] = page
+  page.root = build(handle)
+  if not is_handle(page.root) then
+    raise("%s: the function returns the page's root, such as ui.column { … } (got %s)", what,
+      describe(page.root))
+  end
+  return app
+end
+-- --- the page as the browser gets it -------------------------------------------------------
+
+local object = function() return setmetatable({}, host.object) end
+
+local function give_key(rec, above, counts, built)
+  local kind = rec.type
+  counts[kind] = (counts[kind] or 0) + 1
+  local place_of = counts[kind] > 1 and ":" .. counts[kind] or ""
+  local path = (above ~= "" and above .. "/" or "") .. kind .. place_of
+  rec.key = rec.props.id or path
+  rec.node = host.crc32c(rec.key)
+  local other = built.nodes[rec.node]
+  if other and other.key == rec.key then
+    raise("two components have the key '%s'; give one of them another id", rec.key)
+  elseif other or rec.node == 0 then
+    raise("the keys '%s' and '%s' have the same number; give one of them an id", rec.key,
+      other and other.key or "the page")
+  end
+  built.nodes[rec.node] = rec
+  built.count = built.count + 1
+  if built.count > constants.TREE_NODES_MAX then
+    raise("the page has more than %d components", constants.TREE_NODES_MAX)
+  end
+end
+
+local function place(handle, above, counts, depth, built)
+  local rec = records[handle]
+  if rec.node then raise("%s '%s' stands twice on the page", name_of(rec), rec.key) end
+  if depth > constants.TREE_DEPTH_MAX then
+    raise("the page is nested deeper than %d", constants.TREE_DEPTH_MAX)
+  end
+  give_key(rec, above, counts, built)
+  built.order[#built.order + 1] = rec
+  local below = {}
+  for _, child in ipairs(rec.children or {}) do place(child, rec.key, below, depth + 1, built) end
+end
+
+local function nodes_of(what, handles)
+  local nodes = {}
+  for i, handle in ipairs(handles or {}) do
+    local rec = records[handle]
+    if not rec.node then raise("%s names a %s that is not on the page", what, name_of(rec)) end
+    nodes[i] = rec.node
+  end
+  return nodes
+end
+
+local function declare(node, what, event, h)
+  h.on = object()
+  for _, list in ipairs { "inputs", "outputs", "cancels" } do
+    local nodes = nodes_of(format("%s:on_%s: '%s'", what, event, list), h[list])
+    if #nodes > 0 then h.on[list] = nodes end
+  end
+  if h.retry then h.on.retry = true end
+  -- One that only cancels has nothing to wait for.
+  local parallel = h.parallel or h.fn == nil
+  host.handler(node, component.events[event], parallel, h.concurrency or 0, h.on.cancels)
+end
+
+local function describe_api(name, rec, event, h)
+  local function port(handle)
+    local r = records[handle]
+    local label = r.props.label
+    return {
+      name = r.props.id or (label and lower((gsub(label, "[^%w]+", "_")))) or r.type,
+      label = label,
+      component = r.type,
+      type = component.components[r.type].value,
+      node = r.node,
+    }
+  end
+  local entry = { name = name, node = rec.node, event = event, inputs = {}, outputs = {} }
+  for i, c in ipairs(h.inputs or {}) do entry.inputs[i] = port(c) end
+  for i, c in ipairs(h.outputs or {}) do entry.outputs[i] = port(c) end
+  return entry
+end
+
+---Gives every component its key and number, declares the handlers. Called once, with what app.lua
+---returned.
+function M.finish(app)
+  local page = pages[app]
+  if not page or not page.root then
+    raise("the app file returns an app: ui.page or ui.interface (got %s)", describe(app))
+  end
+  local built = { nodes = {}, order = {}, count = 0, page = page }
+  place(page.root, "", {}, 1, built)
+  local api, names = {}, {}
+  for _, rec in ipairs(built.order) do
+    for _, event in ipairs(parts.names(rec.handlers)) do
+      local h = rec.handlers[event]
+      declare(rec.node, name_of(rec), event, h)
+      if h.api_name then
+        if names[h.api_name] then raise("two functions have the api_name '%s'", h.api_name) end
+        names[h.api_name] = true
+        api[#api + 1] = describe_api(h.api_name, rec, event, h)
+      end
+    end
+    if rec.example_inputs then
+      rec.props.inputs = nodes_of("ui.examples: 'inputs'", rec.example_inputs)
+    end
+  end
+  if page.handlers.load then declare(0, "page", "load", page.handlers.load) end
+  built.api = api
+  return built
+end
+
+local function tree_props(rec)
+  local props = object()
+  for prop, value in next, rec.props do
+    -- A picture of the repo is sent to each session: see greet.
+    local sent_later = rec.type == "image" and prop == "value"
+    if prop ~= "id" and value ~= rec.spec[prop].default and not sent_later then
+      props[prop] = value
+    end
+  end
+  return props
+end
+
+local function tree_node(rec)
+  local node = { n = rec.node, key = rec.key, type = rec.type, props = tree_props(rec) }
+  if next(rec.handlers) then
+    node.on = object()
+    for event, h in next, rec.handlers do node.on[event] = h.on end
+  end
+  if rec.children then
+    node.children = {}
+    for i, child in ipairs(rec.children) do node.children[i] = tree_node(records[child]) end
+  end
+  return node
+end
+
+---The fields of HELLO.
+function M.hello(built, load_usec)
+  local page = built.page
+  return {
+    title = page.title,
+    tree = {
+      title = page.title,
+      root = tree_node(records[page.root]),
+      load = page.handlers.load and true or nil,
+    },
+    api = built.api,
+    load_usec = load_usec,
+    upgrade = page.upgrade and true or nil,
+  }
+end
+
+---Pictures of the repo that the page shows go to a session that does not have them.
+function M.greet(S, built)
+  for _, rec in ipairs(built.order) do
+    if rec.type == "image" and type(rec.props.value) == "string" then
+      local own = S.overlay[rec.node]
+      if not own or own.value == nil then
+        state.set(S, rec, "value", values.normalise.image("ui.image", S, rec.props.value))
+      end
+    end
+  end
+end
+return M

@@ -1,0 +1,234 @@
+-- Values that are more than plain: files, pictures, classifications, conversations. What an app may
+-- show, and what a visitor may send.
+local host, lua, import = ...
+local parts = import "parts"
+local state = import "state"
+local data = import "components"
+local type, pairs, ipairs, tostring = type, pairs, ipairs, tostring
+local rawget, setmetatable = rawget, setmetatable
+local format, find, match, lower =
+  lua.string.format, lua.string.find, lua.string.match, lua.string.lower
+local sort = lua.table.sort
+local raise, describe = parts.raise, parts.describe
+
+local M = {}
+
+---@class vitrine.File A visitor's upload.
+---@field name string as the visitor called it
+---@field type string media type
+---@field size integer bytes
+local File = {}
+local file_mt = { __index = File, __metatable = false, __name = "file" }
+
+---Reads the upload, or n bytes of it from offset (0 is the beginning).
+---@param n? integer
+---@param offset? integer
+---@return string? bytes
+---@return string? err where the file is not here any more
+---@usage local bytes = photo:read()
+function File:read(n, offset)
+  return host.upload_read(self.file, offset or 0, n or data.constants.UPLOAD_MAX)
+end
+
+function M.as_file(value)
+  if type(value) ~= "table" or type(value.file) ~= "string" then return value end
+  return setmetatable(
+    { file = value.file, name = value.name, type = value.type, size = value.size },
+    file_mt
+  )
+end
+
+local IMAGES = {
+  png = "image/png", jpg = "image/jpeg", jpeg = "image/jpeg", gif = "image/gif",
+  webp = "image/webp", avif = "image/avif", bmp = "image/bmp",
+}
+
+local Bytes = { __metatable = false, __name = "bytes" }
+
+---Content made by the app, to be shown: an image's bytes, say.
+---@param bytes string
+---@param type string media type
+---@usage picture:set(ui.bytes(png, "image/png"))
+function M.bytes(bytes, media_type)
+  if type(bytes) ~= "string" then
+    raise("ui.bytes: bytes are a string (got %s)", describe(bytes))
+  end
+  if type(media_type) ~= "string" or not find(media_type, "^[%w%-.+]+/[%w%-.+]+$") then
+    raise("ui.bytes: the media type is like 'image/png' (got %s)", describe(media_type))
+  end
+  return setmetatable({ bytes = bytes, type = media_type }, Bytes)
+end
+
+local function image_type(path)
+  return IMAGES[lower(match(path, "%.(%w+)$") or "")]
+end
+
+-- Sends bytes once per session and remembers the id they got.
+local function blob(S, key, bytes, media_type, name)
+  local sent = S.blobs
+  if not sent then
+    sent = setmetatable({}, { __mode = "k" })
+    S.blobs = sent
+  end
+  local value = sent[key]
+  if not value then
+    value = { file = host.blob(bytes, media_type), name = name, type = media_type, size = #bytes }
+    sent[key] = value
+  end
+  return value
+end
+
+local function bundled_image(what, path)
+  local media_type = image_type(path)
+  if not media_type then
+    raise("%s: an image is a .png, .jpg, .gif, .webp, .avif or .bmp file (got '%s')", what, path)
+  end
+  local bytes = host.bundled(path)
+  if not bytes then raise("%s: there is no file '%s' in the Space's repo", what, path) end
+  return bytes, media_type
+end
+
+local normalise = {}
+
+function normalise.image(what, S, v)
+  if type(v) == "string" then
+    local bytes, media_type = bundled_image(what, v)
+    return blob(S, v, bytes, media_type, match(v, "[^/]+$"))
+  end
+  if type(v) == "table" and rawget(v, "bytes") then
+    return blob(S, v, v.bytes, v.type, "image")
+  end
+  if type(v) == "table" and type(v.file) == "string" then
+    return {
+      file = v.file, name = v.name, type = v.type, size = v.size,
+      width = v.width, height = v.height,
+    }
+  end
+  raise("%s: an image is an upload, a path in the repo or ui.bytes(data, type) (got %s)", what,
+    describe(v))
+end
+
+-- A text-classification result, {label, confidences}, a map of scores, or just a name.
+function normalise.label(what, _, v)
+  if type(v) == "string" then return { label = v } end
+  if type(v) ~= "table" then raise("%s: a classification is needed (got %s)", what, describe(v)) end
+  local confidences = {}
+  if type(v[1]) == "table" and v[1].label ~= nil then
+    for i, item in ipairs(v) do
+      confidences[i] = { label = tostring(item.label), confidence = item.score or item.confidence }
+    end
+  elseif type(v.confidences) == "table" then
+    for i, item in ipairs(v.confidences) do
+      confidences[i] = { label = tostring(item.label), confidence = item.confidence or item.score }
+    end
+  elseif type(v.label) == "string" then
+    return { label = v.label }
+  else
+    for label, score in pairs(v) do
+      if type(score) ~= "number" then
+        raise("%s: '%s' should have a number as confidence (got %s)", what, tostring(label),
+          describe(score))
+      end
+      confidences[#confidences + 1] = { label = tostring(label), confidence = score }
+    end
+  end
+  for _, c in ipairs(confidences) do
+    if type(c.confidence) ~= "number" then
+      raise("%s: '%s' has no confidence", what, c.label)
+    end
+  end
+  sort(confidences, function(a, b)
+    if a.confidence ~= b.confidence then return a.confidence > b.confidence end
+    return a.label < b.label
+  end)
+  return { label = v.label or (confidences[1] and confidences[1].label), confidences = confidences }
+end
+
+local function as_turn(what, turn)
+  if type(turn) ~= "table" or type(turn.role) ~= "string" or type(turn.content) ~= "string" then
+    raise("%s: a message is {role = \"user\" or \"assistant\", content = text}", what)
+  end
+  return { role = turn.role, content = turn.content }
+end
+
+function normalise.chatbot(what, _, v)
+  if type(v) ~= "table" then
+    raise("%s: a list of messages is needed (got %s)", what, describe(v))
+  end
+  local turns = {}
+  for i, turn in ipairs(v) do turns[i] = as_turn(what, turn) end
+  return turns
+end
+
+function normalise.json(_, _, v) return parts.copy(v) end
+
+M.bundled_image, M.as_turn, M.normalise = bundled_image, as_turn, normalise
+
+-- --- what visitors send --------------------------------------------------------------------
+
+-- By type: the value as it is stored, or nil and words.
+local accept = {}
+M.accept = accept
+
+function accept.textbox(S, rec, v)
+  if v == nil then return "" end
+  if type(v) ~= "string" then return nil, "must be text" end
+  local most = state.get(S, rec, "max_length")
+  if #v > most then return nil, format("has %d bytes, the limit is %d", #v, most) end
+  return v
+end
+
+function accept.number(S, rec, v)
+  if v == nil then return nil end
+  if type(v) ~= "number" then return nil, "must be a number" end
+  local low, high = state.get(S, rec, "min"), state.get(S, rec, "max")
+  if (low and v < low) or (high and v > high) then
+    return nil, format("must be from %s to %s", tostring(low or "-∞"), tostring(high or "∞"))
+  end
+  return v
+end
+
+function accept.slider(S, rec, v)
+  if v == nil then return state.get(S, rec, "min") end
+  return accept.number(S, rec, v)
+end
+
+function accept.checkbox(_, _, v)
+  if v == nil then return false end
+  if type(v) ~= "boolean" then return nil, "must be true or false" end
+  return v
+end
+
+local function is_choice(S, rec, v)
+  for _, c in ipairs(state.get(S, rec, "choices")) do
+    if v == (type(c) == "table" and c.value or c) then return true end
+  end
+  return false
+end
+
+function accept.radio(S, rec, v)
+  if v == nil then return nil end
+  if not is_choice(S, rec, v) then return nil, "must be one of the choices" end
+  return v
+end
+
+function accept.dropdown(S, rec, v)
+  if not state.get(S, rec, "multiple") then return accept.radio(S, rec, v) end
+  if v == nil then return {} end
+  if type(v) ~= "table" then return nil, "must be a list of choices" end
+  local chosen = {}
+  for i, item in ipairs(v) do
+    if not is_choice(S, rec, item) then return nil, "must be among the choices" end
+    chosen[i] = item
+  end
+  return chosen
+end
+
+function accept.image(_, _, v)
+  if v == nil then return nil end
+  if type(v) ~= "table" or type(v.file) ~= "string" then return nil, "must be an upload" end
+  local known = host.upload(v.file)
+  if not known then return nil, "is not here any more; upload it again" end
+  return { file = v.file, name = known.name, type = known.type, size = known.size }
+end
+return M

@@ -1,0 +1,103 @@
+-- A visitor's events: the values that come with them, the handler, and what is left behind.
+local host, lua, import = ...
+local parts = import "parts"
+local state = import "state"
+local values = import "values"
+local component = import "component"
+local data = import "components"
+local type, ipairs, select = type, ipairs, select
+local format = lua.string.format
+local unpack = lua.table.unpack
+local refuse = parts.refuse
+local records, INPUTS, EVENT_NAMES = component.records, component.inputs, component.event_names
+
+local M = {}
+
+local function take_value(S, built, node, v)
+  local rec = built.nodes[node]
+  if not rec then refuse("The page has changed; reload it.") end
+  local words
+  if not INPUTS[rec.type] then
+    words = "cannot be changed by visitors"
+  else
+    v, words = values.accept[rec.type](S, rec, v)
+  end
+  if words then refuse(format("%s %s", state.get(S, rec, "label") or rec.type, words)) end
+  state.keep(S, rec, "value", v)
+end
+
+local function take_values(S, built, ...)
+  for i = 1, select("#", ...), 2 do
+    local node, value = select(i, ...)
+    take_value(S, built, node, value)
+  end
+end
+
+local function input_value(S, handle)
+  local rec = records[handle]
+  local value = state.get(S, rec, "value")
+  if rec.type == "image" then return values.as_file(value) end
+  if value == nil and rec.type == "slider" then return state.get(S, rec, "min") end
+  if type(value) == "table" then return parts.copy(value) end
+  return value
+end
+
+local function call_handler(S, h, payload)
+  local inputs = h.inputs
+  local n = inputs and #inputs or 0
+  if n == 0 then return h.fn(S.session, payload) end
+  if n == 1 then return h.fn(input_value(S, inputs[1]), S.session, payload) end
+  local args = {}
+  for i = 1, n do args[i] = input_value(S, inputs[i]) end
+  args[n + 1] = S.session
+  args[n + 2] = payload
+  return h.fn(unpack(args, 1, n + 2))
+end
+
+---One event of a visitor: values that came with it, then its handler.
+function M.event(S, built, node, kind, payload, ...)
+  if ... ~= nil then take_values(S, built, ...) end
+  local handlers
+  if node == 0 then
+    handlers = built.page.handlers
+  else
+    local rec = built.nodes[node]
+    if not rec then refuse("The page has changed; reload it.") end
+    handlers = rec.handlers
+  end
+  local h = handlers[EVENT_NAMES[kind]]
+  if h and h.fn then call_handler(S, h, payload) end
+end
+
+---After the last running handler: progress goes, passwords are forgotten.
+function M.rest(S, built)
+  if S.progress then
+    S.progress = nil
+    host.patch(0, data.constants.PATCH_SET, "progress", nil)
+  end
+  if built.passwords == nil then
+    built.passwords = {}
+    for _, rec in ipairs(built.order) do
+      if rec.type == "textbox" and rec.props.password then
+        built.passwords[#built.passwords + 1] = rec
+      end
+    end
+  end
+  for _, rec in ipairs(built.passwords) do
+    local own = S.overlay[rec.node]
+    if own then own.value = nil end
+  end
+end
+
+---Applies the stored changes of a session that is opened.
+function M.restore(S, built, overlay)
+  for _, cell in ipairs(overlay) do
+    local rec = built.nodes[cell[1]]
+    if rec and type(cell[2]) == "string" then
+      local value = cell[4]
+      if value == host.null then value = nil end
+      state.apply(S, rec, cell[2], cell[3], value)
+    end
+  end
+end
+return M
