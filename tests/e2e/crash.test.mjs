@@ -29,7 +29,7 @@ async function liveTitle() {
   const visitor = await Visitor.join(platform, "admin/crash");
 
   await visitor.close();
-  return visitor.tree.title;
+  return visitor.tree.tree.title;
 }
 
 test("kill -9 of the orchestrator during pushes: acknowledged is live, the rest whole or absent", async () => {

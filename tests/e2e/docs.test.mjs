@@ -41,7 +41,7 @@ test("every command of docs/first-space.md works as written", async () => {
 
   assert.equal(code, 0, output);
   const visitor = await Visitor.join(platform, "admin/hello");
-  const button = [...visitor.nodes.values()].find((node) => node.on?.click);
+  const button = [...visitor.nodes.values()].find((node) => node.props?.variant === "primary" && node.on?.click);
 
   await visitor.act(button.key, "click", null, { "Your name": "Ada" });
   assert.equal(visitor.props("Greeting").value, "Hello, Ada!"); // rolled back
@@ -56,7 +56,7 @@ test("the app of the README is a whole Space", async () => {
 
   await repo.deploy({ "README.md": frontMatter(), "app.lua": app });
   const visitor = await Visitor.join(platform, "admin/mood");
-  const button = [...visitor.nodes.values()].find((node) => node.on?.click);
+  const button = [...visitor.nodes.values()].find((node) => node.props?.variant === "primary" && node.on?.click);
 
   assert.equal(await visitor.act(button.key, "click", null, { Text: "This is wonderful." }), undefined);
   assert.equal(visitor.props("Mood").value.label.toLowerCase(), "positive");
