@@ -27,11 +27,11 @@ struct cached {
 
 struct edge {
 	struct gateway *gateway;
-	struct dialer *dialer;   /* owned */
-	struct link *link;       /* owned; NULL: down */
-	struct identify *asked;  /* owned; waiting for an answer */
-	struct source *timer;    /* owned; the oldest question's deadline */
-	struct map cache;        /* cookie → struct cached, owned */
+	struct dialer *dialer;  /* owned */
+	struct link *link;      /* owned; NULL: down */
+	struct identify *asked; /* owned; waiting for an answer */
+	struct source *timer;   /* owned; the oldest question's deadline */
+	struct map cache;       /* cookie → struct cached, owned */
 	uint32_t next_seq;
 	bool synced;
 };
@@ -49,7 +49,8 @@ struct identify {
 
 bool edge_is_up(const struct edge *e)
 {
-	return e->link && e->synced; /* a connection may still wait in the queue of one that starts */
+	return e->link &&
+	       e->synced; /* a connection may still wait in the queue of one that starts */
 }
 
 /* --- identities --- */
@@ -274,8 +275,8 @@ static const struct {
 	{EDGE_IDENTITY, on_identity},
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *why,
-	void *data)
+static int on_frame(struct link *l, const struct frame *f, struct link_files *files,
+	struct err *why, void *data)
 {
 	struct edge *e = data;
 
@@ -320,8 +321,8 @@ static void on_connected(int fd, void *data)
 	spaces_report_all(e->gateway->spaces);
 }
 
-void edge_activity(struct edge *e, const char *space, const char *phase, size_t sessions,
-	uint64_t visits)
+void edge_activity(
+	struct edge *e, const char *space, const char *phase, size_t sessions, uint64_t visits)
 {
 	struct edge_activity m = {.space = space,
 		.phase = phase,

@@ -38,5 +38,5 @@ int edge_identify(struct edge *e, const char *cookie, size_t n, struct identity 
 /* fn will not be called. NULL is fine. Returns NULL. */
 struct identify *identify_cancel(struct identify *i);
 
-void edge_activity(struct edge *e, const char *space, const char *phase, size_t sessions,
-	uint64_t visits);
+void edge_activity(
+	struct edge *e, const char *space, const char *phase, size_t sessions, uint64_t visits);

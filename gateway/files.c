@@ -17,9 +17,9 @@
 #define SNIFF_BYTES 512
 
 struct files {
-	char *dir;         /* owned */
-	int dir_fd;        /* owned */
-	struct map used;   /* Space → bytes, in the pointer itself */
+	char *dir;       /* owned */
+	int dir_fd;      /* owned */
+	struct map used; /* Space → bytes, in the pointer itself */
 };
 
 struct upload {
@@ -327,9 +327,8 @@ static int write_info(struct upload *u)
 	return r;
 }
 
-int upload_finish(struct upload *u, struct file_info *ret, struct err *e)
+static int finish(struct upload *u)
 {
-	CLEANUP(upload_freep) struct upload *owned = u;
 	const char *type = file_type(u->head, u->head_length, &u->info.image);
 	int r;
 
@@ -344,11 +343,20 @@ int upload_finish(struct upload *u, struct file_info *ret, struct err *e)
 	if (r == 0 && renameat(u->dir_fd, u->part, u->dir_fd, u->info.id) < 0)
 		r = -errno;
 	if (r < 0)
-		return err_set(e, r, "cannot keep a file: %s", strerror(-r));
+		return r;
 	u->part[0] = '\0';
 	use(u->files, u->space, used_by(u->files, u->space) + u->info.size);
-	*ret = u->info;
 	return 0;
+}
+
+int upload_finish(struct upload *u, struct file_info *ret, struct err *e)
+{
+	int r = finish(u);
+
+	if (r == 0)
+		*ret = u->info;
+	(void)upload_free(u);
+	return r < 0 ? err_set(e, r, "cannot keep a file: %s", strerror(-r)) : 0;
 }
 
 struct upload *upload_free(struct upload *u)

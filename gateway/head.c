@@ -137,7 +137,8 @@ static int parse_fields(const char *at, size_t n, struct head *h, const char *st
 			return 1;
 		}
 		if (fields == HEAD_FIELDS_MAX)
-			return err_set(e, -EMSGSIZE, "header: more than %d fields", HEAD_FIELDS_MAX);
+			return err_set(
+				e, -EMSGSIZE, "header: more than %d fields", HEAD_FIELDS_MAX);
 		r = parse_field(line, length, h, e);
 		if (r < 0)
 			return r;
@@ -156,8 +157,9 @@ int head_parse(const char *bytes, size_t n, struct head *ret, struct err *e)
 		/* Anything that cannot become a request line is answered at once. */
 		if (n > 0 && !is_token_char((unsigned char)bytes[0]))
 			return err_set(e, -EBADMSG, "request line: not HTTP");
-		return n < HEAD_MAX ? 0
-				    : err_set(e, -EMSGSIZE, "request line: over %d bytes", HEAD_MAX);
+		return n < HEAD_MAX
+			       ? 0
+			       : err_set(e, -EMSGSIZE, "request line: over %d bytes", HEAD_MAX);
 	}
 	r = parse_request_line(line, length, &h, e);
 	if (r == 0)
@@ -165,9 +167,9 @@ int head_parse(const char *bytes, size_t n, struct head *ret, struct err *e)
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return n < HEAD_MAX
-			? 0
-			: err_set(e, -EMSGSIZE, "request head: over the limit of %d bytes", HEAD_MAX);
+		return n < HEAD_MAX ? 0
+				    : err_set(e, -EMSGSIZE,
+					      "request head: over the limit of %d bytes", HEAD_MAX);
 	if (!h.host.at && !h.http10)
 		return err_set(e, -EBADMSG, "Host: missing");
 	if (h.host.at && !host_is_sane(h.host.at, h.host.n))

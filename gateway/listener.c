@@ -98,15 +98,14 @@ static void refuse_knock(struct knock *k, const char *status, const char *why)
 static void fill_visitor(struct gateway *g, const struct head *h, struct ws_offer *offer)
 {
 	size_t n = 0;
-	const char *cookie = h->cookie.at
-		? cookie_find(h->cookie.at, h->cookie.n, VISITOR_COOKIE, &n)
-		: NULL;
+	const char *cookie =
+		h->cookie.at ? cookie_find(h->cookie.at, h->cookie.n, VISITOR_COOKIE, &n) : NULL;
 
 	if (!cookie || !visitor_check(&g->key, cookie, n, offer->visitor))
 		visitor_new(&g->key, offer->visitor, offer->set_cookie);
 	if (h->cookie.at)
-		offer->cookie =
-			cookie_find(h->cookie.at, h->cookie.n, SIGN_IN_COOKIE, &offer->cookie_length);
+		offer->cookie = cookie_find(
+			h->cookie.at, h->cookie.n, SIGN_IN_COOKIE, &offer->cookie_length);
 }
 
 static void upgrade(struct knock *k, const struct head *h, const struct space_path *path)
@@ -136,8 +135,8 @@ static void upgrade(struct knock *k, const struct head *h, const struct space_pa
 static bool is_upgrade(const struct head *h, struct space_path *path)
 {
 	return h->upgrade_websocket && h->method.n == 3 && !memcmp(h->method.at, "GET", 3) &&
-		space_path_parse(h->target.at, h->target.n, path) && path->rest_length == 5 &&
-		!memcmp(path->rest, "/-/ws", 5);
+	       space_path_parse(h->target.at, h->target.n, path) && path->rest_length == 5 &&
+	       !memcmp(path->rest, "/-/ws", 5);
 }
 
 /* --- everyone --- */
@@ -196,8 +195,8 @@ static void on_deadline(void *data)
 static int admit(struct doorman *d, struct knock *k)
 {
 	/* Edge-triggered: peeked bytes stay, and would wake us for ever. */
-	int r = loop_add_fd(d->gateway->loop, k->fd, EPOLLIN | EPOLLRDHUP | EPOLLET, on_bytes, k,
-		&k->source);
+	int r = loop_add_fd(
+		d->gateway->loop, k->fd, EPOLLIN | EPOLLRDHUP | EPOLLET, on_bytes, k, &k->source);
 
 	if (r < 0)
 		return r;
@@ -243,8 +242,8 @@ static void on_knock(int fd, uint32_t events, void *data)
 	for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
 		struct sockaddr_storage peer = {0};
 		socklen_t length = sizeof(peer);
-		int got = accept4(fd, (struct sockaddr *)&peer, &length,
-			SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int got = accept4(
+			fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (got < 0)
 			return;

@@ -60,10 +60,9 @@ struct program {
 
 static int usage(void)
 {
-	fprintf(stderr,
-		"usage: vitrine-gateway --data DIR --run DIR --ui DIR\n"
-		"         [--session-keep-sec N] [--sockets-per-address N]\n"
-		"fds from 3: the listening TCP sockets\n");
+	fprintf(stderr, "usage: vitrine-gateway --data DIR --run DIR --ui DIR\n"
+			"         [--session-keep-sec N] [--sockets-per-address N]\n"
+			"fds from 3: the listening TCP sockets\n");
 	return 2;
 }
 
@@ -87,8 +86,8 @@ static int parse(int argc, char **argv, struct settings *s)
 	};
 	int c;
 
-	*s = (struct settings){.keep_sec = SESSION_KEEP_SEC,
-		.sockets_per_address = SOCKETS_PER_ADDRESS};
+	*s = (struct settings){
+		.keep_sec = SESSION_KEEP_SEC, .sockets_per_address = SOCKETS_PER_ADDRESS};
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'd')
 			s->data = optarg;
@@ -104,9 +103,9 @@ static int parse(int argc, char **argv, struct settings *s)
 			return -EINVAL;
 	}
 	return s->data && s->run && s->ui && s->keep_sec > 0 && s->sockets_per_address > 0 &&
-			optind == argc
-		? 0
-		: -EINVAL;
+			       optind == argc
+		       ? 0
+		       : -EINVAL;
 }
 
 /* The fds from 3 on, for as long as they are listening sockets. */
@@ -118,7 +117,8 @@ static size_t inherited(int ret[LISTENERS_MAX])
 		int listening = 0;
 		socklen_t length = sizeof(listening);
 
-		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0 || !listening)
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0 ||
+			!listening)
 			break;
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -143,6 +143,8 @@ static void on_signal(int signo, void *data)
 	struct program *p = data;
 
 	log_info("ending on signal %d", signo);
+	/* Whoever knocks from now on waits in the supervisor's listening socket. */
+	p->doorman = doorman_free(p->doorman);
 	ws_stop(p->gateway.ws);
 }
 
@@ -181,8 +183,8 @@ static int make_stores(struct program *p, struct err *e)
 	if (r == 0)
 		r = route_table_new(below(&p->settings, "routes", path), &g->routes, e);
 	if (r == 0)
-		r = sessions_new(below(&p->settings, "sessions", path), &space_sessions_ops, &limits,
-			g, &g->sessions, e);
+		r = sessions_new(below(&p->settings, "sessions", path), &space_sessions_ops,
+			&limits, g, &g->sessions, e);
 	return r;
 }
 

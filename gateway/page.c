@@ -120,8 +120,8 @@ static int write_frames(struct page *p, const json_t *tree)
 	return r;
 }
 
-int page_new(const char *bundle, const char *title, const json_t *tree, struct page **ret,
-	struct err *e)
+int page_new(
+	const char *bundle, const char *title, const json_t *tree, struct page **ret, struct err *e)
 {
 	CLEANUP(page_unrefp) struct page *p = calloc(1, sizeof(*p));
 	const json_t *root = json_object_get(tree, "root");

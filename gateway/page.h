@@ -27,7 +27,7 @@ DEFINE_CLEANUP(struct page *, page_unref)
 
 const char *page_bundle(const struct page *p);
 const char *page_title(const struct page *p);
-const char *page_tree(const struct page *p);             /* JSON text */
+const char *page_tree(const struct page *p);              /* JSON text */
 const struct buf *page_tree_frames(const struct page *p); /* TREE, as frames */
 
 /* The component's text is a password: its VALUE is not stored. */

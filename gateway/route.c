@@ -17,7 +17,7 @@
 #define ROUTE_BYTES_MAX (2u << 20)
 
 struct route_table {
-	int dir_fd; /* owned */
+	int dir_fd;          /* owned */
 	struct map by_space; /* owns the routes */
 	struct map by_name;  /* "owner/name" */
 	uint32_t generation;
@@ -171,8 +171,8 @@ static int put(struct route_table *t, const struct edge_route *m, uint32_t check
 	return 1;
 }
 
-static int take(struct route_table *t, const uint8_t *value, size_t n, struct route **ret,
-	struct err *e)
+static int take(
+	struct route_table *t, const uint8_t *value, size_t n, struct route **ret, struct err *e)
 {
 	struct edge_route m;
 	int r = edge_route_read(&m, value, n, e);
@@ -196,7 +196,8 @@ static void file_name(char ret[64], const char *space)
 /* Whole or old after a kill; after a power loss the orchestrator says it all again. */
 static void store(struct route_table *t, const struct route *r, const uint8_t *value, size_t n)
 {
-	CLEANUP(closep) int fd = openat(t->dir_fd, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	CLEANUP(closep)
+	int fd = openat(t->dir_fd, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	char name[64];
 
 	file_name(name, r->space);
@@ -280,8 +281,8 @@ struct route_table *route_table_free(struct route_table *t)
 	return NULL;
 }
 
-int route_table_put(struct route_table *t, const uint8_t *value, size_t n, struct route **ret,
-	struct err *e)
+int route_table_put(
+	struct route_table *t, const uint8_t *value, size_t n, struct route **ret, struct err *e)
 {
 	int r = take(t, value, n, ret, e);
 
@@ -323,8 +324,8 @@ static void end_one(void *value, void *data)
 		c->gone(r, c->data);
 }
 
-void route_table_sync_end(struct route_table *t, void (*gone)(struct route *r, void *data),
-	void *data)
+void route_table_sync_end(
+	struct route_table *t, void (*gone)(struct route *r, void *data), void *data)
 {
 	struct sync_end c = {t, gone, data};
 

@@ -46,8 +46,8 @@ DEFINE_CLEANUP(struct route_table *, route_table_free)
  * message is old or says nothing new (the route is named either way when it is known). The same
  * pointer stays good for the Space's life. -EINVAL, -EBADMSG with words; -ENOSPC: table full.
  */
-int route_table_put(struct route_table *t, const uint8_t *value, size_t n, struct route **ret,
-	struct err *e);
+int route_table_put(
+	struct route_table *t, const uint8_t *value, size_t n, struct route **ret, struct err *e);
 
 /* Removes a Space here and on disk. The route is freed; NULL is fine. */
 void route_table_drop(struct route_table *t, struct route *r);
@@ -60,5 +60,5 @@ void route_table_each(struct route_table *t, void (*fn)(struct route *r, void *d
 /* Between begin and end every live Space is named again; end calls gone for those that were not,
  * which may drop them. */
 void route_table_sync_begin(struct route_table *t);
-void route_table_sync_end(struct route_table *t, void (*gone)(struct route *r, void *data),
-	void *data);
+void route_table_sync_end(
+	struct route_table *t, void (*gone)(struct route *r, void *data), void *data);

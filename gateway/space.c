@@ -17,13 +17,14 @@
 #include "gateway/wake.h"
 #include "gateway/worker_link.h"
 
-#define LOAD_RETRY_USEC (5 * USEC_PER_SEC) /* an app that did not load is not asked again before */
+#define LOAD_RETRY_USEC (5 * USEC_PER_SEC) /* an app that did not load is not asked again before   \
+					    */
 #define LOADING_MAX_USEC (60 * USEC_PER_SEC)
 #define OLD_WORKER_USEC (2 * USEC_PER_SEC) /* an old version's worker without sessions is kept */
 
 struct spaces {
 	struct gateway *gateway;
-	struct map by_id; /* owns them */
+	struct map by_id;     /* owns them */
 	struct source *timer; /* owned; the tick */
 	struct source *acks;  /* owned; coalesced ACKs */
 	bool acks_armed;
@@ -196,8 +197,8 @@ static void tell_phase(struct space *s, const char *bundle)
 		if (v->session && v->session->bundle[0] && strcmp(v->session->bundle, bundle) &&
 			v->session->live->phase == SESSION_OPEN)
 			continue; /* it runs on another version and need not know */
-		visit_show_phase(v, phase,
-			!strcmp(phase, "failed") ? space_failure(s, v->owner) : NULL);
+		visit_show_phase(
+			v, phase, !strcmp(phase, "failed") ? space_failure(s, v->owner) : NULL);
 	}
 }
 
@@ -232,8 +233,7 @@ static void start(struct space *s, const char *bundle)
 
 	if (!s->route || s->route->stopped || !bundle[0] || find_bundle(s, bundle))
 		return;
-	if (s->failure[0] && !strcmp(s->failed_bundle, bundle) &&
-		clock_mono_usec() < s->retry_usec)
+	if (s->failure[0] && !strcmp(s->failed_bundle, bundle) && clock_mono_usec() < s->retry_usec)
 		return;
 	if (!wake_is_synced(s->gateway->wake))
 		return;
@@ -284,7 +284,8 @@ void space_place(struct space *s, struct session *session)
 	struct replica *r = find_bundle(s, target);
 	struct replica *here = session->live->replica;
 
-	if (!s->route || s->route->stopped || session->live->phase == SESSION_MOVING || session->live->refused)
+	if (!s->route || s->route->stopped || session->live->phase == SESSION_MOVING ||
+		session->live->refused)
 		return;
 	if (!r)
 		start(s, target);
@@ -324,7 +325,7 @@ static void place_one(struct session *session, void *data)
 	if (wants_worker(session))
 		space_place(p->space, session);
 	else if (p->replica && session->live->replica && session->live->replica != p->replica &&
-		session_count_pending(session, EVENT_SENT) == 0)
+		 session_count_pending(session, EVENT_SENT) == 0)
 		/* Nobody is looking: it moves when somebody comes. */
 		session_detach(p->space->gateway->sessions, session, true, NULL);
 }
@@ -527,8 +528,8 @@ void replica_lost(struct replica *r, bool alive, const char *why)
 	tell_phase(s, bundle);
 }
 
-void space_worker_gone(struct spaces *s, const char *space_id, const char *replica,
-	const char *reason)
+void space_worker_gone(
+	struct spaces *s, const char *space_id, const char *replica, const char *reason)
 {
 	struct space *space = space_by_id(s, space_id);
 	struct replica *r = space ? find_id(space, replica) : NULL;
@@ -742,7 +743,7 @@ static bool is_idle(const struct space *s, uint64_t now)
 		if (r->running > 0 || r->phase != REPLICA_RUNNING)
 			return false;
 	return s->n_visits == 0 && s->route && s->route->sleep_sec > 0 &&
-		now - s->used_usec > (uint64_t)s->route->sleep_sec * USEC_PER_SEC;
+	       now - s->used_usec > (uint64_t)s->route->sleep_sec * USEC_PER_SEC;
 }
 
 static void end_old_workers(struct space *s, uint64_t now)
@@ -839,8 +840,8 @@ static int64_t wall_sec(void *data)
 	return (int64_t)(clock_wall_usec() / USEC_PER_SEC);
 }
 
-static void show(struct session *s, const uint8_t *frames, size_t n, bool fails, bool lazy,
-	void *data)
+static void show(
+	struct session *s, const uint8_t *frames, size_t n, bool fails, bool lazy, void *data)
 {
 	(void)data;
 	visit_show(s->live->visit, frames, n, fails, lazy);
@@ -930,15 +931,14 @@ static int list_files(struct session *s, const uint8_t *bytes, size_t n, struct 
 	int r = list ? 0 : -ENOMEM;
 	const uint8_t *at = bytes;
 
-	while (list && json_array_size(list) < FILES_LISTED &&
-		next_file_id(&at, bytes + n, id)) {
+	while (list && json_array_size(list) < FILES_LISTED && next_file_id(&at, bytes + n, id)) {
 		struct file_info info;
 		CLEANUP(closep) int fd = files_open(g->files, s->space, id, &info);
 
 		if (fd >= 0)
-			(void)json_array_append_new(list,
-				json_pack("{ss ss ss sI}", "id", info.id, "name", info.name, "type",
-					info.type, "size", (json_int_t)info.size));
+			(void)json_array_append_new(
+				list, json_pack("{ss ss ss sI}", "id", info.id, "name", info.name,
+					      "type", info.type, "size", (json_int_t)info.size));
 	}
 	if (r == 0)
 		r = json_write(b, list); /* b may be where bytes lie: read before this */
@@ -950,8 +950,8 @@ static int keep_blob(struct session *s, const struct frame *f, struct err *e, vo
 {
 	struct gateway *g = data;
 	const uint8_t *nul = memchr(f->value, 0, f->length);
-	const uint8_t *second = nul ? memchr(nul + 1, 0, f->length - (size_t)(nul + 1 - f->value))
-				    : NULL;
+	const uint8_t *second =
+		nul ? memchr(nul + 1, 0, f->length - (size_t)(nul + 1 - f->value)) : NULL;
 	struct upload *u = NULL;
 	struct file_info info;
 	struct err why = {0};

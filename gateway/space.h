@@ -37,34 +37,34 @@ struct replica {
 	struct space *space; /* borrowed */
 	enum replica_phase phase;
 	uint64_t since_usec; /* in this phase */
-	char id[33];      /* "" while WAKING */
+	char id[33];         /* "" while WAKING */
 	char bundle[65];
 	uint32_t wake_seq;
-	bool upgrade;      /* the app declares upgrade(old) */
-	bool handed_over;  /* came with seq 0: sessions may be open on it already */
-	struct link *link; /* owned; NULL while WAKING */
-	struct page *page; /* owned reference; NULL before HELLO */
+	bool upgrade;             /* the app declares upgrade(old) */
+	bool handed_over;         /* came with seq 0: sessions may be open on it already */
+	struct link *link;        /* owned; NULL while WAKING */
+	struct page *page;        /* owned reference; NULL before HELLO */
 	size_t sessions, running; /* counted by each tick */
-	uint64_t unused_usec; /* since when an old version's worker has no session; 0: it has */
-	size_t gathered;      /* bytes of unfinished groups, all sessions */
+	uint64_t unused_usec;     /* since when an old version's worker has no session; 0: it has */
+	size_t gathered;          /* bytes of unfinished groups, all sessions */
 };
 
 struct space {
 	struct spaces *spaces; /* borrowed */
 	struct gateway *gateway;
-	struct route *route;      /* borrowed; NULL: the Space is gone */
+	struct route *route; /* borrowed; NULL: the Space is gone */
 	char id[33];
 	struct replica *replicas; /* owned */
 	struct visit *visits;     /* borrowed; joined ones */
 	size_t n_visits;
-	uint64_t begun;           /* sessions since start */
-	uint64_t used_usec;       /* last time a visitor was here or an event ran */
-	char failed_bundle[65];   /* that could not be started last … */
-	char failure[1025];       /* … why … */
+	uint64_t begun;            /* sessions since start */
+	uint64_t used_usec;        /* last time a visitor was here or an event ran */
+	char failed_bundle[65];    /* that could not be started last … */
+	char failure[1025];        /* … why … */
 	char failure_detail[1400]; /* … for its owner … */
-	uint64_t retry_usec;      /* … and when to try again */
-	bool restarting;          /* the last worker was lost, not put to sleep */
-	char told_phase[16];      /* last ACTIVITY */
+	uint64_t retry_usec;       /* … and when to try again */
+	bool restarting;           /* the last worker was lost, not put to sleep */
+	char told_phase[16];       /* last ACTIVITY */
 	size_t told_visits;
 	uint64_t told_begun;
 };
@@ -109,8 +109,8 @@ void spaces_report_all(struct spaces *s); /* ACTIVITY of each anew */
 /* --- from the wake link --- */
 void space_take_worker(struct spaces *s, uint32_t seq, const struct wake_link *m, int fd);
 void space_wake_failed(struct spaces *s, uint32_t seq, const char *message, int64_t retry_ms);
-void space_worker_gone(struct spaces *s, const char *space, const char *replica,
-	const char *reason);
+void space_worker_gone(
+	struct spaces *s, const char *space, const char *replica, const char *reason);
 void spaces_wake_began(struct spaces *s);
 void spaces_synced(struct spaces *s);
 

@@ -219,8 +219,8 @@ static void show_state(struct visit *v)
 	struct frame accepted = {.type = WIRE_ACCEPTED, .seq = v->session->last_event};
 	struct buf b;
 
-	visit_show_phase(v, phase,
-		!strcmp(phase, "failed") ? space_failure(v->space, v->owner) : NULL);
+	visit_show_phase(
+		v, phase, !strcmp(phase, "failed") ? space_failure(v->space, v->owner) : NULL);
 	if (v->session->last_event == 0)
 		return;
 	buf_init(&b, 64);
@@ -246,7 +246,7 @@ static void set_identity(struct visit *v, const struct identity *who)
 {
 	v->who = *who;
 	v->owner = who->known && v->space->route && who->user[0] &&
-		(who->admin || !strcmp(who->user, v->space->route->owner));
+		   (who->admin || !strcmp(who->user, v->space->route->owner));
 }
 
 static bool may_join(const struct visit *v, const struct session *s)
@@ -281,9 +281,8 @@ static void welcome(struct visit *v, const char *state)
 		.user = v->who.user[0] ? v->who.user : NULL,
 		.owner = v->owner,
 		.upload_max = UPLOAD_MAX};
-	struct frame f = {.type = WIRE_WELCOME,
-		.seq = v->session->last_seq,
-		.node = v->session->last_event};
+	struct frame f = {
+		.type = WIRE_WELCOME, .seq = v->session->last_seq, .node = v->session->last_event};
 
 	send_message(v, f, &m, write_welcome);
 }

@@ -32,15 +32,15 @@ struct visit_ops {
 struct visit {
 	struct visit *next, **at; /* among the Space's */
 	struct gateway *gateway;
-	struct space *space;      /* borrowed; NULL once the Space is gone */
+	struct space *space; /* borrowed; NULL once the Space is gone */
 	const struct visit_ops *ops;
 	void *transport;
-	struct address *address;  /* borrowed */
+	struct address *address; /* borrowed */
 	enum visit_phase phase;
 	char visitor[ID_LEN + 1];
-	char *cookie;             /* owned; the sign-in cookie, NULL: none */
+	char *cookie; /* owned; the sign-in cookie, NULL: none */
 	struct identity who;
-	struct identify *asking;  /* borrowed; NULL: not waiting */
+	struct identify *asking; /* borrowed; NULL: not waiting */
 	bool owner;
 	struct frame_joiner joiner;
 	struct buf values, secrets; /* VALUE frames ahead of their event */

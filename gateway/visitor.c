@@ -56,8 +56,8 @@ void visitor_new(const struct visitor_key *key, char ret_id[ID_LEN + 1],
 	(void)snprintf(ret_cookie, VISITOR_COOKIE_LEN + 1, "%s.%s", ret_id, tag);
 }
 
-bool visitor_check(const struct visitor_key *key, const char *cookie, size_t n,
-	char ret_id[ID_LEN + 1])
+bool visitor_check(
+	const struct visitor_key *key, const char *cookie, size_t n, char ret_id[ID_LEN + 1])
 {
 	char id[ID_LEN + 1], tag[2 * TAG_LEN + 1];
 

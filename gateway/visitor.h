@@ -27,8 +27,8 @@ void visitor_new(const struct visitor_key *key, char ret_id[ID_LEN + 1],
 	char ret_cookie[VISITOR_COOKIE_LEN + 1]);
 
 /* True when the n bytes are a cookie of ours; ret_id is filled in then. */
-bool visitor_check(const struct visitor_key *key, const char *cookie, size_t n,
-	char ret_id[ID_LEN + 1]);
+bool visitor_check(
+	const struct visitor_key *key, const char *cookie, size_t n, char ret_id[ID_LEN + 1]);
 
 /*
  * The value of a cookie in a Cookie header of n bytes; the first one counts. NULL: not there.

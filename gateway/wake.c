@@ -54,8 +54,8 @@ static int on_link(struct wake *w, const struct frame *f, struct link_files *fil
 	return 0;
 }
 
-static int on_wake_failed(struct wake *w, const struct frame *f, struct link_files *files,
-	struct err *why)
+static int on_wake_failed(
+	struct wake *w, const struct frame *f, struct link_files *files, struct err *why)
 {
 	struct wake_wake_failed m;
 	int r = wake_wake_failed_read(&m, f->value, f->length, why);
@@ -93,8 +93,8 @@ static int on_sync(struct wake *w, const struct frame *f, struct link_files *fil
 
 static const struct {
 	uint8_t type;
-	int (*handle)(struct wake *w, const struct frame *f, struct link_files *files,
-		struct err *why);
+	int (*handle)(
+		struct wake *w, const struct frame *f, struct link_files *files, struct err *why);
 } handlers[] = {
 	{WAKE_LINK, on_link},
 	{WAKE_WAKE_FAILED, on_wake_failed},
@@ -102,8 +102,8 @@ static const struct {
 	{WAKE_SYNC, on_sync},
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *why,
-	void *data)
+static int on_frame(struct link *l, const struct frame *f, struct link_files *files,
+	struct err *why, void *data)
 {
 	(void)l;
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++)

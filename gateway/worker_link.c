@@ -82,8 +82,8 @@ static const struct {
 	{APP_LOST, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
-	void *data)
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	struct replica *r = data;
 

@@ -23,11 +23,11 @@
 
 struct http {
 	struct gateway *gateway;
-	struct MHD_Daemon *daemon; /* owned */
-	struct source *source;     /* owned; the daemon's epoll fd */
-	struct source *timer;      /* owned; the daemon's deadlines */
-	struct source *kick;       /* owned; a turn that is due */
-	struct site *site;         /* owned */
+	struct MHD_Daemon *daemon;   /* owned */
+	struct source *source;       /* owned; the daemon's epoll fd */
+	struct source *timer;        /* owned; the daemon's deadlines */
+	struct source *kick;         /* owned; a turn that is due */
+	struct site *site;           /* owned */
 	struct upstreams *upstreams; /* owned */
 	bool running;
 };
@@ -161,7 +161,7 @@ bool request_identify(struct request *r)
 bool request_owns(const struct request *r, const struct route *route)
 {
 	return r->who.known && r->who.user[0] &&
-		(r->who.admin || !strcmp(r->who.user, route->owner));
+	       (r->who.admin || !strcmp(r->who.user, route->owner));
 }
 
 void request_visitor(struct request *r)
@@ -205,8 +205,8 @@ enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *
 	return done;
 }
 
-enum MHD_Result answer_bytes(struct request *r, unsigned status, const char *type, const void *bytes,
-	size_t n)
+enum MHD_Result answer_bytes(
+	struct request *r, unsigned status, const char *type, const void *bytes, size_t n)
 {
 	struct MHD_Response *response =
 		MHD_create_response_from_buffer(n, (void *)bytes, MHD_RESPMEM_MUST_COPY);
@@ -263,8 +263,8 @@ static enum MHD_Result upgrade_finish(struct request *r)
 	struct MHD_Response *response;
 	static char words[] = "{\"error\":\"this path speaks WebSocket only\"}";
 
-	response = MHD_create_response_from_buffer(
-		sizeof(words) - 1, words, MHD_RESPMEM_PERSISTENT);
+	response =
+		MHD_create_response_from_buffer(sizeof(words) - 1, words, MHD_RESPMEM_PERSISTENT);
 	if (!response)
 		return MHD_NO;
 	response_header(response, "Content-Type", "application/json");
@@ -278,7 +278,8 @@ const struct handler upgrade_handler = {.name = "upgrade", .finish = upgrade_fin
 
 static bool rest_is(const struct request *r, const char *text)
 {
-	return r->path.rest_length == strlen(text) && !memcmp(r->path.rest, text, r->path.rest_length);
+	return r->path.rest_length == strlen(text) &&
+	       !memcmp(r->path.rest, text, r->path.rest_length);
 }
 
 static bool rest_begins(const struct request *r, const char *text)
@@ -367,7 +368,8 @@ static void begin(struct request *r, const char *method)
 		return;
 	}
 	if (strlen(r->target) > 8192) {
-		request_refuse(r, MHD_HTTP_URI_TOO_LONG, "request line: the target is over 8192 bytes");
+		request_refuse(
+			r, MHD_HTTP_URI_TOO_LONG, "request line: the target is over 8192 bytes");
 		return;
 	}
 	if (host && !host_is_sane(host, strlen(host))) {
@@ -482,14 +484,15 @@ static int start_daemon(struct http *h)
 {
 	const union MHD_DaemonInfo *info;
 
-	h->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
+	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+					     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
 		0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_library_line, h,
-		MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-		h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK,
-		keep_encoded, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_SEC,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_END);
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)CONNECTION_TIMEOUT_SEC, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)CONNECTIONS_MAX, MHD_OPTION_END);
 	if (!h->daemon)
 		return -EIO;
 	info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);

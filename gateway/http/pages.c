@@ -30,7 +30,8 @@ static bool is_read(const struct request *r)
 static void begin_read(struct request *r)
 {
 	if (!is_read(r))
-		request_refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
+		request_refuse(
+			r, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
 }
 
 /* Tells the same page from another one; not a secret, so a short sum does. */
@@ -85,7 +86,8 @@ static enum MHD_Result answer_template(struct request *r, unsigned status, const
 	struct buf html;
 
 	if (!template)
-		return answer_error(r, status == MHD_HTTP_OK ? MHD_HTTP_SERVICE_UNAVAILABLE : status,
+		return answer_error(r,
+			status == MHD_HTTP_OK ? MHD_HTTP_SERVICE_UNAVAILABLE : status,
 			"the web UI is not installed");
 	buf_init(&html, PAGE_MAX);
 	if (site_fill(template, title, data, &html) < 0)
@@ -121,17 +123,17 @@ static int write_data(const struct request *r, const struct route *route, struct
 	struct gateway *g = request_gateway(r);
 	struct space *space = space_by_id(g->spaces, route->space);
 	const char *phase = !route->bundle[0] ? "empty"
-		: space			      ? space_phase(space, route->bundle)
-		: route->stopped	      ? "stopped"
+			    : space           ? space_phase(space, route->bundle)
+			    : route->stopped  ? "stopped"
 					      : "asleep";
 	json_t *o;
 	char base[160];
 	int n;
 
 	(void)snprintf(base, sizeof(base), "/spaces/%s/%s", route->owner, route->name);
-	o = json_pack("{ss ss ss ss ss ss ss}", "space", route->space, "owner", route->owner, "name",
-		route->name, "title", route->title, "bundle", route->bundle, "phase", phase, "base",
-		base);
+	o = json_pack("{ss ss ss ss ss ss ss}", "space", route->space, "owner", route->owner,
+		"name", route->name, "title", route->title, "bundle", route->bundle, "phase", phase,
+		"base", base);
 	n = o ? json_write(b, o) : -ENOMEM;
 	json_decref(o);
 	if (n < 0)
@@ -236,8 +238,8 @@ static int open_asset(int dir_fd, const char *name, const char *ending, struct s
 	return fd;
 }
 
-static enum MHD_Result answer_asset(struct request *r, const char *name, int fd,
-	const struct stat *st, const char *coding)
+static enum MHD_Result answer_asset(
+	struct request *r, const char *name, int fd, const struct stat *st, const char *coding)
 {
 	bool hashed = !strncmp(name, "assets/", 7);
 	const char *cache = hashed ? "public, max-age=31536000, immutable" : "public, max-age=300";

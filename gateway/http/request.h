@@ -87,8 +87,8 @@ void request_visitor(struct request *r);
 
 /* Takes over response. Adds the headers that every answer carries. */
 enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *response);
-enum MHD_Result answer_bytes(struct request *r, unsigned status, const char *type, const void *bytes,
-	size_t n);
+enum MHD_Result answer_bytes(
+	struct request *r, unsigned status, const char *type, const void *bytes, size_t n);
 /* {"error": words} as JSON. */
 enum MHD_Result answer_error(struct request *r, unsigned status, const char *words);
 void response_header(struct MHD_Response *response, const char *name, const char *value);

@@ -13,7 +13,8 @@
 #define TEMPLATE_MAX (1u << 20)
 #define TEMPLATES 2
 
-struct template {
+struct template
+{
 	const char *name;
 	struct buf text;
 	struct timespec changed;
@@ -131,7 +132,8 @@ static int add_data(struct buf *b, const struct buf *data)
 	return r < 0 ? r : buf_add_str(b, "</script>");
 }
 
-int site_fill(const struct buf *template, const char *title, const struct buf *data, struct buf *ret)
+int site_fill(
+	const struct buf *template, const char *title, const struct buf *data, struct buf *ret)
 {
 	static const char title_mark[] = "<!--vitrine:title-->";
 	static const char data_mark[] = "<!--vitrine:data-->";

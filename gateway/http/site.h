@@ -23,7 +23,8 @@ const struct buf *site_template(struct site *s, const char *name);
  * Fills in a template: <!--vitrine:title--> with the title as HTML text, <!--vitrine:data--> with
  * the JSON in a script element that holds data. data may be NULL. -ENOSPC, -ENOMEM.
  */
-int site_fill(const struct buf *template, const char *title, const struct buf *data, struct buf *ret);
+int site_fill(
+	const struct buf *template, const char *title, const struct buf *data, struct buf *ret);
 
 /* The folder, for opening files below it. */
 int site_dir_fd(const struct site *s);

@@ -16,7 +16,7 @@
 /* --- upload --- */
 
 struct upload_state {
-	struct upload *upload;               /* owned; NULL before the first byte of a form's file */
+	struct upload *upload; /* owned; NULL before the first byte of a form's file */
 	struct MHD_PostProcessor *processor; /* owned; NULL: the body is the file */
 	char space[33];
 	bool taken; /* a form's first file is the one */
@@ -44,8 +44,9 @@ static void start_file(struct request *r, const char *name)
 	int n = upload_new(request_gateway(r)->files, u->space, NULL, name, &u->upload, &e);
 
 	if (n < 0)
-		request_refuse(r, n == -ENOSPC ? MHD_HTTP_INSUFFICIENT_STORAGE
-					       : MHD_HTTP_INTERNAL_SERVER_ERROR,
+		request_refuse(r,
+			n == -ENOSPC ? MHD_HTTP_INSUFFICIENT_STORAGE
+				     : MHD_HTTP_INTERNAL_SERVER_ERROR,
 			"%s", e.text);
 }
 
@@ -257,8 +258,8 @@ static int parse_range(const char *text, uint64_t size, struct range *ret)
 static void add_disposition(struct MHD_Response *response, const struct file_info *info)
 {
 	char text[FILE_NAME_MAX * 3 + 64];
-	size_t n = (size_t)snprintf(text, sizeof(text), "%s; filename*=UTF-8''",
-		info->image ? "inline" : "attachment");
+	size_t n = (size_t)snprintf(
+		text, sizeof(text), "%s; filename*=UTF-8''", info->image ? "inline" : "attachment");
 
 	for (const char *c = info->name; *c && n + 4 < sizeof(text); c++) {
 		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
@@ -315,7 +316,8 @@ static enum MHD_Result answer_file(struct request *r, int fd, const struct file_
 static void file_begin(struct request *r)
 {
 	if (strcmp(r->method, MHD_HTTP_METHOD_GET) && strcmp(r->method, MHD_HTTP_METHOD_HEAD))
-		request_refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
+		request_refuse(
+			r, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here");
 }
 
 static enum MHD_Result file_finish(struct request *r)

@@ -30,7 +30,7 @@ struct upstreams {
 struct pipe {
 	char bytes[RING];
 	size_t start, length;
-	bool ended;  /* no more will be put in */
+	bool ended;   /* no more will be put in */
 	bool stalled; /* the writer waits for room */
 	bool starved; /* the reader waits for bytes */
 };
@@ -38,8 +38,8 @@ struct pipe {
 struct exchange {
 	struct exchange *next, **at; /* among all */
 	struct upstreams *upstreams;
-	struct request *request; /* borrowed; NULL once the client is gone */
-	CURL *easy;              /* owned */
+	struct request *request;    /* borrowed; NULL once the client is gone */
+	CURL *easy;                 /* owned */
 	struct curl_slist *headers; /* owned */
 	struct pipe up, down;
 	bool head_done, done, failed, answering, late;
@@ -47,7 +47,7 @@ struct exchange {
 	long status;
 	struct buf head; /* NAME: VALUE lines of the answer */
 	size_t head_count;
-	curl_off_t length; /* of the answer's body; -1: unknown */
+	curl_off_t length;       /* of the answer's body; -1: unknown */
 	struct source *deadline; /* owned */
 	bool body;
 };
@@ -241,8 +241,8 @@ static void on_curl_fd(int fd, uint32_t events, void *data)
 {
 	struct upstreams *u = data;
 	int what = (events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
-		(events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-		(events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+		   (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+		   (events & EPOLLERR ? CURL_CSELECT_ERR : 0);
 	int running;
 
 	(void)curl_multi_socket_action(u->multi, fd, what, &running);
@@ -261,8 +261,8 @@ static void on_curl_timer(void *data)
 static int watch(CURL *easy, curl_socket_t fd, int what, void *data, void *source)
 {
 	struct upstreams *u = data;
-	uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) |
-		(what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+	uint32_t events =
+		(what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
 	struct source *s = source;
 
 	(void)easy;
@@ -377,8 +377,8 @@ static void add_header(struct exchange *x, bool *failed, const char *name, const
 		*failed = true;
 }
 
-static enum MHD_Result copy_header(void *data, enum MHD_ValueKind kind, const char *name,
-	const char *value)
+static enum MHD_Result copy_header(
+	void *data, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct copying *c = data;
 
@@ -426,8 +426,8 @@ static void set_body(struct exchange *x, struct request *r)
 	(void)curl_easy_setopt(x->easy, CURLOPT_READFUNCTION, on_wants_body);
 	(void)curl_easy_setopt(x->easy, CURLOPT_READDATA, x);
 	if (!coding)
-		(void)curl_easy_setopt(x->easy, CURLOPT_INFILESIZE_LARGE,
-			(curl_off_t)strtoull(length, NULL, 10));
+		(void)curl_easy_setopt(
+			x->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)strtoull(length, NULL, 10));
 	else
 		x->headers = curl_slist_append(x->headers, "Transfer-Encoding: chunked");
 }
@@ -513,7 +513,8 @@ static void upstream_begin(struct request *r)
 {
 	r->state = exchange_new(r);
 	if (!r->state)
-		request_refuse(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the request cannot be passed on");
+		request_refuse(
+			r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the request cannot be passed on");
 }
 
 static size_t upstream_feed(struct request *r, const char *bytes, size_t n)
@@ -578,8 +579,8 @@ static void add_answer_headers(struct MHD_Response *response, const struct buf *
 		colon++;
 		while (colon < stop && (*colon == ' ' || *colon == '\t'))
 			colon++;
-		value = strndup(colon,
-			(size_t)(stop - colon) - (stop > colon && stop[-1] == '\r' ? 1 : 0));
+		value = strndup(
+			colon, (size_t)(stop - colon) - (stop > colon && stop[-1] == '\r' ? 1 : 0));
 		if (value && n < sizeof(name)) {
 			memcpy(name, at, n);
 			name[n] = '\0';
@@ -592,7 +593,8 @@ static void add_answer_headers(struct MHD_Response *response, const struct buf *
 
 static enum MHD_Result answer_away(struct request *r, const struct exchange *x)
 {
-	static const char words[] = "{\"error\":\"the platform is restarting; try again in a moment\"}";
+	static const char words[] =
+		"{\"error\":\"the platform is restarting; try again in a moment\"}";
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		sizeof(words) - 1, (void *)words, MHD_RESPMEM_PERSISTENT);
 
@@ -607,11 +609,11 @@ static enum MHD_Result answer_away(struct request *r, const struct exchange *x)
 static enum MHD_Result answer_passed(struct request *r, struct exchange *x)
 {
 	bool bare = x->status == 204 || x->status == 304;
-	struct MHD_Response *response = bare
-		? MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT)
-		: MHD_create_response_from_callback(
-			  x->length >= 0 ? (uint64_t)x->length : MHD_SIZE_UNKNOWN, 32 * 1024,
-			  on_client_wants, x, NULL);
+	struct MHD_Response *response =
+		bare ? MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT)
+		     : MHD_create_response_from_callback(
+			       x->length >= 0 ? (uint64_t)x->length : MHD_SIZE_UNKNOWN, 32 * 1024,
+			       on_client_wants, x, NULL);
 
 	if (!response)
 		return MHD_NO;

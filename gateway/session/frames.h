@@ -14,4 +14,5 @@ typedef int (*frames_fn)(const struct frame *f, void *data, struct err *e);
  * Calls fn for each whole message in the n bytes. -EBADMSG: they are not whole frames.
  * max: ceiling of one joined value; -EMSGSIZE beyond.
  */
-int frames_each(const uint8_t *bytes, size_t n, size_t max, frames_fn fn, void *data, struct err *e);
+int frames_each(
+	const uint8_t *bytes, size_t n, size_t max, frames_fn fn, void *data, struct err *e);

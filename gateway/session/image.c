@@ -95,8 +95,8 @@ static int reserve_key(struct image *i, struct err *e)
 	struct image_key *grown;
 
 	if (i->n >= SESSION_IMAGE_KEYS_MAX)
-		return err_set(e, -EMSGSIZE, "session table: more than %d keys",
-			SESSION_IMAGE_KEYS_MAX);
+		return err_set(
+			e, -EMSGSIZE, "session table: more than %d keys", SESSION_IMAGE_KEYS_MAX);
 	if (i->n < i->cap)
 		return 0;
 	grown = reallocarray(i->keys, cap, sizeof(*grown));
@@ -116,8 +116,8 @@ static int set(struct image *i, const uint8_t *key, size_t key_length, size_t ke
 	struct blob *value;
 
 	if (keep > old)
-		return err_set(e, -EBADMSG, "IMAGE prefix: %zu bytes kept of a value of %zu", keep,
-			old);
+		return err_set(
+			e, -EBADMSG, "IMAGE prefix: %zu bytes kept of a value of %zu", keep, old);
 	if (total > SESSION_IMAGE_MAX)
 		return err_set(e, -EMSGSIZE, "session table: over the limit of %d bytes",
 			SESSION_IMAGE_MAX);
@@ -153,10 +153,11 @@ int image_apply(struct image *i, const struct frame *f, struct err *e)
 	struct image_key *k;
 
 	if (!nul || key_length == 0 || key_length > IMAGE_KEY_MAX)
-		return err_set(e, -EBADMSG, "IMAGE key: must be 1 to %d bytes and a NUL",
-			IMAGE_KEY_MAX);
+		return err_set(
+			e, -EBADMSG, "IMAGE key: must be 1 to %d bytes and a NUL", IMAGE_KEY_MAX);
 	if (f->op == IMAGE_SET)
-		return set(i, f->value, key_length, f->node, nul + 1, f->length - key_length - 1, e);
+		return set(
+			i, f->value, key_length, f->node, nul + 1, f->length - key_length - 1, e);
 	if (f->op != IMAGE_DELETE)
 		return err_set(e, -EBADMSG, "IMAGE op: %u is not known", f->op);
 	k = find(i, f->value, key_length);

@@ -88,10 +88,10 @@ static int hex4(struct cursor *c)
 		return -1;
 	for (int i = 0; i < 4; i++) {
 		uint8_t ch = *c->at++;
-		int digit = ch >= '0' && ch <= '9' ? ch - '0'
-			: ch >= 'a' && ch <= 'f'   ? ch - 'a' + 10
-			: ch >= 'A' && ch <= 'F'   ? ch - 'A' + 10
-						   : -1;
+		int digit = ch >= '0' && ch <= '9'   ? ch - '0'
+			    : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
+			    : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
+						     : -1;
 
 		if (digit < 0)
 			return -1;

@@ -19,8 +19,8 @@ struct segment {
 };
 
 struct session_log {
-	int dir_fd; /* owned */
-	int fd;     /* owned; the newest segment */
+	int dir_fd;               /* owned */
+	int fd;                   /* owned; the newest segment */
 	struct segment *segments; /* owned; in order, the last is the newest */
 	size_t n, cap;
 	uint64_t damaged;
@@ -215,8 +215,8 @@ static int open_newest(struct session_log *l, struct err *e)
 	return l->fd < 0 ? err_set(e, -errno, "%s: %s", name, strerror(errno)) : 0;
 }
 
-int session_log_open(const char *dir, log_record_fn fn, void *data, struct session_log **ret,
-	struct err *e)
+int session_log_open(
+	const char *dir, log_record_fn fn, void *data, struct session_log **ret, struct err *e)
 {
 	CLEANUP(session_log_freep) struct session_log *l = calloc(1, sizeof(*l));
 	int r;

@@ -43,8 +43,8 @@ struct session_log;
  * Replays the segments of dir (created when missing), then is ready to append.
  * -EIO and the like: the folder cannot be read or written.
  */
-int session_log_open(const char *dir, log_record_fn fn, void *data, struct session_log **ret,
-	struct err *e);
+int session_log_open(
+	const char *dir, log_record_fn fn, void *data, struct session_log **ret, struct err *e);
 struct session_log *session_log_free(struct session_log *l);
 DEFINE_CLEANUP(struct session_log *, session_log_free)
 

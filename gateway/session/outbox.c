@@ -53,8 +53,8 @@ void outbox_trim(struct outbox *o, uint32_t seq)
 		drop_first(o);
 }
 
-const struct outbox_group *outbox_after(const struct outbox *o, uint32_t seq, uint32_t last_seq,
-	bool *ret_all)
+const struct outbox_group *outbox_after(
+	const struct outbox *o, uint32_t seq, uint32_t last_seq, bool *ret_all)
 {
 	const struct outbox_group *g = o->first;
 

@@ -31,5 +31,5 @@ void outbox_add(struct outbox *o, uint32_t seq, bool fails, const uint8_t *frame
 void outbox_trim(struct outbox *o, uint32_t seq);
 
 /* The first group after seq. *ret_all: every group after seq is held (also when there is none). */
-const struct outbox_group *outbox_after(const struct outbox *o, uint32_t seq, uint32_t last_seq,
-	bool *ret_all);
+const struct outbox_group *outbox_after(
+	const struct outbox *o, uint32_t seq, uint32_t last_seq, bool *ret_all);

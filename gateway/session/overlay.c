@@ -19,8 +19,8 @@ int patch_read(struct patch *p, const struct frame *f, struct err *e)
 	if (f->op < PATCH_SET || f->op > PATCH_REMOVE)
 		return err_set(e, -EBADMSG, "PATCH op: %u is not known", f->op);
 	if (!nul || path_length == 0 || path_length > PATCH_PATH_MAX)
-		return err_set(e, -EBADMSG, "PATCH path: must be 1 to %d bytes and a NUL",
-			PATCH_PATH_MAX);
+		return err_set(
+			e, -EBADMSG, "PATCH path: must be 1 to %d bytes and a NUL", PATCH_PATH_MAX);
 	*p = (struct patch){
 		.node = f->node,
 		.op = f->op,
@@ -71,7 +71,8 @@ static struct cell *find_value(struct overlay *o, const struct patch *p, uint32_
 		struct cell *c = &o->cells[i];
 
 		if (c->node == p->node && c->hash == hash && !c->removal &&
-			c->path_length == p->path_length && !memcmp(c->path, p->path, p->path_length))
+			c->path_length == p->path_length &&
+			!memcmp(c->path, p->path, p->path_length))
 			return c;
 	}
 	return NULL;
@@ -80,7 +81,7 @@ static struct cell *find_value(struct overlay *o, const struct patch *p, uint32_
 static bool is_below(const struct cell *c, const struct patch *p)
 {
 	return c->path_length > p->path_length && c->path[p->path_length] == '/' &&
-		!memcmp(c->path, p->path, p->path_length);
+	       !memcmp(c->path, p->path, p->path_length);
 }
 
 static bool is_same(const struct cell *c, const struct patch *p)
@@ -231,8 +232,8 @@ static int apply_append(struct overlay *o, const struct patch *p, uint32_t hash)
 	}
 	if (c->tail_length + p->length > c->tail_cap) {
 		size_t cap = c->tail_cap * 2 > c->tail_length + p->length
-			? c->tail_cap * 2
-			: c->tail_length + p->length + 32;
+				     ? c->tail_cap * 2
+				     : c->tail_length + p->length + 32;
 		uint8_t *grown = realloc(c->tail, cap);
 
 		if (!grown)
@@ -240,7 +241,8 @@ static int apply_append(struct overlay *o, const struct patch *p, uint32_t hash)
 		c->tail = grown;
 		c->tail_cap = cap;
 	}
-	memcpy(c->tail + c->tail_length, p->value, p->length);
+	if (p->length)
+		memcpy(c->tail + c->tail_length, p->value, p->length);
 	c->tail_length += p->length;
 	o->bytes += p->length;
 	return 0;
@@ -260,7 +262,7 @@ static int apply_remove(struct overlay *o, const struct patch *p, uint32_t hash)
 static bool is_transient(const struct patch *p)
 {
 	return p->node == 0 && p->path_length >= 5 && !memcmp(p->path, "toast", 5) &&
-		(p->path_length == 5 || p->path[5] == '/');
+	       (p->path_length == 5 || p->path[5] == '/');
 }
 
 int overlay_apply(struct overlay *o, const struct patch *p)
@@ -323,7 +325,8 @@ void overlay_drop(struct overlay *o, uint32_t node, const char *property)
 
 /* --- writing --- */
 
-static int write_patch(struct buf *b, const struct cell *c, uint8_t op, const uint8_t *value, size_t n)
+static int write_patch(
+	struct buf *b, const struct cell *c, uint8_t op, const uint8_t *value, size_t n)
 {
 	struct buf text;
 	struct frame f = {.type = APP_PATCH, .op = op, .node = c->node};

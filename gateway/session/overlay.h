@@ -19,10 +19,10 @@ struct cell {
 	uint32_t hash; /* of path */
 	bool removal;  /* a REMOVE; no base, no tail */
 	uint8_t path_length;
-	char *path;          /* owned */
-	uint8_t *base;       /* owned; SET's JSON; NULL: only a tail */
+	char *path;    /* owned */
+	uint8_t *base; /* owned; SET's JSON; NULL: only a tail */
 	size_t base_length;
-	uint8_t *tail;       /* owned; raw text added by APPEND */
+	uint8_t *tail; /* owned; raw text added by APPEND */
 	size_t tail_length, tail_cap;
 };
 

@@ -29,7 +29,8 @@ static const char *file_name(uint32_t session, uint32_t n, char ret[32])
 int secret_write(int dir_fd, uint32_t session, uint32_t n, const uint8_t *frames, size_t length)
 {
 	char name[32];
-	CLEANUP(closep) int fd = openat(dir_fd, file_name(session, n, name),
+	CLEANUP(closep)
+	int fd = openat(dir_fd, file_name(session, n, name),
 		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	return fd < 0 ? -errno : fs_write_all(fd, frames, length);

@@ -23,7 +23,7 @@ static const char *const phase_names[] = {
 
 static const unsigned phase_allowed[] = {
 	[SESSION_DETACHED] = TO(SESSION_RESUMING) | TO(SESSION_OPEN) | TO(SESSION_REOPENING) |
-		TO(SESSION_MOVING),
+			     TO(SESSION_MOVING),
 	[SESSION_RESUMING] = TO(SESSION_DETACHED) | TO(SESSION_OPEN),
 	[SESSION_OPEN] = TO(SESSION_DETACHED) | TO(SESSION_REOPENING),
 	[SESSION_REOPENING] = TO(SESSION_DETACHED) | TO(SESSION_OPEN) | TO(SESSION_MOVING),
@@ -319,12 +319,11 @@ int session_catch_up(struct sessions *t, struct session *s, uint32_t seq)
 	return 1;
 }
 
-static void show_interrupted(struct sessions *t, struct session *s, const struct pending *p,
-	const char *why)
+static void show_interrupted(
+	struct sessions *t, struct session *s, const struct pending *p, const char *why)
 {
 	struct wire_interrupted m = {.message = why};
-	struct frame f = {
-		.type = WIRE_INTERRUPTED, .op = p->kind, .node = p->node, .seq = p->n};
+	struct frame f = {.type = WIRE_INTERRUPTED, .op = p->kind, .node = p->node, .seq = p->n};
 	struct buf value, b;
 
 	if (!s->live->visit)
@@ -358,8 +357,8 @@ int session_write_overlay(const struct session *s, struct buf *b)
 
 /* --- leaving a worker --- */
 
-static int move_in_log(struct sessions *t, struct session *s, const char *bundle,
-	const char *replica)
+static int move_in_log(
+	struct sessions *t, struct session *s, const char *bundle, const char *replica)
 {
 	struct buf b;
 	int r;
@@ -375,8 +374,8 @@ static int move_in_log(struct sessions *t, struct session *s, const char *bundle
 }
 
 /* For the log, what is held counts as sent from here on; here it still has to be. */
-static void arrive_in_log(struct sessions *t, struct session *s, const char *bundle,
-	const char *replica)
+static void arrive_in_log(
+	struct sessions *t, struct session *s, const char *bundle, const char *replica)
 {
 	(void)move_in_log(t, s, bundle, replica);
 	for (struct pending *p = s->pending; p; p = p->next)
@@ -406,7 +405,8 @@ static void settle_interrupted(struct sessions *t, struct session *s, const char
 		next = p->next;
 		if (p->state != EVENT_INTERRUPTED)
 			continue;
-		if (!s->live->refused && t->ops.may_retry(s, p->node, p->kind, t->data) && retry_one(t, s, p) == 0)
+		if (!s->live->refused && t->ops.may_retry(s, p->node, p->kind, t->data) &&
+			retry_one(t, s, p) == 0)
 			continue;
 		show_interrupted(t, s, p, why);
 	}
@@ -519,8 +519,8 @@ void session_attach(struct sessions *t, struct session *s, void *replica, const 
 	live->replica = replica;
 	if (moves && upgrade) {
 		(void)snprintf(live->target, sizeof(live->target), "%s", bundle);
-		(void)snprintf(live->target_replica, sizeof(live->target_replica), "%s",
-			replica_id);
+		(void)snprintf(
+			live->target_replica, sizeof(live->target_replica), "%s", replica_id);
 	} else {
 		arrive_in_log(t, s, bundle, replica_id);
 	}
@@ -682,11 +682,11 @@ static int check_commit(const struct session *s, const struct frame *f, struct e
 	if (f->seq <= s->last_seq || (s->live->resend && f->seq > s->last_seq + 1))
 		return -ESTALE;
 	if (f->seq != s->last_seq + 1)
-		return err_set(e, -EPROTO, "COMMIT seq: %u came, %u is next", f->seq,
-			s->last_seq + 1);
+		return err_set(
+			e, -EPROTO, "COMMIT seq: %u came, %u is next", f->seq, s->last_seq + 1);
 	if (s->live->phase == SESSION_MOVING && f->node != 0)
-		return err_set(e, -EPROTO, "COMMIT node: event %u finished before the upgrade",
-			f->node);
+		return err_set(
+			e, -EPROTO, "COMMIT node: event %u finished before the upgrade", f->node);
 	return 0;
 }
 
@@ -704,15 +704,15 @@ static void show_group(struct sessions *t, struct session *s, bool moved)
 	}
 }
 
-static void keep_group(struct sessions *t, struct session *s, const struct frame *f,
-	struct out_trial *trial)
+static void keep_group(
+	struct sessions *t, struct session *s, const struct frame *f, struct out_trial *trial)
 {
 	struct session_group *g = &s->live->group;
 	struct err e = {0};
 
 	finish_secret(t, s, f);
-	if (session_apply_out(s, f->seq, f->node, f->op, g->visible.data, g->visible.len, trial,
-		    &e) < 0) {
+	if (session_apply_out(
+		    s, f->seq, f->node, f->op, g->visible.data, g->visible.len, trial, &e) < 0) {
 		/* It is in the log but not here: only a replay makes that whole again. */
 		log_error("session=%u group=%u %s; starting over from the log", s->number, f->seq,
 			e.text);
@@ -741,8 +741,8 @@ static int commit(struct sessions *t, struct session *s, const struct frame *f, 
 		return 0;
 	}
 	if (r == 0)
-		r = session_try_out(s, g->image.data, g->image.len, g->visible.data,
-			g->visible.len, &trial, e);
+		r = session_try_out(
+			s, g->image.data, g->image.len, g->visible.data, g->visible.len, &trial, e);
 	if (r < 0)
 		return r;
 	if (moves)
@@ -772,7 +772,8 @@ static int commit(struct sessions *t, struct session *s, const struct frame *f, 
 	return 0;
 }
 
-int session_worker_frame(struct sessions *t, struct session *s, const struct frame *f, struct err *e)
+int session_worker_frame(
+	struct sessions *t, struct session *s, const struct frame *f, struct err *e)
 {
 	struct session_group *g = &s->live->group;
 	struct patch p;

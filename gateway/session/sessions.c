@@ -93,8 +93,8 @@ static struct session *replayed(struct sessions *t, const struct log_record *rec
 	return s;
 }
 
-static int replay_one(struct sessions *t, struct session *s, const struct log_record *rec,
-	struct err *e)
+static int replay_one(
+	struct sessions *t, struct session *s, const struct log_record *rec, struct err *e)
 {
 	int r;
 
@@ -196,11 +196,8 @@ int sessions_new(const char *dir, const struct sessions_ops *ops,
 
 	if (!t)
 		return -ENOMEM;
-	*t = (struct sessions){.ops = *ops,
-		.limits = *limits,
-		.data = data,
-		.secret_fd = -1,
-		.next_number = 1};
+	*t = (struct sessions){
+		.ops = *ops, .limits = *limits, .data = data, .secret_fd = -1, .next_number = 1};
 	map_init(&t->by_number);
 	map_init(&t->by_id);
 	map_init(&t->space_counts);
@@ -337,8 +334,8 @@ static int append_begin(struct sessions *t, struct session *s, struct err *e)
 	return r < 0 ? err_set(e, r, "the session cannot be stored: %s", strerror(-r)) : 0;
 }
 
-static void fill(struct session *s, const char *space, const char *visitor, const char *user,
-	int64_t now)
+static void fill(
+	struct session *s, const char *space, const char *visitor, const char *user, int64_t now)
 {
 	random_id(s->id);
 	(void)snprintf(s->space, sizeof(s->space), "%s", space);
@@ -424,13 +421,15 @@ static void tick_one(struct session *s, void *data)
 	struct tick *k = data;
 	struct session_live *live = s->live;
 	uint64_t idle = live->left_usec ? k->now - live->left_usec : 0;
-	uint64_t keep = session_is_untouched(s) ? k->t->limits.untouched_sec : k->t->limits.keep_sec;
+	uint64_t keep =
+		session_is_untouched(s) ? k->t->limits.untouched_sec : k->t->limits.keep_sec;
 
 	if (live->resend)
 		request_again(k->t, s);
 	if (live->phase == SESSION_MOVING && k->now - live->moving_usec > MOVING_MAX_USEC) {
 		memcpy(live->stuck, live->target, sizeof(live->stuck));
-		session_detach(k->t, s, true, "the new version took too long to take the session over");
+		session_detach(
+			k->t, s, true, "the new version took too long to take the session over");
 		k->t->ops.show_all(s, k->t->data);
 		if (live->visit || session_count_pending(s, EVENT_HELD))
 			k->t->ops.want_worker(s, k->t->data);

@@ -57,13 +57,13 @@ struct session_live {
 	void *visit;   /* borrowed; NULL: no visitor connected */
 	void *replica; /* borrowed; NULL: on none */
 	struct session_group group;
-	char target[65]; /* while MOVING: the bundle it moves to … */
+	char target[65];         /* while MOVING: the bundle it moves to … */
 	char target_replica[33]; /* … and the worker */
-	char stuck[65];  /* bundle that could not take it */
-	uint32_t sent_n; /* highest event sent in this opening; a worker ignores lower ones */
+	char stuck[65];          /* bundle that could not take it */
+	uint32_t sent_n;    /* highest event sent in this opening; a worker ignores lower ones */
 	char former[2][33]; /* workers it was taken off */
-	bool refused;    /* its worker could not open it: nothing is tried again by itself */
-	bool resend;     /* an OUT could not be written: RESUME is due */
+	bool refused;       /* its worker could not open it: nothing is tried again by itself */
+	bool resend;        /* an OUT could not be written: RESUME is due */
 	bool ack_due;
 	uint32_t ack_bytes;
 	struct session *next_ack;
@@ -89,8 +89,8 @@ struct sessions_ops {
 	/* Bytes about to be sent name files of the Space: the worker gets them first. */
 	void (*send_files)(struct session *s, const uint8_t *bytes, size_t n, void *data);
 	/* Appends the files of the Space that the bytes name, as a JSON array. */
-	int (*list_files)(struct session *s, const uint8_t *bytes, size_t n, struct buf *b,
-		void *data);
+	int (*list_files)(
+		struct session *s, const uint8_t *bytes, size_t n, struct buf *b, void *data);
 	/* Bytes of a worker's file. -ENOSPC and the like. */
 	int (*keep_blob)(struct session *s, const struct frame *f, struct err *e, void *data);
 
@@ -182,8 +182,8 @@ void session_detach(struct sessions *t, struct session *s, bool close, const cha
  * PATCH, IMAGE, FAIL, COMMIT, BLOB, LOST from the session's worker. Negative with words: the
  * worker broke the protocol or a limit, its link must end.
  */
-int session_worker_frame(struct sessions *t, struct session *s, const struct frame *f,
-	struct err *e);
+int session_worker_frame(
+	struct sessions *t, struct session *s, const struct frame *f, struct err *e);
 
 void sessions_flush_acks(struct sessions *t);
 

@@ -16,8 +16,8 @@ struct sessions {
 	struct session *ack_list;
 	uint64_t damaged; /* records that made no sense in replay */
 	/* compaction under way (compact.c) */
-	int compact_from;        /* first segment that stays; 0: none under way */
-	uint32_t *compact_list;  /* owned; numbers still to be written */
+	int compact_from;       /* first segment that stays; 0: none under way */
+	uint32_t *compact_list; /* owned; numbers still to be written */
 	size_t compact_n, compact_at;
 };
 

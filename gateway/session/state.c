@@ -78,7 +78,7 @@ bool session_is_untouched(const struct session *s)
 size_t session_weight(const struct session *s)
 {
 	return 512 + s->overlay.bytes + s->image.bytes + s->pending_bytes +
-		(s->query ? strlen(s->query) : 0);
+	       (s->query ? strlen(s->query) : 0);
 }
 
 /* --- BEGIN --- */
@@ -216,8 +216,8 @@ static void insert_pending(struct session *s, struct pending *p)
 	s->pending_bytes += p->length;
 }
 
-int session_apply_in(struct session *s, uint32_t n, const uint8_t *frames, size_t length,
-	struct err *e)
+int session_apply_in(
+	struct session *s, uint32_t n, const uint8_t *frames, size_t length, struct err *e)
 {
 	struct in_context c = {.session = s};
 	struct pending *p;
@@ -371,8 +371,8 @@ int session_apply_out(struct session *s, uint32_t seq, uint32_t event, uint8_t o
 		s->overlay = trial->overlay;
 		trial->has_overlay = false;
 	} else {
-		r = frames_each(visible, visible_length, SESSION_VALUE_MAX, apply_patch,
-			&s->overlay, e);
+		r = frames_each(
+			visible, visible_length, SESSION_VALUE_MAX, apply_patch, &s->overlay, e);
 	}
 	s->last_seq = seq;
 	if (op == COMMIT_FINISH && event > 0)
@@ -391,8 +391,8 @@ static int replay_frame(const struct frame *f, void *data, struct err *e)
 	return apply_patch(f, &s->overlay, e);
 }
 
-int session_replay_out(struct session *s, uint32_t seq, const uint8_t *frames, size_t n,
-	struct err *e)
+int session_replay_out(
+	struct session *s, uint32_t seq, const uint8_t *frames, size_t n, struct err *e)
 {
 	if (seq <= s->last_seq)
 		return 0;
@@ -432,9 +432,8 @@ int session_apply_move(struct session *s, const uint8_t *value, size_t n, struct
 
 	if (!nul || bundle_length >= sizeof(s->bundle) || replica_length >= sizeof(s->replica_id))
 		return err_set(e, -EBADMSG, "MOVE record is malformed");
-	if (s->replica_id[0] &&
-		(strlen(s->replica_id) != replica_length ||
-			memcmp(s->replica_id, nul + 1, replica_length)))
+	if (s->replica_id[0] && (strlen(s->replica_id) != replica_length ||
+					memcmp(s->replica_id, nul + 1, replica_length)))
 		lose_worker(s);
 	memcpy(s->bundle, value, bundle_length + 1);
 	memcpy(s->replica_id, nul + 1, replica_length);
@@ -551,8 +550,8 @@ static int restore_frame(const struct frame *f, void *data, struct err *e)
 	return apply_patch(f, &s->overlay, e);
 }
 
-static int restore_part(struct session *s, const uint8_t *head, const uint8_t *bytes, size_t n,
-	struct err *e)
+static int restore_part(
+	struct session *s, const uint8_t *head, const uint8_t *bytes, size_t n, struct err *e)
 {
 	switch (head[0]) {
 	case PART_HEAD:

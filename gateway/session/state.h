@@ -4,11 +4,11 @@
  *
  *	BEGIN   JSON: id, space, visitor, user, query, time       the session exists
  *	IN n    frames VALUE* EVENT                               event n is accepted
- *	IN n    empty                                             interrupted event n is wanted again
- *	OUT seq frames of one group, COMMIT last                  a group of a worker
- *	MOVE    bundle NUL replica                                open on that worker; no replica: on none
- *	FORGET  n = 0: the session; otherwise interrupted event n is dismissed
- *	STATE   all of it at once (compaction); session 0: n is the next session number
+ *	IN n    empty                                             interrupted event n is wanted
+ *again OUT seq frames of one group, COMMIT last                  a group of a worker MOVE    bundle
+ *NUL replica                                open on that worker; no replica: on none FORGET  n = 0:
+ *the session; otherwise interrupted event n is dismissed STATE   all of it at once (compaction);
+ *session 0: n is the next session number
  *
  * Knows no socket, no worker and no clock.
  */
@@ -47,7 +47,8 @@ struct pending {
 	enum event_state state;
 	bool retried;   /* wanted again after an interruption: older than what workers have seen */
 	bool cancelled; /* CANCEL came while held; goes out behind the event. Not in the log. */
-	size_t secret_length; /* bytes at the start that are not in the log but in a file (secret.h) */
+	size_t secret_length; /* bytes at the start that are not in the log but in a file (secret.h)
+			       */
 	size_t length;
 	uint8_t frames[];
 };
@@ -58,13 +59,13 @@ struct session {
 	char id[ID_LEN + 1];
 	char space[33];
 	char visitor[ID_LEN + 1];
-	char user[41];        /* "": began anonymous */
-	char bundle[65];      /* "": not opened yet */
-	char replica_id[33];  /* "": on no worker */
-	char *query;          /* owned; JSON text or NULL */
-	int64_t begun_sec;    /* wall clock */
-	uint32_t last_event;  /* highest accepted n */
-	uint32_t last_seq;    /* last group in the log */
+	char user[41];       /* "": began anonymous */
+	char bundle[65];     /* "": not opened yet */
+	char replica_id[33]; /* "": on no worker */
+	char *query;         /* owned; JSON text or NULL */
+	int64_t begun_sec;   /* wall clock */
+	uint32_t last_event; /* highest accepted n */
+	uint32_t last_seq;   /* last group in the log */
 	struct overlay overlay;
 	struct image image;
 	struct pending *pending; /* owned; by n */
@@ -93,8 +94,8 @@ size_t session_weight(const struct session *s);
 int session_write_begin(const struct session *s, struct buf *b);
 int session_apply_begin(struct session *s, const uint8_t *value, size_t n, struct err *e);
 
-int session_apply_in(struct session *s, uint32_t n, const uint8_t *frames, size_t length,
-	struct err *e);
+int session_apply_in(
+	struct session *s, uint32_t n, const uint8_t *frames, size_t length, struct err *e);
 
 /* Puts password values, which are not in the record, back in front of event n. -ENOENT. */
 int session_add_secret(struct session *s, uint32_t n, const uint8_t *frames, size_t length);
@@ -117,8 +118,8 @@ int session_apply_out(struct session *s, uint32_t seq, uint32_t event, uint8_t o
 	const uint8_t *visible, size_t visible_length, struct out_trial *trial, struct err *e);
 
 /* Applies an OUT record in replay: as much of it as makes sense. */
-int session_replay_out(struct session *s, uint32_t seq, const uint8_t *frames, size_t n,
-	struct err *e);
+int session_replay_out(
+	struct session *s, uint32_t seq, const uint8_t *frames, size_t n, struct err *e);
 
 int session_write_move(const char *bundle, const char *replica, struct buf *b);
 int session_apply_move(struct session *s, const uint8_t *value, size_t n, struct err *e);

@@ -10,15 +10,16 @@
 #include "base/log.h"
 #include "gateway/visit.h"
 
-#define MESSAGE_MAX (4u << 20)  /* one WebSocket message from a page */
-#define QUEUE_MAX (1u << 20)    /* waiting for a page, beyond which it falls behind */
+#define MESSAGE_MAX (4u << 20) /* one WebSocket message from a page */
+#define QUEUE_MAX (1u << 20)   /* waiting for a page, beyond which it falls behind */
 #define LAZY_MAX 4096
 #define LAZY_USEC (3 * USEC_PER_MSEC)
-#define JOIN_SEC 10             /* from upgrade to JOIN */
-#define CLOSE_SEC 5             /* from BYE to the end, for a page that does not read */
+#define JOIN_SEC 10                      /* from upgrade to JOIN */
+#define LEAVE_USEC (300 * USEC_PER_MSEC) /* for pages to hear that we go */
+#define CLOSE_SEC 5                      /* from BYE to the end, for a page that does not read */
 #define RECEIVE_BYTES (64 * 1024)
-#define RATE_BYTES 4e6          /* per second from one page … */
-#define BURST_BYTES 16e6        /* … after so many at once */
+#define RATE_BYTES 4e6   /* per second from one page … */
+#define BURST_BYTES 16e6 /* … after so many at once */
 
 struct message {
 	struct message *next;
@@ -35,8 +36,8 @@ struct ws_socket {
 	char set_cookie[VISITOR_COOKIE_LEN + 1];
 	char *cookie; /* owned */
 	size_t cookie_length;
-	struct visit *visit; /* owned; NULL before the upgrade */
-	struct buf partial;  /* a message under way */
+	struct visit *visit;          /* owned; NULL before the upgrade */
+	struct buf partial;           /* a message under way */
 	struct message *head, **tail; /* owned */
 	size_t queued;
 	struct buf lazy;
@@ -54,9 +55,10 @@ struct ws {
 	struct lws_context *context; /* owned */
 	struct source *lazy_timer;   /* owned */
 	struct source *slow_timer;   /* owned */
+	struct source *leave_timer;  /* owned */
 	struct ws_socket *lazy_list, *slow_list;
 	size_t count;
-	bool lazy_armed, stopping;
+	bool lazy_armed, leaving, stopping;
 	uint8_t scratch[LWS_PRE + RECEIVE_BYTES];
 };
 
@@ -196,6 +198,11 @@ static int on_writable(struct ws_socket *s)
 		lws_callback_on_writable(s->wsi);
 		return 0;
 	}
+	if (s->ws->leaving) {
+		lws_close_reason(
+			s->wsi, (enum lws_close_status)1012, NULL, 0); /* service restart */
+		return -1;
+	}
 	if (s->ending) {
 		/* RFC 6455, 7.4.1 and the registry: 1013 try again later, 1008 policy */
 		lws_close_reason(s->wsi,
@@ -317,8 +324,9 @@ static void socket_free(struct ws_socket *s)
 	if (s->cookie)
 		explicit_bzero(s->cookie, s->cookie_length);
 	free(s->cookie);
-	w->count--;
 	free(s);
+	if (--w->count == 0 && w->leaving)
+		w->stopping = true;
 }
 
 static int on_established(struct ws_socket *s, struct lws *wsi)
@@ -359,8 +367,8 @@ static int add_headers(struct ws_socket *s, struct lws *wsi, struct lws_process_
 	return 0;
 }
 
-static int on_page(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-	size_t length)
+static int on_page(
+	struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length)
 {
 	struct ws_socket *s = wsi ? lws_get_opaque_user_data(wsi) : NULL;
 
@@ -392,8 +400,8 @@ static int on_page(struct lws *wsi, enum lws_callback_reasons reason, void *user
 	}
 }
 
-static int on_loop(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-	size_t length)
+static int on_loop(
+	struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length)
 {
 	struct ws *w = wsi && lws_get_context(wsi) ? lws_context_user(lws_get_context(wsi)) : NULL;
 
@@ -403,6 +411,14 @@ static int on_loop(struct lws *wsi, enum lws_callback_reasons reason, void *user
 	if (reason == LWS_CALLBACK_RAW_RX_FILE && w)
 		(void)loop_dispatch(w->gateway->loop, 0);
 	return 0;
+}
+
+static void on_leave(void *data)
+{
+	struct ws *w = data;
+
+	w->stopping = true;
+	lws_cancel_service(w->context);
 }
 
 static const struct lws_protocols protocols[] = {
@@ -478,7 +494,7 @@ int ws_new(struct gateway *g, struct ws **ret)
 		.max_http_header_pool2 = 256,
 		.retry_and_idle_policy = &keepalive,
 		.options = LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS |
-			LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
+			   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
 	};
 	lws_sock_file_fd_type fd;
 	int r;
@@ -490,6 +506,8 @@ int ws_new(struct gateway *g, struct ws **ret)
 	r = loop_add_timer(g->loop, flush_lazy, w, &w->lazy_timer);
 	if (r == 0)
 		r = loop_add_timer(g->loop, resume_slow, w, &w->slow_timer);
+	if (r == 0)
+		r = loop_add_timer(g->loop, on_leave, w, &w->leave_timer);
 	if (r < 0)
 		return r;
 	w->context = lws_create_context(&info);
@@ -517,19 +535,22 @@ struct ws *ws_free(struct ws *w)
 		lws_context_destroy(w->context);
 	(void)source_free(w->lazy_timer);
 	(void)source_free(w->slow_timer);
+	(void)source_free(w->leave_timer);
 	free(w);
 	return NULL;
 }
 
 void ws_run(struct ws *w)
 {
-	w->stopping = false;
 	while (!w->stopping && lws_service(w->context, 0) >= 0)
 		;
 }
 
 void ws_stop(struct ws *w)
 {
-	w->stopping = true;
+	w->leaving = true;
+	w->stopping = w->count == 0;
+	timer_arm_after(w->leave_timer, LEAVE_USEC);
+	(void)lws_callback_on_writable_all_protocol(w->context, &protocols[0]);
 	lws_cancel_service(w->context);
 }

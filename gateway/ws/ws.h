@@ -19,7 +19,7 @@ int ws_new(struct gateway *g, struct ws **ret);
 struct ws *ws_free(struct ws *w);
 DEFINE_CLEANUP(struct ws *, ws_free)
 
-/* Serves until ws_stop. */
+/* Serves until ws_stop, which closes every socket with 1012 (service restart) first. */
 void ws_run(struct ws *w);
 void ws_stop(struct ws *w);
 

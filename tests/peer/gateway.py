@@ -651,6 +651,14 @@ def slow_heads_are_cut_off(g):
     assert slow.recv(100).startswith(b"HTTP/1.1 408")
 
 
+def an_orderly_end_tells_every_page_to_come_back(g):
+    page, worker = ready(g)
+    click(page, worker, 1, "a", "A")
+    g.process.terminate()
+    assert page.closed() is None and page.close_code == 1012
+    assert g.process.wait(DEADLINE) == 0
+
+
 # --- files ---
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
@@ -746,6 +754,12 @@ class Upstream(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 class UpstreamHandler(socketserver.StreamRequestHandler):
     def handle(self):
+        try:
+            self.answer()
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the gateway gave up on it, because its client did
+
+    def answer(self):
         line = self.rfile.readline().decode()
         headers = {}
         while True:

@@ -29,8 +29,8 @@ static void redact(uint8_t op, const char *json, struct buf *ret)
 	CHECK(frame_write(&in, &fail) == 0 && frame_write(&in, &commit) == 0);
 	CHECK(fail_redact(in.data, in.len, &out) == 0);
 	/* The COMMIT stays last and as it was. */
-	CHECK(!memcmp(out.data + out.len - FRAME_HEADER, in.data + in.len - FRAME_HEADER,
-		FRAME_HEADER));
+	CHECK(!memcmp(
+		out.data + out.len - FRAME_HEADER, in.data + in.len - FRAME_HEADER, FRAME_HEADER));
 	CHECK(frames_each(out.data, out.len, 65536, find, ret, NULL) == 0);
 	buf_done(&in);
 	buf_done(&out);
@@ -40,10 +40,13 @@ TEST(an_error_becomes_a_reference)
 {
 	struct buf b;
 
-	redact(FAIL_ERROR, "{\"message\":\"secret\",\"file\":\"secret\",\"line\":3,"
-			   "\"traceback\":\"secret\",\"reference\":\"r1\"}", &b);
-	CHECK(!strcmp(buf_str(&b), "{\"message\":\"Something went wrong in this demo (reference r1)\","
-				   "\"reference\":\"r1\"}"));
+	redact(FAIL_ERROR,
+		"{\"message\":\"secret\",\"file\":\"secret\",\"line\":3,"
+		"\"traceback\":\"secret\",\"reference\":\"r1\"}",
+		&b);
+	CHECK(!strcmp(buf_str(&b),
+		"{\"message\":\"Something went wrong in this demo (reference r1)\","
+		"\"reference\":\"r1\"}"));
 	buf_done(&b);
 	redact(FAIL_ERROR, "not json", &b);
 	CHECK(!strcmp(buf_str(&b), "{\"message\":\"Something went wrong in this demo\"}"));

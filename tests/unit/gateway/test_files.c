@@ -20,8 +20,8 @@ static struct files *fresh(void)
 	return f;
 }
 
-static struct file_info keep(struct files *f, const char *id, const char *name, const void *bytes,
-	size_t n)
+static struct file_info keep(
+	struct files *f, const char *id, const char *name, const void *bytes, size_t n)
 {
 	struct file_info info;
 	struct upload *u;

@@ -17,8 +17,9 @@ static bool is(const struct span *s, const char *text)
 
 TEST(a_complete_head_is_taken_apart)
 {
-	static const char text[] = "GET /spaces/a/b/-/ws?x=1 HTTP/1.1\r\nhost: a.example:80\r\n"
-				   "Upgrade: foo, WebSocket\r\nCookie:  a=b \r\nOrigin: http://a.example\r\n\r\nrest";
+	static const char text[] =
+		"GET /spaces/a/b/-/ws?x=1 HTTP/1.1\r\nhost: a.example:80\r\n"
+		"Upgrade: foo, WebSocket\r\nCookie:  a=b \r\nOrigin: http://a.example\r\n\r\nrest";
 	struct space_path path;
 	struct head h;
 	struct err e;

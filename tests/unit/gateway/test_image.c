@@ -71,7 +71,8 @@ static int apply(const struct frame *f, void *data, struct err *e)
 
 TEST(deletion_and_frames_round_trip)
 {
-	struct frame f = {.type = APP_IMAGE, .op = IMAGE_DELETE, .value = (const uint8_t *)"b", .length = 2};
+	struct frame f = {
+		.type = APP_IMAGE, .op = IMAGE_DELETE, .value = (const uint8_t *)"b", .length = 2};
 	struct image i, again;
 	struct buf b;
 

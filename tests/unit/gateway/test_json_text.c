@@ -11,8 +11,9 @@ static bool valid(const char *text)
 TEST(what_json_is_passes)
 {
 	static const char *const good[] = {"null", " true ", "0", "-0.5e+3", "1E9", "\"\"",
-		"\"\\u00e4\\n\\\"\"", "\"\\ud83d\\ude00\"", "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"",
-		"[]", "[1,[2],{}]", "{\"a\":{\"b\":[null]},\"c\":\"\"}", "[ 1 , 2 ]"};
+		"\"\\u00e4\\n\\\"\"", "\"\\ud83d\\ude00\"",
+		"\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"", "[]", "[1,[2],{}]",
+		"{\"a\":{\"b\":[null]},\"c\":\"\"}", "[ 1 , 2 ]"};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
 		CHECK(valid(good[i]));

@@ -183,7 +183,8 @@ TEST(malformed_patches_are_refused_in_words)
 
 	f.length = 5;
 	CHECK(patch_read(&p, &f, &e) == -EBADMSG && strstr(e.text, "path"));
-	f.value = (const uint8_t *)"\0""1";
+	f.value = (const uint8_t *)"\0"
+				   "1";
 	f.length = 2;
 	CHECK(patch_read(&p, &f, &e) == -EBADMSG);
 	memset(path, 'a', sizeof(path));

@@ -35,8 +35,10 @@ TEST(it_knows_passwords_and_safe_handlers_and_is_ready_to_send)
 	struct page *p = NULL;
 	int trees = 0;
 
-	CHECK(parse("{\"root\":{\"n\":1,\"children\":[{\"n\":2,\"props\":{\"password\":true},\"on\":"
-		    "{\"submit\":{\"retry\":true},\"change\":{}}},{\"n\":3,\"props\":{\"password\":false}}]}}",
+	CHECK(parse("{\"root\":{\"n\":1,\"children\":[{\"n\":2,\"props\":{\"password\":true},"
+		    "\"on\":"
+		    "{\"submit\":{\"retry\":true},\"change\":{}}},{\"n\":3,\"props\":{\"password\":"
+		    "false}}]}}",
 		      &p, NULL) == 0);
 	CHECK(page_is_secret(p, 2) && !page_is_secret(p, 3) && !page_is_secret(p, 9));
 	CHECK(page_may_retry(p, 2, EVENT_SUBMIT) && !page_may_retry(p, 2, EVENT_CHANGE));

@@ -30,7 +30,8 @@ static int put(struct route_table *t, const char *space, const char *name, int e
 	struct err e = {0};
 	char text[1024];
 	int n = snprintf(text, sizeof(text),
-		"{\"space\":\"%s\",\"owner\":\"alice\",\"name\":\"%s\",\"epoch\":%d,\"title\":\"T\","
+		"{\"space\":\"%s\",\"owner\":\"alice\",\"name\":\"%s\",\"epoch\":%d,\"title\":"
+		"\"T\","
 		"\"class\":\"small\",\"sleep_sec\":300%s}",
 		space, name, epoch, more);
 

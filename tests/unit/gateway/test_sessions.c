@@ -95,7 +95,10 @@ static void post_group(struct worker *w, const struct group *g)
 		post(w, APP_FAIL, FAIL_ERROR, g->event, 0, "{\"message\":\"no\"}", 16);
 	if (g->suffix[0])
 		post(w, APP_IMAGE, IMAGE_SET, g->keep, 0, image, (size_t)n);
-	post(w, APP_PATCH, PATCH_SET, 9, 0, "value\0""1", 7);
+	post(w, APP_PATCH, PATCH_SET, 9, 0,
+		"value\0"
+		"1",
+		7);
 	post(w, APP_COMMIT, g->op, g->event, g->seq, NULL, 0);
 }
 
@@ -231,7 +234,7 @@ static void deliver(struct world *x, struct worker *w)
 		struct err e = {0};
 
 		memmove(w->outbox, w->outbox + 1, --w->n_outbox * sizeof(f));
-			if (x->session->live->replica == w &&
+		if (x->session->live->replica == w &&
 			session_worker_frame(x->sessions, x->session, &f, &e) < 0) {
 			fprintf(stderr, "link ended: %s\n", e.text);
 			CHECK(!"the worker kept the protocol");
@@ -285,8 +288,8 @@ static int see(const struct frame *f, void *data, struct err *e)
 	return 0;
 }
 
-static void show(struct session *s, const uint8_t *frames, size_t n, bool fails, bool lazy,
-	void *data)
+static void show(
+	struct session *s, const uint8_t *frames, size_t n, bool fails, bool lazy, void *data)
 {
 	(void)s;
 	(void)fails;
@@ -550,8 +553,8 @@ static size_t script(struct world *x, struct moment *moments)
 #define STEP(action)                                                                               \
 	do {                                                                                       \
 		action;                                                                            \
-		moments[n++] = (struct moment){session_log_bytes(sessions_log(x->sessions)),       \
-			describe(x->session)};                                                     \
+		moments[n++] = (struct moment){                                                    \
+			session_log_bytes(sessions_log(x->sessions)), describe(x->session)};       \
 	} while (0)
 	STEP(connect_visitor(x));
 	STEP(send_event(x)); /* held */
@@ -606,7 +609,8 @@ static void check_cut(struct world *x, const struct moment *moments, size_t n, s
 	s = sessions_by_id(after.sessions, x->id);
 	for (size_t i = 0; i < x->n_noted; i++)
 		if (x->noted[i].bytes <= cut)
-			CHECK(s && s->last_event >= x->noted[i].n && s->last_seq >= x->noted[i].seq);
+			CHECK(s && s->last_event >= x->noted[i].n &&
+				s->last_seq >= x->noted[i].seq);
 	for (size_t i = 0; i < n; i++) {
 		char *have;
 
@@ -675,7 +679,8 @@ static void step(struct world *x)
 	case 3:
 	case 4:
 	case 5:
-		worker_work(x->session->live->replica ? x->session->live->replica : w, dice(3) == 0);
+		worker_work(
+			x->session->live->replica ? x->session->live->replica : w, dice(3) == 0);
 		break;
 	case 6:
 		for (int i = 0; i < 2; i++)
@@ -721,8 +726,8 @@ static void settle_all(struct world *x)
 		connect_visitor(x);
 	for (int round = 0; round < 4000 && (x->session->pending || x->n_interrupted); round++) {
 		while (x->n_interrupted > 0)
-			(void)session_retry(x->sessions, x->session,
-				x->interrupted[--x->n_interrupted], NULL);
+			(void)session_retry(
+				x->sessions, x->session, x->interrupted[--x->n_interrupted], NULL);
 		session_show_interrupted(x->sessions, x->session);
 		put_on(x, x->current);
 		for (int i = 0; i < 2; i++) {
@@ -745,9 +750,8 @@ static void check_done(struct world *x)
 		struct worker *w = x->session->live->replica;
 
 		fprintf(stderr, "phase %d event %u state %d sent_n %u stuck %s\n",
-			x->session->live->phase, x->session->pending->n,
-			x->session->pending->state, x->session->live->sent_n,
-			x->session->live->stuck);
+			x->session->live->phase, x->session->pending->n, x->session->pending->state,
+			x->session->live->sent_n, x->session->live->stuck);
 		if (w)
 			fprintf(stderr, "worker open %d moving %d last_n %u queue %zu seq %u/%u\n",
 				w->open, w->moving, w->last_n, w->n_queue, w->seq,
@@ -954,8 +958,14 @@ TEST(a_group_over_a_limit_changes_nothing)
 	struct worker *w;
 	struct err e = {0};
 	char *before, *after;
-	struct frame image = {.type = APP_IMAGE, .op = IMAGE_SET, .value = (uint8_t *)big, .length = sizeof(big)};
-	struct frame patch = {.type = APP_PATCH, .op = PATCH_SET, .node = 9, .value = (uint8_t *)"value\0""7", .length = 7};
+	struct frame image = {
+		.type = APP_IMAGE, .op = IMAGE_SET, .value = (uint8_t *)big, .length = sizeof(big)};
+	struct frame patch = {.type = APP_PATCH,
+		.op = PATCH_SET,
+		.node = 9,
+		.value = (uint8_t *)"value\0"
+				    "7",
+		.length = 7};
 	struct frame commit = {.type = APP_COMMIT, .op = COMMIT_FINISH, .seq = 1};
 
 	memset(big + 4, '1', sizeof(big) - 4);
