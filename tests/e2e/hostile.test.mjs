@@ -8,7 +8,7 @@ import * as apps from "./lib/apps.mjs";
 import { Repo } from "./lib/git.mjs";
 import { Platform } from "./lib/platform.mjs";
 import { until } from "./lib/process.mjs";
-import { encode, socketUrl, TYPE, Visitor, visitorCookie } from "./lib/wire.mjs";
+import { decode, encode, socketUrl, TYPE, Visitor, visitorCookie } from "./lib/wire.mjs";
 
 let platform, repo, cookie, bystander;
 const pids = {};
@@ -81,11 +81,14 @@ const requests = {
   "a socket upgrade without a key": "GET /spaces/admin/counter/-/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
 };
 
+// A server may ignore a wish to upgrade (RFC 9110, 7.8); then it is an ordinary page.
+const mayAnswer = new Set(["a socket upgrade elsewhere"]);
+
 for (const [words, bytes] of Object.entries(requests))
   test(`HTTP: ${words}`, async () => {
     const answer = await raw(bytes);
 
-    assert.ok(refused(answer), answer.slice(0, 300));
+    assert.ok(refused(answer) || (mayAnswer.has(words) && statusOf(answer) === 200), answer.slice(0, 300));
     assert.doesNotMatch(answer, /root:x:0/);
   });
 
@@ -187,7 +190,7 @@ async function rude({ join = true, headers = { cookie } } = {}) {
     state.closed ??= 1006;
   });
   socket.on("message", (data) => {
-    if (data.length > 16 && data[2] === TYPE.BYE) state.bye = data.subarray(16).toString();
+    for (const { type, value } of decode(data)) if (type === TYPE.BYE) state.bye = value.toString();
   });
   await until("it is open or refused", () => socket.readyState === WebSocket.OPEN || state.closed, 5000, 5);
   if (join && !state.closed) socket.send(encode({ type: TYPE.JOIN, value: "{}" }));
@@ -197,7 +200,6 @@ async function rude({ join = true, headers = { cookie } } = {}) {
 const someNode = () => bystander.node("add").n;
 const messages = {
   "a text message": () => "hello",
-  "an empty message": () => Buffer.alloc(0),
   "one byte": () => Buffer.from([1]),
   "a length that lies": () => Buffer.concat([Buffer.from([0xff, 0xff, TYPE.EVENT, 0]), Buffer.alloc(12)]),
   "random bytes": () => randomBytes(500),
@@ -222,9 +224,10 @@ for (const [words, bytes] of Object.entries(messages))
     await until("the socket is closed", () => state.closed, 10_000);
   });
 
-test("WebSocket: an event on a component that is not there changes nothing", async () => {
+test("WebSocket: an empty message and an event on a component that is not there change nothing", async () => {
   const state = await rude();
 
+  state.socket.send(Buffer.alloc(0));
   state.socket.send(encode({ type: TYPE.EVENT, op: 1, node: 12345, seq: 1, value: "null" }));
   await new Promise((resolve) => setTimeout(resolve, 200));
   state.socket.terminate();
@@ -237,13 +240,21 @@ test("WebSocket: the first message must be JOIN", async () => {
   await until("the socket is closed", () => state.closed, 10_000);
 });
 
-test("WebSocket: a thousand events at once end with the limit in words", async () => {
+test("WebSocket: more events than may be pending end with the limit in words", async () => {
+  const state = await rude();
+  const events = Array.from({ length: 40 }, (_, i) => encode({ type: TYPE.EVENT, op: 1, node: someNode(), seq: i + 1, value: "null" }));
+
+  state.socket.send(Buffer.concat(events));
+  await until("the socket is closed", () => state.closed, 10_000);
+  assert.match(state.bye, /32/);
+});
+
+test("WebSocket: a thousand events in a thousand messages harm nobody else", async () => {
   const state = await rude();
 
   for (let n = 1; n <= 1000; n++)
     state.socket.send(encode({ type: TYPE.EVENT, op: 1, node: someNode(), seq: n, value: "null" }));
   await until("closed or done", () => state.closed || state.socket.bufferedAmount === 0, 20_000);
-  if (state.closed) assert.match(state.bye, /32|limit|pending/i);
   state.socket.terminate();
 });
 
