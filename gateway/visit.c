@@ -196,7 +196,8 @@ void visit_show_all(struct visit *v)
 	tree = page_tree_frames(page);
 	buf_init(&b, SHOW_MAX);
 	r = buf_add(&b, tree->data, tree->len);
-	if (r == 0 && (v->session->last_seq > 0 || v->session->overlay.n > 0))
+	/* The COMMIT says that the state is complete; a session that is new has none. */
+	if (r == 0 && !(v->fresh && session_is_untouched(v->session)))
 		r = session_write_overlay(v->session, &b);
 	v->behind = false;
 	if (r == 0)
@@ -306,6 +307,7 @@ static void take_session(struct visit *v, struct session *s, bool fresh)
 		visit_end(other, false, "This session was opened in another window.");
 	}
 	v->session = s;
+	v->fresh = fresh;
 	session_set_visit(t, s, v);
 	space_add_visit(v->space, v);
 	set_phase(v, VISIT_JOINED);
