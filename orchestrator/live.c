@@ -20,10 +20,12 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 		(long long)space->epoch, bundle);
 	agent_peer_offer(w->agent, bundle);
 	edge_peer_route(w->edge, space->id);
+	run_log_poke(w->run_logs, space->id);
 	return 0;
 }
 
-static int remove_trash(struct world *w, const char *id, const char *owner, const char *name, struct err *e)
+static int remove_trash(
+	struct world *w, const char *id, const char *owner, const char *name, struct err *e)
 {
 	char path[REPO_PATH_MAX];
 	struct space again;
@@ -72,7 +74,8 @@ static int make_live(struct world *w, const struct pending_build *b, struct err 
 
 static enum pending_fate wait_after(const struct pending_build *b, const struct err *e)
 {
-	log_warn("space=%s/%s commit=%.12s is not settled yet: %s", b->owner, b->name, b->commit, e->text);
+	log_warn("space=%s/%s commit=%.12s is not settled yet: %s", b->owner, b->name, b->commit,
+		e->text);
 	return PENDING_WAITS;
 }
 
@@ -89,7 +92,8 @@ enum pending_fate live_settle(struct world *w, const struct pending_build *b, bo
 	if (!strcmp(head, b->commit))
 		return make_live(w, b, &e) < 0 ? wait_after(b, &e) : PENDING_LIVE;
 	if (accepted)
-		return build_keep_ready(w->store, b->id, &e) < 0 ? wait_after(b, &e) : PENDING_PASSED;
+		return build_keep_ready(w->store, b->id, &e) < 0 ? wait_after(b, &e)
+								 : PENDING_PASSED;
 	if (build_drop_pending(w->store, b->id, &e) < 0)
 		return wait_after(b, &e);
 	log_info("space=%s/%s commit=%.12s was not accepted by git", b->owner, b->name, b->commit);

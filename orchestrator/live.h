@@ -15,8 +15,9 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 int live_delete(struct world *w, const struct space *space, struct err *e);
 
 enum pending_fate {
-	PENDING_LIVE,    /* main points to it: it is live now */
-	PENDING_PASSED,  /* git accepted it, and a later push has moved main on: a rollback can reach it */
+	PENDING_LIVE,   /* main points to it: it is live now */
+	PENDING_PASSED, /* git accepted it, and a later push has moved main on: a rollback can reach
+			   it */
 	PENDING_DROPPED, /* main does not, and no push is at work */
 	PENDING_WAITS,   /* a push is at work, or the store failed: ask again */
 };

@@ -82,8 +82,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 		{"run", required_argument, NULL, 'r'}, {"url", required_argument, NULL, 'u'},
-		{"hook", required_argument, NULL, 'h'}, {"gateway-uid", required_argument, NULL, 'g'},
-		{"agent-uid", required_argument, NULL, 'a'}, {"token-fd", required_argument, NULL, 't'}, {0}};
+		{"hook", required_argument, NULL, 'h'},
+		{"gateway-uid", required_argument, NULL, 'g'},
+		{"agent-uid", required_argument, NULL, 'a'},
+		{"token-fd", required_argument, NULL, 't'}, {0}};
 	int c;
 
 	*o = (struct options){.gateway_uid = getuid(), .agent_uid = getuid(), .token_fd = -1};
@@ -96,7 +98,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 /* --- what is found at start --- */
 
 struct paths {
-	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], ctl_key[4096], password[4096];
+	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], ctl_key[4096],
+		password[4096];
 };
 
 static int fill_paths(const char *data, struct paths *p, struct err *e)
@@ -143,13 +146,17 @@ static int read_ctl_key(const char *path, char ret[65], struct err *e)
 static int make_first_admin(struct world *w, const char *path, struct err *e)
 {
 	char password[ID_LEN + 1];
-	int r = people_first_admin(w->people, password, e);
+	int r = people_first_password(w->people, password, e);
 
 	if (r <= 0)
 		return r;
-	log_info("made the first administrator 'admin'; the password is in first-admin-password");
 	r = fs_write_durable(AT_FDCWD, path, password, strlen(password), 0600, e);
+	if (r == 0)
+		r = people_add_first_admin(w->people, password, e);
 	explicit_bzero(password, sizeof(password));
+	if (r == 0)
+		log_info("made the first administrator 'admin'; the password is in "
+			 "first-admin-password");
 	return r;
 }
 
@@ -188,7 +195,8 @@ static void on_log(const struct agent_log *m, void *data)
 	run_log_append(w->run_logs, m->space, (uint64_t)m->time_usec, m->replica, m->line);
 }
 
-static int open_rooms(struct world *w, const struct paths *p, const struct options *o, struct err *e)
+static int open_rooms(
+	struct world *w, const struct paths *p, const struct options *o, struct err *e)
 {
 	int r = store_open(p->db, &w->store, e);
 
@@ -258,8 +266,8 @@ static void on_term(int signo, void *data)
 	loop_stop(data, 0);
 }
 
-static int start(struct world *w, const struct options *o, const struct paths *p, struct server **ret,
-	struct err *e)
+static int start(struct world *w, const struct options *o, const struct paths *p,
+	struct server **ret, struct err *e)
 {
 	struct server_config http = {.listen_fd = HTTP_FD, .gateway_uid = o->gateway_uid};
 	char ctl_key[65];
@@ -318,9 +326,11 @@ int main(int argc, char **argv)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)umask(077);
 	if (parse_options(argc, argv, &o) < 0) {
-		fprintf(stderr, "usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook PATH\n"
-				"       [--gateway-uid N] [--agent-uid N] [--token-fd N]\n"
-				"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine up.\n");
+		fprintf(stderr,
+			"usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook PATH\n"
+			"       [--gateway-uid N] [--agent-uid N] [--token-fd N]\n"
+			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
+			"up.\n");
 		return 2;
 	}
 	if (serve(&o, &e) < 0) {

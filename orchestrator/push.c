@@ -20,15 +20,15 @@ struct push {
 	char owner[OWNER_MAX + 1], name[SPACE_NAME_MAX + 1];
 	char path[REPO_PATH_MAX];
 	uint64_t started_usec;
-	struct git *git;     /* owned until released; then it lives until its on_exit */
-	struct hooks *hooks; /* owned */
+	struct git *git;           /* owned until released; then it lives until its on_exit */
+	struct hooks *hooks;       /* owned */
 	const struct git_ops *ops; /* the client's; NULL once released */
 	void *data;
 	bool exited;
 	struct build *build; /* owned while it runs */
 	struct space space;
 	char quarantine[REPO_PATH_MAX];
-	char commit[COMMIT_HEX + 1]; /* new head of main; "": main is not pushed */
+	char commit[COMMIT_HEX + 1];  /* new head of main; "": main is not pushed */
 	struct pending_build pending; /* id "": none */
 };
 
@@ -59,7 +59,8 @@ static void say_error(struct push *p, const char *doing, const struct err *e)
 	char line[ERR_MAX + 64];
 
 	if (e->code == -ENOSPC)
-		(void)snprintf(line, sizeof(line), "vitrine: %s: the platform's disk is full", doing);
+		(void)snprintf(
+			line, sizeof(line), "vitrine: %s: the platform's disk is full", doing);
 	else
 		(void)snprintf(line, sizeof(line), "vitrine: %s: %s", doing, e->text);
 	hooks_say(p->hooks, line);
@@ -117,9 +118,10 @@ static void refuse_build(struct push *p, const struct build_result *result)
 	/* The refusal stands whether or not it can be kept for the list of builds. */
 	if (build_add(p->world->store, &p->space, "failed", &row, id, &e) < 0)
 		log_warn("space=%s/%s a failed build is not listed: %s", p->owner, p->name, e.text);
+	run_log_poke(p->world->run_logs, p->space.id);
 	hooks_say(p->hooks, p->space.live_build[0]
-			? "vitrine: refused; the version before it keeps serving"
-			: "vitrine: refused");
+				    ? "vitrine: refused; the version before it keeps serving"
+				    : "vitrine: refused");
 	hooks_answer(p->hooks, 1);
 }
 
@@ -192,7 +194,8 @@ static void pre_receive(struct push *p, const struct hook_call *call)
 		return;
 	}
 	(void)snprintf(p->commit, sizeof(p->commit), "%s", main_ref->new_id);
-	(void)snprintf(p->quarantine, sizeof(p->quarantine), "%s", call->quarantine ? call->quarantine : "");
+	(void)snprintf(p->quarantine, sizeof(p->quarantine), "%s",
+		call->quarantine ? call->quarantine : "");
 	fault_point("before-build");
 	start_build(p);
 }
@@ -269,7 +272,8 @@ static void on_exit_of_git(int status, void *data)
 	p->exited = true;
 	p->hooks = hooks_free(p->hooks);
 	p->build = build_free(p->build);
-	/* Another push may hold the repo's lock still; the reconciler waits for it where it must. */
+	/* Another push may hold the repo's lock still; the reconciler waits for it where it must.
+	 */
 	if (p->pending.id[0])
 		reconciler_wake(p->world->reconciler);
 	tidier_note(p->world->tidier, p->path);

@@ -6,11 +6,11 @@
 #include "base/loop.h"
 #include "orchestrator/blob/blob.h"
 #include "orchestrator/logs/run_log.h"
-#include "orchestrator/people/password.h"
-#include "orchestrator/people/people.h"
 #include "orchestrator/peers/agent.h"
 #include "orchestrator/peers/edge.h"
 #include "orchestrator/peers/models.h"
+#include "orchestrator/people/password.h"
+#include "orchestrator/people/people.h"
 #include "orchestrator/repo/repo.h"
 #include "orchestrator/store/store.h"
 

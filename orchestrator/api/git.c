@@ -17,18 +17,18 @@
 #define INFLATE_CHUNK 65536
 
 struct exchange {
-	struct request *request;  /* borrowed */
-	struct git *git;          /* owned; of a push, the push's */
-	struct push *push;        /* owned */
-	char head[64];            /* goes out before git's own bytes */
+	struct request *request; /* borrowed */
+	struct git *git;         /* owned; of a push, the push's */
+	struct push *push;       /* owned */
+	char head[64];           /* goes out before git's own bytes */
 	size_t head_at;
 	bool gzip, inflated_all, deaf; /* deaf: git reads no more, the rest is thrown away */
 	z_stream z;
 	uint8_t chunk[INFLATE_CHUNK]; /* inflated, not yet written: from chunk_at on */
 	size_t chunk_at, chunk_n;
-	struct buf input;         /* of upload-pack: the whole request, inflated */
+	struct buf input; /* of upload-pack: the whole request, inflated */
 	size_t input_at;
-	bool reading;             /* the answer has begun */
+	bool reading; /* the answer has begun */
 };
 
 static const char *const service_names[] = {"git-upload-pack", "git-receive-pack"};
@@ -66,7 +66,8 @@ static struct exchange *new_exchange(struct request *r)
 	if (!encoding || !strcasecmp(encoding, "identity"))
 		return x;
 	if (strcasecmp(encoding, "gzip") != 0 && strcasecmp(encoding, "x-gzip") != 0) {
-		request_error(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, NULL, "Content-Encoding: takes gzip");
+		request_error(
+			r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, NULL, "Content-Encoding: takes gzip");
 		return NULL;
 	}
 	x->gzip = inflateInit2(&x->z, 15 + 16) == Z_OK; /* 16: a gzip head, zlib.h */
@@ -286,7 +287,8 @@ void handle_info_refs(struct request *r)
 {
 	const char *protocol = protocol_of(r);
 	char path[REPO_PATH_MAX];
-	struct git_plan plan = {.advertise = true, .repo = path, .protocol = protocol, .hook_fd = -1};
+	struct git_plan plan = {
+		.advertise = true, .repo = path, .protocol = protocol, .hook_fd = -1};
 	struct exchange *x;
 	struct err e = {0};
 	int code;
@@ -296,7 +298,8 @@ void handle_info_refs(struct request *r)
 			"only git's smart protocol is spoken here; git 1.6.6 or newer knows it");
 		return;
 	}
-	code = plan.service == GIT_RECEIVE_PACK ? open_for_push(r, path, &e) : open_for_fetch(r, path, &e);
+	code = plan.service == GIT_RECEIVE_PACK ? open_for_push(r, path, &e)
+						: open_for_fetch(r, path, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;
@@ -320,7 +323,8 @@ void handle_info_refs(struct request *r)
 static void feed(struct exchange *x)
 {
 	while (x->input_at < x->input.len) {
-		ssize_t n = git_write(x->git, x->input.data + x->input_at, x->input.len - x->input_at);
+		ssize_t n =
+			git_write(x->git, x->input.data + x->input_at, x->input.len - x->input_at);
 
 		if (n == -EAGAIN) {
 			git_want_input(x->git);
@@ -356,7 +360,8 @@ static int take_request(struct exchange *x)
 		error = drain_inflater(x);
 	buf_done(&r->body);
 	if (error == -ENOSPC)
-		request_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "body", "the limit is %u bytes", GIT_REQUEST_MAX);
+		request_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "body", "the limit is %u bytes",
+			GIT_REQUEST_MAX);
 	else if (error < 0)
 		request_error(r, MHD_HTTP_BAD_REQUEST, "body", "is not the gzip it says it is");
 	return error;
@@ -365,8 +370,10 @@ static int take_request(struct exchange *x)
 void handle_upload_pack(struct request *r)
 {
 	char path[REPO_PATH_MAX];
-	const struct git_plan plan = {
-		.service = GIT_UPLOAD_PACK, .repo = path, .protocol = protocol_of(r), .hook_fd = -1};
+	const struct git_plan plan = {.service = GIT_UPLOAD_PACK,
+		.repo = path,
+		.protocol = protocol_of(r),
+		.hook_fd = -1};
 	struct exchange *x;
 	struct err e = {0};
 	int code = open_for_fetch(r, path, &e);
@@ -429,7 +436,8 @@ static bool is_over(struct exchange *x, int error)
 		return false;
 	}
 	if (error == -EBADMSG)
-		request_error(x->request, MHD_HTTP_BAD_REQUEST, "body", "is not the gzip it says it is");
+		request_error(
+			x->request, MHD_HTTP_BAD_REQUEST, "body", "is not the gzip it says it is");
 	x->deaf = true; /* git ended early, and its output says why */
 	git_end_input(x->git);
 	return true;

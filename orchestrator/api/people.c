@@ -57,8 +57,8 @@ static void take_ticket(struct request *r, int ticket)
 
 static json_t *whoami(const struct identity *who)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:[]}", "type", "user", "id", who->user_id, "name",
-		who->user, "fullname", who->user, "admin", who->admin, "orgs");
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:[]}", "type", "user", "id", who->user_id,
+		"name", who->user, "fullname", who->user, "admin", who->admin, "orgs");
 
 	if (!o)
 		return NULL;
@@ -84,14 +84,16 @@ static void add_cookie(struct request *r, const char *value, int max_age_sec)
 {
 	char header[256];
 
-	(void)snprintf(header, sizeof(header), "vitrine_session=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%d%s",
-		value, max_age_sec, strncmp(r->world->url, "https:", 6) == 0 ? "; Secure" : "");
+	(void)snprintf(header, sizeof(header),
+		"vitrine_session=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%d%s", value,
+		max_age_sec, strncmp(r->world->url, "https:", 6) == 0 ? "; Secure" : "");
 	request_add_header(r, MHD_HTTP_HEADER_SET_COOKIE, header);
 }
 
 #define KEY_MAX 72
 
-static void login_keys(struct request *r, const char *name, char by_address[KEY_MAX], char by_name[KEY_MAX])
+static void login_keys(
+	struct request *r, const char *name, char by_address[KEY_MAX], char by_name[KEY_MAX])
 {
 	(void)snprintf(by_address, KEY_MAX, "a %s", r->remote);
 	(void)snprintf(by_name, KEY_MAX, "n %s", name);
@@ -109,19 +111,28 @@ static bool may_try(struct request *r, const char *name)
 		wait = wait_name;
 	if (!wait)
 		return true;
-	(void)snprintf(seconds, sizeof(seconds), "%llu",
-		(unsigned long long)(wait / USEC_PER_SEC + 1));
-	request_error(r, MHD_HTTP_TOO_MANY_REQUESTS, NULL, "too many attempts to sign in; try again in %s s",
-		seconds);
+	(void)snprintf(
+		seconds, sizeof(seconds), "%llu", (unsigned long long)(wait / USEC_PER_SEC + 1));
+	request_error(r, MHD_HTTP_TOO_MANY_REQUESTS, NULL,
+		"too many attempts to sign in; try again in %s s", seconds);
 	request_add_header(r, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 	return false;
+}
+
+static void forgive(struct request *r, const char *name)
+{
+	char by_address[KEY_MAX], by_name[KEY_MAX];
+
+	login_keys(r, name, by_address, by_name);
+	throttle_forgive(r->server->logins, by_address);
+	throttle_forgive(r->server->logins, by_name);
 }
 
 static void on_login(const char *hash, bool matches, void *data)
 {
 	struct request *r = data;
 	struct waiting *w = r->state;
-	char cookie[COOKIE_LEN + 1], by_address[KEY_MAX], by_name[KEY_MAX];
+	char cookie[COOKIE_LEN + 1];
 	struct err e = {0};
 	int code;
 
@@ -137,9 +148,7 @@ static void on_login(const char *hash, bool matches, void *data)
 		request_fail(r, code, &e);
 		return;
 	}
-	login_keys(r, w->who.user, by_address, by_name);
-	throttle_forgive(r->server->logins, by_address);
-	throttle_forgive(r->server->logins, by_name);
+	forgive(r, w->who.user);
 	request_json(r, MHD_HTTP_OK, whoami(&w->who));
 	add_cookie(r, cookie, SIGN_IN_DAYS * 86400);
 }
@@ -194,11 +203,14 @@ static void on_new_hash(const char *hash, bool matches, void *data)
 
 	(void)matches;
 	w->ticket = 0;
-	code = *hash ? people_set_password(r->world->people, &r->who, r->cookie, hash, &e) : -ENOMEM;
-	if (code < 0)
+	code = *hash ? people_set_password(r->world->people, &r->who, r->cookie, hash, &e)
+		     : -ENOMEM;
+	if (code < 0) {
 		request_fail(r, code, &e);
-	else
-		request_empty(r, MHD_HTTP_NO_CONTENT);
+		return;
+	}
+	forgive(r, r->who.user);
+	request_empty(r, MHD_HTTP_NO_CONTENT);
 }
 
 static void on_old_verified(const char *hash, bool matches, void *data)
@@ -209,7 +221,8 @@ static void on_old_verified(const char *hash, bool matches, void *data)
 	(void)hash;
 	w->ticket = 0;
 	if (!matches)
-		request_error(r, MHD_HTTP_FORBIDDEN, "old", "old: this is not the present password");
+		request_error(
+			r, MHD_HTTP_FORBIDDEN, "old", "old: this is not the present password");
 	else
 		take_ticket(r, password_hash(r->world->passwords, w->new_password, on_new_hash, r));
 }
@@ -259,7 +272,8 @@ void handle_token_list(struct request *r)
 {
 	json_t *list = json_array();
 	struct err e = {0};
-	int code = store_run(r->world->store, "token_list", append_token, list, &e, "s", r->who.user_id);
+	int code = store_run(
+		r->world->store, "token_list", append_token, list, &e, "s", r->who.user_id);
 
 	if (code < 0) {
 		json_decref(list);
@@ -292,13 +306,15 @@ void handle_token_add(struct request *r)
 			code = people_by_name(r->world->people, user, &whose, NULL, &e);
 	}
 	if (code == 0)
-		code = people_token_add(r->world->people, whose.user_id, name, scope, id, token, &e);
+		code = people_token_add(
+			r->world->people, whose.user_id, name, scope, id, token, &e);
 	if (code < 0) {
 		request_fail(r, code == -ENOSPC && e.code != STORE_FULL ? -EEXIST : code, &e);
 		return;
 	}
-	request_json(r, MHD_HTTP_CREATED, json_pack("{s:s, s:o, s:s, s:s}", "id", id, "name",
-						   json_words(name), "scope", scope, "token", token));
+	request_json(r, MHD_HTTP_CREATED,
+		json_pack("{s:s, s:o, s:s, s:s}", "id", id, "name", json_words(name), "scope",
+			scope, "token", token));
 	explicit_bzero(token, sizeof(token));
 }
 
@@ -350,7 +366,8 @@ static void on_user_hash(const char *hash, bool matches, void *data)
 	if (code < 0)
 		request_fail(r, code, &e);
 	else
-		request_json(r, MHD_HTTP_CREATED, json_pack("{s:s, s:b}", "name", w->name, "admin", w->admin));
+		request_json(r, MHD_HTTP_CREATED,
+			json_pack("{s:s, s:b}", "name", w->name, "admin", w->admin));
 }
 
 void handle_user_add(struct request *r)

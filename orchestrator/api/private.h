@@ -7,13 +7,13 @@
 #include "orchestrator/people/throttle.h"
 
 struct server {
-	struct world *world;      /* borrowed */
+	struct world *world;       /* borrowed */
 	struct MHD_Daemon *daemon; /* owned */
-	struct source *source;    /* owned; its epoll fd */
-	struct source *timer;     /* owned */
-	struct source *soon;      /* owned; deferred run */
-	struct request *requests; /* owned list */
-	struct throttle *logins;  /* owned */
+	struct source *source;     /* owned; its epoll fd */
+	struct source *timer;      /* owned */
+	struct source *soon;       /* owned; deferred run */
+	struct request *requests;  /* owned list */
+	struct throttle *logins;   /* owned */
 	uid_t gateway_uid;
 	char ctl_key[65];
 	bool ending;

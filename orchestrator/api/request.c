@@ -45,8 +45,8 @@ void request_wake(struct request *r)
 
 /* --- answering --- */
 
-static void set_answer(struct request *r, unsigned int status, struct MHD_Response *response,
-	const char *type)
+static void set_answer(
+	struct request *r, unsigned int status, struct MHD_Response *response, const char *type)
 {
 	if (!response)
 		return; /* out of memory: the connection times out */
@@ -78,7 +78,8 @@ void request_json(struct request *r, unsigned int status, json_t *body)
 
 	buf_init(&b, ANSWER_MAX);
 	if (!body || json_write(&b, body) < 0)
-		request_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "the answer cannot be written");
+		request_error(
+			r, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "the answer cannot be written");
 	else
 		set_answer(r, status, copy_of(b.data, b.len), "application/json; charset=utf-8");
 	json_decref(body);
@@ -115,10 +116,11 @@ void request_error(struct request *r, unsigned int status, const char *field, co
 			(void)json_object_set_new(body, "field", json_string(field));
 		request_json(r, status, body);
 	}
-	/* git asks again with a password when it is told to; a browser would ask its user, over our page. */
+	/* git asks again with a password when it is told to; a browser would ask its user, over our
+	 * page. */
 	if (status == MHD_HTTP_UNAUTHORIZED && r->route && r->route->git)
-		request_add_header(
-			r, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"Vitrine\", charset=\"UTF-8\"");
+		request_add_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+			"Basic realm=\"Vitrine\", charset=\"UTF-8\"");
 }
 
 static const struct {
@@ -147,9 +149,11 @@ void request_fail(struct request *r, int code, const struct err *e)
 		if (statuses[i].code == code)
 			status = statuses[i].status;
 	/* Words about a field begin with its name. */
-	if (status == MHD_HTTP_BAD_REQUEST && e->text[n] && n < sizeof(field) && !memchr(e->text, ' ', n))
+	if (status == MHD_HTTP_BAD_REQUEST && e->text[n] && n < sizeof(field) &&
+		!memchr(e->text, ' ', n))
 		(void)snprintf(field, sizeof(field), "%.*s", (int)n, e->text);
-	request_error(r, status, *field ? field : NULL, "%s", e->text[0] ? e->text : strerror(-code));
+	request_error(
+		r, status, *field ? field : NULL, "%s", e->text[0] ? e->text : strerror(-code));
 	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
 		request_add_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
 }
@@ -169,7 +173,8 @@ void request_stream(struct request *r, const char *content_type, stream_fn read)
 {
 	r->read = read;
 	set_answer(r, MHD_HTTP_OK,
-		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, r, NULL),
+		MHD_create_response_from_callback(
+			MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, r, NULL),
 		content_type);
 }
 
@@ -209,7 +214,8 @@ static int identify_by_token(struct request *r, struct err *e)
 	if (token)
 		code = people_by_token(r->world->people, token, &r->who, e);
 	else
-		(void)err_set(e, code, "Authorization: takes 'Bearer TOKEN', or 'Basic' with a token as password");
+		(void)err_set(e, code,
+			"Authorization: takes 'Bearer TOKEN', or 'Basic' with a token as password");
 	if (user)
 		MHD_free(user);
 	if (password)
@@ -246,7 +252,8 @@ int request_space(struct request *r, struct space *ret)
 	if (code == 0)
 		return 0;
 	if (code == -EINVAL || code == -ENOENT)
-		request_error(r, MHD_HTTP_NOT_FOUND, NULL, "there is no Space %s/%s", r->owner, r->name);
+		request_error(
+			r, MHD_HTTP_NOT_FOUND, NULL, "there is no Space %s/%s", r->owner, r->name);
 	else
 		request_fail(r, code, &e);
 	return code;

@@ -26,15 +26,16 @@ struct route;
 struct request {
 	struct world *world;
 	const struct route *route;
-	void *conn;               /* libmicrohttpd's */
+	void *conn; /* libmicrohttpd's */
 	struct server *server;
 	struct request *prev, *next;
-	char owner[ARG_MAX_BYTES + 64], name[ARG_MAX_BYTES + 64], id[ARG_MAX_BYTES + 64]; /* of the path */
+	char owner[ARG_MAX_BYTES + 64], name[ARG_MAX_BYTES + 64],
+		id[ARG_MAX_BYTES + 64]; /* of the path */
 	struct identity who;
 	char cookie[COOKIE_LEN + 1]; /* "": none that is valid */
-	char remote[64];          /* address of the client, for limits */
+	char remote[64];             /* address of the client, for limits */
 	struct buf body;
-	json_t *json;             /* owned; the parsed body, NULL: there was none */
+	json_t *json; /* owned; the parsed body, NULL: there was none */
 
 	/* For handlers that outlive one call. */
 	void *state;
@@ -51,7 +52,8 @@ struct request {
 void request_json(struct request *r, unsigned int status, json_t *body); /* takes body */
 void request_error(struct request *r, unsigned int status, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* By code: -EACCES 401, -EPERM 403, -ENOENT 404, -EEXIST 409, -EINVAL 400, -ENOSPC 507 and so on. */
+/* By code: -EACCES 401, -EPERM 403, -ENOENT 404, -EEXIST 409, -EINVAL 400, -ENOSPC 507 and so on.
+ */
 void request_fail(struct request *r, int code, const struct err *e);
 void request_empty(struct request *r, unsigned int status);
 

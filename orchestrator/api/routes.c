@@ -22,14 +22,18 @@ static const struct route routes[] = {
 	{"DELETE", "/api/spaces/:owner/:name", ACTION_MANAGE, ROUTE_JSON, handle_space_delete},
 	{"GET", "/api/spaces/:owner/:name/builds", ACTION_READ, ROUTE_JSON, handle_build_list},
 	{"POST", "/api/spaces/:owner/:name/rollback", ACTION_MANAGE, ROUTE_JSON, handle_rollback},
-	{"GET", "/api/spaces/:owner/:name/logs/run", ACTION_SEE_INSIDE, ROUTE_JSON, handle_run_logs},
-	{"GET", "/api/spaces/:owner/:name/logs/build", ACTION_SEE_INSIDE, ROUTE_JSON, handle_build_logs},
-	/* Which service is asked for stands in the query, so the handler asks for the right to push. */
-	{"GET", "/spaces/:owner/:name/info/refs", ACTION_READ, ROUTE_JSON, handle_info_refs, .git = true},
-	{"POST", "/spaces/:owner/:name/git-upload-pack", ACTION_READ, ROUTE_BUFFER, handle_upload_pack,
-		.body_max = GIT_REQUEST_MAX, .git = true},
-	{"POST", "/spaces/:owner/:name/git-receive-pack", ACTION_PUSH, ROUTE_STREAM, handle_receive_pack,
-		take_receive_pack, finish_receive_pack, .git = true},
+	{"GET", "/api/spaces/:owner/:name/logs/run", ACTION_SEE_INSIDE, ROUTE_JSON,
+		handle_run_logs},
+	{"GET", "/api/spaces/:owner/:name/logs/build", ACTION_SEE_INSIDE, ROUTE_JSON,
+		handle_build_logs},
+	/* Which service is asked for stands in the query, so the handler asks for the right to
+	   push. */
+	{"GET", "/spaces/:owner/:name/info/refs", ACTION_READ, ROUTE_JSON, handle_info_refs,
+		.git = true},
+	{"POST", "/spaces/:owner/:name/git-upload-pack", ACTION_READ, ROUTE_BUFFER,
+		handle_upload_pack, .body_max = GIT_REQUEST_MAX, .git = true},
+	{"POST", "/spaces/:owner/:name/git-receive-pack", ACTION_PUSH, ROUTE_STREAM,
+		handle_receive_pack, take_receive_pack, finish_receive_pack, .git = true},
 };
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 
@@ -68,8 +72,8 @@ static void drop_suffix(char *name)
 		name[n - 4] = '\0';
 }
 
-const struct route *route_find(const char *method, const char *path, struct request *r,
-	char ret_allow[64])
+const struct route *route_find(
+	const char *method, const char *path, struct request *r, char ret_allow[64])
 {
 	ret_allow[0] = '\0';
 	if (!strcmp(method, "HEAD"))

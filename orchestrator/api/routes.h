@@ -6,7 +6,8 @@
 enum route_kind {
 	ROUTE_JSON,   /* the body, if any, is JSON; handle is called once it is there */
 	ROUTE_BUFFER, /* the body is kept as it comes, up to the handler's own limit */
-	ROUTE_STREAM, /* handle is called before the body, take for each piece of it, finish at its end */
+	ROUTE_STREAM, /* handle is called before the body, take for each piece of it, finish at its
+			 end */
 };
 
 struct route {
@@ -15,9 +16,10 @@ struct route {
 	enum action action;
 	enum route_kind kind;
 	void (*handle)(struct request *r);
-	ssize_t (*take)(struct request *r, const char *bytes, size_t n); /* ROUTE_STREAM: bytes taken */
-	void (*finish)(struct request *r);                               /* ROUTE_STREAM */
-	size_t body_max;     /* 0: BODY_MAX */
+	ssize_t (*take)(
+		struct request *r, const char *bytes, size_t n); /* ROUTE_STREAM: bytes taken */
+	void (*finish)(struct request *r);                       /* ROUTE_STREAM */
+	size_t body_max;                                         /* 0: BODY_MAX */
 	bool git;            /* errors as text, which git shows; 401 asks for a password */
 	bool before_sign_in; /* a stale cookie needs no CSRF token */
 };
@@ -26,5 +28,5 @@ struct route {
  * Finds the route and fills the request's path parts. NULL: *ret_allow is "" when the path is
  * unknown, or the methods that it takes.
  */
-const struct route *route_find(const char *method, const char *path, struct request *r,
-	char ret_allow[64]);
+const struct route *route_find(
+	const char *method, const char *path, struct request *r, char ret_allow[64]);

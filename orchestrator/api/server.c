@@ -139,8 +139,8 @@ static void admit(struct request *r, const char *path, const char *method)
 
 	r->route = route_find(method, path, r, allow);
 	if (!r->route && *allow) {
-		request_error(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method", "%.16s: this path takes %s", method,
-			allow);
+		request_error(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method", "%.16s: this path takes %s",
+			method, allow);
 		request_add_header(r, MHD_HTTP_HEADER_ALLOW, allow);
 		return;
 	}
@@ -245,7 +245,8 @@ static void take_body(struct request *r, const char *bytes, size_t *n)
 		return;
 	}
 	if (buf_add(&r->body, bytes, *n) < 0)
-		request_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "body", "the limit is %zu bytes", r->body.max);
+		request_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "body", "the limit is %zu bytes",
+			r->body.max);
 	*n = 0;
 }
 
@@ -272,8 +273,8 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *conn, const 
 	return MHD_YES;
 }
 
-static void on_completed(void *data, struct MHD_Connection *conn, void **state,
-	enum MHD_RequestTerminationCode code)
+static void on_completed(
+	void *data, struct MHD_Connection *conn, void **state, enum MHD_RequestTerminationCode code)
 {
 	(void)data;
 	(void)conn;
@@ -285,7 +286,8 @@ static void on_completed(void *data, struct MHD_Connection *conn, void **state,
 
 /* --- life --- */
 
-int server_new(struct world *w, const struct server_config *config, struct server **ret, struct err *e)
+int server_new(
+	struct world *w, const struct server_config *config, struct server **ret, struct err *e)
 {
 	CLEANUP(server_freep) struct server *s = calloc(1, sizeof(*s));
 	const union MHD_DaemonInfo *info;
@@ -297,10 +299,10 @@ int server_new(struct world *w, const struct server_config *config, struct serve
 	s->gateway_uid = config->gateway_uid;
 	(void)snprintf(s->ctl_key, sizeof(s->ctl_key), "%s", config->ctl_key);
 	s->logins = throttle_new(LOGIN_BURST, LOGIN_REFILL_USEC, LOGIN_KEYS_MAX);
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, s,
-		MHD_OPTION_LISTEN_SOCKET, (MHD_socket)config->listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, s, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+		on_access, s, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)config->listen_fd,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_CONNECTION_LIMIT,
+		CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_SEC, MHD_OPTION_END);
 	if (!s->daemon || !s->logins)
 		return err_set(e, -EIO, "the HTTP server cannot start");

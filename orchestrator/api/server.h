@@ -7,12 +7,14 @@
 struct server;
 
 struct server_config {
-	int listen_fd;      /* owned from now on */
-	uid_t gateway_uid;  /* may connect, beside root and ourselves */
-	const char *ctl_key; /* the header X-Vitrine-Ctl with this value is the administrator; copied */
+	int listen_fd;     /* owned from now on */
+	uid_t gateway_uid; /* may connect, beside root and ourselves */
+	const char *
+		ctl_key; /* the header X-Vitrine-Ctl with this value is the administrator; copied */
 };
 
-int server_new(struct world *w, const struct server_config *config, struct server **ret, struct err *e);
+int server_new(
+	struct world *w, const struct server_config *config, struct server **ret, struct err *e);
 
 /* Ends every connection, whatever it waits for. */
 struct server *server_free(struct server *s);

@@ -36,19 +36,21 @@ static const char *stage_of(const char *state)
 /* Columns as in space_one and space_list. */
 static json_t *space_object(struct world *w, const struct store_row *row)
 {
-	const char *space = store_text(row, 0), *owner = store_text(row, 1), *name = store_text(row, 2);
-	const char *title = store_text(row, 4), *bundle = store_text(row, 6), *commit = store_text(row, 7);
+	const char *space = store_text(row, 0), *owner = store_text(row, 1),
+		   *name = store_text(row, 2);
+	const char *title = store_text(row, 4), *bundle = store_text(row, 6),
+		   *commit = store_text(row, 7);
 	struct activity a = edge_peer_activity(w->edge, space);
 	char id[OWNER_MAX + SPACE_NAME_MAX + 2], url[512];
 	json_t *o;
 
 	(void)snprintf(id, sizeof(id), "%s/%s", owner, name);
 	(void)snprintf(url, sizeof(url), "%s/spaces/%s", w->url, id);
-	o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:I, s:o, s:s?, s:s?, s:s}", "id", id, "owner",
-		owner, "name", name, "title", json_words(*title ? title : name), "emoji",
+	o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:I, s:o, s:s?, s:s?, s:s}", "id", id,
+		"owner", owner, "name", name, "title", json_words(*title ? title : name), "emoji",
 		json_words(store_text(row, 5)), "sdk", "lua", "state", *bundle ? a.phase : "empty",
-		"sessions", (json_int_t)a.sessions, "updatedAt", json_time(store_int(row, 3)), "bundle",
-		*bundle ? bundle : NULL, "commit", *commit ? commit : NULL, "url", url);
+		"sessions", (json_int_t)a.sessions, "updatedAt", json_time(store_int(row, 3)),
+		"bundle", *bundle ? bundle : NULL, "commit", *commit ? commit : NULL, "url", url);
 	return o;
 }
 
@@ -61,7 +63,8 @@ static int append_space(const struct store_row *row, void *data)
 {
 	struct list *l = data;
 
-	return json_array_append_new(l->json, space_object(l->request->world, row)) < 0 ? -ENOMEM : 0;
+	return json_array_append_new(l->json, space_object(l->request->world, row)) < 0 ? -ENOMEM
+											: 0;
 }
 
 /* The search text as a LIKE pattern: %text%, with its own wildcards escaped, in lower case. */
@@ -89,7 +92,8 @@ static json_t *list_spaces(struct request *r, const char *search, int64_t limit,
 
 	if (make_pattern(search, pattern) < 0) {
 		(void)err_set(e, -EINVAL, "search: over the limit of %d bytes", SEARCH_MAX);
-	} else if (store_run(r->world->store, "space_list", append_space, &l, e, "si", pattern, limit) >= 0) {
+	} else if (store_run(r->world->store, "space_list", append_space, &l, e, "si", pattern,
+			   limit) >= 0) {
 		return l.json;
 	}
 	json_decref(l.json);
@@ -123,7 +127,8 @@ struct build_list {
 static int append_build(const struct store_row *row, void *data)
 {
 	struct build_list *l = data;
-	const char *id = store_text(row, 0), *bundle = store_text(row, 2), *state = store_text(row, 3);
+	const char *id = store_text(row, 0), *bundle = store_text(row, 2),
+		   *state = store_text(row, 3);
 	const char *phases = store_text(row, 6);
 	json_t *parsed = NULL;
 	struct err e = {0};
@@ -136,11 +141,11 @@ static int append_build(const struct store_row *row, void *data)
 		parsed = json_array();
 	return json_array_append_new(l->json,
 		       json_pack("{s:s, s:s, s:s?, s:s, s:o, s:o, s:o}", "id", id, "commit",
-			       store_text(row, 1), "bundle", *bundle ? bundle : NULL, "state", state,
-			       "createdAt", json_time(store_int(row, 4)), "message",
+			       store_text(row, 1), "bundle", *bundle ? bundle : NULL, "state",
+			       state, "createdAt", json_time(store_int(row, 4)), "message",
 			       json_words(store_text(row, 5)), "phases", parsed)) < 0
-		? -ENOMEM
-		: 0;
+		       ? -ENOMEM
+		       : 0;
 }
 
 static json_t *list_builds(struct request *r, const struct space *space, struct err *e)
@@ -187,7 +192,8 @@ static void answer_space(struct request *r, const struct space *space)
 	const char *state;
 	json_t *builds;
 
-	if (store_run(r->world->store, "space_one", read_object, &l, &e, "s", space->id) < 0 || !l.json) {
+	if (store_run(r->world->store, "space_one", read_object, &l, &e, "s", space->id) < 0 ||
+		!l.json) {
 		request_fail(r, e.code ? e.code : -ENOMEM, &e);
 		return;
 	}
@@ -231,7 +237,8 @@ void handle_space_delete(struct request *r)
 		request_empty(r, MHD_HTTP_NO_CONTENT);
 }
 
-static int find_target(struct request *r, const struct space *space, struct build_row *ret, struct err *e)
+static int find_target(
+	struct request *r, const struct space *space, struct build_row *ret, struct err *e)
 {
 	const char *id;
 	int code = json_opt_str(r->json, "build", 64, NULL, &id, e);
@@ -313,8 +320,7 @@ static int64_t sum_sessions(const json_t *spaces)
 	int64_t n = 0;
 	size_t i;
 
-	json_array_foreach(spaces, i, s)
-		n += json_integer_value(json_object_get(s, "sessions"));
+	json_array_foreach(spaces, i, s) n += json_integer_value(json_object_get(s, "sessions"));
 	return n;
 }
 
@@ -330,10 +336,11 @@ void handle_status(struct request *r)
 	}
 	request_json(r, MHD_HTTP_OK,
 		json_pack("{s:s, s:s, s:o, s:{s:b, s:b, s:b}, s:I, s:o, s:o, s:o}", "version",
-			VITRINE_VERSION, "url", w->url, "startedAt", json_time((int64_t)w->started_usec),
-			"links", "gateway", edge_peer_is_connected(w->edge), "agent",
-			agent_peer_is_connected(w->agent), "inference", models_peer_is_connected(w->models),
-			"sessions", (json_int_t)sum_sessions(spaces), "spaces", spaces, "workers",
+			VITRINE_VERSION, "url", w->url, "startedAt",
+			json_time((int64_t)w->started_usec), "links", "gateway",
+			edge_peer_is_connected(w->edge), "agent", agent_peer_is_connected(w->agent),
+			"inference", models_peer_is_connected(w->models), "sessions",
+			(json_int_t)sum_sessions(spaces), "spaces", spaces, "workers",
 			list_workers(w), "models", list_models(w)));
 }
 

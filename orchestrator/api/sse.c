@@ -11,17 +11,16 @@
 #include "orchestrator/live.h"
 
 #define PING_USEC (15 * USEC_PER_SEC) /* so that a proxy on the way does not take us for dead */
-#define FOLLOW_POLL_USEC (500 * USEC_PER_MSEC)
 #define OUT_MAX (8 * RUN_LOG_LINE_MAX)
 
 struct follower {
-	struct request *request;      /* borrowed */
+	struct request *request; /* borrowed */
 	char space[ID_LEN + 1];
 	bool follow, build;
-	int64_t at;                   /* position in the run log, or number of the last build told */
-	struct run_log_watch *watch;  /* owned */
-	struct source *timer;         /* owned */
-	struct buf out;               /* events to be sent, from out_at on */
+	int64_t at;                  /* position in the run log, or number of the last build told */
+	struct run_log_watch *watch; /* owned */
+	struct source *timer;        /* owned */
+	struct buf out;              /* events to be sent, from out_at on */
 	size_t out_at;
 	bool ping;
 };
@@ -59,7 +58,8 @@ static void on_timer(void *data)
 static void fill_from_run_log(struct follower *f)
 {
 	static char bytes[RUN_LOG_LINE_MAX]; /* single-threaded */
-	ssize_t n = run_log_read(f->request->world->run_logs, f->space, &f->at, bytes, sizeof(bytes));
+	ssize_t n =
+		run_log_read(f->request->world->run_logs, f->space, &f->at, bytes, sizeof(bytes));
 	const char *p = bytes;
 
 	while (n > 0) {
@@ -74,13 +74,14 @@ static void fill_from_run_log(struct follower *f)
 	}
 }
 
-static void add_build_line(struct follower *f, const char *build, int64_t time_usec, const char *line,
-	size_t n)
+static void add_build_line(
+	struct follower *f, const char *build, int64_t time_usec, const char *line, size_t n)
 {
 	CLEANUP(freep) char *text = strndup(line, n);
-	CLEANUP(json_unrefp) json_t *o = text ? json_pack("{s:I, s:s, s:o}", "time", (json_int_t)time_usec,
-							 "build", build, "line", json_words(text))
-					      : NULL;
+	CLEANUP(json_unrefp)
+	json_t *o = text ? json_pack("{s:I, s:s, s:o}", "time", (json_int_t)time_usec, "build",
+				   build, "line", json_words(text))
+			 : NULL;
 
 	if (!o)
 		return;
@@ -108,7 +109,8 @@ static void fill_from_builds(struct follower *f)
 {
 	struct err e = {0};
 
-	(void)store_run(f->request->world->store, "build_logs_after", add_build, f, &e, "si", f->space, f->at);
+	(void)store_run(f->request->world->store, "build_logs_after", add_build, f, &e, "si",
+		f->space, f->at);
 }
 
 static ssize_t take_out(struct follower *f, char *bytes, size_t n)
@@ -160,7 +162,8 @@ static struct follower *new_follower(struct request *r, bool build)
 		request_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, NULL, "out of memory");
 		return NULL;
 	}
-	*f = (struct follower){.request = r, .build = build, .follow = follow && strcmp(follow, "0") != 0};
+	*f = (struct follower){
+		.request = r, .build = build, .follow = follow && strcmp(follow, "0") != 0};
 	(void)snprintf(f->space, sizeof(f->space), "%s", space.id);
 	buf_init(&f->out, OUT_MAX);
 	r->state = f;
@@ -178,7 +181,7 @@ static int start_watching(struct follower *f)
 	if (r < 0)
 		return r;
 	timer_arm_after(f->timer, PING_USEC);
-	/* A build's lines end in the run log's watch too: see world_note_build. */
+	/* The watch hears of finished builds too: run_log_poke in push.c. */
 	return run_log_watch(f->request->world->run_logs, f->space, on_line, f, &f->watch);
 }
 
@@ -202,7 +205,8 @@ void handle_run_logs(struct request *r)
 
 	if (!f)
 		return;
-	f->at = run_log_tail(r->world->run_logs, f->space, tail ? strtoul(tail, NULL, 10) : SIZE_MAX);
+	f->at = run_log_tail(
+		r->world->run_logs, f->space, tail ? strtoul(tail, NULL, 10) : SIZE_MAX);
 	start_stream(f);
 }
 
@@ -221,7 +225,8 @@ void handle_build_logs(struct request *r)
 
 	if (!f)
 		return;
-	(void)store_run(r->world->store, "build_last_number", read_number, &last, &e, "s", f->space);
+	(void)store_run(
+		r->world->store, "build_last_number", read_number, &last, &e, "s", f->space);
 	f->at = last > 0 ? last - 1 : 0;
 	start_stream(f);
 }

@@ -189,7 +189,8 @@ int blob_delete(struct blob_store *b, const char *hash, struct err *e)
 	return 0;
 }
 
-static int list_shard(int dir, const char *shard, int (*fn)(const char *hash, void *data), void *data)
+static int list_shard(
+	int dir, const char *shard, int (*fn)(const char *hash, void *data), void *data)
 {
 	int fd = openat(dir, shard, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;

@@ -21,17 +21,17 @@ struct build {
 	struct build_request request;
 	const struct build_ops *ops;
 	void *data;
-	struct source *start;   /* owned; deferred */
+	struct source *start; /* owned; deferred */
 	struct front_matter front_matter;
 	bool has_front_matter;
 	struct buf bundle, log, tree, api, phases_text;
-	json_t *phases;         /* owned */
+	json_t *phases; /* owned */
 	char hash[SHA256_HEX + 1];
 	char title[201];
 	char message[512];
-	uint64_t phase_usec;    /* when the running phase began */
-	uint64_t stored_usec;   /* spent on storing while the box was busy */
-	uint32_t ticket;        /* of the running check; 0: none */
+	uint64_t phase_usec;  /* when the running phase began */
+	uint64_t stored_usec; /* spent on storing while the box was busy */
+	uint32_t ticket;      /* of the running check; 0: none */
 };
 
 /* --- saying --- */
@@ -111,7 +111,8 @@ static void finish(struct build *b, bool ok)
 	(void)build_free(b);
 }
 
-static void set_message(struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void set_message(struct build *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static void set_message(struct build *b, const char *fmt, ...)
 {
@@ -140,7 +141,8 @@ static int read_front_matter(struct build *b, struct tree *t, struct err *e)
 	if (i >= 0) {
 		n = tree_file(t, (size_t)i).size;
 		if (n > README_MAX)
-			return err_set(e, -EFBIG, README ":1: is over the limit of %u MiB", README_MAX >> 20);
+			return err_set(e, -EFBIG, README ":1: is over the limit of %u MiB",
+				README_MAX >> 20);
 		r = tree_read(t, (size_t)i, &text, e);
 		if (r < 0)
 			return r;
@@ -163,8 +165,8 @@ static int check_app_file(struct build *b, struct tree *t, struct err *e)
 	if (f->app_file_line)
 		return err_set(e, -EINVAL, README ":%d: app_file: '%s' is not in the repo",
 			f->app_file_line, f->app_file);
-	return err_set(e, -EINVAL, "%s: is not in the repo, and front matter names no other app_file",
-		f->app_file);
+	return err_set(e, -EINVAL,
+		"%s: is not in the repo, and front matter names no other app_file", f->app_file);
 }
 
 static const json_t *find_model(const json_t *list, const char *id)
@@ -197,7 +199,8 @@ static int check_models(struct build *b, struct err *e)
 			return err_set(e, -EINVAL, README ":%d: models: '%s' is not served here",
 				f->model_lines[i], f->models[i]);
 		if (broken && *broken)
-			return err_set(e, -EINVAL, README ":%d: models: '%s' cannot be used: %.100s",
+			return err_set(e, -EINVAL,
+				README ":%d: models: '%s' cannot be used: %.100s",
 				f->model_lines[i], f->models[i], broken);
 	}
 	return 0;
@@ -208,8 +211,9 @@ static void end_bundle_phase(struct build *b, size_t files)
 	char detail[64];
 	double kb = (double)b->bundle.len / 1000;
 
-	(void)snprintf(detail, sizeof(detail), kb < 1000 ? " (%zu file%s, %.1f kB)" : " (%zu file%s, %.1f MB)",
-		files, files == 1 ? "" : "s", kb < 1000 ? kb : kb / 1000);
+	(void)snprintf(detail, sizeof(detail),
+		kb < 1000 ? " (%zu file%s, %.1f kB)" : " (%zu file%s, %.1f MB)", files,
+		files == 1 ? "" : "s", kb < 1000 ? kb : kb / 1000);
 	end_phase(b, "bundle", detail);
 }
 

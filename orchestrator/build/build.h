@@ -18,7 +18,7 @@
 struct build;
 
 struct build_request {
-	struct blob_store *blobs;    /* borrowed, like all of these, until the build is done */
+	struct blob_store *blobs; /* borrowed, like all of these, until the build is done */
 	struct agent_peer *agent;
 	const struct models_peer *models;
 	const char *space_id, *owner, *name;
@@ -27,13 +27,13 @@ struct build_request {
 
 struct build_result {
 	bool ok;
-	const char *message;  /* why not: the first line said */
-	const char *bundle;   /* SHA-256 */
+	const char *message; /* why not: the first line said */
+	const char *bundle;  /* SHA-256 */
 	const struct front_matter *front_matter;
-	const char *title;    /* of the front matter, or the app's */
+	const char *title;      /* of the front matter, or the app's */
 	const char *tree, *api; /* JSON text, as recorded in the box; NULL when missing */
-	const char *phases;   /* JSON text: [{name, ms}] */
-	const char *log;      /* every line said, with newlines */
+	const char *phases;     /* JSON text: [{name, ms}] */
+	const char *log;        /* every line said, with newlines */
 };
 
 struct build_ops {

@@ -133,7 +133,8 @@ static unsigned int distance(const char *a, size_t n, const char *b)
 
 		row[0] = (unsigned int)i;
 		for (size_t j = 1; j <= m; j++) {
-			bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+			bool same = tolower((unsigned char)a[i - 1]) ==
+				    tolower((unsigned char)b[j - 1]);
 			unsigned int above = row[j];
 
 			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + !same);
@@ -169,15 +170,17 @@ static bool is_plain_text(const char *text, size_t n)
 	return true;
 }
 
-static int take_scalar(const struct key *k, const yaml_node_t *node, const char **ret, size_t *ret_n,
-	struct err *e)
+static int take_scalar(const struct key *k, const yaml_node_t *node, const char **ret,
+	size_t *ret_n, struct err *e)
 {
 	if (node->type != YAML_SCALAR_NODE)
-		return err_set(e, -EINVAL, "README.md:%d: %s: must be one value", line_of(node), k->name);
+		return err_set(
+			e, -EINVAL, "README.md:%d: %s: must be one value", line_of(node), k->name);
 	*ret = (const char *)node->data.scalar.value;
 	*ret_n = node->data.scalar.length;
 	if (!is_plain_text(*ret, *ret_n))
-		return err_set(e, -EINVAL, "README.md:%d: %s: must be one line without control characters",
+		return err_set(e, -EINVAL,
+			"README.md:%d: %s: must be one line without control characters",
 			line_of(node), k->name);
 	return 0;
 }
@@ -188,12 +191,13 @@ static int check_text(const struct key *k, const yaml_node_t *node, const char *
 	int r = take_scalar(k, node, ret, &n, e);
 
 	if (r == 0 && n > (size_t)k->max)
-		return err_set(e, -EINVAL, "README.md:%d: %s: %zu bytes, the limit is %lld", line_of(node),
-			k->name, n, (long long)k->max);
+		return err_set(e, -EINVAL, "README.md:%d: %s: %zu bytes, the limit is %lld",
+			line_of(node), k->name, n, (long long)k->max);
 	return r;
 }
 
-static int check_choice(const struct key *k, const yaml_node_t *node, const char **ret, struct err *e)
+static int check_choice(
+	const struct key *k, const yaml_node_t *node, const char **ret, struct err *e)
 {
 	char known[96] = "";
 	size_t n = 0;
@@ -236,12 +240,12 @@ static int check_number(const struct key *k, const yaml_node_t *node, int64_t *r
 		return r;
 	*ret = 0;
 	if (n == 0 || n > 12 || strspn(text, "0123456789") != n)
-		return err_set(e, -EINVAL, "README.md:%d: %s: '%.40s' is no whole number", line_of(node),
-			k->name, text);
+		return err_set(e, -EINVAL, "README.md:%d: %s: '%.40s' is no whole number",
+			line_of(node), k->name, text);
 	*ret = strtoll(text, NULL, 10);
 	if (*ret > k->max)
-		return err_set(e, -EINVAL, "README.md:%d: %s: %lld is over the limit of %lld", line_of(node),
-			k->name, (long long)*ret, (long long)k->max);
+		return err_set(e, -EINVAL, "README.md:%d: %s: %lld is over the limit of %lld",
+			line_of(node), k->name, (long long)*ret, (long long)k->max);
 	return 0;
 }
 
@@ -265,16 +269,17 @@ static int check_list(struct reader *rd, size_t key, const yaml_node_t *node, st
 	if (node->type == YAML_SCALAR_NODE && node->data.scalar.length == 0)
 		return 0; /* "models:" with nothing behind it */
 	if (node->type != YAML_SEQUENCE_NODE)
-		return err_set(e, -EINVAL, "README.md:%d: %s: must be a list", line_of(node), k->name);
-	for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top;
-		i++) {
+		return err_set(
+			e, -EINVAL, "README.md:%d: %s: must be a list", line_of(node), k->name);
+	for (yaml_node_item_t *i = node->data.sequence.items.start;
+		i < node->data.sequence.items.top; i++) {
 		const yaml_node_t *item = yaml_document_get_node(rd->doc, *i);
 		const char *text = "";
 		int r;
 
 		if (!item || ++count > LIST_MAX)
-			return err_set(e, -EINVAL, "README.md:%d: %s: more than %d items", line_of(node),
-				k->name, LIST_MAX);
+			return err_set(e, -EINVAL, "README.md:%d: %s: more than %d items",
+				line_of(node), k->name, LIST_MAX);
 		r = check_text(k, item, &text, e);
 		if (r == 0 && key == KEY_MODELS)
 			r = take_model(rd, item, text, e);
@@ -290,14 +295,15 @@ static bool is_clean_path(const char *path)
 		return false;
 	for (const char *p = path; p; p = strchr(p, '/')) {
 		p += *p == '/';
-		if (!strncmp(p, "./", 2) || !strncmp(p, "../", 3) || !strcmp(p, ".") || !strcmp(p, ".."))
+		if (!strncmp(p, "./", 2) || !strncmp(p, "../", 3) || !strcmp(p, ".") ||
+			!strcmp(p, ".."))
 			return false;
 	}
 	return true;
 }
 
-static int take_text(struct reader *rd, size_t key, const yaml_node_t *node, const char *text,
-	struct err *e)
+static int take_text(
+	struct reader *rd, size_t key, const yaml_node_t *node, const char *text, struct err *e)
 {
 	struct front_matter *f = rd->f;
 
@@ -352,7 +358,8 @@ static int take_value(struct reader *rd, size_t key, const yaml_node_t *node, st
 	return -EINVAL;
 }
 
-static int take_pair(struct reader *rd, const yaml_node_t *name, const yaml_node_t *value, struct err *e)
+static int take_pair(
+	struct reader *rd, const yaml_node_t *name, const yaml_node_t *value, struct err *e)
 {
 	const char *text, *near;
 	size_t n;
@@ -372,7 +379,8 @@ static int take_pair(struct reader *rd, const yaml_node_t *name, const yaml_node
 		return take_value(rd, i, value, e);
 	}
 	if (!is_plain_text(text, n))
-		return err_set(e, -EINVAL, "README.md:%d: a key has control characters", line_of(name));
+		return err_set(
+			e, -EINVAL, "README.md:%d: a key has control characters", line_of(name));
 	near = nearest_key(text, n);
 	if (near)
 		note(rd->f, line_of(name), "%.60s: unknown key; did you mean '%s'?", text, near);
@@ -394,8 +402,9 @@ static int read_document(struct reader *rd, struct err *e)
 	for (yaml_node_pair_t *p = root->data.mapping.pairs.start;
 		r == 0 && p < root->data.mapping.pairs.top; p++) {
 		if (++count > KEYS_MAX)
-			return err_set(e, -EINVAL, "README.md:%d: front matter has more than %d keys",
-				line_of(root), KEYS_MAX);
+			return err_set(e, -EINVAL,
+				"README.md:%d: front matter has more than %d keys", line_of(root),
+				KEYS_MAX);
 		r = take_pair(rd, yaml_document_get_node(rd->doc, p->key),
 			yaml_document_get_node(rd->doc, p->value), e);
 	}
@@ -466,7 +475,8 @@ static int find_matter(const char *readme, size_t n, const char **ret, size_t *r
 		}
 		at += len;
 		if (at - start > FRONT_MATTER_MAX)
-			return err_set(e, -EINVAL, "README.md:1: front matter is over its limit of %u bytes",
+			return err_set(e, -EINVAL,
+				"README.md:1: front matter is over its limit of %u bytes",
 				FRONT_MATTER_MAX);
 	}
 	return err_set(e, -EINVAL, "README.md:1: front matter has no closing '---' line");

@@ -32,7 +32,8 @@ static bool send_question(const char *name)
 	const char *quarantine = getenv("GIT_QUARANTINE_PATH");
 	char packet[HOOK_PACKET_MAX];
 	ssize_t got;
-	int n = snprintf(packet, sizeof(packet), "H%s%c%s", name, '\0', quarantine ? quarantine : "");
+	int n = snprintf(
+		packet, sizeof(packet), "H%s%c%s", name, '\0', quarantine ? quarantine : "");
 
 	if (n < 0 || n >= (int)sizeof(packet) || !send_packet(packet, (size_t)n + 1))
 		return false;

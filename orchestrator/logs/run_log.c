@@ -166,11 +166,20 @@ static void rotate(struct run_logs *l, struct run_log *log)
 
 static int format_line(struct buf *b, uint64_t time_usec, const char *replica, const char *line)
 {
-	CLEANUP(json_unrefp) json_t *o = json_pack("{s:I, s:s, s:s}", "time", (json_int_t)time_usec,
-		"replica", replica, "line", line);
+	CLEANUP(json_unrefp)
+	json_t *o = json_pack(
+		"{s:I, s:s, s:s}", "time", (json_int_t)time_usec, "replica", replica, "line", line);
 	int r = o ? json_write(b, o) : -EINVAL;
 
 	return r < 0 ? r : buf_add(b, "\n", 1);
+}
+
+static void call_watches(const struct run_log *log)
+{
+	for (struct run_log_watch *w = log->watches, *next; w; w = next) {
+		next = w->next;
+		w->fn(w->data);
+	}
 }
 
 void run_log_append(struct run_logs *l, const char *space, uint64_t time_usec, const char *replica,
@@ -190,17 +199,22 @@ void run_log_append(struct run_logs *l, const char *space, uint64_t time_usec, c
 	put = write(log->fd, b.data, b.len);
 	if (put != (ssize_t)b.len) {
 		if (l->dropped++ == 0)
-			log_warn("space=%s a log line could not be kept: %s", space, strerror(errno));
+			log_warn("space=%s a log line could not be kept: %s", space,
+				strerror(errno));
 		/* A torn line would swallow the next one. */
 		if (put > 0)
 			(void)!ftruncate(log->fd, log->size);
 		return;
 	}
 	log->size += put;
-	for (struct run_log_watch *w = log->watches, *next; w; w = next) {
-		next = w->next;
-		w->fn(w->data);
-	}
+	call_watches(log);
+}
+
+void run_log_poke(struct run_logs *l, const char *space)
+{
+	for (struct run_log *log = l->logs; log; log = log->next)
+		if (!strcmp(log->space, space))
+			call_watches(log);
 }
 
 void run_log_delete(struct run_logs *l, const char *space)

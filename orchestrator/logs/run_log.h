@@ -14,7 +14,7 @@
 #include "base/err.h"
 
 #define RUN_LOG_FILE_MAX (1u << 20) /* bytes of each of the two files */
-#define RUN_LOG_LINE_MAX 65536      /* bytes of a stored line: 8 KiB of text, escaped, and the rest */
+#define RUN_LOG_LINE_MAX 65536 /* bytes of a stored line: 8 KiB of text, escaped, and the rest */
 
 struct run_logs;
 struct run_log_watch;
@@ -41,6 +41,9 @@ ssize_t run_log_read(struct run_logs *l, const char *space, int64_t *at, char *b
 int run_log_watch(struct run_logs *l, const char *space, void (*fn)(void *data), void *data,
 	struct run_log_watch **ret);
 struct run_log_watch *run_log_unwatch(struct run_log_watch *w);
+
+/* Something else about the Space's logs is new: calls the watchers. */
+void run_log_poke(struct run_logs *l, const char *space);
 
 /* The Space is gone, its lines too. */
 void run_log_delete(struct run_logs *l, const char *space);

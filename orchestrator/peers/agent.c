@@ -21,8 +21,8 @@ struct check {
 	struct agent_peer *agent; /* borrowed */
 	uint32_t seq;
 	struct buf value;
-	int bundle;           /* owned */
-	bool sent;            /* to the agent that is connected now */
+	int bundle; /* owned */
+	bool sent;  /* to the agent that is connected now */
 	uint64_t deadline_usec;
 	struct source *timer; /* owned */
 	check_fn fn;
@@ -40,7 +40,7 @@ struct agent_peer {
 	struct link *link;         /* owned; NULL while away */
 	struct check *checks;      /* owned list */
 	uint32_t last_seq;
-	struct worker *workers;    /* owned, n used of cap */
+	struct worker *workers; /* owned, n used of cap */
 	size_t n_workers, cap_workers;
 };
 
@@ -268,8 +268,8 @@ static const struct {
 	{AGENT_LOG, on_log_line},
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
-	void *data)
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	(void)l;
 	(void)files;
@@ -333,7 +333,8 @@ int agent_peer_new(const struct agent_peer_config *config, struct agent_peer **r
 		return -ENOMEM;
 	}
 	a->config = *config;
-	r = listener_new(config->loop, config->listen_fd, &config->uid, 1, on_connected, a, &a->listener);
+	r = listener_new(
+		config->loop, config->listen_fd, &config->uid, 1, on_connected, a, &a->listener);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(a);
@@ -367,8 +368,8 @@ json_t *agent_peer_workers(const struct agent_peer *a)
 
 		(void)json_array_append_new(list,
 			json_pack("{s:s, s:s, s:s, s:I, s:s, s:I}", "replica", w->replica, "space",
-				w->space, "bundle", w->bundle, "epoch", (json_int_t)w->epoch, "phase",
-				w->phase, "pid", (json_int_t)w->pid));
+				w->space, "bundle", w->bundle, "epoch", (json_int_t)w->epoch,
+				"phase", w->phase, "pid", (json_int_t)w->pid));
 	}
 	return list;
 }

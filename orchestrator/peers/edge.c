@@ -21,7 +21,7 @@ struct edge_peer {
 	struct link *link;         /* owned; NULL while away */
 	char cursor[33];           /* last Space sent by the running synchronisation */
 	bool syncing;
-	struct source *more;       /* owned; deferred: the next page */
+	struct source *more;         /* owned; deferred: the next page */
 	struct activity *activities; /* owned, n used of cap */
 	size_t n, cap;
 };
@@ -30,7 +30,8 @@ struct edge_peer {
 
 static int write_route(const struct store_row *row, bool with_tree, struct buf *b)
 {
-	const char *bundle = store_text(row, 4), *title = store_text(row, 8), *tree = store_text(row, 9);
+	const char *bundle = store_text(row, 4), *title = store_text(row, 8),
+		   *tree = store_text(row, 9);
 	struct edge_route m = {.space = store_text(row, 0),
 		.owner = store_text(row, 1),
 		.name = store_text(row, 2),
@@ -136,10 +137,10 @@ void edge_peer_route_gone(struct edge_peer *g, const char *space_id)
 	struct frame f = {.type = EDGE_ROUTE_GONE};
 	CLEANUP(buf_done) struct buf b;
 
+	buf_init(&b, 256);
 	drop_activity(g, space_id);
 	if (!g->link)
 		return;
-	buf_init(&b, 256);
 	if (edge_route_gone_write(&m, &b) < 0)
 		return;
 	f.value = b.data;
@@ -160,6 +161,7 @@ static int on_identify(struct edge_peer *g, const struct frame *f, struct err *e
 	struct err ignored = {0};
 	int r = edge_identify_read(&m, f->value, f->length, e);
 
+	buf_init(&b, 1024);
 	if (r < 0)
 		return r;
 	if (people_by_cookie(g->config.people, m.cookie, &who, &ignored) == 0) {
@@ -167,7 +169,6 @@ static int on_identify(struct edge_peer *g, const struct frame *f, struct err *e
 		who_is.admin = who.admin;
 	}
 	edge_identify_done(&m);
-	buf_init(&b, 1024);
 	r = edge_identity_write(&who_is, &b);
 	if (r < 0)
 		return r;
@@ -220,7 +221,8 @@ static int on_activity(struct edge_peer *g, const struct frame *f, struct err *e
 	if (!a)
 		a = add_activity(g);
 	if (a) {
-		*a = (struct activity){.sessions = (int64_t)m.sessions, .visits = (int64_t)m.visits};
+		*a = (struct activity){
+			.sessions = (int64_t)m.sessions, .visits = (int64_t)m.visits};
 		(void)snprintf(a->space, sizeof(a->space), "%s", m.space);
 		(void)snprintf(a->phase, sizeof(a->phase), "%s", m.phase);
 	}
@@ -235,8 +237,8 @@ struct activity edge_peer_activity(const struct edge_peer *g, const char *space_
 	return a ? *a : (struct activity){.phase = "asleep"};
 }
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
-	void *data)
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	(void)l;
 	(void)files;
@@ -313,7 +315,8 @@ int edge_peer_new(const struct edge_peer_config *config, struct edge_peer **ret)
 		return -ENOMEM;
 	}
 	g->config = *config;
-	r = listener_new(config->loop, config->listen_fd, &config->uid, 1, on_connected, g, &g->listener);
+	r = listener_new(
+		config->loop, config->listen_fd, &config->uid, 1, on_connected, g, &g->listener);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(g);

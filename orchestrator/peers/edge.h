@@ -27,7 +27,8 @@ DEFINE_CLEANUP(struct edge_peer *, edge_peer_free)
 
 bool edge_peer_is_connected(const struct edge_peer *g);
 
-/* The Space's row has changed: send it as it now is. Without a gateway: it gets all when it is back. */
+/* The Space's row has changed: send it as it now is. Without a gateway: it gets all when it is
+ * back. */
 void edge_peer_route(struct edge_peer *g, const char *space_id);
 void edge_peer_route_gone(struct edge_peer *g, const char *space_id);
 

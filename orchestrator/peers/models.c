@@ -19,8 +19,8 @@ struct models_peer {
 	json_t *list;          /* owned */
 };
 
-static int on_frame(struct link *l, const struct frame *f, struct link_files *files, struct err *e,
-	void *data)
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	struct models_peer *p = data;
 	struct models_list m;

@@ -4,11 +4,11 @@
 #include <string.h>
 
 /* First or second parts of the platform's URLs, now or likely, and words that would mislead. */
-static const char *const reserved[] = {"about", "account", "api", "assets", "auth",
-	"blog", "datasets", "docs", "healthz", "help", "join", "login", "logout", "mcp", "metrics",
-	"models", "new", "oauth", "openapi", "organizations", "orgs", "platform", "posts", "pricing",
-	"resolve", "root", "search", "settings", "sign-in", "signin", "signup", "spaces", "static",
-	"status", "support", "system", "tokens", "users", "v1", "well-known", "www"};
+static const char *const reserved[] = {"about", "account", "api", "assets", "auth", "blog",
+	"datasets", "docs", "healthz", "help", "join", "login", "logout", "mcp", "metrics",
+	"models", "new", "oauth", "openapi", "organizations", "orgs", "platform", "posts",
+	"pricing", "resolve", "root", "search", "settings", "sign-in", "signin", "signup", "spaces",
+	"static", "status", "support", "system", "tokens", "users", "v1", "well-known", "www"};
 
 static int check(const char *what, const char *name, size_t max, struct err *e)
 {
@@ -21,7 +21,8 @@ static int check(const char *what, const char *name, size_t max, struct err *e)
 	if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != n)
 		return err_set(e, -EINVAL, "%s: only a-z, 0-9 and '-' are allowed", what);
 	if (name[0] == '-' || name[n - 1] == '-' || strstr(name, "--"))
-		return err_set(e, -EINVAL, "%s: '-' may only stand between letters or digits", what);
+		return err_set(
+			e, -EINVAL, "%s: '-' may only stand between letters or digits", what);
 	return 0;
 }
 

@@ -42,8 +42,8 @@ struct passwords {
 };
 
 /* What a wrong name is verified against, so that it takes as long as a wrong password. */
-static const char nobody[] =
-	"$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+static const char nobody[] = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+			     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 int password_hash_now(const char *password, char ret[PASSWORD_HASH_MAX])
 {
@@ -52,8 +52,8 @@ int password_hash_now(const char *password, char ret[PASSWORD_HASH_MAX])
 	random_bytes(salt, sizeof(salt));
 	return argon2id_hash_encoded(PASSES, MEMORY_KIB, LANES, password, strlen(password), salt,
 		       sizeof(salt), HASH_LEN, ret, PASSWORD_HASH_MAX) == ARGON2_OK
-		? 0
-		: -ENOMEM;
+		       ? 0
+		       : -ENOMEM;
 }
 
 static void *run_job(void *data)
@@ -61,7 +61,8 @@ static void *run_job(void *data)
 	struct job *j = data;
 
 	if (j->verify)
-		j->matches = argon2id_verify(j->hash, j->password, strlen(j->password)) == ARGON2_OK;
+		j->matches =
+			argon2id_verify(j->hash, j->password, strlen(j->password)) == ARGON2_OK;
 	else if (password_hash_now(j->password, j->hash) < 0)
 		j->hash[0] = '\0';
 	explicit_bzero(j->password, sizeof(j->password));
@@ -179,8 +180,8 @@ static int add_job(struct passwords *p, const char *password, const char *hash, 
 	return j->ticket;
 }
 
-int password_verify(struct passwords *p, const char *password, const char *hash, password_fn fn,
-	void *data)
+int password_verify(
+	struct passwords *p, const char *password, const char *hash, password_fn fn, void *data)
 {
 	return add_job(p, password, hash && *hash ? hash : nobody, true, fn, data);
 }
@@ -202,7 +203,7 @@ int password_check(const char *password, struct err *e)
 	size_t n = strlen(password);
 
 	if (n < PASSWORD_MIN || n > PASSWORD_MAX)
-		return err_set(e, -EINVAL, "password: %zu characters, it takes %d to %d", n, PASSWORD_MIN,
-			PASSWORD_MAX);
+		return err_set(e, -EINVAL, "password: %zu characters, it takes %d to %d", n,
+			PASSWORD_MIN, PASSWORD_MAX);
 	return 0;
 }

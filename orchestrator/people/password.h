@@ -29,8 +29,8 @@ typedef void (*password_fn)(const char *hash, bool matches, void *data);
  * hash_new, makes a hash. Returns a ticket > 0 for passwords_forget; -EBUSY: too many are being
  * hashed already.
  */
-int password_verify(struct passwords *p, const char *password, const char *hash, password_fn fn,
-	void *data);
+int password_verify(
+	struct passwords *p, const char *password, const char *hash, password_fn fn, void *data);
 int password_hash(struct passwords *p, const char *password, password_fn fn, void *data);
 
 /* The callback of that ticket will not come. */

@@ -13,8 +13,8 @@
 #define USED_MAX 64
 
 struct people {
-	struct store *store;    /* borrowed */
-	struct source *flush;   /* owned; timer */
+	struct store *store;  /* borrowed */
+	struct source *flush; /* owned; timer */
 	struct {
 		char id[ID_LEN + 1];
 		uint64_t usec;
@@ -196,8 +196,8 @@ int people_first_administrator(struct people *p, struct identity *ret, struct er
 
 /* --- changing --- */
 
-int people_add(struct people *p, const char *name, const char *password_hash, bool admin,
-	struct err *e)
+int people_add(
+	struct people *p, const char *name, const char *password_hash, bool admin, struct err *e)
 {
 	char id[ID_LEN + 1];
 	struct err why = {0};
@@ -221,9 +221,8 @@ static int read_count(const struct store_row *row, void *data)
 	return 1;
 }
 
-int people_first_admin(struct people *p, char ret_password[ID_LEN + 1], struct err *e)
+int people_first_password(struct people *p, char ret_password[ID_LEN + 1], struct err *e)
 {
-	char hash[PASSWORD_HASH_MAX];
 	int64_t users = 0;
 	int r = store_run(p->store, "user_count", read_count, &users, e, "");
 
@@ -231,11 +230,17 @@ int people_first_admin(struct people *p, char ret_password[ID_LEN + 1], struct e
 		return r < 0 ? r : 0;
 	random_id(ret_password);
 	ret_password[20] = '\0'; /* 100 bits are enough to type */
-	r = password_hash_now(ret_password, hash);
+	return 1;
+}
+
+int people_add_first_admin(struct people *p, const char *password, struct err *e)
+{
+	char hash[PASSWORD_HASH_MAX];
+	int r = password_hash_now(password, hash);
+
 	if (r < 0)
 		return err_set(e, r, "cannot hash a password");
-	r = people_add(p, "admin", hash, true, e);
-	return r < 0 ? r : 1;
+	return people_add(p, "admin", hash, true, e);
 }
 
 int people_set_password(struct people *p, const struct identity *who, const char *cookie,
@@ -250,15 +255,16 @@ int people_set_password(struct people *p, const struct identity *who, const char
 		r = store_run(p->store, "user_set_password", NULL, NULL, e, "ss", who->user_id,
 			password_hash);
 	if (r >= 0)
-		r = store_run(p->store, "sign_in_delete_others", NULL, NULL, e, "ss", who->user_id, hash);
+		r = store_run(
+			p->store, "sign_in_delete_others", NULL, NULL, e, "ss", who->user_id, hash);
 	if (r >= 0)
 		r = store_commit(p->store, e);
 	store_rollback(p->store);
 	return r < 0 ? r : 0;
 }
 
-int people_sign_in(struct people *p, struct identity *who, char ret_cookie[COOKIE_LEN + 1],
-	struct err *e)
+int people_sign_in(
+	struct people *p, struct identity *who, char ret_cookie[COOKIE_LEN + 1], struct err *e)
 {
 	char cookie[COOKIE_LEN + 1], hash[SHA256_HEX + 1];
 	int64_t now = (int64_t)clock_wall_usec();
@@ -269,8 +275,8 @@ int people_sign_in(struct people *p, struct identity *who, char ret_cookie[COOKI
 	random_id(who->csrf);
 	digest(cookie, hash);
 	(void)store_run(p->store, "sign_in_delete_expired", NULL, NULL, NULL, "i", now);
-	r = store_run(p->store, "sign_in_add", NULL, NULL, e, "sssii", hash, who->user_id, who->csrf, now,
-		now + (int64_t)(SIGN_IN_DAYS * 86400ull * USEC_PER_SEC));
+	r = store_run(p->store, "sign_in_add", NULL, NULL, e, "sssii", hash, who->user_id,
+		who->csrf, now, now + (int64_t)(SIGN_IN_DAYS * 86400ull * USEC_PER_SEC));
 	if (r < 0)
 		return r;
 	who->via = VIA_COOKIE;
@@ -291,7 +297,8 @@ int people_sign_out(struct people *p, const char *cookie, struct err *e)
 /* 62 letters and digits; clients want nothing else behind the prefix. */
 static void make_token(char ret[TOKEN_LEN + 1])
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 	size_t n = strlen(TOKEN_PREFIX);
 
 	memcpy(ret, TOKEN_PREFIX, n);
@@ -314,8 +321,8 @@ static int add_token(struct people *p, const char *user_id, const char *name, co
 	random_id(id);
 	make_token(token);
 	digest(token, hash);
-	r = store_run(p->store, "token_add", NULL, NULL, e, "sssssi", id, user_id, name, scope, hash,
-		(int64_t)clock_wall_usec());
+	r = store_run(p->store, "token_add", NULL, NULL, e, "sssssi", id, user_id, name, scope,
+		hash, (int64_t)clock_wall_usec());
 	if (r < 0)
 		return r;
 	memcpy(ret_id, id, sizeof(id));
@@ -337,7 +344,8 @@ int people_token_add(struct people *p, const char *user_id, const char *name, co
 	if (r < 0)
 		return r;
 	if (count >= TOKENS_PER_USER_MAX)
-		return err_set(e, -ENOSPC, "there are %d tokens already; revoke one", TOKENS_PER_USER_MAX);
+		return err_set(
+			e, -ENOSPC, "there are %d tokens already; revoke one", TOKENS_PER_USER_MAX);
 	return add_token(p, user_id, name, scope, ret_id, ret_token, e);
 }
 

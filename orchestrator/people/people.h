@@ -23,8 +23,13 @@ int people_new(struct loop *loop, struct store *store, struct people **ret);
 struct people *people_free(struct people *p);
 DEFINE_CLEANUP(struct people *, people_free)
 
-/* 1: there were no users, 'admin' was made with the password in ret; 0: there are users. */
-int people_first_admin(struct people *p, char ret_password[ID_LEN + 1], struct err *e);
+/*
+ * 1: there are no users, and here is a password for the first administrator; 0: there are. The
+ * password is kept somewhere first, then people_add_first_admin makes 'admin': a crash between the
+ * two loses nobody's way in.
+ */
+int people_first_password(struct people *p, char ret_password[ID_LEN + 1], struct err *e);
+int people_add_first_admin(struct people *p, const char *password, struct err *e);
 
 /* Who holds this? 0 and *ret filled; -ENOENT: nobody. */
 int people_by_token(struct people *p, const char *token, struct identity *ret, struct err *e);
@@ -34,16 +39,16 @@ int people_by_name(struct people *p, const char *name, struct identity *ret,
 	char ret_hash[PASSWORD_HASH_MAX], struct err *e);
 
 /* -EINVAL for the name, -EEXIST: taken. */
-int people_add(struct people *p, const char *name, const char *password_hash, bool admin,
-	struct err *e);
+int people_add(
+	struct people *p, const char *name, const char *password_hash, bool admin, struct err *e);
 
 /* Ends every other sign-in of the user, too. */
 int people_set_password(struct people *p, const struct identity *who, const char *cookie,
 	const char *password_hash, struct err *e);
 
 /* who gets a new sign-in; fills who->csrf. */
-int people_sign_in(struct people *p, struct identity *who, char ret_cookie[COOKIE_LEN + 1],
-	struct err *e);
+int people_sign_in(
+	struct people *p, struct identity *who, char ret_cookie[COOKIE_LEN + 1], struct err *e);
 int people_sign_out(struct people *p, const char *cookie, struct err *e);
 
 /* scope: "read" or "write". -EINVAL, -ENOSPC: the user has TOKENS_PER_USER_MAX. */

@@ -6,9 +6,8 @@
 static const struct {
 	const char *words;
 	bool writes; /* refused to a token that may only read */
-	bool may[ROLES];
+	bool may[ROLES]; /* nobody, user, owner, admin */
 } rules[ACTIONS] = {
-	/*                                                          nobody  user   owner  admin */
 	[ACTION_READ] = {"look at this", false, {true, true, true, true}},
 	[ACTION_SIGN_IN] = {"sign in", false, {true, true, true, true}},
 	[ACTION_SEE_SELF] = {"see this account", false, {false, true, true, true}},
@@ -16,7 +15,8 @@ static const struct {
 	[ACTION_SEE_INSIDE] = {"see this Space's logs", false, {false, false, true, true}},
 	[ACTION_PUSH] = {"push to this Space", true, {false, false, true, true}},
 	[ACTION_MANAGE] = {"change this Space", true, {false, false, true, true}},
-	[ACTION_ADMINISTER] = {"do this; it is for administrators", true, {false, false, false, true}},
+	[ACTION_ADMINISTER] = {"do this; it is for administrators", true,
+		{false, false, false, true}},
 };
 
 enum role role_of(const struct identity *who, const char *owner)
@@ -34,8 +34,9 @@ int permit(const struct identity *who, enum action action, const char *owner, st
 
 	if (!rules[action].may[role])
 		return role == ROLE_NOBODY
-			? err_set(e, -EACCES, "sign in to %s", rules[action].words)
-			: err_set(e, -EPERM, "'%s' may not %s", who->user, rules[action].words);
+			       ? err_set(e, -EACCES, "sign in to %s", rules[action].words)
+			       : err_set(e, -EPERM, "'%s' may not %s", who->user,
+					 rules[action].words);
 	if (rules[action].writes && who->read_only)
 		return err_set(e, -EPERM, "this token may only read");
 	return 0;

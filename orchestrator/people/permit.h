@@ -17,21 +17,21 @@ struct identity {
 	char user_id[ID_LEN + 1]; /* "": nobody */
 	char user[OWNER_MAX + 1];
 	bool admin;
-	bool read_only;           /* the token's scope is "read" */
-	char csrf[ID_LEN + 1];    /* of the cookie session */
+	bool read_only;        /* the token's scope is "read" */
+	char csrf[ID_LEN + 1]; /* of the cookie session */
 	char token_name[101];
 	uint64_t token_created_usec;
 };
 
 enum action {
-	ACTION_READ,          /* a Space, its source, the lists */
+	ACTION_READ, /* a Space, its source, the lists */
 	ACTION_SIGN_IN,
 	ACTION_SEE_SELF,
-	ACTION_CHANGE_SELF,   /* tokens, password */
-	ACTION_SEE_INSIDE,    /* logs, failed builds, words with file and line */
+	ACTION_CHANGE_SELF, /* tokens, password */
+	ACTION_SEE_INSIDE,  /* logs, failed builds, words with file and line */
 	ACTION_PUSH,
-	ACTION_MANAGE,        /* rollback, delete */
-	ACTION_ADMINISTER,    /* users, status */
+	ACTION_MANAGE,     /* rollback, delete */
+	ACTION_ADMINISTER, /* users, status */
 	ACTIONS,
 };
 

@@ -6,8 +6,9 @@
 #define KEY_MAX 64
 
 struct bucket {
-	char key[KEY_MAX]; /* cut: two very long keys may share a bucket */
-	uint64_t empty_usec; /* virtual time up to which tries are used up; grows by refill per try */
+	char key[KEY_MAX];   /* cut: two very long keys may share a bucket */
+	uint64_t empty_usec; /* virtual time up to which tries are used up; grows by refill per try
+			      */
 	uint64_t used_usec;
 };
 

@@ -22,27 +22,29 @@
 
 struct git {
 	struct git *next;
-	struct loop *loop;       /* borrowed */
+	struct loop *loop; /* borrowed */
 	const struct git_ops *ops;
 	void *data;
 	enum git_service service;
 	pid_t pid;
-	struct source *child;    /* owned */
-	int in, out, words_fd;   /* owned; -1 once closed */
+	struct source *child;                                 /* owned */
+	int in, out, words_fd;                                /* owned; -1 once closed */
 	struct source *in_source, *out_source, *words_source; /* owned */
-	bool released;           /* git_free was called */
-	bool exiting;            /* on_exit is running: git_free must leave the rest to it */
-	char words[WORDS_MAX];   /* the last of its stderr */
+	bool released;                                        /* git_free was called */
+	bool exiting;          /* on_exit is running: git_free must leave the rest to it */
+	char words[WORDS_MAX]; /* the last of its stderr */
 	void (*tidied)(void *data);
 };
 
 static struct git *running; /* so that git_end_all finds them */
+static unsigned int n_running;
 
 int git_protocol_check(const char *value)
 {
 	if (strlen(value) > 64)
 		return -EACCES;
-	return strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789=:-") == strlen(value) ? 0 : -EACCES;
+	return strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789=:-") == strlen(value) ? 0
+											 : -EACCES;
 }
 
 static void close_fd(int *fd, struct source **source)
@@ -58,6 +60,7 @@ static void destroy(struct git *g)
 	for (struct git **p = &running; *p; p = &(*p)->next)
 		if (*p == g) {
 			*p = g->next;
+			n_running--;
 			break;
 		}
 	close_fd(&g->in, &g->in_source);
@@ -243,7 +246,8 @@ struct ends {
 
 static void close_ends(struct ends *p)
 {
-	int *all[] = {&p->in[0], &p->in[1], &p->out[0], &p->out[1], &p->words[0], &p->words[1], &p->lock};
+	int *all[] = {
+		&p->in[0], &p->in[1], &p->out[0], &p->out[1], &p->words[0], &p->words[1], &p->lock};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (*all[i] >= 0)
@@ -257,7 +261,8 @@ static int make_ends(struct ends *p, const char *repo, struct err *e)
 	*p = (struct ends){.in = {-1, -1}, .out = {-1, -1}, .words = {-1, -1}, .lock = -1};
 	p->lock = repo_lock_shared(repo);
 	if (p->lock < 0)
-		return err_set(e, p->lock, "the repository cannot be used now: %s", strerror(-p->lock));
+		return err_set(
+			e, p->lock, "the repository cannot be used now: %s", strerror(-p->lock));
 	r = make_pipe(p->in, 1);
 	if (r == 0)
 		r = make_pipe(p->out, 0);
@@ -291,7 +296,8 @@ static int launch(struct git *g, char *const *argv, const struct git_plan *plan,
 	spawn.fds[3] = p.lock;
 	spawn.fds[4] = plan->hook_fd;
 	spawn.n_fds = 5;
-	/* In peace, so that git removes its lock files: no orphan goes on behind a successor's back. */
+	/* In peace, so that git removes its lock files: no orphan goes on behind a successor's
+	 * back. */
 	spawn.death_signal = SIGTERM;
 	g->pid = spawn_program(&spawn, e);
 	if (g->pid < 0) {
@@ -324,9 +330,20 @@ int git_start(struct loop *loop, const struct git_plan *plan, const struct git_o
 
 	if (!g)
 		return err_set(e, -ENOMEM, "out of memory");
-	*g = (struct git){.loop = loop, .ops = ops, .data = data, .service = plan->service, .in = -1, .out = -1,
-		.words_fd = -1, .next = running};
+	if (n_running >= GIT_PROGRAMS_MAX) {
+		free(g);
+		return err_set(e, -EBUSY, "too many pushes and fetches at once; try again");
+	}
+	*g = (struct git){.loop = loop,
+		.ops = ops,
+		.data = data,
+		.service = plan->service,
+		.in = -1,
+		.out = -1,
+		.words_fd = -1,
+		.next = running};
 	running = g;
+	n_running++;
 	if (plan->advertise)
 		argv[n++] = "--http-backend-info-refs";
 	if (plan->service == GIT_UPLOAD_PACK)
@@ -416,9 +433,16 @@ int git_tidy(struct loop *loop, const char *repo, void (*fn)(void *data), void *
 
 	if (!g)
 		return err_set(e, -ENOMEM, "out of memory");
-	*g = (struct git){.loop = loop, .data = data, .tidied = fn, .released = true, .in = -1, .out = -1,
-		.words_fd = -1, .next = running};
+	*g = (struct git){.loop = loop,
+		.data = data,
+		.tidied = fn,
+		.released = true,
+		.in = -1,
+		.out = -1,
+		.words_fd = -1,
+		.next = running};
 	running = g;
+	n_running++;
 	r = launch(g, argv, &plan, e);
 	if (r < 0) {
 		destroy(g);

@@ -17,16 +17,18 @@
 
 struct git;
 
+#define GIT_PROGRAMS_MAX 64
+
 enum git_service { GIT_UPLOAD_PACK, GIT_RECEIVE_PACK };
 
 struct git_plan {
 	enum git_service service;
-	bool advertise;         /* info/refs */
-	const char *repo;       /* path */
-	const char *hooks;      /* folder for core.hooksPath */
-	const char *protocol;   /* value of the header Git-Protocol, checked; or NULL */
-	int hook_fd;            /* the hooks find it as fd 4; -1: none. Stays the caller's */
-	uint64_t input_max;     /* receive.maxInputSize */
+	bool advertise;       /* info/refs */
+	const char *repo;     /* path */
+	const char *hooks;    /* folder for core.hooksPath */
+	const char *protocol; /* value of the header Git-Protocol, checked; or NULL */
+	int hook_fd;          /* the hooks find it as fd 4; -1: none. Stays the caller's */
+	uint64_t input_max;   /* receive.maxInputSize */
 };
 
 struct git_ops {
@@ -34,15 +36,15 @@ struct git_ops {
 	void (*on_output)(void *data);
 	/* Input can be written again. Called once per git_want_input. */
 	void (*on_input)(void *data);
-	/* The program has ended (status as from waitpid) and so has its owner's interest: last call.
-	 * Comes also after git_free. */
+	/* The program has ended (status as from waitpid) and so has its owner's interest: last
+	 * call. Comes also after git_free. */
 	void (*on_exit)(int status, void *data);
 };
 
 /* -EACCES: header Git-Protocol is not one we pass on. */
 int git_protocol_check(const char *value);
 
-/* -EBUSY: the repo's lock could not be had. Words for people. */
+/* -EBUSY: GIT_PROGRAMS_MAX run already. -EAGAIN: the repo's lock could not be had. */
 int git_start(struct loop *loop, const struct git_plan *plan, const struct git_ops *ops, void *data,
 	struct git **ret, struct err *e);
 
@@ -60,7 +62,8 @@ void git_want_input(struct git *g);
 void git_want_output(struct git *g);
 
 /* `git gc --auto` on a repo, with fn at its end. */
-int git_tidy(struct loop *loop, const char *repo, void (*fn)(void *data), void *data, struct err *e);
+int git_tidy(
+	struct loop *loop, const char *repo, void (*fn)(void *data), void *data, struct err *e);
 
 /* At the end: kills what still runs and frees it without callbacks. */
 void git_end_all(void);

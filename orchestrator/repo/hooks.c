@@ -63,12 +63,14 @@ static int start_call(struct hooks *h, const char *text, size_t n)
 	const char *end = memchr(text, '\0', n);
 	const char *quarantine = end ? end + 1 : NULL;
 
-	if (h->state != HOOKS_IDLE || !quarantine || !memchr(quarantine, '\0', n - (size_t)(quarantine - text)))
+	if (h->state != HOOKS_IDLE || !quarantine ||
+		!memchr(quarantine, '\0', n - (size_t)(quarantine - text)))
 		return -EPROTO;
 	if (strcmp(text, "pre-receive") != 0 && strcmp(text, "post-receive") != 0)
 		return -EPROTO;
 	h->post = *text == 'p' && text[1] == 'o';
-	if (snprintf(h->quarantine, sizeof(h->quarantine), "%s", quarantine) >= (int)sizeof(h->quarantine))
+	if (snprintf(h->quarantine, sizeof(h->quarantine), "%s", quarantine) >=
+		(int)sizeof(h->quarantine))
 		return -ENAMETOOLONG;
 	buf_clear(&h->input);
 	h->state = HOOKS_READING;
@@ -117,7 +119,8 @@ static int parse_updates(struct hooks *h, size_t *ret_n)
 
 static int end_input(struct hooks *h)
 {
-	struct hook_call call = {.post = h->post, .quarantine = *h->quarantine ? h->quarantine : NULL};
+	struct hook_call call = {
+		.post = h->post, .quarantine = *h->quarantine ? h->quarantine : NULL};
 	int r;
 
 	if (h->state != HOOKS_READING)
@@ -222,7 +225,8 @@ void hooks_say(struct hooks *h, const char *line)
 	for (int i = 1; i < n; i++)
 		if ((unsigned char)packet[i] < 0x20 || packet[i] == 0x7f)
 			packet[i] = '?';
-	/* A hook that does not read loses lines, never the answer's meaning: it then finds the end. */
+	/* A hook that does not read loses lines, never the answer's meaning: it then finds the end.
+	 */
 	(void)send(h->fd, packet, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -26,7 +26,8 @@ struct hook_call {
 	size_t n;
 };
 
-/* Called from the loop; the call is borrowed until it returns. hooks_answer ends it, now or later. */
+/* Called from the loop; the call is borrowed until it returns. hooks_answer ends it, now or later.
+ */
 typedef void (*hooks_fn)(const struct hook_call *call, void *data);
 
 /* Makes the folder with its two links to program. */

@@ -23,7 +23,8 @@ int repos_open(const char *dir, struct repos *ret, struct err *e)
 	if (r < 0)
 		return r;
 	if (snprintf(ret->dir, sizeof(ret->dir), "%s", dir) >= (int)sizeof(ret->dir))
-		return err_set(e, -ENAMETOOLONG, "path is over %zu bytes: %s", sizeof(ret->dir) - 1, dir);
+		return err_set(
+			e, -ENAMETOOLONG, "path is over %zu bytes: %s", sizeof(ret->dir) - 1, dir);
 	return fs_mkdirs(dir, 0700, e);
 }
 
@@ -52,8 +53,10 @@ int repo_create(const char *path, struct err *e)
 	if (repo_exists(path))
 		return 0;
 	random_id(id);
-	(void)snprintf(temp, sizeof(temp), "%.*s/.new-%s", (int)(strrchr(path, '/') - path), path, id);
-	o.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
+	(void)snprintf(
+		temp, sizeof(temp), "%.*s/.new-%s", (int)(strrchr(path, '/') - path), path, id);
+	o.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH |
+		  GIT_REPOSITORY_INIT_NO_REINIT;
 	o.initial_head = "main";
 	errno = 0;
 	if (git_repository_init_ext(&repo, temp, &o) < 0)
@@ -90,7 +93,7 @@ static bool is_empty(const char *path)
 	git_repository *repo = NULL;
 	git_strarray refs = {0};
 	bool empty = git_repository_open_bare(&repo, path) == 0 &&
-		git_reference_list(&refs, repo) == 0 && refs.count == 0;
+		     git_reference_list(&refs, repo) == 0 && refs.count == 0;
 
 	git_strarray_dispose(&refs);
 	git_repository_free(repo);
@@ -122,8 +125,8 @@ static void sweep_owner(const struct repos *r, const char *owner,
 		closedir(d);
 }
 
-void repos_sweep(const struct repos *r, bool (*keep)(const char *owner, const char *name, void *data),
-	void *data)
+void repos_sweep(const struct repos *r,
+	bool (*keep)(const char *owner, const char *name, void *data), void *data)
 {
 	DIR *d = opendir(r->dir);
 	const struct dirent *entry;
@@ -183,7 +186,8 @@ static void sweep_quarantines(const char *objects)
 
 		if (strncmp(entry->d_name, "tmp_objdir-", 11) != 0)
 			continue;
-		if (snprintf(path, sizeof(path), "%s/%s", objects, entry->d_name) < (int)sizeof(path))
+		if (snprintf(path, sizeof(path), "%s/%s", objects, entry->d_name) <
+			(int)sizeof(path))
 			(void)fs_remove_tree(path);
 	}
 	if (d)
@@ -194,7 +198,8 @@ static void sweep_quarantines(const char *objects)
 
 static void sweep_repo(const char *path)
 {
-	static const char *const files[] = {"HEAD.lock", "packed-refs.lock", "config.lock", "shallow.lock"};
+	static const char *const files[] = {
+		"HEAD.lock", "packed-refs.lock", "config.lock", "shallow.lock"};
 	char inside[REPO_PATH_MAX + 32];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

@@ -36,8 +36,8 @@ int repo_remove(const struct repos *r, const char *path, struct err *e);
  * Removes what nobody can miss: half-made and half-removed repos, and empty ones for which keep
  * says no. At start only.
  */
-void repos_sweep(const struct repos *r, bool (*keep)(const char *owner, const char *name, void *data),
-	void *data);
+void repos_sweep(const struct repos *r,
+	bool (*keep)(const char *owner, const char *name, void *data), void *data);
 
 /*
  * Takes the lock for a git program; the caller owns the fd and closes it once the program has

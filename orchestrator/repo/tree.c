@@ -48,7 +48,8 @@ static int check_quarantine(const char *repo_path, const char *quarantine, struc
 	return 0;
 }
 
-static int header_of(struct tree *t, const git_oid *oid, git_object_t want, size_t *ret, struct err *e)
+static int header_of(
+	struct tree *t, const git_oid *oid, git_object_t want, size_t *ret, struct err *e)
 {
 	git_object_t type;
 
@@ -65,11 +66,12 @@ static int add_file(struct tree *t, const char *path, const git_oid *oid, struct
 	if (r < 0)
 		return r;
 	if (t->n == BUNDLE_FILES_MAX)
-		return err_set(e, -E2BIG, "more than %d files, the limit of a Space", BUNDLE_FILES_MAX);
+		return err_set(
+			e, -E2BIG, "more than %d files, the limit of a Space", BUNDLE_FILES_MAX);
 	t->bytes += size;
 	if (t->bytes > BUNDLE_MAX)
-		return err_set(e, -EFBIG, "%s: all files together are over the limit of %d MiB", path,
-			BUNDLE_MAX >> 20);
+		return err_set(e, -EFBIG, "%s: all files together are over the limit of %d MiB",
+			path, BUNDLE_MAX >> 20);
 	if (t->n == t->cap) {
 		size_t cap = t->cap ? 2 * t->cap : 64;
 		struct entry *grown = reallocarray(t->files, cap, sizeof(*grown));
@@ -88,11 +90,13 @@ static int add_file(struct tree *t, const char *path, const git_oid *oid, struct
 
 static int walk(struct tree *t, const git_oid *oid, const char *prefix, struct err *e);
 
-static int take_entry(struct tree *t, const git_tree_entry *entry, const char *prefix, struct err *e)
+static int take_entry(
+	struct tree *t, const git_tree_entry *entry, const char *prefix, struct err *e)
 {
 	char path[BUNDLE_PATH_MAX + 1];
 
-	if (snprintf(path, sizeof(path), "%s%s", prefix, git_tree_entry_name(entry)) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s%s", prefix, git_tree_entry_name(entry)) >=
+		(int)sizeof(path))
 		return err_set(e, -EINVAL, "%.100s…: path is over the limit of %d bytes", path,
 			BUNDLE_PATH_MAX);
 	switch (git_tree_entry_filemode(entry)) {
@@ -100,13 +104,15 @@ static int take_entry(struct tree *t, const git_tree_entry *entry, const char *p
 	case GIT_FILEMODE_BLOB_EXECUTABLE:
 		return add_file(t, path, git_tree_entry_id(entry), e);
 	case GIT_FILEMODE_LINK:
-		return err_set(e, -EINVAL, "%s: is a symbolic link; a Space takes plain files", path);
+		return err_set(
+			e, -EINVAL, "%s: is a symbolic link; a Space takes plain files", path);
 	case GIT_FILEMODE_COMMIT:
-		return err_set(e, -EINVAL, "%s: is a submodule; put its files into this repo", path);
+		return err_set(
+			e, -EINVAL, "%s: is a submodule; put its files into this repo", path);
 	case GIT_FILEMODE_TREE:
 		if (strlen(path) == BUNDLE_PATH_MAX)
-			return err_set(e, -EINVAL, "%.100s…: path is over the limit of %d bytes", path,
-				BUNDLE_PATH_MAX);
+			return err_set(e, -EINVAL, "%.100s…: path is over the limit of %d bytes",
+				path, BUNDLE_PATH_MAX);
 		strncat(path, "/", sizeof(path) - strlen(path) - 1);
 		return walk(t, git_tree_entry_id(entry), path, e);
 	default:
@@ -146,7 +152,8 @@ static int list_commit(struct tree *t, const char *hex, struct err *e)
 	if (r < 0)
 		return err_wrap(e, "main must be a commit");
 	if (size > COMMIT_OBJECT_MAX)
-		return err_set(e, -EFBIG, "the commit is over the limit of %u bytes", COMMIT_OBJECT_MAX);
+		return err_set(
+			e, -EFBIG, "the commit is over the limit of %u bytes", COMMIT_OBJECT_MAX);
 	if (git_commit_lookup(&commit, t->repo, &oid) < 0)
 		return broken(e, "read the commit");
 	r = walk(t, git_commit_tree_id(commit), "", e);
@@ -165,7 +172,8 @@ int tree_open(const char *repo_path, const char *quarantine, const char *commit,
 	r = quarantine ? check_quarantine(repo_path, quarantine, e) : 0;
 	if (r < 0)
 		return r;
-	if (git_repository_open_bare(&t->repo, repo_path) < 0 || git_repository_odb(&t->odb, t->repo) < 0)
+	if (git_repository_open_bare(&t->repo, repo_path) < 0 ||
+		git_repository_odb(&t->odb, t->repo) < 0)
 		return broken(e, "open the repository");
 	if (quarantine && git_odb_add_disk_alternate(t->odb, quarantine) < 0)
 		return broken(e, "open the quarantine");

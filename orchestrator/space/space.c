@@ -38,7 +38,8 @@ static int read_build(const struct store_row *row, void *data)
 	return 1;
 }
 
-int space_by_name(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
+int space_by_name(
+	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
 {
 	return one(store_run(s, "space_by_name", read_space, ret, e, "ss", owner, name),
 		"there is no such Space", e);
@@ -46,11 +47,13 @@ int space_by_name(struct store *s, const char *owner, const char *name, struct s
 
 int space_by_id(struct store *s, const char *id, struct space *ret, struct err *e)
 {
-	return one(store_run(s, "space_by_id", read_space, ret, e, "s", id), "there is no such Space", e);
+	return one(store_run(s, "space_by_id", read_space, ret, e, "s", id),
+		"there is no such Space", e);
 }
 
 /* Inside the caller's transaction. */
-static int ensure(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
+static int ensure(
+	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
 {
 	char id[ID_LEN + 1];
 	int r = store_run(s, "space_by_name", read_space, ret, e, "ss", owner, name);
@@ -58,7 +61,8 @@ static int ensure(struct store *s, const char *owner, const char *name, struct s
 	if (r != 0)
 		return r < 0 ? r : 0;
 	random_id(id);
-	r = store_run(s, "space_add", NULL, NULL, e, "sssi", id, owner, name, (int64_t)clock_wall_usec());
+	r = store_run(
+		s, "space_add", NULL, NULL, e, "sssi", id, owner, name, (int64_t)clock_wall_usec());
 	if (r < 0)
 		return r;
 	*ret = (struct space){0};
@@ -68,7 +72,8 @@ static int ensure(struct store *s, const char *owner, const char *name, struct s
 	return 0;
 }
 
-int space_ensure(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
+int space_ensure(
+	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
 {
 	int r = store_begin(s, e);
 
@@ -88,9 +93,10 @@ int build_add(struct store *s, const struct space *space, const char *state,
 
 	random_id(id);
 	if (r == 0)
-		r = store_run(s, "build_add", NULL, NULL, e, "sssssssisssssssi", id, space->id, state, b->commit, b->bundle, b->entry,
-			b->class, b->sleep_sec, b->title, b->emoji, b->tree, b->api, b->message,
-			b->phases, b->log, (int64_t)clock_wall_usec());
+		r = store_run(s, "build_add", NULL, NULL, e, "sssssssisssssssi", id, space->id,
+			state, b->commit, b->bundle, b->entry, b->class, b->sleep_sec, b->title,
+			b->emoji, b->tree, b->api, b->message, b->phases, b->log,
+			(int64_t)clock_wall_usec());
 	if (r >= 0 && !strcmp(state, "failed"))
 		r = store_run(s, "build_prune_failed", NULL, NULL, e, "si", space->id,
 			(int64_t)BUILD_FAILED_KEPT);
@@ -105,10 +111,12 @@ int build_add(struct store *s, const struct space *space, const char *state,
 
 int build_by_id(struct store *s, const char *id, struct build_row *ret, struct err *e)
 {
-	return one(store_run(s, "build_by_id", read_build, ret, e, "s", id), "there is no such build", e);
+	return one(store_run(s, "build_by_id", read_build, ret, e, "s", id),
+		"there is no such build", e);
 }
 
-int build_before_live(struct store *s, const struct space *space, struct build_row *ret, struct err *e)
+int build_before_live(
+	struct store *s, const struct space *space, struct build_row *ret, struct err *e)
 {
 	return one(store_run(s, "build_before_live", read_build, ret, e, "s", space->id),
 		"there is no version before this one", e);
@@ -121,8 +129,8 @@ int space_go_live(struct store *s, struct space *space, const char *build_id, st
 	if (r == 0)
 		r = store_run(s, "build_set_ready", NULL, NULL, e, "s", build_id);
 	if (r >= 0)
-		r = store_run(s, "space_go_live", NULL, NULL, e, "ssii", space->id, build_id, space->epoch,
-			(int64_t)clock_wall_usec());
+		r = store_run(s, "space_go_live", NULL, NULL, e, "ssii", space->id, build_id,
+			space->epoch, (int64_t)clock_wall_usec());
 	if (r == 0)
 		r = err_set(e, STORE_CONFLICT, "%s/%s has been changed meanwhile", space->owner,
 			space->name);
@@ -181,7 +189,8 @@ int build_list_pending(struct store *s, struct pending_build *ret, size_t max, s
 
 /* --- deletion --- */
 
-int space_delete(struct store *s, const struct space *space, char ret_trash[ID_LEN + 1], struct err *e)
+int space_delete(
+	struct store *s, const struct space *space, char ret_trash[ID_LEN + 1], struct err *e)
 {
 	char id[ID_LEN + 1];
 	int r = store_begin(s, e);
@@ -219,8 +228,9 @@ static int read_trash(const struct store_row *row, void *data)
 	return w->fn(store_text(row, 0), store_text(row, 1), store_text(row, 2), w->data);
 }
 
-int trash_each(struct store *s, int (*fn)(const char *id, const char *owner, const char *name, void *data),
-	void *data, struct err *e)
+int trash_each(struct store *s,
+	int (*fn)(const char *id, const char *owner, const char *name, void *data), void *data,
+	struct err *e)
 {
 	struct trash_walk w = {.fn = fn, .data = data};
 	int r = store_run(s, "trash_list", read_trash, &w, e, "");

@@ -53,11 +53,13 @@ struct build_new {
 };
 
 /* -ENOENT: there is none. */
-int space_by_name(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e);
+int space_by_name(
+	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e);
 int space_by_id(struct store *s, const char *id, struct space *ret, struct err *e);
 
 /* Finds or makes the row. */
-int space_ensure(struct store *s, const char *owner, const char *name, struct space *ret, struct err *e);
+int space_ensure(
+	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e);
 
 /* Stores a build; state is "pending" or "failed". When it returns 0 it survives power loss. */
 int build_add(struct store *s, const struct space *space, const char *state,
@@ -66,7 +68,8 @@ int build_add(struct store *s, const struct space *space, const char *state,
 int build_by_id(struct store *s, const char *id, struct build_row *ret, struct err *e);
 
 /* The newest ready build before the live one. -ENOENT: there is none. */
-int build_before_live(struct store *s, const struct space *space, struct build_row *ret, struct err *e);
+int build_before_live(
+	struct store *s, const struct space *space, struct build_row *ret, struct err *e);
 
 /*
  * Makes a pending or ready build live under space->epoch, which is counted up here too.
@@ -93,7 +96,9 @@ int build_list_pending(struct store *s, struct pending_build *ret, size_t max, s
  * Forgets the Space, leaving a note that its repo's folder is to be removed; trash_done takes the
  * note away. The folder itself is the caller's to remove.
  */
-int space_delete(struct store *s, const struct space *space, char ret_trash[ID_LEN + 1], struct err *e);
+int space_delete(
+	struct store *s, const struct space *space, char ret_trash[ID_LEN + 1], struct err *e);
 int trash_done(struct store *s, const char *trash_id, struct err *e);
-int trash_each(struct store *s, int (*fn)(const char *id, const char *owner, const char *name, void *data),
-	void *data, struct err *e);
+int trash_each(struct store *s,
+	int (*fn)(const char *id, const char *owner, const char *name, void *data), void *data,
+	struct err *e);

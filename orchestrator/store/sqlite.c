@@ -48,8 +48,8 @@ static int error_of(sqlite3 *db, int rc)
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 		return sqlite3_system_errno(db) == ENOSPC || sqlite3_system_errno(db) == EDQUOT
-			? STORE_FULL
-			: STORE_LOST;
+			       ? STORE_FULL
+			       : STORE_LOST;
 	default:
 		return STORE_LOST;
 	}
@@ -84,8 +84,8 @@ int64_t store_int(const struct store_row *row, int column)
 static int read_version(struct store *s, int64_t *ret, struct err *e)
 {
 	sqlite3_stmt *stmt;
-	int rc = sqlite3_prepare_v2(s->db, "SELECT coalesce(max(version), 0) FROM schema_versions", -1,
-		&stmt, NULL);
+	int rc = sqlite3_prepare_v2(
+		s->db, "SELECT coalesce(max(version), 0) FROM schema_versions", -1, &stmt, NULL);
 
 	if (rc != SQLITE_OK)
 		return fail(s, rc, "schema", e);
@@ -96,13 +96,14 @@ static int read_version(struct store *s, int64_t *ret, struct err *e)
 	return rc == SQLITE_ROW ? 0 : fail(s, rc, "schema", e);
 }
 
-static int apply_version(struct store *s, int64_t version, const char *text, size_t len, struct err *e)
+static int apply_version(
+	struct store *s, int64_t version, const char *text, size_t len, struct err *e)
 {
 	CLEANUP(freep) char *sql = NULL;
 	int r;
 
-	if (asprintf(&sql, "%.*s\nINSERT INTO schema_versions (version) VALUES (%lld);", (int)len, text,
-		    (long long)version) < 0)
+	if (asprintf(&sql, "%.*s\nINSERT INTO schema_versions (version) VALUES (%lld);", (int)len,
+		    text, (long long)version) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
 	r = store_begin(s, e);
 	if (r == 0)
@@ -119,7 +120,8 @@ static int migrate(struct store *s, struct err *e)
 	const char *text;
 	char label[64];
 	size_t at = 0, len;
-	int r = run_text(s, "CREATE TABLE IF NOT EXISTS schema_versions (version bigint NOT NULL)", e);
+	int r = run_text(
+		s, "CREATE TABLE IF NOT EXISTS schema_versions (version bigint NOT NULL)", e);
 
 	if (r == 0)
 		r = read_version(s, &have, e);
@@ -130,7 +132,8 @@ static int migrate(struct store *s, struct err *e)
 	}
 	if (r == 0 && have > version)
 		return err_set(e, STORE_CONFLICT,
-			"database: its schema is version %lld, this program knows %lld; start the newer one",
+			"database: its schema is version %lld, this program knows %lld; start the "
+			"newer one",
 			(long long)have, (long long)version);
 	return r;
 }
@@ -144,7 +147,8 @@ static void list_statements(struct store *s)
 	while (s->n < STATEMENTS_MAX) {
 		struct statement *st = &s->statements[s->n];
 
-		if (!sql_section_next(store_statements_sql, "name", &at, st->name, &st->text, &st->len))
+		if (!sql_section_next(
+			    store_statements_sql, "name", &at, st->name, &st->text, &st->len))
 			return;
 		s->n++;
 	}
@@ -158,10 +162,11 @@ int store_open(const char *where, struct store **ret, struct err *e)
 
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
-	rc = sqlite3_open_v2(where, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-		NULL);
+	rc = sqlite3_open_v2(where, &s->db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
-		return err_set(e, error_of(s->db, rc), "database %s: %s", where, sqlite3_errmsg(s->db));
+		return err_set(
+			e, error_of(s->db, rc), "database %s: %s", where, sqlite3_errmsg(s->db));
 	(void)sqlite3_extended_result_codes(s->db, 1);
 	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
 	list_statements(s);
@@ -224,8 +229,8 @@ static int prepare(struct store *s, const char *name, sqlite3_stmt **ret, struct
 		if (strcmp(st->name, name) != 0)
 			continue;
 		if (!st->prepared) {
-			rc = sqlite3_prepare_v3(s->db, st->text, (int)st->len, SQLITE_PREPARE_PERSISTENT,
-				&st->prepared, NULL);
+			rc = sqlite3_prepare_v3(s->db, st->text, (int)st->len,
+				SQLITE_PREPARE_PERSISTENT, &st->prepared, NULL);
 			if (rc != SQLITE_OK)
 				return fail(s, rc, name, e);
 		}
@@ -259,8 +264,8 @@ static int bind(sqlite3_stmt *stmt, const char *types, va_list ap)
 	return rc;
 }
 
-static int step_all(struct store *s, sqlite3_stmt *stmt, const char *name, store_row_fn fn, void *data,
-	struct err *e)
+static int step_all(struct store *s, sqlite3_stmt *stmt, const char *name, store_row_fn fn,
+	void *data, struct err *e)
 {
 	int rows = 0, rc, r = 0;
 
@@ -270,7 +275,8 @@ static int step_all(struct store *s, sqlite3_stmt *stmt, const char *name, store
 		rows++;
 		r = fn ? fn(&row, data) : 0;
 		if (r < 0)
-			return err_set(e, r, "database: %s: a row was refused: %s", name, strerror(-r));
+			return err_set(
+				e, r, "database: %s: a row was refused: %s", name, strerror(-r));
 		if (r > 0)
 			return rows;
 	}

@@ -44,6 +44,15 @@ def listen(path, kind):
     return s
 
 
+def stop_listening(sock):
+    """close() alone would leave a thread in accept() on it, and the port taken."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    sock.close()
+
+
 class Link:
     """One end of a framed link, read by a thread of its own."""
 
@@ -193,7 +202,7 @@ class Inference:
             self.links.append(link)
 
     def close(self):
-        self.sock.close()
+        stop_listening(self.sock)
         for link in self.links:
             link.close()
 
@@ -214,7 +223,11 @@ class Port:
             except OSError:
                 return
             upstream = socket.socket(socket.AF_UNIX)
-            upstream.connect(self.path)
+            try:
+                upstream.connect(self.path)
+            except OSError:
+                client.close()
+                continue
             for a, b in ((client, upstream), (upstream, client)):
                 threading.Thread(target=self._carry, args=(a, b), daemon=True).start()
 
@@ -235,7 +248,7 @@ class Port:
                     pass
 
     def close(self):
-        self.sock.close()
+        stop_listening(self.sock)
 
 
 class Platform:

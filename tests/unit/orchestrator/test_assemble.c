@@ -55,7 +55,8 @@ static git_oid folder(struct fixture *fx, const struct item *items, size_t n)
 
 	CHECK(git_treebuilder_new(&b, fx->repo, NULL) == 0);
 	for (size_t i = 0; i < n; i++)
-		CHECK(git_treebuilder_insert(NULL, b, items[i].name, &items[i].oid, items[i].mode) == 0);
+		CHECK(git_treebuilder_insert(
+			      NULL, b, items[i].name, &items[i].oid, items[i].mode) == 0);
 	CHECK(git_treebuilder_write(&oid, b) == 0);
 	git_treebuilder_free(b);
 	return oid;
@@ -87,8 +88,9 @@ static git_oid plain_tree(struct fixture *fx)
 	const struct item inner[] = {{"z.lua", GIT_FILEMODE_BLOB, text}};
 	const git_oid sub = folder(fx, inner, 1);
 	/* "a.lua" sorts before "a/z.lua", and "a0" behind: '.' < '/' < '0'. */
-	const struct item items[] = {{"a", GIT_FILEMODE_TREE, sub}, {"a.lua", GIT_FILEMODE_BLOB, text},
-		{"a0", GIT_FILEMODE_BLOB_EXECUTABLE, empty}, {"app.lua", GIT_FILEMODE_BLOB, text}};
+	const struct item items[] = {{"a", GIT_FILEMODE_TREE, sub},
+		{"a.lua", GIT_FILEMODE_BLOB, text}, {"a0", GIT_FILEMODE_BLOB_EXECUTABLE, empty},
+		{"app.lua", GIT_FILEMODE_BLOB, text}};
 
 	return folder(fx, items, 4);
 }
@@ -185,7 +187,8 @@ TEST(a_tree_that_multiplies_itself_is_refused_soon)
 		for (int i = 0; i < 10; i++) {
 			names[i][0] = (char)('a' + i);
 			names[i][1] = '\0';
-			items[i] = (struct item){names[i], depth ? GIT_FILEMODE_TREE : GIT_FILEMODE_BLOB, oid};
+			items[i] = (struct item){
+				names[i], depth ? GIT_FILEMODE_TREE : GIT_FILEMODE_BLOB, oid};
 		}
 		oid = folder(&fx, items, 10);
 	}
@@ -201,7 +204,8 @@ TEST(empty_folders_that_multiply_are_refused_too)
 	setup(&fx);
 	oid = folder(&fx, NULL, 0);
 	for (int depth = 0; depth < 20; depth++) {
-		const struct item items[] = {{"a", GIT_FILEMODE_TREE, oid}, {"b", GIT_FILEMODE_TREE, oid}};
+		const struct item items[] = {
+			{"a", GIT_FILEMODE_TREE, oid}, {"b", GIT_FILEMODE_TREE, oid}};
 
 		oid = folder(&fx, items, 2);
 	}
@@ -219,7 +223,8 @@ TEST(a_path_or_a_size_over_its_limit_is_refused)
 	setup(&fx);
 	CHECK(big);
 	item.oid = blob(&fx, big, BUNDLE_MAX + 1);
-	refuse(&fx, folder(&fx, &item, 1), -EFBIG, "big.bin: all files together are over the limit of 32 MiB");
+	refuse(&fx, folder(&fx, &item, 1), -EFBIG,
+		"big.bin: all files together are over the limit of 32 MiB");
 	oid = blob(&fx, "", 0);
 	for (int i = 0; i < 200; i++) {
 		const struct item deep = {"ab", i ? GIT_FILEMODE_TREE : GIT_FILEMODE_BLOB, oid};

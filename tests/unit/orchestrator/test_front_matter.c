@@ -62,12 +62,14 @@ TEST(our_keys_are_read)
 
 	CHECK(parse("---\r\ntitle: \"How does this sound?\"\r\nemoji: 🙂\r\nsdk: lua\r\n"
 		    "app_file: src/main.lua\r\nclass: medium\r\nsleep_after: 60\r\n"
-		    "models:\r\n  - vitrine/tiny-sentiment\r\n  - vitrine/tiny-writer\r\n---\r\n# Hello\r\n",
+		    "models:\r\n  - vitrine/tiny-sentiment\r\n  - vitrine/tiny-writer\r\n---\r\n# "
+		    "Hello\r\n",
 		      &f, &e) == 0);
 	CHECK(!strcmp(f.title, "How does this sound?") && !strcmp(f.emoji, "🙂"));
 	CHECK(!strcmp(f.app_file, "src/main.lua") && f.app_file_line == 5);
 	CHECK(!strcmp(f.class, "medium") && f.sleep_sec == 60);
-	CHECK(f.n_models == 2 && !strcmp(f.models[1], "vitrine/tiny-writer") && f.model_lines[1] == 10);
+	CHECK(f.n_models == 2 && !strcmp(f.models[1], "vitrine/tiny-writer") &&
+		f.model_lines[1] == 10);
 	CHECK(f.notes.len == 0);
 	front_matter_done(&f);
 }
@@ -78,7 +80,8 @@ TEST(the_keys_of_hugging_face_are_accepted_silently)
 	struct err e;
 
 	CHECK(parse("---\ntitle: x\ncolorFrom: red\ncolorTo: gray\nsdk: lua\nsdk_version: 5.4\n"
-		    "pinned: false\nlicense: mit\nshort_description: y\ntags: [a, b]\ndatasets: []\n"
+		    "pinned: false\nlicense: mit\nshort_description: y\ntags: [a, b]\ndatasets: "
+		    "[]\n"
 		    "fullWidth: true\nheader: mini\nthumbnail: http://x/y.png\nlanguage: [en, de]\n"
 		    "suggested_hardware: cpu-basic\nhf_oauth: true\ncustom_headers:\n"
 		    "  cross-origin-embedder-policy: require-corp\nmodels:\n---\n",
@@ -93,8 +96,10 @@ TEST(an_unknown_key_is_remarked_upon_with_the_nearest_known_one)
 	struct err e;
 
 	CHECK(parse("---\ntitel: x\napp-file: y.lua\nfrobnicate: 1\n---\n", &f, &e) == 0);
-	CHECK(strstr(buf_str(&f.notes), "README.md:2: titel: unknown key; did you mean 'title'?\n"));
-	CHECK(strstr(buf_str(&f.notes), "README.md:3: app-file: unknown key; did you mean 'app_file'?\n"));
+	CHECK(strstr(
+		buf_str(&f.notes), "README.md:2: titel: unknown key; did you mean 'title'?\n"));
+	CHECK(strstr(buf_str(&f.notes),
+		"README.md:3: app-file: unknown key; did you mean 'app_file'?\n"));
 	CHECK(strstr(buf_str(&f.notes), "README.md:4: frobnicate: unknown key\n"));
 	CHECK(!strcmp(f.app_file, "app.lua"));
 	front_matter_done(&f);
@@ -102,7 +107,8 @@ TEST(an_unknown_key_is_remarked_upon_with_the_nearest_known_one)
 
 TEST(without_front_matter_everything_has_its_default)
 {
-	static const char *const readmes[] = {"", "# Hello\n", "--\n", "---title: x\n", "\n---\ntitle: x\n---\n"};
+	static const char *const readmes[] = {
+		"", "# Hello\n", "--\n", "---title: x\n", "\n---\ntitle: x\n---\n"};
 
 	for (size_t i = 0; i < sizeof(readmes) / sizeof(readmes[0]); i++) {
 		struct front_matter f;
@@ -155,7 +161,8 @@ TEST(lengths_and_numbers_end_at_their_limits)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "# comment\n");
 	n += (size_t)snprintf(text + n, sizeof(text) - n, "---\n");
 	e = (struct err){0};
-	CHECK(front_matter_read(text, n, &f, &e) == -EINVAL && strstr(e.text, "limit of 16384 bytes"));
+	CHECK(front_matter_read(text, n, &f, &e) == -EINVAL &&
+		strstr(e.text, "limit of 16384 bytes"));
 
 	n = (size_t)snprintf(text, sizeof(text), "---\nmodels:\n");
 	for (int i = 0; i <= FRONT_MATTER_MODELS_MAX; i++)

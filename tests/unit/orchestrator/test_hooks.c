@@ -30,7 +30,8 @@ static void on_call(const struct hook_call *call, void *data)
 	fx->post = call->post;
 	fx->n = call->n;
 	(void)snprintf(fx->ref, sizeof(fx->ref), "%s", call->n ? call->updates[0].ref : "");
-	(void)snprintf(fx->quarantine, sizeof(fx->quarantine), "%.60s", call->quarantine ? call->quarantine : "");
+	(void)snprintf(fx->quarantine, sizeof(fx->quarantine), "%.60s",
+		call->quarantine ? call->quarantine : "");
 	hooks_say(fx->hooks, "line\x1b[31m ü");
 	if (fx->answer >= 0)
 		hooks_answer(fx->hooks, fx->answer);
@@ -103,7 +104,12 @@ TEST(nonsense_ends_the_socket_and_calls_nobody)
 		const char *bytes;
 		size_t n;
 	} bad[] = {
-		{"E", 1}, {"Rx", 2}, {"?", 1}, {"H", 1}, {"Hpre-receive", 12}, {"Hpre-receive\0/q", 15},
+		{"E", 1},
+		{"Rx", 2},
+		{"?", 1},
+		{"H", 1},
+		{"Hpre-receive", 12},
+		{"Hpre-receive\0/q", 15},
 		{"Hupdate\0\0", 9},
 	};
 
@@ -119,8 +125,8 @@ TEST(nonsense_ends_the_socket_and_calls_nobody)
 
 TEST(lines_that_are_no_updates_are_refused_in_words)
 {
-	static const char *const bad[] = {"Rhello\n", "R" OLD " " NEW " \n", "R" OLD " " NEW " refs/heads/x",
-		"R" OLD "x" NEW " refs/heads/x\n"};
+	static const char *const bad[] = {"Rhello\n", "R" OLD " " NEW " \n",
+		"R" OLD " " NEW " refs/heads/x", "R" OLD "x" NEW " refs/heads/x\n"};
 	char bytes[256];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

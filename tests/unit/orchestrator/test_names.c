@@ -5,7 +5,8 @@
 
 TEST(lower_case_letters_digits_and_single_dashes_are_names)
 {
-	static const char *const good[] = {"a", "ada", "ada-lovelace", "9", "a-1-b", "vitrine", "admin"};
+	static const char *const good[] = {
+		"a", "ada", "ada-lovelace", "9", "a-1-b", "vitrine", "admin"};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		CHECK(owner_check(good[i], NULL) == 0);
@@ -15,8 +16,9 @@ TEST(lower_case_letters_digits_and_single_dashes_are_names)
 
 TEST(everything_else_is_refused_with_words_that_name_the_field)
 {
-	static const char *const bad[] = {"", "-", "-a", "a-", "a--b", "A", "a_b", "a.b", "a/b", "..", "ä",
-		"a b", "a\n", "1234567890123456789012345678901234567890123456789012345678901234567890"
+	static const char *const bad[] = {"", "-", "-a", "a-", "a--b", "A", "a_b", "a.b", "a/b",
+		"..", "ä", "a b", "a\n",
+		"1234567890123456789012345678901234567890123456789012345678901234567890"
 		"12345678901234567890123456789"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -53,8 +53,10 @@ TEST(nobody_is_asked_to_sign_in_and_somebody_is_refused)
 	struct identity nobody = someone(ROLE_NOBODY), user = someone(ROLE_USER);
 	struct err e = {0}, f = {0};
 
-	CHECK(permit(&nobody, ACTION_PUSH, SPACE_OWNER, &e) == -EACCES && strstr(e.text, "sign in"));
-	CHECK(permit(&user, ACTION_PUSH, SPACE_OWNER, &f) == -EPERM && strstr(f.text, "'bob' may not push"));
+	CHECK(permit(&nobody, ACTION_PUSH, SPACE_OWNER, &e) == -EACCES &&
+		strstr(e.text, "sign in"));
+	CHECK(permit(&user, ACTION_PUSH, SPACE_OWNER, &f) == -EPERM &&
+		strstr(f.text, "'bob' may not push"));
 }
 
 TEST(a_user_owns_only_spaces_under_the_very_same_name)

@@ -53,7 +53,8 @@ TEST(a_repo_is_made_once_and_empty)
 	CHECK(repo_create(fx.path, NULL) == 0 && repo_create(fx.path, NULL) == 0);
 	CHECK(repo_exists(fx.path));
 	CHECK(repo_main(fx.path, head, NULL) == 0 && !head[0]);
-	CHECK(repo_remove(&fx.repos, fx.path, NULL) == 0 && repo_remove(&fx.repos, fx.path, NULL) == 0);
+	CHECK(repo_remove(&fx.repos, fx.path, NULL) == 0 &&
+		repo_remove(&fx.repos, fx.path, NULL) == 0);
 	CHECK(!repo_exists(fx.path));
 	teardown(&fx);
 }
@@ -107,15 +108,18 @@ static bool keep_known(const char *owner, const char *name, void *data)
 
 TEST(at_start_empty_repos_nobody_knows_and_halves_are_removed)
 {
-	char known[REPO_PATH_MAX], half[REPO_PATH_MAX], gone[REPO_PATH_MAX], used[REPO_PATH_MAX], ref[REPO_PATH_MAX + 128];
+	char known[REPO_PATH_MAX], half[REPO_PATH_MAX], gone[REPO_PATH_MAX], used[REPO_PATH_MAX],
+		ref[REPO_PATH_MAX + 128];
 	struct fixture fx;
 
 	setup(&fx);
 	repo_path(&fx.repos, "ada", "known", known);
 	repo_path(&fx.repos, "ada", "used", used);
-	CHECK(repo_create(fx.path, NULL) == 0 && repo_create(known, NULL) == 0 && repo_create(used, NULL) == 0);
+	CHECK(repo_create(fx.path, NULL) == 0 && repo_create(known, NULL) == 0 &&
+		repo_create(used, NULL) == 0);
 	(void)snprintf(ref, sizeof(ref), "%s/refs/heads/main", used);
-	CHECK(fs_write_durable(AT_FDCWD, ref, "1111111111111111111111111111111111111111\n", 41, 0600, NULL) == 0);
+	CHECK(fs_write_durable(AT_FDCWD, ref, "1111111111111111111111111111111111111111\n", 41,
+		      0600, NULL) == 0);
 	(void)snprintf(half, sizeof(half), "%s/ada/.new-x", fx.dir);
 	(void)snprintf(gone, sizeof(gone), "%s/.gone-x", fx.dir);
 	CHECK(mkdir(half, 0700) == 0 && mkdir(gone, 0700) == 0);

@@ -51,7 +51,8 @@ TEST(lines_come_back_in_order_as_json)
 	run_log_append(fx.logs, "s", 7, "rep", "say \"hi\"\x01");
 	at = run_log_tail(fx.logs, "s", SIZE_MAX);
 	CHECK(run_log_read(fx.logs, "s", &at, bytes, sizeof(bytes)) > 0);
-	CHECK(!strncmp(bytes, "{\"time\":7,\"replica\":\"rep\",\"line\":\"say \\\"hi\\\"\\u0001\"}\n", 58));
+	CHECK(!strncmp(bytes,
+		"{\"time\":7,\"replica\":\"rep\",\"line\":\"say \\\"hi\\\"\\u0001\"}\n", 58));
 	CHECK(run_log_read(fx.logs, "s", &at, bytes, sizeof(bytes)) == 0);
 	teardown(&fx);
 }

@@ -34,8 +34,13 @@ static void teardown(struct fixture *fx)
 
 static void add(struct fixture *fx, const char *state, const char *commit, char ret_id[ID_LEN + 1])
 {
-	const struct build_new b = {.commit = commit, .bundle = "b", .entry = "app.lua", .class = "small",
-		.title = "T", .phases = "[]", .log = ""};
+	const struct build_new b = {.commit = commit,
+		.bundle = "b",
+		.entry = "app.lua",
+		.class = "small",
+		.title = "T",
+		.phases = "[]",
+		.log = ""};
 
 	CHECK(build_add(fx->store, &fx->space, state, &b, ret_id, NULL) == 0);
 }
@@ -121,7 +126,8 @@ TEST(pending_builds_are_listed_until_settled)
 	add(&fx, "failed", C1, two);
 	add(&fx, "pending", C2, three);
 	CHECK(build_list_pending(fx.store, list, 8, NULL) == 2);
-	CHECK(!strcmp(list[0].id, one) && !strcmp(list[1].commit, C2) && !strcmp(list[0].owner, "ada"));
+	CHECK(!strcmp(list[0].id, one) && !strcmp(list[1].commit, C2) &&
+		!strcmp(list[0].owner, "ada"));
 	CHECK(build_list_pending(fx.store, list, 1, NULL) == 1);
 	CHECK(build_drop_pending(fx.store, one, NULL) == 0);
 	CHECK(build_drop_pending(fx.store, two, NULL) == 0);

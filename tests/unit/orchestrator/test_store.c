@@ -31,7 +31,8 @@ static void teardown(struct fixture *fx)
 
 static int add_user(struct store *s, const char *name, struct err *e)
 {
-	return store_run(s, "user_add", NULL, NULL, e, "ssisi", name, name, (int64_t)0, "h", (int64_t)1);
+	return store_run(
+		s, "user_add", NULL, NULL, e, "ssisi", name, name, (int64_t)0, "h", (int64_t)1);
 }
 
 static int count(const struct store_row *row, void *data)
@@ -91,7 +92,8 @@ TEST(a_write_under_an_old_epoch_changes_nothing)
 	struct fixture fx;
 
 	setup(&fx);
-	CHECK(store_run(fx.store, "space_add", NULL, NULL, NULL, "sssi", "s", "o", "n", (int64_t)1) == 1);
+	CHECK(store_run(fx.store, "space_add", NULL, NULL, NULL, "sssi", "s", "o", "n",
+		      (int64_t)1) == 1);
 	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssii", "s", "b1", (int64_t)0,
 		      (int64_t)2) == 1);
 	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssii", "s", "b2", (int64_t)0,
@@ -127,7 +129,8 @@ TEST(a_damaged_database_is_lost_with_words)
 
 	setup(&fx);
 	(void)store_close(fx.store);
-	CHECK(fs_write_durable(-100, fx.path, "this is no database at all, not at all", 38, 0600, NULL) == 0);
+	CHECK(fs_write_durable(-100, fx.path, "this is no database at all, not at all", 38, 0600,
+		      NULL) == 0);
 	CHECK(store_open(fx.path, &s, &e) == STORE_LOST && e.text[0] && !s);
 	CHECK(fs_remove_tree(fx.dir) == 0);
 }
@@ -167,7 +170,8 @@ TEST(a_write_that_does_not_fit_changes_nothing_and_the_next_one_works)
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
-		const struct rlimit tight = {65536, RLIM_INFINITY}, wide = {RLIM_INFINITY, RLIM_INFINITY};
+		const struct rlimit tight = {65536, RLIM_INFINITY},
+				    wide = {RLIM_INFINITY, RLIM_INFINITY};
 		CLEANUP(freep) char *big = malloc(1 << 20);
 		struct err e = {0};
 
@@ -223,7 +227,8 @@ TEST(an_unknown_statement_is_refused_by_name)
 	struct err e = {0};
 
 	setup(&fx);
-	CHECK(store_run(fx.store, "no_such", NULL, NULL, &e, "") == -EINVAL && strstr(e.text, "no_such"));
+	CHECK(store_run(fx.store, "no_such", NULL, NULL, &e, "") == -EINVAL &&
+		strstr(e.text, "no_such"));
 	teardown(&fx);
 }
 

@@ -48,7 +48,8 @@ TEST(a_flood_of_keys_forgets_the_quietest_and_stays_bounded)
 	for (unsigned int i = 0; i < 1000; i++) {
 		(void)snprintf(key, sizeof(key), "k%u", i);
 		CHECK(throttle_try(t, key, SEC + i + 1) == 0);
-		CHECK(throttle_try(t, "kept", SEC + i + 1) > 0); /* used last, so not the quietest */
+		CHECK(throttle_try(t, "kept", SEC + i + 1) >
+			0); /* used last, so not the quietest */
 	}
 }
 
