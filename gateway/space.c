@@ -383,7 +383,11 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 		struct frame again = {.type = APP_RESUME};
 		struct resuming c = {r};
 
-		/* Its HELLO comes behind what it has to say of each session. */
+		/* What lies in the link may be the end of a group whose beginning the last gateway
+		 * took with it. All of it comes before the first HELLO; what the worker has to say
+		 * of each session, whole groups again, comes before the second. */
+		r->deaf = true;
+		worker_link_send(r, &again, NULL, 0);
 		sessions_each(r->space->gateway->sessions, resume_one, &c);
 		worker_link_send(r, &again, NULL, 0);
 	}

@@ -42,6 +42,7 @@ struct replica {
 	uint32_t wake_seq;
 	bool upgrade;             /* the app declares upgrade(old) */
 	bool handed_over;         /* came with seq 0: sessions may be open on it already */
+	bool deaf;                /* handed over and not yet at the HELLO that we asked for */
 	struct link *link;        /* owned; NULL while WAKING */
 	struct page *page;        /* owned reference; NULL before HELLO */
 	size_t sessions, running; /* counted by each tick */

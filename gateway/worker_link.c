@@ -16,8 +16,13 @@ static int on_hello(struct replica *r, const struct frame *f, struct err *e)
 {
 	struct page *page = NULL;
 	struct app_hello m;
-	int n = app_hello_read(&m, f->value, f->length, e);
+	int n;
 
+	if (r->deaf) {
+		r->deaf = false;
+		return 0;
+	}
+	n = app_hello_read(&m, f->value, f->length, e);
 	if (n < 0)
 		return n;
 	n = page_new(r->bundle, m.title, m.tree, &page, e);
@@ -95,6 +100,8 @@ static int on_frame(
 		if (handlers[i].session != (f->channel != 0) ||
 			!(handlers[i].phases & 1u << r->phase))
 			break;
+		if (r->deaf && handlers[i].session)
+			return 0;
 		return handlers[i].handle(r, f, e);
 	}
 	return err_set(e, -EPROTO, "%s is out of turn", proto_name(PROTO_APP, f->type));
