@@ -59,20 +59,35 @@ test("the first example of the design classifies", async () => {
   await visitor.close();
 });
 
-test("the second example of the design streams", async () => {
+test("the second example of the design answers", async () => {
   const repo = newRepo("chat");
 
   await repo.deploy({ "README.md": frontMatter("models:\n  - vitrine/tiny-writer\n"), "app.lua": apps.chat });
   const visitor = await Visitor.join(platform, "admin/chat");
 
-  assert.equal(await visitor.act("textbox", "submit", null, { textbox: "Hello there" }), undefined);
+  assert.equal(await visitor.act("textbox", "submit", null, { textbox: "a story about a fox" }), undefined);
   const { value } = visitor.props("chatbot");
 
   assert.deepEqual(value.map(({ role }) => role), ["user", "assistant"]);
-  assert.equal(value[0].content, "Hello there");
-  assert.ok(value[1].content.length > 0);
-  assert.ok(visitor.messages.filter(({ type, op }) => type === 0x10 && op === 2).length >= 2, "not streamed");
+  assert.equal(value[0].content, "a story about a fox");
+  assert.ok(value[1].content.length > 20, value[1].content);
   assert.equal(visitor.props("textbox").value ?? "", "");
+  await visitor.close();
+});
+
+test("an answer at a reader's pace arrives piece by piece, each a prefix of the next", async () => {
+  const repo = newRepo("slow-chat");
+
+  await repo.deploy({ "app.lua": apps.longChat });
+  const visitor = await Visitor.join(platform, "admin/slow-chat");
+  const seen = new Set();
+
+  visitor.socket.on("message", () => seen.add(visitor.props("chatbot").value?.[1]?.content ?? ""));
+  assert.equal(await visitor.act("textbox", "submit", null, { textbox: "a story about a fox" }), undefined);
+  const whole = visitor.props("chatbot").value[1].content;
+
+  assert.ok(seen.size >= 5, `${seen.size} pieces`);
+  for (const piece of seen) assert.ok(whole.startsWith(piece), piece);
   await visitor.close();
 });
 

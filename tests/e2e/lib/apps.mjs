@@ -33,8 +33,11 @@ end)
 
 export const chat = `local ui, models = require "vitrine.ui", require "vitrine.models"\n${chatBody}`;
 
-/** The same for long conversations: the small model's 512 tokens hold only the newest turn. */
-export const longChat = chat.replace("llm:stream(turns)", "llm:stream { turns[#turns] }");
+/** The same for long conversations, whose turns are more than the small model's 512 tokens, and at
+ * a pace that one can watch: it writes a hundred tokens in 30 ms, two frames of a screen. */
+export const longChat = chat
+  .replace("llm:stream(turns) do reply:add(token) end", "llm:stream { turns[#turns] } do reply:add(token) time.sleep(0.01) end")
+  .replace("\n", '\nlocal time = require "vitrine.time"\n');
 
 /** It with a line of Markdown above: a version one can tell from the first. */
 export const chatWith = (words) =>
