@@ -877,11 +877,15 @@ int chat_template_new(const char *text, size_t n, const char *bos, const char *e
 	if (n > CHAT_TEMPLATE_MAX)
 		return err_set(e, -EMSGSIZE, "chat template of %zu bytes, the limit is %u", n,
 			CHAT_TEMPLATE_MAX);
-	t->source = strndup(text, n);
+	t->source = malloc(n + 1);
 	t->names = malloc(2 * n + 2);
 	t->nodes = calloc(NODES_MAX, sizeof(*t->nodes));
 	t->bos = strdup(bos);
 	t->eos = strdup(eos);
+	if (t->source) {
+		memcpy(t->source, text, n);
+		t->source[n] = '\0';
+	}
 	if (!t->source || !t->names || !t->nodes || !t->bos || !t->eos)
 		return err_set(e, -ENOMEM, "out of memory");
 	rd.start = rd.at = t->source;
