@@ -36,7 +36,9 @@ export const chat = `local ui, models = require "vitrine.ui", require "vitrine.m
 /** The same for long conversations, whose turns are more than the small model's 512 tokens, and at
  * a pace that one can watch: it writes a hundred tokens in 30 ms, two frames of a screen. */
 export const longChat = chat
-  .replace("llm:stream(turns) do reply:add(token) end", "llm:stream { turns[#turns] } do reply:add(token) time.sleep(0.01) end")
+  .replace("llm:stream(turns) do reply:add(token) end", `llm:stream { turns[#turns] } do
+      for word in token:gmatch("%S*%s*") do reply:add(word) time.sleep(0.01) end
+    end`)
   .replace("\n", '\nlocal time = require "vitrine.time"\n');
 
 /** It with a line of Markdown above: a version one can tell from the first. */
