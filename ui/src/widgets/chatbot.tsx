@@ -98,7 +98,7 @@ const Message = memo(function Message({ role, content, streams }: MessageProps) 
   return (
     <article class={`turn ${mine ? "user" : role === "system" ? "system" : "assistant"}`}>
       <span class="hidden">{mine ? "You:" : `${role}:`}</span>
-      <div class="bubble">{mine ? <p class="source">{content}</p> : <Prose text={content} />}</div>
+      <div class="bubble">{mine ? <p class="source">{content}</p> : <Prose text={content} breaks />}</div>
       {!mine && !streams && role !== "system" && <CopyButton text={() => content} label="Copy message" quiet />}
     </article>
   );

@@ -6,7 +6,7 @@ import { signal } from "@preact/signals";
 import type { VNode } from "preact";
 import { memo } from "./memo";
 
-type Render = (text: string) => VNode;
+type Render = (text: string, breaks?: boolean) => VNode;
 
 const render = signal<Render | null>(null);
 let loading: Promise<void> | null = null;
@@ -23,12 +23,12 @@ export function loadProse(): Promise<void> {
   return loading;
 }
 
-export const Prose = memo(function Prose({ text }: { text: string }) {
+export const Prose = memo(function Prose({ text, breaks }: { text: string; breaks?: boolean }) {
   const now = render.value;
   if (text === "") return null;
   if (!now) {
     void loadProse();
     return <div class="prose source">{text}</div>;
   }
-  return <div class="prose">{now(text)}</div>;
+  return <div class="prose">{now(text, breaks)}</div>;
 });

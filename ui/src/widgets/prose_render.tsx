@@ -10,9 +10,10 @@ import { CopyButton } from "./copy";
 /** Deeper than any honest text; a thousand '>' must not end the page in a stack overflow. */
 const DEPTH_MAX = 40;
 
-export function renderProse(text: string): VNode {
+/** breaks: a line break in the source is one on the page, as people write in a chat. */
+export function renderProse(text: string, breaks = false): VNode {
   try {
-    return <>{blocks(Lexer.lex(text, { gfm: true, breaks: false }), 0)}</>;
+    return <>{blocks(Lexer.lex(text, { gfm: true, breaks }), 0)}</>;
   } catch {
     return <p class="source">{text}</p>;
   }

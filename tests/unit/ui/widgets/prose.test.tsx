@@ -24,6 +24,11 @@ for (const [claim, source, expected] of [
   });
 }
 
+test("a line break is one in a chat, and a space elsewhere", () => {
+  assert.equal(renderToString(renderProse("a\nb", true)), "<p>a<br/>b</p>");
+  assert.equal(render("a\nb"), "<p>a\nb</p>");
+});
+
 test("renders a fenced block with its language and something to copy it by", () => {
   const out = render("```lua\nreturn 1 < 2\n```");
   assert.match(out, /<span>lua<\/span>/);
