@@ -25,6 +25,3 @@ int app_log_new(struct loop *loop, int fd, app_log_fn fn, void *data, struct app
 /* Reads what is left in the pipe, passes it on, and frees. NULL is fine. Returns NULL. */
 struct app_log *app_log_free(struct app_log *l);
 DEFINE_CLEANUP(struct app_log *, app_log_free)
-
-/* Replaces what is not UTF-8 (RFC 3629) by '?', control characters but tab by ' '. In place. */
-void utf8_scrub(char *s, size_t n);

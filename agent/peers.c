@@ -8,6 +8,7 @@
 #include "base/dial.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "proto/messages.h"
 
 #define QUEUE_MAX (8u << 20)
@@ -83,6 +84,19 @@ static int on_refused(
 	return 0;
 }
 
+/* CHECK and WAKE name a Space alike, in messages of two links. */
+#define FILL_JOB(j, m)                                                                             \
+	do {                                                                                       \
+		int class_ = job_class((m).class);                                                 \
+                                                                                                   \
+		(j)->class = class_ < 0 ? BOX_SMALL : (uint8_t)class_;                             \
+		(void)snprintf((j)->space, sizeof((j)->space), "%s", (m).space);                   \
+		(void)snprintf((j)->owner, sizeof((j)->owner), "%s", (m).owner);                   \
+		(void)snprintf((j)->name, sizeof((j)->name), "%s", (m).name);                      \
+		(void)snprintf((j)->bundle, sizeof((j)->bundle), "%s", (m).bundle);                \
+		(void)snprintf((j)->entry, sizeof((j)->entry), "%s", (m).entry);                   \
+	} while (0)
+
 static int on_check(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
 {
 	CLEANUP(job_freep) struct job *j = calloc(1, sizeof(*j));
@@ -98,13 +112,7 @@ static int on_check(struct peers *p, const struct frame *f, struct link_files *f
 		return -ENOMEM;
 	}
 	*j = (struct job){.kind = JOB_CHECK, .seq = f->seq};
-	r = job_class(m.class);
-	j->class = r < 0 ? BOX_SMALL : (uint8_t)r;
-	(void)snprintf(j->space, sizeof(j->space), "%s", m.space);
-	(void)snprintf(j->owner, sizeof(j->owner), "%s", m.owner);
-	(void)snprintf(j->name, sizeof(j->name), "%s", m.name);
-	(void)snprintf(j->bundle, sizeof(j->bundle), "%s", m.bundle);
-	(void)snprintf(j->entry, sizeof(j->entry), "%s", m.entry);
+	FILL_JOB(j, m);
 	agent_check_done(&m);
 
 	r = bundle < 0 ? err_set(&why, -EINVAL, "CHECK came without its bundle")
@@ -149,14 +157,8 @@ static int on_wake(struct peers *p, const struct frame *f, struct link_files *fi
 		wake_wake_done(&m);
 		return -ENOMEM;
 	}
-	r = job_class(m.class);
 	*j = (struct job){.kind = JOB_WAKE, .seq = f->seq, .epoch = m.epoch};
-	j->class = r < 0 ? BOX_SMALL : (uint8_t)r;
-	(void)snprintf(j->space, sizeof(j->space), "%s", m.space);
-	(void)snprintf(j->owner, sizeof(j->owner), "%s", m.owner);
-	(void)snprintf(j->name, sizeof(j->name), "%s", m.name);
-	(void)snprintf(j->bundle, sizeof(j->bundle), "%s", m.bundle);
-	(void)snprintf(j->entry, sizeof(j->entry), "%s", m.entry);
+	FILL_JOB(j, m);
 	wake_wake_done(&m);
 	node_take_job(p->node, TAKE_PTR(j));
 	return 0;

@@ -3,43 +3,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 struct cursor {
 	const uint8_t *at, *end;
 };
-
-/* Bytes of the well-formed UTF-8 sequence at p (Unicode table 3-7), 0 when it is none. */
-static size_t utf8_length(const uint8_t *p, const uint8_t *end)
-{
-	size_t left = (size_t)(end - p);
-	uint8_t low = 0x80, high = 0xbf;
-	size_t n;
-
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		n = 2;
-	else if ((p[0] & 0xf0) == 0xe0)
-		n = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (left < n || p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
 
 static void skip_space(struct cursor *c)
 {
@@ -142,7 +110,7 @@ static bool take_string(struct cursor *c)
 			c->at++;
 			continue;
 		}
-		n = utf8_length(c->at, c->end);
+		n = utf8_length(c->at, (size_t)(c->end - c->at));
 		if (n == 0)
 			return false;
 		c->at += n;
@@ -251,7 +219,7 @@ int json_text_quote(struct buf *b, const void *bytes, size_t n)
 	int r = buf_add(b, "\"", 1);
 
 	while (r == 0 && at < end) {
-		size_t len = utf8_length(at, end);
+		size_t len = utf8_length(at, (size_t)(end - at));
 
 		if (len == 0) {
 			r = buf_add_str(b, "\xef\xbf\xbd");

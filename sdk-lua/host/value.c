@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define ANCESTORS_MAX 64
 
 struct writer {
@@ -24,41 +26,12 @@ struct key {
 
 static int write_value(struct writer *w, int index, int depth);
 
-size_t value_utf8_length(const unsigned char *s, size_t n)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len = s[0] < 0x80   ? 1
-		     : s[0] < 0xc2 ? 0
-		     : s[0] < 0xe0 ? 2
-		     : s[0] < 0xf0 ? 3
-		     : s[0] < 0xf5 ? 4
-				   : 0;
-
-	if (len == 0 || len > n)
-		return 0;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	for (size_t i = 1; i < len; i++) {
-		if (s[i] < low || s[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return len;
-}
-
 bool value_is_text(const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
 
 	for (size_t i = 0; i < n;) {
-		size_t len = p[i] ? value_utf8_length(p + i, n - i) : 0;
+		size_t len = p[i] ? utf8_length(p + i, n - i) : 0;
 
 		if (len == 0)
 			return false;
@@ -91,7 +64,7 @@ static size_t plain_run(const unsigned char *s, size_t n)
 
 		if (s[i] < 0x20 || s[i] == '"' || s[i] == '\\' || s[i] == 0x7f)
 			break;
-		len = value_utf8_length(s + i, n - i);
+		len = utf8_length(s + i, n - i);
 		if (len == 0)
 			break;
 		i += len;

@@ -46,9 +46,6 @@ void value_why_within(struct value_why *why, const char *step);
  */
 int value_add_string(struct buf *out, const char *s, size_t n, bool strict);
 
-/* Length of the well-formed UTF-8 sequence at s (of n > 0 bytes), 0: none. RFC 3629 section 4. */
-size_t value_utf8_length(const unsigned char *s, size_t n);
-
 /* True when all n bytes are UTF-8 without NUL. */
 bool value_is_text(const char *s, size_t n);
 

@@ -1,0 +1,38 @@
+#include "base/utf8.h"
+
+#include "tests/support/test.h"
+
+TEST(a_well_formed_sequence_has_its_length)
+{
+	static const char *const good[] = {"a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf",
+		"\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		size_t n = strlen(good[i]);
+
+		CHECK(utf8_length((const unsigned char *)good[i], n) == n);
+		/* Cut short, it is none; nothing past the end is looked at. */
+		if (n > 1)
+			CHECK(utf8_length((const unsigned char *)good[i], n - 1) == 0);
+	}
+}
+
+TEST(overlong_forms_surrogates_and_what_lies_above_are_none)
+{
+	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf",
+		"\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
+		"\xff", "\xc2\x41"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK(utf8_length((const unsigned char *)bad[i], strlen(bad[i])) == 0);
+}
+
+TEST(scrubbing_keeps_text_and_replaces_the_rest)
+{
+	char s[] = "caf\xc3\xa9\t\x1b[2J \xff\x7f";
+
+	utf8_scrub(s, sizeof(s) - 1);
+	CHECK(!strcmp(s, "caf\xc3\xa9\t [2J ? "));
+}
+
+TEST_MAIN()
