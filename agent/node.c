@@ -13,8 +13,9 @@
 
 #define SEAL_DEADLINE_USEC (10 * USEC_PER_SEC)
 #define CHECK_DEADLINE_USEC (10 * USEC_PER_SEC)
-#define REFILL_DELAY_USEC (30 * USEC_PER_MSEC) /* lets the visitor's own start have the processor  \
-						*/
+#define REFILL_DELAY_USEC                                                                          \
+	(30 * USEC_PER_MSEC) /* lets the visitor's own start have the processor                    \
+			      */
 #define JOBS_MAX 4096
 #define OUTPUT_MAX 16000
 #define APP_QUEUE_MAX (1 << 20)

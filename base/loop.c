@@ -454,8 +454,8 @@ int loop_dispatch(struct loop *l, int timeout_ms)
 
 		if (!s)
 			l->timer_at = read(l->timer_fd, &expirations, sizeof(expirations)) < 0
-				? l->timer_at
-				: 0; /* a timer that has fired is disarmed */
+					      ? l->timer_at
+					      : 0; /* a timer that has fired is disarmed */
 		else if (!s->dead)
 			dispatch_source(s, events[i].events);
 	}

@@ -1,4 +1,5 @@
-/* Well-formed UTF-8, RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF. */
+/* Well-formed UTF-8, RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF.
+ */
 #pragma once
 
 #include <stddef.h>

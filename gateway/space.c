@@ -17,8 +17,9 @@
 #include "gateway/wake.h"
 #include "gateway/worker_link.h"
 
-#define LOAD_RETRY_USEC (5 * USEC_PER_SEC) /* an app that did not load is not asked again before   \
-					    */
+#define LOAD_RETRY_USEC                                                                            \
+	(5 * USEC_PER_SEC) /* an app that did not load is not asked again before                   \
+			    */
 #define LOADING_MAX_USEC (60 * USEC_PER_SEC)
 #define OLD_WORKER_USEC (2 * USEC_PER_SEC) /* an old version's worker without sessions is kept */
 

@@ -2,9 +2,9 @@
  * vitrine-inference: models, run for all Spaces of this machine.
  *
  * I hold: the models' weights, and the prompts of calls while they run.
- * Who may talk to me: agent and orchestrator over fd 3's socket; workers over links the agent brings.
- * What I never see: who a visitor is, a Space's code and files, the network.
- * What I give up after start: every file; models are read before, and nothing can be opened then.
+ * Who may talk to me: agent and orchestrator over fd 3's socket; workers over links the agent
+ * brings. What I never see: who a visitor is, a Space's code and files, the network. What I give up
+ * after start: every file; models are read before, and nothing can be opened then.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -35,9 +35,9 @@ struct settings {
 	const char *run_model, *run_text;
 };
 
-static const char usage[] =
-	"usage: vitrine-inference --listen-fd FD --models DIR [--models DIR]... [--peer-uid UID]...\n"
-	"       vitrine-inference --models DIR --run MODEL TEXT\n";
+static const char usage[] = "usage: vitrine-inference --listen-fd FD --models DIR [--models "
+			    "DIR]... [--peer-uid UID]...\n"
+			    "       vitrine-inference --models DIR --run MODEL TEXT\n";
 
 static int number(const char *s, long max, long *ret)
 {
@@ -147,7 +147,8 @@ static int serve(const struct settings *s, struct engine *engine, const struct s
 	if (r == 0)
 		r = service_new(loop, engine, shelf, &service);
 	if (r == 0)
-		r = listener_new(loop, s->listen_fd, s->uids, s->n_uids, on_peer, service, &listener);
+		r = listener_new(
+			loop, s->listen_fd, s->uids, s->n_uids, on_peer, service, &listener);
 	if (r == 0)
 		r = loop_add_signal(loop, SIGTERM, on_signal, loop, NULL);
 	if (r == 0)

@@ -78,8 +78,8 @@ static void pack_bf16(const struct tensor *t, struct weight *w, uint16_t *panels
 {
 	for (size_t row = 0; row < w->rows; row++)
 		for (size_t c = 0; c < w->columns; c++)
-			memcpy(&panels[row / PANEL_ROWS * PANEL_ROWS * w->columns +
-				       c * PANEL_ROWS + row % PANEL_ROWS],
+			memcpy(&panels[row / PANEL_ROWS * PANEL_ROWS * w->columns + c * PANEL_ROWS +
+				       row % PANEL_ROWS],
 				t->bytes + (row * w->columns + c) * 2, 2);
 }
 
@@ -182,8 +182,8 @@ static float *kv_values(const struct kv *kv, uint32_t layer)
 
 /* --- operators --- */
 
-static void cpu_embed(struct device *d, const struct weight *w, const uint32_t *ids, size_t m,
-	bool add, float *y)
+static void cpu_embed(
+	struct device *d, const struct weight *w, const uint32_t *ids, size_t m, bool add, float *y)
 {
 	(void)d;
 	for (size_t i = 0; i < m; i++, y += w->columns) {
@@ -218,8 +218,8 @@ static void cpu_add(struct device *d, const float *x, float *y, size_t n)
 		y[i] += x[i];
 }
 
-static void cpu_gather(struct device *d, const float *x, size_t width, const uint32_t *rows,
-	size_t m, float *y)
+static void cpu_gather(
+	struct device *d, const float *x, size_t width, const uint32_t *rows, size_t m, float *y)
 {
 	(void)d;
 	for (size_t i = 0; i < m; i++)

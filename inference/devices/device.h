@@ -48,7 +48,8 @@ struct device_ops {
 	struct kv *(*kv_new)(struct device *d, uint32_t layers, uint32_t width, uint32_t capacity);
 	void (*kv_free)(struct device *d, struct kv *kv);
 
-	/* Norms and biases are weights of one dimension. y[i] = row ids[i] of w; add: y[i] += it. */
+	/* Norms and biases are weights of one dimension. y[i] = row ids[i] of w; add: y[i] += it.
+	 */
 	void (*embed)(struct device *d, const struct weight *w, const uint32_t *ids, size_t m,
 		bool add, float *y);
 	/* y = x · Wᵀ + bias; bias may be NULL. */

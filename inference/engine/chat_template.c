@@ -19,12 +19,12 @@ enum kind {
 	IF,     /* a, body, otherwise */
 	SET,    /* name, a */
 	/* expressions */
-	LITERAL, /* value */
-	NAME,    /* name */
-	ITEM,    /* a[b], a.name */
-	SLICE,   /* a[b:c] */
+	LITERAL,  /* value */
+	NAME,     /* name */
+	ITEM,     /* a[b], a.name */
+	SLICE,    /* a[b:c] */
 	OPERATOR, /* op, a, b */
-	CALL,    /* fn, a: subject or first argument, b: further argument */
+	CALL,     /* fn, a: subject or first argument, b: further argument */
 };
 
 enum op { OR, AND, NOT, IN, NOT_IN, EQ, NE, LE, GE, LT, GT, ADD, SUB, JOIN, MOD, NEGATE };
@@ -211,9 +211,9 @@ static json_t *fn_startswith(struct run *run, json_t *a, json_t *b)
 {
 	if (!json_is_string(a) || !json_is_string(b))
 		return fail(run, -EINVAL, "startswith needs texts");
-	return json_boolean(json_string_length(b) <= json_string_length(a) &&
-			    !memcmp(json_string_value(a), json_string_value(b),
-				    json_string_length(b)));
+	return json_boolean(
+		json_string_length(b) <= json_string_length(a) &&
+		!memcmp(json_string_value(a), json_string_value(b), json_string_length(b)));
 }
 
 static json_t *fn_endswith(struct run *run, json_t *a, json_t *b)
@@ -222,8 +222,8 @@ static json_t *fn_endswith(struct run *run, json_t *a, json_t *b)
 
 	if (!json_is_string(a) || !json_is_string(b))
 		return fail(run, -EINVAL, "endswith needs texts");
-	return json_boolean(tail <= n && !memcmp(json_string_value(a) + n - tail,
-						 json_string_value(b), tail));
+	return json_boolean(
+		tail <= n && !memcmp(json_string_value(a) + n - tail, json_string_value(b), tail));
 }
 
 static json_t *fn_raise(struct run *run, json_t *a, json_t *b)
@@ -274,7 +274,7 @@ struct reader {
 	struct err *e;
 	int r;
 	int depth;
-	bool trim; /* the tag before ended in '-': drop white space */
+	bool trim;      /* the tag before ended in '-': drop white space */
 	bool trim_line; /* it was a block: drop one newline (trim_blocks) */
 };
 
@@ -285,8 +285,9 @@ static struct node *refuse(struct reader *rd, const char *what, const char *name
 	for (const char *c = rd->start; c < rd->at && c < rd->end; c++)
 		line += *c == '\n';
 	if (rd->r == 0)
-		rd->r = err_set(rd->e, -ENOTSUP, "chat template, line %d: %s%s%.*s%s is not supported",
-			line, what, n ? " '" : "", (int)(n > 40 ? 40 : n), name, n ? "'" : "");
+		rd->r = err_set(rd->e, -ENOTSUP,
+			"chat template, line %d: %s%s%.*s%s is not supported", line, what,
+			n ? " '" : "", (int)(n > 40 ? 40 : n), name, n ? "'" : "");
 	return NULL;
 }
 
@@ -296,7 +297,8 @@ static struct node *node_new(struct reader *rd, enum kind kind)
 
 	if (rd->t->used == NODES_MAX) {
 		if (rd->r == 0)
-			rd->r = err_set(rd->e, -EMSGSIZE, "chat template: over %d parts", NODES_MAX);
+			rd->r = err_set(
+				rd->e, -EMSGSIZE, "chat template: over %d parts", NODES_MAX);
 		return NULL;
 	}
 	n = &rd->t->nodes[rd->t->used++];
@@ -644,7 +646,8 @@ static struct node *read_or(struct reader *rd)
 	if (rd->r < 0)
 		return NULL;
 	if (++rd->depth > DEPTH_MAX) {
-		rd->r = err_set(rd->e, -EMSGSIZE, "chat template: nested deeper than %d", DEPTH_MAX);
+		rd->r = err_set(
+			rd->e, -EMSGSIZE, "chat template: nested deeper than %d", DEPTH_MAX);
 		return NULL;
 	}
 	n = read_level(rd, 0);
@@ -1018,9 +1021,7 @@ static bool contains(const struct run *run, const json_t *list, const json_t *v)
 			       json_string_value(v), json_string_length(v)) != NULL;
 	if (json_is_object(list) && json_is_string(v))
 		return json_object_get(list, json_string_value(v)) != NULL;
-	json_array_foreach (list, i, item)
-		if (json_equal(item, v))
-			return true;
+	json_array_foreach(list, i, item) if (json_equal(item, v)) return true;
 	return false;
 }
 
@@ -1157,7 +1158,8 @@ static int run_output(struct run *run, const struct node *n)
 	else if (json_is_integer(v))
 		r = buf_addf(run->out, "%lld", (long long)json_integer_value(v));
 	else if (v != run->undefined)
-		r = err_set(run->e, -EINVAL, "chat template: only texts and numbers can be written");
+		r = err_set(
+			run->e, -EINVAL, "chat template: only texts and numbers can be written");
 	return r;
 }
 
@@ -1177,7 +1179,8 @@ static int run_for(struct run *run, const struct node *n)
 
 	if (!list || !chosen)
 		return run->e->code ? run->e->code : -ENOMEM;
-	json_array_foreach (list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		json_t *yes;
 
 		r = set_variable(run, n->name, json_incref(item));
@@ -1191,7 +1194,8 @@ static int run_for(struct run *run, const struct node *n)
 			(void)json_array_append(chosen, item);
 		json_decref(yes);
 	}
-	json_array_foreach (chosen, i, item) {
+	json_array_foreach(chosen, i, item)
+	{
 		r = set_variable(run, n->name, json_incref(item));
 		if (r == 0)
 			r = set_variable(run, "loop", loop_facts(i, json_array_size(chosen)));
@@ -1250,8 +1254,8 @@ static int run_body(struct run *run, const struct node *n)
 	return r;
 }
 
-int chat_template_render(const struct chat_template *t, json_t *messages, struct buf *out,
-	struct err *e)
+int chat_template_render(
+	const struct chat_template *t, json_t *messages, struct buf *out, struct err *e)
 {
 	struct err words = {0};
 	struct run run = {.t = t, .out = out, .e = &words, .undefined = json_object()};

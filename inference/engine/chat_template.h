@@ -32,5 +32,5 @@ DEFINE_CLEANUP(struct chat_template *, chat_template_free)
  * to speak. -EINVAL: the template refuses the conversation, in its words. -ENOSPC: over out's
  * ceiling. -EOVERFLOW: more steps than a template is granted. -ENOMEM.
  */
-int chat_template_render(const struct chat_template *t, json_t *messages, struct buf *out,
-	struct err *e);
+int chat_template_render(
+	const struct chat_template *t, json_t *messages, struct buf *out, struct err *e);

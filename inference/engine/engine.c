@@ -9,7 +9,7 @@
 
 #include "inference/engine/sample.h"
 
-#define LANES_MAX 256 /* models with work */
+#define LANES_MAX 256     /* models with work */
 #define PROMPT_ROWS_MIN 4 /* a prompt moves on at least this much in a step */
 
 struct request {
@@ -25,7 +25,7 @@ struct request {
 	size_t n_texts, texts_done;
 	float *scores; /* owned; n_texts x labels */
 
-	struct kv *kv;     /* owned; NULL while queued */
+	struct kv *kv; /* owned; NULL while queued */
 	uint64_t kv_bytes;
 	uint32_t capacity; /* tokens that fit in kv */
 	uint32_t position; /* tokens in kv */
@@ -44,8 +44,8 @@ struct request {
 struct lane {
 	struct model *model; /* borrowed */
 	struct request *head, **tail;
-	size_t writing;      /* requests with a kv */
-	double row_nsec;     /* running average of one row's time */
+	size_t writing;  /* requests with a kv */
+	double row_nsec; /* running average of one row's time */
 };
 
 struct engine {
@@ -126,8 +126,8 @@ static void request_destroy(struct request *q)
 	free(q);
 }
 
-static struct request *request_new(struct engine *e, struct model *m, const struct request_ops *ops,
-	void *data)
+static struct request *request_new(
+	struct engine *e, struct model *m, const struct request_ops *ops, void *data)
 {
 	struct request *q = calloc(1, sizeof(*q));
 
@@ -226,7 +226,8 @@ static int check_room(const struct engine *e, struct err *why)
 {
 	if (e->requests < ENGINE_REQUESTS_MAX)
 		return 0;
-	return err_set(why, -EBUSY, "%d requests are waiting already, the limit", ENGINE_REQUESTS_MAX);
+	return err_set(
+		why, -EBUSY, "%d requests are waiting already, the limit", ENGINE_REQUESTS_MAX);
 }
 
 static int too_long(const struct model *m, struct err *why)
@@ -235,8 +236,8 @@ static int too_long(const struct model *m, struct err *why)
 		m->net->family->decoder ? m->net->context - 1 : m->net->context, m->id);
 }
 
-static int add_texts(struct request *q, struct model *m, const struct text *texts, size_t n,
-	struct err *why)
+static int add_texts(
+	struct request *q, struct model *m, const struct text *texts, size_t n, struct err *why)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct err e = {0};
@@ -267,8 +268,8 @@ int engine_classify(struct engine *e, struct model *m, const struct text *texts,
 	if (m->net->family->decoder)
 		return err_set(why, -ENOTSUP, "%s does not classify", m->id);
 	if (n == 0 || n > ENGINE_TEXTS_MAX)
-		return err_set(why, -EMSGSIZE, "%zu texts, the limit is 1 to %d", n,
-			ENGINE_TEXTS_MAX);
+		return err_set(
+			why, -EMSGSIZE, "%zu texts, the limit is 1 to %d", n, ENGINE_TEXTS_MAX);
 	q = request_new(e, m, ops, data);
 	if (!q || !q->lane) {
 		free(q);
@@ -285,7 +286,8 @@ int engine_classify(struct engine *e, struct model *m, const struct text *texts,
 	return 0;
 }
 
-static int prepare_prompt(struct request *q, struct model *m, const struct prompt *p, struct err *why)
+static int prepare_prompt(
+	struct request *q, struct model *m, const struct prompt *p, struct err *why)
 {
 	struct err e = {0};
 	uint32_t room;
@@ -313,7 +315,8 @@ static int prepare_prompt(struct request *q, struct model *m, const struct promp
 	q->capacity = (uint32_t)q->ids.n + q->sampling.max_tokens;
 	q->kv_bytes = (uint64_t)m->net->layers * m->net->kv_width * q->capacity * 2 * sizeof(float);
 	if (q->kv_bytes > ENGINE_KV_MAX)
-		return err_set(why, -EMSGSIZE, "the text needs %llu MiB of cache, the limit is %llu",
+		return err_set(why, -EMSGSIZE,
+			"the text needs %llu MiB of cache, the limit is %llu",
 			(unsigned long long)(q->kv_bytes >> 20), ENGINE_KV_MAX >> 20);
 	return 0;
 }
@@ -364,7 +367,7 @@ static size_t row_budget(const struct lane *lane)
 {
 	double rows = ENGINE_STEP_USEC * 1000.0 / lane->row_nsec;
 
-	return rows < PROMPT_ROWS_MIN ? PROMPT_ROWS_MIN
+	return rows < PROMPT_ROWS_MIN     ? PROMPT_ROWS_MIN
 	       : rows > NET_STEP_ROWS_MAX ? NET_STEP_ROWS_MAX
 					  : (size_t)rows;
 }
@@ -457,7 +460,8 @@ static void take_token(struct request *q, const float *logits)
 	int r = sampler_next(&q->sampler, &q->sampling, logits, m->net->vocab, &id);
 
 	if (r < 0) {
-		finish_failed(q, r, r == -EDOM ? "the model's output is not a number" : "out of memory");
+		finish_failed(
+			q, r, r == -EDOM ? "the model's output is not a number" : "out of memory");
 		return;
 	}
 	q->tokens_out++;
@@ -504,8 +508,7 @@ static void step_writing(struct engine *e, struct lane *lane)
 		begin(s.of[i], from);
 	r = reserve_logits(e, s.n_wanted * net->vocab);
 	if (r == 0)
-		r = net->family->step(
-			net, s.ids, s.places, s.m, s.wanted, s.n_wanted, e->logits);
+		r = net->family->step(net, s.ids, s.places, s.m, s.wanted, s.n_wanted, e->logits);
 	nsec = now_nsec() - from;
 	charge(e, s.of, s.m, nsec);
 	if (r < 0) {
@@ -596,8 +599,8 @@ static void charge_texts(struct engine *e, const struct texts *t, uint64_t nsec)
 {
 	e->busy_nsec += nsec;
 	for (size_t i = 0; i < t->n; i++)
-		t->of[i]->device_nsec += nsec * t->starts[i + 1] / t->ids.n -
-					 nsec * t->starts[i] / t->ids.n;
+		t->of[i]->device_nsec +=
+			nsec * t->starts[i + 1] / t->ids.n - nsec * t->starts[i] / t->ids.n;
 }
 
 static void step_classifying(struct engine *e, struct lane *lane)

@@ -22,11 +22,11 @@
 #include "inference/engine/model.h"
 #include "inference/engine/writer.h"
 
-#define ENGINE_REQUESTS_MAX 256 /* queued and running */
-#define ENGINE_WRITING_MAX 32   /* texts under way in one model */
-#define ENGINE_TEXTS_MAX 64     /* of one classification */
+#define ENGINE_REQUESTS_MAX 256      /* queued and running */
+#define ENGINE_WRITING_MAX 32        /* texts under way in one model */
+#define ENGINE_TEXTS_MAX 64          /* of one classification */
 #define ENGINE_KV_MAX (512ull << 20) /* bytes of all key-value caches */
-#define ENGINE_STEP_USEC 10000  /* a step aims to take no longer */
+#define ENGINE_STEP_USEC 10000       /* a step aims to take no longer */
 
 struct engine;
 struct request;
@@ -38,7 +38,7 @@ struct usage {
 };
 
 struct outcome {
-	int r;                     /* 0, or a negative errno and words */
+	int r; /* 0, or a negative errno and words */
 	struct err error;
 	const char *finish_reason; /* "stop", "length"; texts only */
 	const char *text;          /* all of it; borrowed */

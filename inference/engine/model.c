@@ -49,9 +49,7 @@ static void add_stops(struct model *m, const json_t *v)
 
 	if (json_is_integer(v))
 		add_stop(m, json_integer_value(v));
-	json_array_foreach (v, i, id)
-		if (json_is_integer(id))
-			add_stop(m, json_integer_value(id));
+	json_array_foreach(v, i, id) if (json_is_integer(id)) add_stop(m, json_integer_value(id));
 }
 
 /* A special token is written as a string, or as an object with its content. */
@@ -64,8 +62,8 @@ static const char *token_spelling(const json_t *config, const char *key)
 	return json_is_string(v) ? json_string_value(v) : "";
 }
 
-static void find_stops(struct model *m, const json_t *config, const json_t *generation,
-	const json_t *tokens)
+static void find_stops(
+	struct model *m, const json_t *config, const json_t *generation, const json_t *tokens)
 {
 	/* A turn ends with these wherever a tokenizer knows them. */
 	const char *const names[] = {
@@ -149,8 +147,8 @@ static int read_tokenizer(struct model *m, int folder, struct err *e)
 	return r < 0 ? err_wrap(e, "tokenizer.json") : 0;
 }
 
-static int read_net(struct model *m, int folder, const json_t *config, struct device *d,
-	struct err *e)
+static int read_net(
+	struct model *m, int folder, const json_t *config, struct device *d, struct err *e)
 {
 	CLEANUP(safetensors_freep) struct safetensors *weights = NULL;
 	int r = safetensors_open(folder, "model.safetensors", &weights, e);
@@ -184,8 +182,8 @@ static int load(struct model *m, int dirfd, const char *path, struct device *d, 
 		return r;
 	name = json_array_get(json_object_get(config, "architectures"), 0);
 	if (json_is_string(name))
-		(void)snprintf(m->architecture, sizeof(m->architecture), "%s",
-			json_string_value(name));
+		(void)snprintf(
+			m->architecture, sizeof(m->architecture), "%s", json_string_value(name));
 	r = read_tokenizer(m, folder, e);
 	if (r == 0)
 		r = read_net(m, folder, config, d, e);

@@ -32,9 +32,9 @@ struct model {
 	char id[MODEL_ID_MAX + 1];
 	char architecture[81];
 	uint64_t parameters, bytes;
-	struct net *net;                /* owned; NULL: error says why */
-	struct tokenizer *tokenizer;    /* owned */
-	struct chat_template *template; /* owned; NULL: the model does not chat; template_error */
+	struct net *net;                 /* owned; NULL: error says why */
+	struct tokenizer *tokenizer;     /* owned */
+	struct chat_template *template;  /* owned; NULL: the model does not chat; template_error */
 	uint32_t stops[MODEL_STOPS_MAX]; /* tokens that end a text */
 	size_t n_stops;
 	struct sampling sampling;

@@ -91,8 +91,8 @@ static void sift(struct sampler *s, size_t i, size_t n)
 
 /* Puts the k heaviest, or as many as reach share, at the end of order, the heaviest last; returns
  * how many, and where order ends in *ret_end. */
-static size_t take_heaviest(struct sampler *s, size_t n, size_t k, double share, double total,
-	size_t *ret_end)
+static size_t take_heaviest(
+	struct sampler *s, size_t n, size_t k, double share, double total, size_t *ret_end)
 {
 	double sum = 0;
 	/* All tokens below this together hold less than is left out, so none of them is taken. */
@@ -136,8 +136,8 @@ static size_t take_heaviest(struct sampler *s, size_t n, size_t k, double share,
 	return n - left;
 }
 
-int sampler_next(struct sampler *s, const struct sampling *how, const float *logits, size_t n,
-	uint32_t *ret)
+int sampler_next(
+	struct sampler *s, const struct sampling *how, const float *logits, size_t n, uint32_t *ret)
 {
 	size_t k = how->top_k && how->top_k < n ? how->top_k : n, chosen, end;
 	double total = 0, at;

@@ -56,8 +56,9 @@ static int put_owner(struct shelf *s, int dirfd, const char *owner, struct devic
 	for (int i = 0; i < n; i++) {
 		char folder[600];
 
-		if (r == 0 && snprintf(folder, sizeof(folder), "%s/%s", owner, list[i]->d_name) <
-				      (int)sizeof(folder) &&
+		if (r == 0 &&
+			snprintf(folder, sizeof(folder), "%s/%s", owner, list[i]->d_name) <
+				(int)sizeof(folder) &&
 			has_config(dirfd, folder))
 			r = put(s, dirfd, folder, owner, list[i]->d_name, d);
 		free(list[i]);
@@ -90,8 +91,8 @@ static int put_dir(struct shelf *s, const char *dir, struct device *d, struct er
 	return r < 0 ? err_set(e, r, "out of memory") : 0;
 }
 
-int shelf_open(const char *const *dirs, size_t n, struct device *d, struct shelf **ret,
-	struct err *e)
+int shelf_open(
+	const char *const *dirs, size_t n, struct device *d, struct shelf **ret, struct err *e)
 {
 	CLEANUP(shelf_freep) struct shelf *s = calloc(1, sizeof(*s));
 	size_t failed = 0;

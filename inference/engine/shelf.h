@@ -21,8 +21,8 @@ struct shelf;
  * an id that is taken already keeps its first model. What cannot be loaded stays on the shelf
  * with its error. -ENOMEM; an unreadable directory is an error only when all are (its errno).
  */
-int shelf_open(const char *const *dirs, size_t n, struct device *d, struct shelf **ret,
-	struct err *e);
+int shelf_open(
+	const char *const *dirs, size_t n, struct device *d, struct shelf **ret, struct err *e);
 struct shelf *shelf_free(struct shelf *s);
 DEFINE_CLEANUP(struct shelf *, shelf_free)
 

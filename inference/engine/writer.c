@@ -35,8 +35,8 @@ static void find_stop(struct writer *w)
 
 	for (size_t i = 0; i < w->n_stops; i++) {
 		const char *from = buf_str(&w->text) + w->shown;
-		const char *at = memmem(from, w->text.len - w->shown, w->stops[i],
-			strlen(w->stops[i]));
+		const char *at =
+			memmem(from, w->text.len - w->shown, w->stops[i], strlen(w->stops[i]));
 
 		if (at && (size_t)(at - buf_str(&w->text)) < first) {
 			first = (size_t)(at - buf_str(&w->text));

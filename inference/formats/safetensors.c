@@ -104,8 +104,8 @@ static int read_tensor(const char *name, const json_t *entry, const uint8_t *dat
 	if (__builtin_mul_overflow(t->count, type->size, &size) || size != end - begin)
 		return err_set(e, -EBADMSG, "data_offsets: do not fit shape and dtype");
 	if ((base + begin) % type->size != 0)
-		return err_set(e, -EBADMSG, "data_offsets: not aligned to %u bytes",
-			(unsigned)type->size);
+		return err_set(
+			e, -EBADMSG, "data_offsets: not aligned to %u bytes", (unsigned)type->size);
 	t->bytes = data + begin;
 	return 0;
 }
@@ -127,8 +127,8 @@ static uint64_t tensor_bytes(const struct safetensors *s, const struct tensor *t
 }
 
 /* Sorted, each tensor must begin where the one before ended, and the last end with the file. */
-static int check_cover(struct safetensors *s, const uint8_t *data, uint64_t data_bytes,
-	struct err *e)
+static int check_cover(
+	struct safetensors *s, const uint8_t *data, uint64_t data_bytes, struct err *e)
 {
 	const uint8_t *at = data;
 
@@ -140,8 +140,8 @@ static int check_cover(struct safetensors *s, const uint8_t *data, uint64_t data
 		if (t->bytes < at)
 			return err_set(e, -EBADMSG, "tensor '%.80s' overlaps another", t->name);
 		if (t->bytes > at)
-			return err_set(e, -EBADMSG, "bytes before tensor '%.80s' belong to none",
-				t->name);
+			return err_set(
+				e, -EBADMSG, "bytes before tensor '%.80s' belong to none", t->name);
 		at += tensor_bytes(s, t);
 	}
 	if (at != data + data_bytes)
@@ -164,7 +164,8 @@ static int read_entries(struct safetensors *s, const uint8_t *data, uint64_t bas
 	s->tensors = calloc(json_object_size(s->header) + 1, sizeof(*s->tensors));
 	if (!s->tensors)
 		return err_set(e, -ENOMEM, "out of memory");
-	json_object_foreach (s->header, name, entry) {
+	json_object_foreach(s->header, name, entry)
+	{
 		if (!strcmp(name, "__metadata__"))
 			continue;
 		if (strlen(name) > NAME_MAX_BYTES)

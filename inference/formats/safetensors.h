@@ -28,8 +28,8 @@ struct safetensors;
 int safetensors_read(const void *bytes, size_t n, struct safetensors **ret, struct err *e);
 
 /*
- * Reads a file, of which nothing is needed later if it is at most SAFETENSORS_COPY_MAX. A larger one
- * is mapped and must not shrink until safetensors_free, or the process dies of SIGBUS; a model
+ * Reads a file, of which nothing is needed later if it is at most SAFETENSORS_COPY_MAX. A larger
+ * one is mapped and must not shrink until safetensors_free, or the process dies of SIGBUS; a model
  * folder is the operator's. Also the errno of open, fstat, mmap and read; -ENODATA: it became
  * shorter while it was read.
  */

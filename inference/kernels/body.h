@@ -1,7 +1,7 @@
 /*
  * The source of every build of the kernels; scalar.c, avx2.c and avx512.c include it after naming
- * it (KERNELS) and sizing its vectors (LANES floats) and tiles (TILE_ROWS x TILE_PANELS panels), and
- * are compiled with their own instruction set.
+ * it (KERNELS) and sizing its vectors (LANES floats) and tiles (TILE_ROWS x TILE_PANELS panels),
+ * and are compiled with their own instruction set.
  *
  * Sums over k run one after the other in one accumulator per output, in every tile shape: that is
  * what makes a row's result independent of its neighbours.
@@ -84,21 +84,20 @@ INLINE void store_lanes(const struct product *p, size_t row, size_t at, lanes su
 		const int vectors = panels * PANEL_LANES;                                          \
 		lanes sum[TILE_ROWS][TILE_PANELS_ONE * PANEL_LANES];                               \
                                                                                                    \
-		UNROLL for (int i = 0; i < rows; i++)                                              \
-			UNROLL for (int j = 0; j < vectors; j++)                                   \
-				sum[i][j] = (lanes){0};                                            \
+		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++)     \
+			sum[i][j] = (lanes){0};                                                    \
 		for (size_t k = 0; k < p->k; k++)                                                  \
-			UNROLL for (int j = 0; j < vectors; j++) {                                 \
+			UNROLL for (int j = 0; j < vectors; j++)                                   \
+			{                                                                          \
 				lanes v = load(at + (size_t)(j / PANEL_LANES) * stride +           \
 					       k * PANEL_ROWS + j % PANEL_LANES * LANES);          \
                                                                                                    \
-				UNROLL for (int i = 0; i < rows; i++)                              \
-					sum[i][j] += v * x[(size_t)i * p->ldx + k];                \
+				UNROLL for (int i = 0; i < rows; i++) sum[i][j] +=                 \
+					v * x[(size_t)i * p->ldx + k];                             \
 			}                                                                          \
-		UNROLL for (int i = 0; i < rows; i++)                                              \
-			UNROLL for (int j = 0; j < vectors; j++)                                   \
-				store_lanes(p, row + (size_t)i,                                    \
-					panel * PANEL_ROWS + (size_t)j * LANES, sum[i][j]);        \
+		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++)     \
+			store_lanes(p, row + (size_t)i, panel * PANEL_ROWS + (size_t)j * LANES,    \
+				sum[i][j]);                                                        \
 	}
 
 /* All rows over a group of panels, which stays in the cache meanwhile. */
@@ -159,15 +158,14 @@ INLINE void score_blocks(const struct attention *a, const float *q, size_t block
 	float scale = 1.0f / sqrtf((float)a->dim);
 	lanes sum[SCORE_BLOCKS * BLOCK_LANES];
 
-	UNROLL for (int j = 0; j < vectors; j++)
-		sum[j] = (lanes){0};
+	UNROLL for (int j = 0; j < vectors; j++) sum[j] = (lanes){0};
 	for (size_t i = 0; i < a->dim; i++)
-		UNROLL for (int j = 0; j < vectors; j++)
-			sum[j] += load_f32(k + (size_t)(j / BLOCK_LANES) * a->k_stride +
-					   i * KEY_BLOCK + j % BLOCK_LANES * LANES) *
-				  q[i];
-	UNROLL for (int j = 0; j < vectors; j++)
-		*(lanes_at *)(a->scores + block * KEY_BLOCK + (size_t)j * LANES) = sum[j] * scale;
+		UNROLL for (int j = 0; j < vectors; j++) sum[j] +=
+			load_f32(k + (size_t)(j / BLOCK_LANES) * a->k_stride + i * KEY_BLOCK +
+				 j % BLOCK_LANES * LANES) *
+			q[i];
+	UNROLL for (int j = 0; j < vectors; j++) *
+		(lanes_at *)(a->scores + block * KEY_BLOCK + (size_t)j * LANES) = sum[j] * scale;
 }
 
 /* Some of y's columns: the values' columns by their scores, in two sums, even and odd places. */

@@ -31,10 +31,10 @@ struct product {
 
 /* Query heads that share one head of keys and values, over the first n positions. */
 struct attention {
-	const float *q; /* heads x dim */
-	const float *k; /* this head's columns of the first block */
+	const float *q;  /* heads x dim */
+	const float *k;  /* this head's columns of the first block */
 	size_t k_stride; /* floats from one block to the next */
-	const float *v; /* this head's columns of the first position */
+	const float *v;  /* this head's columns of the first position */
 	size_t v_stride; /* floats from one position to the next */
 	size_t heads, dim, n;
 	float *scores; /* scratch: n, rounded up to whole blocks */
@@ -51,12 +51,12 @@ struct kernels {
 	void (*attend)(const struct attention *a);
 
 	void (*rmsnorm)(const float *x, const float *w, float eps, float *y, size_t n);
-	void (*layernorm)(const float *x, const float *w, const float *b, float eps, float *y,
-		size_t n);
+	void (*layernorm)(
+		const float *x, const float *w, const float *b, float eps, float *y, size_t n);
 
-	void (*softmax)(float *x, size_t n);                            /* in place */
-	void (*silu_mul)(float *gate, const float *up, size_t n);       /* gate = silu(gate) up */
-	void (*gelu)(float *x, size_t n);                               /* the erf form, in place */
+	void (*softmax)(float *x, size_t n);                      /* in place */
+	void (*silu_mul)(float *gate, const float *up, size_t n); /* gate = silu(gate) up */
+	void (*gelu)(float *x, size_t n);                         /* the erf form, in place */
 };
 
 extern const struct kernels kernels_scalar;

@@ -96,8 +96,8 @@ static int bert_configure(struct net *net, const json_t *config, struct err *e)
 	if (strcmp(act, "gelu") != 0)
 		return err_set(e, -ENOTSUP, "hidden_act '%s' is not supported", act);
 	if (strcmp(positions, "absolute") != 0)
-		return err_set(e, -ENOTSUP, "position_embedding_type '%s' is not supported",
-			positions);
+		return err_set(
+			e, -ENOTSUP, "position_embedding_type '%s' is not supported", positions);
 	b->eps = (float)eps;
 	r = read_labels(net, config, e);
 	net->independent = net->n_labels == 1 || !strcmp(problem, "multi_label_classification");
@@ -117,8 +117,7 @@ static void load_layer(struct loader *from, const struct bert *b, uint32_t i, st
 		{&to->k, &to->k_bias, b->hidden, b->hidden, "attention.self.key"},
 		{&to->v, &to->v_bias, b->hidden, b->hidden, "attention.self.value"},
 		{&to->o, &to->o_bias, b->hidden, b->hidden, "attention.output.dense"},
-		{&to->norm_mixed, &to->norm_mixed_bias, 0, b->hidden,
-			"attention.output.LayerNorm"},
+		{&to->norm_mixed, &to->norm_mixed_bias, 0, b->hidden, "attention.output.LayerNorm"},
 		{&to->inner, &to->inner_bias, b->inner, b->hidden, "intermediate.dense"},
 		{&to->outer, &to->outer_bias, b->hidden, b->inner, "output.dense"},
 		{&to->norm_out, &to->norm_out_bias, 0, b->hidden, "output.LayerNorm"},
@@ -127,8 +126,8 @@ static void load_layer(struct loader *from, const struct bert *b, uint32_t i, st
 	for (size_t j = 0; j < sizeof(parts) / sizeof(parts[0]); j++) {
 		const struct part *p = &parts[j];
 
-		*p->weight = loader_take(from, p->rows, p->columns,
-			"bert.encoder.layer.%u.%s.weight", i, p->name);
+		*p->weight = loader_take(
+			from, p->rows, p->columns, "bert.encoder.layer.%u.%s.weight", i, p->name);
 		*p->bias = loader_take(from, 0, p->rows ? p->rows : p->columns,
 			"bert.encoder.layer.%u.%s.bias", i, p->name);
 	}
@@ -146,8 +145,7 @@ static int bert_load(struct net *net, const struct safetensors *weights, struct 
 	b->words = loader_take(&from, net->vocab, b->hidden, "%s.word_embeddings.weight", top);
 	b->positions =
 		loader_take(&from, net->context, b->hidden, "%s.position_embeddings.weight", top);
-	b->kinds = loader_take(
-		&from, b->types, b->hidden, "%s.token_type_embeddings.weight", top);
+	b->kinds = loader_take(&from, b->types, b->hidden, "%s.token_type_embeddings.weight", top);
 	b->norm = loader_take(&from, 0, b->hidden, "%s.LayerNorm.weight", top);
 	b->norm_bias = loader_take(&from, 0, b->hidden, "%s.LayerNorm.bias", top);
 	for (uint32_t i = 0; i < net->layers && from.r == 0; i++)
@@ -226,8 +224,8 @@ static void run_layer(struct net *net, const struct layer *w, const uint32_t *st
 	d->ops->layernorm(d, at->x, w->norm_out, w->norm_out_bias, b->eps, m, b->hidden, at->x);
 }
 
-static int bert_classify(struct net *net, const uint32_t *ids, const uint32_t *starts, size_t n,
-	float *logits)
+static int bert_classify(
+	struct net *net, const uint32_t *ids, const uint32_t *starts, size_t n, float *logits)
 {
 	const struct bert *b = net->own;
 	struct device *d = net->device;

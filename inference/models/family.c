@@ -97,8 +97,8 @@ int config_number(const json_t *config, const char *key, double min, double max,
 	return 0;
 }
 
-int config_u32(const json_t *config, const char *key, uint32_t min, uint32_t max,
-	uint32_t *ret, struct err *e)
+int config_u32(const json_t *config, const char *key, uint32_t min, uint32_t max, uint32_t *ret,
+	struct err *e)
 {
 	int64_t n;
 
@@ -142,11 +142,12 @@ struct weight *loader_take(struct loader *l, uint32_t rows, uint32_t columns, co
 		return loader_fail(l, err_set(l->e, -EBADMSG, "'%s' is missing", name));
 	if (t->type == TENSOR_OTHER)
 		return loader_fail(l, err_set(l->e, -ENOTSUP,
-						"'%s': only F32, F16 and BF16 are supported", name));
+					      "'%s': only F32, F16 and BF16 are supported", name));
 	if (rows ? t->n_dims != 2 || t->dims[0] != rows || t->dims[1] != columns
 		 : t->n_dims != 1 || t->dims[0] != columns)
-		return loader_fail(l, err_set(l->e, -EBADMSG,
-						"'%s': the shape is not the one config.json asks for", name));
+		return loader_fail(
+			l, err_set(l->e, -EBADMSG,
+				   "'%s': the shape is not the one config.json asks for", name));
 	if (l->net->n_weights == WEIGHTS_MAX)
 		return loader_fail(l, err_set(l->e, -EMSGSIZE, "over %d weights", WEIGHTS_MAX));
 	grown = reallocarray(l->net->weights, l->net->n_weights + 1, sizeof(struct weight *));

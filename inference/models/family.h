@@ -18,7 +18,7 @@
 
 #define NET_STEP_ROWS_MAX 256 /* rows of one decoder step */
 #define NET_LABELS_MAX 1000
-#define NET_LABEL_MAX 128     /* bytes of a label */
+#define NET_LABEL_MAX 128 /* bytes of a label */
 #define NET_CONTEXT_MAX (1u << 17)
 
 struct net;
@@ -50,15 +50,15 @@ struct net {
 	const struct family *family;
 	struct device *device; /* borrowed */
 	uint32_t vocab, context, layers;
-	uint32_t kv_width;  /* decoders: floats of one token's keys in one layer */
-	uint32_t n_labels;  /* classifiers */
+	uint32_t kv_width;                 /* decoders: floats of one token's keys in one layer */
+	uint32_t n_labels;                 /* classifiers */
 	char (*labels)[NET_LABEL_MAX + 1]; /* owned */
-	bool independent;   /* labels do not exclude each other: sigmoid, not softmax */
+	bool independent;        /* labels do not exclude each other: sigmoid, not softmax */
 	struct weight **weights; /* owned; all there are, for freeing */
 	size_t n_weights;
-	float *scratch;          /* owned; activations of scratch_rows rows */
+	float *scratch; /* owned; activations of scratch_rows rows */
 	size_t scratch_rows;
-	void *own;               /* owned; the family's */
+	void *own; /* owned; the family's */
 };
 
 /* NULL: no family of that architecture. */
@@ -80,8 +80,8 @@ extern const struct family family_llama, family_bert_classifier;
 /* A number of config.json between min and max. fallback NAN: it must be there. */
 int config_number(const json_t *config, const char *key, double min, double max, double fallback,
 	double *ret, struct err *e);
-int config_u32(const json_t *config, const char *key, uint32_t min, uint32_t max,
-	uint32_t *ret, struct err *e);
+int config_u32(const json_t *config, const char *key, uint32_t min, uint32_t max, uint32_t *ret,
+	struct err *e);
 /* As config_u32 with a fallback for a field that is missing or null. */
 int config_opt_u32(const json_t *config, const char *key, uint32_t min, uint32_t max,
 	uint32_t fallback, uint32_t *ret, struct err *e);

@@ -23,7 +23,7 @@ struct llama {
 	struct heads heads;
 	float eps;
 	bool tied, attention_bias, mlp_bias;
-	double *frequency; /* owned; heads.dim / 2 */
+	double *frequency;    /* owned; heads.dim / 2 */
 	struct layer *layers; /* owned */
 	struct weight *embed, *norm, *head;
 };
@@ -95,8 +95,7 @@ static int make_frequencies(struct llama *l, const json_t *config, struct err *e
 	if (!l->frequency)
 		return err_set(e, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < l->heads.dim / 2; i++)
-		l->frequency[i] =
-			scale_frequency(&rope, pow(rope.theta, -2.0 * i / l->heads.dim));
+		l->frequency[i] = scale_frequency(&rope, pow(rope.theta, -2.0 * i / l->heads.dim));
 	return 0;
 }
 
@@ -111,7 +110,8 @@ static int read_sizes(struct net *net, struct llama *l, const json_t *config, st
 		config_u32(config, "intermediate_size", 1, 1 << 16, &l->inner, e) < 0 ||
 		config_u32(config, "num_hidden_layers", 1, 256, &net->layers, e) < 0 ||
 		config_u32(config, "num_attention_heads", 1, 256, &h->heads, e) < 0 ||
-		config_opt_u32(config, "num_key_value_heads", 1, 256, h->heads, &h->kv_heads, e) < 0 ||
+		config_opt_u32(config, "num_key_value_heads", 1, 256, h->heads, &h->kv_heads, e) <
+			0 ||
 		config_u32(config, "max_position_embeddings", 1, 1 << 24, &net->context, e) < 0)
 		return -EBADMSG;
 	if (config_opt_u32(config, "head_dim", 2, 512, l->hidden / h->heads, &h->dim, e) < 0)
@@ -173,8 +173,7 @@ static void load_layer(struct loader *from, const struct llama *l, uint32_t i, s
 		{&to->down, &to->down_bias, l->hidden, l->inner, l->mlp_bias, "mlp.down_proj"},
 	};
 
-	to->norm_in =
-		loader_take(from, 0, l->hidden, "model.layers.%u.input_layernorm.weight", i);
+	to->norm_in = loader_take(from, 0, l->hidden, "model.layers.%u.input_layernorm.weight", i);
 	to->norm_post = loader_take(
 		from, 0, l->hidden, "model.layers.%u.post_attention_layernorm.weight", i);
 	for (size_t j = 0; j < sizeof(matrices) / sizeof(matrices[0]); j++) {
@@ -198,8 +197,7 @@ static int llama_load(struct net *net, const struct safetensors *weights, struct
 		return err_set(e, -ENOMEM, "out of memory");
 	l->embed = loader_take(&from, net->vocab, l->hidden, "model.embed_tokens.weight");
 	l->norm = loader_take(&from, 0, l->hidden, "model.norm.weight");
-	l->head = l->tied ? l->embed
-			  : loader_take(&from, net->vocab, l->hidden, "lm_head.weight");
+	l->head = l->tied ? l->embed : loader_take(&from, net->vocab, l->hidden, "lm_head.weight");
 	for (uint32_t i = 0; i < net->layers && from.r == 0; i++)
 		load_layer(&from, l, i, &l->layers[i]);
 	return from.r;
@@ -231,8 +229,8 @@ static int make_room(struct net *net, size_t m, struct room *ret)
 	return 0;
 }
 
-static void run_attention(struct net *net, uint32_t i, const struct place *places, size_t m,
-	const struct room *at)
+static void run_attention(
+	struct net *net, uint32_t i, const struct place *places, size_t m, const struct room *at)
 {
 	const struct llama *l = net->own;
 	const struct layer *w = &l->layers[i];

@@ -79,9 +79,7 @@ static int set_stop(const json_t *v, struct options *o)
 
 	if (!json_is_array(v))
 		return add_stop(v, o);
-	json_array_foreach (v, i, item)
-		if (add_stop(item, o) < 0)
-			return -EINVAL;
+	json_array_foreach(v, i, item) if (add_stop(item, o) < 0) return -EINVAL;
 	return 0;
 }
 
@@ -129,7 +127,8 @@ static int read_options(json_t *options, const struct model *m, struct options *
 		return 0; /* an empty Lua table may arrive as an empty array */
 	if (!json_is_object(options))
 		return err_set(e, -EINVAL, "options: must be an object");
-	json_object_foreach (options, name, v) {
+	json_object_foreach(options, name, v)
+	{
 		int r = read_option(name, v, o, e);
 
 		if (r < 0)
@@ -169,8 +168,8 @@ static int start_classification(const struct start *s, const json_t *inputs, str
 
 	s->form->many = json_is_array(inputs);
 	if (s->form->many && (n == 0 || n > ENGINE_TEXTS_MAX))
-		return err_set(e, -EINVAL, "inputs: %zu texts, must be 1 to %d", n,
-			ENGINE_TEXTS_MAX);
+		return err_set(
+			e, -EINVAL, "inputs: %zu texts, must be 1 to %d", n, ENGINE_TEXTS_MAX);
 	for (size_t i = 0; i < n && r == 0; i++) {
 		char name[32];
 
@@ -235,7 +234,8 @@ static int add_message(const struct model *m, const json_t *v, size_t i, json_t 
 	if (r < 0)
 		return err_set(e, r == -ENOSPC ? -EMSGSIZE : r, "%s: too long", name);
 	copy = json_pack("{s:s, s:s%}", "role", role, "content", buf_str(&safe), safe.len);
-	return copy && json_array_append_new(to, copy) == 0 ? 0 : err_set(e, -ENOMEM, "out of memory");
+	return copy && json_array_append_new(to, copy) == 0 ? 0
+							    : err_set(e, -ENOMEM, "out of memory");
 }
 
 static int render(const struct model *m, json_t *messages, struct buf *text, struct err *e)
@@ -341,23 +341,23 @@ const char *call_code(int r)
 	}
 }
 
-static int find_model(const struct infer_call *c, const struct shelf *shelf, struct model **ret,
-	struct err *e)
+static int find_model(
+	const struct infer_call *c, const struct shelf *shelf, struct model **ret, struct err *e)
 {
 	struct model *m = shelf_find(shelf, c->model);
 
 	if (!m)
 		return err_set(e, -ENOENT, "model: there is no '%s'", c->model);
 	if (!m->net)
-		return err_set(e, -ENOENT, "model: '%s' could not be loaded: %s", c->model,
-			m->error.text);
+		return err_set(
+			e, -ENOENT, "model: '%s' could not be loaded: %s", c->model, m->error.text);
 	*ret = m;
 	return 0;
 }
 
 int call_start(const struct infer_call *c, struct engine *engine, const struct shelf *shelf,
-	const struct request_ops *ops, void *data, struct call_form *ret_form,
-	struct request **ret, const char **ret_code, struct err *e)
+	const struct request_ops *ops, void *data, struct call_form *ret_form, struct request **ret,
+	const char **ret_code, struct err *e)
 {
 	struct options options;
 	struct model *m = NULL;
@@ -404,9 +404,9 @@ static json_t *labels_of(const struct call_form *form, const float *scores, size
 			if (!taken[j] && (best == SIZE_MAX || scores[j] > scores[best]))
 				best = j;
 		taken[best] = true;
-		if (json_array_append_new(list,
-			    json_pack("{s:s, s:o}", "label", form->model->net->labels[best], "score",
-				    score_of(scores[best]))) < 0) {
+		if (json_array_append_new(
+			    list, json_pack("{s:s, s:o}", "label", form->model->net->labels[best],
+					  "score", score_of(scores[best]))) < 0) {
 			json_decref(list);
 			return NULL;
 		}

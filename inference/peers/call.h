@@ -32,8 +32,8 @@ struct call_form {
  * for infer.ERROR in *ret_code.
  */
 int call_start(const struct infer_call *c, struct engine *engine, const struct shelf *shelf,
-	const struct request_ops *ops, void *data, struct call_form *ret_form,
-	struct request **ret, const char **ret_code, struct err *e);
+	const struct request_ops *ops, void *data, struct call_form *ret_form, struct request **ret,
+	const char **ret_code, struct err *e);
 
 /* The value of RESULT. NULL: out of memory. Caller owns it. */
 json_t *call_value(const struct call_form *form, const struct outcome *o);

@@ -28,7 +28,7 @@ struct call {
 struct worker {
 	struct worker *next;
 	struct service *service;
-	struct link *link; /* owned */
+	struct link *link;  /* owned */
 	struct call *calls; /* owned */
 	size_t n_calls;
 	char replica[REPLICA_MAX + 1];
@@ -59,8 +59,8 @@ static void on_step(void *data)
 		timer_arm_after(s->step, 0);
 }
 
-int service_new(struct loop *loop, struct engine *engine, const struct shelf *shelf,
-	struct service **ret)
+int service_new(
+	struct loop *loop, struct engine *engine, const struct shelf *shelf, struct service **ret)
 {
 	struct service *s = calloc(1, sizeof(*s));
 	int r;
@@ -202,7 +202,8 @@ static void on_text(const char *text, size_t n, void *data)
 
 	while (n > 0) {
 		size_t part = n > max ? max : n;
-		struct frame f = {.type = INFER_TOKEN, .seq = c->seq, .value = (const uint8_t *)text};
+		struct frame f = {
+			.type = INFER_TOKEN, .seq = c->seq, .value = (const uint8_t *)text};
 		int r;
 
 		while (part < n && ((uint8_t)text[part] & 0xc0) == 0x80)
@@ -227,8 +228,7 @@ static void on_end(const struct outcome *o, void *data)
 	int r;
 
 	c->request = NULL;
-	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text)
-		     : send_result(w, c, o);
+	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text) : send_result(w, c, o);
 	log_debug("space=%s session=%u event=%u model=%s device_usec=%llu queue_usec=%llu in=%u "
 		  "out=%u a call ended",
 		w->space, c->channel, c->node, c->form.model->id,
@@ -306,8 +306,8 @@ static const struct worker_handler {
 	{INFER_STOP, on_stop},
 };
 
-static int on_worker_frame(struct link *l, const struct frame *f, struct link_files *files,
-	struct err *e, void *data)
+static int on_worker_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	(void)l;
 	(void)files;
@@ -376,8 +376,8 @@ static int add_worker(struct service *s, const char *replica, const char *space,
 /* --- control links --- */
 
 /* A worker that cannot be served is refused by closing its link: its calls fail with words. */
-static int on_attach(struct control *c, const struct frame *f, struct link_files *files,
-	struct err *e)
+static int on_attach(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
 {
 	struct models_attach m;
 	struct worker *old;
@@ -406,8 +406,8 @@ static int on_attach(struct control *c, const struct frame *f, struct link_files
 	return 0;
 }
 
-static int on_assign(struct control *c, const struct frame *f, struct link_files *files,
-	struct err *e)
+static int on_assign(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
 {
 	struct models_assign m;
 	struct worker *w;
@@ -425,15 +425,15 @@ static int on_assign(struct control *c, const struct frame *f, struct link_files
 
 static const struct control_handler {
 	uint8_t type;
-	int (*handle)(struct control *c, const struct frame *f, struct link_files *files,
-		struct err *e);
+	int (*handle)(
+		struct control *c, const struct frame *f, struct link_files *files, struct err *e);
 } control_handlers[] = {
 	{MODELS_ATTACH, on_attach},
 	{MODELS_ASSIGN, on_assign},
 };
 
-static int on_control_frame(struct link *l, const struct frame *f, struct link_files *files,
-	struct err *e, void *data)
+static int on_control_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	(void)l;
 	for (size_t i = 0; i < sizeof(control_handlers) / sizeof(control_handlers[0]); i++)
@@ -486,7 +486,8 @@ void service_add_control(struct service *s, int fd)
 	int r;
 
 	if (s->n_controls == SERVICE_CONTROLS_MAX) {
-		log_warn("a control link was refused: %d are open, the limit", SERVICE_CONTROLS_MAX);
+		log_warn(
+			"a control link was refused: %d are open, the limit", SERVICE_CONTROLS_MAX);
 		close(fd);
 		return;
 	}

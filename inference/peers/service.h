@@ -19,8 +19,8 @@
 struct service;
 
 /* Borrows all three. -ENOMEM. Caller owns *ret. */
-int service_new(struct loop *loop, struct engine *engine, const struct shelf *shelf,
-	struct service **ret);
+int service_new(
+	struct loop *loop, struct engine *engine, const struct shelf *shelf, struct service **ret);
 struct service *service_free(struct service *s);
 DEFINE_CLEANUP(struct service *, service_free)
 

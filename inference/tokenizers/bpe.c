@@ -139,8 +139,8 @@ static int add_merge(struct bpe *b, const json_t *entry, uint32_t rank, struct e
 	if (merge_sides(entry, side, length) < 0)
 		return err_set(e, -EBADMSG, "merge %u: must be two tokens", rank);
 	if (length[0] > VOCAB_TOKEN_MAX || length[1] > VOCAB_TOKEN_MAX)
-		return err_set(e, -EMSGSIZE, "merge %u: a token over %d bytes", rank,
-			VOCAB_TOKEN_MAX);
+		return err_set(
+			e, -EMSGSIZE, "merge %u: a token over %d bytes", rank, VOCAB_TOKEN_MAX);
 	n[0] = bpe_bytes(side[0], length[0], joined);
 	n[1] = n[0] < 0 ? -1 : bpe_bytes(side[1], length[1], joined + n[0]);
 	if (n[1] < 0)
@@ -173,7 +173,8 @@ static int read_merges(struct bpe *b, const json_t *merges, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	memset(b->merges, 0xff, slots * sizeof(*b->merges));
 	b->mask = slots - 1;
-	json_array_foreach (merges, i, entry) {
+	json_array_foreach(merges, i, entry)
+	{
 		int r = add_merge(b, entry, (uint32_t)i, e);
 
 		if (r < 0)

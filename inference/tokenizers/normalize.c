@@ -157,7 +157,8 @@ static int add_config(struct normalizer *n, const json_t *config, struct err *e)
 	if (!strcmp(type, "BertNormalizer"))
 		return add_bert(n, config, e);
 	if (!strcmp(type, "Sequence")) {
-		json_array_foreach (parts, i, part) {
+		json_array_foreach(parts, i, part)
+		{
 			r = add_config(n, part, e);
 			if (r < 0)
 				return r;

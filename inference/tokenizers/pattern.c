@@ -23,8 +23,8 @@ int pattern_new(const char *regex, size_t n, struct pattern **ret, struct err *e
 	if (!p)
 		return err_set(e, -ENOMEM, "out of memory");
 	if (n > PATTERN_MAX)
-		return err_set(e, -EMSGSIZE, "expression of %zu bytes, the limit is %d", n,
-			PATTERN_MAX);
+		return err_set(
+			e, -EMSGSIZE, "expression of %zu bytes, the limit is %d", n, PATTERN_MAX);
 	p->code = pcre2_compile((PCRE2_SPTR)regex, n,
 		PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
 	if (!p->code) {
@@ -54,8 +54,8 @@ struct pattern *pattern_free(struct pattern *p)
 	return NULL;
 }
 
-int pattern_next(struct pattern *p, const char *s, size_t n, size_t from, size_t *ret_from,
-	size_t *ret_to)
+int pattern_next(
+	struct pattern *p, const char *s, size_t n, size_t from, size_t *ret_from, size_t *ret_to)
 {
 	/* An empty match would not move on, so it does not count. */
 	int r = pcre2_match(p->code, (PCRE2_SPTR)s, n, from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY,

@@ -17,5 +17,5 @@ DEFINE_CLEANUP(struct pattern *, pattern_free)
 
 /* Finds the next match in s[from, n). 1: found, at [*ret_from, *ret_to). 0: none. -ETIME: it
  * needs more backtracking than is granted. */
-int pattern_next(struct pattern *p, const char *s, size_t n, size_t from, size_t *ret_from,
-	size_t *ret_to);
+int pattern_next(
+	struct pattern *p, const char *s, size_t n, size_t from, size_t *ret_from, size_t *ret_to);

@@ -17,8 +17,8 @@ static const char gpt2_regex[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\
 
 struct step {
 	/* Appends the cuts of text[p->from, p->to). */
-	int (*run)(const struct step *s, const char *text, const struct piece *p,
-		struct pieces *out);
+	int (*run)(
+		const struct step *s, const char *text, const struct piece *p, struct pieces *out);
 	struct pattern *pattern; /* owned; where the step has one */
 	bool removed;            /* what matches is dropped, not kept as a piece */
 	bool individual;         /* digits one by one */
@@ -47,8 +47,8 @@ static int add_piece(struct pieces *p, size_t from, size_t to)
 	return 0;
 }
 
-static int cut_pattern(const struct step *s, const char *text, const struct piece *p,
-	struct pieces *out)
+static int cut_pattern(
+	const struct step *s, const char *text, const struct piece *p, struct pieces *out)
 {
 	size_t n = p->to - p->from, at = 0;
 	int r = 0;
@@ -79,11 +79,11 @@ static int kind_of(const struct step *s, uint32_t c, bool digits)
 		return unicode_is_number(c) ? (s->individual ? 1 : 2) : 0;
 	if (unicode_is_space(c))
 		return -1;
-	return (c < 0x80 && ((c >= 33 && c <= 47) || (c >= 58 && c <= 64) ||
-				    (c >= 91 && c <= 96) || (c >= 123 && c <= 126))) ||
+	return (c < 0x80 && ((c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
+				    (c >= 123 && c <= 126))) ||
 			       unicode_is_punctuation(c)
-		? 1
-		: 0;
+		       ? 1
+		       : 0;
 }
 
 static int cut_kinds(const struct step *s, const char *text, const struct piece *p,
@@ -111,13 +111,14 @@ static int cut_kinds(const struct step *s, const char *text, const struct piece 
 	return last == -1 ? 0 : add_piece(out, start, at);
 }
 
-static int cut_bert(const struct step *s, const char *text, const struct piece *p, struct pieces *out)
+static int cut_bert(
+	const struct step *s, const char *text, const struct piece *p, struct pieces *out)
 {
 	return cut_kinds(s, text, p, out, false);
 }
 
-static int cut_digits(const struct step *s, const char *text, const struct piece *p,
-	struct pieces *out)
+static int cut_digits(
+	const struct step *s, const char *text, const struct piece *p, struct pieces *out)
 {
 	return cut_kinds(s, text, p, out, true);
 }
@@ -148,7 +149,8 @@ static int add_byte_level(struct splitter *s, const json_t *config, struct err *
 	if (json_opt_bool(config, "add_prefix_space", true)) {
 		if (s->n > 0)
 			return err_set(e, -ENOTSUP,
-				"pre_tokenizer: add_prefix_space after another step is not supported");
+				"pre_tokenizer: add_prefix_space after another step is not "
+				"supported");
 		s->wants_space = true;
 	}
 	if (!json_opt_bool(config, "use_regex", true))
@@ -196,7 +198,8 @@ static int add_config(struct splitter *s, const json_t *config, struct err *e)
 			e);
 	if (strcmp(type, "Sequence") != 0)
 		return err_set(e, -ENOTSUP, "pre_tokenizer '%s' is not supported", type);
-	json_array_foreach (parts, i, part) {
+	json_array_foreach(parts, i, part)
+	{
 		r = add_config(s, part, e);
 		if (r < 0)
 			return r;

@@ -51,12 +51,14 @@ static int find_size(json_t *vocab, json_t *added, uint32_t *ret, struct err *e)
 	size_t i;
 	uint32_t size = 0, id = 0;
 
-	json_object_foreach (vocab, name, v) {
+	json_object_foreach(vocab, name, v)
+	{
 		if (check_id(v, &id, e) < 0)
 			return -EBADMSG;
 		size = id >= size ? id + 1 : size;
 	}
-	json_array_foreach (added, i, v) {
+	json_array_foreach(added, i, v)
+	{
 		if (check_id(json_object_get(v, "id"), &id, e) < 0)
 			return -EBADMSG;
 		size = id >= size ? id + 1 : size;
@@ -65,8 +67,8 @@ static int find_size(json_t *vocab, json_t *added, uint32_t *ret, struct err *e)
 	return 0;
 }
 
-static int add_token(struct tokenizer *t, const char *name, uint32_t id, bool byte_level,
-	struct err *e)
+static int add_token(
+	struct tokenizer *t, const char *name, uint32_t id, bool byte_level, struct err *e)
 {
 	char bytes[VOCAB_TOKEN_MAX];
 	size_t n = strlen(name);
@@ -108,7 +110,8 @@ static int read_vocab(struct tokenizer *t, const json_t *root, bool byte_level, 
 	r = vocab_new(size, &t->vocab);
 	if (r < 0)
 		return err_set(e, r, "out of memory");
-	json_object_foreach (vocab, name, v) {
+	json_object_foreach(vocab, name, v)
+	{
 		r = add_token(t, name, (uint32_t)json_integer_value(v), byte_level, e);
 		if (r < 0)
 			return r;
@@ -148,8 +151,8 @@ static int read_one_added(struct tokenizer *t, const json_t *v, struct err *e)
 		.special = json_opt_bool(v, "special", false),
 	};
 	if (n != strlen(content) || memcmp(t->added[t->n_added - 1].content, content, n) != 0)
-		return err_set(e, -EBADMSG, "added_tokens: id %u has another spelling in the vocabulary",
-			id);
+		return err_set(e, -EBADMSG,
+			"added_tokens: id %u has another spelling in the vocabulary", id);
 	t->begins_added[(uint8_t)content[0]] = true;
 	return 0;
 }
@@ -162,7 +165,8 @@ static int read_added(struct tokenizer *t, const json_t *list, struct err *e)
 	t->added = calloc(json_array_size(list) + 1, sizeof(*t->added));
 	if (!t->added)
 		return err_set(e, -ENOMEM, "out of memory");
-	json_array_foreach (list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		int r = read_one_added(t, v, e);
 
 		if (r < 0)
@@ -178,8 +182,8 @@ static int frame_add(struct tokenizer *t, bool after, const json_t *id, struct e
 	size_t *n = after ? &t->n_after : &t->n_before;
 
 	if (*n == FRAME_TOKENS_MAX)
-		return err_set(e, -EMSGSIZE, "post_processor: over %d special tokens",
-			FRAME_TOKENS_MAX);
+		return err_set(
+			e, -EMSGSIZE, "post_processor: over %d special tokens", FRAME_TOKENS_MAX);
 	if (check_id(id, &list[*n], e) < 0 || list[*n] >= vocab_size(t->vocab))
 		return err_set(e, -EBADMSG, "post_processor: names an unknown token");
 	(*n)++;
@@ -193,7 +197,8 @@ static int read_template(struct tokenizer *t, const json_t *config, struct err *
 	bool after = false;
 	size_t i, j;
 
-	json_array_foreach (json_object_get(config, "single"), i, item) {
+	json_array_foreach(json_object_get(config, "single"), i, item)
+	{
 		const json_t *token = json_object_get(item, "SpecialToken");
 		const char *name;
 
@@ -203,7 +208,8 @@ static int read_template(struct tokenizer *t, const json_t *config, struct err *
 		}
 		if (json_get_str(token, "id", VOCAB_TOKEN_MAX, &name, e) < 0)
 			return err_wrap(e, "post_processor");
-		json_array_foreach (json_object_get(json_object_get(special, name), "ids"), j, id) {
+		json_array_foreach(json_object_get(json_object_get(special, name), "ids"), j, id)
+		{
 			int r = frame_add(t, after, id, e);
 
 			if (r < 0)
@@ -238,7 +244,8 @@ static int read_frame(struct tokenizer *t, const json_t *config, struct err *e)
 	}
 	if (strcmp(type, "Sequence") != 0)
 		return err_set(e, -ENOTSUP, "post_processor '%s' is not supported", type);
-	json_array_foreach (json_object_get(config, "processors"), i, part) {
+	json_array_foreach(json_object_get(config, "processors"), i, part)
+	{
 		r = read_frame(t, part, e);
 		if (r < 0)
 			return r;
@@ -424,8 +431,8 @@ int tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bool frame
 	int r = 0;
 
 	if (n > TOKENIZER_TEXT_MAX)
-		return err_set(e, -EMSGSIZE, "%zu bytes of text, the limit is %u", n,
-			TOKENIZER_TEXT_MAX);
+		return err_set(
+			e, -EMSGSIZE, "%zu bytes of text, the limit is %u", n, TOKENIZER_TEXT_MAX);
 	if (!utf8_valid(text, n))
 		return err_set(e, -EINVAL, "the text is not UTF-8");
 	if (framed)
@@ -449,8 +456,7 @@ int tokenizer_defuse(const struct tokenizer *t, const char *text, size_t n, stru
 	buf_init(&plain, TOKENIZER_TEXT_MAX);
 	r = add_unbroken(&plain, text, n);
 	for (size_t i = 0; i < plain.len && r == 0; i++) {
-		const struct added *a =
-			added_at(t, buf_str(&plain) + i, plain.len - i);
+		const struct added *a = added_at(t, buf_str(&plain) + i, plain.len - i);
 		uint32_t c;
 		int first = a ? utf8_read(a->content, a->n, &c) : 0;
 

@@ -17,8 +17,8 @@ struct wordpiece {
 	size_t word_chars;
 };
 
-int wordpiece_new(const json_t *model, const struct vocab *vocab, struct wordpiece **ret,
-	struct err *e)
+int wordpiece_new(
+	const json_t *model, const struct vocab *vocab, struct wordpiece **ret, struct err *e)
 {
 	CLEANUP(wordpiece_freep) struct wordpiece *w = calloc(1, sizeof(*w));
 	const char *unknown, *prefix;
@@ -31,8 +31,8 @@ int wordpiece_new(const json_t *model, const struct vocab *vocab, struct wordpie
 	if (r == 0)
 		r = json_opt_str(model, "continuing_subword_prefix", PREFIX_MAX, "##", &prefix, e);
 	if (r == 0)
-		r = json_opt_int(model, "max_input_chars_per_word", 1, WORD_CHARS_MAX, 100, &chars,
-			e);
+		r = json_opt_int(
+			model, "max_input_chars_per_word", 1, WORD_CHARS_MAX, 100, &chars, e);
 	if (r < 0)
 		return err_wrap(e, "WordPiece");
 	w->vocab = vocab;
@@ -67,8 +67,8 @@ static size_t count_chars(const char *s, size_t n)
 }
 
 /* The longest token at word[from]; its end in *ret_to. VOCAB_NONE: there is none. */
-static uint32_t longest(const struct wordpiece *w, const char *word, size_t from, size_t n,
-	size_t *ret_to)
+static uint32_t longest(
+	const struct wordpiece *w, const char *word, size_t from, size_t n, size_t *ret_to)
 {
 	char name[PREFIX_MAX + WORD_CHARS_MAX * 4];
 	size_t prefix = from > 0 ? w->prefix_n : 0;

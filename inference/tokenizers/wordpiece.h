@@ -11,8 +11,8 @@
 struct wordpiece;
 
 /* model: the member "model"; vocab must outlive *ret. -EBADMSG: no such unknown token. */
-int wordpiece_new(const json_t *model, const struct vocab *vocab, struct wordpiece **ret,
-	struct err *e);
+int wordpiece_new(
+	const json_t *model, const struct vocab *vocab, struct wordpiece **ret, struct err *e);
 struct wordpiece *wordpiece_free(struct wordpiece *w);
 DEFINE_CLEANUP(struct wordpiece *, wordpiece_free)
 

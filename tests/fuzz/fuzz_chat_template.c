@@ -5,8 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	json_t *messages = json_pack("[{s:s,s:s},{s:s,s:s}]", "role", "system", "content", "Be kind.",
-		"role", "user", "content", " hi ");
+	json_t *messages = json_pack("[{s:s,s:s},{s:s,s:s}]", "role", "system", "content",
+		"Be kind.", "role", "user", "content", " hi ");
 	struct chat_template *t;
 	struct err e = {0};
 	struct buf out;

@@ -189,7 +189,8 @@ static void attach(struct peer *agent, struct peer *w, const char *replica)
 	peer_init(w, pair[1]);
 }
 
-static void call(struct peer *w, uint32_t seq, const char *model, const char *task, const char *rest)
+static void call(
+	struct peer *w, uint32_t seq, const char *model, const char *task, const char *rest)
 {
 	static char value[128 << 10];
 
@@ -221,9 +222,8 @@ static const json_t *listed(const struct peer *p, const char *id)
 	const json_t *m;
 	size_t i;
 
-	json_array_foreach (json_object_get(p->value, "models"), i, m)
-		if (!strcmp(json_string_value(json_object_get(m, "id")), id))
-			return m;
+	json_array_foreach(json_object_get(p->value, "models"), i,
+		m) if (!strcmp(json_string_value(json_object_get(m, "id")), id)) return m;
 	return NULL;
 }
 
@@ -250,11 +250,13 @@ TEST(a_text_is_classified_best_first)
 	const json_t *value;
 
 	attach(&agent, &w, "r1");
-	call(&w, 5, SENTIMENT, "text-classification", "\"inputs\":\"I love this, it is wonderful.\"");
+	call(&w, 5, SENTIMENT, "text-classification",
+		"\"inputs\":\"I love this, it is wonderful.\"");
 	CHECK(next_message(&w) == INFER_RESULT && w.f.seq == 5);
 	value = json_object_get(w.value, "value");
 	CHECK(json_array_size(value) == 2);
-	CHECK(!strcmp(json_string_value(json_object_get(json_array_get(value, 0), "label")), "POSITIVE"));
+	CHECK(!strcmp(
+		json_string_value(json_object_get(json_array_get(value, 0), "label")), "POSITIVE"));
 	CHECK(json_real_value(json_object_get(json_array_get(value, 0), "score")) > 0.5);
 	CHECK(json_integer_value(json_object_get(w.value, "tokens_in")) > 5);
 	CHECK(json_integer_value(json_object_get(w.value, "device_usec")) > 0);
@@ -297,14 +299,16 @@ TEST(a_chat_streams_and_its_result_is_what_was_streamed)
 	CHECK(!strcmp(json_string_value(json_object_get(value, "text")), text));
 	CHECK(!strcmp(json_string_value(json_object_get(value, "finish_reason")), "stop") ||
 		!strcmp(json_string_value(json_object_get(value, "finish_reason")), "length"));
-	CHECK(!strstr(text, "<|im_end|>") && json_integer_value(json_object_get(w.value, "tokens_out")) > 3);
+	CHECK(!strstr(text, "<|im_end|>") &&
+		json_integer_value(json_object_get(w.value, "tokens_out")) > 3);
 	printf("  %s\n", text);
 
 	call(&w, 2, WRITER, "chat", STORY ",\"options\":{\"max_tokens\":2}");
 	(void)read_story(&w, 2, text, sizeof(text));
 	value = json_object_get(w.value, "value");
 	CHECK(!strcmp(json_string_value(json_object_get(value, "finish_reason")), "length"));
-	call(&w, 3, WRITER, "text-generation", "\"inputs\":\"The sea\",\"options\":{\"max_tokens\":5}");
+	call(&w, 3, WRITER, "text-generation",
+		"\"inputs\":\"The sea\",\"options\":{\"max_tokens\":5}");
 	(void)read_story(&w, 3, text, sizeof(text));
 	peer_done(&w);
 }
@@ -358,18 +362,23 @@ TEST(what_cannot_be_done_is_refused_with_its_code_field_and_limit)
 		{"no/such", "chat", "\"inputs\":[]", "no_model", "no/such"},
 		{"ann/broken", "chat", "\"inputs\":[]", "no_model", "could not be loaded"},
 		{WRITER, "image-generation", "\"inputs\":\"x\"", "bad_input", "task"},
-		{WRITER, "text-classification", "\"inputs\":\"x\"", "bad_input", "does not classify"},
+		{WRITER, "text-classification", "\"inputs\":\"x\"", "bad_input",
+			"does not classify"},
 		{SENTIMENT, "chat", STORY, "bad_input", "does not chat"},
 		{SENTIMENT, "text-generation", "\"inputs\":\"x\"", "bad_input", "writes no text"},
 		{SENTIMENT, "text-classification", "\"inputs\":7", "bad_input", "inputs: must be"},
 		{SENTIMENT, "text-classification", "\"inputs\":[]", "bad_input", "must be 1 to 64"},
-		{SENTIMENT, "text-classification", "\"inputs\":[\"a\",null]", "bad_input", "inputs[1]"},
+		{SENTIMENT, "text-classification", "\"inputs\":[\"a\",null]", "bad_input",
+			"inputs[1]"},
 		{SENTIMENT, "text-classification", "\"x\":1", "bad_input", "inputs: missing"},
 		{SENTIMENT, "text-classification", "\"inputs\":\"a\\u0000b\"", "bad_input", "JSON"},
 		{WRITER, "chat", "\"inputs\":\"hi\"", "bad_input", "array of 1 to"},
-		{WRITER, "chat", "\"inputs\":[{\"role\":\"user\"}]", "bad_input", "inputs[0].content"},
-		{WRITER, "chat", "\"inputs\":[{\"role\":\"a<b\",\"content\":\"\"}]", "bad_input", "role"},
-		{WRITER, "chat", STORY ",\"options\":{\"max_tokens\":0}", "bad_input", "options.max_tokens"},
+		{WRITER, "chat", "\"inputs\":[{\"role\":\"user\"}]", "bad_input",
+			"inputs[0].content"},
+		{WRITER, "chat", "\"inputs\":[{\"role\":\"a<b\",\"content\":\"\"}]", "bad_input",
+			"role"},
+		{WRITER, "chat", STORY ",\"options\":{\"max_tokens\":0}", "bad_input",
+			"options.max_tokens"},
 		{WRITER, "chat", STORY ",\"options\":{\"temperature\":-1}", "bad_input", "0 to 10"},
 		{WRITER, "chat", STORY ",\"options\":{\"top_p\":0}", "bad_input", "options.top_p"},
 		{WRITER, "chat", STORY ",\"options\":{\"stop\":[1]}", "bad_input", "options.stop"},
@@ -397,11 +406,13 @@ TEST(a_conversation_that_outgrew_the_model_goes_on_without_its_oldest_turns)
 	buf_init(&b, sizeof(inputs) - 1);
 	CHECK(buf_add_str(&b, "\"inputs\":[") == 0);
 	for (int i = 0; i < 40; i++)
-		CHECK(buf_addf(&b, "{\"role\":\"user\",\"content\":\"Write a story about a fox, please.\"},"
-				  "{\"role\":\"assistant\",\"content\":\"Once upon a time there was a fox "
-				  "who lived in a wood. She was happy.\"},") == 0);
+		CHECK(buf_addf(&b, "{\"role\":\"user\",\"content\":\"Write a story about a fox, "
+				   "please.\"},"
+				   "{\"role\":\"assistant\",\"content\":\"Once upon a time there "
+				   "was a fox "
+				   "who lived in a wood. She was happy.\"},") == 0);
 	CHECK(buf_add_str(&b, "{\"role\":\"user\",\"content\":\"Another one.\"}],"
-			     "\"options\":{\"max_tokens\":5}") == 0);
+			      "\"options\":{\"max_tokens\":5}") == 0);
 	(void)snprintf(inputs, sizeof(inputs), "%s", buf_str(&b));
 	buf_done(&b);
 
@@ -493,7 +504,8 @@ TEST(a_bad_control_message_ends_that_connection_only)
 	struct peer other, w;
 
 	dial(&other);
-	send_message(&other, MODELS_ATTACH, 0, "{\"replica\":\"x\",\"space\":\"\"}", -1); /* no file */
+	send_message(
+		&other, MODELS_ATTACH, 0, "{\"replica\":\"x\",\"space\":\"\"}", -1); /* no file */
 	CHECK(next_message(&other) == -1);
 	peer_done(&other);
 	dial(&other);

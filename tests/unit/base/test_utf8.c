@@ -20,8 +20,8 @@ TEST(a_well_formed_sequence_has_its_length)
 TEST(overlong_forms_surrogates_and_what_lies_above_are_none)
 {
 	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf",
-		"\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-		"\xff", "\xc2\x41"};
+		"\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
+		"\xc2\x41"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK(utf8_length((const unsigned char *)bad[i], strlen(bad[i])) == 0);

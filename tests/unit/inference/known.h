@@ -40,8 +40,8 @@ static inline void known_ids(struct model *m, const json_t *text, const json_t *
 	struct tokens got = {.max = 100000};
 	struct err e = {0};
 
-	CHECK(tokenizer_encode(m->tokenizer, json_string_value(text), json_string_length(text), framed,
-		      &got, &e) == 0);
+	CHECK(tokenizer_encode(m->tokenizer, json_string_value(text), json_string_length(text),
+		      framed, &got, &e) == 0);
 	bool same = got.n == json_array_size(ids);
 
 	for (size_t i = 0; same && i < got.n; i++)
@@ -82,8 +82,7 @@ static inline void alone_read(struct alone *a, const uint32_t *ids, size_t n)
 	CHECK(n <= NET_STEP_ROWS_MAX);
 	for (size_t i = 0; i < n; i++)
 		places[i] = (struct place){a->kv, a->position++};
-	CHECK(a->model->net->family->step(
-		      a->model->net, ids, places, n, &last, 1, a->logits) == 0);
+	CHECK(a->model->net->family->step(a->model->net, ids, places, n, &last, 1, a->logits) == 0);
 }
 
 static inline uint32_t alone_best(const struct alone *a)

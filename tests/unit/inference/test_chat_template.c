@@ -75,20 +75,25 @@ TEST(llama2_with_a_slice_and_raise)
 	      "{% if loop.index0 == 0 and system_message != false %}"
 	      "{% set content = '<<SYS>>' + system_message + '<</SYS>>' + message['content'] %}"
 	      "{% else %}{% set content = message['content'] %}{% endif %}"
-	      "{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}"
-	      "{% elif message['role'] == 'assistant' %}{{ ' '  + content.strip() + ' ' + eos_token }}"
+	      "{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' "
+	      "[/INST]' }}"
+	      "{% elif message['role'] == 'assistant' %}{{ ' '  + content.strip() + ' ' + "
+	      "eos_token }}"
 	      "{% endif %}{% endfor %}",
 		"<s>[INST] <<SYS>>Be kind.<</SYS>> hi [/INST] yes? </s>");
 }
 
 TEST(llama3_with_filters_and_white_space_control)
 {
-	check("{%- for message in messages -%}\n  {%- set content = '<|' + message['role'] + '|>' + "
+	check("{%- for message in messages -%}\n  {%- set content = '<|' + message['role'] + '|>' "
+	      "+ "
 	      "message['content'] | trim + '<|eot|>' %}\n"
-	      "  {%- if loop.first %}\n    {%- set content = bos_token + content %}\n  {%- endif %}\n"
+	      "  {%- if loop.first %}\n    {%- set content = bos_token + content %}\n  {%- endif "
+	      "%}\n"
 	      "  {{- content }}\n{%- endfor %}\n{#- a comment -#}\n"
 	      "{{- '<|assistant|>' if add_generation_prompt else '' }}",
-		"<s><|system|>Be kind.<|eot|><|user|>hi<|eot|><|assistant|>yes?<|eot|><|assistant|>");
+		"<s><|system|>Be "
+		"kind.<|eot|><|user|>hi<|eot|><|assistant|>yes?<|eot|><|assistant|>");
 }
 
 TEST(tests_and_operators)
@@ -120,8 +125,7 @@ TEST(what_templates_use_beyond_this_is_named_with_its_line)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		struct chat_template *t = NULL;
 		struct err e = {0};
-		int r = chat_template_new(
-			refused[i].text, strlen(refused[i].text), "", "", &t, &e);
+		int r = chat_template_new(refused[i].text, strlen(refused[i].text), "", "", &t, &e);
 
 		if (r >= 0 || !strstr(e.text, refused[i].words))
 			fprintf(stderr, "%s: %d '%s'\n", refused[i].text, r, e.text);
@@ -153,8 +157,10 @@ TEST(a_template_cannot_run_or_grow_without_end)
 
 	CHECK(render("{% for a in messages %}aaaaaaaaaa{% endfor %}", 20, &e) == -ENOSPC);
 	e = (struct err){0};
-	CHECK(render("{% set s = '0123456789abcdef' %}{% for a in messages %}{% for b in messages %}"
-		     "{% for c in messages %}{% set s = s + s %}{% set s = s + s %}{% set s = s + s %}"
+	CHECK(render("{% set s = '0123456789abcdef' %}{% for a in messages %}{% for b in messages "
+		     "%}"
+		     "{% for c in messages %}{% set s = s + s %}{% set s = s + s %}{% set s = s + "
+		     "s %}"
 		     "{% set s = s + s %}{% set s = s + s %}{% set s = s + s %}{% set s = s + s %}"
 		     "{% set s = s + s %}{% set s = s + s %}{% set s = s + s %}{% set s = s + s %}"
 		     "{% set s = s + s %}{% set s = s + s %}{% set s = s + s %}{% set s = s + s %}"

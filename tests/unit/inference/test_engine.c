@@ -16,7 +16,7 @@ struct watch {
 	struct outcome o;
 	bool done;
 	int pieces;
-	int cancel_at; /* pieces after which it cancels itself; 0: never */
+	int cancel_at;        /* pieces after which it cancels itself; 0: never */
 	struct watch *victim; /* cancelled at the first piece */
 };
 
@@ -56,7 +56,8 @@ static void on_end(const struct outcome *o, void *data)
 
 static const struct request_ops ops = {on_text, on_end};
 
-static int ask(struct engine *e, struct watch *w, const char *text, struct sampling how, struct err *why)
+static int ask(
+	struct engine *e, struct watch *w, const char *text, struct sampling how, struct err *why)
 {
 	struct prompt p = {.text = {text, strlen(text)}, .framed = true, .sampling = how};
 
@@ -267,8 +268,9 @@ TEST(a_long_prompt_does_not_hold_up_a_text_under_way)
 
 TEST(texts_are_classified_alone_and_together_the_same)
 {
-	const char *lines[] = {"I love this film.", "It was awful, never again.", "The shop opens at nine.",
-		"", "What a wonderful, warm and funny evening we had there with our friends!"};
+	const char *lines[] = {"I love this film.", "It was awful, never again.",
+		"The shop opens at nine.", "",
+		"What a wonderful, warm and funny evening we had there with our friends!"};
 	struct text texts[5];
 	struct watch all = {0}, one[5] = {0};
 	struct engine *e;
@@ -278,7 +280,8 @@ TEST(texts_are_classified_alone_and_together_the_same)
 		texts[i] = (struct text){lines[i], strlen(lines[i])};
 	CHECK(engine_classify(e, sentiment, texts, 5, &ops, &all, &all.request, NULL) == 0);
 	for (int i = 0; i < 5; i++)
-		CHECK(engine_classify(e, sentiment, &texts[i], 1, &ops, &one[i], &one[i].request, NULL) == 0);
+		CHECK(engine_classify(e, sentiment, &texts[i], 1, &ops, &one[i], &one[i].request,
+			      NULL) == 0);
 	while (engine_step(e))
 		;
 	CHECK(all.done && all.o.n_texts == 5 && all.o.n_labels == 2);

@@ -118,8 +118,8 @@ TEST(a_row_gets_the_same_bits_alone_and_among_others)
 
 			builds[b]->matmul_bf16(panels16, &all);
 			for (size_t i = 0; i < m; i++) {
-				struct product one = {x + i * K_MAX, K_MAX, bias, z, N_MAX, 1, N_MAX,
-					K_MAX};
+				struct product one = {
+					x + i * K_MAX, K_MAX, bias, z, N_MAX, 1, N_MAX, K_MAX};
 
 				builds[b]->matmul_bf16(panels16, &one);
 				CHECK(!memcmp(z, y + i * N_MAX, N_MAX * sizeof(*z)));
@@ -146,7 +146,8 @@ TEST(norms_follow_their_formula)
 				mean += (double)x[j] / (double)n;
 			}
 			for (size_t j = 0; j < n; j++)
-				variance += ((double)x[j] - mean) * ((double)x[j] - mean) / (double)n;
+				variance +=
+					((double)x[j] - mean) * ((double)x[j] - mean) / (double)n;
 			builds[i]->rmsnorm(x, w, 1e-5f, y, n);
 			builds[i]->layernorm(x, w, b, 1e-5f, z, n);
 			for (size_t j = 0; j < n; j++) {
@@ -154,7 +155,8 @@ TEST(norms_follow_their_formula)
 				double norm = ((double)x[j] - mean) / sqrt(variance + 1e-5);
 
 				CHECK(fabs((double)y[j] - rms * (double)w[j]) < 1e-6);
-				CHECK(fabs((double)z[j] - norm * (double)w[j] - (double)b[j]) < 2e-6);
+				CHECK(fabs((double)z[j] - norm * (double)w[j] - (double)b[j]) <
+					2e-6);
 			}
 		}
 }

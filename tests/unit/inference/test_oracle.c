@@ -15,13 +15,14 @@ static void check_logits(const json_t *prompt, const struct alone *a)
 	double size = size_of(prompt, a->model), worst = 0, norm = 0, sum = 0;
 	size_t i;
 
-	json_array_foreach (every, i, v)
-		worst = fmax(worst, fabs(json_number_value(v) - (double)a->logits[i * 97]));
-	json_array_foreach (json_object_get(prompt, "top"), i, top) {
+	json_array_foreach(every, i, v) worst =
+		fmax(worst, fabs(json_number_value(v) - (double)a->logits[i * 97]));
+	json_array_foreach(json_object_get(prompt, "top"), i, top)
+	{
 		size_t id = (size_t)json_integer_value(json_array_get(top, 0));
 
-		worst = fmax(worst, fabs(json_number_value(json_array_get(top, 1)) -
-					    (double)a->logits[id]));
+		worst = fmax(worst,
+			fabs(json_number_value(json_array_get(top, 1)) - (double)a->logits[id]));
 	}
 	for (i = 0; i < a->model->net->vocab; i++) {
 		norm += (double)a->logits[i] * (double)a->logits[i];
@@ -29,7 +30,8 @@ static void check_logits(const json_t *prompt, const struct alone *a)
 	}
 	printf("  worst logit %.2g relative\n", worst / size);
 	CHECK(worst <= 1e-5 * size);
-	CHECK(fabs(sqrt(norm) / json_number_value(json_object_get(prompt, "logit_norm")) - 1) < 1e-5);
+	CHECK(fabs(sqrt(norm) / json_number_value(json_object_get(prompt, "logit_norm")) - 1) <
+		1e-5);
 	CHECK(fabs(sum - json_number_value(json_object_get(prompt, "logit_sum"))) <
 		1e-5 * size * a->model->net->vocab);
 }
@@ -40,10 +42,10 @@ static void check_greedy(const json_t *prompt, struct alone *a)
 	double size = size_of(prompt, a->model);
 	size_t i;
 
-	json_array_foreach (greedy, i, v) {
+	json_array_foreach(greedy, i, v)
+	{
 		uint32_t id = (uint32_t)json_integer_value(v);
-		double gap = json_number_value(
-			json_array_get(json_object_get(prompt, "gaps"), i));
+		double gap = json_number_value(json_array_get(json_object_get(prompt, "gaps"), i));
 
 		if (gap < 1e-3 * size) /* nearer than any engine could tell */
 			break;
@@ -68,9 +70,10 @@ static void check_decoder(const char *name, const char *kernels)
 	snprintf(path, sizeof(path), ORACLE "/%s/ref.json", name);
 	ref = known_json(path);
 	CHECK(ref);
-	json_array_foreach (json_object_get(ref, "tokenizer"), i, prompt)
+	json_array_foreach(json_object_get(ref, "tokenizer"), i, prompt)
 		known_ids(m, json_object_get(prompt, "text"), json_object_get(prompt, "ids"), true);
-	json_array_foreach (json_object_get(ref, "prompts"), i, prompt) {
+	json_array_foreach(json_object_get(ref, "prompts"), i, prompt)
+	{
 		struct tokens ids = {.max = 1000};
 		const json_t *text = json_object_get(prompt, "text");
 		struct alone a;
@@ -115,7 +118,8 @@ TEST(bert_classes)
 	CHECK(device_open("cpu", NULL, &d, NULL) == 0);
 	m = known_model(d, ORACLE "/bert-class/hf");
 	CHECK(m->net->n_labels == 3 && !strcmp(m->net->labels[1], "neutral"));
-	json_array_foreach (ref, i, c) {
+	json_array_foreach(ref, i, c)
+	{
 		const json_t *text = json_object_get(c, "text");
 		struct tokens ids = {.max = 1000};
 		double worst = 0, size = 0;
@@ -127,7 +131,8 @@ TEST(bert_classes)
 		const uint32_t starts[] = {0, (uint32_t)ids.n};
 
 		CHECK(m->net->family->classify(m->net, ids.ids, starts, 1, logits) == 0);
-		json_array_foreach (json_object_get(c, "class_logits"), j, v) {
+		json_array_foreach(json_object_get(c, "class_logits"), j, v)
+		{
 			worst = fmax(worst, fabs(json_number_value(v) - (double)logits[j]));
 			size = fmax(size, fabs(json_number_value(v)));
 		}

@@ -12,12 +12,13 @@ static void check_class_case(struct model *m, const json_t *c)
 	size_t i;
 
 	known_ids(m, text, json_object_get(c, "ids"), true);
-	CHECK(tokenizer_encode(m->tokenizer, json_string_value(text), json_string_length(text), true,
-		      &ids, NULL) == 0);
+	CHECK(tokenizer_encode(m->tokenizer, json_string_value(text), json_string_length(text),
+		      true, &ids, NULL) == 0);
 	const uint32_t starts[] = {0, (uint32_t)ids.n};
 
 	CHECK(m->net->family->classify(m->net, ids.ids, starts, 1, logits) == 0);
-	json_array_foreach (json_object_get(c, "logits"), i, v) {
+	json_array_foreach(json_object_get(c, "logits"), i, v)
+	{
 		printf("  off by %.2g\n", fabs(json_number_value(v) - (double)logits[i]));
 		CHECK(fabs(json_number_value(v) - (double)logits[i]) < 2e-5);
 	}
@@ -29,7 +30,8 @@ static void check_greedy(struct alone *a, const json_t *c)
 	const json_t *v;
 	size_t i;
 
-	json_array_foreach (json_object_get(c, "greedy_ids"), i, v) {
+	json_array_foreach(json_object_get(c, "greedy_ids"), i, v)
+	{
 		uint32_t id = (uint32_t)json_integer_value(v);
 
 		CHECK(alone_best(a) == id);
@@ -52,7 +54,8 @@ static void check_chat_case(struct model *m, const json_t *c)
 	CHECK(tokenizer_encode(m->tokenizer, buf_str(&text), text.len, false, &ids, NULL) == 0);
 	alone_begin(&a, m);
 	alone_read(&a, ids.ids, ids.n);
-	json_array_foreach (top, i, v) {
+	json_array_foreach(top, i, v)
+	{
 		double want = json_number_value(
 			json_array_get(json_object_get(c, "first_top_logits"), i));
 
@@ -73,8 +76,7 @@ TEST(tiny_sentiment_as_transformers)
 
 	CHECK(ref && device_open("cpu", NULL, &d, NULL) == 0);
 	m = known_model(d, SENTIMENT);
-	json_array_foreach (json_object_get(ref, "cases"), i, c)
-		check_class_case(m, c);
+	json_array_foreach(json_object_get(ref, "cases"), i, c) check_class_case(m, c);
 	CHECK(i > 0);
 	json_decref(ref);
 	model_free(m);
@@ -92,10 +94,9 @@ TEST(tiny_writer_as_transformers)
 	CHECK(ref && device_open("cpu", NULL, &d, NULL) == 0);
 	m = known_model(d, WRITER);
 	CHECK(m->template && !strcmp(model_task(m), "chat"));
-	json_array_foreach (json_object_get(ref, "tokenized"), i, c)
+	json_array_foreach(json_object_get(ref, "tokenized"), i, c)
 		known_ids(m, json_object_get(c, "text"), json_object_get(c, "ids"), false);
-	json_array_foreach (json_object_get(ref, "cases"), i, c)
-		check_chat_case(m, c);
+	json_array_foreach(json_object_get(ref, "cases"), i, c) check_chat_case(m, c);
 	CHECK(i > 0);
 	json_decref(ref);
 	model_free(m);

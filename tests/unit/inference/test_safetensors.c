@@ -45,11 +45,11 @@ static struct safetensors *read_good(const char *header, size_t n)
 
 TEST(a_good_file_gives_its_tensors)
 {
-	struct safetensors *s = read_good(
-		"{\"__metadata__\":{\"format\":\"pt\"},"
-		"\"b\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[8,20]},"
-		"\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}} ",
-		20);
+	struct safetensors *s =
+		read_good("{\"__metadata__\":{\"format\":\"pt\"},"
+			  "\"b\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[8,20]},"
+			  "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}} ",
+			20);
 	const struct tensor *b = safetensors_find(s, "b");
 
 	CHECK(safetensors_count(s) == 2 && safetensors_parameters(s) == 8);
@@ -61,11 +61,11 @@ TEST(a_good_file_gives_its_tensors)
 
 TEST(scalars_empty_tensors_and_other_types_are_known)
 {
-	struct safetensors *s = read_good(
-		"{\"s\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},"
-		"\"e\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[4,4]},"
-		"\"i\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[4,8]}}",
-		8);
+	struct safetensors *s =
+		read_good("{\"s\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},"
+			  "\"e\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[4,4]},"
+			  "\"i\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[4,8]}}",
+			8);
 
 	CHECK(safetensors_find(s, "s")->count == 1);
 	CHECK(safetensors_find(s, "e")->count == 0);
@@ -127,8 +127,8 @@ TEST(a_tensor_off_its_alignment_is_refused)
 	uint8_t file[256];
 	struct safetensors *s = NULL;
 	struct err e = {0};
-	size_t n = make(file, "{\"a\":" T("I8", "[1]", "[0,1]") ",\"b\":" T("F32", "[1]", "[1,5]") "}",
-		5);
+	size_t n = make(
+		file, "{\"a\":" T("I8", "[1]", "[0,1]") ",\"b\":" T("F32", "[1]", "[1,5]") "}", 5);
 
 	CHECK(safetensors_read(file, n, &s, &e) == -EBADMSG);
 	CHECK(strstr(e.text, "not aligned"));
@@ -157,8 +157,7 @@ TEST(a_file_cut_short_after_opening_keeps_its_tensors)
 	int fd = mkstemp(path);
 	struct safetensors *s = NULL;
 	struct err e = {0};
-	size_t n = make_padded(
-		file, "{\"a\":" T("U8", "[1048576]", "[0,1048576]") "}", BYTES);
+	size_t n = make_padded(file, "{\"a\":" T("U8", "[1048576]", "[0,1048576]") "}", BYTES);
 
 	CHECK(fd >= 0 && write(fd, file, n) == (ssize_t)n);
 	CHECK(safetensors_open(AT_FDCWD, path, &s, &e) == 0);
@@ -180,8 +179,9 @@ TEST(halves_widen_exactly)
 	static const struct {
 		uint16_t bits;
 		float value;
-	} f16[] = {{0x3c00, 1}, {0xc000, -2}, {0x7bff, 65504}, {0x0400, 0x1p-14f}, {0x0001, 0x1p-24f},
-		{0x83ff, -1023 * 0x1p-24f}, {0x8000, -0.0f}, {0x3555, 0.333251953125f}},
+	} f16[] = {{0x3c00, 1}, {0xc000, -2}, {0x7bff, 65504}, {0x0400, 0x1p-14f},
+		{0x0001, 0x1p-24f}, {0x83ff, -1023 * 0x1p-24f}, {0x8000, -0.0f},
+		{0x3555, 0.333251953125f}},
 	  bf16[] = {{0x3f80, 1}, {0xc000, -2}, {0x0001, 0x1p-133f}, {0x7f7f, 0x1.fep127f}};
 	struct tensor t = {.count = 1};
 

@@ -12,8 +12,10 @@ static const char bpe[] =
 	"\"normalizer\":null,"
 	"\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
 	"\"post_processor\":{\"type\":\"ByteLevel\"},"
-	"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"d\":3,\"e\":4,\"\xc4\xa0\":5,"
-	"\"\xc3\x83\":6,\"\xc2\xa9\":7,\"ab\":8,\"bc\":9,\"abc\":10,\"\xc4\xa0" "ab\":11,\"<\":12,\">\":13},"
+	"\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"d\":3,\"e\":4,"
+	"\"\xc4\xa0\":5,"
+	"\"\xc3\x83\":6,\"\xc2\xa9\":7,\"ab\":8,\"bc\":9,\"abc\":10,\"\xc4\xa0"
+	"ab\":11,\"<\":12,\">\":13},"
 	"\"merges\":[\"a b\",[\"b\",\"c\"],\"ab c\",\"\xc4\xa0 ab\"]}}";
 
 static const char wordpiece[] =
@@ -22,10 +24,12 @@ static const char wordpiece[] =
 	"\"normalizer\":{\"type\":\"BertNormalizer\",\"lowercase\":true,\"strip_accents\":null},"
 	"\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
 	"\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["
-	"{\"SpecialToken\":{\"id\":\"[CLS]\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},"
+	"{\"SpecialToken\":{\"id\":\"[CLS]\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_"
+	"id\":0}},"
 	"{\"SpecialToken\":{\"id\":\"[SEP]\",\"type_id\":0}}],\"special_tokens\":{"
 	"\"[CLS]\":{\"ids\":[0]},\"[SEP]\":{\"ids\":[1]}}},"
-	"\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"vocab\":{\"[CLS]\":0,\"[SEP]\":1,"
+	"\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"vocab\":{\"[CLS]\":0,\"[SEP]"
+	"\":1,"
 	"\"[UNK]\":2,\"un\":3,\"##aff\":4,\"##able\":5,\"cafe\":6,\"!\":7,\"\xe4\xbd\xa0\":8}}}";
 
 static struct tokenizer *read_good(const char *json)
@@ -68,7 +72,8 @@ TEST(bpe_merges_by_rank)
 	check(t, "  ab", false, IDS(5, 11));
 	check(t, "\xc3\xa9", false, IDS(6, 7));
 	check(t, "", false, IDS(-1));
-	check(t, "xaz", false, IDS(0)); /* bytes without a token are left out, as there is no unknown */
+	check(t, "xaz", false,
+		IDS(0)); /* bytes without a token are left out, as there is no unknown */
 }
 
 TEST(added_tokens_are_found_in_text_and_take_their_spaces)
@@ -132,7 +137,8 @@ TEST(a_long_word_costs_n_log_n)
 
 	for (size_t i = 0; i < n; i++)
 		text[i] = "abc"[i % 3];
-	CHECK(tokenizer_encode(t, text, n, false, &out, NULL) == 0); /* quadratic would take hours */
+	CHECK(tokenizer_encode(t, text, n, false, &out, NULL) ==
+		0); /* quadratic would take hours */
 	CHECK(out.n == (n + 2) / 3);
 	tokens_done(&out);
 	free(text);
@@ -148,38 +154,50 @@ static const struct refused {
 	{"{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", "without the ByteLevel"},
 	{"{\"normalizer\":{\"type\":\"Precompiled\"},\"model\":{}}", "normalizer 'Precompiled'"},
 	{"{\"pre_tokenizer\":{\"type\":\"Metaspace\"},\"model\":{}}", "pre_tokenizer 'Metaspace'"},
-	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(\"}},"
+	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":"
+	 "\"(\"}},"
 	 "\"model\":{}}",
 		"expression, byte 1"},
-	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"MergedWithNext\",\"pattern\":{\"Regex\":"
+	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"MergedWithNext\",\"pattern\":{"
+	 "\"Regex\":"
 	 "\"a\"}},\"model\":{}}",
 		"MergedWithNext"},
-	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1}}}",
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
+	 "-1}}}",
 		"outside 0 to"},
-	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1e9}}}",
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
+	 "1e9}}}",
 		"outside 0 to"},
-	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":9999999}}}",
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
+	 "9999999}}}",
 		"outside 0 to"},
-	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":"
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
+	 "0,\"b\":"
 	 "0},\"merges\":[]}}",
 		"taken twice"},
-	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},"
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
+	 "0},"
 	 "\"merges\":[\"a b\"]}}",
 		"outside the vocabulary"},
-	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},"
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
+	 "0},"
 	 "\"merges\":[\"ab\"]}}",
 		"must be two tokens"},
-	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},"
+	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
+	 "0},"
 	 "\"merges\":[],\"byte_fallback\":true}}",
 		"byte_fallback"},
 	{"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "unk_token"},
-	{"{\"added_tokens\":[{\"id\":0,\"content\":\"\"}],\"model\":{\"type\":\"WordPiece\",\"vocab\":{"
+	{"{\"added_tokens\":[{\"id\":0,\"content\":\"\"}],\"model\":{\"type\":\"WordPiece\","
+	 "\"vocab\":{"
 	 "\"[UNK]\":1}}}",
 		"is empty"},
-	{"{\"added_tokens\":[{\"id\":1,\"content\":\"x\"}],\"model\":{\"type\":\"WordPiece\",\"vocab\":{"
+	{"{\"added_tokens\":[{\"id\":1,\"content\":\"x\"}],\"model\":{\"type\":\"WordPiece\","
+	 "\"vocab\":{"
 	 "\"[UNK]\":1}}}",
 		"another spelling"},
-	{"{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"s\"}}],"
+	{"{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{"
+	 "\"id\":\"s\"}}],"
 	 "\"special_tokens\":{\"s\":{\"ids\":[7]}}},\"model\":{\"type\":\"WordPiece\",\"vocab\":{"
 	 "\"[UNK]\":1}}}",
 		"unknown token"},
@@ -200,7 +218,8 @@ TEST(what_is_broken_or_unsupported_is_named)
 
 TEST(an_expression_that_explodes_is_stopped)
 {
-	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(
+	CLEANUP(tokenizer_freep)
+	struct tokenizer *t = read_good(
 		"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\","
 		"\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(a+)+$\"}},"
 		"{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]},"
@@ -208,8 +227,8 @@ TEST(an_expression_that_explodes_is_stopped)
 	struct tokens out = {.max = 1000};
 	struct err e = {0};
 
-	CHECK(tokenizer_encode(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", 41, false, &out, &e) ==
-		-ETIME);
+	CHECK(tokenizer_encode(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", 41, false, &out,
+		      &e) == -ETIME);
 	CHECK(strstr(e.text, "takes too long"));
 	tokens_done(&out);
 }
