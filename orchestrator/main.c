@@ -217,7 +217,7 @@ static int open_rooms(
 	if (r == 0)
 		r = reconciler_new(w, &w->reconciler);
 	if (r == 0)
-		r = tidier_new(w->loop, &w->tidier);
+		r = tidier_new(w->loop, TIDY_QUIET_USEC, &w->tidier);
 	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;
 }
 

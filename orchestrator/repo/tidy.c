@@ -5,17 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "orchestrator/repo/git.h"
 #include "orchestrator/repo/repo.h"
 
-#define QUIET_USEC (30 * USEC_PER_SEC)
 #define WAITING_MAX 64
 
 struct tidier {
 	struct loop *loop;    /* borrowed */
 	struct source *timer; /* owned */
+	uint64_t quiet_usec;
 	bool busy;
 	size_t n;
 	char waiting[WAITING_MAX][REPO_PATH_MAX];
@@ -27,32 +26,34 @@ static void on_tidied(void *data)
 
 	t->busy = false;
 	if (t->n)
-		timer_arm_after(t->timer, QUIET_USEC / 10);
+		timer_arm_after(t->timer, t->quiet_usec / 10);
 }
 
 static void tidy_next(void *data)
 {
 	struct tidier *t = data;
-	struct err e = {0};
 
-	if (t->busy || !t->n)
-		return;
-	t->n--;
-	if (!repo_exists(t->waiting[t->n]))
-		return;
-	if (git_tidy(t->loop, t->waiting[t->n], on_tidied, t, &e) < 0)
-		log_warn("%s is not tidied: %s", t->waiting[t->n], e.text);
-	else
-		t->busy = true;
+	while (!t->busy && t->n) {
+		const char *path = t->waiting[--t->n];
+		struct err e = {0};
+
+		if (!repo_exists(path))
+			continue; /* deleted meanwhile */
+		if (git_tidy(t->loop, path, on_tidied, t, &e) < 0)
+			log_warn("%s is not tidied: %s", path, e.text);
+		else
+			t->busy = true;
+	}
 }
 
-int tidier_new(struct loop *loop, struct tidier **ret)
+int tidier_new(struct loop *loop, uint64_t quiet_usec, struct tidier **ret)
 {
 	struct tidier *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
 	t->loop = loop;
+	t->quiet_usec = quiet_usec;
 	if (loop_add_timer(loop, tidy_next, t, &t->timer) < 0) {
 		free(t);
 		return -ENOMEM;
@@ -72,7 +73,7 @@ struct tidier *tidier_free(struct tidier *t)
 
 void tidier_note(struct tidier *t, const char *repo_path)
 {
-	timer_arm_after(t->timer, QUIET_USEC);
+	timer_arm_after(t->timer, t->quiet_usec);
 	for (size_t i = 0; i < t->n; i++)
 		if (!strcmp(t->waiting[i], repo_path))
 			return;

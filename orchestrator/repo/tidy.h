@@ -2,12 +2,16 @@
  * on a push's own path. A repo that is forgotten here is tidied after its next push. */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/cleanup.h"
 #include "base/loop.h"
 
 struct tidier;
 
-int tidier_new(struct loop *loop, struct tidier **ret);
+#define TIDY_QUIET_USEC 30000000ull
+
+int tidier_new(struct loop *loop, uint64_t quiet_usec, struct tidier **ret);
 struct tidier *tidier_free(struct tidier *t);
 DEFINE_CLEANUP(struct tidier *, tidier_free)
 

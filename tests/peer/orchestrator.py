@@ -1,9 +1,11 @@
 """The real orchestrator and the real git, between fakes. orchestrator.py PROGRAM HOOK [TEST…]"""
 import gzip
 import http.client
+import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -200,6 +202,15 @@ class Push(Case):
         until("the loser's build is forgotten",
               lambda: len(self.p.call("GET", "/api/spaces/admin/demo/builds")[1]) == 2)
         self.assert_clean("admin/demo")
+
+    def test_many_pushes_at_once_all_go_live(self):
+        repos = [self.repo("admin/p%d" % i) for i in range(24)]
+        for r in repos:
+            r.commit({"app.lua": "return '%s'" % r.space})
+        pushes = [r.start_push() for r in repos]
+        outs = [push.communicate(timeout=120)[0].decode() for push in pushes]
+        self.assertEqual([push.returncode for push in pushes], [0] * 24, outs)
+        self.assertEqual(len(self.p.get("/api/spaces")[1]), 24)
 
     def test_too_many_refs_in_one_push_are_refused(self):
         r = self.repo()
@@ -724,6 +735,22 @@ class Peers(Case):
         self.p.gateway = Gateway(self.p.run)
         until("synced", lambda: self.p.gateway.synced)
         self.assertEqual(sorted(self.p.gateway.routes), ["admin/s0", "admin/s1", "admin/s2"])
+
+    def test_routes_beyond_the_links_queue_arrive_all_the_same(self):
+        """300 Spaces whose pages are 200 kB each: twice what may wait for the gateway at once."""
+        self.p.end()
+        tree = json.dumps({"title": "T", "root": {"text": "x" * 200000}})
+        db = sqlite3.connect(self.p.data + "/vitrine.db")
+        for i in range(300):
+            db.execute("INSERT INTO spaces VALUES (?, 'admin', ?, ?, 1, 1, 1)", ("id%d" % i, "s%d" % i, "b%d" % i))
+            db.execute("INSERT INTO builds VALUES (?, ?, 1, 'ready', ?, ?, 'app.lua', 'small', 300, 'T', '', ?,"
+                       " NULL, NULL, '[]', '', 1)", ("b%d" % i, "id%d" % i, "c" * 40, "a" * 64, tree))
+        db.commit()
+        db.close()
+        self.p.start()
+        until("synced", lambda: self.p.gateway.synced)
+        self.assertEqual(len(self.p.gateway.routes), 300)
+        self.assertEqual(len(self.p.gateway.routes["admin/s7"]["tree"]["root"]["text"]), 200000)
 
     def test_cookies_are_identified(self):
         password = open(self.p.data + "/first-admin-password").read()

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <git2.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "orchestrator/repo/tidy.h"
 #include "tests/support/test.h"
 
 struct fixture {
@@ -126,6 +128,65 @@ TEST(at_start_empty_repos_nobody_knows_and_halves_are_removed)
 	repos_sweep(&fx.repos, keep_known, NULL);
 	CHECK(!exists(fx.path) && !exists(half) && !exists(gone));
 	CHECK(exists(known) && exists(used));
+	teardown(&fx);
+}
+
+/* gc --auto counts the objects in one of the 256 folders: gc.auto in git-config(1). */
+static void write_loose_objects(const char *path)
+{
+	git_repository *repo;
+
+	CHECK(git_repository_open_bare(&repo, path) == 0);
+	for (int i = 0; i < 9000; i++) {
+		git_oid oid;
+
+		CHECK(git_blob_create_from_buffer(&oid, repo, &i, sizeof(i)) == 0);
+	}
+	git_repository_free(repo);
+}
+
+static void push_empty_commit(const char *path)
+{
+	git_repository *repo;
+	git_treebuilder *builder;
+	git_signature *who;
+	git_tree *tree;
+	git_oid oid;
+
+	CHECK(git_repository_open_bare(&repo, path) == 0);
+	CHECK(git_treebuilder_new(&builder, repo, NULL) == 0);
+	CHECK(git_treebuilder_write(&oid, builder) == 0);
+	CHECK(git_tree_lookup(&tree, repo, &oid) == 0);
+	CHECK(git_signature_new(&who, "Ada", "a@example.org", 1, 0) == 0);
+	CHECK(git_commit_create(&oid, repo, REPO_MAIN, who, who, NULL, "m", tree, 0, NULL) == 0);
+	git_signature_free(who);
+	git_tree_free(tree);
+	git_treebuilder_free(builder);
+	git_repository_free(repo);
+}
+
+TEST(a_repo_that_was_pushed_to_is_tidied_once_it_is_quiet)
+{
+	char packed[REPO_PATH_MAX + 128], before[41], after[41];
+	struct tidier *tidier;
+	struct loop *loop;
+	struct fixture fx;
+
+	setup(&fx);
+	CHECK(repo_create(fx.path, NULL) == 0);
+	push_empty_commit(fx.path);
+	write_loose_objects(fx.path);
+	CHECK(repo_main(fx.path, before, NULL) == 0 && before[0]);
+	CHECK(loop_new(&loop) == 0 && tidier_new(loop, 1000, &tidier) == 0);
+	tidier_note(tidier, fx.path);
+	tidier_note(tidier, fx.path);
+	tidier_note(tidier, "/nonexistent"); /* deleted meanwhile */
+	(void)snprintf(packed, sizeof(packed), "%s/packed-refs", fx.path);
+	while (!exists(packed) || !repo_is_quiet(fx.path))
+		CHECK(loop_dispatch(loop, 100) == 0);
+	CHECK(repo_main(fx.path, after, NULL) == 0 && !strcmp(before, after));
+	(void)tidier_free(tidier);
+	(void)loop_free(loop);
 	teardown(&fx);
 }
 
