@@ -223,7 +223,6 @@ static void set_environment(struct start *s, const struct git_plan *plan)
 	set(s, "receive.denyDeleteCurrent", "refuse");
 	set(s, "transfer.hideRefs", "refs/vitrine");
 	set(s, "uploadpack.allowFilter", "true");
-	set(s, "uploadpack.allowAnySHA1InWant", "true");
 	set(s, "gc.autoDetach", "false");
 	if (plan->input_max) {
 		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)plan->input_max);
