@@ -349,13 +349,10 @@ struct copying {
 
 static bool is_ours(const char *name)
 {
-	/* Set here or by curl; never believed from outside. */
-	static const char *const names[] = {"x-vitrine-remote", "expect", "host"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcasecmp(names[i], name))
-			return true;
-	return false;
+	/* Set here, by curl, or (X-Vitrine-Ctl) by the CLI on the socket itself; never believed
+	 * from outside. */
+	return !strncasecmp(name, "x-vitrine-", strlen("x-vitrine-")) ||
+		!strcasecmp(name, "expect") || !strcasecmp(name, "host");
 }
 
 static void add_header(struct exchange *x, bool *failed, const char *name, const char *value)
