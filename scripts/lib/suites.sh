@@ -156,7 +156,7 @@ suite_e2e() {
 suite_fuzz() {
   local target name
   (CC=clang configure "$build-fuzz" -DVITRINE_SANITIZE=ON -DVITRINE_FUZZ=ON &&
-    compile "$build-fuzz") || {
+    compile "$build-fuzz" fuzzers) || {
     suite_broken "the fuzzing build failed"
     return
   }
