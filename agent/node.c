@@ -399,7 +399,6 @@ static int on_sealed(struct slot *s, const struct frame *f, struct err *e)
 		return r;
 	app_sealed_done(&m);
 	timer_disarm(s->deadline);
-	s->sealed_usec = clock_mono_usec();
 	slot_set_state(s, SLOT_BLANK);
 	serve_jobs(s->node);
 	return 0;

@@ -49,7 +49,6 @@ struct slot {
 	struct app_log *log;     /* owned */
 	struct source *deadline; /* owned; timer of SPAWNING and CHECKING */
 	uint64_t started_usec;   /* monotonic; when the box was given its app */
-	uint64_t sealed_usec;
 
 	struct job *job;   /* owned while CHECKING */
 	struct buf output; /* what the app printed while being checked */

@@ -235,8 +235,7 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
 		{"bin", required_argument, NULL, 'b'}, {"ui", required_argument, NULL, 'u'},
 		{"models", required_argument, NULL, 'm'},
-		{"token-file", required_argument, NULL, 't'},
-		{"foreground", no_argument, NULL, 'f'}, {0}};
+		{"token-file", required_argument, NULL, 't'}, {0}};
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -262,8 +261,6 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 't':
 			u->token_file = optarg;
 			break;
-		case 'f':
-			break; /* it always runs in the foreground */
 		default:
 			return err_set(e, -EINVAL, "see vitrine help");
 		}

@@ -16,8 +16,6 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define PROTO_VERSION 1
-
 enum proto_link {
 	PROTO_APP,
 	PROTO_WIRE,
