@@ -483,7 +483,7 @@ void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
 		m.output = s->output.len ? buf_str(&s->output) : NULL;
 	}
 	if (hello) {
-		m.title = hello->title;
+		m.title = json_string_value(json_object_get(hello->tree, "title"));
 		m.tree = hello->tree;
 		m.api = hello->api;
 		m.load_usec = hello->load_usec;

@@ -10,6 +10,7 @@
 #include "proto/messages.h"
 
 #define TREE_BYTES_MAX (2u << 20)
+#define TITLE_MAX 200 /* as WIRE_TREE */
 
 struct handler {
 	uint32_t node;
@@ -120,8 +121,18 @@ static int write_frames(struct page *p, const json_t *tree)
 	return r;
 }
 
-int page_new(
-	const char *bundle, const char *title, const json_t *tree, struct page **ret, struct err *e)
+static int keep_title(struct page *p, const json_t *tree, const char *space_title, struct err *e)
+{
+	const char *own = json_string_value(json_object_get(tree, "title"));
+
+	if (own && strlen(own) > TITLE_MAX)
+		return err_set(e, -EINVAL, "tree: title over %d bytes", TITLE_MAX);
+	p->title = strdup(own && *own ? own : space_title);
+	return p->title ? 0 : -ENOMEM;
+}
+
+int page_new(const char *bundle, const char *space_title, const json_t *tree, struct page **ret,
+	struct err *e)
 {
 	CLEANUP(page_unrefp) struct page *p = calloc(1, sizeof(*p));
 	const json_t *root = json_object_get(tree, "root");
@@ -133,9 +144,9 @@ int page_new(
 	buf_init(&p->tree, TREE_BYTES_MAX);
 	buf_init(&p->frames, TREE_BYTES_MAX * 2);
 	(void)snprintf(p->bundle, sizeof(p->bundle), "%s", bundle);
-	p->title = strdup(title);
-	if (!p->title)
-		return -ENOMEM;
+	r = keep_title(p, tree, space_title, e);
+	if (r < 0)
+		return r;
 	r = root ? walk(p, root, 1, e) : err_set(e, -EINVAL, "tree: no root");
 	if (r == 0)
 		r = note_handlers(p, 0, json_object_get(tree, "on"));
@@ -170,11 +181,6 @@ struct page *page_unref(struct page *p)
 const char *page_bundle(const struct page *p)
 {
 	return p->bundle;
-}
-
-const char *page_title(const struct page *p)
-{
-	return p->title;
 }
 
 const char *page_tree(const struct page *p)

@@ -16,17 +16,17 @@
 struct page;
 
 /*
- * Takes the tree apart. -EINVAL: more than TREE_NODES_MAX nodes, deeper than TREE_DEPTH_MAX, or
- * not an object. -ENOMEM. The tree stays the caller's.
+ * Takes the tree apart. Its heading is its own title, or the Space's where it has none. -EINVAL:
+ * more than TREE_NODES_MAX nodes, deeper than TREE_DEPTH_MAX, a title over its limit, or not an
+ * object. -ENOMEM. The tree stays the caller's.
  */
-int page_new(const char *bundle, const char *title, const json_t *tree, struct page **ret,
+int page_new(const char *bundle, const char *space_title, const json_t *tree, struct page **ret,
 	struct err *e);
 struct page *page_ref(struct page *p); /* NULL is fine */
 struct page *page_unref(struct page *p);
 DEFINE_CLEANUP(struct page *, page_unref)
 
 const char *page_bundle(const struct page *p);
-const char *page_title(const struct page *p);
 const char *page_tree(const struct page *p);              /* JSON text */
 const struct buf *page_tree_frames(const struct page *p); /* TREE, as frames */
 

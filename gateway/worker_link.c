@@ -25,7 +25,7 @@ static int on_hello(struct replica *r, const struct frame *f, struct err *e)
 	n = app_hello_read(&m, f->value, f->length, e);
 	if (n < 0)
 		return n;
-	n = page_new(r->bundle, m.title, m.tree, &page, e);
+	n = page_new(r->bundle, r->space->route ? r->space->route->title : "", m.tree, &page, e);
 	if (n == 0)
 		replica_hello(r, page, m.upgrade);
 	app_hello_done(&m);

@@ -205,7 +205,6 @@ end
 function M.hello(built, load_usec)
   local page = built.page
   return {
-    title = page.title,
     tree = {
       title = page.title,
       root = tree_node(records[page.root]),

@@ -565,7 +565,7 @@ def a_worker_that_breaks_the_protocol_loses_its_link(g):
         Frame(PATCH, b"value\0" + b"1", 9, worker.opened.channel, 9),
         Frame(IMAGE, b"key\0rest", IMAGE_SET, worker.opened.channel, 5),
         Frame(0x7F, b""),
-        Frame(HELLO, {"title": "x", "tree": {"root": {}}, "api": 3}),
+        Frame(HELLO, {"tree": {"root": {}}, "api": 3}),
         Frame(PATCH, b"value\0" + b"1" * (300 * 1024), SET, 0, 9),
     ]
     for i, frame in enumerate(bad):

@@ -152,7 +152,7 @@ class Worker(Peer):
         self.replica, self.bundle, self.seq = replica, bundle, {}
 
     def hello(self, upgrade=False, tree=None):
-        self.send(Frame(HELLO, {"title": "Echo", "tree": tree or self.TREE, "api": [],
+        self.send(Frame(HELLO, {"tree": tree or self.TREE, "api": [],
                                 "load_usec": 1000, "upgrade": upgrade}))
 
     def open(self):

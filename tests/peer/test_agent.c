@@ -103,7 +103,7 @@ static int on_worker_frame(
 	w->got_app++;
 	CHECK(fs_write_all(w->log, "loading\n", 8) == 0);
 	if (!strcmp(w->all->on_app, "hello"))
-		say(w, APP_HELLO, "{\"title\":\"T\",\"tree\":{},\"api\":[],\"load_usec\":42}");
+		say(w, APP_HELLO, "{\"tree\":{\"title\":\"T\"},\"api\":[],\"load_usec\":42}");
 	if (!strcmp(w->all->on_app, "fail"))
 		say(w, APP_LOAD_FAILED, "{\"message\":\"bad\",\"file\":\"app.lua\",\"line\":3}");
 	if (!strcmp(w->all->on_app, "die"))

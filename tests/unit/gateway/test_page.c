@@ -49,6 +49,34 @@ TEST(it_knows_passwords_and_safe_handlers_and_is_ready_to_send)
 	CHECK(page_unref(p) == NULL);
 }
 
+static int see_title(const struct frame *f, void *data, struct err *e)
+{
+	struct wire_tree m;
+
+	CHECK(wire_tree_read(&m, f->value, f->length, e) == 0);
+	(void)snprintf(data, 201, "%s", m.title);
+	wire_tree_done(&m);
+	return 0;
+}
+
+TEST(a_page_is_headed_by_its_own_title_and_without_one_by_the_space_s)
+{
+	static const char *const trees[] = {"{\"title\":\"Own\",\"root\":{\"n\":1}}",
+		"{\"title\":\"\",\"root\":{\"n\":1}}", "{\"title\":7,\"root\":{\"n\":1}}"};
+	static const char *const want[] = {"Own", "Title", "Title"};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct page *p = NULL;
+		char title[201] = "";
+
+		CHECK(parse(trees[i], &p, NULL) == 0);
+		CHECK(frames_each(page_tree_frames(p)->data, page_tree_frames(p)->len, 4 << 20,
+			      see_title, title, NULL) == 0);
+		CHECK(!strcmp(title, want[i]));
+		(void)page_unref(p);
+	}
+}
+
 TEST(trees_over_a_limit_are_refused_in_words)
 {
 	struct page *p = NULL;

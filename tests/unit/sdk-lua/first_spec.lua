@@ -15,7 +15,7 @@ return ui.interface {
   fn       = function(text) return mood(text) end,
 }
 ]]
-  equal("How does this sound?", app.hello.title)
+  equal("How does this sound?", app.hello.tree.title)
   local submit = "row/column/row/button:2"
   equal("Submit", app.nodes[submit].props.value)
   local v = app:open()

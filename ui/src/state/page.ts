@@ -46,24 +46,27 @@ export class Page {
   readonly toasts = signal<readonly Toast[]>([]);
   readonly failures = signal<ReadonlyMap<NodeId, Failure>>(new Map());
   readonly interrupted = signal<readonly Interrupted[]>([]);
-  #json: unknown = null; // the tree as it came, to start over from
+  #came: { json: unknown; title: string } | null = null; // the tree as it came, to start over from
   #toasts = 0;
 
-  /** Throws TreeError. Every patch so far is forgotten; what the visitor typed is carried over. */
-  show(json: unknown, title?: string): void {
+  /**
+   * The title is for a tree without one. Throws TreeError. Every patch so far is forgotten; what the
+   * visitor typed is carried over.
+   */
+  show(json: unknown, title = ""): void {
     const tree = readTree(json);
     batch(() => {
       carryDrafts(this.tree.peek(), tree);
-      this.#json = json;
+      this.#came = { json, title };
       this.tree.value = tree;
-      this.title.value = title ?? tree.title;
+      this.title.value = tree.title || title;
       this.progress.value = null;
     });
   }
 
   /** Back to the page as it is for a visitor who comes anew. */
   reset(): void {
-    if (this.#json !== null) this.show(this.#json);
+    if (this.#came) this.show(this.#came.json, this.#came.title);
     this.failures.value = new Map();
     this.interrupted.value = [];
   }

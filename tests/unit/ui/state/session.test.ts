@@ -53,6 +53,16 @@ test("a load handler is called once for a new session, before anything else", ()
   assert.deepEqual(brief(b), ["JOIN 0"]);
 });
 
+test("a page is headed by its own title, and without one by the Space's", () => {
+  for (const [own, heading] of [["Own", "Own"], ["", "Space"]] as const) {
+    const b = new Bench();
+    b.session.showRecorded({ tree: { ...TREE, title: own }, bundle: "b1", title: "Space", phase: "asleep" });
+    assert.equal(b.session.page.title.value, heading);
+    b.session.page.reset();
+    assert.equal(b.session.page.title.value, heading);
+  }
+});
+
 test("the recorded page can be used before anyone answers", () => {
   const b = new Bench();
   b.session.showRecorded({ tree: TREE, bundle: "b1", title: "Test", phase: "asleep" });
