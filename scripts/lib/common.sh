@@ -16,6 +16,9 @@ packages_run=(
 # What the tests take beyond that.
 packages_test=(lua5.4 clang clang-format chromium shellcheck curl)
 
+# A virtual machine with Debian's own kernel (the suite vm).
+packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)
+
 # The peers that scripts/bench measures against.
 packages_bench=(apache2-bin bubblewrap lua5.4)
 
