@@ -8,7 +8,7 @@ image=$1 payload=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-mke2fs -q -t ext4 -d "$payload" "$work/payload.ext4" "$(($(du -sm "$payload" | cut -f1) + 64))M" 2>/dev/null
+mke2fs -q -t ext4 -d "$payload" "$work/payload.ext4" "$(($(du -sm "$payload" | cut -f1) + 64))M" >/dev/null
 status=0
 timeout "${VITRINE_VM_SECONDS:-900}" nice -n 5 qemu-system-x86_64 \
   -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nodefaults -display none -no-reboot \

@@ -49,6 +49,6 @@ ln -s ../payload.service "$work/root/etc/systemd/system/multi-user.target.wants/
 
 cp "$work"/root/boot/vmlinuz-* "$work/vmlinuz"
 cp "$work"/root/boot/initrd.img-* "$work/initrd"
-mke2fs -q -t ext4 -d "$work/root" "$work/root.ext4" 2G 2>/dev/null
+mke2fs -q -t ext4 -d "$work/root" "$work/root.ext4" 2G >/dev/null
 mv "$work/vmlinuz" "$work/initrd" "$dir/"
 mv "$work/root.ext4" "$dir/" # last: its presence says that the rest is whole
