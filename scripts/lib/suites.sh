@@ -54,7 +54,7 @@ report_all() {
 
 suite_lint() {
   local file
-  for file in "$root"/scripts/{up,test,bench} "$root/.ci/run" "$root"/tests/vm/*.sh \
+  for file in "$root"/scripts/{up,test,bench} "$root/.ci/run" "$root"/tests/{vm,clean}/*.sh \
     "$root"/tests/vm/guest/*; do
     if (cd "$root" && shellcheck -x "$file"); then
       passed=$((passed + 1))
@@ -165,6 +165,13 @@ vm_payload() {
   done >"$payload/tests"
 }
 
+# Figures from lines "ok - NAME" and "not ok - NAME"; saying nothing is a failure.
+count_ok_lines() {
+  passed=$(grep -c '^ok - ' "$1" || true)
+  failed=$(grep -c '^not ok - ' "$1" || true)
+  [[ $passed != 0 ]] || failed=$((failed + 1))
+}
+
 # Debian's own kernel with cgroup v2 and systemd, in QEMU without KVM. The image is made once (two
 # minutes) and kept outside the clone.
 suite_vm() {
@@ -175,14 +182,27 @@ suite_vm() {
     suite_broken "the virtual machine could not be made"
     return
   }
+  # Images of earlier versions are of no use any more.
+  find "${image%/*}" -maxdepth 1 -name 'vm-*' ! -path "$image" -exec rm -rf {} +
   work=$(mktemp -d)
   said=$work/said
   vm_payload "$work/payload"
   bash "$root/tests/vm/boot.sh" "$image" "$work/payload" | tee "$said" >&2 || true
-  passed=$(grep -c '^ok - ' "$said" || true)
-  failed=$(grep -c '^not ok - ' "$said" || true)
-  [[ $passed != 0 ]] || failed=$((failed + 1))
+  count_ok_lines "$said"
   rm -rf "$work"
+}
+
+# The README's first command on a Debian that has nothing but git.
+suite_clean() {
+  local said
+  (ensure_packages "${packages_vm[@]}") || {
+    suite_broken "the new machine could not be made"
+    return
+  }
+  said=$(mktemp)
+  as_root bash "$root/tests/clean/run.sh" "$root" | tee "$said" >&2 || true
+  count_ok_lines "$said"
+  rm -f "$said"
 }
 
 # Every fuzz target for a few seconds from its corpus; a crash leaves its input in build-fuzz/.
