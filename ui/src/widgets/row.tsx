@@ -9,11 +9,12 @@ import type { WidgetProps } from "./space";
 
 export function Row({ cell }: WidgetProps) {
   const { gap = "medium" } = propsOf(cell, "row");
-  // Panels side by side are as high as each other; fields and buttons stand on one line.
+  // Panels side by side are as high as each other, and so are buttons; fields stand on one line.
   const panels = cell.children.some((c) => c.type === "column");
+  const even = panels || (cell.children.length > 0 && cell.children.every((c) => c.type === "button"));
   return (
     <>
-      <div class={`row gap-${gap}${panels ? " panels" : ""}`}>
+      <div class={`row gap-${gap}${panels ? " panels" : ""}${even ? " even" : ""}`}>
         <Nodes cells={cell.children} inRow />
       </div>
       {cell.children.map((c) => (
