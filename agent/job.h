@@ -26,6 +26,3 @@ static inline struct job *job_free(struct job *j)
 	return NULL;
 }
 DEFINE_CLEANUP(struct job *, job_free)
-
-/* BOX_SMALL, … of "small", "medium", "large"; -EINVAL for another word. */
-int job_class(const char *word);

@@ -22,17 +22,6 @@
 
 static void serve_jobs(struct node *n);
 
-int job_class(const char *word)
-{
-	static const char *const words[] = {
-		[BOX_SMALL] = "small", [BOX_MEDIUM] = "medium", [BOX_LARGE] = "large"};
-
-	for (int i = BOX_SMALL; i <= BOX_LARGE; i++)
-		if (!strcmp(words[i], word))
-			return i;
-	return -EINVAL;
-}
-
 /* --- blank boxes --- */
 
 static struct slot *find_slot(struct node *n, enum slot_state state, uint8_t class)

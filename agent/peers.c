@@ -9,6 +9,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "proto/box_class.h"
 #include "proto/messages.h"
 
 #define QUEUE_MAX (8u << 20)
@@ -87,7 +88,7 @@ static int on_refused(
 /* CHECK and WAKE name a Space alike, in messages of two links. */
 #define FILL_JOB(j, m)                                                                             \
 	do {                                                                                       \
-		int class_ = job_class((m).class);                                                 \
+		int class_ = box_class_number((m).class, strlen((m).class));                       \
                                                                                                    \
 		(j)->class = class_ < 0 ? BOX_SMALL : (uint8_t)class_;                             \
 		(void)snprintf((j)->space, sizeof((j)->space), "%s", (m).space);                   \

@@ -128,6 +128,13 @@ static void start_boxd(struct supervisor *s, struct start *p)
 		arg(p, "--uid");
 		arg(p, "%u", UID_BOXD);
 	}
+	for (unsigned int class = BOX_SMALL; class < BOX_CLASSES; class ++) {
+		char text[64];
+
+		box_class_write(&s->config.classes, class, text);
+		arg(p, "--class");
+		arg(p, "%s", text);
+	}
 	p->fds[p->n_fds++] = s->worker_program;
 	p->fds[p->n_fds++] = s->sockets[SOCK_BOX];
 }

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "cli/layout.h"
+#include "proto/box_class.h"
 
 struct supervisor;
 
@@ -20,6 +21,7 @@ struct supervisor_config {
 	size_t n_public;
 	const char *url; /* how visitors reach the platform */
 	int token_fd;    /* write end for an administrator's token, -1: none; owned */
+	struct box_classes classes;
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

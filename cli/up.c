@@ -33,6 +33,7 @@
 struct up {
 	struct layout layout;
 	const char *listen, *port, *token_file;
+	struct box_classes classes;
 	char url[128];
 	struct loop *loop;
 	struct supervisor *supervisor;
@@ -235,7 +236,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
 		{"bin", required_argument, NULL, 'b'}, {"ui", required_argument, NULL, 'u'},
 		{"models", required_argument, NULL, 'm'},
-		{"token-file", required_argument, NULL, 't'}, {0}};
+		{"token-file", required_argument, NULL, 't'},
+		{"class", required_argument, NULL, 'c'}, {0}};
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -261,6 +263,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 't':
 			u->token_file = optarg;
 			break;
+		case 'c':
+			r = box_classes_set(&u->classes, optarg, e);
+			break;
 		default:
 			return err_set(e, -EINVAL, "see vitrine help");
 		}
@@ -283,7 +288,8 @@ static void raise_file_limit(void)
 
 static int serve(struct up *u, struct err *e)
 {
-	struct supervisor_config config = {.layout = &u->layout, .token_fd = -1};
+	struct supervisor_config config = {
+		.layout = &u->layout, .token_fd = -1, .classes = u->classes};
 	struct source *source;
 	int pipe_fds[2], r;
 
@@ -317,7 +323,10 @@ static int serve(struct up *u, struct err *e)
 
 int cmd_up(int argc, char **argv)
 {
-	struct up u = {.listen = "127.0.0.1", .port = "8080", .token_read = -1};
+	struct up u = {.listen = "127.0.0.1",
+		.port = "8080",
+		.token_read = -1,
+		.classes = box_classes_default};
 	struct err e = {0};
 	int r;
 

@@ -86,7 +86,7 @@ static int place_files(const struct child *c)
 
 static int limit_resources(const struct child *c)
 {
-	return rlimits_apply(c->plan->class->address_bytes);
+	return rlimits_apply(box_class_address_bytes(&c->host->classes.of[c->plan->class]));
 }
 
 static int drop_capabilities(const struct child *c)
@@ -272,7 +272,8 @@ int box_build(const struct host *host, const struct box_plan *plan, struct box *
 {
 	struct cgroup_entry cgroup = CGROUP_ENTRY_NONE;
 	struct box box = {.slot = plan->slot, .class = plan->class, .pidfd = -1};
-	int r = cgroup_slot_make(&host->cgroups, plan->slot, plan->class, &cgroup, e);
+	int r = cgroup_slot_make(
+		&host->cgroups, plan->slot, &host->classes.of[plan->class], &cgroup, e);
 
 	if (r < 0)
 		return r;
@@ -289,11 +290,8 @@ int box_build(const struct host *host, const struct box_plan *plan, struct box *
 
 int box_try(struct host *host, struct err *e)
 {
-	const struct box_plan plan = {.class = box_class_find(1),
-		.log_fd = -1,
-		.app_fd = -1,
-		.infer_fd = -1,
-		.trial = true};
+	const struct box_plan plan = {
+		.class = BOX_SMALL, .log_fd = -1, .app_fd = -1, .infer_fd = -1, .trial = true};
 	struct box none;
 	int abi = landlock_abi();
 	int r = box_build(host, &plan, &none, e);
@@ -327,7 +325,8 @@ static void say_why(const struct host *host, const struct box *box, int status, 
 	ret[0] = '\0';
 	if (cgroup_slot_ran_out(&host->cgroups, box->slot))
 		(void)snprintf(ret, n, "it used more than the %llu MiB of memory of a %s box",
-			(unsigned long long)(box->class->memory_bytes >> 20), box->class->name);
+			(unsigned long long)(host->classes.of[box->class].memory_bytes >> 20),
+			box_class_name(box->class));
 	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		(void)snprintf(ret, n, "it tried a system call that no worker may make");
 }

@@ -15,7 +15,7 @@
 
 struct box {
 	unsigned int slot;
-	const struct box_class *class; /* borrowed, static */
+	unsigned int class; /* BOX_SMALL, … */
 	pid_t pid;
 	int pidfd; /* owned */
 };

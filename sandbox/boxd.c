@@ -28,6 +28,7 @@
 
 struct options {
 	unsigned int worker_fd, listen_fd, uid, agent_uid, slot_uids, slots;
+	struct box_classes classes;
 };
 
 static const struct {
@@ -44,6 +45,7 @@ static const struct {
 };
 
 #define KNOWN (sizeof(known) / sizeof(known[0]))
+#define CLASS 'c'
 
 static int set_option(struct options *o, size_t i, const char *text)
 {
@@ -62,19 +64,31 @@ static int set_option(struct options *o, size_t i, const char *text)
 	return 0;
 }
 
+static int set_class(struct options *o, const char *text)
+{
+	struct err e = {0};
+	int r = box_classes_set(&o->classes, text, &e);
+
+	if (r < 0)
+		log_error("%s", e.text);
+	return r;
+}
+
 static int read_options(struct options *o, int argc, char **argv)
 {
-	struct option longs[KNOWN + 1] = {0};
-	int i;
+	struct option longs[KNOWN + 2] = {0};
+	int i, c;
 
 	for (size_t k = 0; k < KNOWN; k++)
 		longs[k] = (struct option){known[k].name, required_argument, NULL, 0};
-	while (getopt_long(argc, argv, "", longs, &i) == 0)
-		if (set_option(o, (size_t)i, optarg) < 0)
+	longs[KNOWN] = (struct option){"class", required_argument, NULL, CLASS};
+	while ((c = getopt_long(argc, argv, "", longs, &i)) == 0 || c == CLASS)
+		if ((c == CLASS ? set_class(o, optarg) : set_option(o, (size_t)i, optarg)) < 0)
 			return -EINVAL;
-	if (optind != argc || optopt) {
+	if (optind != argc || c == '?') {
 		log_error("usage: vitrine-boxd --worker-fd N --listen-fd N [--uid N] "
-			  "[--agent-uid N] [--slot-uids FIRST] [--slots N]");
+			  "[--agent-uid N] [--slot-uids FIRST] [--slots N] "
+			  "[--class NAME=MEMORY,CPU]...");
 		return -EINVAL;
 	}
 	return 0;
@@ -140,7 +154,8 @@ int main(int argc, char **argv)
 		.listen_fd = 4,
 		.uid = OWN_UID,
 		.slot_uids = FIRST_SLOT_UID,
-		.slots = SLOTS};
+		.slots = SLOTS,
+		.classes = box_classes_default};
 	struct host host;
 	struct err e = {0};
 	int r;
@@ -159,7 +174,8 @@ int main(int argc, char **argv)
 		&(struct host_options){.worker_fd = (int)o.worker_fd,
 			.slots = o.slots,
 			.uid = o.uid,
-			.slot_uids = o.slot_uids},
+			.slot_uids = o.slot_uids,
+			.classes = o.classes},
 		&e);
 	if (r < 0) {
 		log_error("%s", e.text);

@@ -130,7 +130,7 @@ static int occupy(struct desk *d, const struct box_plan *plan, pid_t *ret_pid, s
 static int on_spawn(struct agent *a, const struct frame *f, struct link_files *files, struct err *e)
 {
 	struct desk *d = a->desk;
-	struct box_plan plan = {.slot = f->node, .class = box_class_find(f->op)};
+	struct box_plan plan = {.slot = f->node, .class = f->op};
 	struct err why = {0};
 	uint64_t began = clock_mono_usec();
 	pid_t pid = 0;
@@ -153,8 +153,8 @@ static int on_spawn(struct agent *a, const struct frame *f, struct link_files *f
 		tell(a->link, BOX_REFUSED, plan.slot, (uint32_t)-r, why.text);
 		return 0;
 	}
-	log_debug("slot=%u pid=%d class=%s spawned usec=%llu", plan.slot, pid, plan.class->name,
-		(unsigned long long)(clock_mono_usec() - began));
+	log_debug("slot=%u pid=%d class=%s spawned usec=%llu", plan.slot, pid,
+		box_class_name(plan.class), (unsigned long long)(clock_mono_usec() - began));
 	tell(a->link, BOX_SPAWNED, plan.slot, (uint32_t)pid, "");
 	return 0;
 }

@@ -191,6 +191,7 @@ int host_prepare(struct host *ret, const struct host_options *options, struct er
 	int r;
 
 	*ret = (struct host){.slots = options->slots,
+		.classes = options->classes,
 		.slot_uids = options->slot_uids,
 		.uid = geteuid(),
 		.gid = getegid(),

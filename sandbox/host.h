@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "proto/box_class.h"
 #include "sandbox/steps/cgroup.h"
 
 struct host_options {
@@ -19,10 +20,12 @@ struct host_options {
 	unsigned int slots;
 	uid_t uid;       /* to become, when started by root */
 	uid_t slot_uids; /* first of the boxes' uids on the host */
+	struct box_classes classes;
 };
 
 struct host {
 	unsigned int slots;
+	struct box_classes classes;
 	bool uid_per_slot; /* false: every box runs as our own uid, without privilege */
 	uid_t uid;         /* ours */
 	gid_t gid;

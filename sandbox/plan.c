@@ -5,22 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "proto/constants.h"
-
-#define MIB (1ull << 20)
-
-static const struct box_class classes[] = {
-	[BOX_SMALL] = {"small", 64 * MIB, 512 * MIB, 50},
-	[BOX_MEDIUM] = {"medium", 256 * MIB, 1024 * MIB, 100},
-	[BOX_LARGE] = {"large", 1024 * MIB, 4096 * MIB, 200},
-};
-
-const struct box_class *box_class_find(unsigned int number)
-{
-	if (number >= sizeof(classes) / sizeof(classes[0]) || !classes[number].name)
-		return NULL;
-	return &classes[number];
-}
+#include "proto/box_class.h"
 
 static bool is_pipe_to_write(int fd)
 {
@@ -49,7 +34,7 @@ int box_plan_check(const struct box_plan *plan, unsigned int slots, struct err *
 {
 	if (plan->slot >= slots)
 		return err_set(e, -EPROTO, "slot %u is not below %u", plan->slot, slots);
-	if (!plan->class)
+	if (plan->class < BOX_SMALL || plan->class >= BOX_CLASSES)
 		return err_set(e, -EPROTO, "slot %u: no such class of box", plan->slot);
 	if (!is_pipe_to_write(plan->log_fd))
 		return err_set(

@@ -7,28 +7,17 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/err.h"
 
-struct box_class {
-	const char *name;
-	uint64_t memory_bytes;    /* of the cgroup */
-	uint64_t address_bytes;   /* RLIMIT_AS; above memory, because a mapped file counts whole */
-	unsigned int cpu_percent; /* of one core */
-};
-
 struct box_plan {
 	unsigned int slot;
-	const struct box_class *class; /* borrowed, static */
-	int log_fd;   /* borrowed, like the next two: write end of a pipe, becomes 1 and 2 */
-	int app_fd;   /* SOCK_SEQPACKET, becomes 3 */
-	int infer_fd; /* SOCK_SEQPACKET, becomes 4 */
-	bool trial;   /* no files, no worker: take every step but exec, then end */
+	unsigned int class; /* BOX_SMALL, … */
+	int log_fd;         /* borrowed, like the next two: write end of a pipe, becomes 1 and 2 */
+	int app_fd;         /* SOCK_SEQPACKET, becomes 3 */
+	int infer_fd;       /* SOCK_SEQPACKET, becomes 4 */
+	bool trial;         /* no files, no worker: take every step but exec, then end */
 };
-
-/* The class of that number (BOX_SMALL, …), NULL: there is none. */
-const struct box_class *box_class_find(unsigned int number);
 
 /*
  * -EPROTO: slot not below slots, unknown class, or a file that is not what its place asks for: a

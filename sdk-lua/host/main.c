@@ -11,22 +11,21 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "proto/box_class.h"
 #include "sdk-lua/host/worker.h"
 #ifdef WORKER_SEALS
 #include "sandbox/seal.h"
 #endif
 
-#define MIB (1ull << 20)
-
-/* The box's class shows in its address space (sandbox/plan.c); Lua gets most of its memory. */
+/* The box's class shows in its address space; without a box it is a small one. */
 static size_t heap_of_box(void)
 {
 	struct rlimit as;
 
-	if (getrlimit(RLIMIT_AS, &as) < 0 || as.rlim_cur <= 512 * MIB ||
-		as.rlim_cur == RLIM_INFINITY)
-		return 48 * MIB;
-	return as.rlim_cur <= 1024 * MIB ? 224 * MIB : 960 * MIB;
+	if (getrlimit(RLIMIT_AS, &as) < 0 || as.rlim_cur == RLIM_INFINITY)
+		return (size_t)box_heap_bytes(
+			box_class_address_bytes(&box_classes_default.of[BOX_SMALL]));
+	return (size_t)box_heap_bytes(as.rlim_cur);
 }
 
 static int seal(int *ret_abi, struct err *e)

@@ -214,3 +214,20 @@ test("the worker of a Space is sealed", async () => {
   await visitor.close();
   await platform.stop();
 });
+
+test("an option for boxes that is out of range is refused in words before anything starts", async () => {
+  const data = mkdtempSync(join(tmpdir(), "vitrine-e2e-"));
+
+  cleanups.push(() => rmSync(data, { recursive: true, force: true }));
+  for (const [option, value, words] of [
+    ["--class", "small=1M", /--class small: memory is from 16M to 262144M, not 1M/],
+    ["--class", "huge=1G", /--class: there is no class 'huge', only small, medium and large/],
+  ]) {
+    const { code, output } = await runProgram(join(buildDir, "bin/vitrine"),
+      ["up", "--data", join(data, "none"), option, value]);
+
+    assert.equal(code, 1);
+    assert.match(output, words);
+    assert.throws(() => statSync(join(data, "none")), /ENOENT/);
+  }
+});

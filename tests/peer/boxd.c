@@ -33,17 +33,24 @@ uid_t boxd_plain_uid(void)
 	return geteuid() == 0 ? PLAIN_UID : geteuid();
 }
 
-static void start_program(struct boxd *b, int worker, int listener)
+#define OWN_ARGS 9
+#define ARGS_MAX 32
+
+static void start_program(struct boxd *b, int worker, int listener, char *const *options)
 {
 	char slots[16], uids[16];
-	char *const argv[] = {(char *)"vitrine-boxd", (char *)"--worker-fd", (char *)"3",
+	char *argv[ARGS_MAX] = {(char *)"vitrine-boxd", (char *)"--worker-fd", (char *)"3",
 		(char *)"--listen-fd", (char *)"4", (char *)"--slots", slots, (char *)"--slot-uids",
-		uids, NULL};
+		uids};
 	struct spawn_plan plan = SPAWN_PLAN_INIT;
 	struct err e = {0};
 
 	(void)snprintf(slots, sizeof(slots), "%d", BOXD_SLOTS);
 	(void)snprintf(uids, sizeof(uids), "%u", BOXD_SLOT_UIDS);
+	for (size_t i = 0; options && options[i]; i++) {
+		CHECK(OWN_ARGS + i + 1 < ARGS_MAX);
+		argv[OWN_ARGS + i] = options[i];
+	}
 	plan.exec_fd = open(BOXD_PATH, O_RDONLY | O_CLOEXEC);
 	CHECK(plan.exec_fd >= 0);
 	plan.argv = argv;
@@ -62,7 +69,7 @@ static void start_program(struct boxd *b, int worker, int listener)
 	close(plan.exec_fd);
 }
 
-void boxd_start_unchecked(struct boxd *b, uid_t uid, const char *worker_path)
+void boxd_start_with(struct boxd *b, uid_t uid, const char *worker_path, char *const *options)
 {
 	struct err e = {0};
 	char path[96];
@@ -76,19 +83,29 @@ void boxd_start_unchecked(struct boxd *b, uid_t uid, const char *worker_path)
 	worker = open(worker_path ? worker_path : PROBE_PATH, O_RDONLY | O_CLOEXEC);
 	listener = listen_unix(path, SOCK_SEQPACKET, &e);
 	CHECK(worker >= 0 && listener >= 0);
-	start_program(b, worker, listener);
+	start_program(b, worker, listener, options);
 	close(worker);
 	close(listener);
 }
 
+void boxd_start_unchecked(struct boxd *b, uid_t uid, const char *worker_path)
+{
+	boxd_start_with(b, uid, worker_path, NULL);
+}
+
 void boxd_start(struct boxd *b, uid_t uid)
+{
+	boxd_start_unchecked(b, uid, NULL);
+	boxd_greet(b);
+}
+
+void boxd_greet(struct boxd *b)
 {
 	struct message m;
 
-	boxd_start_unchecked(b, uid, NULL);
-	b->agent = boxd_connect(b, uid);
+	b->agent = boxd_connect(b, b->uid);
 	CHECK(agent_receive(b->agent, &m));
-	CHECK(m.type == BOX_HOST && m.slot == BOXD_SLOTS);
+	CHECK(m.type == BOX_HOST && m.slot > 0);
 	memcpy(b->host, m.words, sizeof(b->host));
 	if (!strstr(b->host, "boxes cannot be built"))
 		return;

@@ -29,6 +29,12 @@ void boxd_stop(struct boxd *b);
 /* Starts without looking at HOST. worker_path: another file than the probe, or NULL. */
 void boxd_start_unchecked(struct boxd *b, uid_t uid, const char *worker_path);
 
+/* The same with options of boxd behind ours (NULL-terminated, or NULL). */
+void boxd_start_with(struct boxd *b, uid_t uid, const char *worker_path, char *const *options);
+
+/* Connects, waits for HOST. Exits with 77 where boxes cannot be built. */
+void boxd_greet(struct boxd *b);
+
 /* One more agent. uid: whose the connection is. */
 int boxd_connect(const struct boxd *b, uid_t uid);
 

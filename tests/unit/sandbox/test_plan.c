@@ -36,7 +36,7 @@ static void files_done(struct files *f)
 
 static struct box_plan plan_of(const struct files *f)
 {
-	return (struct box_plan){.class = box_class_find(BOX_SMALL),
+	return (struct box_plan){.class = BOX_SMALL,
 		.log_fd = f->log[1],
 		.app_fd = f->app[0],
 		.infer_fd = f->infer[0]};
@@ -63,7 +63,7 @@ TEST(slots_and_classes_are_range_checked)
 	CHECK(box_plan_check(&p, SLOTS, NULL) == -EPROTO);
 	p.slot = 0;
 	for (unsigned int number = 0; number < 256; number++) {
-		p.class = box_class_find(number);
+		p.class = number;
 		CHECK((box_plan_check(&p, SLOTS, NULL) == 0) ==
 			(number >= BOX_SMALL && number <= BOX_LARGE));
 	}
