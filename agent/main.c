@@ -17,11 +17,10 @@
 #include "base/log.h"
 
 #define WAKE_FD 3
-#define POOL_DEFAULT 2
 
 struct options {
 	const char *data, *run;
-	unsigned int pool;
+	struct box_pool pool;
 	uid_t gateway_uid;
 };
 
@@ -39,10 +38,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"run", required_argument, NULL, 'r'},
 		{"gateway-uid", required_argument, NULL, 'g'},
 		{"pool", required_argument, NULL, 'p'}, {0}};
+	struct err e = {0};
 	unsigned long n;
 	int c;
 
-	*o = (struct options){.pool = POOL_DEFAULT, .gateway_uid = getuid()};
+	*o = (struct options){.pool = box_pool_default, .gateway_uid = getuid()};
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 'd':
@@ -57,9 +57,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->gateway_uid = (uid_t)n;
 			break;
 		case 'p':
-			if (!parse_number(optarg, 64, &n))
+			if (box_pool_set(&o->pool, optarg, &e) < 0) {
+				log_error("%s", e.text);
 				return -1;
-			o->pool = (unsigned int)n;
+			}
 			break;
 		default:
 			return -1;
@@ -89,7 +90,7 @@ static int serve(const struct options *o, struct err *e)
 		return err_set(e, r, "cannot make the event loop: %s", strerror(-r));
 	(void)loop_add_signal(loop, SIGTERM, on_term, loop, &term);
 	(void)signal(SIGPIPE, SIG_IGN);
-	r = node_new(loop, o->data, o->pool, &node, e);
+	r = node_new(loop, o->data, &o->pool, &node, e);
 	if (r < 0)
 		return r;
 	r = peers_new(loop, node, &config, &peers, e);
@@ -106,9 +107,9 @@ int main(int argc, char **argv)
 	log_init("agent");
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (parse_options(argc, argv, &o) < 0) {
-		fprintf(stderr,
-			"usage: vitrine-agent --data DIR --run DIR [--gateway-uid N] [--pool N]\n"
-			"fd 3: the listening wake.sock. Started by vitrine up.\n");
+		fprintf(stderr, "usage: vitrine-agent --data DIR --run DIR [--gateway-uid N] "
+				"[--pool NAME=N,...]\n"
+				"fd 3: the listening wake.sock. Started by vitrine up.\n");
 		return 2;
 	}
 	if (serve(&o, &e) < 0) {

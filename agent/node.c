@@ -16,6 +16,8 @@
 #define REFILL_DELAY_USEC                                                                          \
 	(30 * USEC_PER_MSEC) /* lets the visitor's own start have the processor                    \
 			      */
+#define COMING_MAX 16
+#define POOL_OF_USED_CLASS 2
 #define JOBS_MAX 4096
 #define OUTPUT_MAX 16000
 #define APP_QUEUE_MAX (1 << 20)
@@ -145,47 +147,83 @@ static int spawn_box(struct node *n, struct slot *s, uint8_t class)
 	return r;
 }
 
-static void start_box(struct node *n, uint8_t class)
+/* A start that somebody waits for is worth more than a box that waits: where every slot is taken,
+ * a blank box of another class makes room. */
+static void make_room(struct node *n, uint8_t class)
+{
+	struct slot *spare = NULL;
+
+	for (size_t i = 0; i < n->n_slots; i++) {
+		struct slot *s = &n->slots[i];
+
+		if (s->state == SLOT_ENDING)
+			return; /* this one will do */
+		if (s->state == SLOT_BLANK && s->class != class)
+			spare = s;
+	}
+	if (spare)
+		end_box(spare);
+}
+
+static bool start_box(struct node *n, uint8_t class)
 {
 	struct slot *s = find_slot(n, SLOT_FREE, class);
 	int r;
 
 	if (!s)
-		return;
+		return false;
 	slot_set_state(s, SLOT_SPAWNING);
 	r = spawn_box(n, s, class);
 	if (r < 0) {
 		log_error("slot=%u cannot start a box: %s", s->number, strerror(-r));
 		slot_reset(s);
 	}
+	return true;
 }
 
 /* As many boxes are under way as jobs wait; the pool is refilled only while nobody waits. */
 static void keep_boxes_coming(struct node *n)
 {
-	size_t waiting[BOX_LARGE + 1] = {0};
+	size_t waiting[BOX_CLASSES] = {0};
 
 	for (struct job *j = n->jobs; j; j = j->next)
 		waiting[j->class]++;
-	for (uint8_t class = BOX_SMALL; class <= BOX_LARGE; class ++) {
+	for (uint8_t class = BOX_SMALL; class < BOX_CLASSES; class ++) {
 		size_t coming = count_slots(n, SLOT_SPAWNING, class);
 
-		for (; coming < waiting[class] && coming < 16; coming++)
-			start_box(n, class);
+		for (; coming < waiting[class] && coming < COMING_MAX; coming++)
+			if (!start_box(n, class)) {
+				make_room(n, class);
+				break;
+			}
 	}
 	timer_arm_after(n->refill, REFILL_DELAY_USEC);
+}
+
+/* --- the pool --- */
+
+static int pool_wanted(const struct node *n, uint8_t class)
+{
+	if (n->pool.of[class] != BOX_POOL_AUTO)
+		return n->pool.of[class];
+	return n->used[class] ? POOL_OF_USED_CLASS : 0;
 }
 
 static void refill_pool(void *data)
 {
 	struct node *n = data;
-	size_t ready =
-		count_slots(n, SLOT_BLANK, BOX_SMALL) + count_slots(n, SLOT_SPAWNING, BOX_SMALL);
 
-	if (n->jobs || ready >= n->pool || n->n_slots == 0)
+	if (n->jobs || n->n_slots == 0)
 		return;
-	start_box(n, BOX_SMALL);
-	/* One box at a time: the next follows when this one is sealed. */
+	for (uint8_t class = BOX_SMALL; class < BOX_CLASSES; class ++) {
+		size_t ready =
+			count_slots(n, SLOT_BLANK, class) + count_slots(n, SLOT_SPAWNING, class);
+
+		if (ready >= (size_t)pool_wanted(n, class))
+			continue;
+		(void)start_box(n, class);
+		return; /* one at a time: the next follows when this one is sealed */
+	}
 }
 
 /* --- jobs --- */
@@ -312,6 +350,14 @@ static bool wake_refused(struct node *n, const struct job *j)
 	return true;
 }
 
+static bool is_full(const struct node *n)
+{
+	for (size_t i = 0; i < n->n_slots; i++)
+		if (n->slots[i].state != SLOT_RUNNING)
+			return false;
+	return true;
+}
+
 void node_take_job(struct node *n, struct job *job)
 {
 	CLEANUP(job_freep) struct job *j = job;
@@ -324,6 +370,10 @@ void node_take_job(struct node *n, struct job *job)
 		fail_job(n, j, "the sandbox service is not available; try again", 1000);
 		return;
 	}
+	if (is_full(n)) {
+		fail_job(n, j, "every box of this node is in use; try again later", 1000);
+		return;
+	}
 	if (waiting >= JOBS_MAX) {
 		fail_job(n, j, "too many starts are waiting on this node", 1000);
 		return;
@@ -333,6 +383,7 @@ void node_take_job(struct node *n, struct job *job)
 	if (bundle_cache_open(n->cache, j->bundle, &e) == -ENOENT)
 		peers_want_bundle(n->peers, j->bundle);
 	j->asked_usec = clock_mono_usec();
+	n->used[j->class] = true;
 	*n->jobs_tail = j;
 	n->jobs_tail = &j->next;
 	TAKE_PTR(j);
@@ -601,8 +652,8 @@ void node_hand_over_all(struct node *n)
 
 /* --- life --- */
 
-int node_new(struct loop *loop, const char *data_dir, unsigned int pool, struct node **ret,
-	struct err *e)
+int node_new(struct loop *loop, const char *data_dir, const struct box_pool *pool,
+	struct node **ret, struct err *e)
 {
 	CLEANUP(node_freep) struct node *n = calloc(1, sizeof(*n));
 	char dir[4096];
@@ -611,7 +662,7 @@ int node_new(struct loop *loop, const char *data_dir, unsigned int pool, struct 
 	if (!n)
 		return err_set(e, -ENOMEM, "out of memory");
 	n->loop = loop;
-	n->pool = pool;
+	n->pool = *pool;
 	n->jobs_tail = &n->jobs;
 	n->slots = calloc(BOX_SLOTS_MAX, sizeof(*n->slots));
 	if (!n->slots || backoff_new(&n->backoff) < 0 ||

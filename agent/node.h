@@ -12,7 +12,7 @@
 #include "agent/job.h"
 #include "agent/slot.h"
 #include "base/loop.h"
-#include "proto/constants.h"
+#include "proto/box_class.h"
 
 struct peers;
 
@@ -25,11 +25,12 @@ struct node {
 	size_t n_slots;                /* as boxd says; 0 until it is connected */
 	struct job *jobs, **jobs_tail; /* owned; first come, first served within a class */
 	struct source *refill;         /* owned; timer */
-	unsigned int pool;             /* blank boxes kept waiting for class small */
+	struct box_pool pool;          /* as configured */
+	bool used[BOX_CLASSES];        /* a Space of this class was built or started here */
 };
 
-int node_new(struct loop *loop, const char *data_dir, unsigned int pool, struct node **ret,
-	struct err *e);
+int node_new(struct loop *loop, const char *data_dir, const struct box_pool *pool,
+	struct node **ret, struct err *e);
 struct node *node_free(struct node *n);
 DEFINE_CLEANUP(struct node *, node_free)
 

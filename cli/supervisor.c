@@ -165,12 +165,17 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 
 static void start_agent(struct supervisor *s, struct start *p)
 {
+	char pool[128];
+
 	arg(p, "--data");
 	arg(p, "%s/agent", s->layout->svc_data);
 	arg(p, "--run");
 	arg(p, "%s", s->layout->run);
 	arg(p, "--gateway-uid");
 	arg(p, "%u", uid_of(s, UID_GATEWAY));
+	box_pool_write(&s->config.pool, pool);
+	arg(p, "--pool");
+	arg(p, "%s", pool);
 	p->fds[p->n_fds++] = s->sockets[SOCK_WAKE];
 }
 

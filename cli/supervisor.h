@@ -22,6 +22,7 @@ struct supervisor_config {
 	const char *url; /* how visitors reach the platform */
 	int token_fd;    /* write end for an administrator's token, -1: none; owned */
 	struct box_classes classes;
+	struct box_pool pool;
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

@@ -34,6 +34,7 @@ struct up {
 	struct layout layout;
 	const char *listen, *port, *token_file;
 	struct box_classes classes;
+	struct box_pool pool;
 	char url[128];
 	struct loop *loop;
 	struct supervisor *supervisor;
@@ -237,7 +238,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"bin", required_argument, NULL, 'b'}, {"ui", required_argument, NULL, 'u'},
 		{"models", required_argument, NULL, 'm'},
 		{"token-file", required_argument, NULL, 't'},
-		{"class", required_argument, NULL, 'c'}, {0}};
+		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
+		{0}};
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -266,6 +268,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'c':
 			r = box_classes_set(&u->classes, optarg, e);
 			break;
+		case 'o':
+			r = box_pool_set(&u->pool, optarg, e);
+			break;
 		default:
 			return err_set(e, -EINVAL, "see vitrine help");
 		}
@@ -289,7 +294,7 @@ static void raise_file_limit(void)
 static int serve(struct up *u, struct err *e)
 {
 	struct supervisor_config config = {
-		.layout = &u->layout, .token_fd = -1, .classes = u->classes};
+		.layout = &u->layout, .token_fd = -1, .classes = u->classes, .pool = u->pool};
 	struct source *source;
 	int pipe_fds[2], r;
 
@@ -326,7 +331,8 @@ int cmd_up(int argc, char **argv)
 	struct up u = {.listen = "127.0.0.1",
 		.port = "8080",
 		.token_read = -1,
-		.classes = box_classes_default};
+		.classes = box_classes_default,
+		.pool = box_pool_default};
 	struct err e = {0};
 	int r;
 

@@ -63,5 +63,5 @@ extern const struct box_pool box_pool_default;
 /* Takes one --pool, as above. -EINVAL with words; *p is unchanged then. */
 int box_pool_set(struct box_pool *p, const char *text, struct err *e);
 
-/* As --pool takes it; "" when everything is automatic. */
+/* As --pool takes it. At least one class has a number. */
 void box_pool_write(const struct box_pool *p, char ret[128]);

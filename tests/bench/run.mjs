@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { frontMatter, Repo } from "../e2e/lib/git.mjs";
-import { buildDir, Platform } from "../e2e/lib/platform.mjs";
+import { buildDir, Platform, root } from "../e2e/lib/platform.mjs";
 import { runProgram, until } from "../e2e/lib/process.mjs";
 import { visitorCookie } from "../e2e/lib/wire.mjs";
 
@@ -201,7 +201,8 @@ async function benchWake(rounds = 40) {
     figure("upgrade request at a sleeping Space → its woken worker has sent its tree, p50", percentile(running, 50), "ms",
       { peer, goal: "≤ 2 × bare bwrap lua5.4", limit: 2 * peer }),
     figure("the same, p95", percentile(running, 95), "ms", { peer: percentile(peers, 95) }),
-    figure("upgrade request → first tree on the page (recorded by the build), p50", percentile(first, 50), "ms", { peer }),
+    figure("upgrade request → first tree on the page (recorded by the build), p50", percentile(first, 50), "ms",
+      { peer, goal: "≤ 5 ms", limit: 5 }),
   ];
 }
 
@@ -304,9 +305,77 @@ async function benchMemory(workers = 10) {
   figure("the largest of them", Math.max(...samples), "MB")];
 }
 
+// --- box --------------------------------------------------------------------------------------
+
+const boxProgram = join(buildDir, "bin/bench_box");
+const helloApp = join(root, "templates/hello/app.lua");
+
+/** Lines "NAME NUMBER" of bench_box as { NAME: [NUMBER, …] }. */
+async function boxSamples(...args) {
+  const samples = {};
+
+  for (const line of (await run(boxProgram, args)).split("\n")) {
+    const found = /^([a-z_]+) (\d+)$/.exec(line);
+
+    if (found) (samples[found[1]] ??= []).push(Number(found[2]));
+  }
+  return samples;
+}
+
+/** p10, p50 and p90 of one thing; only the median has goals. */
+function spread(what, samples, unit, options) {
+  return [figure(`${what}, p50`, percentile(samples, 50), unit, options),
+    figure(`${what}, p10`, percentile(samples, 10), unit),
+    figure(`${what}, p90`, percentile(samples, 90), unit)];
+}
+
+async function boxTimes(rounds) {
+  const ms = (samples) => samples.map((usec) => usec / 1000);
+  const took = await boxSamples("times", String(rounds), helloApp);
+  const lua = percentile(took.lua, 50);
+  const bwrapMs = percentile(took.bwrap, 50) / 1000;
+  const demand = ms(took.demand);
+
+  return [
+    ...spread("WAKE at the agent → a sealed worker from the pool has the app and said hello", took.pool, "µs",
+      { goal: "≤ 150 µs", limit: 150 }),
+    figure("the same beside a naked lua5.4 -e ''", percentile(took.pool, 50), "µs", { peer: lua, goal: "faster than it", limit: lua }),
+    ...spread("WAKE at the agent → the same built on demand, no box waiting", demand, "ms", { goal: "≤ 3 ms", limit: 3 }),
+    figure("the same beside bwrap --unshare-all with lua5.4 -e ''", percentile(demand, 50), "ms",
+      { peer: bwrapMs, goal: "at least 2 × faster than it", limit: bwrapMs / 2 }),
+    figure("of it, SPAWN at boxd → exec has succeeded, p50", percentile(took.built, 50) / 1000, "ms"),
+    figure("of it, SPAWN at boxd → sealed, with the SDK, p50", percentile(took.sealed, 50) / 1000, "ms"),
+    figure("of both, the app to a sealed worker → hello, p50", percentile(took.loaded, 50), "µs"),
+    ...spread("peer: bare clone of eight namespaces → its child's first byte", took.clone, "µs"),
+    ...spread("peer: lua5.4 -e '', no sandbox", took.lua, "µs"),
+    ...spread("peer: bwrap --unshare-all, read-only /usr, lua5.4 -e ''", ms(took.bwrap), "ms"),
+  ];
+}
+
+const kib = (bytes) => bytes / 1024;
+
+async function boxMemory(count) {
+  const held = await boxSamples("memory", String(count), helloApp);
+  const charged = held.blank_cgroup[0] > 0;
+  const how = charged ? "memory cgroup total" : "available memory of the machine (no memory cgroup here)";
+  const of = (state) => kib(held[`${state}_${charged ? "cgroup" : "machine"}`][0]);
+
+  return [
+    figure(`${count} idle boxes, each blank and sealed as it waits in the pool, ${how}`, of("blank"), "KiB",
+      { goal: "≤ 300 KiB", limit: 300 }),
+    figure(`the same with the SDK in use and the hello template loaded, ${how}`, of("loaded"), "KiB",
+      { goal: "≤ 600 KiB", limit: 600 }),
+    figure("blank boxes in a GiB of this machine's available memory", 2 ** 30 / held.blank_machine[0], "boxes"),
+  ];
+}
+
+async function benchBox() {
+  return [...await boxTimes(100), ...await boxMemory(1000)];
+}
+
 // ----------------------------------------------------------------------------------------------
 
-const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory };
+const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory, box: benchBox };
 const name = process.argv[2];
 
 if (!benches[name]) {

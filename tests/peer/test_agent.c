@@ -42,6 +42,7 @@ struct worker {
 	struct fixture *all;
 	int got_app, got_infer;
 	bool check;
+	uint8_t class;
 };
 
 struct fixture {
@@ -52,6 +53,7 @@ struct fixture {
 	struct fake boxd, orchestrator, inference, gateway;
 	struct worker workers[SLOTS];
 	unsigned int spawned, killed;
+	const char *pool;   /* --pool */
 	const char *on_app; /* what a worker does with its app: "hello", "fail", "die", "" */
 	struct buf bundle;
 	char hash[SHA256_HEX + 1];
@@ -151,7 +153,7 @@ static void play_boxd(struct fixture *fx, const struct frame *f, struct link_fil
 	}
 	CHECK(f->type == BOX_SPAWN && files->n == 3);
 	free_worker(w);
-	*w = (struct worker){.all = fx, .log = link_files_take(files, 0)};
+	*w = (struct worker){.all = fx, .log = link_files_take(files, 0), .class = f->op};
 	CHECK(link_new(fx->loop, link_files_take(files, 1), &worker_ops, &limits, w, &w->app) == 0);
 	fx->spawned++;
 	tell_box(fx, BOX_SPAWNED, f->node, 1000 + f->node);
@@ -245,7 +247,8 @@ static void listen_as(struct fixture *fx, struct fake *fake, const char *file)
 static void start_agent(struct fixture *fx)
 {
 	char data[128];
-	char *argv[] = {"vitrine-agent", "--data", data, "--run", fx->dir, NULL};
+	char *argv[] = {"vitrine-agent", "--data", data, "--run", fx->dir, "--pool",
+		(char *)fx->pool, NULL};
 	struct spawn_plan plan = SPAWN_PLAN_INIT;
 	struct err e = {0};
 
@@ -259,11 +262,11 @@ static void start_agent(struct fixture *fx)
 	CHECK(fx->pid > 0);
 }
 
-static void setup(struct fixture *fx)
+static void setup_with(struct fixture *fx, const char *pool)
 {
 	char path[128];
 
-	*fx = (struct fixture){.dir = "/tmp/vitrine-agent-XXXXXX", .on_app = ""};
+	*fx = (struct fixture){.dir = "/tmp/vitrine-agent-XXXXXX", .on_app = "", .pool = pool};
 	CHECK(mkdtemp(fx->dir));
 	CHECK(loop_new(&fx->loop) == 0);
 	fx->boxd = (struct fake){fx, "boxd", .kind = PROTO_BOX, .incoming = PROTO_UP};
@@ -289,6 +292,11 @@ static void setup(struct fixture *fx)
 	CHECK(bundle_begin(&fx->bundle, 1, NULL) == 0);
 	CHECK(bundle_add(&fx->bundle, "app.lua", "return 1", 8, NULL) == 0);
 	sha256_hex(fx->bundle.data, fx->bundle.len, fx->hash);
+}
+
+static void setup(struct fixture *fx)
+{
+	setup_with(fx, "small=2");
 }
 
 static void stop_agent(struct fixture *fx, int signo)
@@ -338,27 +346,54 @@ static void send_bundle(struct fixture *fx, uint8_t type, uint32_t seq, const ch
 	close(fd);
 }
 
-static void check_build(struct fixture *fx, uint32_t seq)
+static void check_build_as(struct fixture *fx, uint32_t seq, const char *class)
 {
 	char json[512];
 
 	(void)snprintf(json, sizeof(json),
 		"{\"space\":\"s1\",\"owner\":\"o\",\"name\":\"n\",\"bundle\":\"%s\",\"entry\":"
-		"\"app.lua\",\"class\":\"small\"}",
-		fx->hash);
+		"\"app.lua\",\"class\":\"%s\"}",
+		fx->hash, class);
 	send_bundle(fx, AGENT_CHECK, seq, json);
 	UNTIL(fx, fx->orchestrator.last_type == AGENT_CHECKED && fx->orchestrator.last_seq == seq);
 }
 
-static void wake(struct fixture *fx, uint32_t seq)
+static void check_build(struct fixture *fx, uint32_t seq)
+{
+	check_build_as(fx, seq, "small");
+}
+
+static void wake_as(struct fixture *fx, uint32_t seq, const char *class)
 {
 	char json[512];
 
 	(void)snprintf(json, sizeof(json),
 		"{\"space\":\"s1\",\"owner\":\"o\",\"name\":\"n\",\"bundle\":\"%s\",\"entry\":"
-		"\"app.lua\",\"class\":\"small\",\"epoch\":7}",
-		fx->hash);
+		"\"app.lua\",\"class\":\"%s\",\"epoch\":7}",
+		fx->hash, class);
 	send_json(&fx->gateway, WAKE_WAKE, seq, json, -1);
+}
+
+static void wake(struct fixture *fx, uint32_t seq)
+{
+	wake_as(fx, seq, "small");
+}
+
+/* Boxes of that class that live and have no app. */
+static size_t blank(const struct fixture *fx, uint8_t class)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < SLOTS; i++)
+		n += fx->workers[i].app && fx->workers[i].class == class && !fx->workers[i].got_app;
+	return n;
+}
+
+/* Long enough for a refill that should not come. */
+static void stay(struct fixture *fx)
+{
+	for (int i = 0; i < 20; i++)
+		CHECK(loop_dispatch(fx->loop, 10) == 0);
 }
 
 /* --- claims --- */
@@ -505,6 +540,89 @@ TEST(a_killed_agent_comes_back_to_the_same_world)
 	fx.on_app = "";
 	wake(&fx, 9); /* the bundle is still in its cache: nothing is asked */
 	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+	teardown(&fx);
+}
+
+TEST(each_class_has_as_many_blank_boxes_as_the_operator_says)
+{
+	struct fixture fx;
+
+	setup_with(&fx, "small=1,large=2");
+	UNTIL(&fx, blank(&fx, BOX_SMALL) == 1 && blank(&fx, BOX_LARGE) == 2);
+	stay(&fx);
+	CHECK(blank(&fx, BOX_SMALL) == 1 && blank(&fx, BOX_LARGE) == 2);
+	CHECK(blank(&fx, BOX_MEDIUM) == 0 && fx.spawned == 3);
+	/* One is taken, and made good again. */
+	fx.on_app = "hello";
+	check_build_as(&fx, 1, "large");
+	UNTIL(&fx, fx.spawned == 4 && blank(&fx, BOX_LARGE) == 2);
+	teardown(&fx);
+}
+
+TEST(a_class_that_nobody_configured_is_kept_ready_once_it_was_used)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	UNTIL(&fx, blank(&fx, BOX_SMALL) == 2);
+	stay(&fx);
+	CHECK(blank(&fx, BOX_MEDIUM) == 0);
+	fx.on_app = "hello";
+	check_build_as(&fx, 1, "medium");
+	UNTIL(&fx, blank(&fx, BOX_MEDIUM) == 2);
+	stay(&fx);
+	CHECK(blank(&fx, BOX_MEDIUM) == 2 && blank(&fx, BOX_LARGE) == 0);
+	teardown(&fx);
+}
+
+TEST(with_an_empty_pool_every_class_is_built_on_demand)
+{
+	static const char *const classes[] = {"small", "medium", "large"};
+	struct fixture fx;
+
+	setup_with(&fx, "small=0,medium=0,large=0");
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	stay(&fx);
+	CHECK(fx.spawned == 1);
+	fx.on_app = "";
+	for (uint32_t i = 0; i < 3; i++) {
+		wake_as(&fx, 10 + i, classes[i]);
+		UNTIL(&fx, fx.gateway.last_type == WAKE_LINK && fx.gateway.last_seq == 10 + i);
+		CHECK(fx.spawned == 2 + i);
+	}
+	CHECK(blank(&fx, BOX_SMALL) + blank(&fx, BOX_MEDIUM) + blank(&fx, BOX_LARGE) == 0);
+	teardown(&fx);
+}
+
+TEST(a_start_that_somebody_waits_for_gets_the_slot_of_a_box_that_waits)
+{
+	struct fixture fx;
+
+	setup_with(&fx, "small=8");
+	UNTIL(&fx, blank(&fx, BOX_SMALL) == SLOTS);
+	fx.on_app = "hello";
+	check_build_as(&fx, 1, "large");
+	UNTIL(&fx, fx.killed > 0);
+	teardown(&fx);
+}
+
+TEST(a_node_whose_boxes_all_serve_says_so)
+{
+	struct fixture fx;
+
+	setup_with(&fx, "small=0");
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "";
+	UNTIL(&fx, fx.killed == 1);
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		wake(&fx, 10 + i);
+		UNTIL(&fx, fx.gateway.last_type == WAKE_LINK && fx.gateway.last_seq == 10 + i);
+	}
+	wake(&fx, 99);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_WAKE_FAILED && fx.gateway.last_seq == 99);
+	CHECK(strstr(buf_str(&fx.gateway.last), "every box of this node is in use"));
 	teardown(&fx);
 }
 
