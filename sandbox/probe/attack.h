@@ -8,3 +8,7 @@ struct attack {
 
 /* NULL: there is none of that name. */
 const struct attack *attack_find(const char *name);
+
+/* One function for each line of attacks.def; they stand in the attack_*.c of their subject. */
+#define ATTACK(number, name, sealed, start) long attack_##name(void);
+#include "sandbox/probe/attacks.def"
