@@ -48,17 +48,22 @@ static int open_files(struct host *host, int worker_fd, struct err *e)
 }
 
 /* One pidfd per box stays open. */
-static void raise_file_limit(struct host *host)
+static int raise_file_limit(struct host *host, struct err *e)
 {
 	rlim_t need = host->slots + FDS_BESIDE_BOXES;
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= need)
-		return;
+		return 0;
 	files.rlim_cur = files.rlim_max < need ? files.rlim_max : need;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur <= FDS_BESIDE_BOXES)
+		return err_set(e, -EMFILE,
+			"%lu open files (ulimit -n) are too few: %d and one per box",
+			(unsigned long)files.rlim_cur, FDS_BESIDE_BOXES);
 	if (files.rlim_cur < need)
 		host->slots = (unsigned int)files.rlim_cur - FDS_BESIDE_BOXES;
+	return 0;
 }
 
 static void note_cgroups(struct host *host)
@@ -200,8 +205,9 @@ int host_prepare(struct host *ret, const struct host_options *options, struct er
 		.worker_fd = -1,
 		.cgroups = {.fds = {-1, -1, -1}}};
 	buf_init(&ret->report, REPORT_MAX);
-	raise_file_limit(ret);
-	r = open_files(ret, options->worker_fd, e);
+	r = raise_file_limit(ret, e);
+	if (r == 0)
+		r = open_files(ret, options->worker_fd, e);
 	if (r == 0) {
 		cgroup_home_open(&ret->cgroups, owner);
 		note_cgroups(ret);
