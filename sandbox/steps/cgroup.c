@@ -71,7 +71,8 @@ static void home_name(char *ret, size_t n, pid_t pid)
 	(void)snprintf(ret, n, HOME_PREFIX "%d", pid);
 }
 
-static void remove_home(int parent_fd, const char *name)
+/* A folder that is not there is fine. */
+static int remove_home(int parent_fd, const char *name)
 {
 	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -84,7 +85,7 @@ static void remove_home(int parent_fd, const char *name)
 		closedir(dir);
 	else if (fd >= 0)
 		close(fd);
-	(void)unlinkat(parent_fd, name, AT_REMOVEDIR);
+	return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* A killed boxd leaves empty folders behind; the next one that may, removes them. */
@@ -99,7 +100,7 @@ static void remove_stale(int parent_fd)
 
 		if (sscanf(d->d_name, HOME_PREFIX "%d", &pid) == 1 && kill(pid, 0) < 0 &&
 			errno == ESRCH)
-			remove_home(parent_fd, d->d_name);
+			(void)remove_home(parent_fd, d->d_name);
 	}
 	if (dir)
 		closedir(dir);
@@ -206,7 +207,7 @@ static int open_v2_below(int parent_fd, uid_t owner)
 	r = settle_v2(home, owner);
 	if (r < 0) {
 		home_name(name, sizeof(name), getpid());
-		remove_home(parent_fd, name);
+		(void)remove_home(parent_fd, name);
 		return r;
 	}
 	return TAKE_FD(home);
@@ -267,6 +268,38 @@ void cgroup_home_close(struct cgroup_home *home)
 		home->fds[i] = -1;
 	}
 	home->kind = CGROUP_NONE;
+}
+
+static int remove_home_of(pid_t pid, const char *mount, const char *controller)
+{
+	CLEANUP(closep) int own = open_own(mount, controller);
+	CLEANUP(closep) int top = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[32];
+	int r = 0;
+
+	home_name(name, sizeof(name), pid);
+	if (own >= 0)
+		r = remove_home(own, name);
+	if (r == 0 && top >= 0)
+		r = remove_home(top, name);
+	return r;
+}
+
+int cgroup_home_remove(pid_t pid)
+{
+	char mount[64];
+	int r = 0;
+
+	if (is_v2())
+		return remove_home_of(pid, ROOT, "");
+	for (int i = 0; i < LIMITS; i++) {
+		int one;
+
+		(void)snprintf(mount, sizeof(mount), ROOT "/%s", controllers[i]);
+		one = remove_home_of(pid, mount, controllers[i]);
+		r = r < 0 ? r : one;
+	}
+	return r;
 }
 
 bool cgroup_home_limits(const struct cgroup_home *home, enum cgroup_limit limit)

@@ -42,6 +42,10 @@ struct cgroup_entry {
 void cgroup_home_open(struct cgroup_home *ret, uid_t owner);
 void cgroup_home_close(struct cgroup_home *home);
 
+/* Removes the homes of a boxd that has ended: for its parent, which has the right that boxd gave
+ * up. 0, also where there is none; -EBUSY: the kernel has not let go of a box yet. */
+int cgroup_home_remove(pid_t pid);
+
 /* Whether boxes are held to this limit. */
 bool cgroup_home_limits(const struct cgroup_home *home, enum cgroup_limit limit);
 
