@@ -12,6 +12,8 @@
 #include "proto/messages.h"
 
 #define SEAL_DEADLINE_USEC (10 * USEC_PER_SEC)
+#define REFILL_PATIENCE_USEC (2 * USEC_PER_SEC) /* without any processor it is promoted */
+#define REFILL_AGAIN_USEC USEC_PER_SEC          /* after one that boxd refused */
 #define CHECK_DEADLINE_USEC (10 * USEC_PER_SEC)
 #define REFILL_DELAY_USEC                                                                          \
 	(30 * USEC_PER_MSEC) /* lets the visitor's own start have the processor                    \
@@ -64,10 +66,24 @@ static void finish_check(struct slot *s, const struct app_hello *hello,
 	s->job = job_free(s->job);
 }
 
+/* The ordinary priority, from now on. */
+static void promote(struct slot *s)
+{
+	if (!s->refill)
+		return;
+	s->refill = false;
+	peers_promote(s->node->peers, s->number);
+}
+
 static void on_deadline(void *data)
 {
 	struct slot *s = data;
 
+	if (s->state == SLOT_SPAWNING && s->refill) {
+		promote(s);
+		timer_arm_after(s->deadline, SEAL_DEADLINE_USEC);
+		return;
+	}
 	if (s->state == SLOT_CHECKING)
 		finish_check(s, NULL, NULL, "loading the app took longer than 10 s");
 	else
@@ -142,7 +158,7 @@ static int spawn_box(struct node *n, struct slot *s, uint8_t class)
 	r = loop_add_timer(n->loop, on_deadline, s, &s->deadline);
 	if (r < 0)
 		return r;
-	timer_arm_after(s->deadline, SEAL_DEADLINE_USEC);
+	timer_arm_after(s->deadline, s->refill ? REFILL_PATIENCE_USEC : SEAL_DEADLINE_USEC);
 	r = peers_spawn(n->peers, s, (const int[]){log_write, app_worker, infer_worker});
 	return r;
 }
@@ -165,7 +181,7 @@ static void make_room(struct node *n, uint8_t class)
 		end_box(spare);
 }
 
-static bool start_box(struct node *n, uint8_t class)
+static bool start_box(struct node *n, uint8_t class, bool refill)
 {
 	struct slot *s = find_slot(n, SLOT_FREE, class);
 	int r;
@@ -173,12 +189,29 @@ static bool start_box(struct node *n, uint8_t class)
 	if (!s)
 		return false;
 	slot_set_state(s, SLOT_SPAWNING);
+	s->refill = refill;
 	r = spawn_box(n, s, class);
 	if (r < 0) {
 		log_error("slot=%u cannot start a box: %s", s->number, strerror(-r));
 		slot_reset(s);
 	}
 	return true;
+}
+
+/* Boxes of that class under way; those for the pool are somebody's now. */
+static size_t take_coming(struct node *n, uint8_t class, size_t most)
+{
+	size_t coming = 0;
+
+	for (size_t i = 0; i < n->n_slots && coming < most; i++) {
+		struct slot *s = &n->slots[i];
+
+		if (s->state != SLOT_SPAWNING || s->class != class)
+			continue;
+		promote(s);
+		coming++;
+	}
+	return coming;
 }
 
 /* As many boxes are under way as jobs wait; the pool is refilled only while nobody waits. */
@@ -189,10 +222,11 @@ static void keep_boxes_coming(struct node *n)
 	for (struct job *j = n->jobs; j; j = j->next)
 		waiting[j->class]++;
 	for (uint8_t class = BOX_SMALL; class < BOX_CLASSES; class ++) {
-		size_t coming = count_slots(n, SLOT_SPAWNING, class);
+		size_t wanted = waiting[class] < COMING_MAX ? waiting[class] : COMING_MAX;
+		size_t coming = take_coming(n, class, wanted);
 
-		for (; coming < waiting[class] && coming < COMING_MAX; coming++)
-			if (!start_box(n, class)) {
+		for (; coming < wanted; coming++)
+			if (!start_box(n, class, false)) {
 				make_room(n, class);
 				break;
 			}
@@ -221,7 +255,7 @@ static void refill_pool(void *data)
 
 		if (ready >= (size_t)pool_wanted(n, class))
 			continue;
-		(void)start_box(n, class);
+		(void)start_box(n, class, true);
 		return; /* one at a time: the next follows when this one is sealed */
 	}
 }
@@ -439,6 +473,7 @@ static int on_sealed(struct slot *s, const struct frame *f, struct err *e)
 		return r;
 	app_sealed_done(&m);
 	timer_disarm(s->deadline);
+	promote(s);
 	slot_set_state(s, SLOT_BLANK);
 	serve_jobs(s->node);
 	return 0;
@@ -589,12 +624,18 @@ void node_spawned(struct node *n, uint32_t number, int pid)
 void node_refused(struct node *n, uint32_t number, int code, const char *why)
 {
 	struct slot *s = slot_by_number(n, number);
+	bool refill;
 
 	log_error("slot=%u boxd refused a box: %s (%s)", number, why, strerror(code));
 	if (!s || s->state == SLOT_FREE)
 		return;
+	refill = s->refill;
 	s->asked_to_end = true;
 	slot_reset(s);
+	if (refill) {
+		timer_arm_after(n->refill, REFILL_AGAIN_USEC);
+		return;
+	}
 	fail_waiting(n, NULL, why);
 }
 

@@ -62,6 +62,7 @@ void node_hand_over_all(struct node *n);
 
 /* --- what the node says; in peers.c. All are no-ops while the peer is away. --- */
 int peers_spawn(struct peers *p, const struct slot *s, const int fds[3]);
+void peers_promote(struct peers *p, uint32_t slot);
 void peers_kill(struct peers *p, uint32_t slot);
 int peers_attach_infer(struct peers *p, const struct slot *s, int inference_end);
 void peers_assign_infer(struct peers *p, const struct slot *s);

@@ -374,9 +374,19 @@ static int post(struct peers *p, enum peer_name name, struct frame *f, const str
 
 int peers_spawn(struct peers *p, const struct slot *s, const int fds[3])
 {
-	struct frame f = {.type = BOX_SPAWN, .node = s->number, .op = s->class};
+	struct frame f = {.type = BOX_SPAWN,
+		.node = s->number,
+		.op = s->class,
+		.seq = s->refill ? BOX_REFILL : BOX_NOW};
 
 	return post(p, PEER_BOXD, &f, NULL, fds, 3);
+}
+
+void peers_promote(struct peers *p, uint32_t slot)
+{
+	struct frame f = {.type = BOX_PROMOTE, .node = slot};
+
+	(void)post(p, PEER_BOXD, &f, NULL, NULL, 0);
 }
 
 void peers_kill(struct peers *p, uint32_t slot)

@@ -49,5 +49,6 @@ void slot_reset(struct slot *s)
 	s->pid = 0;
 	s->asked_to_end = false;
 	s->served = false;
+	s->refill = false;
 	slot_set_state(s, SLOT_FREE);
 }

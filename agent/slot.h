@@ -41,6 +41,7 @@ struct slot {
 	uint32_t number;   /* of the slot, as boxd counts */
 	enum slot_state state;
 	uint8_t class; /* BOX_SMALL, … */
+	bool refill;   /* built at idle priority until it is promoted */
 	int pid;       /* as boxd says; for operators */
 	char replica[ID_LEN + 1];
 

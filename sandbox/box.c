@@ -25,7 +25,7 @@
 #include "sandbox/steps/root.h"
 #include "sandbox/steps/seccomp.h"
 
-#define ANSWER_MS 5000
+#define TRIAL_MS 5000
 
 /* --- inside the child --- */
 
@@ -57,7 +57,7 @@ static int assume_ids(const struct child *c)
 
 static int die_with_parent(const struct child *c)
 {
-	return process_die_with_parent(c->sync_fd);
+	return process_die_with_parent(c->host->self_fd);
 }
 
 static int empty_root(const struct child *c)
@@ -171,7 +171,7 @@ static void __attribute__((noreturn)) run_child(struct child *c)
 	if (c->plan->trial)
 		answer(c->sync_fd, STEP_DONE, 0);
 	else
-		answer(c->sync_fd, STEP_EXEC, program_exec(BOX_EXEC_FD));
+		answer(c->sync_fd, STEP_EXEC, program_exec(BOX_EXEC_FD, c->plan->refill));
 	_exit(127);
 }
 
@@ -183,26 +183,18 @@ static int tell(const struct host *host, const char *what, int code, struct err 
 	return err_set(e, code, "cannot %s: %s%s", what, strerror(-code), host_hint(host, code));
 }
 
-static int read_outcome(const struct host *host, const struct box_plan *plan, int fd, struct err *e)
+int box_finish(const struct host *host, struct box *box, struct err *e)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
 	struct outcome o;
-	ssize_t n;
-	int r;
+	ssize_t n = recv(box->sync_fd, &o, sizeof(o), MSG_DONTWAIT);
 
-	do
-		r = poll(&p, 1, ANSWER_MS);
-	while (r < 0 && errno == EINTR);
-	if (r <= 0)
-		return err_set(
-			e, -ETIMEDOUT, "the box did not come up within %d s", ANSWER_MS / 1000);
-	n = recv(fd, &o, sizeof(o), MSG_DONTWAIT);
-	if (n == 0 && !plan->trial)
-		return 0; /* exec closed it */
+	close(TAKE_FD(box->sync_fd));
+	if (n == 0)
+		return 0; /* exec closed it, or it died: then the pidfd says so */
 	if (n != sizeof(o) || o.step > STEP_DONE)
 		return err_set(e, -EPROTO, "the box ended while it was built");
 	if (o.step == STEP_DONE)
-		return 0;
+		return 1;
 	return tell(
 		host, o.step == STEP_EXEC ? "start the worker" : steps[o.step].words, o.code, e);
 }
@@ -217,7 +209,7 @@ static int lead_child(
 		return tell(host, "map its ids", r, e);
 	if (send(fd, "", 1, MSG_NOSIGNAL) != 1)
 		return err_set(e, -errno, "the box ended while it was built");
-	return read_outcome(host, plan, fd, e);
+	return 0;
 }
 
 /*
@@ -239,7 +231,7 @@ static pid_t clone_mappable(const struct cgroup_entry *cgroup, int *ret_pidfd)
 static int start_child(const struct host *host, const struct box_plan *plan,
 	const struct cgroup_entry *cgroup, struct box *ret, struct err *e)
 {
-	int pair[2], r;
+	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set(e, -errno, "cannot make a socket: %s", strerror(errno));
@@ -251,50 +243,69 @@ static int start_child(const struct host *host, const struct box_plan *plan,
 		run_child(&c);
 	}
 	close(pair[1]);
+	ret->sync_fd = pair[0];
 	if (ret->pid < 0)
-		r = tell(host, "make its namespaces", ret->pid, e);
-	else
-		r = lead_child(host, plan, ret->pid, pair[0], e);
-	close(pair[0]);
-	return r;
+		return tell(host, "make its namespaces", ret->pid, e);
+	return lead_child(host, plan, ret->pid, pair[0], e);
 }
 
-static void discard(struct box *box)
+void box_discard(const struct host *host, struct box *box)
 {
-	if (box->pid <= 0)
-		return;
-	box_kill(box);
-	(void)waitpid(box->pid, NULL, 0);
+	if (box->pid > 0) {
+		box_kill(box);
+		(void)waitpid(box->pid, NULL, 0);
+	}
 	closep(&box->pidfd);
+	closep(&box->sync_fd);
+	box->pidfd = box->sync_fd = -1;
+	cgroup_slot_drop(&host->cgroups, box->slot);
 }
 
-int box_build(const struct host *host, const struct box_plan *plan, struct box *ret, struct err *e)
+int box_begin(const struct host *host, const struct box_plan *plan, struct box *ret, struct err *e)
 {
 	struct cgroup_entry cgroup = CGROUP_ENTRY_NONE;
-	struct box box = {.slot = plan->slot, .class = plan->class, .pidfd = -1};
-	int r = cgroup_slot_make(
-		&host->cgroups, plan->slot, &host->classes.of[plan->class], &cgroup, e);
+	struct box box = {.slot = plan->slot, .class = plan->class, .pidfd = -1, .sync_fd = -1};
+	int r = cgroup_slot_make(&host->cgroups, plan->slot, &host->classes.of[plan->class],
+		plan->refill, &cgroup, e);
 
 	if (r < 0)
 		return r;
 	r = start_child(host, plan, &cgroup, &box, e);
 	cgroup_entry_close(&cgroup);
-	if (r < 0 || plan->trial) {
-		discard(&box);
-		cgroup_slot_drop(&host->cgroups, plan->slot);
+	if (r < 0) {
+		box_discard(host, &box);
 		return r;
 	}
 	*ret = box;
 	return 0;
 }
 
-int box_try(struct host *host, struct err *e)
+/* A box that takes every step and ends. */
+static int try_steps(const struct host *host, struct err *e)
 {
 	const struct box_plan plan = {
 		.class = BOX_SMALL, .log_fd = -1, .app_fd = -1, .infer_fd = -1, .trial = true};
-	struct box none;
+	struct pollfd p = {.events = POLLIN};
+	struct box box;
+	int r = box_begin(host, &plan, &box, e);
+
+	if (r < 0)
+		return r;
+	p.fd = box.sync_fd;
+	if (poll(&p, 1, TRIAL_MS) == 1)
+		r = box_finish(host, &box, e);
+	else
+		r = err_set(e, -ETIMEDOUT, "the box did not come up within %d s", TRIAL_MS / 1000);
+	if (r == 0)
+		r = err_set(e, -EPROTO, "the box ended while it was built");
+	box_discard(host, &box);
+	return r;
+}
+
+int box_try(struct host *host, struct err *e)
+{
 	int abi = landlock_abi();
-	int r = box_build(host, &plan, &none, e);
+	int r = try_steps(host, e);
 
 	if (r < 0) {
 		host_note(host, false, "anything: boxes cannot be built here: %s", e->text);
@@ -313,6 +324,11 @@ int box_try(struct host *host, struct err *e)
 		host_note(host, false,
 			"MDWE: this kernel is older than 6.3; the call filter forbids the same");
 	return 0;
+}
+
+void box_promote(const struct host *host, const struct box *box)
+{
+	cgroup_slot_promote(&host->cgroups, box->slot);
 }
 
 void box_kill(const struct box *box)

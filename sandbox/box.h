@@ -17,20 +17,34 @@ struct box {
 	unsigned int slot;
 	unsigned int class; /* BOX_SMALL, … */
 	pid_t pid;
-	int pidfd; /* owned */
+	int pidfd;   /* owned */
+	int sync_fd; /* owned until box_finish; readable when the child has an outcome */
 };
 
 /*
- * Builds the box and starts the worker in it; returns when exec has succeeded or a step has
- * failed, 1 to 3 ms. The plan has been checked; its files stay the caller's. *ret is filled on
- * success; the caller reaps the process (box_reap) when pidfd is readable. -errno of the failed
- * step with words; -ETIMEDOUT: the child did not answer within 5 s. Nothing is left then.
+ * Begins to build a box: its limits and namespaces, then the child takes its steps by itself, which
+ * lasts 0.5 to 2 ms, longer for a refill on a busy machine. The plan has been checked; its files
+ * stay the caller's. On success *ret is filled, and the caller calls box_finish when sync_fd is
+ * readable, or box_discard. -errno with words, and nothing is left.
  */
-int box_build(const struct host *host, const struct box_plan *plan, struct box *ret, struct err *e);
+int box_begin(const struct host *host, const struct box_plan *plan, struct box *ret, struct err *e);
+
+/*
+ * Takes the outcome. 0: exec has succeeded, the worker runs; the caller reaps it (box_reap) when
+ * pidfd is readable. 1: a trial took every step. -errno of the failed step with words; the caller
+ * discards the box.
+ */
+int box_finish(const struct host *host, struct box *box, struct err *e);
+
+/* Kills the process, waits for it and frees the slot's cgroup. */
+void box_discard(const struct host *host, struct box *box);
 
 /* Takes every step in a box that runs nothing, and adds what it learned to the report. 0, or
  * -errno with words when boxes cannot be built here. */
 int box_try(struct host *host, struct err *e);
+
+/* A refill runs at ordinary priority from now on. */
+void box_promote(const struct host *host, const struct box *box);
 
 /* SIGKILL through the pidfd. */
 void box_kill(const struct box *box);

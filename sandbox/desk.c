@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,11 +17,20 @@
 #define AGENTS_MAX 4 /* one, and those that have not noticed yet that they are replaced */
 #define QUEUE_MAX (512 * 1024)
 #define FILES_OF_SPAWN 3
+#define BUILD_USEC (5 * USEC_PER_SEC)
+#define REFILL_USEC (10 * USEC_PER_SEC) /* its agent promotes it before */
 
+/*
+ * One box. First it is built: source watches box.sync_fd, late is armed, and the agent that asked
+ * hears SPAWNED or REFUSED. Then it runs: source watches box.pidfd.
+ */
 struct occupied {
 	struct desk *desk;     /* borrowed */
-	struct source *source; /* owned; watches box.pidfd */
+	struct source *source; /* owned */
+	struct source *late;   /* owned; timer, NULL once it runs */
 	struct box box;
+	uint64_t asked_by;   /* order of that agent */
+	uint64_t began_usec; /* monotonic */
 };
 
 struct agent {
@@ -65,12 +73,24 @@ static struct link *newest(const struct desk *d)
 	return best ? best->link : NULL;
 }
 
+/* The one that asked, or the newest where that one has left. */
+static struct link *asker(const struct occupied *o)
+{
+	const struct desk *d = o->desk;
+
+	for (size_t i = 0; i < AGENTS_MAX; i++)
+		if (d->agents[i].link && d->agents[i].order == o->asked_by)
+			return d->agents[i].link;
+	return newest(d);
+}
+
 /* --- boxes --- */
 
 static void vacate(struct occupied *o)
 {
 	o->desk->slots[o->box.slot] = NULL;
 	source_free(o->source);
+	source_free(o->late);
 	free(o);
 }
 
@@ -96,33 +116,95 @@ static void on_exit_of_box(int fd, uint32_t events, void *data)
 	tell(newest(d), BOX_EXITED, slot, (uint32_t)status, words);
 }
 
-static int occupy(struct desk *d, const struct box_plan *plan, pid_t *ret_pid, struct err *e)
+static void refuse(struct occupied *o, const struct err *why)
 {
-	struct occupied *o = calloc(1, sizeof(*o));
+	struct link *l = asker(o);
+	unsigned int slot = o->box.slot;
+
+	log_error("slot=%u refused: %s", slot, why->text);
+	o->source = source_free(o->source);
+	box_discard(o->desk->host, &o->box);
+	vacate(o);
+	tell(l, BOX_REFUSED, slot, (uint32_t)-why->code, why->text);
+}
+
+static void on_late(void *data)
+{
+	struct occupied *o = data;
+	struct err why = {0};
+
+	(void)err_set(&why, -ETIMEDOUT, "the box did not come up within %llu s",
+		(unsigned long long)((clock_mono_usec() - o->began_usec) / USEC_PER_SEC));
+	refuse(o, &why);
+}
+
+static void on_outcome(int fd, uint32_t events, void *data)
+{
+	struct occupied *o = data;
+	struct desk *d = o->desk;
+	struct err why = {0};
 	int r;
 
-	if (!o)
-		return err_set(e, -ENOMEM, "boxd is out of memory");
+	(void)fd;
+	(void)events;
+	o->source = source_free(o->source);
+	o->late = source_free(o->late);
+	r = box_finish(d->host, &o->box, &why);
+	if (r == 0) {
+		r = loop_add_fd(d->loop, o->box.pidfd, EPOLLIN, on_exit_of_box, o, &o->source);
+		if (r < 0)
+			(void)err_set(&why, r, "cannot watch the box: %s", strerror(-r));
+	}
+	if (r < 0) {
+		refuse(o, &why);
+		return;
+	}
+	log_debug("slot=%u pid=%d class=%s spawned usec=%llu", o->box.slot, o->box.pid,
+		box_class_name(o->box.class),
+		(unsigned long long)(clock_mono_usec() - o->began_usec));
+	tell(asker(o), BOX_SPAWNED, o->box.slot, (uint32_t)o->box.pid, "");
+}
+
+static int watch_build(struct occupied *o, bool refill)
+{
+	struct loop *loop = o->desk->loop;
+	int r = loop_add_fd(loop, o->box.sync_fd, EPOLLIN, on_outcome, o, &o->source);
+
+	if (r == 0)
+		r = loop_add_timer(loop, on_late, o, &o->late);
+	if (r == 0)
+		timer_arm_after(o->late, refill ? REFILL_USEC : BUILD_USEC);
+	return r;
+}
+
+/* Begins a box; the agent hears of it later. REFUSED at once where not even that succeeds. */
+static void occupy(struct agent *a, const struct box_plan *plan)
+{
+	struct occupied *o = calloc(1, sizeof(*o));
+	struct desk *d = a->desk;
+	struct err why = {0};
+	int r;
+
+	if (!o) {
+		tell(a->link, BOX_REFUSED, plan->slot, ENOMEM, "boxd is out of memory");
+		return;
+	}
 	o->desk = d;
-	r = box_build(d->host, plan, &o->box, e);
+	o->asked_by = a->order;
+	o->began_usec = clock_mono_usec();
+	r = box_begin(d->host, plan, &o->box, &why);
 	if (r < 0) {
 		free(o);
-		return r;
+		log_error("slot=%u refused: %s", plan->slot, why.text);
+		tell(a->link, BOX_REFUSED, plan->slot, (uint32_t)-r, why.text);
+		return;
 	}
 	d->slots[plan->slot] = o;
-	*ret_pid = o->box.pid;
-	r = loop_add_fd(d->loop, o->box.pidfd, EPOLLIN, on_exit_of_box, o, &o->source);
+	r = watch_build(o, plan->refill);
 	if (r < 0) {
-		char words[8];
-		int status;
-
-		box_kill(&o->box);
-		while (!box_reap(d->host, &o->box, &status, words, sizeof(words)))
-			;
-		vacate(o);
-		return err_set(e, r, "cannot watch the box: %s", strerror(-r));
+		(void)err_set(&why, r, "cannot watch the box: %s", strerror(-r));
+		refuse(o, &why);
 	}
-	return 0;
 }
 
 /* --- from agents --- */
@@ -130,14 +212,13 @@ static int occupy(struct desk *d, const struct box_plan *plan, pid_t *ret_pid, s
 static int on_spawn(struct agent *a, const struct frame *f, struct link_files *files, struct err *e)
 {
 	struct desk *d = a->desk;
-	struct box_plan plan = {.slot = f->node, .class = f->op};
-	struct err why = {0};
-	uint64_t began = clock_mono_usec();
-	pid_t pid = 0;
+	struct box_plan plan = {.slot = f->node, .class = f->op, .refill = f->seq == BOX_REFILL};
 	int r;
 
 	if (files->n != FILES_OF_SPAWN)
 		return err_set(e, -EPROTO, "SPAWN with %zu files instead of 3", files->n);
+	if (f->seq != BOX_NOW && f->seq != BOX_REFILL)
+		return err_set(e, -EPROTO, "SPAWN of an unknown kind, %u", f->seq);
 	plan.log_fd = files->fd[0];
 	plan.app_fd = files->fd[1];
 	plan.infer_fd = files->fd[2];
@@ -146,29 +227,43 @@ static int on_spawn(struct agent *a, const struct frame *f, struct link_files *f
 		return r;
 	if (d->slots[plan.slot])
 		return err_set(e, -EPROTO, "slot %u is not free", plan.slot);
+	occupy(a, &plan);
+	return 0;
+}
 
-	r = occupy(d, &plan, &pid, &why);
-	if (r < 0) {
-		log_error("slot=%u refused: %s", plan.slot, why.text);
-		tell(a->link, BOX_REFUSED, plan.slot, (uint32_t)-r, why.text);
-		return 0;
-	}
-	log_debug("slot=%u pid=%d class=%s spawned usec=%llu", plan.slot, pid,
-		box_class_name(plan.class), (unsigned long long)(clock_mono_usec() - began));
-	tell(a->link, BOX_SPAWNED, plan.slot, (uint32_t)pid, "");
+/* The box that a message without files names; *ret is NULL for a free slot. */
+static int named(struct agent *a, const struct frame *f, const struct link_files *files,
+	struct occupied **ret, struct err *e)
+{
+	if (files->n > 0)
+		return err_set(
+			e, -EPROTO, "%s with a file", f->type == BOX_KILL ? "KILL" : "PROMOTE");
+	if (f->node >= a->desk->host->slots)
+		return err_set(
+			e, -EPROTO, "slot %u is not below %u", f->node, a->desk->host->slots);
+	*ret = a->desk->slots[f->node];
 	return 0;
 }
 
 static int on_kill(struct agent *a, const struct frame *f, struct link_files *files, struct err *e)
 {
-	if (files->n > 0)
-		return err_set(e, -EPROTO, "KILL with a file");
-	if (f->node >= a->desk->host->slots)
-		return err_set(
-			e, -EPROTO, "slot %u is not below %u", f->node, a->desk->host->slots);
-	if (a->desk->slots[f->node])
-		box_kill(&a->desk->slots[f->node]->box);
-	return 0;
+	struct occupied *o = NULL;
+	int r = named(a, f, files, &o, e);
+
+	if (r == 0 && o)
+		box_kill(&o->box);
+	return r;
+}
+
+static int on_promote(
+	struct agent *a, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct occupied *o = NULL;
+	int r = named(a, f, files, &o, e);
+
+	if (r == 0 && o)
+		box_promote(a->desk->host, &o->box);
+	return r;
 }
 
 static const struct {
@@ -178,6 +273,7 @@ static const struct {
 } messages[] = {
 	{BOX_SPAWN, on_spawn},
 	{BOX_KILL, on_kill},
+	{BOX_PROMOTE, on_promote},
 };
 
 static int on_frame(
@@ -190,7 +286,7 @@ static int on_frame(
 	return -EPROTO;
 }
 
-/* Both messages carry their all in the header. */
+/* All messages carry their all in the header. */
 static long value_max(uint8_t type, void *data)
 {
 	(void)data;
@@ -272,9 +368,7 @@ int desk_new(struct loop *loop, int fd, uid_t agent_uid, const struct host *host
 static void end_box(struct desk *d, struct occupied *o)
 {
 	o->source = source_free(o->source);
-	(void)waitpid(o->box.pid, NULL, 0);
-	close(o->box.pidfd);
-	cgroup_slot_drop(&d->host->cgroups, o->box.slot);
+	box_discard(d->host, &o->box);
 	vacate(o);
 }
 

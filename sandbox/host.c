@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -39,6 +40,9 @@ static int open_files(struct host *host, int worker_fd, struct err *e)
 	host->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (host->proc_fd < 0)
 		return err_set(e, -errno, "cannot open /proc: %s", strerror(errno));
+	host->self_fd = pidfd_open(getpid(), 0);
+	if (host->self_fd < 0)
+		return err_set(e, -errno, "cannot open a pidfd: %s", strerror(errno));
 	host->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (host->null_fd < 0)
 		return err_set(e, -errno, "cannot open /dev/null: %s", strerror(errno));
@@ -202,6 +206,7 @@ int host_prepare(struct host *ret, const struct host_options *options, struct er
 		.gid = getegid(),
 		.proc_fd = -1,
 		.null_fd = -1,
+		.self_fd = -1,
 		.worker_fd = -1,
 		.cgroups = {.fds = {-1, -1, -1}}};
 	buf_init(&ret->report, REPORT_MAX);
@@ -222,6 +227,7 @@ void host_done(struct host *host)
 {
 	closep(&host->proc_fd);
 	closep(&host->null_fd);
+	closep(&host->self_fd);
 	closep(&host->worker_fd);
 	cgroup_home_close(&host->cgroups);
 	buf_done(&host->report);

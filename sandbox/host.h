@@ -32,6 +32,7 @@ struct host {
 	uid_t slot_uids;
 	int proc_fd;   /* owned: /proc */
 	int null_fd;   /* owned: /dev/null */
+	int self_fd;   /* owned: pidfd of boxd, for children to see it die */
 	int worker_fd; /* owned: the sealed program */
 	struct cgroup_home cgroups;
 	struct buf report; /* lines, each "in force: …" or "not enforced: …" */

@@ -16,6 +16,7 @@ struct box_plan {
 	int log_fd;         /* borrowed, like the next two: write end of a pipe, becomes 1 and 2 */
 	int app_fd;         /* SOCK_SEQPACKET, becomes 3 */
 	int infer_fd;       /* SOCK_SEQPACKET, becomes 4 */
+	bool refill;        /* nobody waits for it: BOX_REFILL */
 	bool trial;         /* no files, no worker: take every step but exec, then end */
 };
 

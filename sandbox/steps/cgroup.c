@@ -424,7 +424,7 @@ static int open_entry(const struct cgroup_home *home, int dirs[LIMITS], struct c
 }
 
 int cgroup_slot_make(const struct cgroup_home *home, unsigned int slot,
-	const struct box_class *class, struct cgroup_entry *ret, struct err *e)
+	const struct box_class *class, bool idle, struct cgroup_entry *ret, struct err *e)
 {
 	int dirs[LIMITS] = {-1, -1, -1};
 	char name[16];
@@ -434,6 +434,8 @@ int cgroup_slot_make(const struct cgroup_home *home, unsigned int slot,
 	r = make_folders(home, name, dirs, e);
 	if (r == 0)
 		r = write_settings(home, dirs, class, e);
+	if (idle && dirs[LIMIT_CPU] >= 0)
+		(void)write_at(dirs[LIMIT_CPU], "cpu.idle", "1");
 	if (r == 0) {
 		r = open_entry(home, dirs, ret);
 		if (r < 0)
@@ -447,6 +449,15 @@ int cgroup_slot_make(const struct cgroup_home *home, unsigned int slot,
 		cgroup_slot_drop(home, slot);
 	}
 	return r;
+}
+
+void cgroup_slot_promote(const struct cgroup_home *home, unsigned int slot)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%u/cpu.idle", slot);
+	if (home->fds[LIMIT_CPU] >= 0)
+		(void)write_at(home->fds[LIMIT_CPU], path, "0");
 }
 
 void cgroup_entry_close(struct cgroup_entry *entry)

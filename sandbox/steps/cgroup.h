@@ -49,9 +49,18 @@ int cgroup_home_remove(pid_t pid);
 /* Whether boxes are held to this limit. */
 bool cgroup_home_limits(const struct cgroup_home *home, enum cgroup_limit limit);
 
-/* Makes the slot's folders with the class's limits. -errno with words; nothing is left behind. */
+/*
+ * Makes the slot's folders with the class's limits. idle: the box runs only when nobody else wants
+ * the processor, until cgroup_slot_promote, where the kernel can (cpu.idle, 5.15). It is the folder
+ * that must be idle: inside one of its own, a process's SCHED_IDLE compares with nobody, sched(7).
+ * -errno with words; nothing is left behind.
+ */
 int cgroup_slot_make(const struct cgroup_home *home, unsigned int slot,
-	const struct box_class *class, struct cgroup_entry *ret, struct err *e);
+	const struct box_class *class, bool idle, struct cgroup_entry *ret, struct err *e);
+
+/* The ordinary priority again. */
+void cgroup_slot_promote(const struct cgroup_home *home, unsigned int slot);
+
 void cgroup_entry_close(struct cgroup_entry *entry);
 
 /* By the child, before its uid changes: the kernel compares it with the opener's. -errno. */

@@ -22,15 +22,15 @@ int process_settle(void)
 	return sethostname(HOST_NAME, sizeof(HOST_NAME) - 1) < 0 ? -errno : 0;
 }
 
-int process_die_with_parent(int sync_fd)
+int process_die_with_parent(int parent_fd)
 {
-	struct pollfd p = {.fd = sync_fd};
+	struct pollfd p = {.fd = parent_fd, .events = POLLIN};
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
 	if (poll(&p, 1, 0) < 0)
 		return -errno;
-	return p.revents & (POLLHUP | POLLERR) ? -EPIPE : 0;
+	return p.revents ? -EPIPE : 0;
 }
 
 void process_limit_speculation(void)

@@ -5,10 +5,10 @@
 int process_settle(void);
 
 /*
- * SIGKILL when boxd dies. After the change of uid, which clears it. sync_fd: the socket to boxd;
- * closed already means boxd died before this call. -EPIPE then.
+ * SIGKILL when boxd dies. After the change of uid, which clears it. parent_fd: a pidfd of boxd;
+ * -EPIPE when it has died before this call.
  */
-int process_die_with_parent(int sync_fd);
+int process_die_with_parent(int parent_fd);
 
 /* Speculation that one process can use to read another's memory: off for good where the kernel
  * lets a process choose. Never fails: most kernels choose themselves. */

@@ -66,9 +66,9 @@ int program_seal(int fd, struct err *e)
 	return TAKE_FD(copy);
 }
 
-int program_exec(int fd)
+int program_exec(int fd, bool rehearse)
 {
-	char *const argv[] = {(char *)PROGRAM_NAME, NULL};
+	char *const argv[] = {(char *)PROGRAM_NAME, rehearse ? (char *)"--rehearse" : NULL, NULL};
 	char *const envp[] = {NULL};
 
 	(void)syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);

@@ -1,6 +1,8 @@
 /* The worker program as a file nobody can change. Kernel: memfd_create(2), execveat(2). */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /*
@@ -10,5 +12,8 @@
  */
 int program_seal(int fd, struct err *e);
 
-/* Becomes the program at fd, with its name as only argument and no environment. Returns -errno. */
-int program_exec(int fd);
+/*
+ * Becomes the program at fd, without environment. Its arguments are its name and, when there is
+ * time, "--rehearse". Returns -errno.
+ */
+int program_exec(int fd, bool rehearse);

@@ -185,9 +185,10 @@ struct worker {
 
 	struct session *buckets[SESSION_BUCKETS];
 	size_t n_sessions;
-	struct source *flush_timer; /* owned */
-	uint64_t flush_at;          /* when it fires; 0: not armed */
-	json_t *parsed;             /* owned; while it is turned into Lua values */
+	struct source *settle_timer; /* owned */
+	struct source *flush_timer;  /* owned */
+	uint64_t flush_at;           /* when it fires; 0: not armed */
+	json_t *parsed;              /* owned; while it is turned into Lua values */
 	bool pump_all; /* a task slot or a place in a handler's concurrency became free */
 	size_t inputs_bytes;
 	unsigned int files_open;

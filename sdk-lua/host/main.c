@@ -7,7 +7,9 @@
  * Gives up after start: everything but reading, writing and memory (sandbox/seal.h), before the
  * first byte of a tenant arrives.
  */
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/log.h"
@@ -38,8 +40,10 @@ static int seal(int *ret_abi, struct err *e)
 #endif
 }
 
-int main(void)
+/* "--rehearse": nobody waits for this worker (BOX_REFILL). */
+int main(int argc, char **argv)
 {
+	bool rehearse = argc > 1 && strcmp(argv[1], "--rehearse") == 0;
 	struct worker_options options;
 	struct worker *w = NULL;
 	struct err e = {0};
@@ -50,7 +54,8 @@ int main(void)
 	options.app_fd = 3;
 	options.infer_fd = 4;
 	options.heap_max = heap_of_box();
-	if (worker_new(&options, &w, &e) < 0 || seal(&abi, &e) < 0) {
+	if (worker_new(&options, &w, &e) < 0 || (rehearse && worker_rehearse(w, &e) < 0) ||
+		seal(&abi, &e) < 0) {
 		log_error("%s", e.text);
 		return 1;
 	}

@@ -30,6 +30,7 @@
 
 #define HELLO_MAX (2u << 20)
 #define LAST_WORDS_MS 2000
+#define SETTLE_USEC (20 * USEC_PER_MSEC)
 
 void worker_options_default(struct worker_options *ret)
 {
@@ -139,6 +140,28 @@ void worker_end(struct worker *w, int exit_code)
 	w->exit_code = exit_code;
 }
 
+static void free_handlers(struct worker *w)
+{
+	for (size_t i = 0; i < w->n_handlers; i++)
+		free(w->handlers[i].cancels);
+	free(w->handlers);
+	w->handlers = NULL;
+	w->n_handlers = 0;
+}
+
+/* Gives back what loading left over, once nobody waits for the page. */
+static void on_settled(void *data)
+{
+	struct worker *w = data;
+
+	if (tasks_ready(w)) {
+		timer_arm_after(w->settle_timer, SETTLE_USEC);
+		return;
+	}
+	(void)lua_gc(w->L, LUA_GCCOLLECT);
+	(void)malloc_trim(0);
+}
+
 static int say_hello(struct worker *w)
 {
 	const struct frame f = {.type = APP_HELLO, .value = w->hello.data, .length = w->hello.len};
@@ -212,10 +235,38 @@ void worker_loaded(struct worker *w, struct task *t, enum task_end how)
 		return;
 	}
 	w->state = WORKER_RUNNING;
-	(void)lua_gc(w->L, LUA_GCCOLLECT);
-	(void)malloc_trim(0);
 	if (say_hello(w) < 0)
 		worker_end(w, 1);
+	timer_arm_after(w->settle_timer, SETTLE_USEC);
+}
+
+/* What say_hello would send is made, and forgotten. */
+static int protected_rehearsal(lua_State *L)
+{
+	struct worker *w = lua_touserdata(L, 1);
+	const struct value_rules rules = {.depth_max = 64, .object_mark = w->object_mark};
+	struct value_why why;
+
+	lua_settop(L, 0);
+	worker_push_entry(L, "rehearse");
+	lua_call(L, 0, 1);
+	(void)value_encode(L, -1, &rules, &w->hello, &why);
+	return 0;
+}
+
+int worker_rehearse(struct worker *w, struct err *e)
+{
+	int status;
+
+	w->state = WORKER_LOADING;
+	status = worker_protect(w, protected_rehearsal, w);
+	w->state = WORKER_BLANK;
+	if (status != LUA_OK)
+		return err_set(e, -EINVAL, "the rehearsal failed: %s", lua_tostring(w->L, -1));
+	buf_done(&w->hello);
+	free_handlers(w);
+	(void)lua_gc(w->L, LUA_GCCOLLECT);
+	return 0;
 }
 
 static int protected_load(lua_State *L)
@@ -470,6 +521,8 @@ int worker_new(const struct worker_options *options, struct worker **ret, struct
 	if (r == 0)
 		r = loop_add_timer(w->loop, publish_due, w, &w->flush_timer);
 	if (r == 0)
+		r = loop_add_timer(w->loop, on_settled, w, &w->settle_timer);
+	if (r == 0)
 		r = tasks_init(w);
 	if (r == 0)
 		r = start_lua(w, e);
@@ -499,15 +552,14 @@ struct worker *worker_free(struct worker *w)
 	if (w->options.infer_fd >= 0)
 		close(w->options.infer_fd);
 	w->flush_timer = source_free(w->flush_timer);
+	w->settle_timer = source_free(w->settle_timer);
 	if (w->L)
 		lua_close(w->L);
 	if (w->loop)
 		(void)loop_free(w->loop);
 	if (w->bundle)
 		(void)munmap((void *)w->bundle, w->bundle_length);
-	for (size_t i = 0; i < w->n_handlers; i++)
-		free(w->handlers[i].cancels);
-	free(w->handlers);
+	free_handlers(w);
 	json_decref(w->parsed);
 	buf_done(&w->hello);
 	buf_done(&w->scratch);

@@ -243,6 +243,20 @@ end
 
 function M.hello(load_usec) return page.hello(built, load_usec) end
 
+local rehearsal = [[
+local ui = require "vitrine.ui"
+return ui.interface {
+  title = "A", inputs = ui.textbox { label = "B" }, outputs = { ui.label {}, ui.markdown "C" },
+  fn = function(text, session) return (text or "") .. "!" end, examples = { "D", "E" },
+}
+]]
+
+-- What loading an app does, with one that nobody sees. Leaves nothing but loaded modules.
+function M.rehearse()
+  local chunk = host.load(rehearsal, "=rehearsal", env)
+  return page.hello(page.finish(chunk()), 0)
+end
+
 function M.open(channel, id, image, overlay, user, query)
   local S = state.new(channel, id, image, user, query)
   visit.restore(S, built, overlay)

@@ -13,9 +13,11 @@
  *	        lua        lua5.4 -e '', started and ended
  *	        bwrap      the same in bwrap --unshare-all with a read-only /usr
  *	bench_box memory COUNT APP_LUA
- *	    that many boxes at once; prints "NAME BYTES" per box, blank and after they loaded the
- *app bench_box storm SECONDS APP_LUA one visitor clicks all the time; prints "calm µs" and "storm
- *µs" for each click, the latter while boxd builds boxes for the pool without a pause
+ *	    that many boxes at once; prints "NAME BYTES" per box, blank, then with the app loaded
+ *	bench_box storm SECONDS
+ *	    one visitor clicks all the time; prints for each click "calm µs", "now µs" while boxes
+ *	    are built and ended without a pause, "refill µs" while that is done at a refill's
+ *	    priority; SECONDS of each, in turn
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +47,7 @@
 #include "tests/support/test.h"
 
 #define PATIENCE_MS 10000
+#define REFILL_PATIENCE_MS 2000
 #define PAUSE_MS 40 /* what a round leaves behind is cleaned up before the next begins */
 
 extern char **environ;
@@ -282,9 +285,10 @@ static uint64_t wake(struct around *a, const char *class, bool first)
 /* --- straight at boxd --- */
 
 /* As a peer of worker.h: it has said SEALED. */
-static struct worker start_sealed(const struct boxd *b, unsigned int slot, struct peer *p)
+static struct worker start_sealed(
+	const struct boxd *b, unsigned int slot, uint8_t class, struct peer *p)
 {
-	struct worker w = worker_start(b, slot, BOX_SMALL);
+	struct worker w = worker_start(b, slot, class);
 	struct frame f;
 
 	*p = (struct peer){.pid = w.pid, .app = w.app, .infer = w.infer, .log = w.log};
@@ -505,7 +509,7 @@ static int do_memory(int argc, char **argv)
 	for (long i = 0; i < count; i++) {
 		struct peer p;
 
-		w[i] = start_sealed(&b, (unsigned int)i, &p);
+		w[i] = start_sealed(&b, (unsigned int)i, BOX_SMALL, &p);
 		frame_joiner_done(&p.joiner);
 	}
 	weigh("blank", w, count, before);
@@ -521,12 +525,108 @@ static int do_memory(int argc, char **argv)
 	return 0;
 }
 
+/* --- refills beside a visitor --- */
+
+/* Boxes one after the other, as for a pool that is never full. */
+static void storm(const struct boxd *b, uint32_t kind)
+{
+	const struct timespec now = {0};
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	CHECK(sigprocmask(SIG_BLOCK, &term, NULL) == 0);
+	while (sigtimedwait(&term, NULL, &now) < 0) {
+		struct worker w = worker_request_as(b->agent, 1, BOX_SMALL, kind);
+		struct pollfd came = {.fd = b->agent, .events = POLLIN};
+		struct peer p = {.app = w.app};
+		struct message m;
+		struct frame f;
+
+		frame_joiner_init(&p.joiner);
+		/* As the agent does: one that gets no processor at all is promoted. */
+		if (kind == BOX_REFILL && poll(&came, 1, REFILL_PATIENCE_MS) == 0)
+			agent_send(b->agent, BOX_PROMOTE, 0, w.slot, NULL, 0);
+		CHECK(agent_receive(b->agent, &m) && m.type == BOX_SPAWNED);
+		CHECK(peer_receive(&p, &f) && f.type == APP_SEALED);
+		if (kind == BOX_REFILL)
+			agent_send(b->agent, BOX_PROMOTE, 0, w.slot, NULL, 0);
+		end_box(b, &w, &p);
+	}
+}
+
+/* Clicks for that long beside nothing (kind -1), or beside a storm. */
+static void click_beside(const struct boxd *b, struct peer *visitor, int kind, const char *name,
+	uint64_t usec, uint32_t *n)
+{
+	uint32_t node = crc32c(0, "go", 2);
+	uint64_t until;
+	pid_t pid = 0;
+
+	(void)fflush(stdout);
+	if (kind >= 0)
+		pid = fork();
+	CHECK(pid >= 0);
+	if (kind >= 0 && pid == 0) {
+		storm(b, (uint32_t)kind);
+		_exit(0);
+	}
+	pause_ms(PAUSE_MS);
+	until = clock_mono_usec() + usec;
+	while (clock_mono_usec() < until) {
+		uint64_t began = clock_mono_usec();
+
+		peer_click(visitor, node, ++*n);
+		show(name, clock_mono_usec() - began);
+	}
+	if (pid > 0) {
+		int status;
+
+		CHECK(kill(pid, SIGTERM) == 0);
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+}
+
+static int do_storm(int argc, char **argv)
+{
+	static const char echo[] =
+		"local ui = require 'vitrine.ui'\n"
+		"return ui.page({ title = 'Echo' }, function()\n"
+		"  local text, out = ui.textbox { id = 'text' }, ui.textbox { id = 'out' }\n"
+		"  local go = ui.button { 'Go', id = 'go' }\n"
+		"  go:on_click { inputs = { text }, fn = function(t) out:set(t) end }\n"
+		"  return ui.column { text, out, go }\n"
+		"end)\n";
+	struct worker w;
+	struct boxd b;
+	struct peer p;
+	uint32_t n = 0;
+	long seconds;
+
+	if (argc != 1)
+		return 2;
+	seconds = strtol(argv[0], NULL, 10);
+	boxd_start_with(&b, geteuid(), WORKER_PROGRAM, NULL);
+	boxd_greet(&b);
+	w = start_sealed(&b, 0, BOX_MEDIUM, &p);
+	(void)peer_load(&p, echo);
+	peer_open(&p);
+	for (; seconds > 0; seconds--) {
+		click_beside(&b, &p, -1, "calm", USEC_PER_SEC, &n);
+		click_beside(&b, &p, BOX_NOW, "now", USEC_PER_SEC, &n);
+		click_beside(&b, &p, BOX_REFILL, "refill", USEC_PER_SEC, &n);
+	}
+	end_box(&b, &w, &p);
+	boxd_stop(&b);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		int (*run)(int argc, char **argv);
-	} verbs[] = {{"times", do_times}, {"memory", do_memory}};
+	} verbs[] = {{"times", do_times}, {"memory", do_memory}, {"storm", do_storm}};
 	int r = 2;
 
 	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(*verbs); i++)

@@ -369,8 +369,19 @@ async function boxMemory(count) {
   ];
 }
 
+async function boxStorm(seconds) {
+  const took = await boxSamples("storm", String(seconds));
+  const calm = percentile(took.calm, 99);
+
+  return [
+    figure("a visitor's click while the pool refills without a pause, p99", percentile(took.refill, 99), "µs",
+      { peer: calm, goal: "≤ 2 × the same visitor in calm", limit: 2 * calm }),
+    figure("the same while boxes are built at ordinary priority, p99", percentile(took.now, 99), "µs", { peer: calm }),
+  ];
+}
+
 async function benchBox() {
-  return [...await boxTimes(100), ...await boxMemory(1000)];
+  return [...await boxTimes(100), ...await boxStorm(20), ...await boxMemory(1000)];
 }
 
 // ----------------------------------------------------------------------------------------------

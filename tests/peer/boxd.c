@@ -143,9 +143,8 @@ int boxd_connect(const struct boxd *b, uid_t uid)
 	return fd;
 }
 
-void agent_send(int agent, uint8_t type, uint8_t op, uint32_t slot, const int *fds, size_t n)
+static void send_frame(int agent, const struct frame *f, const int *fds, size_t n)
 {
-	const struct frame f = {.type = type, .op = op, .node = slot};
 	union {
 		char bytes[CMSG_SPACE(8 * sizeof(int))];
 		struct cmsghdr align;
@@ -155,7 +154,7 @@ void agent_send(int agent, uint8_t type, uint8_t op, uint32_t slot, const int *f
 	struct buf b;
 
 	buf_init(&b, 64);
-	CHECK(frame_write(&b, &f) == 0);
+	CHECK(frame_write(&b, f) == 0);
 	iov = (struct iovec){b.data, b.len};
 	msg.msg_iov = &iov;
 	if (n > 0) {
@@ -170,6 +169,11 @@ void agent_send(int agent, uint8_t type, uint8_t op, uint32_t slot, const int *f
 	}
 	CHECK(sendmsg(agent, &msg, MSG_NOSIGNAL) == (ssize_t)b.len);
 	buf_done(&b);
+}
+
+void agent_send(int agent, uint8_t type, uint8_t op, uint32_t slot, const int *fds, size_t n)
+{
+	send_frame(agent, &(struct frame){.type = type, .op = op, .node = slot}, fds, n);
 }
 
 static ssize_t receive_packet(int fd, void *bytes, size_t n)
@@ -209,6 +213,12 @@ bool agent_is_closed(int agent)
 
 struct worker worker_request(int agent, unsigned int slot, uint8_t class)
 {
+	return worker_request_as(agent, slot, class, BOX_NOW);
+}
+
+struct worker worker_request_as(int agent, unsigned int slot, uint8_t class, uint32_t kind)
+{
+	const struct frame f = {.type = BOX_SPAWN, .op = class, .node = slot, .seq = kind};
 	struct worker w = {.slot = slot};
 	int log[2], app[2], infer[2], theirs[3];
 
@@ -221,7 +231,7 @@ struct worker worker_request(int agent, unsigned int slot, uint8_t class)
 	theirs[0] = log[1];
 	theirs[1] = app[1];
 	theirs[2] = infer[1];
-	agent_send(agent, BOX_SPAWN, class, slot, theirs, 3);
+	send_frame(agent, &f, theirs, 3);
 	for (int i = 0; i < 3; i++)
 		close(theirs[i]);
 	return w;

@@ -62,8 +62,9 @@ struct worker {
 /* SPAWN, and SPAWNED or the test fails. */
 struct worker worker_start(const struct boxd *b, unsigned int slot, uint8_t class);
 
-/* SPAWN only. */
+/* SPAWN only. kind: BOX_NOW, BOX_REFILL. */
 struct worker worker_request(int agent, unsigned int slot, uint8_t class);
+struct worker worker_request_as(int agent, unsigned int slot, uint8_t class, uint32_t kind);
 void worker_done(struct worker *w);
 
 void worker_order(const struct worker *w, const char *order);

@@ -43,6 +43,7 @@ struct worker {
 	int got_app, got_infer;
 	bool check;
 	uint8_t class;
+	bool refill, promoted;
 };
 
 struct fixture {
@@ -53,6 +54,7 @@ struct fixture {
 	struct fake boxd, orchestrator, inference, gateway;
 	struct worker workers[SLOTS];
 	unsigned int spawned, killed;
+	bool seal_late;     /* boxes do not say SEALED by themselves */
 	const char *pool;   /* --pool */
 	const char *on_app; /* what a worker does with its app: "hello", "fail", "die", "" */
 	struct buf bundle;
@@ -151,13 +153,22 @@ static void play_boxd(struct fixture *fx, const struct frame *f, struct link_fil
 		tell_box(fx, BOX_EXITED, f->node, SIGKILL);
 		return;
 	}
+	if (f->type == BOX_PROMOTE) {
+		CHECK(w->app && w->refill && !w->promoted);
+		w->promoted = true;
+		return;
+	}
 	CHECK(f->type == BOX_SPAWN && files->n == 3);
 	free_worker(w);
-	*w = (struct worker){.all = fx, .log = link_files_take(files, 0), .class = f->op};
+	*w = (struct worker){.all = fx,
+		.log = link_files_take(files, 0),
+		.class = f->op,
+		.refill = f->seq == BOX_REFILL};
 	CHECK(link_new(fx->loop, link_files_take(files, 1), &worker_ops, &limits, w, &w->app) == 0);
 	fx->spawned++;
 	tell_box(fx, BOX_SPAWNED, f->node, 1000 + f->node);
-	say(w, APP_SEALED, "{\"version\":\"test\",\"landlock\":0}");
+	if (!fx->seal_late)
+		say(w, APP_SEALED, "{\"version\":\"test\",\"landlock\":0}");
 }
 
 static int on_fake_frame(
@@ -346,7 +357,7 @@ static void send_bundle(struct fixture *fx, uint8_t type, uint32_t seq, const ch
 	close(fd);
 }
 
-static void check_build_as(struct fixture *fx, uint32_t seq, const char *class)
+static void send_check(struct fixture *fx, uint32_t seq, const char *class)
 {
 	char json[512];
 
@@ -355,6 +366,11 @@ static void check_build_as(struct fixture *fx, uint32_t seq, const char *class)
 		"\"app.lua\",\"class\":\"%s\"}",
 		fx->hash, class);
 	send_bundle(fx, AGENT_CHECK, seq, json);
+}
+
+static void check_build_as(struct fixture *fx, uint32_t seq, const char *class)
+{
+	send_check(fx, seq, class);
 	UNTIL(fx, fx->orchestrator.last_type == AGENT_CHECKED && fx->orchestrator.last_seq == seq);
 }
 
@@ -592,6 +608,54 @@ TEST(with_an_empty_pool_every_class_is_built_on_demand)
 		CHECK(fx.spawned == 2 + i);
 	}
 	CHECK(blank(&fx, BOX_SMALL) + blank(&fx, BOX_MEDIUM) + blank(&fx, BOX_LARGE) == 0);
+	teardown(&fx);
+}
+
+static size_t count_promoted(const struct fixture *fx)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < SLOTS; i++)
+		n += fx->workers[i].app && fx->workers[i].promoted;
+	return n;
+}
+
+TEST(the_pool_is_refilled_at_idle_priority_and_a_start_never)
+{
+	struct fixture fx;
+
+	setup_with(&fx, "small=2,large=0");
+	UNTIL(&fx, blank(&fx, BOX_SMALL) == 2 && count_promoted(&fx) == 2);
+	for (size_t i = 0; i < SLOTS; i++)
+		CHECK(!fx.workers[i].app || fx.workers[i].refill);
+	fx.on_app = "hello";
+	fx.seal_late = true;
+	send_check(&fx, 1, "large");
+	UNTIL(&fx, fx.spawned == 3);
+	for (size_t i = 0; i < SLOTS; i++)
+		CHECK(fx.workers[i].class != BOX_LARGE || !fx.workers[i].refill);
+	teardown(&fx);
+}
+
+TEST(a_start_takes_over_a_refill_under_way_and_has_it_promoted)
+{
+	struct fixture fx;
+
+	setup_with(&fx, "small=1");
+	UNTIL(&fx, blank(&fx, BOX_SMALL) == 1 && count_promoted(&fx) == 1);
+	fx.on_app = "hello";
+	fx.seal_late = true;
+	check_build(&fx, 1); /* takes the one that waited */
+	UNTIL(&fx, blank(&fx, BOX_SMALL) == 1 && fx.spawned == 2);
+	CHECK(count_promoted(&fx) == 0);
+	fx.on_app = "";
+	wake(&fx, 5);
+	UNTIL(&fx, count_promoted(&fx) == 1);
+	CHECK(fx.spawned == 2);
+	for (size_t i = 0; i < SLOTS; i++)
+		if (fx.workers[i].promoted)
+			say(&fx.workers[i], APP_SEALED, "{\"version\":\"test\",\"landlock\":0}");
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK && fx.gateway.last_seq == 5);
 	teardown(&fx);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,11 +78,11 @@ TEST(a_box_is_held_to_what_the_operator_gave_its_class)
 	in_each_mode(NULL, configured, check_limits);
 }
 
-/* The µs in 100 ms that its cgroup allows; -1: it has none that we can read. */
-static long quota_of(pid_t pid)
+/* The number in that file of the process's cpu cgroup; -1: there is none that we can read. */
+static long cpu_setting(pid_t pid, const char *v1, const char *v2)
 {
 	char path[512], line[256], *at;
-	long usec = -1;
+	long value = -1;
 	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
@@ -91,18 +92,18 @@ static long quota_of(pid_t pid)
 	while (fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
 		if ((at = strstr(line, ":cpu:")) || (at = strstr(line, ":cpu,cpuacct:")))
-			(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/cpu%s/cpu.cfs_quota_us",
-				strchr(at + 1, ':') + 1);
+			(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/cpu%s/%s",
+				strchr(at + 1, ':') + 1, v1);
 		else if (strncmp(line, "0::", 3) == 0 && !path[0])
-			(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", line + 3);
+			(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s", line + 3, v2);
 	}
 	(void)fclose(f);
 	f = fopen(path, "re");
 	if (!f)
 		return -1;
-	CHECK(fscanf(f, "%ld", &usec) == 1);
+	CHECK(fscanf(f, "%ld", &value) == 1);
 	(void)fclose(f);
-	return usec;
+	return value;
 }
 
 static void check_shares(struct boxd *b)
@@ -115,7 +116,7 @@ static void check_shares(struct boxd *b)
 	for (uint8_t class = BOX_SMALL; class <= BOX_LARGE; class ++) {
 		struct worker w = worker_start(b, 2, class);
 
-		CHECK(quota_of(w.pid) == want[class]);
+		CHECK(cpu_setting(w.pid, "cpu.cfs_quota_us", "cpu.max") == want[class]);
 		end(b, &w);
 	}
 }
@@ -187,6 +188,139 @@ TEST(boxd_refuses_a_class_out_of_range_at_start)
 	if (b.pid == 0)
 		_exit(0);
 	boxd_stop(&b);
+}
+
+/* --- refills --- */
+
+static struct worker start_refill(const struct boxd *b, unsigned int slot)
+{
+	struct worker w = worker_request_as(b->agent, slot, BOX_SMALL, BOX_REFILL);
+	struct message m;
+
+	CHECK(agent_receive(b->agent, &m) && m.type == BOX_SPAWNED && m.slot == slot);
+	w.pid = (pid_t)m.seq;
+	return w;
+}
+
+static long idle_of(const struct worker *w)
+{
+	return cpu_setting(w->pid, "cpu.idle", "cpu.idle");
+}
+
+static void promote(struct boxd *b)
+{
+	struct worker now = worker_start(b, 1, BOX_SMALL), refill = start_refill(b, 2);
+	char words[512];
+
+	CHECK(worker_ask(&refill, "seal", words)); /* whatever its priority, it goes on */
+	if (strstr(b->host, "in force: limit on CPU") && idle_of(&now) >= 0) {
+		CHECK(idle_of(&now) == 0 && idle_of(&refill) == 1);
+		agent_send(b->agent, BOX_PROMOTE, 0, 2, NULL, 0);
+		for (int i = 0; i < 5000 && idle_of(&refill) != 0; i++)
+			(void)poll(NULL, 0, 1);
+		CHECK(idle_of(&refill) == 0);
+	}
+	/* A free slot and one that is no refill are no mistakes. */
+	agent_send(b->agent, BOX_PROMOTE, 0, 1, NULL, 0);
+	agent_send(b->agent, BOX_PROMOTE, 0, 3, NULL, 0);
+	CHECK(worker_ask(&now, "seal", words));
+	end(b, &now);
+	end(b, &refill);
+}
+
+TEST(a_refill_runs_when_nobody_else_wants_to_until_it_is_promoted)
+{
+	in_each_mode(NULL, NULL, promote);
+}
+
+static void ask_wrongly(struct boxd *b)
+{
+	static const struct {
+		uint8_t type;
+		uint32_t slot, kind;
+		size_t files;
+	} all[] = {
+		{BOX_PROMOTE, BOXD_SLOTS, 0, 0},
+		{BOX_PROMOTE, 0, 0, 1},
+		{BOX_SPAWN, 0, BOX_REFILL + 1, 3},
+		{BOX_SPAWN, 0, 0xffffffff, 3},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		int agent = boxd_connect(b, b->uid), log[2];
+		struct message m;
+
+		CHECK(agent_receive(agent, &m) && m.type == BOX_HOST);
+		CHECK(pipe2(log, O_CLOEXEC) == 0);
+		if (all[i].type == BOX_SPAWN) {
+			struct worker w =
+				worker_request_as(agent, all[i].slot, BOX_SMALL, all[i].kind);
+
+			CHECK(agent_is_closed(agent));
+			worker_done(&w);
+		} else {
+			agent_send(agent, all[i].type, 0, all[i].slot, log, all[i].files);
+			CHECK(agent_is_closed(agent));
+		}
+		close(agent);
+		close(log[0]);
+		close(log[1]);
+	}
+}
+
+/* catalogue 95, 106 */
+TEST(a_wrong_promotion_or_an_unknown_kind_of_spawn_ends_its_link)
+{
+	in_each_mode(NULL, NULL, ask_wrongly);
+}
+
+/* Its HELLO to that app, without the time it took. */
+static void hello_of(const struct boxd *b, uint32_t kind, char *ret, size_t size)
+{
+	static const char app[] = "local ui = require 'vitrine.ui'\n"
+				  "return ui.page({ title = 'T' }, function()\n"
+				  "  local go = ui.button { 'Go', id = 'go' }\n"
+				  "  go:on_click(function() end)\n"
+				  "  return ui.column { ui.textbox { label = 'L' }, go }\n"
+				  "end)\n";
+	struct worker w = kind == BOX_REFILL ? start_refill(b, 0) : worker_start(b, 0, BOX_SMALL);
+	struct peer p = {.pid = w.pid, .app = w.app};
+	struct frame f;
+	char *usec;
+
+	frame_joiner_init(&p.joiner);
+	CHECK(peer_receive(&p, &f) && f.type == APP_SEALED);
+	CHECK(peer_give(&p, app, &f) && f.type == APP_HELLO);
+	(void)snprintf(ret, size, "%.*s", (int)f.length, (const char *)f.value);
+	usec = strstr(ret, "\"load_usec\":");
+	CHECK(usec);
+	for (usec += strlen("\"load_usec\":"); *usec >= '0' && *usec <= '9'; usec++)
+		*usec = 'N';
+	*strchrnul(ret, '\n') = '\0';
+	frame_joiner_done(&p.joiner);
+	end(b, &w);
+}
+
+static void compare_hellos(struct boxd *b)
+{
+	char first[4096], rehearsed[4096];
+
+	hello_of(b, BOX_NOW, first, sizeof(first));
+	hello_of(b, BOX_REFILL, rehearsed, sizeof(rehearsed));
+	/* The digits of load_usec are as many as they are. */
+	for (char *text = first; text; text = text == first ? rehearsed : NULL) {
+		char *n = strchr(text, 'N'), *rest = n + strspn(n, "N");
+
+		memmove(n, rest, strlen(rest) + 1);
+	}
+	if (strcmp(first, rehearsed) != 0)
+		fprintf(stderr, "%s\n%s\n", first, rehearsed);
+	CHECK(strcmp(first, rehearsed) == 0);
+}
+
+TEST(a_rehearsal_leaves_no_trace_in_the_app_that_comes_after_it)
+{
+	in_each_mode(WORKER_PROGRAM, NULL, compare_hellos);
 }
 
 TEST_MAIN()
