@@ -135,6 +135,8 @@ static void start_boxd(struct supervisor *s, struct start *p)
 		arg(p, "--class");
 		arg(p, "%s", text);
 	}
+	arg(p, "--isolation");
+	arg(p, s->config.dense ? "dense" : "full");
 	p->fds[p->n_fds++] = s->worker_program;
 	p->fds[p->n_fds++] = s->sockets[SOCK_BOX];
 }

@@ -23,6 +23,7 @@ struct supervisor_config {
 	int token_fd;    /* write end for an administrator's token, -1: none; owned */
 	struct box_classes classes;
 	struct box_pool pool;
+	bool dense;
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

@@ -35,6 +35,7 @@ struct up {
 	const char *listen, *port, *token_file;
 	struct box_classes classes;
 	struct box_pool pool;
+	bool dense;
 	char url[128];
 	struct loop *loop;
 	struct supervisor *supervisor;
@@ -239,7 +240,7 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"models", required_argument, NULL, 'm'},
 		{"token-file", required_argument, NULL, 't'},
 		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
-		{0}};
+		{"isolation", required_argument, NULL, 'i'}, {0}};
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -268,6 +269,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'c':
 			r = box_classes_set(&u->classes, optarg, e);
 			break;
+		case 'i':
+			r = box_isolation_read(optarg, &u->dense, e);
+			break;
 		case 'o':
 			r = box_pool_set(&u->pool, optarg, e);
 			break;
@@ -293,8 +297,11 @@ static void raise_file_limit(void)
 
 static int serve(struct up *u, struct err *e)
 {
-	struct supervisor_config config = {
-		.layout = &u->layout, .token_fd = -1, .classes = u->classes, .pool = u->pool};
+	struct supervisor_config config = {.layout = &u->layout,
+		.token_fd = -1,
+		.classes = u->classes,
+		.pool = u->pool,
+		.dense = u->dense};
 	struct source *source;
 	int pipe_fds[2], r;
 

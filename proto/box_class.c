@@ -1,7 +1,6 @@
 #include "proto/box_class.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -203,6 +202,16 @@ int box_pool_set(struct box_pool *p, const char *text, struct err *e)
 		at++;
 	}
 	*p = changed;
+	return 0;
+}
+
+int box_isolation_read(const char *text, bool *ret_dense, struct err *e)
+{
+	bool dense = strcmp(text, "dense") == 0;
+
+	if (!dense && strcmp(text, "full") != 0)
+		return err_set(e, -EINVAL, "--isolation is full or dense, not '%.40s'", text);
+	*ret_dense = dense;
 	return 0;
 }
 

@@ -3,6 +3,9 @@
  *
  *	--class small=64M,50%       memory, and CPU in percent of one core; either one alone will do
  *	--pool small=3,medium=1     blank boxes kept waiting
+ *	--isolation full|dense      every box has a network namespace of its own; or all share one
+ *	                            that is empty, which a box is built 0.4 ms sooner and 0.2 MB
+ *	                            smaller without
  *
  * Numbers are those of the wire (BOX_SMALL, …). boxd holds boxes to the limits, the worker makes
  *its heap fit, the agent fills the pool, `vitrine up` refuses what is wrong before anything starts.
@@ -10,6 +13,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,6 +66,9 @@ extern const struct box_pool box_pool_default;
 
 /* Takes one --pool, as above. -EINVAL with words; *p is unchanged then. */
 int box_pool_set(struct box_pool *p, const char *text, struct err *e);
+
+/* Takes --isolation. -EINVAL with words. */
+int box_isolation_read(const char *text, bool *ret_dense, struct err *e);
 
 /* As --pool takes it. At least one class has a number. */
 void box_pool_write(const struct box_pool *p, char ret[128]);

@@ -217,12 +217,13 @@ static int lead_child(
  * with id maps that boxd may not write. It inherits the mark at clone and takes it off again
  * itself with its change of uid.
  */
-static pid_t clone_mappable(const struct cgroup_entry *cgroup, int *ret_pidfd)
+static pid_t clone_mappable(
+	const struct host *host, const struct cgroup_entry *cgroup, int *ret_pidfd)
 {
 	pid_t pid;
 
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	pid = clone_boxed(cgroup->born_fd, ret_pidfd);
+	pid = clone_boxed(cgroup->born_fd, host->dense, ret_pidfd);
 	if (pid != 0)
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return pid;
@@ -235,7 +236,7 @@ static int start_child(const struct host *host, const struct box_plan *plan,
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set(e, -errno, "cannot make a socket: %s", strerror(errno));
-	ret->pid = clone_mappable(cgroup, &ret->pidfd);
+	ret->pid = clone_mappable(host, cgroup, &ret->pidfd);
 	if (ret->pid == 0) {
 		struct child c = {.plan = plan, .host = host, .cgroup = cgroup, .sync_fd = pair[1]};
 
@@ -311,7 +312,12 @@ int box_try(struct host *host, struct err *e)
 		host_note(host, false, "anything: boxes cannot be built here: %s", e->text);
 		return r;
 	}
-	host_note(host, true, "namespaces: user, mount, pid, net, ipc, uts, cgroup");
+	if (host->dense)
+		host_note(host, true,
+			"namespaces: user, mount, pid, ipc, uts, cgroup; all boxes share one empty "
+			"network namespace (isolation dense)");
+	else
+		host_note(host, true, "namespaces: user, mount, pid, net, ipc, uts, cgroup");
 	host_note(host, true, "empty read-only root, no capabilities, no new privileges");
 	host_note(host, true, "call filter (seccomp)");
 	if (abi > 0)

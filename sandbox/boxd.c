@@ -29,6 +29,7 @@
 struct options {
 	unsigned int worker_fd, listen_fd, uid, agent_uid, slot_uids, slots;
 	struct box_classes classes;
+	bool dense;
 };
 
 static const struct {
@@ -45,7 +46,9 @@ static const struct {
 };
 
 #define KNOWN (sizeof(known) / sizeof(known[0]))
-#define CLASS 'c'
+
+/* getopt's values for what is no number. */
+enum { CLASS = 'c', ISOLATION = 'i' };
 
 static int set_option(struct options *o, size_t i, const char *text)
 {
@@ -64,10 +67,11 @@ static int set_option(struct options *o, size_t i, const char *text)
 	return 0;
 }
 
-static int set_class(struct options *o, const char *text)
+static int set_words(struct options *o, int which, const char *text)
 {
 	struct err e = {0};
-	int r = box_classes_set(&o->classes, text, &e);
+	int r = which == CLASS ? box_classes_set(&o->classes, text, &e)
+			       : box_isolation_read(text, &o->dense, &e);
 
 	if (r < 0)
 		log_error("%s", e.text);
@@ -76,19 +80,20 @@ static int set_class(struct options *o, const char *text)
 
 static int read_options(struct options *o, int argc, char **argv)
 {
-	struct option longs[KNOWN + 2] = {0};
+	struct option longs[KNOWN + 3] = {0};
 	int i, c;
 
 	for (size_t k = 0; k < KNOWN; k++)
 		longs[k] = (struct option){known[k].name, required_argument, NULL, 0};
 	longs[KNOWN] = (struct option){"class", required_argument, NULL, CLASS};
-	while ((c = getopt_long(argc, argv, "", longs, &i)) == 0 || c == CLASS)
-		if ((c == CLASS ? set_class(o, optarg) : set_option(o, (size_t)i, optarg)) < 0)
+	longs[KNOWN + 1] = (struct option){"isolation", required_argument, NULL, ISOLATION};
+	while ((c = getopt_long(argc, argv, "", longs, &i)) == 0 || c == CLASS || c == ISOLATION)
+		if ((c == 0 ? set_option(o, (size_t)i, optarg) : set_words(o, c, optarg)) < 0)
 			return -EINVAL;
 	if (optind != argc || c == '?') {
 		log_error("usage: vitrine-boxd --worker-fd N --listen-fd N [--uid N] "
 			  "[--agent-uid N] [--slot-uids FIRST] [--slots N] "
-			  "[--class NAME=MEMORY,CPU]...");
+			  "[--class NAME=MEMORY,CPU]... [--isolation full|dense]");
 		return -EINVAL;
 	}
 	return 0;
@@ -175,7 +180,8 @@ int main(int argc, char **argv)
 			.slots = o.slots,
 			.uid = o.uid,
 			.slot_uids = o.slot_uids,
-			.classes = o.classes},
+			.classes = o.classes,
+			.dense = o.dense},
 		&e);
 	if (r < 0) {
 		log_error("%s", e.text);

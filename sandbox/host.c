@@ -194,6 +194,38 @@ static int give_up(struct host *host, const struct host_options *options, struct
 	return 0;
 }
 
+/* Whether our network namespace is one that boxes may share: it has no interface but the loopback.
+ */
+static bool network_is_empty(const struct host *host)
+{
+	char text[4096], *line = text, *rest;
+	int interfaces = 0;
+
+	if (read_at(host->proc_fd, "self/net/dev", text, sizeof(text)) < 0)
+		return false;
+	for (; *line; line = rest) {
+		char *end = strchrnul(line, '\n');
+
+		rest = *end ? end + 1 : end;
+		*end = '\0';
+		if (!strchr(line, ':'))
+			continue; /* one of two lines of headings */
+		interfaces++;
+		if (strncmp(line + strspn(line, " "), "lo:", 3) != 0)
+			return false;
+	}
+	return interfaces == 1;
+}
+
+static int check_isolation(const struct host *host, struct err *e)
+{
+	if (!host->dense || network_is_empty(host))
+		return 0;
+	return err_set(e, -EPERM,
+		"--isolation dense: boxd could not get an empty network namespace for the boxes to "
+		"share; start it as root, allow user namespaces, or use --isolation full");
+}
+
 int host_prepare(struct host *ret, const struct host_options *options, struct err *e)
 {
 	uid_t owner = geteuid() == 0 ? options->uid : geteuid();
@@ -201,6 +233,7 @@ int host_prepare(struct host *ret, const struct host_options *options, struct er
 
 	*ret = (struct host){.slots = options->slots,
 		.classes = options->classes,
+		.dense = options->dense,
 		.slot_uids = options->slot_uids,
 		.uid = geteuid(),
 		.gid = getegid(),
@@ -218,6 +251,8 @@ int host_prepare(struct host *ret, const struct host_options *options, struct er
 		note_cgroups(ret);
 		r = give_up(ret, options, e);
 	}
+	if (r == 0)
+		r = check_isolation(ret, e);
 	if (r < 0)
 		host_done(ret);
 	return r;

@@ -21,11 +21,13 @@ struct host_options {
 	uid_t uid;       /* to become, when started by root */
 	uid_t slot_uids; /* first of the boxes' uids on the host */
 	struct box_classes classes;
+	bool dense; /* boxes share one empty network namespace */
 };
 
 struct host {
 	unsigned int slots;
 	struct box_classes classes;
+	bool dense;        /* boxes share our own network namespace, which is empty */
 	bool uid_per_slot; /* false: every box runs as our own uid, without privilege */
 	uid_t uid;         /* ours */
 	gid_t gid;

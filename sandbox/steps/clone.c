@@ -16,7 +16,7 @@
 #define CLONE_CLEAR_SIGHAND_ 0x100000000ull
 #define CLONE_INTO_CGROUP_ 0x200000000ull
 
-pid_t clone_boxed(int cgroup_fd, int *ret_pidfd)
+pid_t clone_boxed(int cgroup_fd, bool share_net, int *ret_pidfd)
 {
 	int pidfd = -1;
 	struct clone_args args = {
@@ -26,6 +26,8 @@ pid_t clone_boxed(int cgroup_fd, int *ret_pidfd)
 	};
 	long pid;
 
+	if (share_net)
+		args.flags &= ~(uint64_t)CLONE_NEWNET;
 	if (cgroup_fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP_;
 		args.cgroup = (uint64_t)cgroup_fd;

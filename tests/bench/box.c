@@ -2,7 +2,7 @@
  * bench_box: how soon a box is there, and what a waiting one holds. Between a real boxd, a real
  * agent and real workers; this program is the gateway, and the orchestrator that has one bundle.
  *
- *	bench_box times ROUNDS APP_LUA
+ *	bench_box times ROUNDS full|dense APP_LUA
  *	    everything below once per round, in turn; prints "NAME µs" for each
  *	        pool       WAKE at the agent → HELLO from a box that waited
  *	        demand     the same where no box waits
@@ -12,7 +12,7 @@
  *	        clone      a bare clone of eight namespaces → its child's first byte
  *	        lua        lua5.4 -e '', started and ended
  *	        bwrap      the same in bwrap --unshare-all with a read-only /usr
- *	bench_box memory COUNT APP_LUA
+ *	bench_box memory COUNT full|dense APP_LUA
  *	    that many boxes at once; prints "NAME BYTES" per box, blank, then with the app loaded
  *	bench_box storm SECONDS
  *	    one visitor clicks all the time; prints for each click "calm µs", "now µs" while boxes
@@ -135,10 +135,10 @@ static void start_agent(struct around *a)
 	CHECK(a->agent > 0);
 }
 
-static void around_start(struct around *a)
+static void around_start(struct around *a, char *const *options)
 {
 	*a = (struct around){0};
-	boxd_start_with(&a->boxd, geteuid(), WORKER_PROGRAM, NULL);
+	boxd_start_with(&a->boxd, geteuid(), WORKER_PROGRAM, options);
 	a->wake_listener = listen_in(a->boxd.dir, "wake.sock");
 	a->orchestrator_listener = listen_in(a->boxd.dir, "agent.sock");
 	a->inference_listener = listen_in(a->boxd.dir, "infer.sock");
@@ -374,16 +374,17 @@ static int do_times(int argc, char **argv)
 	char *const lua[] = {"lua5.4", "-e", "", NULL};
 	char *const bwrap[] = {"bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink",
 		"usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "lua5.4", "-e", "", NULL};
+	char *const options[] = {"--isolation", argc == 3 ? argv[1] : NULL, NULL};
 	struct around a;
 	struct boxd b;
 	long rounds;
 
-	if (argc != 2)
+	if (argc != 3)
 		return 2;
 	rounds = strtol(argv[0], NULL, 10);
-	read_app(argv[1]);
-	around_start(&a);
-	boxd_start_with(&b, geteuid(), WORKER_PROGRAM, NULL);
+	read_app(argv[2]);
+	around_start(&a, options);
+	boxd_start_with(&b, geteuid(), WORKER_PROGRAM, options);
 	boxd_greet(&b);
 	/* The first ones warm the file caches of both sides. */
 	for (long i = -3; i < rounds; i++) {
@@ -486,19 +487,19 @@ static void weigh(const char *state, const struct worker *w, long count, uint64_
 static int do_memory(int argc, char **argv)
 {
 	char slots[16];
-	char *const options[] = {"--slots", slots, NULL};
+	char *const options[] = {"--slots", slots, "--isolation", argc == 3 ? argv[1] : NULL, NULL};
 	static struct worker w[BOX_SLOTS_MAX];
 	struct rlimit files;
 	uint64_t before;
 	struct boxd b;
 	long count;
 
-	if (argc != 2)
+	if (argc != 3)
 		return 2;
 	count = strtol(argv[0], NULL, 10);
 	if (count < 1 || count > BOX_SLOTS_MAX)
 		return 2;
-	read_app(argv[1]);
+	read_app(argv[2]);
 	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
 	files.rlim_cur = files.rlim_max;
 	CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);

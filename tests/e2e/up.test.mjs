@@ -222,6 +222,7 @@ test("an option for boxes that is out of range is refused in words before anythi
   for (const [option, value, words] of [
     ["--class", "small=1M", /--class small: memory is from 16M to 262144M, not 1M/],
     ["--pool", "small=65", /--pool small takes a number from 0 to 64, not '65'/],
+    ["--isolation", "none", /--isolation is full or dense, not 'none'/],
     ["--class", "huge=1G", /--class: there is no class 'huge', only small, medium and large/],
   ]) {
     const { code, output } = await runProgram(join(buildDir, "bin/vitrine"),

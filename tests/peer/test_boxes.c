@@ -141,7 +141,7 @@ static struct worker start_real(
 	return w;
 }
 
-/* Loads an app that needs 24 MiB of Lua heap at once. */
+/* Loads an app that needs 24 MiB of Lua heap, twice for a moment. */
 static bool loads_24_mib(const struct boxd *b, uint8_t class)
 {
 	static const char app[] =
@@ -188,6 +188,112 @@ TEST(boxd_refuses_a_class_out_of_range_at_start)
 	if (b.pid == 0)
 		_exit(0);
 	boxd_stop(&b);
+}
+
+/* --- isolation --- */
+
+static void namespace_of(pid_t pid, const char *kind, char ret[64])
+{
+	char path[64];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
+	n = readlink(path, ret, 63);
+	CHECK(n > 0);
+	ret[n] = '\0';
+}
+
+static bool share(pid_t a, pid_t b, const char *kind)
+{
+	char one[64], other[64];
+
+	namespace_of(a, kind, one);
+	namespace_of(b, kind, other);
+	return strcmp(one, other) == 0;
+}
+
+static const char *const own_kinds[] = {"user", "mnt", "pid", "ipc", "uts", "cgroup"};
+
+/* Interfaces as the network namespace of that process has them. */
+static void check_only_loopback(pid_t pid)
+{
+	char path[64], line[512];
+	int interfaces = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/net/dev", pid);
+	f = fopen(path, "re");
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f))
+		if (strchr(line, ':')) {
+			interfaces++;
+			CHECK(strstr(line, " lo:"));
+		}
+	(void)fclose(f);
+	CHECK(interfaces == 1);
+}
+
+static void compare_boxes(struct boxd *b, bool dense)
+{
+	struct worker one = worker_start(b, 0, BOX_SMALL), other = worker_start(b, 1, BOX_MEDIUM);
+	char words[512];
+
+	/* Links in /proc of boxes are root's to read. */
+	if (geteuid() == 0) {
+		for (size_t i = 0; i < sizeof(own_kinds) / sizeof(own_kinds[0]); i++)
+			CHECK(!share(one.pid, other.pid, own_kinds[i]));
+		CHECK(share(one.pid, other.pid, "net") == dense);
+		CHECK(!share(one.pid, getpid(), "net"));
+		CHECK(share(one.pid, b->pid, "net") == dense);
+		check_only_loopback(one.pid);
+	}
+	CHECK((strstr(b->host, "isolation dense") != NULL) == dense);
+	/* The filter is the same. */
+	CHECK(worker_ask(&one, "seal", words) && strncmp(words, "sealed", 6) == 0);
+	CHECK(!worker_ask(&one, "socket_unix", words));
+	CHECK(WTERMSIG(agent_wait_exit(b->agent, 0, NULL)) == SIGSYS);
+	worker_done(&one);
+	CHECK(!worker_ask(&other, "socket_unix", words)); /* before the seal as well */
+	CHECK(WTERMSIG(agent_wait_exit(b->agent, 1, NULL)) == SIGSYS);
+	worker_done(&other);
+}
+
+static void compare_dense(struct boxd *b)
+{
+	compare_boxes(b, true);
+}
+
+static void compare_full(struct boxd *b)
+{
+	compare_boxes(b, false);
+}
+
+/* catalogue 89, 91 */
+TEST(in_dense_isolation_boxes_share_one_empty_network_and_nothing_else)
+{
+	char *const options[] = {"--isolation", "dense", NULL};
+
+	in_each_mode(NULL, options, compare_dense);
+}
+
+TEST(in_full_isolation_boxes_share_no_namespace)
+{
+	char *const options[] = {"--isolation", "full", NULL};
+
+	in_each_mode(NULL, options, compare_full);
+	in_each_mode(NULL, NULL, compare_full);
+}
+
+static void check_loads(struct boxd *b)
+{
+	CHECK(loads_24_mib(b, BOX_MEDIUM));
+}
+
+TEST(a_real_worker_seals_itself_and_loads_its_app_in_dense_isolation)
+{
+	char *const options[] = {"--isolation", "dense", NULL};
+
+	in_each_mode(WORKER_PROGRAM, options, check_loads);
 }
 
 /* --- refills --- */

@@ -157,4 +157,16 @@ TEST(a_wrong_pool_is_refused_in_words)
 	}
 }
 
+TEST(isolation_is_one_of_two_words)
+{
+	struct err e = {0};
+	bool dense = false;
+
+	CHECK(box_isolation_read("dense", &dense, NULL) == 0 && dense);
+	CHECK(box_isolation_read("full", &dense, NULL) == 0 && !dense);
+	CHECK(box_isolation_read("", &dense, &e) == -EINVAL && !dense);
+	CHECK(strstr(e.text, "full or dense"));
+	CHECK(box_isolation_read("densely", &dense, NULL) == -EINVAL);
+}
+
 TEST_MAIN()
