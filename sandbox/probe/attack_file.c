@@ -197,7 +197,7 @@ CALL(utimensat, SYS_utimensat, AT_FDCWD, "/", NULL, 0)
 
 /* --- bytes from file to file, past read and write --- */
 
-CALL(splice, SYS_splice, APP_FD, 0, 1, 0, 1, 2)
+CALL(splice, SYS_splice, 0, 0, 1, 0, 1, 2)
 CALL(vmsplice, SYS_vmsplice, 1, &whole_page, 1, 2)
 CALL(tee, SYS_tee, 1, 1, 1, 2)
 CALL(sendfile, SYS_sendfile, 1, 0, 0, 1)

@@ -134,11 +134,11 @@ long attack_bind_abstract(void)
 
 /* --- out of its own sockets --- */
 
-CALL(sendto_address, SYS_sendto, APP_FD, "x", 1, 0, &abstract, ABSTRACT_LEN)
-CALL(sendto_address_only, SYS_sendto, APP_FD, "x", 1, 0, &abstract, 0)
-CALL(sendto_length_only, SYS_sendto, APP_FD, "x", 1, 0, NULL, 16)
-CALL(sendto_length_high_bits, SYS_sendto, APP_FD, "x", 1, 0, NULL, HIGH)
-CALL(sendmmsg, SYS_sendmmsg, APP_FD, probe_page, 1, 0)
+CALL(sendto_address, SYS_sendto, INFER_FD, "x", 1, 0, &abstract, ABSTRACT_LEN)
+CALL(sendto_address_only, SYS_sendto, INFER_FD, "x", 1, 0, &abstract, 0)
+CALL(sendto_length_only, SYS_sendto, INFER_FD, "x", 1, 0, NULL, 16)
+CALL(sendto_length_high_bits, SYS_sendto, INFER_FD, "x", 1, 0, NULL, HIGH)
+CALL(sendmmsg, SYS_sendmmsg, INFER_FD, BAD_POINTER, 1, 0)
 CALL(recvmmsg, SYS_recvmmsg, APP_FD, probe_page, 0, MSG_DONTWAIT, NULL)
 CALL(set_pass_credentials, SYS_setsockopt, APP_FD, SOL_SOCKET, SO_PASSCRED, "\1\0\0", 4)
 CALL(set_send_buffer, SYS_setsockopt, APP_FD, SOL_SOCKET, SO_SNDBUF, "\0\0\0\1", 4)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define APP_FD 3
+#define INFER_FD 4          /* what is sent there, no test reads */
 #define HIGH 0x100000000ull /* a bit that a 32-bit comparison misses */
 #define BAD_POINTER ((void *)8)
 #define NO_PATH "/vitrine-probe"

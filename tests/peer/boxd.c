@@ -36,24 +36,29 @@ uid_t boxd_plain_uid(void)
 #define OWN_ARGS 9
 #define ARGS_MAX 32
 
-static void start_program(struct boxd *b, int worker, int listener, char *const *options)
+static void start_program(struct boxd *b, const struct boxd_setup *setup, int worker, int listener)
 {
-	char slots[16], uids[16];
+	char slots[16], uids[16], without[256];
 	char *argv[ARGS_MAX] = {(char *)"vitrine-boxd", (char *)"--worker-fd", (char *)"3",
 		(char *)"--listen-fd", (char *)"4", (char *)"--slots", slots, (char *)"--slot-uids",
 		uids};
+	char *const envp[] = {without, NULL};
 	struct spawn_plan plan = SPAWN_PLAN_INIT;
 	struct err e = {0};
 
 	(void)snprintf(slots, sizeof(slots), "%d", BOXD_SLOTS);
 	(void)snprintf(uids, sizeof(uids), "%u", BOXD_SLOT_UIDS);
-	for (size_t i = 0; options && options[i]; i++) {
+	(void)snprintf(without, sizeof(without), "VITRINE_WITHOUT=%s",
+		setup->without ? setup->without : "");
+	for (size_t i = 0; setup->options && setup->options[i]; i++) {
 		CHECK(OWN_ARGS + i + 1 < ARGS_MAX);
-		argv[OWN_ARGS + i] = options[i];
+		argv[OWN_ARGS + i] = setup->options[i];
 	}
-	plan.exec_fd = open(BOXD_PATH, O_RDONLY | O_CLOEXEC);
+	plan.exec_fd = open(setup->program ? setup->program : BOXD_PATH, O_RDONLY | O_CLOEXEC);
 	CHECK(plan.exec_fd >= 0);
 	plan.argv = argv;
+	if (setup->without)
+		plan.envp = envp;
 	plan.fds[3] = worker;
 	plan.fds[4] = listener;
 	plan.n_fds = 5;
@@ -69,28 +74,50 @@ static void start_program(struct boxd *b, int worker, int listener, char *const 
 	close(plan.exec_fd);
 }
 
-void boxd_start_with(struct boxd *b, uid_t uid, const char *worker_path, char *const *options)
+static void start(struct boxd *b, const struct boxd_setup *setup)
 {
 	struct err e = {0};
 	char path[96];
 	int worker, listener;
 
-	*b = (struct boxd){.uid = uid, .agent = -1};
+	*b = (struct boxd){.uid = setup->uid, .agent = -1};
 	(void)snprintf(b->dir, sizeof(b->dir), "/tmp/vitrine-boxd-XXXXXX");
 	CHECK(mkdtemp(b->dir) != NULL);
 	CHECK(chmod(b->dir, 0755) == 0);
 	(void)snprintf(path, sizeof(path), "%s/box.sock", b->dir);
-	worker = open(worker_path ? worker_path : PROBE_PATH, O_RDONLY | O_CLOEXEC);
+	worker = open(setup->worker ? setup->worker : PROBE_PATH, O_RDONLY | O_CLOEXEC);
 	listener = listen_unix(path, SOCK_SEQPACKET, &e);
 	CHECK(worker >= 0 && listener >= 0);
-	start_program(b, worker, listener, options);
+	start_program(b, setup, worker, listener);
 	close(worker);
 	close(listener);
+}
+
+void boxd_start_with(struct boxd *b, uid_t uid, const char *worker_path, char *const *options)
+{
+	start(b, &(struct boxd_setup){.uid = uid, .worker = worker_path, .options = options});
 }
 
 void boxd_start_unchecked(struct boxd *b, uid_t uid, const char *worker_path)
 {
 	boxd_start_with(b, uid, worker_path, NULL);
+}
+
+static bool greet(struct boxd *b)
+{
+	struct message m;
+
+	b->agent = boxd_connect(b, b->uid);
+	CHECK(agent_receive(b->agent, &m));
+	CHECK(m.type == BOX_HOST && m.slot > 0);
+	memcpy(b->host, m.words, sizeof(b->host));
+	return !strstr(b->host, "boxes cannot be built");
+}
+
+bool boxd_start_as(struct boxd *b, const struct boxd_setup *setup)
+{
+	start(b, setup);
+	return greet(b);
 }
 
 void boxd_start(struct boxd *b, uid_t uid)
@@ -101,13 +128,7 @@ void boxd_start(struct boxd *b, uid_t uid)
 
 void boxd_greet(struct boxd *b)
 {
-	struct message m;
-
-	b->agent = boxd_connect(b, b->uid);
-	CHECK(agent_receive(b->agent, &m));
-	CHECK(m.type == BOX_HOST && m.slot > 0);
-	memcpy(b->host, m.words, sizeof(b->host));
-	if (!strstr(b->host, "boxes cannot be built"))
+	if (greet(b))
 		return;
 	fprintf(stderr, "SKIPPED: this machine builds no boxes:\n%s", b->host);
 	boxd_stop(b);
@@ -125,6 +146,20 @@ void boxd_stop(struct boxd *b)
 	(void)snprintf(path, sizeof(path), "%s/box.sock", b->dir);
 	(void)unlink(path);
 	(void)rmdir(b->dir);
+}
+
+void boxd_in_each_mode(void (*fn)(struct boxd *b))
+{
+	struct boxd b;
+
+	if (geteuid() == 0) {
+		boxd_start(&b, 0);
+		fn(&b);
+		boxd_stop(&b);
+	}
+	boxd_start(&b, boxd_plain_uid());
+	fn(&b);
+	boxd_stop(&b);
 }
 
 int boxd_connect(const struct boxd *b, uid_t uid)
@@ -255,6 +290,25 @@ void worker_done(struct worker *w)
 	close(w->log);
 	close(w->app);
 	close(w->infer);
+}
+
+struct worker worker_sealed(const struct boxd *b, unsigned int slot)
+{
+	struct worker w = worker_start(b, slot, BOX_SMALL);
+	char words[512];
+
+	CHECK(worker_ask(&w, "seal", words));
+	if (strncmp(words, "sealed", 6) != 0)
+		fprintf(stderr, "%s\n", words);
+	CHECK(strncmp(words, "sealed", 6) == 0);
+	return w;
+}
+
+void worker_end(const struct boxd *b, struct worker *w)
+{
+	agent_send(b->agent, BOX_KILL, 0, w->slot, NULL, 0);
+	CHECK(agent_wait_exit(b->agent, w->slot, NULL) == SIGKILL);
+	worker_done(w);
 }
 
 void worker_order(const struct worker *w, const char *order)

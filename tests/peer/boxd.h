@@ -19,12 +19,24 @@ struct boxd {
 #define BOXD_SLOTS 16
 #define BOXD_SLOT_UIDS 1879000000u
 
+/* How it is started; all NULL: as the product is, with the probe as its worker. */
+struct boxd_setup {
+	uid_t uid;
+	const char *program;  /* instead of vitrine-boxd */
+	const char *worker;   /* instead of the probe */
+	const char *without;  /* layers that tests/peer/leave_out.c leaves out, by that program */
+	char *const *options; /* of boxd, behind ours (NULL-terminated) */
+};
+
 /* The uid that boxd starts with in the mode without privilege. */
 uid_t boxd_plain_uid(void);
 
 /* Starts it and waits for HOST. Exits with 77 where boxes cannot be built. */
 void boxd_start(struct boxd *b, uid_t uid);
 void boxd_stop(struct boxd *b);
+
+/* The same in any other setup; false: no box can be built there. Still to be stopped. */
+bool boxd_start_as(struct boxd *b, const struct boxd_setup *setup);
 
 /* Starts without looking at HOST. worker_path: another file than the probe, or NULL. */
 void boxd_start_unchecked(struct boxd *b, uid_t uid, const char *worker_path);
@@ -34,6 +46,9 @@ void boxd_start_with(struct boxd *b, uid_t uid, const char *worker_path, char *c
 
 /* Connects, waits for HOST. Exits with 77 where boxes cannot be built. */
 void boxd_greet(struct boxd *b);
+
+/* Starts it, runs fn, stops it: by root where we are, and as an ordinary user. */
+void boxd_in_each_mode(void (*fn)(struct boxd *b));
 
 /* One more agent. uid: whose the connection is. */
 int boxd_connect(const struct boxd *b, uid_t uid);
@@ -61,6 +76,12 @@ struct worker {
 
 /* SPAWN, and SPAWNED or the test fails. */
 struct worker worker_start(const struct boxd *b, unsigned int slot, uint8_t class);
+
+/* The same for a small one, and it has sealed itself. */
+struct worker worker_sealed(const struct boxd *b, unsigned int slot);
+
+/* KILL, and frees the slot. */
+void worker_end(const struct boxd *b, struct worker *w);
 
 /* SPAWN only. kind: BOX_NOW, BOX_REFILL. */
 struct worker worker_request(int agent, unsigned int slot, uint8_t class);

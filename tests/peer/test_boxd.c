@@ -20,43 +20,6 @@
 #include "tests/peer/boxd.h"
 #include "tests/support/test.h"
 
-#define KILLED 1000 /* larger than any errno */
-#define DONE 0
-
-static void in_each_mode(void (*fn)(struct boxd *b))
-{
-	struct boxd b;
-
-	if (geteuid() == 0) {
-		boxd_start(&b, 0);
-		fn(&b);
-		boxd_stop(&b);
-	}
-	boxd_start(&b, boxd_plain_uid());
-	fn(&b);
-	boxd_stop(&b);
-}
-
-static struct worker sealed(const struct boxd *b, unsigned int slot)
-{
-	struct worker w = worker_start(b, slot, BOX_SMALL);
-	char words[512];
-
-	CHECK(worker_ask(&w, "seal", words));
-	if (strncmp(words, "sealed", 6) != 0)
-		fprintf(stderr, "%s\n", words);
-	CHECK(strncmp(words, "sealed", 6) == 0);
-	return w;
-}
-
-/* Ends it and frees the slot. */
-static void end(const struct boxd *b, struct worker *w)
-{
-	agent_send(b->agent, BOX_KILL, 0, w->slot, NULL, 0);
-	CHECK(agent_wait_exit(b->agent, w->slot, NULL) == SIGKILL);
-	worker_done(w);
-}
-
 /* --- what the host sees of a box --- */
 
 static void check_line(pid_t pid, const char *file, const char *key, const char *want)
@@ -72,7 +35,7 @@ static void check_line(pid_t pid, const char *file, const char *key, const char 
 static void check_privileges(struct boxd *b)
 {
 	unsigned int id = b->uid == 0 ? BOXD_SLOT_UIDS + 3 : b->uid;
-	struct worker w = sealed(b, 3);
+	struct worker w = worker_sealed(b, 3);
 	char want[64];
 
 	check_line(w.pid, "status", "CapInh:", "0000000000000000");
@@ -91,13 +54,13 @@ static void check_privileges(struct boxd *b)
 	(void)snprintf(want, sizeof(want), "%u\t%u\t%u\t%u", id, id, id, id);
 	check_line(w.pid, "status", "Uid:", want);
 	check_line(w.pid, "status", "Gid:", want);
-	end(b, &w);
+	worker_end(b, &w);
 }
 
 /* 70, 71 */
 TEST(a_sealed_worker_has_no_privilege_and_two_filters)
 {
-	in_each_mode(check_privileges);
+	boxd_in_each_mode(check_privileges);
 }
 
 static void check_map(struct boxd *b)
@@ -111,12 +74,12 @@ static void check_map(struct boxd *b)
 	CHECK(inside == 1000 && count == 1);
 	CHECK(outside == (b->uid == 0 ? BOXD_SLOT_UIDS : b->uid));
 	check_line(w.pid, "setgroups", "", "deny");
-	end(b, &w);
+	worker_end(b, &w);
 }
 
 TEST(one_uid_is_mapped_and_it_is_never_root)
 {
-	in_each_mode(check_map);
+	boxd_in_each_mode(check_map);
 }
 
 static void check_namespaces(struct boxd *b)
@@ -136,12 +99,12 @@ static void check_namespaces(struct boxd *b)
 			fprintf(stderr, "%s is shared\n", kinds[i]);
 		CHECK(strcmp(ours, theirs) != 0);
 	}
-	end(b, &w);
+	worker_end(b, &w);
 }
 
 TEST(all_eight_namespaces_are_its_own)
 {
-	in_each_mode(check_namespaces);
+	boxd_in_each_mode(check_namespaces);
 }
 
 static int count_entries(const char *path, const char *last)
@@ -164,7 +127,7 @@ static int count_entries(const char *path, const char *last)
 static void check_files(struct boxd *b)
 {
 	static const char *const kinds[] = {"/dev/null", "pipe:", "pipe:", "socket:", "socket:"};
-	struct worker w = sealed(b, 0);
+	struct worker w = worker_sealed(b, 0);
 	char path[64], line[256];
 
 	if (geteuid() == 0) {
@@ -181,13 +144,13 @@ static void check_files(struct boxd *b)
 		proc_line(w.pid, "mountinfo", "", line);
 		CHECK(strstr(line, " / / ro,nosuid,nodev,noexec") && strstr(line, " - tmpfs "));
 	}
-	end(b, &w);
+	worker_end(b, &w);
 }
 
 /* 47, 49, 51, 52: five files, one mount, nothing in it. */
 TEST(five_files_and_an_empty_root_are_all_there_is)
 {
-	in_each_mode(check_files);
+	boxd_in_each_mode(check_files);
 }
 
 static void check_inside(struct boxd *b)
@@ -204,13 +167,13 @@ static void check_inside(struct boxd *b)
 	host = (long)now.tv_sec;
 	/* 54: random within 100 days, so a minute's distance is all but certain. */
 	CHECK(uptime < host - 60 || uptime > host + 60);
-	end(b, &w);
+	worker_end(b, &w);
 }
 
 /* 50, 54 */
 TEST(inside_it_is_pid_1_without_environment_and_without_the_hosts_uptime)
 {
-	in_each_mode(check_inside);
+	boxd_in_each_mode(check_inside);
 }
 
 static void check_limits(struct boxd *b)
@@ -227,98 +190,20 @@ static void check_limits(struct boxd *b)
 		"0                    0                    bytes     ");
 	check_line(w.pid, "limits", "Max address space",
 		"536870912            536870912            bytes     ");
-	end(b, &w);
+	worker_end(b, &w);
 }
 
 TEST(resource_limits_stand_behind_the_cgroup)
 {
-	in_each_mode(check_limits);
+	boxd_in_each_mode(check_limits);
 }
 
-/* --- what native code can do --- */
-
-struct attack_case {
-	int number;
-	const char *name;
-	int sealed, start; /* KILLED, DONE, or the errno it gets */
-};
-
-static const struct attack_case cases[] = {
-#define ATTACK(number, name, sealed, start) {number, #name, sealed, start},
-#include "sandbox/probe/attacks.def"
-};
-
-#define CASES (sizeof(cases) / sizeof(cases[0]))
-
-static bool is_fatal(int status, const char *name)
-{
-	if (!WIFSIGNALED(status))
-		return false;
-	/* A kernel without 32-bit calls ends it before the filter is asked. */
-	return WTERMSIG(status) == SIGSYS ||
-	       (strcmp(name, "i386_call") == 0 && WTERMSIG(status) == SIGSEGV);
-}
-
-/* Runs one attack in a box of its own. Returns whether it went as it must. */
-static bool try_attack(struct boxd *b, const struct attack_case *c, bool seal)
-{
-	struct worker w = seal ? sealed(b, 1) : worker_start(b, 1, BOX_SMALL);
-	int want = seal ? c->sealed : c->start;
-	char words[512] = "", why[4096];
-	bool lives = worker_ask(&w, c->name, words), fine;
-	int status;
-
-	if (lives) {
-		long got = strtol(words, NULL, 10);
-
-		fine = want == DONE ? got >= 0 : got == -want;
-		end(b, &w);
-	} else {
-		status = agent_wait_exit(b->agent, 1, why);
-		fine = want == KILLED && is_fatal(status, c->name);
-		if (fine && WTERMSIG(status) == SIGSYS)
-			CHECK(strstr(why, "system call"));
-		(void)snprintf(words, sizeof(words), "status 0x%x", (unsigned int)status);
-		worker_done(&w);
-	}
-	if (!fine)
-		fprintf(stderr, "%d %s %s: %s\n", c->number, c->name,
-			seal ? "after the seal" : "before the seal", words);
-	return fine;
-}
-
-static void attack_sealed(struct boxd *b)
-{
-	size_t failed = 0;
-
-	for (size_t i = 0; i < CASES; i++)
-		failed += !try_attack(b, &cases[i], true);
-	CHECK(failed == 0);
-}
-
-TEST(no_attack_gets_through_a_sealed_worker)
-{
-	in_each_mode(attack_sealed);
-}
-
-static void attack_unsealed(struct boxd *b)
-{
-	size_t failed = 0;
-
-	for (size_t i = 0; i < CASES; i++)
-		failed += !try_attack(b, &cases[i], false);
-	CHECK(failed == 0);
-}
-
-TEST(a_worker_that_never_seals_itself_is_held_by_the_first_filter)
-{
-	in_each_mode(attack_unsealed);
-}
+/* --- limits --- */
 
 static void eat_too_much(struct boxd *b)
 {
-	struct worker neighbour = sealed(b, 2);
-	struct worker w = sealed(b, 1);
+	struct worker neighbour = worker_sealed(b, 2);
+	struct worker w = worker_sealed(b, 1);
 	bool limited = strstr(b->host, "in force: limit on memory") != NULL;
 	char words[512], why[4096];
 
@@ -331,26 +216,26 @@ static void eat_too_much(struct boxd *b)
 		worker_done(&w);
 	} else {
 		CHECK(worker_ask(&w, "eat 600", words) && strtol(words, NULL, 10) == -ENOMEM);
-		end(b, &w);
+		worker_end(b, &w);
 	}
 	CHECK(worker_ask(&neighbour, "sysinfo", words) && strtol(words, NULL, 10) == -EPERM);
-	end(b, &neighbour);
+	worker_end(b, &neighbour);
 }
 
 /* 22, 36, 37 */
 TEST(memory_over_the_class_ends_this_box_in_words_and_no_other)
 {
-	in_each_mode(eat_too_much);
+	boxd_in_each_mode(eat_too_much);
 }
 
 static void spin(struct boxd *b)
 {
-	struct worker w = sealed(b, 1);
+	struct worker w = worker_sealed(b, 1);
 	char stat[256], *at;
 	unsigned long ticks_user;
 
 	if (!strstr(b->host, "in force: limit on CPU")) {
-		end(b, &w);
+		worker_end(b, &w);
 		return;
 	}
 	worker_order(&w, "spin");
@@ -361,13 +246,13 @@ static void spin(struct boxd *b)
 		sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu", &ticks_user) == 1);
 	/* Half a core for a second, and a margin of a period or two. */
 	CHECK(ticks_user <= (unsigned long)sysconf(_SC_CLK_TCK) * 75 / 100);
-	end(b, &w);
+	worker_end(b, &w);
 }
 
 /* 38 */
 TEST(a_small_box_gets_half_a_core)
 {
-	in_each_mode(spin);
+	boxd_in_each_mode(spin);
 }
 
 static void end_in_many_ways(struct boxd *b)
@@ -378,7 +263,7 @@ static void end_in_many_ways(struct boxd *b)
 	} ways[] = {{"exit 0", 0}, {"exit 7", 7 << 8}, {"segv", SIGSEGV}};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		struct worker w = sealed(b, 5);
+		struct worker w = worker_sealed(b, 5);
 
 		worker_order(&w, ways[i].order);
 		CHECK(agent_wait_exit(b->agent, 5, NULL) == ways[i].status);
@@ -389,14 +274,14 @@ static void end_in_many_ways(struct boxd *b)
 /* 42: no core bit in the status either. */
 TEST(exits_are_reported_as_they_were)
 {
-	in_each_mode(end_in_many_ways);
+	boxd_in_each_mode(end_in_many_ways);
 }
 
 /* --- the desk --- */
 
 static void kill_it(struct boxd *b)
 {
-	struct worker w = sealed(b, 4);
+	struct worker w = worker_sealed(b, 4);
 	uint64_t began = now_usec();
 
 	agent_send(b->agent, BOX_KILL, 0, 4, NULL, 0);
@@ -407,13 +292,13 @@ static void kill_it(struct boxd *b)
 	/* A free slot is ignored, and the link lives on. */
 	agent_send(b->agent, BOX_KILL, 0, 4, NULL, 0);
 	w = worker_start(b, 4, BOX_LARGE);
-	end(b, &w);
+	worker_end(b, &w);
 }
 
 /* 43 */
 TEST(kill_ends_a_worker_and_frees_its_slot)
 {
-	in_each_mode(kill_it);
+	boxd_in_each_mode(kill_it);
 }
 
 struct bad {
@@ -477,7 +362,7 @@ static void misbehave(struct boxd *b)
 		{0x20, 0, 0, 0}, /* another link's message */
 		{0xff, 0, 0, 0},
 	};
-	struct worker w = sealed(b, 0);
+	struct worker w = worker_sealed(b, 0);
 	char words[512];
 	int agent;
 
@@ -504,12 +389,12 @@ static void misbehave(struct boxd *b)
 /* 94, 95, 106 */
 TEST(a_bad_message_closes_its_link_and_nothing_else)
 {
-	in_each_mode(misbehave);
+	boxd_in_each_mode(misbehave);
 }
 
 static void come_again(struct boxd *b)
 {
-	struct worker w = sealed(b, 6);
+	struct worker w = worker_sealed(b, 6);
 	struct message m;
 	char words[512];
 
@@ -525,12 +410,12 @@ static void come_again(struct boxd *b)
 
 TEST(boxes_outlive_their_agent_and_the_next_one_is_told)
 {
-	in_each_mode(come_again);
+	boxd_in_each_mode(come_again);
 }
 
 static void newest_hears(struct boxd *b)
 {
-	struct worker w = sealed(b, 6);
+	struct worker w = worker_sealed(b, 6);
 	int old = b->agent;
 	struct message m;
 	struct pollfd p = {.fd = old, .events = POLLIN};
@@ -538,14 +423,14 @@ static void newest_hears(struct boxd *b)
 	b->agent = boxd_connect(b, b->uid);
 	CHECK(agent_receive(b->agent, &m) && m.type == BOX_HOST);
 	CHECK(agent_receive(b->agent, &m) && m.type == BOX_SPAWNED);
-	end(b, &w);
+	worker_end(b, &w);
 	CHECK(poll(&p, 1, 20) == 0);
 	close(old);
 }
 
 TEST(exits_go_to_the_newest_agent)
 {
-	in_each_mode(newest_hears);
+	boxd_in_each_mode(newest_hears);
 }
 
 TEST(a_peer_of_another_uid_is_turned_away)
@@ -565,7 +450,7 @@ TEST(a_peer_of_another_uid_is_turned_away)
 
 static void kill_boxd(struct boxd *b)
 {
-	struct worker sealed_one = sealed(b, 0);
+	struct worker sealed_one = worker_sealed(b, 0);
 	struct worker unsealed_one = worker_start(b, 1, BOX_SMALL);
 
 	CHECK(kill(b->pid, SIGKILL) == 0);
@@ -578,12 +463,12 @@ static void kill_boxd(struct boxd *b)
 /* 86 */
 TEST(no_worker_outlives_boxd)
 {
-	in_each_mode(kill_boxd);
+	boxd_in_each_mode(kill_boxd);
 }
 
 static void stop_boxd(struct boxd *b)
 {
-	struct worker w = sealed(b, 0);
+	struct worker w = worker_sealed(b, 0);
 
 	CHECK(kill(b->pid, SIGTERM) == 0);
 	CHECK(process_is_gone(w.pid, 500));
@@ -592,7 +477,7 @@ static void stop_boxd(struct boxd *b)
 
 TEST(sigterm_ends_boxd_and_its_boxes)
 {
-	in_each_mode(stop_boxd);
+	boxd_in_each_mode(stop_boxd);
 }
 
 /* --- boxd itself --- */
@@ -618,7 +503,7 @@ static void check_boxd(struct boxd *b)
 
 TEST(boxd_keeps_three_capabilities_or_none)
 {
-	in_each_mode(check_boxd);
+	boxd_in_each_mode(check_boxd);
 }
 
 TEST(a_worker_that_is_no_program_is_refused_at_start)
@@ -706,7 +591,7 @@ static void measure(struct boxd *b)
 		CHECK(worker_ask(&w, "seal", words));
 		spawn[i] = spawned - began;
 		seal[i] = now_usec() - began;
-		end(b, &w);
+		worker_end(b, &w);
 		(void)poll(NULL, 0, 5);
 	}
 	qsort(spawn, ROUNDS, sizeof(spawn[0]), compare);
@@ -720,7 +605,7 @@ static void measure(struct boxd *b)
 /* Figures for people; a busy machine may not fail it. */
 TEST(how_long_a_box_takes)
 {
-	in_each_mode(measure);
+	boxd_in_each_mode(measure);
 }
 
 /* Bytes charged to the box's memory cgroup; 0: there is none of its own that we can read. */
@@ -764,7 +649,7 @@ static void weigh(struct boxd *b)
 	if (!strstr(b->host, "in force: limit on memory"))
 		return;
 	for (unsigned int i = 0; i < BOXD_SLOTS; i++)
-		w[i] = sealed(b, i);
+		w[i] = worker_sealed(b, i);
 	for (unsigned int i = 0; i < BOXD_SLOTS; i++) {
 		unsigned long long bytes = charged_bytes(w[i].pid);
 
@@ -776,12 +661,12 @@ static void weigh(struct boxd *b)
 		sum / BOXD_SLOTS / 1024, most / 1024, rss);
 	CHECK(most <= IDLE_MOST);
 	for (unsigned int i = 0; i < BOXD_SLOTS; i++)
-		end(b, &w[i]);
+		worker_end(b, &w[i]);
 }
 
 TEST(an_idle_box_costs_less_than_a_megabyte_and_a_half)
 {
-	in_each_mode(weigh);
+	boxd_in_each_mode(weigh);
 }
 
 TEST_MAIN()
