@@ -3,6 +3,7 @@
  *
  *	seal            seal_self, answers "sealed ABI" or words
  *	look            answers what it sees of itself: pid, ids, environment, clock
+ *	layout          answers where its memory lies and its secret values, one number each
  *	eat MIB         touches that much memory, answers "ate"
  *	spin            burns CPU for ever
  *	call N          that system call with six zeros, answers its result as a number
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -81,6 +83,34 @@ static void look(char **argv)
 		argv[0], (long)up.tv_sec);
 }
 
+/* By the psABI: glibc keeps both in the thread's control block. */
+static unsigned long stack_canary(void)
+{
+	unsigned long v;
+
+	__asm__("mov %%fs:0x28, %0" : "=r"(v));
+	return v;
+}
+
+static unsigned long pointer_guard(void)
+{
+	unsigned long v;
+
+	__asm__("mov %%fs:0x30, %0" : "=r"(v));
+	return v;
+}
+
+static void layout(void)
+{
+	int here;
+	void *map = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	say("text %lx stack %lx heap %lx map %lx vdso %lx canary %lx guard %lx",
+		(unsigned long)(void *)layout, (unsigned long)&here, (unsigned long)sbrk(0),
+		(unsigned long)map, getauxval(AT_SYSINFO_EHDR), stack_canary(), pointer_guard());
+	(void)munmap(map, 4096);
+}
+
 static void eat(const char *text)
 {
 	size_t n = strtoul(text, NULL, 10) << 20;
@@ -113,6 +143,8 @@ static void obey(const char *order, char **argv)
 		seal();
 	else if (strcmp(order, "look") == 0)
 		look(argv);
+	else if (strcmp(order, "layout") == 0)
+		layout();
 	else if (strncmp(order, "eat ", 4) == 0)
 		eat(order + 4);
 	else if (strcmp(order, "spin") == 0)

@@ -339,6 +339,41 @@ int agent_wait_exit(int agent, unsigned int slot, char words[4096])
 	return (int)m.seq;
 }
 
+/* "4:cpu,cpuacct:/path" in v1; v2 has the one line "0::/path". cgroups(7). */
+static bool is_hierarchy(const char *line, const char *controller)
+{
+	char copy[512], *rest = copy, *name;
+
+	(void)snprintf(copy, sizeof(copy), "%.511s", line);
+	(void)strsep(&rest, ":");
+	if (strncmp(line, "0::", 3) == 0 || !rest)
+		return rest != NULL;
+	for (char *names = strsep(&rest, ":"); (name = strsep(&names, ","));)
+		if (strcmp(name, controller) == 0)
+			return true;
+	return false;
+}
+
+bool worker_has_cgroup(const struct boxd *b, const struct worker *w, const char *controller)
+{
+	char path[64], want[64], line[1024];
+	bool found = false;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", w->pid);
+	(void)snprintf(want, sizeof(want), "/vitrine-%d/%u\n", b->pid, w->slot);
+	f = fopen(path, "re");
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f)) {
+		size_t n = strlen(line), m = strlen(want);
+
+		found |=
+			is_hierarchy(line, controller) && n >= m && strcmp(line + n - m, want) == 0;
+	}
+	(void)fclose(f);
+	return found;
+}
+
 void proc_line(pid_t pid, const char *file, const char *key, char ret[256])
 {
 	char path[64], line[512];

@@ -95,6 +95,9 @@ bool worker_ask(const struct worker *w, const char *order, char ret[512]);
 /* Waits for EXITED of that slot; returns the status. */
 int agent_wait_exit(int agent, unsigned int slot, char words[4096]);
 
+/* Whether it lives in a cgroup of its slot in that controller's hierarchy ("memory"). */
+bool worker_has_cgroup(const struct boxd *b, const struct worker *w, const char *controller);
+
 /* A line of /proc/PID/FILE that begins with key, without it. Fails the test when there is none. */
 void proc_line(pid_t pid, const char *file, const char *key, char ret[256]);
 bool process_is_gone(pid_t pid, int within_ms);

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 #include "sandbox/filters.h"
+#include "sandbox/steps/landlock.h"
+#include "sandbox/steps/seccomp.h"
 
 #define INFER_FD 4
 
@@ -58,10 +60,8 @@ bool is_left_out(enum layer layer)
 
 /* --- the steps of both, by the names that --wrap gives them --- */
 
-int __real_landlock_deny_all(void);
-int __wrap_landlock_deny_all(void);
-int __real_seccomp_load(const struct sock_fprog *program);
-int __wrap_seccomp_load(const struct sock_fprog *program);
+WRAPPED(landlock_deny_all);
+WRAPPED(seccomp_load);
 int __real_prctl(int option, ...);
 int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 

@@ -18,3 +18,6 @@ enum layer {
 
 /* Whether this process is to do without it. */
 bool is_left_out(enum layer layer);
+
+/* What --wrap makes of a function, with its own type: a step that changes does not compile here. */
+#define WRAPPED(name) extern __typeof__(name) __real_##name, __wrap_##name

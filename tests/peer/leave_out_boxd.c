@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -9,8 +10,14 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "sandbox/steps/caps.h"
 #include "sandbox/steps/cgroup.h"
 #include "sandbox/steps/fds.h"
+#include "sandbox/steps/ids.h"
+#include "sandbox/steps/process.h"
+#include "sandbox/steps/rlimits.h"
+#include "sandbox/steps/root.h"
+#include "sandbox/steps/timens.h"
 #include "tests/peer/leave_out.h"
 
 #define FILES_LEFT 24              /* below RLIMIT_NOFILE, so that the box can be built */
@@ -18,28 +25,17 @@
 
 /* --- the steps, by the names that --wrap gives them --- */
 
-int __real_root_empty(void);
-int __wrap_root_empty(void);
-int __real_rlimits_apply(uint64_t address_bytes);
-int __wrap_rlimits_apply(uint64_t address_bytes);
-int __real_caps_drop_all(void);
-int __wrap_caps_drop_all(void);
-int __real_caps_keep(uint64_t kept);
-int __wrap_caps_keep(uint64_t kept);
-int __real_cgroup_enter(const struct cgroup_entry *entry);
-int __wrap_cgroup_enter(const struct cgroup_entry *entry);
-int __real_ids_write_maps(int proc_fd, pid_t pid, uid_t uid, gid_t gid);
-int __wrap_ids_write_maps(int proc_fd, pid_t pid, uid_t uid, gid_t gid);
-int __real_process_die_with_parent(int sync_fd);
-int __wrap_process_die_with_parent(int sync_fd);
-int __real_timens_own(int proc_fd);
-int __wrap_timens_own(int proc_fd);
-int __real_sethostname(const char *name, size_t n);
-int __wrap_sethostname(const char *name, size_t n);
-int __real_close_range(unsigned int first, unsigned int last, int flags);
-int __wrap_close_range(unsigned int first, unsigned int last, int flags);
-int __real_unshare(int flags);
-int __wrap_unshare(int flags);
+WRAPPED(root_empty);
+WRAPPED(rlimits_apply);
+WRAPPED(caps_drop_all);
+WRAPPED(caps_keep);
+WRAPPED(cgroup_enter);
+WRAPPED(ids_write_maps);
+WRAPPED(process_die_with_parent);
+WRAPPED(timens_own);
+WRAPPED(sethostname);
+WRAPPED(close_range);
+WRAPPED(unshare);
 long __real_syscall(long nr, ...);
 long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f);
 

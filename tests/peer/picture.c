@@ -185,26 +185,6 @@ static size_t count_entries(pid_t pid, const char *folder)
 	return n - 2;
 }
 
-/* v1 has a line for each hierarchy, v2 the one that begins with 0. */
-static bool is_in_own_cgroup(const struct boxd *b, const struct worker *w)
-{
-	char path[64], want[64], line[1024];
-	bool found = false;
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", w->pid);
-	(void)snprintf(want, sizeof(want), "/vitrine-%d/%u\n", b->pid, w->slot);
-	f = fopen(path, "re");
-	CHECK(f != NULL);
-	while (fgets(line, sizeof(line), f)) {
-		size_t n = strlen(line), m = strlen(want);
-
-		found |= n >= m && strcmp(line + n - m, want) == 0;
-	}
-	(void)fclose(f);
-	return found;
-}
-
 static void picture_surroundings(struct picture *p, const struct boxd *b, const struct worker *w)
 {
 	char line[256];
@@ -219,7 +199,7 @@ static void picture_surroundings(struct picture *p, const struct boxd *b, const 
 	proc_line(w->pid, "limits", "Max core file size", line);
 	add(p, "host.limit_on_core",
 		strtoul(line, NULL, 10) == 0 && line[0] == '0' ? "0" : "other");
-	add(p, "host.cgroup", is_in_own_cgroup(b, w) ? "own" : "none");
+	add(p, "host.cgroup", worker_has_cgroup(b, w, "memory") ? "own" : "none");
 }
 
 static void picture_one(struct picture *p, const struct boxd *b, const char *without)
