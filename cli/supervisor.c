@@ -265,7 +265,11 @@ static void on_death(pid_t pid, int status, void *data)
 		check_all_ended(v->all);
 		return;
 	}
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		log_error("service=%s pid=%d ended by its own filter: it made a system call that "
+			  "it has given up (the kernel's log names it)",
+			kinds[v->name].name, pid);
+	else if (WIFSIGNALED(status))
 		log_warn("service=%s pid=%d killed by signal %d", kinds[v->name].name, pid,
 			WTERMSIG(status));
 	else

@@ -4,7 +4,8 @@
  * Holds: the listening sockets, session logs, uploads, the key that signs visitors' cookies.
  * May talk to it: everybody, over HTTP and WebSocket; workers, over app links.
  * Never sees: the database, a password hash, a tenant's code.
- * Gives up after start: nothing yet; it is started as its own uid without capabilities.
+ * Gives up after start: every file but its own and the UI's, sockets but AF_UNIX, other programs
+ *   (confine_self); it is started as its own uid without capabilities.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,7 @@
 #include "gateway/visitor.h"
 #include "gateway/wake.h"
 #include "gateway/ws/ws.h"
+#include "sandbox/confine.h"
 
 #define FIRST_FD 3
 #define LISTENERS_MAX 16
@@ -156,6 +158,16 @@ static void on_sweep(void *data)
 	timer_arm_after(p->sweep, FILES_SWEEP_USEC);
 }
 
+/* Before anything is read: session logs hold what visitors sent. */
+static int confine(const struct settings *s, struct err *e)
+{
+	const struct landlock_path paths[] = {{s->data, LANDLOCK_WRITE}, {s->ui, LANDLOCK_READ}};
+	int r = fs_mkdirs(s->data, 0700, e);
+
+	return r < 0 ? r
+		     : confine_self(CONFINE_GATEWAY, paths, sizeof(paths) / sizeof(paths[0]), e);
+}
+
 static const char *below(const struct settings *s, const char *name, char ret[4096])
 {
 	(void)snprintf(ret, 4096, "%s/%s", s->data, name);
@@ -170,12 +182,11 @@ static int make_stores(struct program *p, struct err *e)
 		.keep_sec = (uint64_t)p->settings.keep_sec,
 		.untouched_sec = SESSION_UNTOUCHED_SEC};
 	char path[4096];
-	int r = fs_mkdirs(p->settings.data, 0700, e);
+	int r;
 
 	if (limits.untouched_sec > limits.keep_sec)
 		limits.untouched_sec = limits.keep_sec;
-	if (r == 0)
-		r = visitor_key_load(below(&p->settings, "visitor.key", path), &g->key, e);
+	r = visitor_key_load(below(&p->settings, "visitor.key", path), &g->key, e);
 	if (r == 0)
 		r = limits_new((size_t)p->settings.sockets_per_address, SOCKETS_TOTAL, &g->limits);
 	if (r == 0)
@@ -256,7 +267,9 @@ int main(int argc, char **argv)
 		return usage();
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_fd_limit();
-	r = loop_new(&p.gateway.loop);
+	r = confine(&p.settings, &e);
+	if (r == 0)
+		r = loop_new(&p.gateway.loop);
 	if (r == 0)
 		r = make_stores(&p, &e);
 	if (r == 0)

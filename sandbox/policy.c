@@ -23,8 +23,8 @@
 #define REFUSE(call_, code) {SYS_##call_, #call_, code, BOTH}
 #define REFUSE_SEALED(call_, code) {SYS_##call_, #call_, code, POLICY_SEALED}
 
-#define EQ(i, v) {(i), ~0ull, (uint64_t)(v)}
-#define WITHIN(i, bits) {(i), ~(uint64_t)(bits), 0} /* no bit but these */
+#define EQ(i, v) POLICY_EQ(i, v)
+#define WITHIN(i, bits) POLICY_WITHIN(i, bits)
 /* clang-format on */
 
 #define PROT_PLAIN (PROT_READ | PROT_WRITE)

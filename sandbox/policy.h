@@ -31,11 +31,16 @@ struct policy_arg {
 
 #define POLICY_ARGS_MAX 2
 
+/* clang-format off */
+#define POLICY_EQ(i, v) {(i), ~0ull, (uint64_t)(v)}
+#define POLICY_WITHIN(i, bits) {(i), ~(uint64_t)(bits), 0} /* no bit but these */
+/* clang-format on */
+
 struct policy_rule {
 	int call; /* SYS_… */
 	const char *name;
 	int verdict;
-	unsigned int stages; /* POLICY_START | POLICY_SEALED */
+	unsigned int filters; /* those that carry this rule; here POLICY_START | POLICY_SEALED */
 	size_t n_args;
 	struct policy_arg args[POLICY_ARGS_MAX]; /* all must hold */
 };

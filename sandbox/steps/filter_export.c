@@ -1,6 +1,7 @@
 /*
- * Build-time tool: compiles sandbox/policy.c with libseccomp and prints both filters as C.
- * The programs then carry the finished BPF, and no privileged or sealed process needs libseccomp.
+ * Build-time tool: compiles a policy with libseccomp and prints its filters as C, those of workers
+ * (sandbox/policy.c) or those of services (sandbox/confine_policy.c). The programs then carry the
+ * finished BPF, and no privileged, sealed or confined process needs libseccomp.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -11,7 +12,35 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sandbox/confine_policy.h"
 #include "sandbox/policy.h"
+
+#ifdef VITRINE_SANITIZED
+#define SANITIZER FILTER_SANITIZER
+#else
+#define SANITIZER 0
+#endif
+
+struct set {
+	const char *name, *header;
+	const struct policy_rule *rules;
+	const size_t *n_rules;
+	struct {
+		const char *name;
+		unsigned int bits; /* of policy_rule.filters; one of them is enough */
+	} filters[8];
+};
+
+static const struct set sets[] = {
+	{"worker", "filters.h", policy_rules, &policy_n_rules,
+		{{"filter_start", POLICY_START}, {"filter_sealed", POLICY_SEALED}}},
+	{"service", "confine_filters.h", confine_rules, &confine_n_rules,
+		{{"filter_gateway", FILTER_GATEWAY | SANITIZER},
+			{"filter_orchestrator", FILTER_ORCHESTRATOR | SANITIZER},
+			{"filter_agent", FILTER_AGENT | SANITIZER},
+			{"filter_loader", FILTER_LOADER | SANITIZER},
+			{"filter_inference", FILTER_INFERENCE}}},
+};
 
 static void die(const char *what, int code)
 {
@@ -46,7 +75,7 @@ static void print_program(const char *name, const struct sock_filter *code, size
 		n, name);
 }
 
-static void export_stage(const char *name, unsigned int stage)
+static void export_filter(const struct set *set, const char *name, unsigned int bits)
 {
 	static struct sock_filter code[BPF_MAXINSNS];
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -62,9 +91,9 @@ static void export_stage(const char *name, unsigned int stage)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r < 0)
 		die("set an attribute", r);
-	for (size_t i = 0; i < policy_n_rules; i++)
-		if (policy_rules[i].stages & stage)
-			add_rule(ctx, &policy_rules[i]);
+	for (size_t i = 0; i < *set->n_rules; i++)
+		if (set->rules[i].filters & bits)
+			add_rule(ctx, &set->rules[i]);
 	r = seccomp_export_bpf(ctx, fd);
 	if (r < 0)
 		die("export", r);
@@ -76,11 +105,16 @@ static void export_stage(const char *name, unsigned int stage)
 	close(fd);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	printf("/* Made from sandbox/policy.c by filter_export. */\n");
-	printf("#include \"sandbox/filters.h\"\n\n");
-	export_stage("filter_start", POLICY_START);
-	export_stage("filter_sealed", POLICY_SEALED);
-	return 0;
+	for (size_t s = 0; argc == 2 && s < sizeof(sets) / sizeof(sets[0]); s++) {
+		if (strcmp(argv[1], sets[s].name) != 0)
+			continue;
+		printf("/* Made by filter_export. */\n#include \"sandbox/%s\"\n\n", sets[s].header);
+		for (size_t i = 0; sets[s].filters[i].name; i++)
+			export_filter(&sets[s], sets[s].filters[i].name, sets[s].filters[i].bits);
+		return 0;
+	}
+	(void)fputs("usage: filter_export worker|service\n", stderr);
+	return 2;
 }

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <sys/syscall.h>
 
+#include "sandbox/confine_filters.h"
+#include "sandbox/confine_policy.h"
 #include "sandbox/filters.h"
 #include "tests/support/test.h"
 #include "tests/unit/sandbox/bpf.h"
@@ -18,12 +20,31 @@
 #define NATIVE AUDIT_ARCH_AARCH64
 #endif
 
-static const struct {
-	unsigned int stage;
-	const struct sock_fprog *filter;
-} stages[] = {{POLICY_START, &filter_start}, {POLICY_SEALED, &filter_sealed}};
+#ifdef VITRINE_SANITIZED
+#define SANITIZER FILTER_SANITIZER
+#else
+#define SANITIZER 0
+#endif
 
-#define STAGES 2
+static const struct filter {
+	const char *name;
+	const struct policy_rule *rules;
+	const size_t *n_rules;
+	unsigned int bits; /* one of them is enough */
+	const struct sock_fprog *program;
+} filters[] = {
+	{"start", policy_rules, &policy_n_rules, POLICY_START, &filter_start},
+	{"sealed", policy_rules, &policy_n_rules, POLICY_SEALED, &filter_sealed},
+	{"gateway", confine_rules, &confine_n_rules, FILTER_GATEWAY | SANITIZER, &filter_gateway},
+	{"orchestrator", confine_rules, &confine_n_rules, FILTER_ORCHESTRATOR | SANITIZER,
+		&filter_orchestrator},
+	{"agent", confine_rules, &confine_n_rules, FILTER_AGENT | SANITIZER, &filter_agent},
+	{"loader", confine_rules, &confine_n_rules, FILTER_LOADER | SANITIZER, &filter_loader},
+	{"inference", confine_rules, &confine_n_rules, FILTER_INFERENCE, &filter_inference},
+};
+
+#define FILTERS (sizeof(filters) / sizeof(filters[0]))
+#define SEALED (&filters[1])
 
 static uint32_t action_of(int verdict)
 {
@@ -41,24 +62,24 @@ static bool rule_holds(const struct policy_rule *rule, const struct seccomp_data
 }
 
 /* What the table says, read the slow and obvious way. */
-static uint32_t expected(unsigned int stage, const struct seccomp_data *d)
+static uint32_t expected(const struct filter *f, const struct seccomp_data *d)
 {
-	for (size_t i = 0; i < policy_n_rules; i++)
-		if ((policy_rules[i].stages & stage) && rule_holds(&policy_rules[i], d))
-			return action_of(policy_rules[i].verdict);
+	for (size_t i = 0; i < *f->n_rules; i++)
+		if ((f->rules[i].filters & f->bits) && rule_holds(&f->rules[i], d))
+			return action_of(f->rules[i].verdict);
 	return SECCOMP_RET_KILL_PROCESS;
 }
 
-static void check(size_t s, const struct seccomp_data *d)
+static void check(const struct filter *f, const struct seccomp_data *d)
 {
-	uint32_t want = expected(stages[s].stage, d), got = bpf_run(stages[s].filter, d);
+	uint32_t want = expected(f, d), got = bpf_run(f->program, d);
 
 	if (want == got)
 		return;
-	fprintf(stderr, "stage %u call %d args %llx %llx %llx %llx %llx: filter %08x, table %08x\n",
-		stages[s].stage, d->nr, (unsigned long long)d->args[0],
-		(unsigned long long)d->args[1], (unsigned long long)d->args[2],
-		(unsigned long long)d->args[3], (unsigned long long)d->args[4], got, want);
+	fprintf(stderr, "%s: call %d args %llx %llx %llx %llx %llx: filter %08x, table %08x\n",
+		f->name, d->nr, (unsigned long long)d->args[0], (unsigned long long)d->args[1],
+		(unsigned long long)d->args[2], (unsigned long long)d->args[3],
+		(unsigned long long)d->args[4], got, want);
 	exit(1);
 }
 
@@ -73,14 +94,25 @@ static struct seccomp_data satisfying(const struct policy_rule *rule)
 
 TEST(every_rule_gives_its_verdict_where_its_arguments_hold)
 {
-	for (size_t s = 0; s < STAGES; s++)
-		for (size_t i = 0; i < policy_n_rules; i++) {
-			struct seccomp_data d = satisfying(&policy_rules[i]);
+	for (const struct filter *f = filters; f < filters + FILTERS; f++)
+		for (size_t i = 0; i < *f->n_rules; i++) {
+			struct seccomp_data d = satisfying(&f->rules[i]);
 
-			if (!(policy_rules[i].stages & stages[s].stage))
+			if (!(f->rules[i].filters & f->bits))
 				continue;
-			CHECK(expected(stages[s].stage, &d) == action_of(policy_rules[i].verdict));
-			check(s, &d);
+			CHECK(expected(f, &d) == action_of(f->rules[i].verdict));
+			check(f, &d);
+		}
+}
+
+static void check_each_bit(const struct filter *f, const struct policy_rule *rule)
+{
+	for (size_t a = 0; a < rule->n_args; a++)
+		for (int bit = 0; bit < 64; bit++) {
+			struct seccomp_data d = satisfying(rule);
+
+			d.args[rule->args[a].index] ^= 1ull << bit;
+			check(f, &d);
 		}
 }
 
@@ -88,15 +120,9 @@ TEST(every_rule_gives_its_verdict_where_its_arguments_hold)
  */
 TEST(every_bit_of_a_checked_argument_counts)
 {
-	for (size_t s = 0; s < STAGES; s++)
-		for (size_t i = 0; i < policy_n_rules; i++)
-			for (size_t a = 0; a < policy_rules[i].n_args; a++)
-				for (int bit = 0; bit < 64; bit++) {
-					struct seccomp_data d = satisfying(&policy_rules[i]);
-
-					d.args[policy_rules[i].args[a].index] ^= 1ull << bit;
-					check(s, &d);
-				}
+	for (const struct filter *f = filters; f < filters + FILTERS; f++)
+		for (size_t i = 0; i < *f->n_rules; i++)
+			check_each_bit(f, &f->rules[i]);
 }
 
 TEST(upper_halves_never_pass_an_equality)
@@ -106,8 +132,8 @@ TEST(upper_halves_never_pass_an_equality)
 			struct seccomp_data d = satisfying(&policy_rules[i]);
 
 			d.args[policy_rules[i].args[a].index] |= HIGH;
-			if (policy_rules[i].stages & POLICY_SEALED)
-				CHECK(bpf_run(&filter_sealed, &d) == expected(POLICY_SEALED, &d) &&
+			if (policy_rules[i].filters & POLICY_SEALED)
+				CHECK(bpf_run(&filter_sealed, &d) == expected(SEALED, &d) &&
 					bpf_run(&filter_sealed, &d) != SECCOMP_RET_ALLOW);
 		}
 }
@@ -119,30 +145,29 @@ TEST(random_arguments_agree_with_the_table)
 	const size_t n = sizeof(interesting) / sizeof(interesting[0]);
 
 	srandom(7);
-	for (int round = 0; round < 200000; round++) {
-		const struct policy_rule *rule = &policy_rules[(size_t)random() % policy_n_rules];
-		struct seccomp_data d = satisfying(rule);
+	for (int round = 0; round < 600000; round++) {
+		const struct filter *f = &filters[(size_t)random() % FILTERS];
+		struct seccomp_data d = satisfying(&f->rules[(size_t)random() % *f->n_rules]);
 
 		for (int a = 0; a < 6; a++)
 			if (random() % 3 == 0)
 				d.args[a] = interesting[(size_t)random() % n];
-		for (size_t s = 0; s < STAGES; s++)
-			check(s, &d);
+		check(f, &d);
 	}
 }
 
 /* Catalogue 85, 88. */
 TEST(every_call_number_from_0_to_600_agrees_with_the_table)
 {
-	for (size_t s = 0; s < STAGES; s++)
+	for (const struct filter *f = filters; f < filters + FILTERS; f++)
 		for (int nr = 0; nr <= CALLS_SWEPT; nr++) {
 			const struct seccomp_data zero = {.nr = nr, .arch = NATIVE};
 			const struct seccomp_data ones = {.nr = nr,
 				.arch = NATIVE,
 				.args = {~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull}};
 
-			check(s, &zero);
-			check(s, &ones);
+			check(f, &zero);
+			check(f, &ones);
 		}
 }
 
@@ -151,37 +176,60 @@ TEST(other_architectures_are_killed_whatever_they_call)
 {
 	static const uint32_t foreign[] = {AUDIT_ARCH_I386, AUDIT_ARCH_ARM, 0, 0xffffffff};
 
-	for (size_t s = 0; s < STAGES; s++)
-		for (size_t f = 0; f < sizeof(foreign) / sizeof(foreign[0]); f++)
+	for (const struct filter *f = filters; f < filters + FILTERS; f++)
+		for (size_t a = 0; a < sizeof(foreign) / sizeof(foreign[0]); a++)
 			for (int nr = 0; nr <= CALLS_SWEPT; nr++) {
-				const struct seccomp_data d = {.nr = nr, .arch = foreign[f]};
+				const struct seccomp_data d = {.nr = nr, .arch = foreign[a]};
 
-				CHECK(bpf_run(stages[s].filter, &d) == SECCOMP_RET_KILL_PROCESS);
+				CHECK(bpf_run(f->program, &d) == SECCOMP_RET_KILL_PROCESS);
 			}
 }
 
 #ifdef __x86_64__
 TEST(x32_is_killed_whatever_it_calls)
 {
-	for (size_t s = 0; s < STAGES; s++)
+	for (const struct filter *f = filters; f < filters + FILTERS; f++)
 		for (int nr = 0; nr <= CALLS_SWEPT; nr++) {
 			const struct seccomp_data d = {
 				.nr = (int)(X32_BIT | (unsigned int)nr), .arch = NATIVE};
 
-			CHECK(bpf_run(stages[s].filter, &d) == SECCOMP_RET_KILL_PROCESS);
+			CHECK(bpf_run(f->program, &d) == SECCOMP_RET_KILL_PROCESS);
 		}
 }
 #endif
 
-/* A worker that seals itself loses; nothing may appear. */
-TEST(the_seal_only_narrows)
+/* Both must allow: a call that only the second allows would be a lie. */
+static void check_narrows(
+	unsigned int from, unsigned int to, const struct policy_rule *rules, size_t n)
 {
-	for (size_t i = 0; i < policy_n_rules; i++) {
-		struct seccomp_data d = satisfying(&policy_rules[i]);
+	const struct filter before = {.rules = rules, .n_rules = &n, .bits = from};
+	const struct filter after = {.rules = rules, .n_rules = &n, .bits = to};
 
-		if (expected(POLICY_SEALED, &d) == SECCOMP_RET_ALLOW)
-			CHECK(expected(POLICY_START, &d) == SECCOMP_RET_ALLOW);
+	for (size_t i = 0; i < n; i++) {
+		struct seccomp_data d = satisfying(&rules[i]);
+
+		if (expected(&after, &d) == SECCOMP_RET_ALLOW)
+			CHECK(expected(&before, &d) == SECCOMP_RET_ALLOW);
 	}
+}
+
+TEST(a_second_filter_only_narrows)
+{
+	check_narrows(POLICY_START, POLICY_SEALED, policy_rules, policy_n_rules);
+	check_narrows(FILTER_LOADER, FILTER_INFERENCE, confine_rules, confine_n_rules);
+}
+
+/* A table that names one call with two verdicts for the same arguments means nothing. */
+TEST(no_two_rules_of_a_filter_contradict)
+{
+	for (const struct filter *f = filters; f < filters + FILTERS; f++)
+		for (size_t i = 0; i < *f->n_rules; i++)
+			for (size_t k = 0; k < i; k++) {
+				const struct policy_rule *a = &f->rules[i], *b = &f->rules[k];
+
+				CHECK(a->call != b->call || !(a->filters & f->bits) ||
+					!(b->filters & f->bits) || a->verdict == b->verdict);
+			}
 }
 
 /* The calls that a review has to argue for; none may be allowed once sealed. */
@@ -198,8 +246,46 @@ TEST(no_dangerous_call_is_allowed_after_the_seal)
 	for (size_t i = 0; i < policy_n_rules; i++)
 		for (size_t k = 0; k < sizeof(dangerous) / sizeof(dangerous[0]); k++)
 			CHECK(policy_rules[i].call != dangerous[k] ||
-				!(policy_rules[i].stages & POLICY_SEALED) ||
+				!(policy_rules[i].filters & POLICY_SEALED) ||
 				policy_rules[i].verdict != POLICY_ALLOW);
+}
+
+/* No service has a use for these, nor git. Of the rest of this list, each has its reason. */
+TEST(no_dangerous_call_is_allowed_to_a_service)
+{
+	static const int never[] = {SYS_mount, SYS_umount2, SYS_setns, SYS_unshare, SYS_execveat,
+		SYS_bpf, SYS_ptrace, SYS_bind, SYS_listen, SYS_sendmmsg, SYS_io_uring_setup,
+		SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_openat2,
+		SYS_open_by_handle_at, SYS_keyctl, SYS_userfaultfd, SYS_perf_event_open, SYS_setuid,
+		SYS_setresuid, SYS_setgroups, SYS_capset, SYS_chroot, SYS_pivot_root,
+		SYS_timer_create, SYS_splice, SYS_vmsplice, SYS_init_module, SYS_mknodat,
+		SYS_personality, SYS_kcmp, SYS_add_key, SYS_shmget, SYS_mq_open, SYS_inotify_init1,
+		SYS_fanotify_init, SYS_io_setup, SYS_quotactl, SYS_reboot, SYS_syslog};
+	static const struct {
+		int call;
+		unsigned int but; /* these may */
+	} seldom[] = {
+		{SYS_execve, FILTER_ORCHESTRATOR},
+		{SYS_kill, FILTER_ORCHESTRATOR},
+		{SYS_clone, FILTER_ORCHESTRATOR | FILTER_GATEWAY},
+		{SYS_prctl, FILTER_ORCHESTRATOR | FILTER_LOADER},
+		{SYS_seccomp, FILTER_LOADER},
+		{SYS_socket, FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT},
+		{SYS_connect, FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT},
+		{SYS_openat, ~(unsigned int)FILTER_INFERENCE},
+	};
+
+	for (size_t i = 0; i < confine_n_rules; i++) {
+		const struct policy_rule *rule = &confine_rules[i];
+		unsigned int who = rule->filters & ~(unsigned int)FILTER_SANITIZER;
+
+		if (rule->verdict != POLICY_ALLOW || !who)
+			continue;
+		for (size_t k = 0; k < sizeof(never) / sizeof(never[0]); k++)
+			CHECK(rule->call != never[k]);
+		for (size_t k = 0; k < sizeof(seldom) / sizeof(seldom[0]); k++)
+			CHECK(rule->call != seldom[k].call || !(who & ~seldom[k].but));
+	}
 }
 
 TEST_MAIN()

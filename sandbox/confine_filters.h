@@ -1,0 +1,10 @@
+/* The filters of confine_policy.c as BPF, made at build time by steps/filter_export.c. */
+#pragma once
+
+#include <linux/filter.h>
+
+extern const struct sock_fprog filter_gateway;
+extern const struct sock_fprog filter_orchestrator;
+extern const struct sock_fprog filter_agent;
+extern const struct sock_fprog filter_loader;
+extern const struct sock_fprog filter_inference;

@@ -1,0 +1,321 @@
+#include "sandbox/confine_policy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#define ALL (FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT | FILTER_LOADER | FILTER_INFERENCE)
+/* Connects to a run/NAME.sock; has a data folder. */
+#define DIALS (FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT)
+#define WRITES DIALS
+/* Opens files. */
+#define READS (DIALS | FILTER_LOADER)
+#define GATEWAY FILTER_GATEWAY
+#define ORCHESTRATOR FILTER_ORCHESTRATOR
+#define AGENT FILTER_AGENT
+#define LOADER FILTER_LOADER
+#define THREADS (GATEWAY | ORCHESTRATOR)
+
+/* clang-format off */
+#define ALLOW(who, call_) {SYS_##call_, #call_, POLICY_ALLOW, (who)}
+#define ALLOW_IF(who, call_, n, ...) {SYS_##call_, #call_, POLICY_ALLOW, (who), n, {__VA_ARGS__}}
+#define REFUSE(who, call_, code) {SYS_##call_, #call_, code, (who)}
+
+#define EQ(i, v) POLICY_EQ(i, v)
+#define WITHIN(i, bits) POLICY_WITHIN(i, bits)
+/* Equal but for these bits. */
+#define EQ_BUT(i, bits, v) {(i), ~(uint64_t)(bits), (uint64_t)(v)}
+/* clang-format on */
+
+#define PROT_PLAIN (PROT_READ | PROT_WRITE)
+#define MAP_PLAIN                                                                                  \
+	(MAP_PRIVATE | MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE | MAP_STACK |        \
+		MAP_DENYWRITE | MAP_POPULATE)
+#define LARGEFILE 0100000 /* the kernel's O_LARGEFILE, set in what F_GETFL answers */
+#define STATUS_PLAIN (O_NONBLOCK | O_ACCMODE | O_APPEND | LARGEFILE)
+#define FUTEX_KIND (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
+
+/* pthread_create(3) in glibc, once clone3 is not there. */
+#define CLONE_A_THREAD                                                                             \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |        \
+		CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+/* fork, vfork, posix_spawn: no bit of a namespace, of tracing or of another's parent. */
+#define CLONE_A_PROCESS                                                                            \
+	(0xff | CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |              \
+		CLONE_CHILD_SETTID)
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#endif
+#ifndef F_GET_SEALS
+#define F_ADD_SEALS 1033
+#define F_GET_SEALS 1034
+#endif
+#ifndef F_SETPIPE_SZ
+#define F_SETPIPE_SZ 1031
+#endif
+#define ARCH_SET_FS_ 0x1002
+#define ARCH_CET_STATUS_ 0x3001
+
+const struct policy_rule confine_rules[] = {
+	/* --- files that are open already --- */
+	ALLOW(ALL, read),
+	ALLOW(ALL, write),
+	ALLOW(ALL, readv),
+	ALLOW(ALL, writev),
+	ALLOW(ALL, pread64),
+	ALLOW(ALL, close),
+	ALLOW(ALL, lseek),
+	ALLOW(ALL, fstat),
+	ALLOW(ALL, newfstatat), /* glibc's fstat, too */
+	ALLOW_IF(ALL, fcntl, 1, EQ(1, F_GETFL)),
+	ALLOW_IF(ALL, fcntl, 2, EQ(1, F_SETFL), WITHIN(2, STATUS_PLAIN)),
+	ALLOW_IF(ALL, fcntl, 1, EQ(1, F_GETFD)),
+	ALLOW_IF(ALL, fcntl, 2, EQ(1, F_SETFD), WITHIN(2, FD_CLOEXEC)),
+	ALLOW_IF(ALL, fcntl, 1, EQ(1, F_DUPFD_CLOEXEC)),
+	ALLOW_IF(ALL, fcntl, 1, EQ(1, F_GET_SEALS)),
+	ALLOW_IF(ALL, ioctl, 1, EQ(1, FIONREAD)),
+	ALLOW_IF(ALL, ioctl, 1, EQ(1, FIONBIO)),
+	ALLOW_IF(ALL, ioctl, 1, EQ(1, TCGETS)), /* isatty(3) */
+	ALLOW(DIALS, pipe2),
+	ALLOW(GATEWAY | ORCHESTRATOR, dup),
+	ALLOW(GATEWAY, sendfile), /* libmicrohttpd, for files of the UI */
+
+	/* --- files by name: which of them, Landlock says --- */
+	ALLOW(READS, openat),
+	ALLOW(READS, readlinkat),
+	ALLOW(READS, faccessat),
+	ALLOW(READS, faccessat2),
+	ALLOW(READS, getdents64),
+	ALLOW(READS, getcwd),
+	REFUSE(ALL, openat2, ENOSYS),
+	REFUSE(ALL, statx, ENOSYS),
+	/* Whatever asks now must do without: no locale, no resolver, no configuration. */
+	REFUSE(FILTER_INFERENCE, openat, ENOENT),
+	REFUSE(FILTER_INFERENCE, readlinkat, ENOENT),
+	REFUSE(FILTER_INFERENCE, faccessat, ENOENT),
+	REFUSE(FILTER_INFERENCE, faccessat2, ENOENT),
+	REFUSE(FILTER_INFERENCE, getcwd, ENOENT),
+
+	/* --- a data folder --- */
+	ALLOW(WRITES, pwrite64),
+	ALLOW(WRITES, mkdirat),
+	ALLOW(WRITES, unlinkat),
+	ALLOW(WRITES, renameat),
+	ALLOW(WRITES, renameat2),
+	ALLOW(WRITES, fsync),
+	ALLOW(WRITES, fdatasync),
+	ALLOW(WRITES, ftruncate),
+	ALLOW(AGENT | ORCHESTRATOR, memfd_create), /* bundles, handed on sealed */
+	ALLOW_IF(AGENT | ORCHESTRATOR, fcntl, 1, EQ(1, F_ADD_SEALS)),
+	/* SQLite and git */
+	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_GETLK)),
+	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_SETLK)),
+	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_SETLKW)),
+	ALLOW(ORCHESTRATOR, flock),
+	ALLOW(ORCHESTRATOR, fallocate),
+	ALLOW(ORCHESTRATOR, sync_file_range),
+	ALLOW(ORCHESTRATOR, fadvise64),
+	ALLOW(ORCHESTRATOR, linkat),
+	ALLOW(ORCHESTRATOR, symlinkat),
+	ALLOW_IF(ORCHESTRATOR, fchmod, 1, WITHIN(1, 0777)),
+	ALLOW_IF(ORCHESTRATOR, fchmodat, 1, WITHIN(2, 0777)),
+	ALLOW(ORCHESTRATOR, fchown), /* SQLite, as root */
+	ALLOW(ORCHESTRATOR, utimensat),
+	ALLOW(ORCHESTRATOR, umask),
+	ALLOW(ORCHESTRATOR, fstatfs),
+	ALLOW(ORCHESTRATOR, statfs),
+
+	/* --- sockets: of this machine only, and those that were inherited --- */
+	ALLOW_IF(DIALS, socket, 1, EQ(0, AF_UNIX)),
+	ALLOW_IF(DIALS, socketpair, 1, EQ(0, AF_UNIX)),
+	ALLOW(DIALS, connect),
+	ALLOW(ALL, accept4),
+	ALLOW(ALL, recvfrom),
+	ALLOW(ALL, recvmsg),
+	ALLOW(ALL, sendmsg),
+	ALLOW_IF(ALL, sendto, 2, EQ(4, 0), EQ(5, 0)), /* send(2): no address */
+	ALLOW(ALL, shutdown),
+	ALLOW(ALL, getsockopt),
+	ALLOW(ALL, getsockname),
+	ALLOW(ALL, getpeername),
+	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_REUSEADDR)),
+	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_KEEPALIVE)),
+	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_LINGER)),
+	ALLOW_IF(ALL, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_SNDBUF)),
+	ALLOW_IF(ALL, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_RCVBUF)),
+	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_NODELAY)),
+	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_CORK)),
+	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPIDLE)),
+	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPINTVL)),
+	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPCNT)),
+	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_USER_TIMEOUT)),
+
+	/* --- waiting and time --- */
+	ALLOW(ALL, ppoll),
+	ALLOW(ALL, pselect6),
+	ALLOW(ALL, epoll_create1),
+	ALLOW(ALL, epoll_ctl),
+	ALLOW(ALL, epoll_pwait),
+	ALLOW(ALL, signalfd4),
+	ALLOW(ALL, timerfd_create),
+	ALLOW(ALL, timerfd_settime),
+	ALLOW(GATEWAY | ORCHESTRATOR, eventfd2),
+	ALLOW(ALL, nanosleep),
+	ALLOW(ALL, clock_nanosleep),
+	ALLOW_IF(ALL, clock_gettime, 1, WITHIN(0, 7)),
+	ALLOW_IF(ALL, clock_getres, 1, WITHIN(0, 7)),
+	ALLOW(ALL, gettimeofday),
+	ALLOW(ALL, sched_yield),
+	ALLOW(ALL, restart_syscall),
+	ALLOW_IF(ALL, futex, 1, EQ_BUT(1, FUTEX_KIND, FUTEX_WAIT)),
+	ALLOW_IF(ALL, futex, 1, EQ_BUT(1, FUTEX_KIND, FUTEX_WAKE)),
+	ALLOW_IF(ALL, futex, 1, EQ_BUT(1, FUTEX_KIND, FUTEX_WAIT_BITSET)),
+
+	/* --- memory, never executable but where another program is started --- */
+	ALLOW(ALL, brk),
+	ALLOW(ALL, munmap),
+	ALLOW(ALL, mremap),
+	ALLOW_IF(ALL, mmap, 2, WITHIN(2, PROT_PLAIN), WITHIN(3, MAP_PLAIN)),
+	ALLOW_IF(ORCHESTRATOR, mmap, 2, WITHIN(2, PROT_READ | PROT_EXEC), WITHIN(3, MAP_PLAIN)),
+	ALLOW_IF(ALL, mprotect, 1, WITHIN(2, PROT_PLAIN)),
+	ALLOW_IF(ALL, madvise, 1, EQ(2, MADV_NORMAL)),
+	ALLOW_IF(ALL, madvise, 1, EQ(2, MADV_WILLNEED)),
+	ALLOW_IF(ALL, madvise, 1, EQ(2, MADV_DONTNEED)),
+	ALLOW_IF(ALL, madvise, 1, EQ(2, MADV_FREE)),
+	ALLOW_IF(ALL, getrandom, 1, WITHIN(2, 3)),
+
+	/* --- itself --- */
+	ALLOW(ALL, getpid),
+	ALLOW(ALL, gettid),
+	ALLOW(ALL, getuid),
+	ALLOW(ALL, geteuid),
+	ALLOW(ALL, getgid),
+	ALLOW(ALL, getegid),
+	ALLOW(ALL, rt_sigaction),
+	ALLOW(ALL, rt_sigprocmask),
+	ALLOW(ALL, rt_sigreturn),
+	ALLOW(ALL, sigaltstack),
+	ALLOW(ALL, exit),
+	ALLOW(ALL, exit_group),
+	ALLOW_IF(ALL & ~ORCHESTRATOR, tgkill, 1, EQ(2, SIGABRT)), /* abort(3) */
+	ALLOW(ALL, sched_getaffinity),
+	ALLOW(ALL, sysinfo), /* qsort(3) */
+	ALLOW(ALL, getrusage),
+	ALLOW_IF(ALL, prlimit64, 1, EQ(2, 0)), /* asking */
+	REFUSE(ALL, sched_setaffinity, EPERM),
+
+	/* --- threads --- */
+	REFUSE(ALL, clone3, ENOSYS), /* its flags lie in memory, where no filter reads them */
+	ALLOW_IF(GATEWAY, clone, 1, EQ(0, CLONE_A_THREAD)),
+	ALLOW(THREADS, set_robust_list),
+	ALLOW(THREADS, rseq),
+	REFUSE(ALL & ~THREADS, set_robust_list, ENOSYS),
+	REFUSE(ALL & ~THREADS, rseq, ENOSYS),
+
+	/* --- starting git, and all that git does beyond the above --- */
+	ALLOW_IF(ORCHESTRATOR, clone, 1, EQ(0, CLONE_A_THREAD)),
+	ALLOW_IF(ORCHESTRATOR, clone, 1, WITHIN(0, CLONE_A_PROCESS)),
+	ALLOW(ORCHESTRATOR, execve), /* of what Landlock lets it */
+	ALLOW(ORCHESTRATOR, wait4),
+	ALLOW(ORCHESTRATOR, waitid),
+	ALLOW(ORCHESTRATOR, pidfd_open),
+	ALLOW(ORCHESTRATOR, close_range),
+	ALLOW(ORCHESTRATOR, dup3),
+	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_DUPFD)),
+	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_SETPIPE_SZ)),
+	ALLOW_IF(ORCHESTRATOR, prctl, 1, EQ(0, PR_SET_PDEATHSIG)),
+	ALLOW(ORCHESTRATOR, kill), /* by uid its own, by Landlock its children only */
+	ALLOW(ORCHESTRATOR, tgkill),
+	ALLOW(ORCHESTRATOR, getppid),
+	ALLOW(ORCHESTRATOR, getpgid),
+	ALLOW(ORCHESTRATOR, set_tid_address),
+	ALLOW(ORCHESTRATOR, chdir),
+	ALLOW(ORCHESTRATOR, fchdir),
+	ALLOW(ORCHESTRATOR, uname),
+	ALLOW_IF(ORCHESTRATOR, setitimer, 1, EQ(0, ITIMER_REAL)), /* progress lines */
+	ALLOW_IF(ORCHESTRATOR, ioctl, 1, EQ(1, TIOCGWINSZ)),
+	ALLOW_IF(ORCHESTRATOR, ioctl, 1, EQ(1, TIOCGPGRP)),
+	REFUSE(ALL & ~ORCHESTRATOR, uname, EPERM),
+
+	/* --- inference, from its models to its second, last filter --- */
+	ALLOW_IF(LOADER, prctl, 1, EQ(0, PR_SET_NO_NEW_PRIVS)),
+	ALLOW_IF(LOADER, prctl, 2, EQ(0, PR_SET_DUMPABLE), EQ(1, 0)),
+	ALLOW_IF(LOADER, prctl, 1, EQ(0, PR_SET_MDWE)),
+	ALLOW(LOADER, landlock_create_ruleset),
+	ALLOW(LOADER, landlock_restrict_self),
+	ALLOW_IF(LOADER, seccomp, 2, EQ(0, SECCOMP_SET_MODE_FILTER), EQ(1, 0)),
+
+#ifdef __x86_64__
+	/* --- the same by their older names --- */
+	ALLOW(ALL, poll),
+	ALLOW(ALL, epoll_wait),
+	ALLOW(ALL, time),
+	ALLOW(READS, open),
+	ALLOW(READS, stat),
+	ALLOW(READS, lstat),
+	ALLOW(READS, access),
+	ALLOW(READS, readlink),
+	REFUSE(FILTER_INFERENCE, open, ENOENT),
+	REFUSE(FILTER_INFERENCE, stat, ENOENT),
+	REFUSE(FILTER_INFERENCE, lstat, ENOENT),
+	REFUSE(FILTER_INFERENCE, access, ENOENT),
+	REFUSE(FILTER_INFERENCE, readlink, ENOENT),
+	ALLOW(WRITES, mkdir),
+	ALLOW(WRITES, rmdir),
+	ALLOW(WRITES, unlink),
+	ALLOW(WRITES, rename),
+	ALLOW(ORCHESTRATOR, link),
+	ALLOW(ORCHESTRATOR, symlink),
+	ALLOW_IF(ORCHESTRATOR, chmod, 1, WITHIN(1, 0777)),
+	ALLOW(ORCHESTRATOR, pipe),
+	ALLOW(ORCHESTRATOR, dup2),
+	ALLOW(ORCHESTRATOR, vfork),
+	ALLOW(ORCHESTRATOR, getpgrp),
+	ALLOW(ORCHESTRATOR, alarm),
+	ALLOW_IF(ORCHESTRATOR, arch_prctl, 1, EQ(0, ARCH_SET_FS_)),
+	ALLOW_IF(ORCHESTRATOR, arch_prctl, 1, EQ(0, ARCH_CET_STATUS_)),
+#endif
+
+	/*
+	 * --- builds with VITRINE_SANITIZE only ---
+	 * The leak checker stops the process from a clone of it and reads its memory; a report
+	 * starts a symbolizer. Mapping is left free: its shadow is laid out as it likes.
+	 */
+	ALLOW(FILTER_SANITIZER, clone),
+	ALLOW(FILTER_SANITIZER, mmap),
+	ALLOW(FILTER_SANITIZER, mprotect),
+	ALLOW(FILTER_SANITIZER, madvise),
+	ALLOW(FILTER_SANITIZER, ptrace),
+	ALLOW(FILTER_SANITIZER, process_vm_readv),
+	ALLOW(FILTER_SANITIZER, wait4),
+	ALLOW(FILTER_SANITIZER, prctl),
+	ALLOW(FILTER_SANITIZER, kill),
+	ALLOW(FILTER_SANITIZER, tgkill),
+	ALLOW(FILTER_SANITIZER, getppid),
+	ALLOW(FILTER_SANITIZER, execve),
+	ALLOW(FILTER_SANITIZER, pipe2),
+	ALLOW(FILTER_SANITIZER, dup3),
+	ALLOW(FILTER_SANITIZER, ioctl),
+	ALLOW(FILTER_SANITIZER, fcntl),
+#ifdef __x86_64__
+	ALLOW(FILTER_SANITIZER, pipe),
+	ALLOW(FILTER_SANITIZER, dup2),
+	ALLOW(FILTER_SANITIZER, fork),
+	ALLOW(FILTER_SANITIZER, vfork),
+	ALLOW(FILTER_SANITIZER, arch_prctl),
+#endif
+};
+
+const size_t confine_n_rules = sizeof(confine_rules) / sizeof(confine_rules[0]);
