@@ -4,7 +4,8 @@
  * I hold: the models' weights, and the prompts of calls while they run.
  * Who may talk to me: agent and orchestrator over fd 3's socket; workers over links the agent
  * brings. What I never see: who a visitor is, a Space's code and files, the network. What I give up
- * after start: every file; models are read before, and nothing can be opened then.
+ * after start: every file but the models (confine_self), and with them read, those too, so that
+ * nothing can be opened or connected any more (confine_further).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -17,12 +18,12 @@
 
 #include "base/dial.h"
 #include "base/log.h"
-#include "inference/confine.h"
 #include "inference/devices/device.h"
 #include "inference/engine/engine.h"
 #include "inference/engine/shelf.h"
 #include "inference/peers/service.h"
 #include "inference/run_once.h"
+#include "sandbox/confine.h"
 
 #define PEER_UIDS_MAX 4
 
@@ -125,6 +126,16 @@ static void raise_file_limit(void)
 	}
 }
 
+/* Models are files by others: they too are parsed in confinement. */
+static int confine(const struct settings *s, struct err *e)
+{
+	struct landlock_path paths[SHELF_DIRS_MAX];
+
+	for (size_t i = 0; i < s->n_dirs; i++)
+		paths[i] = (struct landlock_path){s->dirs[i], LANDLOCK_READ};
+	return confine_self(CONFINE_LOADER, paths, s->n_dirs, e);
+}
+
 static void on_peer(int fd, uid_t uid, void *data)
 {
 	(void)uid;
@@ -142,6 +153,7 @@ static int serve(const struct settings *s, struct engine *engine, const struct s
 	CLEANUP(loop_freep) struct loop *loop = NULL;
 	CLEANUP(service_freep) struct service *service = NULL;
 	CLEANUP(listener_freep) struct listener *listener = NULL;
+	struct err e = {0};
 	int r = loop_new(&loop);
 
 	if (r == 0)
@@ -153,11 +165,12 @@ static int serve(const struct settings *s, struct engine *engine, const struct s
 		r = loop_add_signal(loop, SIGTERM, on_signal, loop, NULL);
 	if (r == 0)
 		r = loop_add_signal(loop, SIGINT, on_signal, loop, NULL);
+	if (r == 0)
+		r = confine_further(CONFINE_INFERENCE, &e);
 	if (r < 0) {
-		log_error("cannot start: %s", strerror(-r));
+		log_error("cannot start: %s", e.code ? e.text : strerror(-r));
 		return r;
 	}
-	confine_self();
 	return loop_run(loop);
 }
 
@@ -176,7 +189,7 @@ int main(int argc, char **argv)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
-	if (device_open("cpu", getenv("VITRINE_KERNELS"), &device, &e) < 0 ||
+	if (confine(&s, &e) < 0 || device_open("cpu", getenv("VITRINE_KERNELS"), &device, &e) < 0 ||
 		shelf_open(s.dirs, s.n_dirs, device, &shelf, &e) < 0 || engine_new(&engine) < 0) {
 		log_error("cannot start: %s", e.text);
 		return 1;
