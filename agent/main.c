@@ -4,17 +4,19 @@
  * I hold: bundles, the log pipes of the boxes, duplicates of their app links.
  * Talks to me: the gateway (wake.sock); I talk to boxd, inference and the orchestrator.
  * I never see: the database, a secret, what a visitor typed.
- * I give up after start: nothing is left to give up; I was started under my own uid.
+ * I give up after start: every file but my data, sockets but AF_UNIX, other programs
+ *   (confine_self); I was started under my own uid.
  */
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include "agent/node.h"
 #include "agent/peers.h"
+#include "base/fs.h"
 #include "base/log.h"
+#include "sandbox/confine.h"
 
 #define WAKE_FD 3
 
@@ -75,6 +77,14 @@ static void on_term(int signo, void *data)
 	loop_stop(data, 0);
 }
 
+static int confine(const struct options *o, struct err *e)
+{
+	const struct landlock_path paths[] = {{o->data, LANDLOCK_WRITE}};
+	int r = fs_mkdirs(o->data, 0700, e);
+
+	return r < 0 ? r : confine_self(CONFINE_AGENT, paths, 1, e);
+}
+
 static int serve(const struct options *o, struct err *e)
 {
 	const struct peers_config config = {
@@ -105,14 +115,13 @@ int main(int argc, char **argv)
 	struct err e = {0};
 
 	log_init("agent");
-	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (parse_options(argc, argv, &o) < 0) {
 		fprintf(stderr, "usage: vitrine-agent --data DIR --run DIR [--gateway-uid N] "
 				"[--pool NAME=N,...]\n"
 				"fd 3: the listening wake.sock. Started by vitrine up.\n");
 		return 2;
 	}
-	if (serve(&o, &e) < 0) {
+	if (confine(&o, &e) < 0 || serve(&o, &e) < 0) {
 		log_error("%s", e.text);
 		return 1;
 	}
