@@ -3,10 +3,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define PACKETS_PER_ROUND 32 /* so that one busy link does not starve the others */
 #define LAST_WORDS_ROUNDS 64
@@ -31,13 +36,20 @@ struct link {
 	struct buf gather; /* frames of the packet being filled */
 	struct packet *head, **tail;
 	size_t queued;
+	uint64_t taken_usec;   /* when the kernel last took a packet of the queue */
+	struct source *resume; /* owned; made when rest first needs it */
+	struct buf rest;       /* of a packet: what its turn or a hold left unheard, from rest_at */
+	size_t rest_at;
+	uint64_t turn_ends_usec; /* 0: it has no end */
+	bool held;
 	bool was_high;    /* on_drained is due when the queue empties */
 	bool dispatching; /* link_free from inside a callback waits */
 	bool freed;
-	uint64_t files_refused;
 	struct frame_joiner joiner;
 	struct err reason;
 };
+
+static uint64_t files_refused;
 
 static void on_ready(int fd, uint32_t events, void *data);
 
@@ -64,6 +76,7 @@ int link_new(struct loop *loop, int fd, const struct link_ops *ops,
 	*l = (struct link){.loop = loop, .ops = ops, .data = data, .limits = *limits, .fd = fd};
 	l->tail = &l->head;
 	buf_init(&l->gather, FRAME_PACKET_MAX);
+	buf_init(&l->rest, FRAME_PACKET_MAX);
 	frame_joiner_init(&l->joiner);
 	if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) {
 		r = -errno;
@@ -110,6 +123,7 @@ static void link_shut(struct link *l)
 {
 	l->source = source_free(l->source);
 	l->deferred = source_free(l->deferred);
+	l->resume = source_free(l->resume);
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
@@ -126,6 +140,7 @@ struct link *link_free(struct link *l)
 		return NULL;
 	}
 	buf_done(&l->gather);
+	buf_done(&l->rest);
 	frame_joiner_done(&l->joiner);
 	free(l);
 	return NULL;
@@ -155,6 +170,7 @@ static void report_end(void *data)
 
 	l->deferred = NULL; /* it frees itself after this call */
 	l->dispatching = true;
+	l->held = false;
 	/* What the peer said before it died still lies in the socket. Bounded, because one that
 	 * only shut its reading side can go on talking. */
 	for (int i = 0; i < LAST_WORDS_ROUNDS && r == 0 && l->fd >= 0 && l->reason.code == 0; i++)
@@ -203,6 +219,17 @@ static ssize_t send_packet(int sock, const uint8_t *bytes, size_t n, const struc
 	return sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* Waits for what the link can use now. A packet's rest comes before the next packet. */
+static void watch(struct link *l)
+{
+	uint32_t events = l->head ? EPOLLOUT : 0;
+
+	if (!l->held && l->rest_at == l->rest.len)
+		events |= EPOLLIN;
+	if (l->source)
+		(void)source_set_events(l->source, events);
+}
+
 static int enqueue(struct link *l, const uint8_t *bytes, size_t n, const struct link_files *files)
 {
 	struct packet *p = malloc(sizeof(*p) + n);
@@ -224,10 +251,12 @@ static int enqueue(struct link *l, const uint8_t *bytes, size_t n, const struct 
 	}
 	memcpy(p->bytes, bytes, n);
 	if (!l->head)
-		(void)source_set_events(l->source, EPOLLIN | EPOLLOUT);
+		l->taken_usec = clock_mono_usec();
 	*l->tail = p;
 	l->tail = &p->next;
 	l->queued += n;
+	if (p == l->head)
+		watch(l);
 	if (l->queued > l->limits.queue_max / 2)
 		l->was_high = true;
 	return 0;
@@ -356,113 +385,220 @@ static int send_queued(struct link *l)
 		if (!l->head)
 			l->tail = &l->head;
 		l->queued -= p->length;
+		l->taken_usec = clock_mono_usec();
 		close_files(&p->files);
 		free(p);
 	}
-	(void)source_set_events(l->source, EPOLLIN);
+	watch(l);
 	return 0;
 }
 
 /* --- receiving --- */
 
-/* Collects the files of a packet; where the link takes none, they are closed and counted. */
-static void take_files(struct link *l, struct msghdr *msg, struct link_files *ret)
+/* Collects the files of a packet; what has no room here the kernel has dropped. */
+static void take_files(struct msghdr *msg, struct link_files *ret)
 {
+	if (msg->msg_flags & MSG_CTRUNC)
+		files_refused++;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		size_t n;
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (l->limits.files && ret->n < LINK_FILES_MAX) {
-				ret->fd[ret->n++] = fd;
-				continue;
-			}
-			close(fd);
-			l->files_refused++;
-		}
+		memcpy(ret->fd, CMSG_DATA(c), n * sizeof(int));
+		ret->n = n;
 	}
-	if (msg->msg_flags & MSG_CTRUNC)
-		l->files_refused++;
 }
 
-/* Hands over every message of one packet. Negative: end the link for l->reason. */
-static int take_packet(struct link *l, const uint8_t *bytes, size_t n, struct link_files *files)
+static bool turn_is_over(const struct link *l)
 {
-	while (n > 0) {
-		struct frame f;
-		int used = frame_read(&f, bytes, n, &l->reason);
-		long max;
-		int r;
+	return l->held || (l->turn_ends_usec && clock_mono_usec() >= l->turn_ends_usec);
+}
 
+/* One message of a packet: the bytes it took, or why to end the link (l->reason). */
+static int take_message(struct link *l, const uint8_t *bytes, size_t n, struct link_files *files)
+{
+	struct frame f;
+	int used = frame_read(&f, bytes, n, &l->reason);
+	long max;
+	int r;
+
+	if (used < 0)
+		return used;
+	max = l->ops->value_max(f.type, l->data);
+	if (max < 0)
+		return err_set(
+			&l->reason, -EPROTO, "frame type %u is not known on this link", f.type);
+	r = frame_join(&l->joiner, &f, (size_t)max, &l->reason);
+	if (r <= 0)
+		return r < 0 ? r : used;
+	/* A packet with files holds one message, so the files are that message's. */
+	r = l->ops->on_frame(l, &f, files, &l->reason, l->data);
+	if (r < 0 && l->fd >= 0 && l->reason.code == 0)
+		(void)err_set(&l->reason, r, "message type %u refused", f.type);
+	return r < 0 ? r : used;
+}
+
+/* Hands over the messages of a packet. Returns the bytes heard before the turn was over or the
+ * link was freed. Negative: end the link for l->reason. */
+static ssize_t take_packet(struct link *l, const uint8_t *bytes, size_t n, struct link_files *files)
+{
+	size_t at = 0;
+
+	while (at < n) {
+		int used = take_message(l, bytes + at, n - at, files);
+
+		if (l->fd < 0)
+			return (ssize_t)n; /* freed by the callback */
 		if (used < 0)
 			return used;
-		bytes += used;
-		n -= (size_t)used;
-
-		max = l->ops->value_max(f.type, l->data);
-		if (max < 0)
-			return err_set(&l->reason, -EPROTO,
-				"frame type %u is not known on this link", f.type);
-		r = frame_join(&l->joiner, &f, (size_t)max, &l->reason);
-		if (r < 0)
-			return r;
-		if (r == 0)
-			continue;
-		/* A packet with files holds one message, so the files are that message's. */
-		r = l->ops->on_frame(l, &f, files, &l->reason, l->data);
-		if (l->fd < 0)
-			return 0; /* freed by the callback */
-		if (r < 0) {
-			if (l->reason.code == 0)
-				(void)err_set(&l->reason, r, "message type %u refused", f.type);
-			return r;
-		}
+		at += (size_t)used;
+		if (turn_is_over(l))
+			break;
 	}
+	return (ssize_t)at;
+}
+
+static void on_resume(void *data);
+
+/* The rest of a packet is heard in a later round. */
+static int keep_rest(struct link *l, const uint8_t *bytes, size_t n)
+{
+	int r = buf_add(&l->rest, bytes, n);
+
+	if (r == 0 && !l->resume)
+		r = loop_add_timer(l->loop, on_resume, l, &l->resume);
+	if (r < 0)
+		return err_set(&l->reason, r, "receive: %s", strerror(-r));
+	watch(l);
+	if (!l->held)
+		timer_arm(l->resume, 0);
 	return 0;
 }
 
-static int receive(struct link *l)
+static int take_rest(struct link *l)
+{
+	struct link_files none = {0};
+	ssize_t used = take_packet(l, l->rest.data + l->rest_at, l->rest.len - l->rest_at, &none);
+
+	if (used < 0 || l->fd < 0)
+		return used < 0 ? (int)used : 0;
+	l->rest_at += (size_t)used;
+	if (l->rest_at < l->rest.len) {
+		if (!l->held)
+			timer_arm(l->resume, 0);
+		return 0;
+	}
+	buf_clear(&l->rest);
+	l->rest_at = 0;
+	watch(l);
+	return 0;
+}
+
+/* A packet without bytes and the end of the peer look alike, but only one of them hangs up. */
+static int take_nothing(struct link *l)
+{
+	struct pollfd p = {.fd = l->fd, .events = POLLRDHUP};
+
+	if (poll(&p, 1, 0) == 0)
+		return err_set(&l->reason, -EBADMSG, "a packet without bytes");
+	return -EPIPE; /* the reason stays empty */
+}
+
+static int receive_one(struct link *l)
 {
 	static uint8_t bytes[FRAME_PACKET_MAX]; /* single-threaded; handed over before reuse */
+	union {
+		char bytes[CMSG_SPACE(LINK_FILES_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct link_files files = {0};
+	ssize_t n, used;
 
-	for (int i = 0; i < PACKETS_PER_ROUND && l->fd >= 0; i++) {
-		union {
-			char bytes[CMSG_SPACE(LINK_FILES_MAX * sizeof(int))];
-			struct cmsghdr align;
-		} control;
-		struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
-		struct msghdr msg = {.msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = control.bytes,
-			.msg_controllen = sizeof(control.bytes)};
-		ssize_t n = recvmsg(l->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		struct link_files files = {0};
-		int r;
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return 0;
-		if (n < 0 && errno == ECONNRESET)
-			n = 0;
-		if (n < 0)
-			return err_set(&l->reason, -errno, "receive: %s", strerror(errno));
-		take_files(l, &msg, &files);
-		if (n == 0)
-			r = -EPIPE; /* end of file; reason stays empty */
-		else if (msg.msg_flags & MSG_TRUNC)
-			r = err_set(&l->reason, -EMSGSIZE, "packet is over the limit of %d bytes",
-				FRAME_PACKET_MAX);
-		else
-			r = take_packet(l, bytes, (size_t)n, &files);
-		close_files(&files);
-		if (r < 0)
-			return r;
+	/* Without room for them, files of a stranger never become ours, not even to be closed. */
+	if (l->limits.files) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = sizeof(control.bytes);
 	}
-	return 0;
+	n = recvmsg(l->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n < 0 && errno == ECONNRESET)
+		return -EPIPE;
+	if (n < 0)
+		return err_set(&l->reason, -errno, "receive: %s", strerror(errno));
+	take_files(&msg, &files);
+	if (n == 0)
+		used = take_nothing(l);
+	else if (msg.msg_flags & MSG_TRUNC)
+		used = err_set(&l->reason, -EMSGSIZE, "packet is over the limit of %d bytes",
+			FRAME_PACKET_MAX);
+	else
+		used = take_packet(l, bytes, (size_t)n, &files);
+	for (size_t i = 0; i < files.n; i++)
+		files_refused += files.fd[i] >= 0;
+	close_files(&files);
+	if (used < 0)
+		return (int)used;
+	if (used < n)
+		used = keep_rest(l, bytes + used, (size_t)(n - used));
+	return used < 0 ? (int)used : 1;
+}
+
+/* One turn of the peer. */
+static int receive(struct link *l)
+{
+	int heard = 0, r = 0;
+
+	l->turn_ends_usec = l->limits.round_usec ? clock_mono_usec() + l->limits.round_usec : 0;
+	if (l->rest_at < l->rest.len) {
+		r = take_rest(l);
+		heard++;
+	}
+	for (; r >= 0 && l->fd >= 0 && heard < PACKETS_PER_ROUND; heard++) {
+		if (l->rest_at < l->rest.len || (heard > 0 && turn_is_over(l)))
+			break;
+		r = receive_one(l);
+		if (r == 0)
+			break;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Ends the link when the turn went wrong; the last thing a callback from the loop does. */
+static void end_turn(struct link *l, int r)
+{
+	if (r < 0 && l->fd >= 0)
+		link_end(l);
+	l->dispatching = false;
+	if (l->freed)
+		(void)link_free(l);
+}
+
+static void on_resume(void *data)
+{
+	struct link *l = data;
+
+	l->dispatching = true;
+	end_turn(l, l->held ? 0 : receive(l));
+}
+
+void link_hold(struct link *l)
+{
+	l->held = true;
+	if (l->resume)
+		timer_disarm(l->resume);
+	watch(l);
+}
+
+void link_release(struct link *l)
+{
+	l->held = false;
+	watch(l);
+	if (l->rest_at < l->rest.len)
+		timer_arm(l->resume, 0);
 }
 
 static void on_ready(int fd, uint32_t events, void *data)
@@ -482,13 +618,13 @@ static void on_ready(int fd, uint32_t events, void *data)
 				l->ops->on_drained(l, l->data);
 		}
 	}
+	/* A peer that has hung up can add nothing: what it left is heard without holding it back.
+	 */
+	if (events & (EPOLLHUP | EPOLLERR))
+		l->held = false;
 	if (r == 0 && l->fd >= 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		r = receive(l);
-	if (r < 0 && l->fd >= 0)
-		link_end(l);
-	l->dispatching = false;
-	if (l->freed)
-		(void)link_free(l);
+	end_turn(l, r);
 }
 
 size_t link_queued(const struct link *l)
@@ -496,12 +632,25 @@ size_t link_queued(const struct link *l)
 	return l->queued + l->gather.len;
 }
 
-uint64_t link_files_refused(const struct link *l)
+uint64_t link_stalled_usec(const struct link *l, uint64_t now_usec)
 {
-	return l->files_refused;
+	return l->head && now_usec > l->taken_usec ? now_usec - l->taken_usec : 0;
+}
+
+int link_unread(const struct link *l)
+{
+	int n = 0;
+
+	/* unix(7): what the peer has not read yet counts as not sent */
+	return l->fd >= 0 && ioctl(l->fd, SIOCOUTQ, &n) == 0 ? n : 0;
 }
 
 int link_fd(const struct link *l)
 {
 	return l->fd;
+}
+
+uint64_t links_files_refused(void)
+{
+	return files_refused;
 }

@@ -48,8 +48,10 @@ struct link_ops {
 };
 
 struct link_limits {
-	size_t queue_max; /* bytes waiting for the peer; link_send fails beyond */
-	bool files;       /* accept files; otherwise one that arrives is closed and counted */
+	size_t queue_max;    /* bytes waiting for the peer; link_send fails beyond */
+	bool files;          /* accept files; otherwise they are refused and counted */
+	uint64_t round_usec; /* a peer is heard this long in one round of the loop, then the others
+				have their turn; 0: 32 packets */
 };
 
 /* Takes fd (SOCK_SEQPACKET, made non-blocking; owned from now on, also on failure). */
@@ -72,9 +74,23 @@ int link_send_files(struct link *l, const struct frame *f, const int *fds, size_
 void link_cork(struct link *l);
 void link_uncork(struct link *l);
 
-size_t link_queued(const struct link *l);          /* bytes not yet taken by the kernel */
-uint64_t link_files_refused(const struct link *l); /* files that came uninvited */
-int link_fd(const struct link *l);                 /* borrowed */
+/*
+ * A held link hears nothing more until it is released: the peer's socket fills, and it waits. What
+ * its owner has not heard of a packet yet is kept. May be called from on_frame. The end of a peer
+ * is heard all the same.
+ */
+void link_hold(struct link *l);
+void link_release(struct link *l);
+
+size_t link_queued(const struct link *l); /* bytes not yet taken by the kernel */
+/* µs since the kernel last took something of what waits; 0: nothing waits. now_usec: monotonic. */
+uint64_t link_stalled_usec(const struct link *l, uint64_t now_usec);
+int link_unread(const struct link *l); /* bytes, as the kernel counts, not yet read by the peer */
+int link_fd(const struct link *l);     /* borrowed */
+
+/* Files that links of this process did not accept, since it began; those that came in one packet
+ * where none may come count as one. */
+uint64_t links_files_refused(void);
 
 /*
  * Sends one message of at most FRAME_VALUE_MAX bytes on a bare fd that no struct link reads: for

@@ -1,5 +1,8 @@
 #include "base/utf8.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 size_t utf8_length(const unsigned char *s, size_t n)
 {
 	unsigned char low = 0x80, high = 0xbf;
@@ -29,18 +32,37 @@ size_t utf8_length(const unsigned char *s, size_t n)
 	return len;
 }
 
+/* What makes a terminal or a page do something or show text in another order: C0, DEL, C1
+ * (U+0080 to U+009F), and the directions of Unicode (U+202A to U+202E, U+2066 to U+2069). */
+static bool is_control(const unsigned char *s, size_t len)
+{
+	switch (len) {
+	case 1:
+		return (s[0] < 0x20 || s[0] == 0x7f) && s[0] != '\t';
+	case 2:
+		return s[0] == 0xc2 && s[1] < 0xa0;
+	case 3:
+		return s[0] == 0xe2 && ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) ||
+					       (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
+	default:
+		return false;
+	}
+}
+
 void utf8_scrub(char *s, size_t n)
 {
 	size_t i = 0;
 
 	while (i < n) {
-		size_t len = utf8_length((const unsigned char *)s + i, n - i);
+		unsigned char *at = (unsigned char *)s + i;
+		size_t len = utf8_length(at, n - i);
 
-		if (len == 0)
+		if (len == 0) {
 			s[i++] = '?';
-		else if (len == 1 && ((unsigned char)s[i] < 0x20 || s[i] == 0x7f) && s[i] != '\t')
-			s[i++] = ' ';
-		else
-			i += len;
+			continue;
+		}
+		if (is_control(at, len))
+			memset(at, ' ', len);
+		i += len;
 	}
 }

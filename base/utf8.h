@@ -7,5 +7,6 @@
 /* Bytes of the well-formed sequence at s (n bytes are there, at least 1); 0: there is none. */
 size_t utf8_length(const unsigned char *s, size_t n);
 
-/* Replaces what is not UTF-8 by '?', control characters but tab by ' '. In place. */
+/* Replaces what is not UTF-8 by '?', control characters but tab, and those that turn the direction
+ * of text, by ' '. In place. */
 void utf8_scrub(char *s, size_t n);

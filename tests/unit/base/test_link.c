@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "tests/support/test.h"
 
@@ -25,6 +26,8 @@ struct end {
 	int refuse; /* answer of on_frame */
 	int free_in_frame;
 	int echo;       /* send every message back */
+	int hold_after; /* messages */
+	int slow;       /* each message takes longer than a turn */
 	int stop_after; /* messages */
 };
 
@@ -46,6 +49,10 @@ static int on_frame(
 	}
 	if (end->echo)
 		CHECK(link_send(l, f) == 0);
+	if (end->messages == end->hold_after)
+		link_hold(l);
+	for (uint64_t end_usec = clock_mono_usec() + 2; end->slow && clock_mono_usec() < end_usec;)
+		;
 	if (end->free_in_frame) {
 		end->link = link_free(l);
 		loop_stop(end->loop, 0);
@@ -81,7 +88,8 @@ static void on_drained(struct link *l, void *data)
 }
 
 static const struct link_ops ops = {on_frame, on_closed, value_max, on_drained};
-static const struct link_limits with_files = {1 << 20, true}, without_files = {1 << 20, false};
+static const struct link_limits with_files = {1 << 20, true, 0},
+				without_files = {1 << 20, false, 0}, in_turns = {1 << 20, false, 1};
 
 struct pair {
 	struct loop *loop;
@@ -346,9 +354,11 @@ static int open_files(void)
 	return n;
 }
 
-TEST(files_nobody_asked_for_are_closed_and_counted)
+/* catalogue 96 */
+TEST(files_nobody_asked_for_never_arrive_and_are_counted)
 {
 	int fd = fs_memfd_sealed("x", "1", 1, NULL), three[3] = {fd, fd, fd}, before;
+	uint64_t refused = links_files_refused();
 	struct frame f = message("x", 1);
 	struct pair p;
 
@@ -357,7 +367,7 @@ TEST(files_nobody_asked_for_are_closed_and_counted)
 	CHECK(link_send_files(p.a.link, &f, three, 3) == 0);
 	spin(&p);
 	CHECK(p.b.messages == 1 && p.b.closed == 0);
-	CHECK(link_files_refused(p.b.link) == 3);
+	CHECK(links_files_refused() == refused + 1);
 	CHECK(open_files() == before);
 	close(fd);
 	pair_done(&p);
@@ -465,6 +475,99 @@ TEST(both_ends_can_talk_at_once)
 		CHECK(link_send(p.a.link, &f) == 0);
 	CHECK(loop_run(p.loop) == 0);
 	CHECK(p.a.messages == 500 && p.b.messages == 500);
+	pair_done(&p);
+}
+
+TEST(a_packet_without_bytes_ends_the_link_and_is_not_the_end_of_the_peer)
+{
+	struct pair p;
+
+	pair_init(&p, &without_files);
+	CHECK(send(link_fd(p.a.link), "", 0, 0) == 0);
+	spin(&p);
+	CHECK(p.b.closed == 1 && p.b.reason.code == -EBADMSG);
+	pair_done(&p);
+}
+
+/* catalogue 27 */
+TEST(a_held_link_leaves_the_rest_of_a_packet_and_all_that_follows_with_the_peer)
+{
+	struct frame f = message("x", 1);
+	struct pair p;
+	int sent = 0;
+
+	pair_init(&p, &without_files);
+	p.b.hold_after = 3;
+	link_cork(p.a.link);
+	for (int i = 0; i < 10; i++)
+		CHECK(link_send(p.a.link, &f) == 0);
+	link_uncork(p.a.link);
+	spin(&p);
+	CHECK(p.b.messages == 3);
+	while (link_queued(p.a.link) == 0) {
+		CHECK(link_send(p.a.link, &f) == 0);
+		sent++;
+	}
+	spin(&p);
+	CHECK(p.b.messages == 3 && link_unread(p.a.link) > 0);
+	CHECK(link_stalled_usec(p.a.link, clock_mono_usec() + 5) >= 5);
+	link_release(p.b.link);
+	spin(&p);
+	CHECK(p.b.messages == 10 + sent && link_queued(p.a.link) == 0);
+	CHECK(link_unread(p.a.link) == 0 && link_stalled_usec(p.a.link, clock_mono_usec()) == 0);
+	pair_done(&p);
+}
+
+TEST(the_end_of_a_held_peer_is_heard_after_its_last_words)
+{
+	struct frame f = message("x", 1);
+	struct pair p;
+
+	pair_init(&p, &without_files);
+	p.b.hold_after = 1;
+	for (int i = 0; i < 5; i++)
+		CHECK(link_send(p.a.link, &f) == 0);
+	spin(&p);
+	CHECK(p.b.messages == 1 && p.b.closed == 0);
+	p.a.link = link_free(p.a.link);
+	spin(&p);
+	CHECK(p.b.messages == 5 && p.b.closed == 1 && p.b.reason.code == 0);
+	pair_done(&p);
+}
+
+TEST(a_link_with_turns_gives_way_in_the_middle_of_a_packet_and_loses_nothing)
+{
+	struct frame f = message("x", 1);
+	struct pair p;
+
+	pair_init(&p, &in_turns);
+	p.b.slow = 1;
+	link_cork(p.a.link);
+	for (int i = 0; i < 10; i++)
+		CHECK(link_send(p.a.link, &f) == 0);
+	link_uncork(p.a.link);
+	CHECK(loop_dispatch(p.loop, 0) == 0);
+	CHECK(p.b.messages == 1);
+	spin(&p);
+	CHECK(p.b.messages == 10);
+	pair_done(&p);
+}
+
+TEST(a_link_may_be_freed_in_the_middle_of_a_packets_rest)
+{
+	struct frame f = message("x", 1);
+	struct pair p;
+
+	pair_init(&p, &in_turns);
+	p.b.slow = 1;
+	link_cork(p.a.link);
+	for (int i = 0; i < 10; i++)
+		CHECK(link_send(p.a.link, &f) == 0);
+	link_uncork(p.a.link);
+	CHECK(loop_dispatch(p.loop, 0) == 0);
+	p.b.free_in_frame = 1;
+	spin(&p);
+	CHECK(p.b.messages == 2 && p.b.closed == 0);
 	pair_done(&p);
 }
 

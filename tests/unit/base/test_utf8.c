@@ -35,4 +35,12 @@ TEST(scrubbing_keeps_text_and_replaces_the_rest)
 	CHECK(!strcmp(s, "caf\xc3\xa9\t [2J ? "));
 }
 
+TEST(scrubbing_takes_the_controls_that_are_not_ascii_and_nothing_beside_them)
+{
+	char s[] = "\xc2\x9b\xc2\xa0\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf\xe2\x81\xa6";
+
+	utf8_scrub(s, sizeof(s) - 1);
+	CHECK(!strcmp(s, "  \xc2\xa0\xe2\x80\xa9      \xe2\x80\xaf   "));
+}
+
 TEST_MAIN()
