@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "agent/meter.h"
 #include "agent/node.h"
 #include "agent/peers.h"
 #include "base/fs.h"
@@ -92,6 +93,7 @@ static int serve(const struct options *o, struct err *e)
 	CLEANUP(loop_freep) struct loop *loop = NULL;
 	CLEANUP(peers_freep) struct peers *peers = NULL;
 	CLEANUP(node_freep) struct node *node = NULL;
+	CLEANUP(meter_freep) struct meter *meter = NULL;
 	struct source *term;
 	int r;
 
@@ -106,6 +108,9 @@ static int serve(const struct options *o, struct err *e)
 	r = peers_new(loop, node, &config, &peers, e);
 	if (r < 0)
 		return r;
+	r = meter_new(node, &meter);
+	if (r < 0)
+		return err_set(e, r, "out of memory");
 	return loop_run(loop);
 }
 

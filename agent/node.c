@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "proto/messages.h"
 
 #define SEAL_DEADLINE_USEC (10 * USEC_PER_SEC)
@@ -91,6 +94,29 @@ static void on_deadline(void *data)
 	end_box(s);
 }
 
+/* The platform's own words in a Space's log stand in brackets. */
+static void __attribute__((format(printf, 2, 3))) note(const struct slot *s, const char *fmt, ...)
+{
+	char words[1400], line[1500];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	utf8_scrub(words, strlen(words));
+	(void)snprintf(line, sizeof(line), "[%s]", words);
+	peers_log_line(s->node->peers, s, line);
+}
+
+/* What a build prints has its own limit, OUTPUT_MAX. */
+static bool may_log(size_t n, void *data)
+{
+	struct slot *s = data;
+
+	return s->state == SLOT_CHECKING ||
+	       log_budget_take(s->node->budget, s->space, n, clock_mono_usec());
+}
+
 static void on_log_line(const char *line, size_t len, void *data)
 {
 	struct slot *s = data;
@@ -117,6 +143,8 @@ static long app_value_max(uint8_t type, void *data)
 	return proto_value_max(PROTO_APP, PROTO_UP, type);
 }
 
+static const struct app_log_ops log_ops = {.may_pass = may_log, .on_line = on_log_line};
+
 static const struct link_ops app_ops = {
 	.on_frame = on_app_frame, .on_closed = on_app_closed, .value_max = app_value_max};
 
@@ -137,7 +165,7 @@ static int spawn_box(struct node *n, struct slot *s, uint8_t class)
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return -errno;
 	log_write = pipe_fds[1];
-	r = app_log_new(n->loop, pipe_fds[0], on_log_line, s, &s->log);
+	r = app_log_new(n->loop, pipe_fds[0], &log_ops, s, &s->log);
 	if (r < 0)
 		return r;
 	r = link_pair(pair);
@@ -265,7 +293,7 @@ static void refill_pool(void *data)
 static void fail_job(struct node *n, const struct job *j, const char *why, int64_t retry_ms)
 {
 	if (j->kind == JOB_WAKE)
-		peers_wake_failed(n->peers, j->seq, why, retry_ms);
+		peers_wake_failed(n->peers, j->seq, why, retry_ms, false);
 	else
 		peers_checked(n->peers, NULL, j, NULL, NULL, why);
 }
@@ -378,9 +406,9 @@ static bool wake_refused(struct node *n, const struct job *j)
 	if (j->kind != JOB_WAKE || left == 0)
 		return false;
 	(void)snprintf(words, sizeof(words),
-		"this Space keeps crashing; the next start is in %llu s",
+		"This demo has stopped several times in a row. It is started again in %llu s.",
 		(unsigned long long)(left / USEC_PER_SEC + 1));
-	fail_job(n, j, words, (int64_t)(left / USEC_PER_MSEC) + 1);
+	peers_wake_failed(n->peers, j->seq, words, (int64_t)(left / USEC_PER_MSEC) + 1, true);
 	return true;
 }
 
@@ -452,14 +480,38 @@ void node_bundle_missing(struct node *n, const char *hash, const char *why)
 	fail_waiting(n, hash, why);
 }
 
+static struct slot *running_slot(struct node *n, const char *replica)
+{
+	for (size_t i = 0; i < n->n_slots; i++)
+		if (n->slots[i].state == SLOT_RUNNING && !strcmp(n->slots[i].replica, replica))
+			return &n->slots[i];
+	return NULL;
+}
+
 void node_sleep(struct node *n, const char *replica)
 {
-	for (size_t i = 0; i < n->n_slots; i++) {
-		struct slot *s = &n->slots[i];
+	struct slot *s = running_slot(n, replica);
 
-		if (s->state == SLOT_RUNNING && !strcmp(s->replica, replica))
-			end_box(s);
-	}
+	if (s)
+		end_box(s);
+}
+
+void node_stop(struct node *n, const char *replica, const char *why)
+{
+	struct slot *s = running_slot(n, replica);
+
+	if (!s)
+		return;
+	(void)snprintf(s->fault, sizeof(s->fault), "%s", why);
+	end_box(s);
+}
+
+void node_note(struct node *n, const char *replica, const char *line)
+{
+	struct slot *s = running_slot(n, replica);
+
+	if (s)
+		note(s, "%s", line);
 }
 
 /* --- what workers say before they are handed over --- */
@@ -558,10 +610,15 @@ void node_boxd_up(struct node *n, size_t slots)
 static void describe_end(
 	const struct slot *s, int status, const char *why, char *words, size_t size)
 {
-	if (s->asked_to_end)
+	/* Who was asked to end for a fault may have ended by itself a moment before. */
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+
+	if (s->asked_to_end && !s->fault[0])
 		(void)snprintf(words, size, "stopped");
 	else if (why && *why)
 		(void)snprintf(words, size, "%s", why);
+	else if (s->fault[0] && killed)
+		(void)snprintf(words, size, "%s", s->fault);
 	else if (WIFSIGNALED(status))
 		(void)snprintf(words, size, "ended by signal %d (%s)", WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
@@ -569,7 +626,25 @@ static void describe_end(
 		(void)snprintf(words, size, "exited with status %d", WEXITSTATUS(status));
 }
 
-static void box_ended(struct slot *s, int status, const char *why)
+/* Counts it and tells the owner, also how long visitors have to wait. */
+static void note_crash(struct slot *s, const char *words)
+{
+	struct backoff *b = s->node->backoff;
+	uint64_t now = clock_mono_usec(), left;
+
+	backoff_died(b, s->space, s->bundle, now - s->started_usec, now);
+	left = backoff_left(b, s->space, s->bundle, now);
+	if (left == 0)
+		note(s, "the worker ended: %s", words);
+	else
+		note(s,
+			"the worker ended: %s. It keeps crashing, so the next start is not before "
+			"%llu s from now",
+			words, (unsigned long long)(left / USEC_PER_SEC));
+}
+
+/* crash: by itself or for a fault, as far as the Space is concerned. */
+static void box_ended(struct slot *s, int status, const char *why, bool crash)
 {
 	struct node *n = s->node;
 	char words[256];
@@ -582,11 +657,9 @@ static void box_ended(struct slot *s, int status, const char *why)
 		finish_check(s, NULL, NULL, failed);
 	}
 	if (s->served) {
-		uint64_t now = clock_mono_usec();
-
-		if (!s->asked_to_end)
-			backoff_died(n->backoff, s->space, s->bundle, now - s->started_usec, now);
 		s->log = app_log_free(s->log); /* its last words before the news of its end */
+		if (crash)
+			note_crash(s, words);
 		peers_worker_phase(n->peers, s, "exited", words);
 		peers_gone(n->peers, s, words);
 	} else if (!s->asked_to_end && !s->space[0]) {
@@ -599,7 +672,7 @@ void node_boxd_down(struct node *n)
 {
 	for (size_t i = 0; i < n->n_slots; i++)
 		if (n->slots[i].state != SLOT_FREE)
-			box_ended(&n->slots[i], 0, "the sandbox service restarted");
+			box_ended(&n->slots[i], 0, "the sandbox service restarted", false);
 	n->n_slots = 0;
 	fail_waiting(n, NULL, "the sandbox service restarted; try again");
 }
@@ -645,7 +718,7 @@ void node_exited(struct node *n, uint32_t number, int status, const char *why)
 
 	if (!s || s->state == SLOT_FREE)
 		return;
-	box_ended(s, status, why);
+	box_ended(s, status, why, !s->asked_to_end || s->fault[0]);
 	keep_boxes_coming(n);
 }
 
@@ -706,7 +779,7 @@ int node_new(struct loop *loop, const char *data_dir, const struct box_pool *poo
 	n->pool = *pool;
 	n->jobs_tail = &n->jobs;
 	n->slots = calloc(BOX_SLOTS_MAX, sizeof(*n->slots));
-	if (!n->slots || backoff_new(&n->backoff) < 0 ||
+	if (!n->slots || backoff_new(&n->backoff) < 0 || log_budget_new(&n->budget) < 0 ||
 		loop_add_timer(loop, refill_pool, n, &n->refill) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < BOX_SLOTS_MAX; i++) {
@@ -736,6 +809,7 @@ struct node *node_free(struct node *n)
 	}
 	source_free(n->refill);
 	(void)backoff_free(n->backoff);
+	(void)log_budget_free(n->budget);
 	(void)bundle_cache_free(n->cache);
 	free(n->slots);
 	free(n);

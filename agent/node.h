@@ -10,6 +10,7 @@
 #include "agent/backoff.h"
 #include "agent/bundle_cache.h"
 #include "agent/job.h"
+#include "agent/log_budget.h"
 #include "agent/slot.h"
 #include "base/loop.h"
 #include "proto/box_class.h"
@@ -21,6 +22,7 @@ struct node {
 	struct peers *peers;           /* borrowed */
 	struct bundle_cache *cache;    /* owned */
 	struct backoff *backoff;       /* owned */
+	struct log_budget *budget;     /* owned */
 	struct slot *slots;            /* owned; n_slots of them */
 	size_t n_slots;                /* as boxd says; 0 until it is connected */
 	struct job *jobs, **jobs_tail; /* owned; first come, first served within a class */
@@ -39,6 +41,12 @@ void node_take_job(struct node *n, struct job *j);
 
 /* Ends a worker because its Space sleeps. An unknown replica is ignored. */
 void node_sleep(struct node *n, const char *replica);
+
+/* Ends a worker because it broke a rule or a limit: a crash, with these words for its owner. */
+void node_stop(struct node *n, const char *replica, const char *why);
+
+/* A line of the platform's for the log of the worker's Space. */
+void node_note(struct node *n, const char *replica, const char *line);
 
 /* A bundle arrived, or is known to be missing: jobs that waited for it go on or fail. */
 void node_bundle_arrived(struct node *n, const char *hash);
@@ -71,8 +79,10 @@ void peers_worker_phase(
 	struct peers *p, const struct slot *s, const char *phase, const char *reason);
 void peers_log_line(struct peers *p, const struct slot *s, const char *line);
 void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq);
-void peers_wake_failed(struct peers *p, uint32_t seq, const char *why, int64_t retry_ms);
+void peers_wake_failed(
+	struct peers *p, uint32_t seq, const char *why, int64_t retry_ms, bool crashing);
 void peers_gone(struct peers *p, const struct slot *s, const char *reason);
+void peers_cpu(struct peers *p, const struct slot *s, uint64_t usec);
 struct app_hello;
 struct app_load_failed;
 /* Exactly one of hello, failed, why is not NULL. */

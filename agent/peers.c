@@ -178,6 +178,32 @@ static int on_sleep(struct peers *p, const struct frame *f, struct link_files *f
 	return 0;
 }
 
+static int on_stop(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct wake_stop m;
+	int r = wake_stop_read(&m, f->value, f->length, e);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	node_stop(p->node, m.replica, m.reason);
+	wake_stop_done(&m);
+	return 0;
+}
+
+static int on_note(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct wake_note m;
+	int r = wake_note_read(&m, f->value, f->length, e);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	node_note(p->node, m.replica, m.line);
+	wake_note_done(&m);
+	return 0;
+}
+
 static int on_models(
 	struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
 {
@@ -201,6 +227,8 @@ static const struct {
 	{PEER_ORCHESTRATOR, AGENT_BUNDLE, on_bundle},
 	{PEER_GATEWAY, WAKE_WAKE, on_wake},
 	{PEER_GATEWAY, WAKE_SLEEP, on_sleep},
+	{PEER_GATEWAY, WAKE_STOP, on_stop},
+	{PEER_GATEWAY, WAKE_NOTE, on_note},
 	{PEER_INFERENCE, MODELS_LIST, on_models},
 };
 
@@ -462,9 +490,11 @@ void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq)
 	(void)POST(p, PEER_GATEWAY, WAKE_LINK, seq, &m, wake_link_write, 4096, &s->app_fd, 1);
 }
 
-void peers_wake_failed(struct peers *p, uint32_t seq, const char *why, int64_t retry_ms)
+void peers_wake_failed(
+	struct peers *p, uint32_t seq, const char *why, int64_t retry_ms, bool crashing)
 {
-	const struct wake_wake_failed m = {.message = why, .retry_ms = retry_ms};
+	const struct wake_wake_failed m = {
+		.message = why, .retry_ms = retry_ms, .crashing = crashing};
 
 	(void)POST(
 		p, PEER_GATEWAY, WAKE_WAKE_FAILED, seq, &m, wake_wake_failed_write, 4096, NULL, 0);
@@ -475,6 +505,13 @@ void peers_gone(struct peers *p, const struct slot *s, const char *reason)
 	const struct wake_gone m = {.replica = s->replica, .space = s->space, .reason = reason};
 
 	(void)POST(p, PEER_GATEWAY, WAKE_GONE, 0, &m, wake_gone_write, 4096, NULL, 0);
+}
+
+void peers_cpu(struct peers *p, const struct slot *s, uint64_t usec)
+{
+	const struct wake_cpu m = {.replica = s->replica, .usec = (int64_t)usec};
+
+	(void)POST(p, PEER_GATEWAY, WAKE_CPU, 0, &m, wake_cpu_write, 256, NULL, 0);
 }
 
 static void send_sync(struct peers *p)

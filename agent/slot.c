@@ -48,6 +48,7 @@ void slot_reset(struct slot *s)
 	s->epoch = 0;
 	s->pid = 0;
 	s->asked_to_end = false;
+	s->fault[0] = '\0';
 	s->served = false;
 	s->refill = false;
 	slot_set_state(s, SLOT_FREE);

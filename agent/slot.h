@@ -57,6 +57,7 @@ struct slot {
 	int64_t epoch;
 	bool served;       /* handed to the gateway: visitors, not only a build */
 	bool asked_to_end; /* KILL was sent on purpose: its end is no crash */
+	char fault[256];   /* why it was sent all the same: its end is one; "": no fault */
 };
 
 /* Moves the slot; a move that the drawing does not have is a bug and asserts. */

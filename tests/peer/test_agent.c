@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -32,6 +33,7 @@ struct fake {
 	uint8_t last_type;
 	uint32_t last_seq;
 	struct buf last; /* value of the newest message */
+	struct buf logs; /* values of LOG messages */
 	int last_file;   /* of the newest message that had one */
 	unsigned int frames, connections;
 };
@@ -56,6 +58,7 @@ struct fixture {
 	unsigned int spawned, killed;
 	bool seal_late;     /* boxes do not say SEALED by themselves */
 	const char *pool;   /* --pool */
+	pid_t worker_pid;   /* what boxd says of each; 0: nobody's */
 	const char *on_app; /* what a worker does with its app: "hello", "fail", "die", "" */
 	struct buf bundle;
 	char hash[SHA256_HEX + 1];
@@ -166,7 +169,8 @@ static void play_boxd(struct fixture *fx, const struct frame *f, struct link_fil
 		.refill = f->seq == BOX_REFILL};
 	CHECK(link_new(fx->loop, link_files_take(files, 1), &worker_ops, &limits, w, &w->app) == 0);
 	fx->spawned++;
-	tell_box(fx, BOX_SPAWNED, f->node, 1000 + f->node);
+	tell_box(fx, BOX_SPAWNED, f->node,
+		fx->worker_pid ? (uint32_t)fx->worker_pid : 1u << 29 | f->node);
 	if (!fx->seal_late)
 		say(w, APP_SEALED, "{\"version\":\"test\",\"landlock\":0}");
 }
@@ -185,6 +189,8 @@ static int on_fake_frame(
 	fake->last_seq = f->seq;
 	buf_clear(&fake->last);
 	CHECK(buf_add(&fake->last, f->value, f->length) == 0);
+	if (fake->kind == PROTO_AGENT && f->type == AGENT_LOG)
+		CHECK(buf_add(&fake->logs, f->value, f->length) == 0);
 	if (files->n > 0) {
 		if (fake->last_file >= 0)
 			close(fake->last_file);
@@ -287,6 +293,7 @@ static void setup_with(struct fixture *fx, const char *pool)
 	struct fake *fakes[] = {&fx->boxd, &fx->orchestrator, &fx->inference, &fx->gateway};
 	for (size_t i = 0; i < 4; i++) {
 		buf_init(&fakes[i]->last, 4 << 20);
+		buf_init(&fakes[i]->logs, 4 << 20);
 		fakes[i]->last_file = -1;
 	}
 	listen_as(fx, &fx->boxd, "box.sock");
@@ -331,6 +338,7 @@ static void teardown(struct fixture *fx)
 		(void)listener_free(fakes[i]->listener);
 		(void)dialer_free(fakes[i]->dialer);
 		buf_done(&fakes[i]->last);
+		buf_done(&fakes[i]->logs);
 		if (fakes[i]->last_file >= 0)
 			close(fakes[i]->last_file);
 	}
@@ -504,7 +512,8 @@ TEST(a_new_gateway_gets_the_live_workers_and_inference_new_links)
 	teardown(&fx);
 }
 
-TEST(a_worker_that_keeps_dying_is_backed_off)
+/* catalogue 33 */
+TEST(a_worker_that_keeps_dying_is_backed_off_and_its_owner_and_visitors_are_told)
 {
 	struct fixture fx;
 
@@ -517,10 +526,134 @@ TEST(a_worker_that_keeps_dying_is_backed_off)
 		UNTIL(&fx, fx.gateway.last_type == WAKE_GONE);
 		fx.gateway.last_type = 0;
 	}
+	unsigned int spawned = fx.spawned;
+	for (uint32_t i = 0; i < 50; i++) {
+		wake(&fx, 20 + i);
+		UNTIL(&fx,
+			fx.gateway.last_type == WAKE_WAKE_FAILED && fx.gateway.last_seq == 20 + i);
+	}
+	CHECK(strstr(buf_str(&fx.gateway.last), "stopped several times in a row"));
+	CHECK(strstr(buf_str(&fx.gateway.last), "retry_ms"));
+	CHECK(strstr(buf_str(&fx.gateway.last), "\"crashing\":true"));
+	CHECK(fx.spawned <= spawned + 1); /* one for the pool, none for fifty wishes */
+	UNTIL(&fx, strstr(buf_str(&fx.orchestrator.logs), "keeps crashing"));
+	CHECK(strstr(buf_str(&fx.orchestrator.logs), "[the worker ended: ended by signal 9"));
+	teardown(&fx);
+}
+
+static void stop_worker(struct fixture *fx, const char *why)
+{
+	char replica[33], json[256];
+	const char *at = strstr(buf_str(&fx->gateway.last), "\"replica\":\"");
+
+	CHECK(at && sscanf(at + 11, "%32[a-z0-9]", replica) == 1);
+	(void)snprintf(
+		json, sizeof(json), "{\"replica\":\"%s\",\"line\":\"a \\u001bnote\"}", replica);
+	send_json(&fx->gateway, WAKE_NOTE, 0, json, -1);
+	(void)snprintf(json, sizeof(json), "{\"replica\":\"%s\",\"reason\":\"%s\"}", replica, why);
+	send_json(&fx->gateway, WAKE_STOP, 0, json, -1);
+	UNTIL(fx, fx->gateway.last_type == WAKE_GONE);
+}
+
+TEST(a_worker_that_is_stopped_for_a_fault_has_crashed_and_its_owner_reads_why)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "";
+	for (uint32_t i = 0; i < 2; i++) {
+		wake(&fx, 10 + i);
+		UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+		stop_worker(&fx, "it does not read");
+		CHECK(strstr(buf_str(&fx.gateway.last), "it does not read"));
+	}
 	wake(&fx, 20);
 	UNTIL(&fx, fx.gateway.last_type == WAKE_WAKE_FAILED);
-	CHECK(strstr(buf_str(&fx.gateway.last), "keeps crashing"));
-	CHECK(strstr(buf_str(&fx.gateway.last), "retry_ms"));
+	UNTIL(&fx, strstr(buf_str(&fx.orchestrator.logs), "[the worker ended: it does not read]"));
+	CHECK(strstr(buf_str(&fx.orchestrator.logs), "[a  note]"));
+	teardown(&fx);
+}
+
+TEST(a_worker_that_is_put_to_sleep_has_not_crashed)
+{
+	struct fixture fx;
+	char replica[33], json[128];
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "";
+	for (uint32_t i = 0; i < 5; i++) {
+		wake(&fx, 10 + i);
+		UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+		CHECK(sscanf(strstr(buf_str(&fx.gateway.last), "\"replica\":\"") + 11,
+			      "%32[a-z0-9]", replica) == 1);
+		(void)snprintf(json, sizeof(json), "{\"replica\":\"%s\"}", replica);
+		send_json(&fx.gateway, WAKE_SLEEP, 0, json, -1);
+		UNTIL(&fx, fx.gateway.last_type == WAKE_GONE);
+	}
+	CHECK(!strstr(buf_str(&fx.orchestrator.logs), "ended"));
+	teardown(&fx);
+}
+
+/* catalogue 38 */
+TEST(a_worker_that_uses_much_processor_time_is_reported_each_second)
+{
+	struct fixture fx;
+	pid_t busy = fork();
+
+	CHECK(busy >= 0);
+	if (busy == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
+		for (;;)
+			;
+	setup(&fx);
+	fx.worker_pid = busy;
+	/* Boxes that were begun before do not have that pid yet: this build uses one up. */
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	check_build(&fx, 2);
+	fx.on_app = "";
+	wake(&fx, 10);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_CPU);
+	CHECK(strstr(buf_str(&fx.gateway.last), "\"usec\":"));
+	CHECK(kill(busy, SIGKILL) == 0 && waitpid(busy, NULL, 0) == busy);
+	teardown(&fx);
+}
+
+static size_t write_some(int fd, const char *bytes, size_t n)
+{
+	ssize_t put = write(fd, bytes, n);
+
+	return put > 0 ? (size_t)put : 0;
+}
+
+/* catalogue 26 */
+TEST(a_flood_of_log_lines_is_cut_for_the_space_and_the_owner_is_told)
+{
+	struct fixture fx;
+	struct worker *w = NULL;
+	static char lines[60000];
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "";
+	wake(&fx, 10);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+	for (size_t i = 0; i < SLOTS; i++)
+		if (fx.workers[i].got_app && !fx.workers[i].check)
+			w = &fx.workers[i];
+	CHECK(w);
+	for (size_t i = 0; i < sizeof(lines); i++)
+		lines[i] = i % 100 == 99 ? '\n' : 'x';
+	CHECK(fcntl(w->log, F_SETFL, O_NONBLOCK) == 0);
+	size_t written = 0;
+	UNTIL(&fx, (written += write_some(w->log, lines, sizeof(lines))) >= 2 << 20);
+	UNTIL(&fx, strstr(buf_str(&fx.orchestrator.logs), "lines dropped"));
+	/* The burst and some seconds' worth, 300 bytes for each line of 100. */
+	CHECK(fx.orchestrator.logs.len < 3 << 20);
 	teardown(&fx);
 }
 
