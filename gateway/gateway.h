@@ -6,6 +6,7 @@
 
 #include "base/loop.h"
 #include "gateway/visitor.h"
+#include "gateway/watch.h"
 
 struct edge;
 struct files;
@@ -20,6 +21,8 @@ struct ws;
 struct gateway {
 	struct loop *loop;
 	struct visitor_key key;
+	struct watch_limits watch;
+	size_t session_bytes; /* of memory, for the sessions of a Space */
 	struct limits *limits;
 	struct files *files;
 	struct route_table *routes;

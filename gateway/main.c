@@ -42,6 +42,7 @@
 #define SOCKETS_TOTAL 20000
 #define SESSIONS_PER_SPACE 20000
 #define SESSIONS_PER_VISITOR 64
+#define SESSIONS_MIB_PER_SPACE 256
 #define FILES_SWEEP_USEC (3600ull * 1000 * 1000)
 #define FILES_KEEP_SEC (8 * 86400) /* a day longer than the sessions that name them */
 
@@ -49,6 +50,8 @@ struct settings {
 	const char *data, *run, *ui;
 	int64_t keep_sec;
 	int64_t sockets_per_address;
+	int64_t sessions_mib; /* of memory, for those of a Space */
+	struct watch_limits watch;
 };
 
 struct program {
@@ -60,10 +63,14 @@ struct program {
 	struct source *sweep;
 };
 
-static int usage(void)
+static int usage(const struct err *e)
 {
+	if (e->code)
+		log_error("%s", e->text);
 	fprintf(stderr, "usage: vitrine-gateway --data DIR --run DIR --ui DIR\n"
 			"         [--session-keep-sec N] [--sockets-per-address N]\n"
+			"         [--sessions-mib-per-space N]\n"
+			"         [--limit stall|silent|event|idle=SECONDS]...\n"
 			"fds from 3: the listening TCP sockets\n");
 	return 2;
 }
@@ -76,7 +83,7 @@ static int64_t number(const char *text)
 	return *text && !*end && v > 0 ? v : -1;
 }
 
-static int parse(int argc, char **argv, struct settings *s)
+static int parse(int argc, char **argv, struct settings *s, struct err *e)
 {
 	static const struct option options[] = {
 		{"data", required_argument, NULL, 'd'},
@@ -84,12 +91,16 @@ static int parse(int argc, char **argv, struct settings *s)
 		{"ui", required_argument, NULL, 'u'},
 		{"session-keep-sec", required_argument, NULL, 'k'},
 		{"sockets-per-address", required_argument, NULL, 's'},
+		{"sessions-mib-per-space", required_argument, NULL, 'm'},
+		{"limit", required_argument, NULL, 'l'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
 
-	*s = (struct settings){
-		.keep_sec = SESSION_KEEP_SEC, .sockets_per_address = SOCKETS_PER_ADDRESS};
+	*s = (struct settings){.keep_sec = SESSION_KEEP_SEC,
+		.sockets_per_address = SOCKETS_PER_ADDRESS,
+		.sessions_mib = SESSIONS_MIB_PER_SPACE};
+	watch_limits_default(&s->watch);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'd')
 			s->data = optarg;
@@ -101,11 +112,13 @@ static int parse(int argc, char **argv, struct settings *s)
 			s->keep_sec = number(optarg);
 		else if (c == 's')
 			s->sockets_per_address = number(optarg);
-		else
+		else if (c == 'm')
+			s->sessions_mib = number(optarg);
+		else if (c != 'l' || watch_limits_set(&s->watch, optarg, e) < 0)
 			return -EINVAL;
 	}
 	return s->data && s->run && s->ui && s->keep_sec > 0 && s->sockets_per_address > 0 &&
-			       optind == argc
+			       s->sessions_mib > 0 && optind == argc
 		       ? 0
 		       : -EINVAL;
 }
@@ -179,6 +192,7 @@ static int make_stores(struct program *p, struct err *e)
 	struct gateway *g = &p->gateway;
 	struct sessions_limits limits = {.per_space = SESSIONS_PER_SPACE,
 		.per_visitor = SESSIONS_PER_VISITOR,
+		.space_bytes = g->session_bytes,
 		.keep_sec = (uint64_t)p->settings.keep_sec,
 		.untouched_sec = SESSION_UNTOUCHED_SEC};
 	char path[4096];
@@ -263,8 +277,10 @@ int main(int argc, char **argv)
 	int r;
 
 	log_init("gateway");
-	if (parse(argc, argv, &p.settings) < 0)
-		return usage();
+	if (parse(argc, argv, &p.settings, &e) < 0)
+		return usage(&e);
+	p.gateway.watch = p.settings.watch;
+	p.gateway.session_bytes = (size_t)p.settings.sessions_mib << 20;
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_fd_limit();
 	r = confine(&p.settings, &e);

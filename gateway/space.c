@@ -83,6 +83,7 @@ static void replica_free(struct replica *r)
 			break;
 		}
 	}
+	(void)source_free(r->held);
 	(void)link_free(r->link);
 	(void)page_unref(r->page);
 	free(r);
@@ -375,8 +376,11 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 {
 	(void)snprintf(r->id, sizeof(r->id), "%s", m->replica);
 	r->handed_over = handed_over;
+	/* One comes by itself; each RESUME below may bring one more. */
+	r->hellos = handed_over ? 3 : 1;
+	flow_init(&r->flow, clock_mono_usec());
 	if (worker_link_open(r, fd) < 0) {
-		replica_lost(r, true, "out of memory");
+		replica_lost(r, "the gateway is out of memory", "out of memory");
 		return;
 	}
 	set_phase(r, REPLICA_LOADING);
@@ -447,6 +451,7 @@ static void fail_bundle(struct space *s, const char *bundle, const char *message
 	(void)snprintf(s->failure_detail, sizeof(s->failure_detail), "%s", detail ? detail : "");
 	s->retry_usec = clock_mono_usec() + retry_usec;
 	s->restarting = false;
+	s->crashing = false;
 	tell_phase(s, bundle);
 	place_all(s, NULL); /* whoever can goes on with the old version */
 }
@@ -463,7 +468,7 @@ void replica_load_failed(struct replica *r, const struct app_load_failed *m)
 	else
 		(void)snprintf(detail, sizeof(detail), "%.1000s", m->message);
 	log_warn("space=%s replica=%s the app did not load: %s", s->id, r->id, detail);
-	wake_sleep(s->gateway->wake, r->id);
+	wake_stop(s->gateway->wake, r->id, "the app did not load");
 	replica_free(r);
 	fail_bundle(s, bundle, "This demo could not be started.", detail, LOAD_RETRY_USEC);
 }
@@ -482,20 +487,26 @@ static void look_for_seq(void *value, void *data)
 			c->found = r;
 }
 
-void space_wake_failed(struct spaces *s, uint32_t seq, const char *message, int64_t retry_ms)
+void space_wake_failed(struct spaces *s, uint32_t seq, const struct wake_wake_failed *m)
 {
 	struct by_seq c = {.seq = seq};
 	struct space *space;
-	char bundle[65];
+	char bundle[65], detail[1400];
 
 	map_each(&s->by_id, look_for_seq, &c);
 	if (!c.found)
 		return;
 	space = c.found->space;
 	memcpy(bundle, c.found->bundle, sizeof(bundle));
-	log_warn("space=%s cannot be woken: %s", space->id, message);
+	log_warn("space=%s cannot be woken: %s", space->id, m->message);
 	replica_free(c.found);
-	fail_bundle(space, bundle, message, message, (uint64_t)retry_ms * USEC_PER_MSEC);
+	if (m->crashing && space->last_end[0])
+		(void)snprintf(detail, sizeof(detail), "%.1000s The last time: %s.", m->message,
+			space->last_end);
+	else
+		(void)snprintf(detail, sizeof(detail), "%.1024s", m->message);
+	fail_bundle(space, bundle, m->message, detail, (uint64_t)m->retry_ms * USEC_PER_MSEC);
+	space->crashing = m->crashing;
 }
 
 /* --- workers go --- */
@@ -514,7 +525,7 @@ static void detach_one(struct session *session, void *data)
 		session_detach(c->replica->space->gateway->sessions, session, c->close, c->why);
 }
 
-void replica_lost(struct replica *r, bool alive, const char *why)
+void replica_lost(struct replica *r, const char *fault, const char *why)
 {
 	struct space *s = r->space;
 	struct leaving c = {r, false, why};
@@ -525,8 +536,9 @@ void replica_lost(struct replica *r, bool alive, const char *why)
 	/* Its link first: nothing is sent to it any more while sessions leave. */
 	r->link = link_free(r->link);
 	sessions_each(s->gateway->sessions, detach_one, &c);
-	if (alive)
-		wake_sleep(s->gateway->wake, r->id);
+	/* Also one whose link merely ended: it may live on without it. */
+	if (fault)
+		wake_stop(s->gateway->wake, r->id, fault);
 	replica_free(r);
 	s->restarting = true;
 	place_all(s, NULL);
@@ -539,8 +551,32 @@ void space_worker_gone(
 	struct space *space = space_by_id(s, space_id);
 	struct replica *r = space ? find_id(space, replica) : NULL;
 
+	if (space)
+		(void)snprintf(space->last_end, sizeof(space->last_end), "%s", reason);
 	if (r)
-		replica_lost(r, false, reason);
+		replica_lost(r, NULL, reason);
+}
+
+struct by_replica {
+	const char *id;
+	struct replica *found;
+};
+
+static void look_for_replica(void *value, void *data)
+{
+	struct by_replica *c = data;
+
+	if (!c->found)
+		c->found = find_id(value, c->id);
+}
+
+void spaces_worker_burned(struct spaces *s, const char *replica, uint64_t usec)
+{
+	struct by_replica c = {.id = replica};
+
+	map_each(&s->by_id, look_for_replica, &c);
+	if (c.found && c.found->phase == REPLICA_RUNNING)
+		watch_burned(&c.found->watch, usec);
 }
 
 static void put_to_sleep(struct replica *r)
@@ -698,6 +734,7 @@ void space_drop_visit(struct space *s, struct visit *v)
 static void clear_counts(void *value, void *data)
 {
 	(void)data;
+	((struct space *)value)->held = 0;
 	for (struct replica *r = ((struct space *)value)->replicas; r; r = r->next)
 		r->sessions = r->running = r->gathered = 0;
 }
@@ -705,8 +742,10 @@ static void clear_counts(void *value, void *data)
 static void count_one(struct session *session, void *data)
 {
 	struct replica *r = session->live->replica;
+	struct space *space = r ? r->space : space_by_id(data, session->space);
 
-	(void)data;
+	if (space)
+		space->held += session_memory(session);
 	if (!r)
 		return;
 	r->sessions++;
@@ -722,6 +761,8 @@ static void report(struct space *s, bool anyway)
 		phase = "waking";
 	else if (!strcmp(phase, "stopped"))
 		phase = "asleep";
+	else if (!strcmp(phase, "failed") && s->crashing)
+		phase = "crashing";
 	if (!anyway && !strcmp(phase, s->told_phase) && s->n_visits == s->told_visits &&
 		s->begun == s->told_begun)
 		return;
@@ -781,10 +822,44 @@ static void end_stuck_loads(struct space *s, uint64_t now)
 			continue;
 		log_warn("space=%s replica=%s said nothing for too long", s->id, r->id);
 		memcpy(bundle, r->bundle, sizeof(bundle));
-		put_to_sleep(r);
+		wake_stop(s->gateway->wake, r->id, "it took too long to start");
+		replica_free(r);
 		fail_bundle(s, bundle, "This demo took too long to start.", NULL, LOAD_RETRY_USEC);
 		return; /* the list may be another one now */
 	}
+}
+
+/* Ends the workers that the watchdog gives up. */
+static void watch_workers(struct space *s, uint64_t now)
+{
+	struct replica *next;
+
+	for (struct replica *r = s->replicas; r; r = next) {
+		struct watch_view v = {.running = r->running > 0};
+		const char *why;
+
+		next = r->next;
+		if (!r->link)
+			continue;
+		v.stalled_usec = link_stalled_usec(r->link, now);
+		v.unread = link_unread(r->link) + (int)link_queued(r->link);
+		why = watch_look(&r->watch, &s->gateway->watch, &v, now);
+		if (!why)
+			continue;
+		log_warn("space=%s replica=%s is ended: %s", s->id, r->id, why);
+		replica_lost(r, why, "the demo stopped answering and was restarted");
+		return; /* the list may be another one now */
+	}
+}
+
+static void bound_sessions(struct space *s)
+{
+	size_t n = sessions_bound(s->gateway->sessions, s->id);
+
+	log_warn("space=%s its sessions held %zu MiB: %zu were forgotten", s->id, s->held >> 20, n);
+	if (s->replicas && s->replicas->id[0])
+		wake_note(s->gateway->wake, s->replicas->id,
+			"the sessions of this Space held too much; the oldest were ended");
 }
 
 static void tick_one(void *value, void *data)
@@ -796,6 +871,9 @@ static void tick_one(void *value, void *data)
 		if (r->running > 0)
 			s->used_usec = now;
 	end_stuck_loads(s, now);
+	watch_workers(s, now);
+	if (s->held > s->gateway->session_bytes)
+		bound_sessions(s);
 	if (s->replicas && is_idle(s, now))
 		end_all(s);
 	end_old_workers(s, now);
@@ -813,7 +891,7 @@ void spaces_tick(struct spaces *s)
 	uint64_t now = clock_mono_usec();
 
 	map_each(&s->by_id, clear_counts, NULL);
-	sessions_each(s->gateway->sessions, count_one, NULL);
+	sessions_each(s->gateway->sessions, count_one, s);
 	map_each(&s->by_id, tick_one, &now);
 	sessions_tick(s->gateway->sessions);
 }

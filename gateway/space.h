@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "gateway/flow.h"
 #include "gateway/gateway.h"
 #include "gateway/page.h"
 #include "gateway/route.h"
@@ -40,9 +41,14 @@ struct replica {
 	char id[33];         /* "" while WAKING */
 	char bundle[65];
 	uint32_t wake_seq;
-	bool upgrade;             /* the app declares upgrade(old) */
-	bool handed_over;         /* came with seq 0: sessions may be open on it already */
-	bool deaf;                /* handed over and not yet at the HELLO that we asked for */
+	bool upgrade;            /* the app declares upgrade(old) */
+	bool handed_over;        /* came with seq 0: sessions may be open on it already */
+	bool deaf;               /* handed over and not yet at the HELLO that we asked for */
+	unsigned int hellos;     /* that it may still send */
+	struct flow flow;        /* what it may say */
+	struct source *held;     /* owned; armed while it is not read; NULL: never was */
+	uint64_t told_held_usec; /* when its owner was told that it is slowed down */
+	struct watch watch;
 	struct link *link;        /* owned; NULL while WAKING */
 	struct page *page;        /* owned reference; NULL before HELLO */
 	size_t sessions, running; /* counted by each tick */
@@ -58,12 +64,16 @@ struct space {
 	struct replica *replicas; /* owned */
 	struct visit *visits;     /* borrowed; joined ones */
 	size_t n_visits;
+	size_t held;               /* bytes of memory in its sessions; counted by each tick */
+	size_t queued;             /* bytes that wait for its visitors, in ws.c */
 	uint64_t begun;            /* sessions since start */
 	uint64_t used_usec;        /* last time a visitor was here or an event ran */
 	char failed_bundle[65];    /* that could not be started last … */
 	char failure[1025];        /* … why … */
 	char failure_detail[1400]; /* … for its owner … */
 	uint64_t retry_usec;       /* … and when to try again */
+	bool crashing;             /* because its workers keep ending by themselves */
+	char last_end[256];        /* why the last one did */
 	bool restarting;           /* the last worker was lost, not put to sleep */
 	char told_phase[16];       /* last ACTIVITY */
 	size_t told_visits;
@@ -109,18 +119,22 @@ void spaces_report_all(struct spaces *s); /* ACTIVITY of each anew */
 
 /* --- from the wake link --- */
 void space_take_worker(struct spaces *s, uint32_t seq, const struct wake_link *m, int fd);
-void space_wake_failed(struct spaces *s, uint32_t seq, const char *message, int64_t retry_ms);
+void space_wake_failed(struct spaces *s, uint32_t seq, const struct wake_wake_failed *m);
 void space_worker_gone(
 	struct spaces *s, const char *space, const char *replica, const char *reason);
+/* A worker used so much processor time in the last second. */
+void spaces_worker_burned(struct spaces *s, const char *replica, uint64_t usec);
 void spaces_wake_began(struct spaces *s);
 void spaces_synced(struct spaces *s);
 
 /* --- from worker_link.c --- */
 void replica_hello(struct replica *r, struct page *page, bool upgrade);
 void replica_load_failed(struct replica *r, const struct app_load_failed *m);
-/* Its link is closed: sessions are taken off. alive: it broke the protocol, and the agent is told
- * to end it. Freed. */
-void replica_lost(struct replica *r, bool alive, const char *why);
+/*
+ * It is of no use any more: sessions are taken off, visitors are told why. fault: what the agent is
+ * to tell the owner while it ends the worker; NULL: the agent knows. Freed.
+ */
+void replica_lost(struct replica *r, const char *fault, const char *why);
 
 /* Each second. */
 void spaces_tick(struct spaces *s);

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/dial.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "gateway/space.h"
 #include "proto/messages.h"
 
@@ -63,7 +65,7 @@ static int on_wake_failed(
 	(void)files;
 	if (r < 0)
 		return r;
-	space_wake_failed(w->gateway->spaces, f->seq, m.message, m.retry_ms);
+	space_wake_failed(w->gateway->spaces, f->seq, &m);
 	wake_wake_failed_done(&m);
 	return 0;
 }
@@ -91,6 +93,19 @@ static int on_sync(struct wake *w, const struct frame *f, struct link_files *fil
 	return 0;
 }
 
+static int on_cpu(struct wake *w, const struct frame *f, struct link_files *files, struct err *why)
+{
+	struct wake_cpu m;
+	int r = wake_cpu_read(&m, f->value, f->length, why);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	spaces_worker_burned(w->gateway->spaces, m.replica, (uint64_t)m.usec);
+	wake_cpu_done(&m);
+	return 0;
+}
+
 static const struct {
 	uint8_t type;
 	int (*handle)(
@@ -100,6 +115,7 @@ static const struct {
 	{WAKE_WAKE_FAILED, on_wake_failed},
 	{WAKE_GONE, on_gone},
 	{WAKE_SYNC, on_sync},
+	{WAKE_CPU, on_cpu},
 };
 
 static int on_frame(struct link *l, const struct frame *f, struct link_files *files,
@@ -168,21 +184,62 @@ int wake_send(struct wake *w, uint32_t seq, const struct route *route, const cha
 	return r;
 }
 
-void wake_sleep(struct wake *w, const char *replica)
+typedef int (*write_fn)(const void *m, struct buf *b);
+
+/* What cannot be sent now is not needed later: a new link begins with every live worker. */
+static void tell(struct wake *w, uint8_t type, const void *m, write_fn write)
 {
-	struct wake_sleep m = {.replica = replica};
-	struct frame f = {.type = WAKE_SLEEP};
+	struct frame f = {.type = type};
 	struct buf value;
 
 	if (!w->link)
 		return;
-	buf_init(&value, 256);
-	if (wake_sleep_write(&m, &value) == 0) {
+	buf_init(&value, 2048);
+	if (write(m, &value) == 0) {
 		f.value = value.data;
 		f.length = value.len;
 		(void)link_send(w->link, &f);
 	}
 	buf_done(&value);
+}
+
+static int write_sleep(const void *m, struct buf *b)
+{
+	return wake_sleep_write(m, b);
+}
+
+static int write_stop(const void *m, struct buf *b)
+{
+	return wake_stop_write(m, b);
+}
+
+static int write_note(const void *m, struct buf *b)
+{
+	return wake_note_write(m, b);
+}
+
+void wake_sleep(struct wake *w, const char *replica)
+{
+	struct wake_sleep m = {.replica = replica};
+
+	tell(w, WAKE_SLEEP, &m, write_sleep);
+}
+
+void wake_stop(struct wake *w, const char *replica, const char *why)
+{
+	char words[256];
+	struct wake_stop m = {.replica = replica, .reason = words};
+
+	(void)snprintf(words, sizeof(words), "%s", why);
+	utf8_scrub(words, strlen(words));
+	tell(w, WAKE_STOP, &m, write_stop);
+}
+
+void wake_note(struct wake *w, const char *replica, const char *line)
+{
+	struct wake_note m = {.replica = replica, .line = line};
+
+	tell(w, WAKE_NOTE, &m, write_note);
 }
 
 int wake_new(struct gateway *g, const char *run_dir, struct wake **ret)

@@ -25,3 +25,9 @@ uint32_t wake_next_seq(struct wake *w);
 /* bundle may be an older one than the route's. -ENOTCONN, -ENOBUFS. */
 int wake_send(struct wake *w, uint32_t seq, const struct route *route, const char *bundle);
 void wake_sleep(struct wake *w, const char *replica);
+
+/* Ends a worker for a fault, with words for its owner. */
+void wake_stop(struct wake *w, const char *replica, const char *why);
+
+/* A line for the log of the worker's Space. */
+void wake_note(struct wake *w, const char *replica, const char *line);

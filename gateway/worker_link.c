@@ -5,12 +5,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/link.h"
 #include "base/log.h"
 #include "gateway/space.h"
+#include "gateway/wake.h"
 
 #define QUEUE_MAX (32u << 20)
-#define GATHERED_MAX (32u << 20) /* unfinished groups of all sessions of one worker */
+#define ROUND_USEC 250                     /* a worker is heard, then the others */
+#define TELL_HELD_USEC (60 * USEC_PER_SEC) /* between two notes that it is slowed down */
+#define GATHERED_MAX (32u << 20)           /* unfinished groups of all sessions of one worker */
 
 static int on_hello(struct replica *r, const struct frame *f, struct err *e)
 {
@@ -18,6 +22,9 @@ static int on_hello(struct replica *r, const struct frame *f, struct err *e)
 	struct app_hello m;
 	int n;
 
+	if (r->hellos == 0)
+		return err_set(e, -EPROTO, "HELLO came again, and nobody had asked");
+	r->hellos--;
 	if (r->deaf) {
 		r->deaf = false;
 		return 0;
@@ -48,16 +55,19 @@ static int on_session_frame(struct replica *r, const struct frame *f, struct err
 {
 	struct sessions *t = r->space->gateway->sessions;
 	struct session *s = sessions_by_number(t, f->channel);
-	size_t before, after;
+	size_t before, after, pending;
 	int n;
 
 	/* What was on its way when the session left this worker is nobody's. */
 	if (!s || s->live->replica != r)
 		return 0;
 	before = s->live->group.image.len + s->live->group.visible.len;
+	pending = s->pending_bytes;
 	n = session_worker_frame(t, s, f, e);
 	if (n < 0)
 		return n;
+	if (f->type == APP_COMMIT && s->pending_bytes < pending)
+		watch_finished(&r->watch, clock_mono_usec());
 	if (s->live->replica != r) {
 		r->gathered -= before;
 		return 0;
@@ -70,22 +80,61 @@ static int on_session_frame(struct replica *r, const struct frame *f, struct err
 	return 0;
 }
 
-/* type, on channel 0 or a session's, and in which phases of the worker. */
+#define LOADED (1u << REPLICA_RUNNING | 1u << REPLICA_LOADING)
+
+/* type, on channel 0 or a session's, in which phases of the worker, and what it costs of the
+ * worker's flow: units, and more for each KiB. */
 static const struct {
 	uint8_t type;
 	bool session;
 	unsigned phases;
+	uint32_t units, per_kib;
 	int (*handle)(struct replica *r, const struct frame *f, struct err *e);
 } handlers[] = {
-	{APP_HELLO, false, 1u << REPLICA_LOADING | 1u << REPLICA_RUNNING, on_hello},
-	{APP_LOAD_FAILED, false, 1u << REPLICA_LOADING, on_load_failed},
-	{APP_PATCH, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
-	{APP_IMAGE, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
-	{APP_COMMIT, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
-	{APP_FAIL, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
-	{APP_BLOB, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
-	{APP_LOST, true, 1u << REPLICA_RUNNING | 1u << REPLICA_LOADING, on_session_frame},
+	{APP_HELLO, false, LOADED, 64, 16, on_hello},
+	{APP_LOAD_FAILED, false, 1u << REPLICA_LOADING, 1, 1, on_load_failed},
+	{APP_PATCH, true, LOADED, 1, 2, on_session_frame},
+	{APP_IMAGE, true, LOADED, 1, 2, on_session_frame},
+	{APP_COMMIT, true, LOADED, 8, 0, on_session_frame},
+	{APP_FAIL, true, LOADED, 4, 2, on_session_frame},
+	{APP_BLOB, true, LOADED, 64, 4, on_session_frame},
+	{APP_LOST, true, LOADED, 16, 0, on_session_frame},
 };
+
+static void on_held_enough(void *data)
+{
+	struct replica *r = data;
+
+	if (r->link)
+		link_release(r->link);
+}
+
+/* The worker has said more than it may for now: it waits, on its own socket. */
+static void hold(struct replica *r, uint64_t now)
+{
+	if (!r->held && loop_add_timer(r->space->gateway->loop, on_held_enough, r, &r->held) < 0)
+		return;
+	link_hold(r->link);
+	timer_arm_after(r->held, flow_wait_usec(&r->flow, now));
+	if (r->told_held_usec && now - r->told_held_usec < TELL_HELD_USEC)
+		return;
+	r->told_held_usec = now;
+	log_info("space=%s replica=%s says too much and is slowed down", r->space->id, r->id);
+	wake_note(r->space->gateway->wake, r->id,
+		"the app sends more changes than any page can show; it is slowed down");
+}
+
+static void charge(struct replica *r, uint32_t units)
+{
+	uint64_t now;
+
+	watch_heard(&r->watch);
+	if (flow_take(&r->flow, units))
+		return;
+	now = clock_mono_usec();
+	if (flow_wait_usec(&r->flow, now) > 0)
+		hold(r, now);
+}
 
 static int on_frame(
 	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
@@ -100,6 +149,7 @@ static int on_frame(
 		if (handlers[i].session != (f->channel != 0) ||
 			!(handlers[i].phases & 1u << r->phase))
 			break;
+		charge(r, handlers[i].units + handlers[i].per_kib * (uint32_t)(f->length >> 10));
 		if (r->deaf && handlers[i].session)
 			return 0;
 		return handlers[i].handle(r, f, e);
@@ -115,7 +165,8 @@ static void on_closed(struct link *l, const struct err *reason, void *data)
 	if (reason->code)
 		log_warn("space=%s replica=%s its link was ended: %s", r->space->id, r->id,
 			reason->text);
-	replica_lost(r, reason->code != 0, reason->code ? reason->text : "its worker ended");
+	replica_lost(r, reason->code ? reason->text : "it closed its link or was killed",
+		reason->code ? "the demo broke a rule and was restarted" : "its worker ended");
 }
 
 static long value_max(uint8_t type, void *data)
@@ -128,7 +179,7 @@ int worker_link_open(struct replica *r, int fd)
 {
 	static const struct link_ops ops = {
 		.on_frame = on_frame, .on_closed = on_closed, .value_max = value_max};
-	static const struct link_limits limits = {.queue_max = QUEUE_MAX};
+	static const struct link_limits limits = {.queue_max = QUEUE_MAX, .round_usec = ROUND_USEC};
 
 	return link_new(r->space->gateway->loop, fd, &ops, &limits, r, &r->link);
 }
@@ -137,6 +188,8 @@ void worker_link_send(struct replica *r, const struct frame *f, const int *fds, 
 {
 	int sent = r->link ? link_send_files(r->link, f, fds, n) : -EPIPE;
 
+	if (f->type == APP_EVENT || f->type == APP_OPEN || f->type == APP_RESUME)
+		flow_add_event(&r->flow);
 	/* -EPIPE is reported through on_closed. A full queue means that the worker stopped
 	 * reading: shutting the socket down makes the link report that too. */
 	if (sent == -ENOBUFS || sent == -ENOMEM) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/link.h"
 #include "base/log.h"
 #include "gateway/http/request.h"
 #include "gateway/http/site.h"
@@ -239,11 +240,12 @@ static enum MHD_Result health_finish(struct request *r)
 {
 	struct gateway *g = r->http->gateway;
 	bool edge = edge_is_up(g->edge), wake = wake_is_synced(g->wake);
-	json_t *o = json_pack("{ss s{ss ss} sI sI sI}", "status", edge && wake ? "ok" : "degraded",
-		"links", "orchestrator", edge ? "up" : "away", "agent", wake ? "up" : "away",
-		"spaces", (json_int_t)route_table_count(g->routes), "awake",
-		(json_int_t)spaces_awake(g->spaces), "sessions",
-		(json_int_t)sessions_count(g->sessions));
+	json_t *o = json_pack("{ss s{ss ss} sI sI sI sI}", "status",
+		edge && wake ? "ok" : "degraded", "links", "orchestrator", edge ? "up" : "away",
+		"agent", wake ? "up" : "away", "spaces", (json_int_t)route_table_count(g->routes),
+		"awake", (json_int_t)spaces_awake(g->spaces), "sessions",
+		(json_int_t)sessions_count(g->sessions), "filesRefused",
+		(json_int_t)links_files_refused());
 	struct buf b;
 	enum MHD_Result done;
 

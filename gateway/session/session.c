@@ -165,7 +165,21 @@ void session_set_visit(struct sessions *t, struct session *s, void *visit)
 	s->live->left_usec = visit ? 0 : t->ops.now_usec(t->data);
 }
 
-static int check_event(const struct session *s, uint32_t n, size_t length, struct err *e)
+static size_t count_frames(const uint8_t *bytes, size_t n)
+{
+	struct frame f;
+	size_t count = 0;
+	int used;
+
+	for (; n > 0 && (used = frame_read(&f, bytes, n, NULL)) > 0; count++) {
+		bytes += used;
+		n -= (size_t)used;
+	}
+	return count;
+}
+
+static int check_event(
+	const struct session *s, uint32_t n, size_t length, size_t frames, struct err *e)
 {
 	size_t open = session_count_pending(s, EVENT_HELD) + session_count_pending(s, EVENT_SENT);
 
@@ -180,7 +194,7 @@ static int check_event(const struct session *s, uint32_t n, size_t length, struc
 		return err_set(e, -EMSGSIZE, "unfinished events: over the limit of %u bytes",
 			SESSION_PENDING_BYTES_MAX);
 	if (s->overlay.bytes + length + 4096 > OVERLAY_MAX ||
-		s->overlay.n + length / FRAME_HEADER > OVERLAY_CELLS_MAX)
+		s->overlay.n + frames > OVERLAY_CELLS_MAX)
 		return err_set(e, -EMSGSIZE, "this page's values: over the limit of %d bytes",
 			OVERLAY_MAX);
 	return 0;
@@ -222,7 +236,7 @@ int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8
 		show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
 		return 0;
 	}
-	r = check_event(s, n, length + secret_length, e);
+	r = check_event(s, n, length + secret_length, count_frames(frames, length), e);
 	if (r == 0)
 		r = take_event(t, s, n, frames, length, secret, secret_length, e);
 	if (r < 0)

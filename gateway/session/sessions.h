@@ -109,6 +109,7 @@ struct sessions_ops {
 struct sessions_limits {
 	size_t per_space;
 	size_t per_visitor;
+	size_t space_bytes;     /* in memory, of all sessions of a Space; see sessions_bound */
 	uint64_t keep_sec;      /* without a visitor */
 	uint64_t untouched_sec; /* the same for sessions in which nothing happened */
 };
@@ -191,5 +192,14 @@ void sessions_flush_acks(struct sessions *t);
 
 /* Each second or so: expiry, moves that take too long, unwritten groups, compaction. */
 void sessions_tick(struct sessions *t);
+
+/* Bytes of memory that a session takes, about. */
+size_t session_memory(const struct session *s);
+
+/*
+ * Forgets sessions of the Space until they hold less than space_bytes together: first those without
+ * a visitor, oldest first, then the largest. Returns how many.
+ */
+size_t sessions_bound(struct sessions *t, const char *space);
 
 struct session_log *sessions_log(struct sessions *t);

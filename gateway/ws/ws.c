@@ -12,6 +12,13 @@
 
 #define MESSAGE_MAX (4u << 20) /* one WebSocket message from a page */
 #define QUEUE_MAX (1u << 20)   /* waiting for a page, beyond which it falls behind */
+#define CROWD_MAX (32u << 20)  /* waiting for all pages of a Space: beyond, each one … */
+#define CROWD_QUEUE_MAX 65536  /* … falls behind here */
+/* Beyond these a page is dropped, whatever is meant for it: so much waits for it, for all pages of
+ * its Space, or it has taken nothing for so long. */
+#define DROP_MAX (16u << 20)
+#define DROP_CROWD_MAX (128u << 20)
+#define DROP_USEC (30 * USEC_PER_SEC)
 #define LAZY_MAX 4096
 #define LAZY_USEC (3 * USEC_PER_MSEC)
 #define JOIN_SEC 10                      /* from upgrade to JOIN */
@@ -39,7 +46,9 @@ struct ws_socket {
 	struct visit *visit;          /* owned; NULL before the upgrade */
 	struct buf partial;           /* a message under way */
 	struct message *head, **tail; /* owned */
-	size_t queued;
+	size_t queued;                /* with what the library keeps of the last write */
+	size_t kept;                  /* that, while it keeps something */
+	uint64_t taken_usec;          /* when the kernel last took something of it */
 	struct buf lazy;
 	struct ws_socket *next_lazy;
 	bool lazy_listed;
@@ -64,6 +73,37 @@ struct ws {
 
 /* --- sending --- */
 
+static void count_in(struct ws_socket *s, size_t n)
+{
+	if (s->queued == 0)
+		s->taken_usec = clock_mono_usec();
+	s->queued += n;
+	s->space->queued += n;
+}
+
+static void count_out(struct ws_socket *s, size_t n)
+{
+	s->taken_usec = clock_mono_usec();
+	s->queued -= n;
+	s->space->queued -= n;
+}
+
+/* The library keeps what the kernel did not take of a message, and passes it on by itself. */
+static void count_kept(struct ws_socket *s, size_t n)
+{
+	bool keeps = lws_partial_buffered(s->wsi);
+
+	if (s->kept && !keeps) {
+		count_out(s, s->kept);
+		s->kept = 0;
+	}
+	if (keeps && n) {
+		s->kept += n;
+		count_in(s, n);
+		lws_callback_on_writable(s->wsi);
+	}
+}
+
 static int write_now(struct ws_socket *s, const uint8_t *a, size_t na, const uint8_t *b, size_t nb)
 {
 	uint8_t *room = s->ws->scratch;
@@ -81,6 +121,7 @@ static int write_now(struct ws_socket *s, const uint8_t *a, size_t na, const uin
 	r = lws_write(s->wsi, room + LWS_PRE, n, LWS_WRITE_BINARY);
 	if (room != s->ws->scratch)
 		free(room);
+	count_kept(s, n);
 	return r < (int)n ? -EPIPE : 0;
 }
 
@@ -96,7 +137,7 @@ static int enqueue(struct ws_socket *s, const uint8_t *a, size_t na, const uint8
 	memcpy(m->bytes + LWS_PRE + na, b, nb);
 	*s->tail = m;
 	s->tail = &m->next;
-	s->queued += m->length;
+	count_in(s, m->length);
 	lws_callback_on_writable(s->wsi);
 	return 0;
 }
@@ -152,6 +193,30 @@ static int put_lazy(struct ws_socket *s, const uint8_t *bytes, size_t n)
 	return 0;
 }
 
+static void forget_first(struct ws_socket *s)
+{
+	struct message *m = s->head;
+
+	s->head = m->next;
+	if (!s->head)
+		s->tail = &s->head;
+	count_out(s, m->length);
+	free(m);
+}
+
+/* A page that does not read is no visitor any more; its session stays. */
+static bool is_stuck(const struct ws_socket *s, size_t n)
+{
+	return s->queued + n > DROP_MAX ||
+	       (n > CROWD_QUEUE_MAX && s->space->queued + n > DROP_CROWD_MAX) ||
+	       (s->queued && clock_mono_usec() - s->taken_usec > DROP_USEC);
+}
+
+static size_t room_for(const struct ws_socket *s)
+{
+	return s->space->queued > CROWD_MAX ? CROWD_QUEUE_MAX : QUEUE_MAX;
+}
+
 static int socket_send(void *transport, const uint8_t *frames, size_t n, bool lazy, bool forced)
 {
 	struct ws_socket *s = transport;
@@ -160,7 +225,13 @@ static int socket_send(void *transport, const uint8_t *frames, size_t n, bool la
 		return 0;
 	if (lazy && !s->head)
 		return put_lazy(s, frames, n);
-	if (!forced && s->queued + n > QUEUE_MAX) {
+	if (is_stuck(s, n)) {
+		s->ending = true;
+		lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+		return 0;
+	}
+	/* Who has taken everything gets any message that there is. */
+	if (!forced && s->queued && s->queued + n > room_for(s)) {
 		s->overflowed = true;
 		return -ENOBUFS;
 	}
@@ -181,16 +252,16 @@ static const struct visit_ops visit_ops = {.send = socket_send, .end = socket_en
 
 static int on_writable(struct ws_socket *s)
 {
+	count_kept(s, 0);
 	while (s->head && !lws_partial_buffered(s->wsi)) {
 		struct message *m = s->head;
 		int r = lws_write(s->wsi, m->bytes + LWS_PRE, m->length, LWS_WRITE_BINARY);
 		bool failed = r < (int)m->length;
 
-		s->head = m->next;
-		if (!s->head)
-			s->tail = &s->head;
-		s->queued -= m->length;
-		free(m);
+		size_t n = m->length;
+
+		forget_first(s);
+		count_kept(s, n);
 		if (failed)
 			return -1;
 	}
@@ -312,12 +383,9 @@ static void socket_free(struct ws_socket *s)
 	}
 	s->ending = true; /* nothing is sent while the visit goes */
 	(void)visit_free(s->visit);
-	while (s->head) {
-		struct message *m = s->head;
-
-		s->head = m->next;
-		free(m);
-	}
+	while (s->head)
+		forget_first(s);
+	s->space->queued -= s->queued; /* kept by the library, and gone with it */
 	buf_done(&s->partial);
 	buf_done(&s->lazy);
 	limits_leave(w->gateway->limits, s->address);

@@ -3,3 +3,9 @@ add_test(NAME peer_gateway
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway.py $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(peer_gateway PROPERTIES TIMEOUT 600)
+
+add_test(NAME peer_gateway_hostile
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_hostile.py
+    $<TARGET_FILE:vitrine-gateway>
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(peer_gateway_hostile PROPERTIES TIMEOUT 600)

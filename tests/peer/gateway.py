@@ -238,6 +238,7 @@ def nobody_joins_somebody_elses_session(g):
     assert forged.welcome.json()["state"] == "new"
 
 
+# catalogue 105
 def the_gateway_is_killed_and_nothing_is_lost(g):
     page, worker = ready(g)
     click(page, worker, 1, "a", "A")
@@ -381,7 +382,8 @@ def a_worker_that_cannot_start_is_explained(g):
     worker = g.wake(hello=False)  # the next tick tries again
     worker.send(Frame(LOAD_FAILED, {"message": "boom", "file": "app.lua", "line": 3}))
     assert "boom" not in page.phase("failed")["message"]
-    assert g.agent.expect(SLEEP).json()["replica"] == "r1"
+    stop = g.agent.expect(STOP).json()
+    assert stop == {"replica": "r1", "reason": "the app did not load"}
 
 
 def a_deploy_moves_sessions_between_events(g):
@@ -572,7 +574,7 @@ def a_worker_that_breaks_the_protocol_loses_its_link(g):
         worker.send(frame)
         if frame.type == IMAGE:
             worker.commit(worker.opened.channel, 0)
-        gone = g.agent.expect(SLEEP)
+        gone = g.agent.expect(STOP)
         assert gone.json()["replica"] == worker.replica, frame
         worker = g.wake("r%d" % (i + 2))
         worker.opened = worker.open()

@@ -28,7 +28,8 @@ OPEN, VALUE, EVENT, CANCEL, CLOSE, ACK, RESUME, FILE = range(0x30, 0x38)
 JOIN, RETRY = 0x40, 0x41
 WELCOME, TREE, ACCEPTED, PHASE, INTERRUPTED, BYE = range(0x50, 0x56)
 ROUTE, ROUTE_GONE, SYNCED, IDENTITY, IDENTIFY, ACTIVITY = 0x60, 0x61, 0x62, 0x63, 0x68, 0x69
-WAKE, SLEEP, LINK, WAKE_FAILED, GONE, SYNC = 0x80, 0x81, 0x88, 0x89, 0x8A, 0x8B
+WAKE, SLEEP, STOP, NOTE, LINK, WAKE_FAILED, GONE, SYNC, CPU = \
+    0x80, 0x81, 0x82, 0x83, 0x88, 0x89, 0x8A, 0x8B, 0x8C
 SET, APPEND, REMOVE = 1, 2, 3
 IMAGE_SET, IMAGE_DELETE = 1, 2
 INTERIM, FINISH = 1, 2
@@ -465,7 +466,7 @@ class Gateway:
         return ours
 
     def wake(self, replica="r1", bundle="b1", hello=True, **more):
-        f = self.agent.expect(WAKE)
+        f = self.agent.expect(WAKE, skip=(STOP, NOTE))
         assert f.json()["bundle"] == bundle, f
         w = Worker(self.give_worker(f.seq, replica, bundle), replica, bundle)
         if hello:
@@ -477,6 +478,11 @@ class Gateway:
         self.kept.pop(worker.replica).close()
         self.agent.send(Frame(GONE, {"replica": worker.replica, "space": "s1",
                                      "reason": "killed by a test"}))
+
+    def sanitized(self):
+        """AddressSanitizer keeps what was freed for a while: memory says nothing then."""
+        with open("/proc/%d/maps" % self.process.pid) as f:
+            return "libasan" in f.read()
 
     def rss_kib(self):
         with open("/proc/%d/status" % self.process.pid) as f:
