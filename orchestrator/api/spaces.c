@@ -22,6 +22,7 @@ static const struct {
 	{"waking", "APP_STARTING"},
 	{"running", "RUNNING"},
 	{"failed", "RUNTIME_ERROR"},
+	{"crashing", "RUNTIME_ERROR"},
 	{"empty", "NO_APP_FILE"},
 };
 

@@ -723,6 +723,9 @@ class Api(Case):
         self.assertEqual((s["spaces"][0]["state"], s["spaces"][0]["sessions"]), ("running", 3))
         self.assertEqual(s["models"][0]["id"], "vitrine/tiny-sentiment")
         self.assertEqual(self.p.get("/api/spaces/admin/demo")[1]["runtime"], {"stage": "RUNNING", "sessions": 3})
+        self.p.gateway.link.send(ACTIVITY, 0, {"space": space, "phase": "crashing", "sessions": 1})
+        until("it keeps crashing", lambda: self.p.get("/api/spaces/admin/demo")[1]["state"] == "crashing")
+        self.assertEqual(self.p.get("/api/spaces/admin/demo")[1]["runtime"]["stage"], "RUNTIME_ERROR")
         self.p.agent.link.send(WORKER, 0, {"replica": "r1", "space": space, "bundle": "b", "epoch": 1, "phase": "exited"})
         until("it is gone", lambda: not self.p.call("GET", "/api/status")[1]["workers"])
 

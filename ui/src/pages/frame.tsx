@@ -155,6 +155,7 @@ const STATES: Readonly<Record<string, readonly [words: string, tone: string]>> =
   waking: ["Waking", "busy"],
   building: ["Building", "busy"],
   failed: ["Failed", "bad"],
+  crashing: ["Keeps crashing", "bad"],
   stopped: ["Paused", "calm"],
   empty: ["Empty", "calm"],
 };
