@@ -14,12 +14,15 @@
 #include "sdk-lua/host/infer.h"
 #include "sdk-lua/host/inside.h"
 #include "sdk-lua/host/publish.h"
+#include "sdk-lua/host/reader.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/session.h"
+#include "sdk-lua/host/source.h"
 #include "sdk-lua/host/task.h"
 #include "sdk-lua/host/trace.h"
 
 #define TEXT_MAX (1u << 20)
+#define SLEEP_MIN 0.001 /* seconds; sleep(0) in a loop is no busy loop */
 
 /* The session whose handler runs; NULL while the app loads. */
 static struct session *here(lua_State *L)
@@ -81,6 +84,9 @@ static int after_group_add(lua_State *L, struct session *s, int r)
 
 	if (r == -EFBIG)
 		return luaL_error(L, "too much is shown at once: over 7 MiB or 4096 changes");
+	if (r == -ENOBUFS)
+		return luaL_error(L, "too much is shown at once: over 16 MiB to all visitors, "
+				     "and not yet taken");
 	if (r < 0)
 		return luaL_error(L, "not enough memory");
 	/* A gateway that does not keep up: the handler waits for it, where it can. */
@@ -117,9 +123,12 @@ static int host_patch(lua_State *L)
 			return luaL_error(L, "text is UTF-8; this is not");
 	}
 	if (r == -EINVAL)
-		return luaL_error(L, "value%s", why.words);
+		return luaL_error(L, "%s%s", path, why.words);
+	if (r == -ENOSPC)
+		return luaL_error(
+			L, "%s%s: too much is shown at once: over 7 MiB", path, why.words);
 	if (r < 0)
-		return after_group_add(L, s, r == -ENOSPC ? -EFBIG : r);
+		return after_group_add(L, s, r);
 	return after_group_add(L, s, group_add(s, APP_PATCH, op, node, path, n_path + 1, value, n));
 }
 
@@ -157,7 +166,7 @@ static int host_bundled(lua_State *L)
 
 static int load_chunk(lua_State *L, const char *code, size_t n, const char *name, int env)
 {
-	if (luaL_loadbufferx(L, code, n, name, "t") != LUA_OK) {
+	if (source_load(L, code, n, name) != LUA_OK) {
 		lua_pushnil(L);
 		lua_insert(L, -2);
 		return 2;
@@ -229,15 +238,17 @@ static int host_sleep(lua_State *L)
 	lua_Number seconds = luaL_checknumber(L, 1);
 
 	luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 1, "0 to 3600 seconds");
+	if (seconds < SLEEP_MIN)
+		seconds = SLEEP_MIN;
 	if (t)
 		t->wake_usec = clock_mono_usec() + (uint64_t)(seconds * (double)USEC_PER_SEC);
 	return task_wait(L, WAIT_TIME, sent, 0);
 }
 
-/* monotonic() -> seconds since some moment. */
+/* monotonic() -> seconds since some moment, to the millisecond: see os_clock in library.c. */
 static int host_monotonic(lua_State *L)
 {
-	lua_pushnumber(L, (double)clock_mono_usec() / (double)USEC_PER_SEC);
+	lua_pushnumber(L, (double)(clock_mono_usec() / USEC_PER_MSEC) / 1000);
 	return 1;
 }
 
@@ -409,6 +420,7 @@ static int host_upload_read(lua_State *L)
 	lua_Integer offset = luaL_checkinteger(L, 2), n = luaL_checkinteger(L, 3);
 	luaL_Buffer b;
 	size_t got = 0;
+	off_t size;
 	char *at;
 
 	luaL_argcheck(L, offset >= 0 && n >= 0 && n <= UPLOAD_MAX, 3, "out of range");
@@ -417,6 +429,9 @@ static int host_upload_read(lua_State *L)
 		lua_pushstring(L, "the file is not here any more; upload it again");
 		return 2;
 	}
+	size = lseek(u->fd, 0, SEEK_END);
+	if (n > size - offset)
+		n = size > offset ? size - offset : 0;
 	at = luaL_buffinitsize(L, &b, (size_t)n);
 	while (got < (size_t)n) {
 		ssize_t r = pread(u->fd, at + got, (size_t)n - got, offset + (lua_Integer)got);
@@ -457,25 +472,50 @@ static int host_json_encode(lua_State *L)
 	return 2;
 }
 
+static int decode_again(lua_State *L, int status, lua_KContext context);
+
+/* text at 1, the values that are open above it. */
+static int decode_on(lua_State *L, struct reader *r)
+{
+	int result = 0;
+
+	while (result == 0) {
+		result = reader_run(L, r, preempt_look_steps());
+		if (result == 0 && preempt_due(L)) {
+			luaL_checkstack(L, 1, NULL);
+			memcpy(lua_newuserdatauv(L, sizeof(*r), 0), r, sizeof(*r));
+			return preempt_pause(L, 0, decode_again);
+		}
+	}
+	if (result == 1)
+		return 1;
+	lua_settop(L, 0);
+	lua_pushnil(L);
+	lua_pushstring(L, r->words);
+	return 2;
+}
+
+static int decode_again(lua_State *L, int status, lua_KContext context)
+{
+	struct reader r;
+
+	(void)status;
+	(void)context;
+	memcpy(&r, lua_touserdata(L, -1), sizeof(r));
+	lua_pop(L, 1);
+	return decode_on(L, &r);
+}
+
 /* json_decode(text) -> value; nil, words. */
 static int host_json_decode(lua_State *L)
 {
-	struct worker *w = worker_of(L);
-	struct err e = {0};
+	struct reader r;
 	size_t n;
 	const char *text = luaL_checklstring(L, 1, &n);
 
-	json_decref(w->parsed);
-	w->parsed = NULL;
-	if (json_parse(text, n, GROUP_MAX, &w->parsed, &e) < 0) {
-		lua_pushnil(L);
-		lua_pushstring(L, e.text);
-		return 2;
-	}
-	value_push(L, w->parsed);
-	json_decref(w->parsed);
-	w->parsed = NULL;
-	return 1;
+	lua_settop(L, 1);
+	reader_init(&r, text, n);
+	return decode_on(L, &r);
 }
 
 int bind_open(lua_State *L)
@@ -508,6 +548,8 @@ int bind_open(lua_State *L)
 	luaL_newlib(L, functions);
 	lua_pushlightuserdata(L, NULL);
 	lua_setfield(L, -2, "null");
+	lua_pushinteger(L, VALUES_MAX);
+	lua_setfield(L, -2, "values_max");
 	/* The metatable that says "a map even when empty", for the page's tree. */
 	lua_newtable(L);
 	worker_of(L)->object_mark = lua_topointer(L, -1);

@@ -26,6 +26,11 @@ static void set_taken(lua_State *co, bool taken)
 	*space = (*space & ~(uintptr_t)1) | taken;
 }
 
+void coro_claim(lua_State *L)
+{
+	set_taken(L, true);
+}
+
 static int give_error(lua_State *L, lua_State *co, lua_KContext how)
 {
 	lua_xmove(co, L, 1);
@@ -104,7 +109,8 @@ static int begin(lua_State *L, lua_State *co, int n_args, lua_KContext how)
 	const char *why = NULL;
 
 	if (is_taken(co))
-		why = "cannot resume a coroutine that another handler is in";
+		why = co == L ? "cannot resume non-suspended coroutine"
+			      : "cannot resume a coroutine that a handler is in";
 	else if (lua_status(co) == LUA_OK && lua_gettop(co) == 0)
 		why = "cannot resume dead coroutine";
 	else if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD)

@@ -9,3 +9,6 @@
 
 /* [-0, +1, m] Pushes the library's table. */
 int coro_open(lua_State *L);
+
+/* Only the scheduler resumes L: an app that finds it by coroutine.running must not. */
+void coro_claim(lua_State *L);

@@ -36,11 +36,16 @@ int group_add(struct session *s, uint8_t type, uint8_t op, uint32_t node, const 
 	size_t spare = type == APP_IMAGE || type == APP_FAIL ? GROUP_SPARE : 0;
 	size_t value = grown ? n_tail : n_head + n_tail;
 	struct record r = {.type = type, .op = op, .node = node, .length = (uint32_t)value};
+	struct worker *w = s->worker;
+	size_t before = s->pending.len;
 	int code;
 
 	if (s->pending.len + sizeof(r) + value > GROUP_MAX + spare ||
 		(!grown && !spare && s->pending_records >= GROUP_RECORDS_MAX))
 		return -EFBIG;
+	/* What is over with a handler's end, its table and why it failed, always has a place. */
+	if (!spare && w->shown_bytes + sizeof(r) + value > SHOWN_WORKER_MAX)
+		return -ENOBUFS;
 	code = buf_reserve(&s->pending, sizeof(r) + value);
 	if (code < 0)
 		return code;
@@ -50,6 +55,7 @@ int group_add(struct session *s, uint8_t type, uint8_t op, uint32_t node, const 
 		memcpy(&r, at, sizeof(r));
 		r.length += (uint32_t)n_tail;
 		memcpy(at, &r, sizeof(r));
+		w->shown_bytes += n_tail;
 		return buf_add(&s->pending, tail, n_tail);
 	}
 	s->last_append = type == APP_PATCH && op == PATCH_APPEND ? s->pending.len + 1 : 0;
@@ -57,6 +63,7 @@ int group_add(struct session *s, uint8_t type, uint8_t op, uint32_t node, const 
 	(void)buf_add(&s->pending, &r, sizeof(r)); /* reserved above */
 	(void)buf_add(&s->pending, head, n_head);
 	(void)buf_add(&s->pending, tail, n_tail);
+	w->shown_bytes += s->pending.len - before;
 	return 0;
 }
 
@@ -153,6 +160,7 @@ void groups_acked(struct session *s, uint32_t seq)
 		if (!s->groups)
 			s->groups_tail = &s->groups;
 		s->unacked -= sizeof(*g) + g->length;
+		s->worker->shown_bytes -= g->length;
 		free(g);
 	}
 }
@@ -168,5 +176,6 @@ void groups_resend(struct session *s, uint32_t seq)
 void groups_free(struct session *s)
 {
 	groups_acked(s, UINT32_MAX);
+	s->worker->shown_bytes -= s->pending.len;
 	buf_done(&s->pending);
 }

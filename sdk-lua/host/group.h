@@ -8,7 +8,8 @@
 
 /*
  * Adds one record: the value is head (n_head bytes) followed by tail. An APPEND to the path of the
- * last record grows that record. -EFBIG: the group would be over GROUP_MAX. -ENOMEM.
+ * last record grows that record. -EFBIG: the group would be over GROUP_MAX. -ENOBUFS: all groups
+ * together would be over SHOWN_WORKER_MAX. -ENOMEM.
  */
 int group_add(struct session *s, uint8_t type, uint8_t op, uint32_t node, const void *head,
 	size_t n_head, const void *tail, size_t n_tail);

@@ -1,10 +1,16 @@
 /*
  * The memory of one Lua state, with a ceiling. Beyond it Lua collects once and then raises "not
  * enough memory", which ends the handler and not the worker.
+ *
+ * Counted as malloc takes it, so that many small blocks do not come to more than the box has.
  */
 #pragma once
 
 #include <stddef.h>
+
+/* The largest string or part of a table. It bounds what one copy, comparison or rehash takes, and
+ * nothing can interrupt those. */
+#define HEAP_BLOCK_MAX ((size_t)64 << 20)
 
 struct heap {
 	size_t used; /* bytes Lua holds */

@@ -119,10 +119,22 @@ static int write_key(struct session *s, lua_State *L, struct buf *scratch, struc
 	k->at = scratch->len;
 	k->seen = true;
 	r = value_encode(L, lua_gettop(L), &rules, scratch, why);
-	if (r == -EINVAL)
+	if (r == -EINVAL || r == -ENOSPC)
 		name_key(why, name);
 	k->new_length = scratch->len - k->at;
 	return r;
+}
+
+/* why says where the limit was met. */
+static int too_large(struct value_why *why)
+{
+	static const char words[] = "over the limit of 1 MiB as JSON";
+	char at[VALUE_WORDS];
+
+	(void)snprintf(at, sizeof(at), "%s", why->words[0] ? why->words : "session");
+	(void)snprintf(why->words, sizeof(why->words), "%.*s: %s",
+		(int)(sizeof(at) - sizeof(words) - 2), at, words);
+	return -EFBIG;
 }
 
 static int write_all(
@@ -137,9 +149,7 @@ static int write_all(
 		r = write_key(s, L, scratch, why);
 		lua_pop(L, r == 0 ? 1 : 2);
 	}
-	if (r == -ENOSPC)
-		return refuse(why, -EFBIG, "session: over the limit of 1 MiB as JSON");
-	return r;
+	return r == -ENOSPC ? too_large(why) : r;
 }
 
 static void remember(struct kept_key *k, const uint8_t *bytes, bool whole)

@@ -28,6 +28,7 @@
 #define GROUP_MAX (7u << 20)                    /* the gateway takes 8 MiB */
 #define GROUP_SPARE ((1u << 20) + (128u << 10)) /* beyond it, for the session table and a FAIL */
 #define GROUP_RECORDS_MAX 4096
+#define SHOWN_WORKER_MAX (16u << 20) /* of all sessions, until the gateway has it */
 #define LINK_QUEUE (32u << 20)
 
 struct session;
@@ -191,6 +192,7 @@ struct worker {
 	json_t *parsed;              /* owned; while it is turned into Lua values */
 	bool pump_all; /* a task slot or a place in a handler's concurrency became free */
 	size_t inputs_bytes;
+	size_t shown_bytes; /* pending and groups of all sessions */
 	unsigned int files_open;
 	struct buf scratch;
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 
 #define TICK_USEC 4000
+#define LOOK_STEPS 8192
 
 /* Written by the handler's victim and read by the handler, in one thread. */
 static struct {
@@ -169,6 +170,29 @@ int preempt_raise(lua_State *L)
 	lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
 	return luaL_error(
 		L, "ran for too long inside a library function, where it cannot be paused");
+}
+
+int64_t preempt_look_steps(void)
+{
+	return now.limits.look_steps ? now.limits.look_steps : LOOK_STEPS;
+}
+
+bool preempt_due(lua_State *L)
+{
+	if (!now.running || slice_age() < now.limits.slice_usec)
+		return false;
+	if (lua_isyieldable(L))
+		return true;
+	if (now.raising || preempt_stalled())
+		(void)preempt_raise(L);
+	return false;
+}
+
+int preempt_pause(lua_State *L, lua_KContext context, lua_KFunction k)
+{
+	rest_hook(L); /* set by the tick; the next slice begins with k */
+	now.why = YIELD_SLICE;
+	return lua_yieldk(L, 0, context, k);
 }
 
 bool preempt_raised(void)

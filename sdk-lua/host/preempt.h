@@ -28,6 +28,7 @@ struct preempt_limits {
 	uint64_t slice_usec; /* wall time a slice lasts at least */
 	uint64_t stall_usec; /* in code that cannot yield */
 	uint64_t hang_usec;  /* CPU in code that reaches no hook: the process ends */
+	int64_t look_steps;  /* of a loop in C between two looks at the clock; 0: 8192 */
 };
 
 /* Installs the signal's handler and arms the timer, which must happen before the seal. */
@@ -59,6 +60,15 @@ bool preempt_stalled(void);
 
 /* From now to the end of this slice every hook raises; see preempt_raised. [-0, +0, v] */
 int preempt_raise(lua_State *L);
+
+/*
+ * For loops in C that an app can make long. preempt_due is true once the slice is over and L can
+ * yield: then leave by preempt_pause, which goes on in k. Where L cannot yield it raises after the
+ * stall. Look every preempt_look_steps() steps of a few ns. [-0, +0, v]
+ */
+int64_t preempt_look_steps(void);
+bool preempt_due(lua_State *L);
+int preempt_pause(lua_State *L, lua_KContext context, lua_KFunction k);
 
 /* The slice was ended by raising: whatever error came out of it, the reason is the stall. */
 bool preempt_raised(void);

@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "sdk-lua/host/files.h"
 #include "sdk-lua/host/group.h"
 #include "sdk-lua/host/image.h"
 #include "sdk-lua/host/publish.h"
+#include "sdk-lua/host/reader.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/task.h"
 #include "sdk-lua/host/trace.h"
-
-#define VALUE_TEXT_MAX (1u << 20) /* app.VALUE, the larger one */
 
 static struct session **bucket_of(struct worker *w, uint32_t channel)
 {
@@ -121,26 +119,22 @@ struct start {
 	bool not_json;
 };
 
-static void forget_parsed(struct worker *w)
-{
-	json_decref(w->parsed);
-	w->parsed = NULL;
-}
-
-/* What is no JSON is found here, where it is parsed anyway, and refused by start_input. The parsed
- * value is the worker's until then: a raise for memory must not lose it. */
+/* What is no JSON is found here, where it is read anyway, and refused by start_input. */
 static void push_json(lua_State *L, struct start *a, const uint8_t *text, size_t n)
 {
-	struct worker *w = a->s->worker;
+	int top = lua_gettop(L);
+	struct reader r;
 
-	if (n == 0 || (n == 4 && memcmp(text, "null", 4) == 0)) {
+	if (n == 0) {
 		lua_pushnil(L);
 		return;
 	}
-	if (json_parse(text, n, VALUE_TEXT_MAX, &w->parsed, NULL) < 0)
-		a->not_json = true;
-	value_push(L, w->parsed);
-	forget_parsed(w);
+	reader_init(&r, (const char *)text, n);
+	if (reader_run(L, &r, INT64_MAX) == 1)
+		return;
+	a->not_json = true;
+	lua_settop(L, top);
+	lua_pushnil(L);
 }
 
 static int push_values(lua_State *L, struct start *a)
@@ -215,7 +209,6 @@ static void start_input(struct session *s, struct input *i)
 	}
 	if (worker_protect(w, protected_start, &a) != LUA_OK) {
 		lua_pop(w->L, 1);
-		forget_parsed(w);
 		publish_refusal(s, i->n, FAIL_LIMIT, "the app's memory is full");
 		return;
 	}

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "sdk-lua/host/coro.h"
 #include "sdk-lua/host/infer.h"
 #include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/session.h"
@@ -94,6 +95,7 @@ struct task *task_get(struct worker *w)
 			t = &w->tasks[i];
 	if (t && !t->thread) {
 		t->thread = lua_newthread(w->L);
+		coro_claim(t->thread);
 		t->thread_ref = luaL_ref(w->L, LUA_REGISTRYINDEX);
 	}
 	return t;
@@ -180,10 +182,21 @@ static void stop_for_cpu(struct task *t)
 	end(t, END_LIMIT);
 }
 
+static void stop_for_stall(struct task *t)
+{
+	(void)snprintf(t->words, sizeof(t->words),
+		"it ran for too long inside a library function, where it cannot be paused");
+	end(t, END_LIMIT);
+}
+
 static void after_yield(struct task *t)
 {
 	struct worker *w = t->worker;
 
+	if (preempt_raised()) {
+		stop_for_stall(t); /* it caught what was raised */
+		return;
+	}
 	if (t->cpu_usec > w->options.handler_cpu_usec) {
 		stop_for_cpu(t);
 		return;
@@ -209,9 +222,7 @@ static void after_yield(struct task *t)
 static void after_return(struct task *t, int status)
 {
 	if (preempt_raised()) {
-		(void)snprintf(t->words, sizeof(t->words),
-			"it ran for too long inside a library function, where it cannot be paused");
-		end(t, END_LIMIT);
+		stop_for_stall(t);
 	} else if (status == LUA_OK) {
 		end(t, END_RETURNED);
 	} else if (status == LUA_ERRMEM) {

@@ -11,6 +11,7 @@
 #include "sdk-lua/host/value.h"
 
 #define FRAMES_MAX 24
+#define LEVELS_MAX 400 /* looked at: Lua counts down from the top to each of them */
 
 /* Chunks of the bundle are named "@path"; the SDK and C are not. */
 static bool is_app(const lua_Debug *ar)
@@ -23,7 +24,7 @@ int trace_position(lua_State *L, char *ret_file, size_t n)
 	const char *last;
 	lua_Debug ar;
 
-	for (int level = 0; lua_getstack(L, level, &ar); level++) {
+	for (int level = 0; level < LEVELS_MAX && lua_getstack(L, level, &ar); level++) {
 		lua_getinfo(L, "Sl", &ar);
 		if (!is_app(&ar))
 			continue;
@@ -40,9 +41,11 @@ static void write_trace(struct failure *f, lua_State *L)
 	size_t at = 0;
 	int frames = 0;
 
-	for (int level = 0; lua_getstack(L, level, &ar) && frames < FRAMES_MAX; level++) {
+	for (int level = 0; level < LEVELS_MAX && frames < FRAMES_MAX; level++) {
 		int n;
 
+		if (!lua_getstack(L, level, &ar))
+			return;
 		lua_getinfo(L, "Sln", &ar);
 		if (!is_app(&ar))
 			continue;

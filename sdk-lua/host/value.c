@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 #define ANCESTORS_MAX 64
+#define TABLES_PER_LOOK 8
+#define CPU_USEC 250000
 
 struct writer {
 	lua_State *L;
@@ -17,6 +20,8 @@ struct writer {
 	struct buf *out;
 	struct value_why *why;
 	const void *above[ANCESTORS_MAX]; /* tables this value lies in */
+	size_t values, tables;
+	uint64_t began_usec;
 };
 
 struct key {
@@ -144,7 +149,7 @@ static int write_list(struct writer *w, int index, size_t n, int depth)
 		if (r == 0)
 			r = write_value(w, lua_gettop(w->L), depth);
 		lua_pop(w->L, 1);
-		if (r == -EINVAL) {
+		if (r == -EINVAL || r == -ENOSPC) {
 			char step[32];
 
 			(void)snprintf(step, sizeof(step), "[%zu]", i);
@@ -176,7 +181,7 @@ static int write_field(struct writer *w, int index, const struct key *key, int d
 	if (r == 0)
 		r = write_value(w, lua_gettop(w->L), depth);
 	lua_pop(w->L, 1);
-	if (r == -EINVAL) {
+	if (r == -EINVAL || r == -ENOSPC) {
 		char step[80];
 
 		(void)snprintf(step, sizeof(step), ".%.60s", key->s);
@@ -224,10 +229,35 @@ static int check_table(struct writer *w, int index, int depth, bool *ret_marked)
 	for (int i = 0; i < depth; i++)
 		if (w->above[i] == self)
 			return refuse(w, "a table inside itself cannot be kept");
-	if (depth >= w->rules->depth_max || depth >= ANCESTORS_MAX)
-		return refuse(w, "nested too deep");
+	if (depth >= w->rules->depth_max || depth >= ANCESTORS_MAX) {
+		char words[64];
+
+		(void)snprintf(words, sizeof(words), "nested deeper than %d", w->rules->depth_max);
+		return refuse(w, words);
+	}
 	w->above[depth] = self;
 	return 0;
+}
+
+/* A table that was emptied still has its places, and going over them takes as long as when it was
+ * full: the count of values alone bounds nothing. */
+static int check_time(struct writer *w)
+{
+	if (++w->tables % TABLES_PER_LOOK != 0)
+		return 0;
+	if (w->tables == TABLES_PER_LOOK)
+		w->began_usec = clock_cpu_usec();
+	else if (clock_cpu_usec() - w->began_usec > CPU_USEC)
+		return refuse(w, "takes too long to write");
+	return 0;
+}
+
+static int too_many(struct writer *w)
+{
+	char words[64];
+
+	(void)snprintf(words, sizeof(words), "over %d values", VALUES_MAX);
+	return refuse(w, words);
 }
 
 static int write_table(struct writer *w, int index, int depth)
@@ -236,6 +266,8 @@ static int write_table(struct writer *w, int index, int depth)
 	bool marked;
 	int r = check_table(w, index, depth, &marked);
 
+	if (r == 0)
+		r = check_time(w);
 	if (r < 0)
 		return r;
 	luaL_checkstack(w->L, 6, NULL);
@@ -243,12 +275,17 @@ static int write_table(struct writer *w, int index, int depth)
 	lua_pushnil(w->L);
 	while (lua_next(w->L, index)) {
 		lua_pop(w->L, 1);
-		count++;
+		if (++count > VALUES_MAX)
+			break;
 		if (lua_type(w->L, -1) == LUA_TSTRING)
 			names++;
 		else if (lua_isinteger(w->L, -1) && lua_tointeger(w->L, -1) >= 1 &&
 			 (size_t)lua_tointeger(w->L, -1) <= length)
 			places++;
+	}
+	if (count > VALUES_MAX) {
+		lua_pop(w->L, 1);
+		return too_many(w);
 	}
 	if (count == places && count == length && !marked)
 		return write_list(w, index, length, depth + 1);
@@ -264,6 +301,8 @@ static int write_value(struct writer *w, int index, int depth)
 	const char *s;
 	int r;
 
+	if (++w->values > VALUES_MAX)
+		return too_many(w);
 	switch (lua_type(w->L, index)) {
 	case LUA_TNIL:
 		return buf_add(w->out, "null", 4);

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 
 #define VALUE_WORDS 320
+#define VALUES_MAX 100000 /* in one value, tables and what they hold */
 
 /* What cannot be written and where it is: "turns[3].reply: a function cannot be kept". */
 struct value_why {
@@ -32,7 +33,7 @@ struct value_rules {
 /*
  * Appends the value at index as JSON. [-0, +0, m]: may raise for memory, so only from protected
  * code. -EINVAL: why says what is wrong where, beginning with "[3]" or ".name" below the value.
- * -ENOSPC: the buffer's ceiling, -ENOMEM.
+ * -ENOSPC: the buffer's ceiling; why says only where it was met. -ENOMEM.
  */
 int value_encode(lua_State *L, int index, const struct value_rules *rules, struct buf *out,
 	struct value_why *why);

@@ -25,6 +25,7 @@
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/sdk.h"
 #include "sdk-lua/host/session.h"
+#include "sdk-lua/host/source.h"
 #include "sdk-lua/host/task.h"
 #include "sdk-lua/host/trace.h"
 
@@ -40,7 +41,7 @@ void worker_options_default(struct worker_options *ret)
 		.heap_max = 48u << 20,
 		.preempt = {.slice_usec = 3500,
 			.stall_usec = 500 * USEC_PER_MSEC,
-			.hang_usec = 10 * USEC_PER_SEC},
+			.hang_usec = 4 * USEC_PER_SEC},
 		.handler_cpu_usec = 10 * USEC_PER_SEC,
 		.handler_wall_usec = 60 * USEC_PER_SEC,
 		.flush_usec = 30 * USEC_PER_MSEC,
@@ -201,7 +202,7 @@ static int write_hello(lua_State *L)
 	if (r == -EINVAL)
 		return luaL_error(L, "the page%s", why.words);
 	if (r < 0)
-		return luaL_error(L, "the page is too large: over 2 MiB");
+		return luaL_error(L, "the page is too large: over 2 MiB at page%s", why.words);
 	return 0;
 }
 
@@ -302,8 +303,8 @@ static int protected_parse(lua_State *L)
 		lua_pushliteral(L, "@");
 		lua_pushlstring(L, file.path, file.path_len);
 		lua_concat(L, 2);
-		if (luaL_loadbufferx(L, (const char *)file.bytes, file.size, lua_tostring(L, 1),
-			    "t") != LUA_OK)
+		if (source_load(L, (const char *)file.bytes, file.size, lua_tostring(L, 1)) !=
+			LUA_OK)
 			return lua_error(L);
 	}
 	return 0;

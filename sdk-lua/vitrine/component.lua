@@ -153,15 +153,16 @@ local Item = {}
 local items = setmetatable({}, { __mode = "k" })
 local item_mt = { __metatable = false, __name = "message" }
 
-local function turn_of(self)
+local function turn_of(self, what)
   local item = items[self]
+  if not item then raise("chatbot message%s: call it with ':' on a message", what or "") end
   local turns = state.own_table(item.S, item.rec, "value")
   return item, turns[item.at]
 end
 
 ---Adds text to the end of the message.
 function Item:add(text)
-  local item, turn = turn_of(self)
+  local item, turn = turn_of(self, ":add")
   text = parts.as_kind("chatbot message:add: the text", "string", text) or ""
   if not turn then raise("this message is not in the chat any more") end
   if host.state() ~= item.S then raise("this message belongs to another visitor") end
@@ -172,7 +173,7 @@ end
 
 ---Replaces the text of the message.
 function Item:set(text)
-  local item, turn = turn_of(self)
+  local item, turn = turn_of(self, ":set")
   text = parts.as_kind("chatbot message:set: the text", "string", text) or ""
   if not turn then raise("this message is not in the chat any more") end
   if host.state() ~= item.S then raise("this message belongs to another visitor") end
@@ -397,7 +398,7 @@ function M.constructors.examples(t)
     if #row > #inputs then
       raise("%s: row %d has %d values for %d inputs", what, i, #row, #inputs)
     end
-    rows[i] = parts.copy(row)
+    rows[i] = parts.copy(row, format("%s: row %d", what, i))
   end
   records[handle].props.rows = rows
   records[handle].example_inputs = inputs

@@ -91,10 +91,12 @@ local function copy_turns(what, turns)
   end
   local copied = {}
   for i, turn in ipairs(turns) do
-    if type(turn) ~= "table" or type(turn.role) ~= "string" or type(turn.content) ~= "string" then
+    local role, content
+    if type(turn) == "table" then role, content = turn.role, turn.content end
+    if type(role) ~= "string" or type(content) ~= "string" then
       parts.raise("%s: turn %d needs role and content as strings", what, i)
     end
-    copied[i] = { role = turn.role, content = turn.content }
+    copied[i] = { role = role, content = content }
   end
   return copied
 end
@@ -109,7 +111,7 @@ end
 local function check_texts(what, texts)
   if type(texts) ~= "table" then return check_text(what, texts) end
   for i, text in ipairs(texts) do check_text(format("%s: input %d", what, i), text) end
-  return parts.copy(texts)
+  return parts.copy(texts, what)
 end
 
 ---@class vitrine.Sampling
@@ -125,12 +127,18 @@ local Chat = {}
 local chat_mt = { __index = Chat, __metatable = false }
 local chats = setmetatable({}, { __mode = "k" })
 
+local function id_of(what, self)
+  local id = self ~= nil and chats[self]
+  if not id then parts.raise("%s: call it with ':' on a model", what) end
+  return id
+end
+
 ---@param turns {role: string, content: string}[]
 ---@param options? vitrine.Sampling
 ---@return fun(): string? # the next piece of the answer
 ---@usage for token in llm:stream(turns) do reply:add(token) end
 function Chat:stream(turns, options)
-  local id = chats[self]
+  local id = id_of("chat:stream", self)
   return stream(start("chat:stream", id, "chat", copy_turns("chat:stream", turns), options))
 end
 
@@ -138,7 +146,7 @@ end
 ---@return string text the whole answer
 ---@usage local answer = llm:complete { { role = "user", content = "Hello" } }
 function Chat:complete(turns, options)
-  local id = chats[self]
+  local id = id_of("chat:complete", self)
   local inputs = copy_turns("chat:complete", turns)
   local value, text = finish(start("chat:complete", id, "chat", inputs, options))
   return value and value.text or text
@@ -162,17 +170,18 @@ local generator_mt = { __index = Generator, __metatable = false }
 ---@return fun(): string?
 ---@usage for token in writer:stream("Once") do story:append(token) end
 function Generator:stream(prompt, options)
+  local id = id_of("generate:stream", self)
   local inputs = check_text("generate:stream", prompt)
-  return stream(start("generate:stream", chats[self], "text-generation", inputs, options))
+  return stream(start("generate:stream", id, "text-generation", inputs, options))
 end
 
 ---@param prompt string
 ---@return string text what the model wrote
 ---@usage local story = writer:complete("Once upon a time")
 function Generator:complete(prompt, options)
+  local id = id_of("generate:complete", self)
   local inputs = check_text("generate:complete", prompt)
-  local value, text =
-    finish(start("generate:complete", chats[self], "text-generation", inputs, options))
+  local value, text = finish(start("generate:complete", id, "text-generation", inputs, options))
   return value and value.text or text
 end
 

@@ -47,6 +47,8 @@ local page_methods = {}
 
 ---Runs for each visitor when the page opens: page:on_load(function(session) … end).
 function page_methods.on_load(self, spec)
+  if not pages[self] then raise("page:on_load: call it with ':' on the page") end
+  if host.state() then raise("page:on_load: handlers are declared while the page is built") end
   pages[self].handlers.load = read_handler("page:on_load", spec)
 end
 

@@ -1,12 +1,16 @@
 -- What every SDK module leans on: errors at the author's line, nearest names, copies, kinds.
 -- SDK code keeps every library function in a local, because an app may change its own copies.
-local host, lua = ...
+local host, lua, import = ...
+local data = import "components"
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
 local format, lower, find, sub =
   lua.string.format, lua.string.lower, lua.string.find, lua.string.sub
 local concat, sort = lua.table.concat, lua.table.sort
 local tointeger, mathtype = lua.math.tointeger, lua.math.type
 local min = lua.math.min
+
+local DEPTH_MAX = data.constants.SESSION_IMAGE_DEPTH_MAX
+local NEAR_MAX = 40 -- bytes of a name that may be a mistyped one
 
 local M = {}
 
@@ -47,6 +51,7 @@ end
 
 ---The name in set that was probably meant, or nil.
 function M.nearest(name, set)
+  if #name > NEAR_MAX then return nil end
   local best, least = nil, min(3, #name // 2 + 1) + 1
   for _, known in ipairs(M.names(set)) do
     local d = distance(lower(name), lower(known))
@@ -80,18 +85,53 @@ local function describe(value)
 end
 M.describe = describe
 
----A deep copy of a plain value.
-local function copy(value)
+-- Where in a value: "[3].name".
+local function path_words(path, depth)
+  local words = {}
+  for i = 1, depth do
+    local key = path[i]
+    words[i] = type(key) == "string" and "." .. sub(key, 1, 60) or "[" .. tostring(key) .. "]"
+  end
+  return concat(words)
+end
+
+---A deep copy of a plain value. Raises, naming what and where, for what is nested too deep, which a
+---table inside itself is, or holds too many values, as one table many times over does.
+local function copy(value, what)
   if type(value) ~= "table" then return value end
-  local t = {}
-  for k, v in next, value do t[k] = copy(v) end
-  return t
+  local left, path = host.values_max, {}
+  local function below(t, depth)
+    if depth > DEPTH_MAX then
+      M.raise("%s%s: nested deeper than %d", what or "value", path_words(path, depth - 1), DEPTH_MAX)
+    end
+    local new = {}
+    for k, v in next, t do
+      path[depth] = k
+      left = left - 1
+      if left < 0 then
+        M.raise("%s%s: over %d values", what or "value", path_words(path, depth), host.values_max)
+      end
+      if type(v) == "table" then v = below(v, depth + 1) end
+      new[k] = v
+    end
+    return new
+  end
+  return below(value, 1)
 end
 M.copy = copy
 
 local function is_choice(c)
   return type(c) == "string"
     or (type(c) == "table" and type(c.label) == "string" and type(c.value) == "string")
+end
+
+local function copy_choices(v, what)
+  if type(v) ~= "table" then return nil end
+  v = copy(v, what) -- first: a copy has no metatables, and says the same twice
+  for i = 1, #v do
+    if not is_choice(v[i]) then return nil end
+  end
+  return v
 end
 
 local kinds = {}
@@ -112,13 +152,7 @@ end
 function kinds.json(v)
   if type(v) ~= "function" and type(v) ~= "thread" and type(v) ~= "userdata" then return v end
 end
-function kinds.choices(v)
-  if type(v) ~= "table" then return nil end
-  for i = 1, #v do
-    if not is_choice(v[i]) then return nil end
-  end
-  return copy(v)
-end
+kinds.choices = copy_choices
 
 local wanted = {
   string = "a string",
@@ -140,7 +174,7 @@ function M.as_kind(what, kind, value)
     end
     M.raise("%s must be one of %s (got %s)", what, options, describe(value))
   end
-  local v = kinds[kind](value)
+  local v = kinds[kind](value, what)
   if v == nil then M.raise("%s must be %s (got %s)", what, wanted[kind], describe(value)) end
   return v
 end

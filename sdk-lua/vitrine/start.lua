@@ -2,9 +2,10 @@
 -- functions. Gets the host's functions, the allowed part of Lua's library and a module loader.
 local host, lua, load_module = ...
 local type, pairs, next, select, tostring = type, pairs, next, select, tostring
-local getmetatable, setmetatable, pcall, error = getmetatable, setmetatable, pcall, error
+local getmetatable, setmetatable, rawget = getmetatable, setmetatable, rawget
+local pcall, error = pcall, error
 local format, find, gsub, sub = lua.string.format, lua.string.find, lua.string.gsub, lua.string.sub
-local concat, unpack, pack = lua.table.concat, lua.table.unpack, lua.table.pack
+local concat = lua.table.concat
 local csort = lua.table.sort
 
 lua.getmetatable = getmetatable
@@ -24,6 +25,8 @@ local state = import "state"
 local page = import "page"
 local visit = import "visit"
 
+local SOURCE_MAX = 1 << 20 -- as host/source.h
+
 local env = {}      -- the app's globals
 local app, built    -- what app.lua returned, and its page
 
@@ -39,8 +42,8 @@ for name, value in pairs(lua) do
   end
 end
 
--- A comparator that never ends must be interruptible, which it is not below C's sort; so with one,
--- a merge sort in Lua.
+-- A comparator that never ends must be interruptible, which it is not below C's sort, and neither is
+-- a long list there; so then, a merge sort in Lua.
 local function merge(list, from, middle, to, less, spare)
   for i = from, to do spare[i] = list[i] end
   local left, right = from, middle + 1
@@ -61,57 +64,27 @@ local function sort_range(list, from, to, less, spare)
   merge(list, from, middle, to, less, spare)
 end
 
-function env.table.sort(list, less)
-  if less == nil then return csort(list) end
-  if type(list) ~= "table" then return csort(list, less) end -- raises as Lua does
-  if type(less) ~= "function" then return csort(list, less) end
-  sort_range(list, 1, #list, less, {})
-end
+local SORT_MAX = 4096 -- elements: some 2 ms
 
--- The same for a function that replaces. Follows lstrlib.c: an empty match right behind the last
--- one does not count.
-function env.string.gsub(s, pattern, repl, most)
-  local text = type(s) == "string" or type(s) == "number"
-  if type(repl) ~= "function" or not text or type(pattern) ~= "string" then
-    return gsub(s, pattern, repl, most)
+local function is_less(a, b) return a < b end
+
+function env.table.sort(list, less)
+  if type(list) ~= "table" then return csort(list, less) end -- raises as Lua does
+  if less == nil then
+    -- A list with a metatable may say another length to C than to us.
+    if getmetatable(list) == nil and #list <= SORT_MAX then return csort(list) end
+    less = is_less
+  elseif type(less) ~= "function" then
+    return csort(list, less)
   end
-  s = tostring(s)
-  most = most or #s + 1
-  local anchored = sub(pattern, 1, 1) == "^"
-  local out, at, count, last = {}, 1, 0, nil
-  while count < most and at <= #s + 1 do
-    local found = pack(find(s, pattern, at))
-    local first, stop = found[1], found[2]
-    if not first then break end
-    out[#out + 1] = sub(s, at, first - 1)
-    if stop < first and first == last then
-      out[#out + 1] = sub(s, first, first)
-      at = first + 1
-    else
-      count = count + 1
-      local whole = sub(s, first, stop)
-      local new
-      if found.n > 2 then new = repl(unpack(found, 3, found.n)) else new = repl(whole) end
-      if not new then
-        new = whole
-      elseif type(new) ~= "string" and type(new) ~= "number" then
-        error(format("invalid replacement value (a %s)", type(new)), 2)
-      end
-      out[#out + 1] = new
-      at = stop + 1
-      last = at
-    end
-    if anchored then break end
-  end
-  if at <= #s then out[#out + 1] = sub(s, at) end
-  return concat(out), count
+  sort_range(list, 1, #list, less, {})
 end
 
 getmetatable("").__index = env.string
 getmetatable("").__metatable = false
 
 function env.setmetatable(t, mt)
-  if type(mt) == "table" and mt.__gc ~= nil then
+  if type(mt) == "table" and rawget(mt, "__gc") ~= nil then
     parts.raise("setmetatable: '__gc' is not there in a Space: nothing could interrupt it")
   end
   return setmetatable(t, mt)
@@ -125,26 +98,45 @@ end
 
 function env.xpcall(f, handler, ...) return handled(handler, pcall(f, ...)) end
 
-local function piece(chunk, parts_of)
+-- The pieces of a source, joined; nil and words where they are none.
+local function join_pieces(give)
+  local pieces, length = {}, 0
   while true do
-    local text = chunk()
-    if text == nil or text == "" then return concat(parts_of) end
-    parts_of[#parts_of + 1] = text
+    local ok, text = pcall(give)
+    if not ok then return nil, text end
+    if text == nil or text == "" then return concat(pieces) end
+    if type(text) ~= "string" then return nil, "reader function must return a string" end
+    length = length + #text
+    if length > SOURCE_MAX then
+      return nil, format("load: the source is over %d KiB", SOURCE_MAX // 1024)
+    end
+    pieces[#pieces + 1] = text
   end
 end
 
 function env.load(chunk, name, mode, own)
-  if type(chunk) == "function" then chunk = piece(chunk, {}) end
-  if mode ~= nil and not find(mode, "t", 1, true) then
+  if type(chunk) == "function" then
+    local words
+    chunk, words = join_pieces(chunk)
+    if not chunk then return nil, words end
+  end
+  if mode ~= nil and not (type(mode) == "string" and find(mode, "t", 1, true)) then
     return nil, "attempt to load a text chunk (mode is '" .. tostring(mode) .. "')"
   end
   name = gsub(tostring(name or "(load)"), "^[=@]", "")
   return host.load(chunk, "=" .. name, own == nil and env or own)
 end
 
+-- Step by step, because a whole collection cannot be interrupted. Twice round: what became garbage
+-- while the first was under way is found by the second.
 local collect = lua.collectgarbage
 function env.collectgarbage(option)
-  if option == nil or option == "collect" then return collect() end
+  if option == nil or option == "collect" then
+    for _ = 1, 2 do
+      repeat local ended = collect("step") until ended
+    end
+    return 0
+  end
   if option == "count" then return collect("count") end
   if option == "step" then return collect("step") end
   parts.raise("collectgarbage: 'collect', 'count' or 'step' (got %s)", parts.describe(option))

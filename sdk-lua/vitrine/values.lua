@@ -27,7 +27,10 @@ local file_mt = { __index = File, __metatable = false, __name = "file" }
 ---@return string? err where the file is not here any more
 ---@usage local bytes = photo:read()
 function File:read(n, offset)
-  return host.upload_read(self.file, offset or 0, n or data.constants.UPLOAD_MAX)
+  if type(self) ~= "table" or type(rawget(self, "file")) ~= "string" then
+    raise("file:read: call it with ':' on an upload")
+  end
+  return host.upload_read(rawget(self, "file"), offset or 0, n or data.constants.UPLOAD_MAX)
 end
 
 function M.as_file(value)
@@ -145,10 +148,12 @@ function normalise.label(what, _, v)
 end
 
 local function as_turn(what, turn)
-  if type(turn) ~= "table" or type(turn.role) ~= "string" or type(turn.content) ~= "string" then
+  local role, content
+  if type(turn) == "table" then role, content = turn.role, turn.content end
+  if type(role) ~= "string" or type(content) ~= "string" then
     raise("%s: a message is {role = \"user\" or \"assistant\", content = text}", what)
   end
-  return { role = turn.role, content = turn.content }
+  return { role = role, content = content }
 end
 
 function normalise.chatbot(what, _, v)
@@ -160,7 +165,7 @@ function normalise.chatbot(what, _, v)
   return turns
 end
 
-function normalise.json(_, _, v) return parts.copy(v) end
+function normalise.json(what, _, v) return parts.copy(v, what) end
 
 M.bundled_image, M.as_turn, M.normalise = bundled_image, as_turn, normalise
 

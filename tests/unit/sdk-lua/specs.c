@@ -23,6 +23,8 @@
 #include "proto/bundle.h"
 #include "proto/constants.h"
 #include "proto/messages.h"
+#include "sdk-lua/host/strings.h"
+#include "sdk-lua/host/tables.h"
 #include "sdk-lua/host/value.h"
 #include "sdk-lua/host/worker.h"
 
@@ -219,6 +221,8 @@ static void read_options(lua_State *L, int index, struct worker_options *o)
 	o->heap_max = (size_t)option(L, index, "heap_max", (lua_Integer)o->heap_max);
 	o->handler_cpu_usec = (uint64_t)option(L, index, "cpu_ms", 10000) * 1000;
 	o->handler_wall_usec = (uint64_t)option(L, index, "wall_ms", 60000) * 1000;
+	o->preempt.slice_usec = (uint64_t)option(L, index, "slice_us", 3500);
+	o->preempt.look_steps = option(L, index, "look_steps", 0);
 	o->preempt.stall_usec = (uint64_t)option(L, index, "stall_ms", 500) * 1000;
 	o->flush_usec = (uint64_t)option(L, index, "flush_ms", 30) * 1000;
 	o->keep_usec = (uint64_t)option(L, index, "keep_ms", 1000) * 1000;
@@ -425,6 +429,22 @@ static int unsealed(lua_State *L)
 	return 1;
 }
 
+/* ours() -> {string, table} as apps have them, here, beside Lua's own. Opening the string library
+ * makes it the strings' own index; that stays Lua's. */
+static int ours(lua_State *L)
+{
+	lua_newtable(L);
+	lua_pushliteral(L, "");
+	(void)lua_getmetatable(L, -1);
+	(void)strings_open(L);
+	lua_setfield(L, 1, "string");
+	lua_setmetatable(L, -2);
+	(void)tables_open(L);
+	lua_setfield(L, 1, "table");
+	lua_settop(L, 1);
+	return 1;
+}
+
 static int open_bench(lua_State *L)
 {
 	static const luaL_Reg of_bench[] = {
@@ -445,6 +465,7 @@ static int open_bench(lua_State *L)
 		{"bundle", make_bundle},
 		{"decode", decode},
 		{"encode", encode},
+		{"ours", ours},
 		{"unsealed", unsealed},
 		{"close_fd", bench_close_fd},
 		{NULL, NULL},
