@@ -12,6 +12,7 @@
 
 #define ANSWER_MAX (32u << 20)
 #define EVENT_MAX (1u << 20)
+#define SERVICES_MAX (1u << 20)
 
 struct client {
 	CURL *curl;                 /* owned */
@@ -221,4 +222,18 @@ struct client *client_or_complain(const struct client_options *o)
 	if (client_new(o, &c, &e) < 0)
 		fprintf(stderr, "vitrine: %s\n", e.text);
 	return c;
+}
+
+json_t *client_read_services(const char *data, struct err *e)
+{
+	CLEANUP(buf_done) struct buf text;
+	json_t *services = NULL;
+	char path[4096];
+
+	buf_init(&text, SERVICES_MAX);
+	(void)snprintf(path, sizeof(path), "%s/run/services.json", data);
+	if (fs_read(AT_FDCWD, path, &text, e) < 0 ||
+		json_parse(text.data, text.len, SERVICES_MAX, &services, e) < 0)
+		return NULL;
+	return services;
 }

@@ -45,3 +45,10 @@ int client_follow(
 
 /* Opens the client of a subcommand or prints why not; NULL then. */
 struct client *client_or_complain(const struct client_options *o);
+
+/*
+ * The services of the platform in a data folder: array of {name, state, pid, starts}, as the
+ * supervisor last wrote it; it answers even when the orchestrator does not. The caller's; NULL
+ * with words: there is none.
+ */
+json_t *client_read_services(const char *data, struct err *e);

@@ -15,6 +15,7 @@ int cmd_builds(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_user(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 /* Where data is kept when --data is not given: /var/lib/vitrine for root, else
  * $XDG_DATA_HOME/vitrine or ~/.local/share/vitrine. Borrowed, static. */

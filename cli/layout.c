@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "cli/command.h"
 
 static const struct {
 	const char *name;
@@ -25,6 +26,26 @@ static const struct {
 	{"agent", UID_AGENT, 0700},
 	{"run", 0, 0711},
 };
+
+void layout_init(struct layout *l)
+{
+	char self[LAYOUT_PATH - 64];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	*l = (struct layout){.root = geteuid() == 0, .lock = -1};
+	self[n > 0 ? n : 0] = '\0';
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(self, '/');
+
+		if (slash)
+			*slash = '\0';
+		if (up == 0)
+			(void)snprintf(l->bin, LAYOUT_PATH, "%s", self);
+	}
+	(void)snprintf(l->ui, LAYOUT_PATH, "%s/ui", self);
+	(void)snprintf(l->models, LAYOUT_PATH, "%s/../models", self);
+	(void)snprintf(l->data, LAYOUT_PATH, "%s", default_data_dir());
+}
 
 static int make_folder(const struct layout *l, size_t i, struct err *e)
 {
@@ -40,6 +61,35 @@ static int make_folder(const struct layout *l, size_t i, struct err *e)
 		return err_set(
 			e, -errno, "cannot give %s to uid %u: %s", path, uid, strerror(errno));
 	return 0;
+}
+
+static int check_folder(const struct layout *l, size_t i, uid_t owner, struct err *e)
+{
+	uid_t uid = owner == 0 ? folders[i].uid : owner;
+	char path[LAYOUT_PATH + 32];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", l->data, folders[i].name);
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : err_set(e, -EPERM, "%s: %s", path, strerror(errno));
+	if (!S_ISDIR(st.st_mode) || st.st_uid != uid || (st.st_mode & 07777) != folders[i].mode)
+		return err_set(e, -EPERM, "%s is not a folder of uid %u with mode %04o", path, uid,
+			folders[i].mode);
+	return 0;
+}
+
+int layout_check(const struct layout *l, struct err *e)
+{
+	struct stat st;
+	int r = 0;
+
+	if (stat(l->data, &st) < 0)
+		return err_set(e, -errno, "%s: %s", l->data, strerror(errno));
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return err_set(e, -EPERM, "%s can be written by others than its owner", l->data);
+	for (size_t i = 0; r == 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
+		r = check_folder(l, i, st.st_uid, e);
+	return r;
 }
 
 static int take_lock(struct layout *l, struct err *e)
@@ -106,11 +156,8 @@ static int make_reachable(struct layout *l)
 
 int layout_prepare(struct layout *l, struct err *e)
 {
-	int r;
+	int r = fs_mkdirs(l->data, 0711, e);
 
-	l->root = geteuid() == 0;
-	l->lock = -1;
-	r = fs_mkdirs(l->data, 0711, e);
 	if (r == 0)
 		r = absolute(l->data, e);
 	if (r == 0)

@@ -17,6 +17,7 @@ enum service_uid {
 	UID_AGENT = 61203,
 	UID_INFERENCE = 61204,
 	UID_BOXD = 61205,
+	UID_DOCTOR = 61206, /* the boxd that vitrine doctor starts for itself */
 };
 
 #define LAYOUT_PATH 512
@@ -31,6 +32,15 @@ struct layout {
 	char run[LAYOUT_PATH]; /* svc_data/run */
 	int lock;              /* owned fd: one supervisor per data folder */
 };
+
+/* Folders beside the program itself, as the build lays things out, and the default data folder. */
+void layout_init(struct layout *l);
+
+/*
+ * Whether the data folder is as layout_prepare leaves it: owners and modes. -EPERM with words: it
+ * is not. -ENOENT: there is none yet.
+ */
+int layout_check(const struct layout *l, struct err *e);
 
 /*
  * Creates what is missing, gives each service its folder, takes the lock, and, as root, makes the

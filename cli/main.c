@@ -18,6 +18,8 @@ static const struct command commands[] = {
 		"make an earlier version live again, without a build", cmd_rollback},
 	{"token", "create NAME | list | revoke ID", "access tokens for git and the API", cmd_token},
 	{"user", "add NAME | list", "people", cmd_user},
+	{"doctor", "[--json] [--verbose] [--require full|user] [--bin DIR]",
+		"what this host enforces, tried out in real boxes", cmd_doctor},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -42,7 +44,8 @@ static void print_usage(FILE *out)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  vitrine %s %s\n      %s\n", commands[i].name, commands[i].usage,
 			commands[i].help);
-	fprintf(out, "\nEvery command but up takes --data DIR (the platform on this machine) or "
+	fprintf(out, "\nEvery command but up and doctor takes --data DIR (the platform on this "
+		     "machine) or "
 		     "--url URL "
 		     "--token TOKEN.\n");
 }

@@ -1,32 +1,11 @@
 /* vitrine status */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fs.h"
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/command.h"
-
-#define FILE_MAX (1u << 20)
-
-/* The supervisor writes this file whenever a service starts or ends; it answers even when the
- * orchestrator does not. */
-static json_t *read_services(const char *data, struct err *e)
-{
-	CLEANUP(buf_done) struct buf text;
-	json_t *services = NULL;
-	char path[4096];
-
-	buf_init(&text, FILE_MAX);
-	(void)snprintf(path, sizeof(path), "%s/run/services.json", data);
-	if (fs_read(AT_FDCWD, path, &text, e) < 0 ||
-		json_parse(text.data, text.len, FILE_MAX, &services, e) < 0)
-		return NULL;
-	return services;
-}
 
 static void print_services(const json_t *services)
 {
@@ -82,7 +61,7 @@ int cmd_status(int argc, char **argv)
 	if (!status)
 		status = json_object();
 	if (!o.url)
-		services = read_services(o.data ? o.data : default_data_dir(), &(struct err){0});
+		services = client_read_services(o.data ? o.data : default_data_dir(), NULL);
 	if (services)
 		(void)json_object_set_new(status, "services", services);
 	if (json) {

@@ -212,26 +212,6 @@ static int set_path(char dest[LAYOUT_PATH], const char *value, const char *optio
 	return 0;
 }
 
-/* Beside the program itself, as the build lays things out. */
-static void default_paths(struct up *u)
-{
-	char self[LAYOUT_PATH - 64];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	self[n > 0 ? n : 0] = '\0';
-	for (int up = 0; up < 2; up++) {
-		char *slash = strrchr(self, '/');
-
-		if (slash)
-			*slash = '\0';
-		if (up == 0)
-			(void)snprintf(u->layout.bin, LAYOUT_PATH, "%s", self);
-	}
-	(void)snprintf(u->layout.ui, LAYOUT_PATH, "%s/ui", self);
-	(void)snprintf(u->layout.models, LAYOUT_PATH, "%s/../models", self);
-	(void)snprintf(u->layout.data, LAYOUT_PATH, "%s", default_data_dir());
-}
-
 static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
@@ -345,7 +325,7 @@ int cmd_up(int argc, char **argv)
 
 	log_init("up");
 	umask(022);
-	default_paths(&u);
+	layout_init(&u.layout);
 	r = parse_options(argc, argv, &u, &e);
 	if (r == 0)
 		r = serve(&u, &e);
