@@ -36,6 +36,8 @@
 #define WITHIN(i, bits) POLICY_WITHIN(i, bits)
 /* Equal but for these bits. */
 #define EQ_BUT(i, bits, v) {(i), ~(uint64_t)(bits), (uint64_t)(v)}
+/* clock_getcpuclockid(3): ~pid << 3 | 2, a negative int. */
+#define CLOCK_OF_A_PROCESS {0, 0x80000007, 0x80000002}
 /* clang-format on */
 
 #define PROT_PLAIN (PROT_READ | PROT_WRITE)
@@ -176,6 +178,9 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(ALL, clock_nanosleep),
 	ALLOW_IF(ALL, clock_gettime, 1, WITHIN(0, 7)),
 	ALLOW_IF(ALL, clock_getres, 1, WITHIN(0, 7)),
+	/* The processor time of a worker: agent/meter.c. */
+	ALLOW_IF(AGENT, clock_gettime, 1, CLOCK_OF_A_PROCESS),
+	ALLOW_IF(AGENT, clock_getres, 1, CLOCK_OF_A_PROCESS),
 	ALLOW(ALL, gettimeofday),
 	ALLOW(ALL, sched_yield),
 	ALLOW(ALL, restart_syscall),

@@ -295,7 +295,7 @@ static const struct line {
 	ALL_TRY(socket_packet, KILLED),
 	ALL_TRY(socket_vsock, KILLED),
 	ALL_TRY(socket_alg, KILLED),
-	ALL(socket_netlink, KILLED),
+	ALL(netlink_route, KILLED),
 	SINCE(4, connect_tcp, EACCES, EACCES, EACCES, KILLED, KILLED),
 	ALL_TRY(bind_tcp, KILLED),
 	ALL_TRY(listen_tcp, KILLED),
