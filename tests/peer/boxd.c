@@ -137,12 +137,17 @@ void boxd_greet(struct boxd *b)
 
 void boxd_stop(struct boxd *b)
 {
+	(void)kill(b->pid, SIGTERM);
+	CHECK(waitpid(b->pid, NULL, 0) == b->pid);
+	boxd_done(b);
+}
+
+void boxd_done(struct boxd *b)
+{
 	char path[96];
 
 	if (b->agent >= 0)
 		close(b->agent);
-	(void)kill(b->pid, SIGTERM);
-	CHECK(waitpid(b->pid, NULL, 0) == b->pid);
 	(void)snprintf(path, sizeof(path), "%s/box.sock", b->dir);
 	(void)unlink(path);
 	(void)rmdir(b->dir);

@@ -35,6 +35,9 @@ uid_t boxd_plain_uid(void);
 void boxd_start(struct boxd *b, uid_t uid);
 void boxd_stop(struct boxd *b);
 
+/* Frees what belongs to a boxd that has ended and is reaped. */
+void boxd_done(struct boxd *b);
+
 /* The same in any other setup; false: no box can be built there. Still to be stopped. */
 bool boxd_start_as(struct boxd *b, const struct boxd_setup *setup);
 

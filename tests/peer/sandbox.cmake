@@ -40,6 +40,8 @@ target_link_options(probe_without PRIVATE -static-pie ${wrapped_in_both})
 
 box_test(boxd ${CMAKE_CURRENT_LIST_DIR}/test_boxd.c ${boxd_peer})
 box_test(box_attacks ${CMAKE_CURRENT_LIST_DIR}/test_box_attacks.c ${crowd_peer})
+box_test(box_ends ${CMAKE_CURRENT_LIST_DIR}/test_box_ends.c ${boxd_peer})
+box_test(box_limits ${CMAKE_CURRENT_LIST_DIR}/test_box_limits.c ${boxd_peer})
 box_test(box_view
   ${CMAKE_CURRENT_LIST_DIR}/test_box_view.c ${CMAKE_CURRENT_LIST_DIR}/filter_of.c ${crowd_peer})
 box_test(box_sweep ${CMAKE_CURRENT_LIST_DIR}/test_box_sweep.c ${crowd_peer})

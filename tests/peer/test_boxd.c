@@ -20,85 +20,6 @@
 #include "tests/peer/boxd.h"
 #include "tests/support/test.h"
 
-/* --- limits --- */
-
-static void eat_too_much(struct boxd *b)
-{
-	struct worker neighbour = worker_sealed(b, 2);
-	struct worker w = worker_sealed(b, 1);
-	bool limited = strstr(b->host, "in force: limit on memory") != NULL;
-	char words[512], why[4096];
-
-	CHECK(worker_ask(&w, "eat 40", words) && strcmp(words, "ate") == 0);
-	/* 36: over memory, below the address space; 37: over both. */
-	if (limited) {
-		CHECK(!worker_ask(&w, "eat 60", words));
-		CHECK(agent_wait_exit(b->agent, 1, why) == SIGKILL);
-		CHECK(strstr(why, "64 MiB"));
-		worker_done(&w);
-	} else {
-		CHECK(worker_ask(&w, "eat 600", words) && strtol(words, NULL, 10) == -ENOMEM);
-		worker_end(b, &w);
-	}
-	CHECK(worker_ask(&neighbour, "sysinfo", words) && strtol(words, NULL, 10) == -EPERM);
-	worker_end(b, &neighbour);
-}
-
-/* 22, 36, 37 */
-TEST(memory_over_the_class_ends_this_box_in_words_and_no_other)
-{
-	boxd_in_each_mode(eat_too_much);
-}
-
-static void spin(struct boxd *b)
-{
-	struct worker w = worker_sealed(b, 1);
-	char stat[256], *at;
-	unsigned long ticks_user;
-
-	if (!strstr(b->host, "in force: limit on CPU")) {
-		worker_end(b, &w);
-		return;
-	}
-	worker_order(&w, "spin");
-	(void)poll(NULL, 0, 1000);
-	proc_line(w.pid, "stat", "", stat);
-	at = strrchr(stat, ')');
-	CHECK(at &&
-		sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu", &ticks_user) == 1);
-	/* Half a core for a second, and a margin of a period or two. */
-	CHECK(ticks_user <= (unsigned long)sysconf(_SC_CLK_TCK) * 75 / 100);
-	worker_end(b, &w);
-}
-
-/* 38 */
-TEST(a_small_box_gets_half_a_core)
-{
-	boxd_in_each_mode(spin);
-}
-
-static void end_in_many_ways(struct boxd *b)
-{
-	static const struct {
-		const char *order;
-		int status;
-	} ways[] = {{"exit 0", 0}, {"exit 7", 7 << 8}, {"segv", SIGSEGV}};
-
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		struct worker w = worker_sealed(b, 5);
-
-		worker_order(&w, ways[i].order);
-		CHECK(agent_wait_exit(b->agent, 5, NULL) == ways[i].status);
-		worker_done(&w);
-	}
-}
-
-/* 42: no core bit in the status either. */
-TEST(exits_are_reported_as_they_were)
-{
-	boxd_in_each_mode(end_in_many_ways);
-}
-
 /* --- the desk --- */
 
 static void kill_it(struct boxd *b)
@@ -268,38 +189,6 @@ TEST(a_peer_of_another_uid_is_turned_away)
 	CHECK(!agent_receive(stranger, &m));
 	close(stranger);
 	boxd_stop(&b);
-}
-
-static void kill_boxd(struct boxd *b)
-{
-	struct worker sealed_one = worker_sealed(b, 0);
-	struct worker unsealed_one = worker_start(b, 1, BOX_SMALL);
-
-	CHECK(kill(b->pid, SIGKILL) == 0);
-	CHECK(process_is_gone(sealed_one.pid, 500));
-	CHECK(process_is_gone(unsealed_one.pid, 500));
-	worker_done(&sealed_one);
-	worker_done(&unsealed_one);
-}
-
-/* 86 */
-TEST(no_worker_outlives_boxd)
-{
-	boxd_in_each_mode(kill_boxd);
-}
-
-static void stop_boxd(struct boxd *b)
-{
-	struct worker w = worker_sealed(b, 0);
-
-	CHECK(kill(b->pid, SIGTERM) == 0);
-	CHECK(process_is_gone(w.pid, 500));
-	worker_done(&w);
-}
-
-TEST(sigterm_ends_boxd_and_its_boxes)
-{
-	boxd_in_each_mode(stop_boxd);
 }
 
 /* --- boxd itself --- */
