@@ -823,4 +823,32 @@ TEST(a_node_whose_boxes_all_serve_says_so)
 	teardown(&fx);
 }
 
+/* A worker's link carries nothing before SEALED, whatever it says or does not say until then.
+ * catalogue 87 */
+TEST(no_byte_of_an_app_reaches_a_box_before_it_is_sealed)
+{
+	struct fixture fx;
+	struct worker *w = &fx.workers[0];
+
+	setup_with(&fx, "small=0");
+	fx.on_app = "hello";
+	fx.seal_late = true;
+	send_check(&fx, 1, "small");
+	UNTIL(&fx, fx.spawned == 1);
+	stay(&fx);
+	CHECK(w->app && w->got_app == 0 && w->got_infer == 0 && fx.killed == 0);
+	say(w, APP_SEALED, "{\"version\":\"test\",\"landlock\":0}");
+	UNTIL(&fx, fx.orchestrator.last_type == AGENT_CHECKED && fx.orchestrator.last_seq == 1);
+	CHECK(w->got_app == 1);
+	UNTIL(&fx, fx.killed == 1);
+
+	/* One that does as if it had its app is ended, and never gets it. */
+	send_check(&fx, 2, "small");
+	UNTIL(&fx, fx.spawned == 2 && w->app);
+	say(w, APP_HELLO, "{\"tree\":{\"title\":\"T\"},\"api\":[],\"load_usec\":42}");
+	UNTIL(&fx, fx.killed == 2);
+	CHECK(w->got_app == 0);
+	teardown(&fx);
+}
+
 TEST_MAIN()
