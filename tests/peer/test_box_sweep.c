@@ -1,6 +1,6 @@
 /*
  * Every system call number from 0 to 600 with six zeros, one box each. What survives, and with what
- * answer, is exactly tests/peer/sweep.txt. Catalogue 85, 88.
+ * answer, is exactly tests/peer/sweep.txt.
  */
 #include <stdbool.h>
 
@@ -124,6 +124,7 @@ static void sweep(struct boxd *b)
 	CHECK(wrong == 0);
 }
 
+/* catalogue 85, 88 */
 TEST(exactly_the_listed_calls_survive)
 {
 	read_golden();

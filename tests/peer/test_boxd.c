@@ -38,7 +38,7 @@ static void kill_it(struct boxd *b)
 	worker_end(b, &w);
 }
 
-/* 43 */
+/* catalogue 43 */
 TEST(kill_ends_a_worker_and_frees_its_slot)
 {
 	boxd_in_each_mode(kill_it);
@@ -129,7 +129,7 @@ static void misbehave(struct boxd *b)
 	worker_done(&w);
 }
 
-/* 94, 95, 106 */
+/* catalogue 94, 95, 106 */
 TEST(a_bad_message_closes_its_link_and_nothing_else)
 {
 	boxd_in_each_mode(misbehave);
