@@ -32,7 +32,7 @@
 struct child {
 	const struct box_plan *plan;
 	const struct host *host;
-	const struct cgroup_entry *cgroup;
+	const struct cgroup_folder *cgroup;
 	int sync_fd;
 };
 
@@ -218,19 +218,19 @@ static int lead_child(
  * itself with its change of uid.
  */
 static pid_t clone_mappable(
-	const struct host *host, const struct cgroup_entry *cgroup, int *ret_pidfd)
+	const struct host *host, const struct cgroup_folder *cgroup, int *ret_pidfd)
 {
 	pid_t pid;
 
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	pid = clone_boxed(cgroup->born_fd, host->dense, ret_pidfd);
+	pid = clone_boxed(cgroup_born_fd(&host->cgroups, cgroup), host->dense, ret_pidfd);
 	if (pid != 0)
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return pid;
 }
 
 static int start_child(const struct host *host, const struct box_plan *plan,
-	const struct cgroup_entry *cgroup, struct box *ret, struct err *e)
+	const struct cgroup_folder *cgroup, struct box *ret, struct err *e)
 {
 	int pair[2];
 
@@ -250,7 +250,7 @@ static int start_child(const struct host *host, const struct box_plan *plan,
 	return lead_child(host, plan, ret->pid, pair[0], e);
 }
 
-void box_discard(const struct host *host, struct box *box)
+void box_discard(struct host *host, struct box *box)
 {
 	if (box->pid > 0) {
 		box_kill(box);
@@ -259,20 +259,21 @@ void box_discard(const struct host *host, struct box *box)
 	closep(&box->pidfd);
 	closep(&box->sync_fd);
 	box->pidfd = box->sync_fd = -1;
-	cgroup_slot_drop(&host->cgroups, box->slot);
+	cgroup_drop(&host->cgroups, box->cgroup);
 }
 
-int box_begin(const struct host *host, const struct box_plan *plan, struct box *ret, struct err *e)
+int box_begin(struct host *host, const struct box_plan *plan, struct box *ret, struct err *e)
 {
-	struct cgroup_entry cgroup = CGROUP_ENTRY_NONE;
+	struct cgroup_folder cgroup = CGROUP_FOLDER_NONE;
 	struct box box = {.slot = plan->slot, .class = plan->class, .pidfd = -1, .sync_fd = -1};
-	int r = cgroup_slot_make(&host->cgroups, plan->slot, &host->classes.of[plan->class],
-		plan->refill, &cgroup, e);
+	int r = cgroup_take(
+		&host->cgroups, &host->classes.of[plan->class], plan->refill, &cgroup, e);
 
 	if (r < 0)
 		return r;
+	box.cgroup = cgroup.number;
 	r = start_child(host, plan, &cgroup, &box, e);
-	cgroup_entry_close(&cgroup);
+	cgroup_folder_close(&cgroup);
 	if (r < 0) {
 		box_discard(host, &box);
 		return r;
@@ -282,7 +283,7 @@ int box_begin(const struct host *host, const struct box_plan *plan, struct box *
 }
 
 /* A box that takes every step and ends. */
-static int try_steps(const struct host *host, struct err *e)
+static int try_steps(struct host *host, struct err *e)
 {
 	const struct box_plan plan = {
 		.class = BOX_SMALL, .log_fd = -1, .app_fd = -1, .infer_fd = -1, .trial = true};
@@ -334,7 +335,7 @@ int box_try(struct host *host, struct err *e)
 
 void box_promote(const struct host *host, const struct box *box)
 {
-	cgroup_slot_promote(&host->cgroups, box->slot);
+	cgroup_promote(&host->cgroups, box->cgroup);
 }
 
 void box_kill(const struct box *box)
@@ -345,7 +346,7 @@ void box_kill(const struct box *box)
 static void say_why(const struct host *host, const struct box *box, int status, char *ret, size_t n)
 {
 	ret[0] = '\0';
-	if (cgroup_slot_ran_out(&host->cgroups, box->slot))
+	if (cgroup_ran_out(&host->cgroups, box->cgroup))
 		(void)snprintf(ret, n, "it used more than the %llu MiB of memory of a %s box",
 			(unsigned long long)(host->classes.of[box->class].memory_bytes >> 20),
 			box_class_name(box->class));
@@ -353,7 +354,7 @@ static void say_why(const struct host *host, const struct box *box, int status, 
 		(void)snprintf(ret, n, "it tried a system call that no worker may make");
 }
 
-int box_reap(const struct host *host, struct box *box, int *ret_status, char *words, size_t n)
+int box_reap(struct host *host, struct box *box, int *ret_status, char *words, size_t n)
 {
 	int status;
 
@@ -362,7 +363,7 @@ int box_reap(const struct host *host, struct box *box, int *ret_status, char *wo
 	say_why(host, box, status, words, n);
 	closep(&box->pidfd);
 	box->pidfd = -1;
-	cgroup_slot_drop(&host->cgroups, box->slot);
+	cgroup_drop(&host->cgroups, box->cgroup);
 	*ret_status = status;
 	return 1;
 }

@@ -17,8 +17,9 @@ struct box {
 	unsigned int slot;
 	unsigned int class; /* BOX_SMALL, … */
 	pid_t pid;
-	int pidfd;   /* owned */
-	int sync_fd; /* owned until box_finish; readable when the child has an outcome */
+	unsigned int cgroup; /* number of its folder; 0: none */
+	int pidfd;           /* owned */
+	int sync_fd;         /* owned until box_finish; readable when the child has an outcome */
 };
 
 /*
@@ -27,7 +28,7 @@ struct box {
  * stay the caller's. On success *ret is filled, and the caller calls box_finish when sync_fd is
  * readable, or box_discard. -errno with words, and nothing is left.
  */
-int box_begin(const struct host *host, const struct box_plan *plan, struct box *ret, struct err *e);
+int box_begin(struct host *host, const struct box_plan *plan, struct box *ret, struct err *e);
 
 /*
  * Takes the outcome. 0: exec has succeeded, the worker runs; the caller reaps it (box_reap) when
@@ -37,7 +38,7 @@ int box_begin(const struct host *host, const struct box_plan *plan, struct box *
 int box_finish(const struct host *host, struct box *box, struct err *e);
 
 /* Kills the process, waits for it and frees the slot's cgroup. */
-void box_discard(const struct host *host, struct box *box);
+void box_discard(struct host *host, struct box *box);
 
 /* Takes every step in a box that runs nothing, and adds what it learned to the report. 0, or
  * -errno with words when boxes cannot be built here. */
@@ -53,4 +54,4 @@ void box_kill(const struct box *box);
  * Reaps the ended process, frees its slot's cgroup. Returns 1 with *ret_status as from waitpid(2)
  * and words (n bytes, "" when the status says all) or 0 while it still runs.
  */
-int box_reap(const struct host *host, struct box *box, int *ret_status, char *words, size_t n);
+int box_reap(struct host *host, struct box *box, int *ret_status, char *words, size_t n);

@@ -17,6 +17,7 @@
 #define AGENTS_MAX 4 /* one, and those that have not noticed yet that they are replaced */
 #define QUEUE_MAX (512 * 1024)
 #define FILES_OF_SPAWN 3
+#define STOCK_USEC (10 * USEC_PER_MSEC)
 #define BUILD_USEC (5 * USEC_PER_SEC)
 #define REFILL_USEC (10 * USEC_PER_SEC) /* its agent promotes it before */
 
@@ -41,7 +42,8 @@ struct agent {
 
 struct desk {
 	struct loop *loop;         /* borrowed */
-	const struct host *host;   /* borrowed */
+	struct host *host;         /* borrowed */
+	struct source *stock;      /* owned; timer */
 	struct listener *listener; /* owned */
 	struct agent agents[AGENTS_MAX];
 	uint64_t next_order;
@@ -163,6 +165,7 @@ static void on_outcome(int fd, uint32_t events, void *data)
 		box_class_name(o->box.class),
 		(unsigned long long)(clock_mono_usec() - o->began_usec));
 	tell(asker(o), BOX_SPAWNED, o->box.slot, (uint32_t)o->box.pid, "");
+	timer_arm_after(d->stock, STOCK_USEC);
 }
 
 static int watch_build(struct occupied *o, bool refill)
@@ -344,7 +347,15 @@ static void on_agent(int fd, uid_t uid, void *data)
 	greet(d, a->link);
 }
 
-int desk_new(struct loop *loop, int fd, uid_t agent_uid, const struct host *host, struct desk **ret)
+/* Once the box that used some is up. */
+static void stock(void *data)
+{
+	struct desk *d = data;
+
+	cgroup_home_stock(&d->host->cgroups);
+}
+
+int desk_new(struct loop *loop, int fd, uid_t agent_uid, struct host *host, struct desk **ret)
 {
 	struct desk *d = calloc(1, sizeof(*d));
 	int r;
@@ -356,10 +367,14 @@ int desk_new(struct loop *loop, int fd, uid_t agent_uid, const struct host *host
 	d->loop = loop;
 	d->host = host;
 	r = listener_new(loop, fd, &agent_uid, 1, on_agent, d, &d->listener);
+	if (r == 0)
+		r = loop_add_timer(loop, stock, d, &d->stock);
 	if (r < 0) {
+		listener_free(d->listener);
 		free(d);
 		return r;
 	}
+	stock(d);
 	*ret = d;
 	return 0;
 }
@@ -377,6 +392,7 @@ struct desk *desk_free(struct desk *d)
 	if (!d)
 		return NULL;
 	listener_free(d->listener);
+	source_free(d->stock);
 	for (size_t i = 0; i < AGENTS_MAX; i++)
 		link_free(d->agents[i].link);
 	for (size_t i = 0; i < BOX_SLOTS_MAX; i++)

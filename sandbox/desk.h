@@ -14,8 +14,7 @@ struct desk;
 
 /* Takes fd (listening SOCK_SEQPACKET; owned). agent_uid beside root and our own may connect. The
  * host is borrowed. -ENOMEM, or the errno of epoll. */
-int desk_new(
-	struct loop *loop, int fd, uid_t agent_uid, const struct host *host, struct desk **ret);
+int desk_new(struct loop *loop, int fd, uid_t agent_uid, struct host *host, struct desk **ret);
 
 /* Kills every box and waits for it, closes every link. NULL is fine. Returns NULL. */
 struct desk *desk_free(struct desk *d);

@@ -250,6 +250,8 @@ void cgroup_home_open(struct cgroup_home *ret, uid_t owner)
 	enum cgroup_kind kind = is_v2() ? CGROUP_V2 : CGROUP_V1;
 
 	*ret = (struct cgroup_home){.kind = CGROUP_NONE};
+	for (size_t i = 0; i < CGROUP_SPARES; i++)
+		ret->spares[i] = (struct cgroup_folder)CGROUP_FOLDER_NONE;
 	if (kind == CGROUP_V2)
 		open_home_v2(ret, owner);
 	else
@@ -258,16 +260,6 @@ void cgroup_home_open(struct cgroup_home *ret, uid_t owner)
 	for (int i = 0; i < LIMITS; i++)
 		if (ret->fds[i] >= 0)
 			ret->kind = kind;
-}
-
-void cgroup_home_close(struct cgroup_home *home)
-{
-	for (int i = 0; i < LIMITS; i++) {
-		if (home->fds[i] >= 0)
-			close(home->fds[i]);
-		home->fds[i] = -1;
-	}
-	home->kind = CGROUP_NONE;
 }
 
 static int remove_home_of(pid_t pid, const char *mount, const char *controller)
@@ -307,7 +299,7 @@ bool cgroup_home_limits(const struct cgroup_home *home, enum cgroup_limit limit)
 	return home->fds[limit] >= 0;
 }
 
-/* --- slots --- */
+/* --- folders of boxes --- */
 
 struct setting {
 	enum cgroup_kind kind;
@@ -371,14 +363,8 @@ static int make_folder(int home_fd, const char *name)
 {
 	int fd;
 
-	if (mkdirat(home_fd, name, 0755) < 0) {
-		if (errno != EEXIST)
-			return -errno;
-		/* Left by a box whose removal was too early for the kernel; its counters too. */
-		(void)unlinkat(home_fd, name, AT_REMOVEDIR);
-		if (mkdirat(home_fd, name, 0755) < 0 && errno != EEXIST)
-			return -errno;
-	}
+	if (mkdirat(home_fd, name, 0755) < 0)
+		return -errno;
 	fd = openat(home_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -406,85 +392,153 @@ static int make_folders(
 	return 0;
 }
 
-static int open_entry(const struct cgroup_home *home, int dirs[LIMITS], struct cgroup_entry *ret)
+static int open_tasks(const int dirs[LIMITS], int tasks[LIMITS], struct err *e)
 {
 	for (int i = 0; i < LIMITS; i++) {
 		if (dirs[i] < 0)
 			continue;
-		if (home->kind == CGROUP_V2) {
-			if (ret->born_fd < 0)
-				ret->born_fd = TAKE_FD(dirs[i]);
-			continue;
-		}
-		ret->tasks[i] = openat(dirs[i], "tasks", O_WRONLY | O_CLOEXEC);
-		if (ret->tasks[i] < 0)
-			return -errno;
+		tasks[i] = openat(dirs[i], "tasks", O_WRONLY | O_CLOEXEC);
+		if (tasks[i] < 0)
+			return err_set(e, -errno, "cannot open a cgroup: %s", strerror(errno));
 	}
 	return 0;
 }
 
-int cgroup_slot_make(const struct cgroup_home *home, unsigned int slot,
-	const struct box_class *class, bool idle, struct cgroup_entry *ret, struct err *e)
+static int make(struct cgroup_home *home, struct cgroup_folder *ret, struct err *e)
 {
-	int dirs[LIMITS] = {-1, -1, -1};
+	struct cgroup_folder f = CGROUP_FOLDER_NONE;
 	char name[16];
 	int r;
 
-	(void)snprintf(name, sizeof(name), "%u", slot);
-	r = make_folders(home, name, dirs, e);
-	if (r == 0)
-		r = write_settings(home, dirs, class, e);
-	if (idle && dirs[LIMIT_CPU] >= 0)
-		(void)write_at(dirs[LIMIT_CPU], "cpu.idle", "1");
-	if (r == 0) {
-		r = open_entry(home, dirs, ret);
-		if (r < 0)
-			(void)err_set(e, r, "cannot open a cgroup: %s", strerror(-r));
-	}
-	for (int i = 0; i < LIMITS; i++)
-		if (dirs[i] >= 0)
-			close(dirs[i]);
+	f.number = ++home->last;
+	(void)snprintf(name, sizeof(name), "%u", f.number);
+	r = make_folders(home, name, f.dirs, e);
+	if (r == 0 && home->kind == CGROUP_V1)
+		r = open_tasks(f.dirs, f.tasks, e);
 	if (r < 0) {
-		cgroup_entry_close(ret);
-		cgroup_slot_drop(home, slot);
+		cgroup_folder_close(&f);
+		cgroup_drop(home, f.number);
+		return r;
 	}
-	return r;
+	*ret = f;
+	return 0;
 }
 
-void cgroup_slot_promote(const struct cgroup_home *home, unsigned int slot)
+static bool remove_folders(const struct cgroup_home *home, unsigned int number)
+{
+	bool gone = true;
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%u", number);
+	for (int i = 0; i < LIMITS; i++)
+		if (home->fds[i] >= 0 && unlinkat(home->fds[i], name, AT_REMOVEDIR) < 0 &&
+			errno != ENOENT)
+			gone = false;
+	return gone;
+}
+
+void cgroup_home_stock(struct cgroup_home *home)
+{
+	for (size_t i = 0; i < CGROUP_STALE; i++)
+		if (home->stale[i] && remove_folders(home, home->stale[i]))
+			home->stale[i] = 0;
+	for (size_t i = 0; i < CGROUP_SPARES; i++)
+		if (home->kind != CGROUP_NONE && !home->spares[i].number)
+			(void)make(home, &home->spares[i], NULL);
+}
+
+void cgroup_home_close(struct cgroup_home *home)
+{
+	for (size_t i = 0; i < CGROUP_SPARES; i++) {
+		unsigned int number = home->spares[i].number;
+
+		cgroup_folder_close(&home->spares[i]);
+		if (number)
+			(void)remove_folders(home, number);
+	}
+	for (int i = 0; i < LIMITS; i++) {
+		if (home->fds[i] >= 0)
+			close(home->fds[i]);
+		home->fds[i] = -1;
+	}
+	home->kind = CGROUP_NONE;
+}
+
+static bool take_spare(struct cgroup_home *home, struct cgroup_folder *ret)
+{
+	for (size_t i = 0; i < CGROUP_SPARES; i++)
+		if (home->spares[i].number) {
+			*ret = home->spares[i];
+			home->spares[i] = (struct cgroup_folder)CGROUP_FOLDER_NONE;
+			return true;
+		}
+	return false;
+}
+
+int cgroup_take(struct cgroup_home *home, const struct box_class *class, bool idle,
+	struct cgroup_folder *ret, struct err *e)
+{
+	struct cgroup_folder f = CGROUP_FOLDER_NONE;
+	int r = 0;
+
+	if (!take_spare(home, &f))
+		r = make(home, &f, e);
+	if (r < 0)
+		return r;
+	r = write_settings(home, f.dirs, class, e);
+	if (r < 0) {
+		cgroup_folder_close(&f);
+		cgroup_drop(home, f.number);
+		return r;
+	}
+	if (idle && f.dirs[LIMIT_CPU] >= 0)
+		(void)write_at(f.dirs[LIMIT_CPU], "cpu.idle", "1");
+	*ret = f;
+	return 0;
+}
+
+void cgroup_folder_close(struct cgroup_folder *folder)
+{
+	for (int i = 0; i < LIMITS; i++) {
+		closep(&folder->dirs[i]);
+		closep(&folder->tasks[i]);
+		folder->dirs[i] = folder->tasks[i] = -1;
+	}
+}
+
+int cgroup_born_fd(const struct cgroup_home *home, const struct cgroup_folder *folder)
+{
+	for (int i = 0; home->kind == CGROUP_V2 && i < LIMITS; i++)
+		if (folder->dirs[i] >= 0)
+			return folder->dirs[i];
+	return -1;
+}
+
+int cgroup_enter(const struct cgroup_folder *folder)
+{
+	for (int i = 0; i < LIMITS; i++)
+		if (folder->tasks[i] >= 0 && write(folder->tasks[i], "0", 1) != 1)
+			return -errno;
+	return 0;
+}
+
+void cgroup_promote(const struct cgroup_home *home, unsigned int number)
 {
 	char path[64];
 
-	(void)snprintf(path, sizeof(path), "%u/cpu.idle", slot);
+	(void)snprintf(path, sizeof(path), "%u/cpu.idle", number);
 	if (home->fds[LIMIT_CPU] >= 0)
 		(void)write_at(home->fds[LIMIT_CPU], path, "0");
 }
 
-void cgroup_entry_close(struct cgroup_entry *entry)
-{
-	if (entry->born_fd >= 0)
-		close(TAKE_FD(entry->born_fd));
-	for (int i = 0; i < LIMITS; i++)
-		if (entry->tasks[i] >= 0)
-			close(TAKE_FD(entry->tasks[i]));
-}
-
-int cgroup_enter(const struct cgroup_entry *entry)
-{
-	for (int i = 0; i < LIMITS; i++)
-		if (entry->tasks[i] >= 0 && write(entry->tasks[i], "0", 1) != 1)
-			return -errno;
-	return 0;
-}
-
-bool cgroup_slot_ran_out(const struct cgroup_home *home, unsigned int slot)
+bool cgroup_ran_out(const struct cgroup_home *home, unsigned int number)
 {
 	char path[64], text[512];
 	const char *count;
 
 	if (home->fds[LIMIT_MEMORY] < 0)
 		return false;
-	(void)snprintf(path, sizeof(path), "%u/%s", slot,
+	(void)snprintf(path, sizeof(path), "%u/%s", number,
 		home->kind == CGROUP_V2 ? "memory.events" : "memory.oom_control");
 	if (read_at(home->fds[LIMIT_MEMORY], path, text, sizeof(text)) < 0)
 		return false;
@@ -492,12 +546,14 @@ bool cgroup_slot_ran_out(const struct cgroup_home *home, unsigned int slot)
 	return count && count[strlen("oom_kill ")] != '0';
 }
 
-void cgroup_slot_drop(const struct cgroup_home *home, unsigned int slot)
+/* Too early for the kernel, now and then: it is tried again. */
+void cgroup_drop(struct cgroup_home *home, unsigned int number)
 {
-	char name[16];
-
-	(void)snprintf(name, sizeof(name), "%u", slot);
-	for (int i = 0; i < LIMITS; i++)
-		if (home->fds[i] >= 0)
-			(void)unlinkat(home->fds[i], name, AT_REMOVEDIR);
+	if (!number || remove_folders(home, number))
+		return;
+	for (size_t i = 0; i < CGROUP_STALE; i++)
+		if (!home->stale[i]) {
+			home->stale[i] = number;
+			return;
+		}
 }

@@ -3,7 +3,8 @@
  *
  * v2: the box is born in its folder (CLONE_INTO_CGROUP). v1 and hybrid: the child writes "0" to
  * inherited `tasks` files. Never by boxd writing a pid: that waits for an RCU grace period, 6 ms
- * and more. A slot's folder is made for each box and removed after it, so that counters begin at 0.
+ * and more. Each box has a folder of its own, with a number never used before, so that counters
+ * begin at 0; making one takes as long as making a network namespace, so a few are made ahead.
  */
 #pragma once
 
@@ -18,21 +19,28 @@ enum cgroup_kind { CGROUP_NONE, CGROUP_V1, CGROUP_V2 };
 
 enum cgroup_limit { LIMIT_MEMORY, LIMIT_PROCESSES, LIMIT_CPU, LIMITS };
 
+/* The folders of one box, still to be entered. */
+struct cgroup_folder {
+	unsigned int number; /* their name in every hierarchy; 0: none */
+	int dirs[LIMITS];    /* owned; v2: one folder thrice; -1 where there is no limit */
+	int tasks[LIMITS];   /* owned; v1: files to write "0" to; -1 */
+};
+
+#define CGROUP_FOLDER_NONE                                                                         \
+	{                                                                                          \
+		.dirs = {-1, -1, -1}, .tasks = { -1, -1, -1 }                                      \
+	}
+
+#define CGROUP_SPARES 2
+#define CGROUP_STALE 8
+
 struct cgroup_home {
 	enum cgroup_kind kind;
-	int fds[LIMITS]; /* owned folders that hold the slots', v2: one folder thrice; or -errno */
+	int fds[LIMITS]; /* owned folders that hold the boxes', v2: one folder thrice; or -errno */
+	unsigned int last;                          /* number given */
+	struct cgroup_folder spares[CGROUP_SPARES]; /* owned; made ahead */
+	unsigned int stale[CGROUP_STALE];           /* could not be removed yet; 0: none */
 };
-
-/* What a child needs to enter its slot's folder. */
-struct cgroup_entry {
-	int born_fd;       /* v2: for clone_boxed; -1 */
-	int tasks[LIMITS]; /* v1: files to write "0" to; -1 where there is none */
-};
-
-#define CGROUP_ENTRY_NONE                                                                          \
-	{                                                                                          \
-		.born_fd = -1, .tasks = { -1, -1, -1 }                                             \
-	}
 
 /*
  * At start: makes the home folders "vitrine-PID" where this process may, gives them to owner, and
@@ -49,25 +57,32 @@ int cgroup_home_remove(pid_t pid);
 /* Whether boxes are held to this limit. */
 bool cgroup_home_limits(const struct cgroup_home *home, enum cgroup_limit limit);
 
+/* Makes what is missing of the spare folders and removes stale ones: for when nobody waits. */
+void cgroup_home_stock(struct cgroup_home *home);
+
 /*
- * Makes the slot's folders with the class's limits. idle: the box runs only when nobody else wants
- * the processor, until cgroup_slot_promote, where the kernel can (cpu.idle, 5.15). It is the folder
- * that must be idle: inside one of its own, a process's SCHED_IDLE compares with nobody, sched(7).
- * -errno with words; nothing is left behind.
+ * A folder with the class's limits, a spare one if there is any. idle: the box runs only when
+ * nobody else wants the processor, until cgroup_promote, where the kernel can (cpu.idle, 5.15). It
+ * is the folder that must be idle: inside one of its own, a process's SCHED_IDLE compares with
+ * nobody, sched(7). -errno with words; nothing is left behind.
  */
-int cgroup_slot_make(const struct cgroup_home *home, unsigned int slot,
-	const struct box_class *class, bool idle, struct cgroup_entry *ret, struct err *e);
+int cgroup_take(struct cgroup_home *home, const struct box_class *class, bool idle,
+	struct cgroup_folder *ret, struct err *e);
 
-/* The ordinary priority again. */
-void cgroup_slot_promote(const struct cgroup_home *home, unsigned int slot);
+/* Closes the files; the folder stays until cgroup_drop. */
+void cgroup_folder_close(struct cgroup_folder *folder);
 
-void cgroup_entry_close(struct cgroup_entry *entry);
+/* v2: the folder to clone into (borrowed), else -1. */
+int cgroup_born_fd(const struct cgroup_home *home, const struct cgroup_folder *folder);
 
 /* By the child, before its uid changes: the kernel compares it with the opener's. -errno. */
-int cgroup_enter(const struct cgroup_entry *entry);
+int cgroup_enter(const struct cgroup_folder *folder);
 
-/* Whether the kernel killed the slot's process for its memory limit. */
-bool cgroup_slot_ran_out(const struct cgroup_home *home, unsigned int slot);
+/* The ordinary priority again. */
+void cgroup_promote(const struct cgroup_home *home, unsigned int number);
 
-/* Removes the slot's folders; its process is reaped. */
-void cgroup_slot_drop(const struct cgroup_home *home, unsigned int slot);
+/* Whether the kernel killed the folder's process for its memory limit. */
+bool cgroup_ran_out(const struct cgroup_home *home, unsigned int number);
+
+/* Removes the folders; their process is reaped. */
+void cgroup_drop(struct cgroup_home *home, unsigned int number);
