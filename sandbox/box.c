@@ -62,8 +62,7 @@ static int die_with_parent(const struct child *c)
 
 static int empty_root(const struct child *c)
 {
-	(void)c;
-	return root_empty();
+	return c->host->rooted ? 0 : root_empty();
 }
 
 static int settle(const struct child *c)
@@ -117,9 +116,10 @@ static int filter_calls(const struct child *c)
 }
 
 /*
- * The order is forced: cgroup files compare uids, so they come before the change; files on a tmpfs
- * need mapped ids (EOVERFLOW otherwise); the change of uid clears the death signal; mounting and
- * the bounding set need the namespace's capabilities; Landlock and the filter need no_new_privs.
+ * The order is forced: cgroup files compare uids, so they come before the change; a tmpfs of its
+ * own needs mapped ids (EOVERFLOW otherwise); the change of uid clears the death signal; mounting
+ * and the bounding set need the namespace's capabilities; Landlock and the filter need
+ * no_new_privs.
  */
 static const struct step {
 	const char *words;

@@ -5,8 +5,8 @@
  *   user: nothing).
  * Who may talk to me: the agent, on the listening socket; peers of other uids are turned away.
  * What I never see: a tenant's byte, a visitor, a secret. I read frame headers and pass files on.
- * What I give up after start: root, every other capability, the host's network and IPC
- *   (host_prepare).
+ * What I give up after start: root, every other capability, the host's files, network and
+ *   IPC (host_prepare).
  */
 #include <errno.h>
 #include <fcntl.h>

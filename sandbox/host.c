@@ -13,9 +13,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "sandbox/steps/caps.h"
 #include "sandbox/steps/ids.h"
 #include "sandbox/steps/program.h"
+#include "sandbox/steps/root.h"
 #include "sandbox/steps/timens.h"
 #include "sandbox/steps/write_at.h"
 
@@ -120,12 +122,28 @@ static void leave_shared_namespaces(void)
 	(void)unshare(CLONE_NEWIPC);
 }
 
+/* A root of our own with nothing in it, which every box inherits. */
+static int own_root(void)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return -errno;
+	return root_empty();
+}
+
+static void note_root(struct host *host, int r)
+{
+	host->rooted = r == 0;
+	if (r < 0)
+		log_info("boxd sees the host's files: %s", strerror(-r));
+}
+
 static int give_up_as_root(struct host *host, uid_t uid, struct err *e)
 {
 	int r;
 
 	note_time(host, timens_own(host->proc_fd));
 	leave_shared_namespaces();
+	note_root(host, own_root());
 	r = become(host, uid, e);
 	if (r < 0)
 		return r;
@@ -167,6 +185,7 @@ static int give_up_as_user(struct host *host, struct err *e)
 	host_note(host, false,
 		"one host uid per box: not started as root; every box runs as uid %u", host->uid);
 	note_time(host, enter_own_userns(host));
+	note_root(host, own_root());
 	r = caps_keep(0);
 	return r < 0 ? err_set(e, r, "cannot give up capabilities: %s", strerror(-r)) : 0;
 }

@@ -29,6 +29,7 @@ struct host {
 	struct box_classes classes;
 	bool dense;        /* boxes share our own network namespace, which is empty */
 	bool uid_per_slot; /* false: every box runs as our own uid, without privilege */
+	bool rooted;       /* our root is empty and read-only, and so is that of every box */
 	uid_t uid;         /* ours */
 	gid_t gid;
 	uid_t slot_uids;

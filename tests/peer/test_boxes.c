@@ -2,6 +2,7 @@
  * The real boxd as an operator configures it, with the probe and with the real worker inside, in
  * both modes: started by root, and by an ordinary user.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -188,6 +189,48 @@ TEST(boxd_refuses_a_class_out_of_range_at_start)
 	if (b.pid == 0)
 		_exit(0);
 	boxd_stop(&b);
+}
+
+/* --- boxd's own root --- */
+
+static int count_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	int n = 0;
+
+	CHECK(dir != NULL);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
+}
+
+static void check_roots(struct boxd *b)
+{
+	struct worker one = worker_start(b, 0, BOX_SMALL), other = worker_start(b, 1, BOX_SMALL);
+	const pid_t pids[] = {b->pid, one.pid, other.pid};
+
+	/* Links in /proc of boxes are root's to follow. */
+	for (size_t i = 0; geteuid() == 0 && i < 3; i++) {
+		char path[64], line[256];
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/root", pids[i]);
+		CHECK(count_entries(path) == 0);
+		(void)snprintf(path, sizeof(path), "/proc/%d/root/file", pids[i]);
+		CHECK(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 && errno == EROFS);
+		(void)snprintf(path, sizeof(path), "/proc/%d/cwd", pids[i]);
+		CHECK(count_entries(path) == 0);
+		proc_line(pids[i], "mountinfo", "", line);
+		CHECK(strstr(line, " / / ro,nosuid,nodev,noexec") && strstr(line, " - tmpfs "));
+	}
+	end(b, &one);
+	end(b, &other);
+}
+
+/* catalogue 46, 47, 48 */
+TEST(the_root_of_boxd_and_of_every_box_is_empty_and_read_only)
+{
+	in_each_mode(NULL, NULL, check_roots);
 }
 
 /* --- isolation --- */
