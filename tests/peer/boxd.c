@@ -359,22 +359,31 @@ static bool is_hierarchy(const char *line, const char *controller)
 	return false;
 }
 
+/* Ends in the folder of a box, which has a number, below that boxd's home. */
+static bool is_box_folder(const char *line, int boxd)
+{
+	char home[32];
+	const char *at;
+
+	(void)snprintf(home, sizeof(home), "/vitrine-%d/", boxd);
+	at = strstr(line, home);
+	if (!at)
+		return false;
+	at += strlen(home);
+	return strspn(at, "0123456789") > 0 && at[strspn(at, "0123456789")] == '\n';
+}
+
 bool worker_has_cgroup(const struct boxd *b, const struct worker *w, const char *controller)
 {
-	char path[64], want[64], line[1024];
+	char path[64], line[1024];
 	bool found = false;
 	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", w->pid);
-	(void)snprintf(want, sizeof(want), "/vitrine-%d/%u\n", b->pid, w->slot);
 	f = fopen(path, "re");
 	CHECK(f != NULL);
-	while (fgets(line, sizeof(line), f)) {
-		size_t n = strlen(line), m = strlen(want);
-
-		found |=
-			is_hierarchy(line, controller) && n >= m && strcmp(line + n - m, want) == 0;
-	}
+	while (fgets(line, sizeof(line), f))
+		found |= is_hierarchy(line, controller) && is_box_folder(line, b->pid);
 	(void)fclose(f);
 	return found;
 }

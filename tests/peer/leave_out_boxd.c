@@ -48,7 +48,7 @@ long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f);
 
 STEP(rlimits, rlimits_apply, (uint64_t bytes), bytes)
 STEP(capabilities, caps_drop_all, (void))
-STEP(cgroup, cgroup_enter, (const struct cgroup_entry *entry), entry)
+STEP(cgroup, cgroup_enter, (const struct cgroup_folder *folder), folder)
 STEP(user, ids_write_maps, (int proc_fd, pid_t pid, uid_t uid, gid_t gid), proc_fd, pid, uid, gid)
 STEP(death_signal, process_die_with_parent, (int sync_fd), sync_fd)
 STEP(time, timens_own, (int proc_fd), proc_fd)
