@@ -5,7 +5,8 @@
  * Talks to me: the gateway (edge.sock, http.sock), the agent (agent.sock), the CLI (http.sock);
  *   I talk to inference, and start git and, through it, vitrine-hook.
  * I never see: a visitor's click; tenant code is never run here.
- * I give up after start: nothing is left to give up; I was started under my own uid.
+ * I give up after start: every file but my data, git and its libraries, sockets but AF_UNIX
+ *   (confine_self, which git inherits); I was started under my own uid.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -25,6 +25,7 @@
 #include "orchestrator/repo/hooks.h"
 #include "orchestrator/repo/tidy.h"
 #include "orchestrator/world.h"
+#include "sandbox/confine.h"
 
 #define EDGE_FD 3
 #define AGENT_FD 4
@@ -119,6 +120,26 @@ static int fill_paths(const char *data, struct paths *p, struct err *e)
 	(void)snprintf(p->ctl_key, sizeof(p->ctl_key), "%s/ctl.key", dir);
 	(void)snprintf(p->password, sizeof(p->password), "%s/first-admin-password", dir);
 	return 0;
+}
+
+/*
+ * git is found in /usr and finds its libraries there. Nothing of the data folder can be started: a
+ * program that a push brought stays a file.
+ */
+static int confine(const struct options *o, struct err *e)
+{
+	const struct landlock_path paths[] = {
+		{o->data, LANDLOCK_WRITE},
+		{"/dev/null", LANDLOCK_WRITE},
+		{o->hook, LANDLOCK_EXECUTE},
+		{"/usr", LANDLOCK_EXECUTE},
+		{"/bin", LANDLOCK_EXECUTE},
+		{"/lib", LANDLOCK_EXECUTE},
+		{"/lib64", LANDLOCK_EXECUTE},
+		{"/etc/ld.so.cache", LANDLOCK_READ},
+	};
+
+	return confine_self(CONFINE_ORCHESTRATOR, paths, sizeof(paths) / sizeof(paths[0]), e);
 }
 
 /* Whoever can read this file runs the platform: root, or ourselves. */
@@ -306,6 +327,8 @@ static int serve(const struct options *o, struct err *e)
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = fill_paths(o->data, p, e);
 	if (r == 0)
+		r = confine(o, e);
+	if (r == 0)
 		r = start(&w, o, p, &server, e);
 	if (r == 0) {
 		log_info("ready");
@@ -323,7 +346,6 @@ int main(int argc, char **argv)
 	struct err e = {0};
 
 	log_init("orchestrator");
-	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)umask(077);
 	if (parse_options(argc, argv, &o) < 0) {
 		fprintf(stderr,

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -46,6 +47,7 @@
 		MAP_DENYWRITE | MAP_POPULATE)
 #define LARGEFILE 0100000 /* the kernel's O_LARGEFILE, set in what F_GETFL answers */
 #define STATUS_PLAIN (O_NONBLOCK | O_ACCMODE | O_APPEND | LARGEFILE)
+#define MODE_PLAIN (0777 | S_IFMT) /* libgit2 hands on what stat said */
 #define FUTEX_KIND (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
 
 /* pthread_create(3) in glibc, once clone3 is not there. */
@@ -131,8 +133,8 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(ORCHESTRATOR, fadvise64),
 	ALLOW(ORCHESTRATOR, linkat),
 	ALLOW(ORCHESTRATOR, symlinkat),
-	ALLOW_IF(ORCHESTRATOR, fchmod, 1, WITHIN(1, 0777)),
-	ALLOW_IF(ORCHESTRATOR, fchmodat, 1, WITHIN(2, 0777)),
+	ALLOW_IF(ORCHESTRATOR, fchmod, 1, WITHIN(1, MODE_PLAIN)),
+	ALLOW_IF(ORCHESTRATOR, fchmodat, 1, WITHIN(2, MODE_PLAIN)),
 	ALLOW(ORCHESTRATOR, fchown), /* SQLite, as root */
 	ALLOW(ORCHESTRATOR, utimensat),
 	ALLOW(ORCHESTRATOR, umask),
@@ -283,7 +285,7 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(WRITES, rename),
 	ALLOW(ORCHESTRATOR, link),
 	ALLOW(ORCHESTRATOR, symlink),
-	ALLOW_IF(ORCHESTRATOR, chmod, 1, WITHIN(1, 0777)),
+	ALLOW_IF(ORCHESTRATOR, chmod, 1, WITHIN(1, MODE_PLAIN)),
 	ALLOW(ORCHESTRATOR, pipe),
 	ALLOW(ORCHESTRATOR, dup2),
 	ALLOW(ORCHESTRATOR, vfork),
@@ -319,6 +321,7 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(FILTER_SANITIZER, dup2),
 	ALLOW(FILTER_SANITIZER, fork),
 	ALLOW(FILTER_SANITIZER, vfork),
+	ALLOW(FILTER_SANITIZER, getdents),
 	ALLOW(FILTER_SANITIZER, arch_prctl),
 #endif
 };

@@ -176,6 +176,7 @@ int store_open(const char *where, struct store **ret, struct err *e)
 		"PRAGMA foreign_keys = ON;"
 		"PRAGMA trusted_schema = OFF;"
 		"PRAGMA case_sensitive_like = ON;" /* as in PostgreSQL */
+		"PRAGMA temp_store = MEMORY;"      /* there is no folder for it but ours */
 		"PRAGMA journal_size_limit = 8388608;",
 		e);
 	if (r == 0)
