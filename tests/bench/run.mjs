@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bombApp, bombs, residentMib } from "../e2e/lib/bombs.mjs";
 import { frontMatter, Repo } from "../e2e/lib/git.mjs";
 import { buildDir, Platform, root } from "../e2e/lib/platform.mjs";
 import { runProgram, until } from "../e2e/lib/process.mjs";
@@ -388,9 +389,50 @@ async function benchBox() {
   return [...await boxTimes(100, "full"), ...await boxStorm(20), ...await boxMemory(1000)];
 }
 
+// --- bombs ------------------------------------------------------------------------------------
+
+/** A victim's clicks before, under and after each attack of another Space, in one run. */
+async function benchBombs(calmClicks = 1500, attackClicks = 3000) {
+  const platform = await startPlatform();
+  const victim = newRepo(platform, "admin/victim");
+
+  await victim.deploy({ "app.lua": echoApp });
+  const cookie = await visitorCookie(platform, "admin/victim");
+  const clicks = async (n) => numbers(await run(client,
+    ["click", String(platform.port), pathOf("admin/victim"), cookie, String(n), "said", "go"]));
+  const figures = [];
+
+  for (const [name, begin] of Object.entries(bombs)) {
+    const space = `admin/${name.replace(" ", "-")}`;
+
+    await newRepo(platform, space).deploy({ "app.lua": bombApp });
+    const calm = await clicks(calmClicks);
+    const end = await begin(platform, space);
+    let attacked;
+
+    try {
+      attacked = await clicks(attackClicks);
+    } finally {
+      await end();
+    }
+    // Handlers of an attack may go on for their minute: the Space ends first.
+    await platform.api("DELETE", `/api/spaces/${space}`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    calm.push(...await clicks(calmClicks));
+    const peer = percentile(calm, 99);
+
+    say(`${name}: p50 ${percentile(calm, 50)} → ${percentile(attacked, 50)} µs, p99 ${peer} → ${percentile(attacked, 99)} µs`);
+    figures.push(figure(`victim's click under ${name}, p99 (peer: calm, same run)`, percentile(attacked, 99), "µs",
+      { peer, goal: "≤ 2 × calm", limit: 2 * peer }));
+    figures.push(figure("the same, p50", percentile(attacked, 50), "µs", { peer: percentile(calm, 50) }));
+  }
+  figures.push(figure("gateway, resident after all of them", residentMib(platform.servicePid("gateway")), "MiB"));
+  return figures;
+}
+
 // ----------------------------------------------------------------------------------------------
 
-const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory, box: benchBox };
+const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory, box: benchBox, bombs: benchBombs };
 const name = process.argv[2];
 
 if (!benches[name]) {
