@@ -5,6 +5,7 @@
 #include <linux/vm_sockets.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -18,9 +19,21 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-/* The tests listen there, outside. */
-static const struct sockaddr_un abstract = {.sun_family = AF_UNIX, .sun_path = "\0vitrine-probe"};
-#define ABSTRACT_LEN (offsetof(struct sockaddr_un, sun_path) + 1 + sizeof("vitrine-probe") - 1)
+struct name {
+	struct sockaddr_un address;
+	socklen_t length;
+};
+
+/* "\0vitrine-probe-MARK": the tests listen there, outside. */
+static struct name abstract_name(void)
+{
+	struct name n = {.address = {.sun_family = AF_UNIX}};
+	int length = snprintf(n.address.sun_path + 1, sizeof(n.address.sun_path) - 1,
+		"vitrine-probe-%d", probe_mark);
+
+	n.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+	return n;
+}
 
 #define SOCKET(name, family, type, protocol) CALL(name, SYS_socket, family, type, protocol)
 
@@ -67,8 +80,23 @@ long attack_bind_port(void)
 	return fd < 0 ? fd : call(SYS_bind, fd, &a, sizeof(a));
 }
 
-CALL(connect, SYS_connect, APP_FD, &abstract, ABSTRACT_LEN)
-CALL(bind, SYS_bind, APP_FD, &abstract, ABSTRACT_LEN)
+static long with_app_link(long nr)
+{
+	const struct name n = abstract_name();
+
+	return call(nr, APP_FD, &n.address, n.length);
+}
+
+long attack_connect(void)
+{
+	return with_app_link(SYS_connect);
+}
+
+long attack_bind(void)
+{
+	return with_app_link(SYS_bind);
+}
+
 CALL(listen, SYS_listen, APP_FD, 1)
 CALL(accept, SYS_accept4, APP_FD, NULL, NULL, SOCK_NONBLOCK)
 
@@ -104,7 +132,7 @@ SOCKET(socket_modem, AF_PPPOX, SOCK_STREAM, 0)
 SOCKET(socket_unix, AF_UNIX, SOCK_STREAM, 0)
 CALL(socketpair, SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, probe_page)
 
-static long reach_unix(const struct sockaddr_un *a, size_t len)
+static long reach_unix(const struct sockaddr_un *a, socklen_t len)
 {
 	long fd = call(SYS_socket, AF_UNIX, SOCK_STREAM, 0);
 
@@ -113,7 +141,9 @@ static long reach_unix(const struct sockaddr_un *a, size_t len)
 
 long attack_connect_abstract(void)
 {
-	return reach_unix(&abstract, ABSTRACT_LEN);
+	const struct name n = abstract_name();
+
+	return reach_unix(&n.address, n.length);
 }
 
 long attack_connect_path(void)
@@ -134,8 +164,14 @@ long attack_bind_abstract(void)
 
 /* --- out of its own sockets --- */
 
-CALL(sendto_address, SYS_sendto, INFER_FD, "x", 1, 0, &abstract, ABSTRACT_LEN)
-CALL(sendto_address_only, SYS_sendto, INFER_FD, "x", 1, 0, &abstract, 0)
+long attack_sendto_address(void)
+{
+	const struct name n = abstract_name();
+
+	return call(SYS_sendto, INFER_FD, "x", 1, 0, &n.address, n.length);
+}
+
+CALL(sendto_address_only, SYS_sendto, INFER_FD, "x", 1, 0, probe_page, 0)
 CALL(sendto_length_only, SYS_sendto, INFER_FD, "x", 1, 0, NULL, 16)
 CALL(sendto_length_high_bits, SYS_sendto, INFER_FD, "x", 1, 0, NULL, HIGH)
 CALL(sendmmsg, SYS_sendmmsg, INFER_FD, BAD_POINTER, 1, 0)

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <signal.h>
 
+int probe_mark;
 char probe_page[4096] __attribute__((aligned(4096)));
 
 static sigjmp_buf before_fault;

@@ -31,6 +31,9 @@
 		r_ < 0 ? -(long)errno : r_;                                                        \
 	})
 
+/* Tells things apart that tests make for the probe outside of its box; 0 but for those tests. */
+extern int probe_mark;
+
 /* 4 KiB of zeros for a call to read or to fill. */
 extern char probe_page[4096];
 

@@ -15,7 +15,7 @@ enum errand_end {
 	ERRAND_ENDED,    /* the process did, before it answered */
 	ERRAND_REFUSED,  /* the box was never built */
 	ERRAND_UNSEALED, /* the seal failed: the words say why */
-	ERRAND_SILENT,   /* it waits for something; killed after 5 s */
+	ERRAND_SILENT,   /* it sleeps and does not answer; killed after some seconds */
 };
 
 struct errand {

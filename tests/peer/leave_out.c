@@ -35,6 +35,9 @@ static bool has_word(const char *list, const char *word)
 	return false;
 }
 
+/* Of the probe (sandbox/probe/call.h); boxd has none. */
+int probe_mark __attribute__((weak));
+
 /* A worker has no environment. Its first question comes when it seals itself. */
 static const char *read_list(void)
 {
@@ -46,6 +49,8 @@ static const char *read_list(void)
 		return list;
 	n = recv(INFER_FD, packet, sizeof(packet) - 1, MSG_DONTWAIT);
 	packet[n > 0 ? n : 0] = '\0';
+	if (strncmp(packet, "mark=", 5) == 0)
+		probe_mark = (int)strtol(packet + 5, NULL, 10);
 	return packet;
 }
 

@@ -31,6 +31,11 @@ static void add(struct picture *p, const char *name, const char *outcome)
 	p->n++;
 }
 
+int picture_mark(void)
+{
+	return getpid() & 0xffffff;
+}
+
 bool picture_is_attack(const struct line *line)
 {
 	for (size_t i = 0; i < ATTACKS; i++)
@@ -69,18 +74,18 @@ static bool may_share(const char *attack)
 
 /* only_survivors: those that the filters do not answer with death. */
 static void picture_attacks(
-	struct picture *p, const struct boxd *b, const char *without, bool only_survivors)
+	struct picture *p, const struct boxd *b, const char *note, bool only_survivors)
 {
 	static struct errand errands[ATTACKS + 1];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ATTACKS; i++)
 		if (!only_survivors || attacks[i].sealed != KILLED)
-			errands[n++] = (struct errand){.note = without,
+			errands[n++] = (struct errand){.note = note,
 				.seal = true,
 				.order = attacks[i].name,
 				.may_share = may_share(attacks[i].name)};
-	errands[n++] = (struct errand){.note = without, .seal = true, .order = "eat 200"};
+	errands[n++] = (struct errand){.note = note, .seal = true, .order = "eat 200"};
 	crowd_run(b, errands, n);
 	for (size_t i = 0; i < n; i++) {
 		char outcome[OUTCOME_MAX];
@@ -202,14 +207,13 @@ static void picture_surroundings(struct picture *p, const struct boxd *b, const 
 	add(p, "host.cgroup", worker_has_cgroup(b, w, "memory") ? "own" : "none");
 }
 
-static void picture_one(struct picture *p, const struct boxd *b, const char *without)
+static void picture_one(struct picture *p, const struct boxd *b, const char *note)
 {
 	struct worker w = worker_start(b, 3, BOX_SMALL);
 	char words[512];
 
 	picture_inside(p, &w);
-	if (without)
-		CHECK(send(w.infer, without, strlen(without), 0) > 0);
+	CHECK(send(w.infer, note, strlen(note), 0) > 0);
 	CHECK(worker_ask(&w, "seal", words));
 	add(p, "inside.landlock", strcmp(words, "sealed 0") == 0 ? "none" : "some");
 	if (picture_has_host_lines()) {
@@ -226,9 +230,10 @@ void picture_take(struct picture *ret, uid_t uid, const char *without, bool only
 		.program = BOXD_WITHOUT_PATH,
 		.worker = PROBE_WITHOUT_PATH,
 		.without = without};
-	const char *note = without[0] ? without : NULL;
+	char note[256];
 	struct boxd b;
 
+	(void)snprintf(note, sizeof(note), "mark=%d,%s", picture_mark(), without);
 	ret->n = 0;
 	if (boxd_start_as(&b, &setup)) {
 		add(ret, "box", "built");

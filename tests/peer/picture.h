@@ -11,10 +11,14 @@
 
 #define PICTURE_LINES_MAX 512
 
-/* What the probe looks for outside of its box (sandbox/probe): a test that wants to see it found
- * makes it. */
-#define PICTURE_HOST_SOCKET "\0vitrine-probe"
-#define PICTURE_HOST_KEY 0x76697472
+/*
+ * What the probe looks for outside of its box (sandbox/probe): a test that wants to see it found
+ * makes it. An abstract socket, of sprintf %d mark, and a key of shared memory. Each process has
+ * its own mark, so that two runs of a test do not meet.
+ */
+#define PICTURE_HOST_SOCKET "vitrine-probe-%d"
+#define PICTURE_HOST_KEY(mark) (0x76000000 + (mark))
+int picture_mark(void);
 
 struct line {
 	const char *name; /* borrowed, static */

@@ -246,16 +246,15 @@ static int host_socket = -1, host_memory = -1;
 static void make_reachable_things(void)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int n = snprintf(
+		a.sun_path + 1, sizeof(a.sun_path) - 1, PICTURE_HOST_SOCKET, picture_mark());
 
-	memcpy(a.sun_path, PICTURE_HOST_SOCKET, sizeof(PICTURE_HOST_SOCKET) - 1);
 	host_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK(host_socket >= 0);
-	/* Another run of this test may be holding the name, which serves as well. */
-	if (bind(host_socket, (struct sockaddr *)&a,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-				sizeof(PICTURE_HOST_SOCKET) - 1)) == 0)
-		CHECK(listen(host_socket, 1) == 0);
-	host_memory = shmget(PICTURE_HOST_KEY, 4096, IPC_CREAT | 0666);
+	CHECK(bind(host_socket, (struct sockaddr *)&a,
+		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0);
+	CHECK(listen(host_socket, 1) == 0);
+	host_memory = shmget(PICTURE_HOST_KEY(picture_mark()), 4096, IPC_CREAT | 0666);
 	CHECK(host_memory >= 0);
 }
 
@@ -281,6 +280,7 @@ TEST(each_layer_left_out_changes_exactly_its_lines)
 	need_boxes();
 	read_golden();
 	make_reachable_things();
+	(void)atexit(remove_reachable_things); /* also when a check fails */
 	for (int by_user = geteuid() != 0; by_user <= 1; by_user++) {
 		uid_t uid = by_user ? boxd_plain_uid() : 0;
 
@@ -288,7 +288,6 @@ TEST(each_layer_left_out_changes_exactly_its_lines)
 		if (bare)
 			wrong += leave_out_each(BARE, uid);
 	}
-	remove_reachable_things();
 	CHECK(wrong == 0);
 	for (int layer = 0; layer < LAYERS; layer++) {
 		if (shown[layer] == 0)
