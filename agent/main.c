@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "agent/meter.h"
 #include "agent/node.h"
@@ -86,6 +87,16 @@ static int confine(const struct options *o, struct err *e)
 	return r < 0 ? r : confine_self(CONFINE_AGENT, paths, 1, e);
 }
 
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int serve(const struct options *o, struct err *e)
 {
 	const struct peers_config config = {
@@ -126,6 +137,7 @@ int main(int argc, char **argv)
 				"fd 3: the listening wake.sock. Started by vitrine up.\n");
 		return 2;
 	}
+	raise_file_limit();
 	if (confine(&o, &e) < 0 || serve(&o, &e) < 0) {
 		log_error("%s", e.text);
 		return 1;

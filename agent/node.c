@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@
 #define POOL_OF_USED_CLASS 2
 #define JOBS_MAX 4096
 #define OUTPUT_MAX 16000
+#define FILES_OF_BOX 3 /* log, app link, the duplicate of its other end */
+#define FILES_BESIDE_BOXES 128
 #define APP_QUEUE_MAX (1 << 20)
 
 static void serve_jobs(struct node *n);
@@ -598,10 +601,28 @@ static void on_app_closed(struct link *l, const struct err *reason, void *data)
 
 /* --- what boxd says --- */
 
+/* Each box holds some of our descriptors. */
+static size_t slots_by_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY)
+		return BOX_SLOTS_MAX;
+	return files.rlim_cur <= FILES_BESIDE_BOXES
+		       ? 0
+		       : (files.rlim_cur - FILES_BESIDE_BOXES) / FILES_OF_BOX;
+}
+
 void node_boxd_up(struct node *n, size_t slots)
 {
+	size_t most = slots_by_files();
+
 	if (slots > BOX_SLOTS_MAX)
 		slots = BOX_SLOTS_MAX;
+	if (slots > most) {
+		log_warn("slots=%zu of %zu: RLIMIT_NOFILE allows no more", most, slots);
+		slots = most;
+	}
 	n->n_slots = slots;
 	log_info("slots=%zu boxd is there", slots);
 	keep_boxes_coming(n);

@@ -24,7 +24,7 @@
 
 #define FIRST_SLOT_UID 1879048192u
 #define OWN_UID 61205u
-#define SLOTS 256u
+#define SLOTS 1024u
 
 struct options {
 	unsigned int worker_fd, listen_fd, uid, agent_uid, slot_uids, slots;

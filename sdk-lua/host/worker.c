@@ -120,8 +120,11 @@ static int start_lua(struct worker *w, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	lua_atpanic(w->L, on_panic);
 	*(struct worker **)lua_getextraspace(w->L) = w;
+	/* Little of it is garbage, and a visitor may wait. */
+	(void)lua_gc(w->L, LUA_GCSTOP);
 	if (worker_protect(w, protected_sdk, NULL) != LUA_OK)
 		return err_set(e, -EINVAL, "the SDK does not load: %s", lua_tostring(w->L, -1));
+	(void)lua_gc(w->L, LUA_GCRESTART);
 	return 0;
 }
 

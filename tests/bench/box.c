@@ -1,19 +1,22 @@
 /*
  * bench_box: how soon a box is there, and what a waiting one holds. Between a real boxd, a real
- * agent and real workers; this program is the gateway, and the orchestrator that has one bundle.
+ * agent and real workers; this program is the gateway, and the orchestrator that has the bundles.
  *
  *	bench_box times ROUNDS full|dense APP_LUA
  *	    everything below once per round, in turn; prints "NAME µs" for each
- *	        pool       WAKE at the agent → HELLO from a box that waited
+ *	        pool       WAKE at the agent → HELLO from a box that waited, of an app of one line
  *	        demand     the same where no box waits
+ *	        pool_template, demand_template   the same of APP_LUA
  *	        built      SPAWN at boxd → SPAWNED: namespaces, limits, steps, exec
  *	        sealed     the same → SEALED: and Lua, the SDK, the filter
- *	        loaded     APP to that box → HELLO
+ *	        loaded     APP_LUA to that box → HELLO
  *	        clone      a bare clone of eight namespaces → its child's first byte
  *	        lua        lua5.4 -e '', started and ended
  *	        bwrap      the same in bwrap --unshare-all with a read-only /usr
  *	bench_box memory COUNT full|dense APP_LUA
- *	    that many boxes at once; prints "NAME BYTES" per box, blank, then with the app loaded
+ *	    that many boxes at once; prints bytes for each box, "bare" with a sealed program that
+ *has no Lua in it, "blank" as they wait in the pool, "loaded" with the app: NAME_cgroup as the
+ *	    memory cgroup counts (0: none here), NAME_all with the kernel memory beside it
  *	bench_box storm SECONDS
  *	    one visitor clicks all the time; prints for each click "calm µs", "now µs" while boxes
  *	    are built and ended without a pause, "refill µs" while that is done at a refill's
@@ -52,23 +55,35 @@
 
 extern char **environ;
 
-/* Text of app.lua, and the bundle that holds it. */
-static char app_text[64 << 10];
-static struct buf bundle;
-static char bundle_hash[SHA256_HEX + 1];
+/* An app of one file. */
+struct app {
+	char text[16 << 10];
+	struct buf bundle;
+	char hash[SHA256_HEX + 1];
+	bool served; /* the agent has it */
+};
 
-static void read_app(const char *path)
+static struct app one_line, template;
+
+static void app_make(struct app *a, const char *text)
 {
-	struct buf text;
+	CHECK(strlen(text) < sizeof(a->text));
+	memcpy(a->text, text, strlen(text) + 1);
+	buf_init(&a->bundle, BUNDLE_MAX);
+	CHECK(bundle_begin(&a->bundle, 1, NULL) == 0);
+	CHECK(bundle_add(&a->bundle, "app.lua", a->text, strlen(a->text), NULL) == 0);
+	sha256_hex(a->bundle.data, a->bundle.len, a->hash);
+}
 
-	buf_init(&text, sizeof(app_text) - 1);
+static void read_apps(const char *path)
+{
+	CLEANUP(buf_done) struct buf text;
+
+	buf_init(&text, sizeof(template.text));
 	CHECK(fs_read(AT_FDCWD, path, &text, NULL) == 0);
-	memcpy(app_text, text.data, text.len);
-	buf_done(&text);
-	buf_init(&bundle, BUNDLE_MAX);
-	CHECK(bundle_begin(&bundle, 1, NULL) == 0);
-	CHECK(bundle_add(&bundle, "app.lua", app_text, strlen(app_text), NULL) == 0);
-	sha256_hex(bundle.data, bundle.len, bundle_hash);
+	app_make(&template, buf_str(&text));
+	app_make(&one_line, "return require('vitrine.ui').page({ title = 'Hello' }, "
+			    "function() return require('vitrine.ui').markdown 'Hello' end)\n");
 }
 
 static void pause_ms(int ms)
@@ -235,50 +250,60 @@ static int await(int fd, uint8_t type, uint32_t seq, char *words, size_t size)
 }
 
 /* The agent's first WAKE asks for the bundle; later ones find it. */
-static void serve_bundle(struct around *a)
+static void serve_bundle(struct around *a, struct app *app)
 {
 	char words[256], json[128];
-	int file = fs_memfd_sealed("bundle", bundle.data, bundle.len, NULL);
+	int file = fs_memfd_sealed("bundle", app->bundle.data, app->bundle.len, NULL);
 
 	CHECK(file >= 0);
 	(void)await(a->orchestrator, AGENT_WANT_BUNDLE, 0, words, sizeof(words));
-	(void)snprintf(json, sizeof(json), "{\"bundle\":\"%s\"}", bundle_hash);
+	(void)snprintf(json, sizeof(json), "{\"bundle\":\"%s\"}", app->hash);
 	send_json(a->orchestrator, AGENT_BUNDLE, 0, json, file);
 	close(file);
+	app->served = true;
+}
+
+/* Ends the worker that the words of that LINK name. */
+static void put_to_sleep(struct around *a, const char *link)
+{
+	static const char key[] = "\"replica\":\"";
+	const char *replica = strstr(link, key);
+	char json[128], words[512];
+
+	CHECK(replica);
+	replica += strlen(key);
+	(void)snprintf(json, sizeof(json), "{%s%.*s\"}", key, (int)strcspn(replica, "\""), replica);
+	send_json(a->wake, WAKE_SLEEP, 0, json, -1);
+	(void)await(a->wake, WAKE_GONE, 0, words, sizeof(words));
+	drain(a->orchestrator);
+	drain(a->inference);
 }
 
 /* WAKE → HELLO in µs; the worker is ended again. */
-static uint64_t wake(struct around *a, const char *class, bool first)
+static uint64_t wake(struct around *a, const char *class, struct app *app)
 {
-	char json[512], words[512], *replica;
+	char json[512], words[512];
 	uint64_t began, took;
 	struct peer p = {0};
 	struct frame f;
 
+	pause_ms(PAUSE_MS);
 	(void)snprintf(json, sizeof(json),
 		"{\"space\":\"s-%s\",\"owner\":\"ada\",\"name\":\"demo\",\"bundle\":\"%s\","
 		"\"entry\":\"app.lua\",\"class\":\"%s\",\"epoch\":1}",
-		class, bundle_hash, class);
+		class, app->hash, class);
 	frame_joiner_init(&p.joiner);
 	began = clock_mono_usec();
 	send_json(a->wake, WAKE_WAKE, ++a->seq, json, -1);
-	if (first)
-		serve_bundle(a);
+	if (!app->served)
+		serve_bundle(a, app);
 	p.app = await(a->wake, WAKE_LINK, a->seq, words, sizeof(words));
 	CHECK(p.app >= 0 && peer_receive(&p, &f));
 	took = clock_mono_usec() - began;
 	CHECK(f.type == APP_HELLO);
-	replica = strstr(words, "\"replica\":\"");
-	CHECK(replica);
-	(void)snprintf(json, sizeof(json), "{%.44s}", replica);
-	json[strcspn(json + strlen("{\"replica\":\""), "\"") + strlen("{\"replica\":\"")] = '\0';
-	(void)strncat(json, "\"}", sizeof(json) - strlen(json) - 1);
-	send_json(a->wake, WAKE_SLEEP, 0, json, -1);
-	(void)await(a->wake, WAKE_GONE, 0, words, sizeof(words));
+	put_to_sleep(a, words);
 	close(p.app);
 	frame_joiner_done(&p.joiner);
-	drain(a->orchestrator);
-	drain(a->inference);
 	return took;
 }
 
@@ -286,15 +311,21 @@ static uint64_t wake(struct around *a, const char *class, bool first)
 
 /* As a peer of worker.h: it has said SEALED. */
 static struct worker start_sealed(
-	const struct boxd *b, unsigned int slot, uint8_t class, struct peer *p)
+	const struct boxd *b, unsigned int slot, uint8_t class, uint32_t kind, struct peer *p)
 {
-	struct worker w = worker_start(b, slot, class);
+	struct worker started = worker_request_as(b->agent, slot, class, kind);
+	struct message m;
 	struct frame f;
 
-	*p = (struct peer){.pid = w.pid, .app = w.app, .infer = w.infer, .log = w.log};
+	CHECK(agent_receive(b->agent, &m) && m.type == BOX_SPAWNED && m.slot == slot);
+	started.pid = (pid_t)m.seq;
+	*p = (struct peer){
+		.pid = started.pid, .app = started.app, .infer = started.infer, .log = started.log};
 	frame_joiner_init(&p->joiner);
 	CHECK(peer_receive(p, &f) && f.type == APP_SEALED);
-	return w;
+	if (kind == BOX_REFILL)
+		agent_send(b->agent, BOX_PROMOTE, 0, slot, NULL, 0);
+	return started;
 }
 
 static void end_box(const struct boxd *b, struct worker *w, struct peer *p)
@@ -310,7 +341,7 @@ static void show(const char *name, uint64_t usec)
 	printf("%s %llu\n", name, (unsigned long long)usec);
 }
 
-static void time_phases(const struct boxd *b)
+static void time_phases(const struct boxd *b, bool shown)
 {
 	uint64_t began = clock_mono_usec(), built, sealed, load;
 	struct worker w = worker_start(b, 0, BOX_SMALL);
@@ -322,10 +353,12 @@ static void time_phases(const struct boxd *b)
 	CHECK(peer_receive(&p, &f) && f.type == APP_SEALED);
 	sealed = clock_mono_usec() - began;
 	pause_ms(PAUSE_MS);
-	load = peer_load(&p, app_text);
-	show("built", built);
-	show("sealed", sealed);
-	show("loaded", load);
+	load = peer_load(&p, template.text);
+	if (shown) {
+		show("built", built);
+		show("sealed", sealed);
+		show("loaded", load);
+	}
 	end_box(b, &w, &p);
 }
 
@@ -369,11 +402,33 @@ static uint64_t time_clone(void)
 	return took;
 }
 
-static int do_times(int argc, char **argv)
+static void one_round(struct around *a, const struct boxd *b, bool shown)
 {
 	char *const lua[] = {"lua5.4", "-e", "", NULL};
 	char *const bwrap[] = {"bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink",
 		"usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "lua5.4", "-e", "", NULL};
+	/* One after the other, as an initializer's commas do. */
+	const struct {
+		const char *name;
+		uint64_t usec;
+	} taken[] = {
+		{"pool", wake(a, "small", &one_line)},
+		{"lua", (pause_ms(2 * PAUSE_MS), time_program(lua))},
+		{"demand", wake(a, "medium", &one_line)},
+		{"bwrap", (pause_ms(PAUSE_MS), time_program(bwrap))},
+		{"pool_template", (pause_ms(PAUSE_MS), wake(a, "small", &template))},
+		{"clone", (pause_ms(2 * PAUSE_MS), time_clone())},
+		{"demand_template", wake(a, "medium", &template)},
+	};
+
+	for (size_t k = 0; shown && k < sizeof(taken) / sizeof(taken[0]); k++)
+		show(taken[k].name, taken[k].usec);
+	pause_ms(PAUSE_MS);
+	time_phases(b, shown);
+}
+
+static int do_times(int argc, char **argv)
+{
 	char *const options[] = {"--isolation", argc == 3 ? argv[1] : NULL, NULL};
 	struct around a;
 	struct boxd b;
@@ -382,29 +437,13 @@ static int do_times(int argc, char **argv)
 	if (argc != 3)
 		return 2;
 	rounds = strtol(argv[0], NULL, 10);
-	read_app(argv[2]);
+	read_apps(argv[2]);
 	around_start(&a, options);
 	boxd_start_with(&b, geteuid(), WORKER_PROGRAM, options);
 	boxd_greet(&b);
 	/* The first ones warm the file caches of both sides. */
-	for (long i = -3; i < rounds; i++) {
-		const struct {
-			const char *name;
-			uint64_t usec;
-		} taken[] = {
-			{"pool", (pause_ms(PAUSE_MS), wake(&a, "small", i == -3))},
-			{"lua", (pause_ms(2 * PAUSE_MS), time_program(lua))},
-			{"demand", (pause_ms(PAUSE_MS), wake(&a, "medium", false))},
-			{"bwrap", (pause_ms(PAUSE_MS), time_program(bwrap))},
-			{"clone", (pause_ms(PAUSE_MS), time_clone())},
-		};
-
-		pause_ms(PAUSE_MS);
-		for (size_t k = 0; i >= 0 && k < sizeof(taken) / sizeof(taken[0]); k++)
-			show(taken[k].name, taken[k].usec);
-		if (i >= 0)
-			time_phases(&b);
-	}
+	for (long i = -3; i < rounds; i++)
+		one_round(&a, &b, i >= 0);
 	boxd_stop(&b);
 	around_stop(&a);
 	return 0;
@@ -412,117 +451,182 @@ static int do_times(int argc, char **argv)
 
 /* --- memory --- */
 
-/* Bytes charged to the box's memory cgroup; 0: there is none of its own that we can read. */
-static uint64_t charged_bytes(pid_t pid)
+/* The folder of the box's own memory cgroup; "": there is none that we can read. */
+static void memory_folder(pid_t pid, char ret[640])
 {
-	char path[640], line[512], *at;
-	unsigned long long bytes = 0;
+	char path[64], line[512], *at;
 	FILE *f;
 
+	ret[0] = '\0';
 	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
 	f = fopen(path, "re");
 	CHECK(f != NULL);
-	path[0] = '\0';
 	while (fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
 		if ((at = strstr(line, ":memory:")))
-			(void)snprintf(path, sizeof(path),
-				"/sys/fs/cgroup/memory%s/memory.usage_in_bytes",
-				at + strlen(":memory:"));
-		else if (strncmp(line, "0::", 3) == 0 && !path[0])
-			(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.current",
-				line + strlen("0::"));
+			(void)snprintf(
+				ret, 640, "/sys/fs/cgroup/memory%s", at + strlen(":memory:"));
+		else if (strncmp(line, "0::", 3) == 0 && !ret[0])
+			(void)snprintf(ret, 640, "/sys/fs/cgroup%s", line + strlen("0::"));
 	}
 	(void)fclose(f);
-	/* "vitrine-PID/SLOT": a folder that boxd made for this box alone. */
-	if (!strstr(path, "/vitrine-"))
-		return 0;
+	/* "vitrine-PID/N": made by boxd for this box alone. */
+	if (!strstr(ret, "/vitrine-"))
+		ret[0] = '\0';
+}
+
+/* The number behind the key (NULL: the first one) in that file; 0: not there. */
+static uint64_t number_in(const char *folder, const char *file, const char *key)
+{
+	char path[700], line[256];
+	unsigned long long n = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
 	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	CHECK(fscanf(f, "%llu", &bytes) == 1);
-	(void)fclose(f);
-	return bytes;
-}
+	while (f && fgets(line, sizeof(line), f)) {
+		size_t skip = key ? strlen(key) : 0;
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* What the whole machine could still give: the median of a few looks, others work here too. */
-static uint64_t available_bytes(void)
-{
-	uint64_t seen[15];
-
-	for (size_t i = 0; i < 15; i++) {
-		FILE *f = fopen("/proc/meminfo", "re");
-		unsigned long long kib = 0;
-		char line[128];
-
-		CHECK(f != NULL);
-		while (kib == 0 && fgets(line, sizeof(line), f))
-			(void)sscanf(line, "MemAvailable: %llu kB", &kib);
-		(void)fclose(f);
-		seen[i] = kib * 1024;
-		pause_ms(100);
+		if (key && strncmp(line, key, skip) != 0)
+			continue;
+		(void)sscanf(line + skip, " %llu", &n);
+		break;
 	}
-	qsort(seen, 15, sizeof(seen[0]), compare);
-	return seen[7];
+	if (f)
+		(void)fclose(f);
+	return n;
 }
 
-static void weigh(const char *state, const struct worker *w, long count, uint64_t before)
-{
-	uint64_t after = available_bytes(), sum = 0;
+struct charges {
+	uint64_t all, kernel; /* bytes */
+};
 
-	for (long i = 0; i < count; i++)
-		sum += charged_bytes(w[i].pid);
-	printf("%s_cgroup %llu\n", state, (unsigned long long)(sum / (uint64_t)count));
-	printf("%s_machine %llu\n", state,
-		(unsigned long long)(before > after ? (before - after) / (uint64_t)count : 0));
+static struct charges charges_of(pid_t pid)
+{
+	struct charges c = {0};
+	char folder[640];
+
+	memory_folder(pid, folder);
+	if (!folder[0])
+		return c;
+	c.all = number_in(folder, "memory.usage_in_bytes", NULL);
+	c.kernel = number_in(folder, "memory.kmem.usage_in_bytes", NULL);
+	if (c.all == 0) {
+		c.all = number_in(folder, "memory.current", NULL);
+		c.kernel = number_in(folder, "memory.stat", "kernel ");
+	}
+	return c;
+}
+
+/* What the whole machine holds in kernel memory that boxes cause, and in anonymous pages. */
+struct machine {
+	uint64_t kernel, anonymous; /* bytes */
+};
+
+static struct machine look_at_machine(void)
+{
+	static const char *const kernel[] = {"SUnreclaim:", "KernelStack:", "PageTables:",
+		"SecPageTables:", "VmallocUsed:", "Percpu:"};
+	struct machine m = {0};
+
+	for (size_t i = 0; i < sizeof(kernel) / sizeof(kernel[0]); i++)
+		m.kernel += 1024 * number_in("/proc", "meminfo", kernel[i]);
+	m.anonymous = 1024 * number_in("/proc", "meminfo", "AnonPages:");
+	return m;
+}
+
+static uint64_t growth(uint64_t before, uint64_t after)
+{
+	return after > before ? after - before : 0;
+}
+
+/*
+ * Bytes for each of count boxes: STATE_cgroup, what their memory cgroups are charged with, and
+ * STATE_all, with the kernel memory that no cgroup is charged with (most of a network namespace).
+ */
+static void weigh(
+	const char *state, const struct worker *w, uint64_t count, const struct machine *before)
+{
+	struct machine now;
+	struct charges sum = {0};
+	uint64_t own;
+
+	pause_ms(1000);
+	now = look_at_machine();
+	for (uint64_t i = 0; i < count; i++) {
+		struct charges c = charges_of(w[i].pid);
+
+		sum.all += c.all;
+		sum.kernel += c.kernel;
+	}
+	own = sum.all ? sum.all - sum.kernel : growth(before->anonymous, now.anonymous);
+	printf("%s_cgroup %llu\n", state, (unsigned long long)(sum.all / count));
+	printf("%s_all %llu\n", state,
+		(unsigned long long)((growth(before->kernel, now.kernel) + own) / count));
+}
+
+static struct worker held[BOX_SLOTS_MAX];
+
+static void weigh_probes(const struct boxd *b, uint64_t count)
+{
+	struct machine before = look_at_machine();
+	char words[512];
+
+	for (uint64_t i = 0; i < count; i++) {
+		held[i] = worker_start(b, (unsigned int)i, BOX_SMALL);
+		CHECK(worker_ask(&held[i], "seal", words) && strncmp(words, "sealed", 6) == 0);
+	}
+	weigh("bare", held, count, &before);
+}
+
+static void weigh_workers(const struct boxd *b, uint64_t count)
+{
+	struct machine before = look_at_machine();
+
+	for (uint64_t i = 0; i < count; i++) {
+		struct peer p;
+
+		held[i] = start_sealed(b, (unsigned int)i, BOX_SMALL, BOX_REFILL, &p);
+		frame_joiner_done(&p.joiner);
+	}
+	weigh("blank", held, count, &before);
+	for (uint64_t i = 0; i < count; i++) {
+		struct peer p = {.pid = held[i].pid, .app = held[i].app};
+
+		frame_joiner_init(&p.joiner);
+		(void)peer_load(&p, template.text);
+		frame_joiner_done(&p.joiner);
+	}
+	weigh("loaded", held, count, &before);
 }
 
 static int do_memory(int argc, char **argv)
 {
 	char slots[16];
 	char *const options[] = {"--slots", slots, "--isolation", argc == 3 ? argv[1] : NULL, NULL};
-	static struct worker w[BOX_SLOTS_MAX];
 	struct rlimit files;
-	uint64_t before;
 	struct boxd b;
-	long count;
+	uint64_t count;
 
 	if (argc != 3)
 		return 2;
-	count = strtol(argv[0], NULL, 10);
+	count = strtoul(argv[0], NULL, 10);
 	if (count < 1 || count > BOX_SLOTS_MAX)
 		return 2;
-	read_app(argv[2]);
+	read_apps(argv[2]);
 	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
 	files.rlim_cur = files.rlim_max;
 	CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
-	(void)snprintf(slots, sizeof(slots), "%ld", count);
-	boxd_start_with(&b, geteuid(), WORKER_PROGRAM, options);
-	boxd_greet(&b);
-	before = available_bytes();
-	for (long i = 0; i < count; i++) {
-		struct peer p;
-
-		w[i] = start_sealed(&b, (unsigned int)i, BOX_SMALL, &p);
-		frame_joiner_done(&p.joiner);
+	(void)snprintf(slots, sizeof(slots), "%llu", (unsigned long long)count);
+	for (int real = 0; real < 2; real++) {
+		boxd_start_with(&b, geteuid(), real ? WORKER_PROGRAM : PROBE_PATH, options);
+		boxd_greet(&b);
+		(real ? weigh_workers : weigh_probes)(&b, count);
+		boxd_stop(&b);
+		for (uint64_t i = 0; i < count; i++)
+			worker_done(&held[i]);
+		pause_ms(2000); /* network namespaces go one after the other */
 	}
-	weigh("blank", w, count, before);
-	for (long i = 0; i < count; i++) {
-		struct peer p = {.pid = w[i].pid, .app = w[i].app};
-
-		frame_joiner_init(&p.joiner);
-		(void)peer_load(&p, app_text);
-		frame_joiner_done(&p.joiner);
-	}
-	weigh("loaded", w, count, before);
-	boxd_stop(&b);
 	return 0;
 }
 
@@ -598,7 +702,7 @@ static int do_storm(int argc, char **argv)
 		"  go:on_click { inputs = { text }, fn = function(t) out:set(t) end }\n"
 		"  return ui.column { text, out, go }\n"
 		"end)\n";
-	struct worker w;
+	struct worker visitor;
 	struct boxd b;
 	struct peer p;
 	uint32_t n = 0;
@@ -609,7 +713,7 @@ static int do_storm(int argc, char **argv)
 	seconds = strtol(argv[0], NULL, 10);
 	boxd_start_with(&b, geteuid(), WORKER_PROGRAM, NULL);
 	boxd_greet(&b);
-	w = start_sealed(&b, 0, BOX_MEDIUM, &p);
+	visitor = start_sealed(&b, 0, BOX_MEDIUM, BOX_NOW, &p);
 	(void)peer_load(&p, echo);
 	peer_open(&p);
 	for (; seconds > 0; seconds--) {
@@ -617,7 +721,7 @@ static int do_storm(int argc, char **argv)
 		click_beside(&b, &p, BOX_NOW, "now", USEC_PER_SEC, &n);
 		click_beside(&b, &p, BOX_REFILL, "refill", USEC_PER_SEC, &n);
 	}
-	end_box(&b, &w, &p);
+	end_box(&b, &visitor, &p);
 	boxd_stop(&b);
 	return 0;
 }
