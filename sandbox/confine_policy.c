@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -91,7 +92,8 @@ const struct policy_rule confine_rules[] = {
 	ALLOW_IF(ALL, fcntl, 1, EQ(1, F_GET_SEALS)),
 	ALLOW_IF(ALL, ioctl, 1, EQ(1, FIONREAD)),
 	ALLOW_IF(ALL, ioctl, 1, EQ(1, FIONBIO)),
-	ALLOW_IF(ALL, ioctl, 1, EQ(1, TCGETS)), /* isatty(3) */
+	ALLOW_IF(ALL, ioctl, 1, EQ(1, TCGETS)),       /* isatty(3) */
+	ALLOW_IF(GATEWAY, ioctl, 1, EQ(1, SIOCOUTQ)), /* what a worker has not read yet */
 	ALLOW(DIALS, pipe2),
 	ALLOW(GATEWAY | ORCHESTRATOR, dup),
 	ALLOW(GATEWAY, sendfile), /* libmicrohttpd, for files of the UI */
