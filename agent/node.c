@@ -250,6 +250,8 @@ static void keep_boxes_coming(struct node *n)
 {
 	size_t waiting[BOX_CLASSES] = {0};
 
+	if (n->strangers > 0)
+		return; /* which slots are free is not known yet */
 	for (struct job *j = n->jobs; j; j = j->next)
 		waiting[j->class]++;
 	for (uint8_t class = BOX_SMALL; class < BOX_CLASSES; class ++) {
@@ -278,7 +280,7 @@ static void refill_pool(void *data)
 {
 	struct node *n = data;
 
-	if (n->jobs || n->n_slots == 0)
+	if (n->jobs || n->n_slots == 0 || n->strangers > 0)
 		return;
 	for (uint8_t class = BOX_SMALL; class < BOX_CLASSES; class ++) {
 		size_t ready =
@@ -613,7 +615,7 @@ static size_t slots_by_files(void)
 		       : (files.rlim_cur - FILES_BESIDE_BOXES) / FILES_OF_BOX;
 }
 
-void node_boxd_up(struct node *n, size_t slots)
+void node_boxd_up(struct node *n, size_t slots, size_t strangers)
 {
 	size_t most = slots_by_files();
 
@@ -624,6 +626,7 @@ void node_boxd_up(struct node *n, size_t slots)
 		slots = most;
 	}
 	n->n_slots = slots;
+	n->strangers = strangers;
 	log_info("slots=%zu boxd is there", slots);
 	keep_boxes_coming(n);
 }
@@ -709,10 +712,19 @@ void node_spawned(struct node *n, uint32_t number, int pid)
 
 	if (s && s->state != SLOT_FREE) {
 		s->pid = pid;
+		/* The box may have been sealed, and taken, before boxd's word of it came. */
+		if (s->state == SLOT_RUNNING)
+			peers_worker_phase(n->peers, s, "running", NULL);
 		return;
 	}
 	/* A box that an earlier agent left behind: its links ended with that agent. */
+	if (s) {
+		slot_set_state(s, SLOT_ENDING);
+		s->asked_to_end = true;
+	}
 	peers_kill(n->peers, number);
+	if (n->strangers > 0 && --n->strangers == 0)
+		keep_boxes_coming(n);
 }
 
 void node_refused(struct node *n, uint32_t number, int code, const char *why)

@@ -25,6 +25,7 @@ struct node {
 	struct log_budget *budget;     /* owned */
 	struct slot *slots;            /* owned; n_slots of them */
 	size_t n_slots;                /* as boxd says; 0 until it is connected */
+	size_t strangers;              /* boxes of an earlier agent that boxd is still to tell of */
 	struct job *jobs, **jobs_tail; /* owned; first come, first served within a class */
 	struct source *refill;         /* owned; timer */
 	struct box_pool pool;          /* as configured */
@@ -52,8 +53,8 @@ void node_note(struct node *n, const char *replica, const char *line);
 void node_bundle_arrived(struct node *n, const char *hash);
 void node_bundle_missing(struct node *n, const char *hash, const char *why);
 
-/* boxd is there with this many slots; it may tell of boxes an earlier agent left. */
-void node_boxd_up(struct node *n, size_t slots);
+/* boxd is there with this many slots, and tells of so many boxes that an earlier agent left. */
+void node_boxd_up(struct node *n, size_t slots, size_t strangers);
 void node_boxd_down(struct node *n);
 void node_spawned(struct node *n, uint32_t slot, int pid);
 void node_refused(struct node *n, uint32_t slot, int code, const char *why);

@@ -48,7 +48,7 @@ static int on_host(struct peers *p, const struct frame *f, struct link_files *fi
 {
 	(void)files;
 	(void)e;
-	node_boxd_up(p->node, f->node);
+	node_boxd_up(p->node, f->node, f->seq);
 	return 0;
 }
 

@@ -12,7 +12,7 @@ static const struct {
 	const char *name;
 	unsigned int allowed; /* states it may move to */
 } states[SLOT_STATES] = {
-	[SLOT_FREE] = {"free", TO(SLOT_SPAWNING)},
+	[SLOT_FREE] = {"free", TO(SLOT_SPAWNING) | TO(SLOT_ENDING)},
 	[SLOT_SPAWNING] = {"spawning", TO(SLOT_BLANK) | TO(SLOT_ENDING) | TO(SLOT_FREE)},
 	[SLOT_BLANK] = {"blank",
 		TO(SLOT_CHECKING) | TO(SLOT_RUNNING) | TO(SLOT_ENDING) | TO(SLOT_FREE)},

@@ -9,9 +9,10 @@
  *	   |  EXITED/REFUSED  v      KILL        v       KILL      v
  *	   +---------------------------------- ENDING <------------+
  *
- * Any state but FREE can fall to FREE by itself when its process ends. Waiting states: SPAWNING
- * (for SEALED, with a deadline), CHECKING (for HELLO or LOAD_FAILED, with a deadline), ENDING
- * (for EXITED). A slot changes state only through slot_set_state. Knows no peers.
+ * A slot in which an earlier agent left a box goes from FREE to ENDING. Any state but FREE can fall
+ *to FREE by itself when its process ends. Waiting states: SPAWNING (for SEALED, with a deadline),
+ *CHECKING (for HELLO or LOAD_FAILED, with a deadline), ENDING (for EXITED). A slot changes state
+ *only through slot_set_state. Knows no peers.
  */
 #pragma once
 

@@ -15,11 +15,14 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/spawn.h"
+#include "sandbox/steps/cgroup.h"
 
 #define RETRY_FIRST_USEC (20 * USEC_PER_MSEC)
 #define RETRY_LAST_USEC (5 * USEC_PER_SEC)
 #define SETTLED_USEC (10 * USEC_PER_SEC) /* alive this long: the next death is the first again */
 #define GRACE_USEC (5 * USEC_PER_SEC)
+#define SWEEP_USEC (20 * USEC_PER_MSEC) /* the kernel lets go of a dead box's folder late */
+#define SWEEPS_MAX 100
 #define ARGS_MAX 24
 
 /*
@@ -69,6 +72,9 @@ struct supervisor {
 	int worker_program;   /* owned */
 	struct service services[SERVICES];
 	struct source *grace; /* owned; timer */
+	struct source *sweep; /* owned; timer */
+	pid_t dead_boxd;      /* whose cgroup folders are being removed; 0: none */
+	unsigned int sweeps;
 	bool stopping;
 	void (*done)(void *data);
 	void *done_data;
@@ -244,13 +250,29 @@ static void set_state(struct service *v, enum service_state to)
 
 static void check_all_ended(struct supervisor *s)
 {
-	if (!s->stopping || !s->done)
+	if (!s->stopping || !s->done || s->dead_boxd)
 		return;
 	for (int i = 0; i < SERVICES; i++)
 		if (s->services[i].state != SERVICE_DOWN)
 			return;
 	timer_disarm(s->grace);
 	s->done(s->done_data);
+}
+
+/* boxd gave up the right to remove its folders, and a killed one would not have done it. */
+static void on_sweep(void *data)
+{
+	struct supervisor *s = data;
+	int r = cgroup_home_remove(s->dead_boxd);
+
+	if (r == -EBUSY && ++s->sweeps < SWEEPS_MAX) {
+		timer_arm_after(s->sweep, SWEEP_USEC);
+		return;
+	}
+	if (r < 0)
+		log_warn("cgroup folders of boxd pid=%d are left: %s", s->dead_boxd, strerror(-r));
+	s->dead_boxd = 0;
+	check_all_ended(s);
 }
 
 static void on_death(pid_t pid, int status, void *data)
@@ -260,6 +282,11 @@ static void on_death(pid_t pid, int status, void *data)
 
 	v->child = NULL;
 	v->pid = 0;
+	if (v->name == BOXD) {
+		v->all->dead_boxd = pid;
+		v->all->sweeps = 0;
+		timer_arm_after(v->all->sweep, 0);
+	}
 	if (v->all->stopping) {
 		set_state(v, SERVICE_DOWN);
 		check_all_ended(v->all);
@@ -393,7 +420,8 @@ int supervisor_new(struct loop *loop, const struct supervisor_config *config,
 	s->worker_program = open_program(s->layout, "vitrine-worker", e);
 	if (s->worker_program < 0)
 		return s->worker_program;
-	if (loop_add_timer(loop, on_grace_over, s, &s->grace) < 0)
+	if (loop_add_timer(loop, on_grace_over, s, &s->grace) < 0 ||
+		loop_add_timer(loop, on_sweep, s, &s->sweep) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
 	for (int i = 0; i < SERVICES; i++) {
 		struct service *v = &s->services[i];
@@ -456,6 +484,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
 	if (s->config.token_fd >= 0)
 		close(s->config.token_fd);
 	source_free(s->grace);
+	source_free(s->sweep);
 	free(s);
 	return NULL;
 }

@@ -299,6 +299,14 @@ static long value_max(uint8_t type, void *data)
 	return -1;
 }
 
+/* Nobody could take up what an agent leaves: the links of its boxes have ended with it. */
+static void end_all(struct desk *d)
+{
+	for (size_t i = 0; i < BOX_SLOTS_MAX; i++)
+		if (d->slots[i])
+			box_kill(&d->slots[i]->box);
+}
+
 static void on_closed(struct link *l, const struct err *reason, void *data)
 {
 	struct agent *a = data;
@@ -309,6 +317,8 @@ static void on_closed(struct link *l, const struct err *reason, void *data)
 	else
 		log_info("agent=%llu left", (unsigned long long)a->order);
 	a->link = link_free(a->link);
+	if (!newest(a->desk))
+		end_all(a->desk);
 }
 
 static const struct link_ops agent_ops = {
@@ -316,7 +326,11 @@ static const struct link_ops agent_ops = {
 
 static void greet(struct desk *d, struct link *l)
 {
-	tell(l, BOX_HOST, d->host->slots, 0, buf_str(&d->host->report));
+	uint32_t taken = 0;
+
+	for (unsigned int i = 0; i < d->host->slots; i++)
+		taken += d->slots[i] != NULL;
+	tell(l, BOX_HOST, d->host->slots, taken, buf_str(&d->host->report));
 	for (unsigned int i = 0; i < d->host->slots; i++)
 		if (d->slots[i])
 			tell(l, BOX_SPAWNED, i, (uint32_t)d->slots[i]->box.pid, "");
@@ -395,9 +409,7 @@ struct desk *desk_free(struct desk *d)
 	source_free(d->stock);
 	for (size_t i = 0; i < AGENTS_MAX; i++)
 		link_free(d->agents[i].link);
-	for (size_t i = 0; i < BOX_SLOTS_MAX; i++)
-		if (d->slots[i])
-			box_kill(&d->slots[i]->box);
+	end_all(d);
 	for (size_t i = 0; i < BOX_SLOTS_MAX; i++)
 		if (d->slots[i])
 			end_box(d, d->slots[i]);

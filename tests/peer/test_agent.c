@@ -56,10 +56,11 @@ struct fixture {
 	struct fake boxd, orchestrator, inference, gateway;
 	struct worker workers[SLOTS];
 	unsigned int spawned, killed;
-	bool seal_late;     /* boxes do not say SEALED by themselves */
-	const char *pool;   /* --pool */
-	pid_t worker_pid;   /* what boxd says of each; 0: nobody's */
-	const char *on_app; /* what a worker does with its app: "hello", "fail", "die", "" */
+	bool seal_late;      /* boxes do not say SEALED by themselves */
+	const char *pool;    /* --pool */
+	pid_t worker_pid;    /* what boxd says of each; 0: nobody's */
+	bool foreign[SLOTS]; /* holds a box of an earlier agent */
+	const char *on_app;  /* what a worker does with its app: "hello", "fail", "die", "" */
 	struct buf bundle;
 	char hash[SHA256_HEX + 1];
 };
@@ -151,6 +152,7 @@ static void play_boxd(struct fixture *fx, const struct frame *f, struct link_fil
 
 	CHECK(f->node < SLOTS);
 	if (f->type == BOX_KILL) {
+		fx->foreign[f->node] = false;
 		fx->killed++;
 		free_worker(w);
 		tell_box(fx, BOX_EXITED, f->node, SIGKILL);
@@ -162,6 +164,7 @@ static void play_boxd(struct fixture *fx, const struct frame *f, struct link_fil
 		return;
 	}
 	CHECK(f->type == BOX_SPAWN && files->n == 3);
+	CHECK(!fx->foreign[f->node]);
 	free_worker(w);
 	*w = (struct worker){.all = fx,
 		.log = link_files_take(files, 0),
@@ -213,6 +216,15 @@ static void on_fake_closed(struct link *l, const struct err *reason, void *data)
 static const struct link_ops fake_ops = {
 	.on_frame = on_fake_frame, .on_closed = on_fake_closed, .value_max = fake_max};
 
+static uint32_t count_foreign(const struct fixture *fx)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < SLOTS; i++)
+		n += fx->foreign[i];
+	return n;
+}
+
 static void adopt(struct fake *fake, int fd)
 {
 	const struct link_limits limits = {.queue_max = 1 << 20, .files = true};
@@ -220,8 +232,12 @@ static void adopt(struct fake *fake, int fd)
 	fake->link = link_free(fake->link);
 	fake->connections++;
 	CHECK(link_new(fake->all->loop, fd, &fake_ops, &limits, fake, &fake->link) == 0);
-	if (fake == &fake->all->boxd)
-		tell_box(fake->all, BOX_HOST, SLOTS, 0);
+	if (fake != &fake->all->boxd)
+		return;
+	tell_box(fake->all, BOX_HOST, SLOTS, count_foreign(fake->all));
+	for (uint32_t i = 0; i < SLOTS; i++)
+		if (fake->all->foreign[i])
+			tell_box(fake->all, BOX_SPAWNED, i, 1u << 29 | i);
 }
 
 static void on_knock(int fd, uid_t uid, void *data)
@@ -681,14 +697,14 @@ TEST(a_killed_agent_comes_back_to_the_same_world)
 	check_build(&fx, 1);
 	stop_agent(&fx, SIGKILL);
 	UNTIL(&fx, !fx.boxd.link && !fx.orchestrator.link && !fx.gateway.link);
+	memset(fx.foreign, true, 3);
+	unsigned int killed = fx.killed;
 	start_agent(&fx);
 	UNTIL(&fx, fx.boxd.link && fx.orchestrator.link && fx.gateway.link);
-	tell_box(&fx, BOX_SPAWNED, SLOTS - 1, 77); /* a box the dead agent left */
-	unsigned int killed = fx.killed;
-	UNTIL(&fx, fx.killed > killed);
 	fx.on_app = "";
 	wake(&fx, 9); /* the bundle is still in its cache: nothing is asked */
 	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+	UNTIL(&fx, fx.killed >= killed + 3); /* what the dead agent left */
 	teardown(&fx);
 }
 
