@@ -85,7 +85,7 @@ test("kill -9 of boxd: every box dies with it, and the Space is woken again", as
 });
 
 // catalogue 86
-test("kill -9 of the agent: its boxes are ended by its successor, none is orphaned", async (t) => {
+test("kill -9 of the agent: boxd ends its boxes, and the Space is woken again", async (t) => {
   const boxes = boxesOf(platform.servicePid("boxd"));
   const lived = await killAndWatch("agent", boxes);
 

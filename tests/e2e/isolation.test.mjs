@@ -137,7 +137,7 @@ test("an app that looks at all it can reach finds nothing of another Space", asy
 // catalogue 57, 58
 test("a worker's memory holds nothing of another Space, of a visitor elsewhere, or of a service", async (t) => {
   if (process.getuid() !== 0) {
-    t.skip("only root can read a worker's memory");
+    t.skip("SKIP: only root can read a worker's memory");
     return;
   }
   const [worker] = await platform.workerPids("admin/attacker"), [other] = await platform.workerPids("admin/victim");
@@ -157,7 +157,7 @@ test("a worker's memory holds nothing of another Space, of a visitor elsewhere, 
 // catalogue 58
 test("a blank box and the program that builds boxes hold no secret of a service", async (t) => {
   if (process.getuid() !== 0) {
-    t.skip("only root can read their memory");
+    t.skip("SKIP: only root can read their memory");
     return;
   }
   const boxd = platform.servicePid("boxd");
