@@ -114,6 +114,13 @@ static void run_child(const struct spawn_plan *plan, int report_fd, pid_t parent
 		if (getppid() != parent)
 			_exit(127);
 	}
+	if (plan->before_exec) {
+		int r = plan->before_exec(plan->before_exec_data);
+
+		errno = r < 0 ? -r : 0;
+		if (r < 0)
+			fail(report_fd, "prepare itself");
+	}
 	if (exec_fd >= 0)
 		(void)fexecve(exec_fd, plan->argv, plan->envp ? plan->envp : no_env);
 	else

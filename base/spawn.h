@@ -20,7 +20,10 @@ struct spawn_plan {
 	int cwd_fd;             /* -1: as the parent */
 	uid_t uid;              /* (uid_t)-1: as the parent, groups too */
 	gid_t gid;
-	int death_signal;     /* to the child when its parent thread dies; 0: none */
+	int death_signal; /* to the child when its parent thread dies; 0: none */
+	/* Called in the child, which has one thread, right before exec; negative errno: no exec. */
+	int (*before_exec)(void *data);
+	void *before_exec_data;
 	const int *keep_caps; /* capabilities kept (ambient) over the change of uid; NULL: none */
 	size_t n_keep_caps;
 };

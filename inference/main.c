@@ -166,7 +166,7 @@ static int serve(const struct settings *s, struct engine *engine, const struct s
 	if (r == 0)
 		r = loop_add_signal(loop, SIGINT, on_signal, loop, NULL);
 	if (r == 0)
-		r = confine_further(CONFINE_INFERENCE, &e);
+		r = confine_further(CONFINE_INFERENCE, NULL, 0, &e);
 	if (r < 0) {
 		log_error("cannot start: %s", e.code ? e.text : strerror(-r));
 		return r;

@@ -22,6 +22,7 @@
 #include "orchestrator/api/server.h"
 #include "orchestrator/live.h"
 #include "orchestrator/push.h"
+#include "orchestrator/repo/git.h"
 #include "orchestrator/repo/hooks.h"
 #include "orchestrator/repo/tidy.h"
 #include "orchestrator/world.h"
@@ -130,13 +131,8 @@ static int confine(const struct options *o, struct err *e)
 {
 	const struct landlock_path paths[] = {
 		{o->data, LANDLOCK_WRITE},
-		{"/dev/null", LANDLOCK_WRITE},
 		{o->hook, LANDLOCK_EXECUTE},
-		{"/usr", LANDLOCK_EXECUTE},
-		{"/bin", LANDLOCK_EXECUTE},
-		{"/lib", LANDLOCK_EXECUTE},
-		{"/lib64", LANDLOCK_EXECUTE},
-		{"/etc/ld.so.cache", LANDLOCK_READ},
+		GIT_NEEDS,
 	};
 
 	return confine_self(CONFINE_ORCHESTRATOR, paths, sizeof(paths) / sizeof(paths[0]), e);

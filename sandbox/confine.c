@@ -18,6 +18,7 @@ static const struct sock_fprog *const filters[] = {
 	[CONFINE_AGENT] = &filter_agent,
 	[CONFINE_LOADER] = &filter_loader,
 	[CONFINE_INFERENCE] = &filter_inference,
+	[CONFINE_GIT] = &filter_git,
 };
 
 /* Granted to everybody. */
@@ -81,17 +82,15 @@ int confine_self(enum confine_profile profile, const struct landlock_path *paths
 	return r;
 }
 
-int confine_further(enum confine_profile profile, struct err *e)
+int confine_further(enum confine_profile profile, const struct landlock_path *paths, size_t n_paths,
+	struct err *e)
 {
-#ifdef VITRINE_SANITIZED
-	(void)profile; /* the leak checker opens files when the process ends */
-	(void)e;
-	return 0;
-#else
-	int abi = landlock_deny_all();
+	int r;
 
-	if (abi < 0)
-		return err_set(e, abi, "cannot put on Landlock: %s", strerror(-abi));
-	return put_on_filter(profile, e);
+#ifdef VITRINE_SANITIZED
+	if (profile == CONFINE_INFERENCE)
+		return 0; /* the leak checker opens files when the process ends */
 #endif
+	r = restrict_paths(paths, n_paths, e);
+	return r < 0 ? r : put_on_filter(profile, e);
 }

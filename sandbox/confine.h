@@ -17,8 +17,10 @@ enum confine_profile {
 	CONFINE_GATEWAY,
 	CONFINE_ORCHESTRATOR,
 	CONFINE_AGENT,
-	CONFINE_LOADER,    /* inference, while it reads its models */
-	CONFINE_INFERENCE, /* and for the rest of its life: by confine_further only */
+	CONFINE_LOADER, /* inference, while it reads its models */
+	/* By confine_further only: */
+	CONFINE_INFERENCE, /* for the rest of its life */
+	CONFINE_GIT,       /* a child of the orchestrator's */
 };
 
 /*
@@ -32,5 +34,7 @@ enum confine_profile {
 int confine_self(enum confine_profile profile, const struct landlock_path *paths, size_t n_paths,
 	struct err *e);
 
-/* A narrower profile on top of the first: its filter, and no path at all. Errors as above. */
-int confine_further(enum confine_profile profile, struct err *e);
+/* A narrower profile on top of the first: its filter, and of the first one's paths those that are
+ * below these. Errors as above. */
+int confine_further(enum confine_profile profile, const struct landlock_path *paths, size_t n_paths,
+	struct err *e);

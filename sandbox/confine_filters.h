@@ -8,3 +8,4 @@ extern const struct sock_fprog filter_orchestrator;
 extern const struct sock_fprog filter_agent;
 extern const struct sock_fprog filter_loader;
 extern const struct sock_fprog filter_inference;
+extern const struct sock_fprog filter_git;

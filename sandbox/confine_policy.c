@@ -17,17 +17,21 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
-#define ALL (FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT | FILTER_LOADER | FILTER_INFERENCE)
-/* Connects to a run/NAME.sock; has a data folder. */
+#define ALL                                                                                        \
+	(FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT | FILTER_LOADER | FILTER_INFERENCE |  \
+		FILTER_GIT)
+/* Connects to a run/NAME.sock. */
 #define DIALS (FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT)
-#define WRITES DIALS
+/* Has a folder of its own. */
+#define WRITES (DIALS | FILTER_GIT)
 /* Opens files. */
-#define READS (DIALS | FILTER_LOADER)
+#define READS (WRITES | FILTER_LOADER)
 #define GATEWAY FILTER_GATEWAY
 #define ORCHESTRATOR FILTER_ORCHESTRATOR
 #define AGENT FILTER_AGENT
 #define LOADER FILTER_LOADER
-#define THREADS (GATEWAY | ORCHESTRATOR)
+#define STARTS (ORCHESTRATOR | FILTER_GIT) /* other programs */
+#define THREADS (GATEWAY | STARTS)
 
 /* clang-format off */
 #define ALLOW(who, call_) {SYS_##call_, #call_, POLICY_ALLOW, (who)}
@@ -94,8 +98,8 @@ const struct policy_rule confine_rules[] = {
 	ALLOW_IF(ALL, ioctl, 1, EQ(1, FIONBIO)),
 	ALLOW_IF(ALL, ioctl, 1, EQ(1, TCGETS)),       /* isatty(3) */
 	ALLOW_IF(GATEWAY, ioctl, 1, EQ(1, SIOCOUTQ)), /* what a worker has not read yet */
-	ALLOW(DIALS, pipe2),
-	ALLOW(GATEWAY | ORCHESTRATOR, dup),
+	ALLOW(DIALS | FILTER_GIT, pipe2),
+	ALLOW(GATEWAY | STARTS, dup),
 	ALLOW(GATEWAY, sendfile), /* libmicrohttpd, for files of the UI */
 
 	/* --- files by name: which of them, Landlock says --- */
@@ -126,28 +130,29 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(AGENT | ORCHESTRATOR, memfd_create), /* bundles, handed on sealed */
 	ALLOW_IF(AGENT | ORCHESTRATOR, fcntl, 1, EQ(1, F_ADD_SEALS)),
 	/* SQLite and git */
-	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_GETLK)),
-	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_SETLK)),
-	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_SETLKW)),
-	ALLOW(ORCHESTRATOR, flock),
-	ALLOW(ORCHESTRATOR, fallocate),
-	ALLOW(ORCHESTRATOR, sync_file_range),
-	ALLOW(ORCHESTRATOR, fadvise64),
-	ALLOW(ORCHESTRATOR, linkat),
-	ALLOW(ORCHESTRATOR, symlinkat),
-	ALLOW_IF(ORCHESTRATOR, fchmod, 1, WITHIN(1, MODE_PLAIN)),
-	ALLOW_IF(ORCHESTRATOR, fchmodat, 1, WITHIN(2, MODE_PLAIN)),
+	ALLOW_IF(STARTS, fcntl, 1, EQ(1, F_GETLK)),
+	ALLOW_IF(STARTS, fcntl, 1, EQ(1, F_SETLK)),
+	ALLOW_IF(STARTS, fcntl, 1, EQ(1, F_SETLKW)),
+	ALLOW(STARTS, flock),
+	ALLOW(STARTS, fallocate),
+	ALLOW(STARTS, sync_file_range),
+	ALLOW(STARTS, fadvise64),
+	ALLOW(STARTS, linkat),
+	ALLOW(STARTS, symlinkat),
+	ALLOW_IF(STARTS, fchmod, 1, WITHIN(1, MODE_PLAIN)),
+	ALLOW_IF(STARTS, fchmodat, 1, WITHIN(2, MODE_PLAIN)),
 	ALLOW(ORCHESTRATOR, fchown), /* SQLite, as root */
-	ALLOW(ORCHESTRATOR, utimensat),
-	ALLOW(ORCHESTRATOR, umask),
-	ALLOW(ORCHESTRATOR, fstatfs),
-	ALLOW(ORCHESTRATOR, statfs),
+	ALLOW(STARTS, utimensat),
+	ALLOW(STARTS, umask),
+	ALLOW(STARTS, fstatfs),
+	ALLOW(STARTS, statfs),
 
 	/* --- sockets: of this machine only, and those that were inherited --- */
 	ALLOW_IF(DIALS, socket, 1, EQ(0, AF_UNIX)),
 	ALLOW_IF(DIALS, socketpair, 1, EQ(0, AF_UNIX)),
 	ALLOW(DIALS, connect),
-	ALLOW(ALL, accept4),
+	REFUSE(FILTER_GIT, socket, EACCES), /* getpwuid(3) asks a daemon first */
+	ALLOW(ALL & ~FILTER_GIT, accept4),
 	ALLOW(ALL, recvfrom),
 	ALLOW(ALL, recvmsg),
 	ALLOW(ALL, sendmsg),
@@ -197,7 +202,7 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(ALL, munmap),
 	ALLOW(ALL, mremap),
 	ALLOW_IF(ALL, mmap, 2, WITHIN(2, PROT_PLAIN), WITHIN(3, MAP_PLAIN)),
-	ALLOW_IF(ORCHESTRATOR, mmap, 2, WITHIN(2, PROT_READ | PROT_EXEC), WITHIN(3, MAP_PLAIN)),
+	ALLOW_IF(STARTS, mmap, 2, WITHIN(2, PROT_READ | PROT_EXEC), WITHIN(3, MAP_PLAIN)),
 	ALLOW_IF(ALL, mprotect, 1, WITHIN(2, PROT_PLAIN)),
 	ALLOW_IF(ALL, madvise, 1, EQ(2, MADV_NORMAL)),
 	ALLOW_IF(ALL, madvise, 1, EQ(2, MADV_WILLNEED)),
@@ -218,7 +223,7 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(ALL, sigaltstack),
 	ALLOW(ALL, exit),
 	ALLOW(ALL, exit_group),
-	ALLOW_IF(ALL & ~ORCHESTRATOR, tgkill, 1, EQ(2, SIGABRT)), /* abort(3) */
+	ALLOW_IF(ALL & ~STARTS, tgkill, 1, EQ(2, SIGABRT)), /* abort(3) */
 	ALLOW(ALL, sched_getaffinity),
 	ALLOW(ALL, sysinfo), /* qsort(3) */
 	ALLOW(ALL, getrusage),
@@ -234,37 +239,39 @@ const struct policy_rule confine_rules[] = {
 	REFUSE(ALL & ~THREADS, rseq, ENOSYS),
 
 	/* --- starting git, and all that git does beyond the above --- */
-	ALLOW_IF(ORCHESTRATOR, clone, 1, EQ(0, CLONE_A_THREAD)),
-	ALLOW_IF(ORCHESTRATOR, clone, 1, WITHIN(0, CLONE_A_PROCESS)),
-	ALLOW(ORCHESTRATOR, execve), /* of what Landlock lets it */
-	ALLOW(ORCHESTRATOR, wait4),
-	ALLOW(ORCHESTRATOR, waitid),
+	ALLOW_IF(STARTS, clone, 1, EQ(0, CLONE_A_THREAD)),
+	ALLOW_IF(STARTS, clone, 1, WITHIN(0, CLONE_A_PROCESS)),
+	ALLOW(STARTS, execve), /* of what Landlock lets it */
+	ALLOW(STARTS, wait4),
+	ALLOW(STARTS, waitid),
 	ALLOW(ORCHESTRATOR, pidfd_open),
 	ALLOW(ORCHESTRATOR, close_range),
-	ALLOW(ORCHESTRATOR, dup3),
-	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_DUPFD)),
+	ALLOW(STARTS, dup3),
+	ALLOW_IF(STARTS, fcntl, 1, EQ(1, F_DUPFD)),
 	ALLOW_IF(ORCHESTRATOR, fcntl, 1, EQ(1, F_SETPIPE_SZ)),
 	ALLOW_IF(ORCHESTRATOR, prctl, 1, EQ(0, PR_SET_PDEATHSIG)),
-	ALLOW(ORCHESTRATOR, kill), /* by uid its own, by Landlock its children only */
-	ALLOW(ORCHESTRATOR, tgkill),
-	ALLOW(ORCHESTRATOR, getppid),
-	ALLOW(ORCHESTRATOR, getpgid),
-	ALLOW(ORCHESTRATOR, set_tid_address),
-	ALLOW(ORCHESTRATOR, chdir),
-	ALLOW(ORCHESTRATOR, fchdir),
-	ALLOW(ORCHESTRATOR, uname),
-	ALLOW_IF(ORCHESTRATOR, setitimer, 1, EQ(0, ITIMER_REAL)), /* progress lines */
-	ALLOW_IF(ORCHESTRATOR, ioctl, 1, EQ(1, TIOCGWINSZ)),
-	ALLOW_IF(ORCHESTRATOR, ioctl, 1, EQ(1, TIOCGPGRP)),
-	REFUSE(ALL & ~ORCHESTRATOR, uname, EPERM),
+	ALLOW(STARTS, kill), /* by uid its own, by Landlock its children only */
+	ALLOW(STARTS, tgkill),
+	ALLOW(STARTS, getppid),
+	ALLOW(STARTS, getpgid),
+	ALLOW(STARTS, set_tid_address),
+	ALLOW(STARTS, chdir),
+	ALLOW(STARTS, fchdir),
+	ALLOW(STARTS, uname),
+	ALLOW_IF(STARTS, setitimer, 1, EQ(0, ITIMER_REAL)), /* progress lines */
+	ALLOW_IF(STARTS, ioctl, 1, EQ(1, TIOCGWINSZ)),
+	ALLOW_IF(STARTS, ioctl, 1, EQ(1, TIOCGPGRP)),
+	REFUSE(ALL & ~STARTS, uname, EPERM),
 
-	/* --- inference, from its models to its second, last filter --- */
+	/* --- inference, from its models to its last filter; the orchestrator's child, to git ---
+	 */
 	ALLOW_IF(LOADER, prctl, 1, EQ(0, PR_SET_NO_NEW_PRIVS)),
 	ALLOW_IF(LOADER, prctl, 2, EQ(0, PR_SET_DUMPABLE), EQ(1, 0)),
 	ALLOW_IF(LOADER, prctl, 1, EQ(0, PR_SET_MDWE)),
-	ALLOW(LOADER, landlock_create_ruleset),
-	ALLOW(LOADER, landlock_restrict_self),
-	ALLOW_IF(LOADER, seccomp, 2, EQ(0, SECCOMP_SET_MODE_FILTER), EQ(1, 0)),
+	ALLOW(LOADER | ORCHESTRATOR, landlock_create_ruleset),
+	ALLOW(LOADER | ORCHESTRATOR, landlock_add_rule),
+	ALLOW(LOADER | ORCHESTRATOR, landlock_restrict_self),
+	ALLOW_IF(LOADER | ORCHESTRATOR, seccomp, 2, EQ(0, SECCOMP_SET_MODE_FILTER), EQ(1, 0)),
 
 #ifdef __x86_64__
 	/* --- the same by their older names --- */
@@ -285,16 +292,16 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(WRITES, rmdir),
 	ALLOW(WRITES, unlink),
 	ALLOW(WRITES, rename),
-	ALLOW(ORCHESTRATOR, link),
-	ALLOW(ORCHESTRATOR, symlink),
-	ALLOW_IF(ORCHESTRATOR, chmod, 1, WITHIN(1, MODE_PLAIN)),
-	ALLOW(ORCHESTRATOR, pipe),
-	ALLOW(ORCHESTRATOR, dup2),
-	ALLOW(ORCHESTRATOR, vfork),
-	ALLOW(ORCHESTRATOR, getpgrp),
-	ALLOW(ORCHESTRATOR, alarm),
-	ALLOW_IF(ORCHESTRATOR, arch_prctl, 1, EQ(0, ARCH_SET_FS_)),
-	ALLOW_IF(ORCHESTRATOR, arch_prctl, 1, EQ(0, ARCH_CET_STATUS_)),
+	ALLOW(STARTS, link),
+	ALLOW(STARTS, symlink),
+	ALLOW_IF(STARTS, chmod, 1, WITHIN(1, MODE_PLAIN)),
+	ALLOW(STARTS, pipe),
+	ALLOW(STARTS, dup2),
+	ALLOW(STARTS, vfork),
+	ALLOW(STARTS, getpgrp),
+	ALLOW(STARTS, alarm),
+	ALLOW_IF(STARTS, arch_prctl, 1, EQ(0, ARCH_SET_FS_)),
+	ALLOW_IF(STARTS, arch_prctl, 1, EQ(0, ARCH_CET_STATUS_)),
 #endif
 
 	/*

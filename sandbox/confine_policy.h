@@ -11,10 +11,11 @@
 /* The bits of struct policy_rule.filters in this table. */
 enum confine_filter {
 	FILTER_GATEWAY = 1 << 0,
-	FILTER_ORCHESTRATOR = 1 << 1, /* git and the hook inherit it */
+	FILTER_ORCHESTRATOR = 1 << 1,
 	FILTER_AGENT = 1 << 2,
 	FILTER_LOADER = 1 << 3, /* inference while it reads its models */
 	FILTER_INFERENCE = 1 << 4,
+	FILTER_GIT = 1 << 5, /* git and the hook, on top of the orchestrator's */
 	/* With VITRINE_SANITIZE, carried by all but FILTER_INFERENCE: what the sanitizers'
 	 * runtime does. */
 	FILTER_SANITIZER = 1 << 16,

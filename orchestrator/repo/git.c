@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/spawn.h"
 #include "orchestrator/repo/repo.h"
+#include "sandbox/confine.h"
 
 #define WORDS_MAX 512
 /* Progress that a push sends before its input has ended waits in the pipe, as no answer can begin
@@ -273,6 +274,23 @@ static int make_ends(struct ends *p, const char *repo, struct err *e)
 	return 0;
 }
 
+/* In the child. git unpacks what strangers push, and parses it: one repo is all it may touch, the
+ * hook all it may start beyond itself. */
+static int confine(void *data)
+{
+	const struct git_plan *plan = data;
+	char hook[REPO_PATH_MAX];
+	const struct landlock_path paths[] = {
+		{plan->repo, LANDLOCK_WRITE},
+		{hook, LANDLOCK_EXECUTE}, /* a link: the program behind it */
+		GIT_NEEDS,
+	};
+	struct err e = {0};
+
+	(void)snprintf(hook, sizeof(hook), "%s/pre-receive", plan->hooks ? plan->hooks : "");
+	return confine_further(CONFINE_GIT, paths, sizeof(paths) / sizeof(paths[0]), &e);
+}
+
 static int launch(struct git *g, char *const *argv, const struct git_plan *plan, struct err *e)
 {
 	struct spawn_plan spawn = SPAWN_PLAN_INIT;
@@ -298,6 +316,8 @@ static int launch(struct git *g, char *const *argv, const struct git_plan *plan,
 	/* In peace, so that git removes its lock files: no orphan goes on behind a successor's
 	 * back. */
 	spawn.death_signal = SIGTERM;
+	spawn.before_exec = confine;
+	spawn.before_exec_data = (void *)plan;
 	g->pid = spawn_program(&spawn, e);
 	if (g->pid < 0) {
 		r = g->pid;

@@ -17,6 +17,14 @@
 
 struct git;
 
+/* What git needs beside its repo: members of an array of struct landlock_path. */
+#define GIT_NEEDS                                                                                  \
+	{"/dev/null", LANDLOCK_WRITE}, {"/usr", LANDLOCK_EXECUTE}, {"/bin", LANDLOCK_EXECUTE},     \
+		{"/lib", LANDLOCK_EXECUTE}, {"/lib64", LANDLOCK_EXECUTE},                          \
+	{                                                                                          \
+		"/etc/ld.so.cache", LANDLOCK_READ                                                  \
+	}
+
 #define GIT_PROGRAMS_MAX 64
 
 enum git_service { GIT_UPLOAD_PACK, GIT_RECEIVE_PACK };

@@ -39,7 +39,8 @@ static const struct set sets[] = {
 			{"filter_orchestrator", FILTER_ORCHESTRATOR | SANITIZER},
 			{"filter_agent", FILTER_AGENT | SANITIZER},
 			{"filter_loader", FILTER_LOADER | SANITIZER},
-			{"filter_inference", FILTER_INFERENCE}}},
+			{"filter_inference", FILTER_INFERENCE},
+			{"filter_git", FILTER_GIT | SANITIZER}}},
 };
 
 static void die(const char *what, int code)

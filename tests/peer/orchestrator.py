@@ -4,10 +4,12 @@ import http.client
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import zlib
@@ -432,6 +434,53 @@ class DiskFull(Case):
         self.assertGreaterEqual(failed, 3)
         head, _ = r.deploy({"app.lua": "return 'again'"})
         self.assertEqual(self.live()[0], head)
+
+
+class Confined(Case):
+    """What git, or whatever has taken it over while it unpacks a push, gets at. A hook stands for it:
+    it is started by git and is no more free than git is."""
+    TRIES = {
+        "database": ": < $DATA/vitrine.db",
+        "another repo": ": < $DATA/repos/admin/other.git/HEAD",
+        "key": ": < $DATA/ctl.key",
+        "passwd": ": < /etc/passwd",
+        "list": "ls / > /dev/null",
+        "new key": ": > $DATA/ctl.key",
+        "new hook": "ln -s /bin/true $DATA/hooks/update",
+        "outside": ": > $OUTSIDE/made",
+        "program": "echo '#!/bin/true' > tried-program && chmod +x tried-program && ./tried-program",
+        "own repo": ": > tried-file && : < HEAD",
+    }
+
+    def setUp(self):
+        self.outside = tempfile.mkdtemp(prefix="vitrine-outside-")
+        self.addCleanup(shutil.rmtree, self.outside)
+        self.script = self.outside + "/hook"
+        with open(self.script, "w") as f:
+            f.write("#!/bin/sh\nexec 2> /dev/null\n")
+        os.chmod(self.script, 0o755)
+        self.p = Platform(PROGRAM, self.script)
+        self.addCleanup(self._close)
+        with open(self.script, "a") as f:
+            f.write("DATA=%s OUTSIDE=%s\n: > tried\n" % (self.p.data, self.outside))
+            for name, command in self.TRIES.items():
+                f.write("( %s ) && echo '%s' >> tried\n" % (command, name))
+            f.write("exit 1\n")
+
+    def test_a_git_that_was_taken_over_has_its_repo_and_nothing_else(self):
+        r = self.repo()
+        r.commit({"app.lua": "return 1"})
+        other = self.repo("admin/other")
+        other.commit({"app.lua": "return 1"})
+        self.assertNotEqual(other.push()[0], 0)  # makes the repo
+        self.assertNotEqual(r.push()[0], 0)
+        with open(self.p.repo_path("admin/demo") + "/tried") as f:
+            done = f.read().split("\n")[:-1]
+        # A sanitized orchestrator lets read and start everything (docs/THREATS.md).
+        reads = ["database", "another repo", "key", "passwd", "list", "program"] if SANITIZED else []
+        self.assertEqual([name for name in done if name not in reads], ["own repo"])
+        self.assertFalse(os.path.exists(self.outside + "/made"))
+        self.assertGreater(os.stat(self.p.data + "/ctl.key").st_size, 0)
 
 
 class Rights(Case):

@@ -33,7 +33,7 @@
 /* --- the place: folders like those of a service, and what lies outside of them --- */
 
 static struct {
-	char root[64], data[96], ui[96], models[96], run[96], outside[96];
+	char root[64], data[96], repo[96], ui[96], models[96], outside[96];
 	pid_t parent;
 	int listener, abstract; /* a peer's run/NAME.sock; the same without a file */
 	int tcp;                /* a listening port of this machine */
@@ -85,12 +85,12 @@ static void make_sockets(void)
 
 static void make_place(void)
 {
-	static const char *const names[] = {"data", "ui", "models", "outside"};
-	char *const dirs[] = {place.data, place.ui, place.models, place.outside};
+	static const char *const names[] = {"data", "data/repo", "ui", "models", "outside"};
+	char *const dirs[] = {place.data, place.repo, place.ui, place.models, place.outside};
 
 	(void)snprintf(place.root, sizeof(place.root), "/tmp/vitrine-confine-XXXXXX");
 	CHECK(mkdtemp(place.root));
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		(void)snprintf(dirs[i], sizeof(place.data), "%s/%s", place.root, names[i]);
 		CHECK(mkdir(dirs[i], 0755) == 0);
 		write_file(dirs[i], "file", "words", 0644);
@@ -137,10 +137,19 @@ static int put_on(enum confine_profile profile)
 	case CONFINE_AGENT:
 		r = confine_self(profile, PATHS({place.data, LANDLOCK_WRITE}), 1, &e);
 		break;
+	case CONFINE_GIT:
+		if (put_on(CONFINE_ORCHESTRATOR) < 0)
+			return -1;
+		r = confine_further(profile,
+			PATHS({place.repo, LANDLOCK_WRITE}, {"/usr", LANDLOCK_EXECUTE},
+				{"/bin", LANDLOCK_EXECUTE}, {"/lib", LANDLOCK_EXECUTE},
+				{"/lib64", LANDLOCK_EXECUTE}),
+			5, &e);
+		break;
 	default:
 		r = confine_self(CONFINE_LOADER, PATHS({place.models, LANDLOCK_READ}), 1, &e);
 		if (r == 0 && profile == CONFINE_INFERENCE)
-			r = confine_further(profile, &e);
+			r = confine_further(profile, NULL, 0, &e);
 	}
 	if (r < 0)
 		fprintf(stderr, "%s\n", e.text);
@@ -174,6 +183,7 @@ static char words[16];
 
 TRY(read_data, open_in(place.data, "file", O_RDONLY))
 TRY(write_data, open_in(place.data, "new", O_WRONLY | O_CREAT))
+TRY(write_repo, open_in(place.repo, "new", O_WRONLY | O_CREAT))
 TRY(read_ui, open_in(place.ui, "file", O_RDONLY))
 TRY(write_ui, open_in(place.ui, "file", O_WRONLY))
 TRY(read_models, open_in(place.models, "file", O_RDONLY))
@@ -239,50 +249,42 @@ static long try_abort(void)
 /* --- the table --- */
 
 /*
- * Outcomes for gateway, orchestrator, agent, loader, inference: KILLED, DONE, or an errno. since:
- * the Landlock ABI from which the line holds; before, it is not enforced (DONE).
+ * Outcomes for gateway, orchestrator, agent, loader, inference, git: KILLED, DONE, or an errno.
+ * since: the Landlock ABI from which the line holds; before, it is not enforced (DONE).
  */
 static const struct line {
 	const char *name;
 	long (*run)(void); /* NULL: the worker's attack of that name */
-	int want[5];
+	int want[6];
 	int since;
 } lines[] = {
-#define EACH(name, g, o, a, l, i)                                                                  \
-	{                                                                                          \
-#name, try_##name, {g, o, a, l, i }, 0                                             \
-	}
-#define SINCE(abi, name, g, o, a, l, i)                                                            \
-	{                                                                                          \
-#name, try_##name, {g, o, a, l, i }, abi                                           \
-	}
-#define ALL(name, what)                                                                            \
-	{                                                                                          \
-#name, NULL, {what, what, what, what, what }, 0                                    \
-	}
-#define ALL_TRY(name, what)                                                                        \
-	{                                                                                          \
-#name, try_##name, {what, what, what, what, what }, 0                              \
-	}
+/* clang-format off */
+#define EACH(name, ...) {#name, try_##name, {__VA_ARGS__}, 0}
+#define SINCE(abi, name, ...) {#name, try_##name, {__VA_ARGS__}, abi}
+#define EACH_ATTACK(name, ...) {#name, NULL, {__VA_ARGS__}, 0}
+#define ALL(name, what) {#name, NULL, {what, what, what, what, what, what}, 0}
+#define ALL_TRY(name, what) {#name, try_##name, {what, what, what, what, what, what}, 0}
+	/* clang-format on */
 	/* What each is there for. */
-	SINCE(2, read_data, DONE, DONE, DONE, EACCES, ENOENT),
-	SINCE(2, write_data, DONE, DONE, DONE, EACCES, ENOENT),
-	SINCE(2, read_ui, DONE, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, read_models, EACCES, EACCES, EACCES, DONE, ENOENT),
-	EACH(connect_path, DONE, DONE, DONE, KILLED, KILLED),
-	EACH(start_true, KILLED, DONE, KILLED, KILLED, KILLED),
-	EACH(move_within, DONE, DONE, DONE, KILLED, KILLED),
+	SINCE(2, read_data, DONE, DONE, DONE, EACCES, ENOENT, EACCES),
+	SINCE(2, write_data, DONE, DONE, DONE, EACCES, ENOENT, EACCES),
+	SINCE(2, write_repo, DONE, DONE, DONE, EACCES, ENOENT, DONE),
+	SINCE(2, read_ui, DONE, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, read_models, EACCES, EACCES, EACCES, DONE, ENOENT, EACCES),
+	EACH(connect_path, DONE, DONE, DONE, KILLED, KILLED, KILLED),
+	EACH(start_true, KILLED, DONE, KILLED, KILLED, KILLED, DONE),
+	EACH(move_within, DONE, DONE, DONE, KILLED, KILLED, EACCES),
 	/* Files of others. */
-	SINCE(2, write_ui, EACCES, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, write_models, EACCES, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, read_outside, EACCES, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, make_outside, EACCES, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, leave_by_dots, EACCES, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, read_passwd, EACCES, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, read_proc, EACCES, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, read_parents_memory, EACCES, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, list_the_root, EACCES, EACCES, EACCES, EACCES, ENOENT),
-	SINCE(2, make_outside_folder, EACCES, EACCES, EACCES, KILLED, KILLED),
+	SINCE(2, write_ui, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, write_models, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, read_outside, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, make_outside, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, leave_by_dots, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, read_passwd, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, read_proc, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, read_parents_memory, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, list_the_root, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
+	SINCE(2, make_outside_folder, EACCES, EACCES, EACCES, KILLED, KILLED, EACCES),
 	ALL(openat2, ENOSYS),
 	ALL(open_by_handle, KILLED),
 	ALL(mknod, KILLED),
@@ -290,23 +292,24 @@ static const struct line {
 	ALL_TRY(watch_a_folder, KILLED),
 	/* The network. */
 	ALL(socket_inet, KILLED),
+	EACH_ATTACK(socket_unix, DONE, DONE, DONE, KILLED, KILLED, EACCES),
 	ALL_TRY(socket_inet6, KILLED),
 	ALL_TRY(socket_raw, KILLED),
 	ALL_TRY(socket_packet, KILLED),
 	ALL_TRY(socket_vsock, KILLED),
 	ALL_TRY(socket_alg, KILLED),
 	ALL(netlink_route, KILLED),
-	SINCE(4, connect_tcp, EACCES, EACCES, EACCES, KILLED, KILLED),
+	SINCE(4, connect_tcp, EACCES, EACCES, EACCES, KILLED, KILLED, KILLED),
 	ALL_TRY(bind_tcp, KILLED),
 	ALL_TRY(listen_tcp, KILLED),
-	SINCE(6, connect_abstract, EPERM, EPERM, EPERM, KILLED, KILLED),
+	SINCE(6, connect_abstract, EPERM, EPERM, EPERM, KILLED, KILLED, KILLED),
 	ALL_TRY(attach_filter, KILLED),
 	ALL(sendto_address, KILLED),
 	ALL(sendmmsg, KILLED),
 	/* Programs and processes. */
-	EACH(start_data, KILLED, EACCES, KILLED, KILLED, KILLED),
+	EACH(start_data, KILLED, EACCES, KILLED, KILLED, KILLED, EACCES),
 	ALL(execveat_other_fd, KILLED),
-	SINCE(6, signal_parent, KILLED, EPERM, KILLED, KILLED, KILLED),
+	SINCE(6, signal_parent, KILLED, EPERM, KILLED, KILLED, KILLED, EPERM),
 	ALL(clone3, ENOSYS),
 	ALL_TRY(new_user_namespace, KILLED),
 	ALL(unshare_user, KILLED),
@@ -360,7 +363,7 @@ static const struct line {
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 
 static const char *const profile_names[] = {
-	"gateway", "orchestrator", "agent", "loader", "inference"};
+	"gateway", "orchestrator", "agent", "loader", "inference", "git"};
 
 static long run_line(const struct line *line)
 {
@@ -402,7 +405,7 @@ TEST(what_each_profile_lets_through_and_what_not)
 
 	make_place();
 	for (size_t i = 0; i < LINES; i++)
-		for (int p = CONFINE_GATEWAY; p <= CONFINE_INFERENCE; p++) {
+		for (int p = CONFINE_GATEWAY; p <= CONFINE_GIT; p++) {
 			int want = lines[i].want[p];
 			int got = try_line(p, &lines[i], result);
 
@@ -430,7 +433,7 @@ TEST(abort_is_sigabrt_and_not_sigsys)
 		NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	make_place();
-	for (int p = CONFINE_GATEWAY; p <= CONFINE_INFERENCE; p++)
+	for (int p = CONFINE_GATEWAY; p <= CONFINE_GIT; p++)
 		CHECK(try_line(p, &line, result) == KILLED + SIGABRT);
 	remove_place();
 }

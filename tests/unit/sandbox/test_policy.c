@@ -41,6 +41,7 @@ static const struct filter {
 	{"agent", confine_rules, &confine_n_rules, FILTER_AGENT | SANITIZER, &filter_agent},
 	{"loader", confine_rules, &confine_n_rules, FILTER_LOADER | SANITIZER, &filter_loader},
 	{"inference", confine_rules, &confine_n_rules, FILTER_INFERENCE, &filter_inference},
+	{"git", confine_rules, &confine_n_rules, FILTER_GIT | SANITIZER, &filter_git},
 };
 
 #define FILTERS (sizeof(filters) / sizeof(filters[0]))
@@ -217,6 +218,7 @@ TEST(a_second_filter_only_narrows)
 {
 	check_narrows(POLICY_START, POLICY_SEALED, policy_rules, policy_n_rules);
 	check_narrows(FILTER_LOADER, FILTER_INFERENCE, confine_rules, confine_n_rules);
+	check_narrows(FILTER_ORCHESTRATOR, FILTER_GIT, confine_rules, confine_n_rules);
 }
 
 /* A table that names one call with two verdicts for the same arguments means nothing. */
@@ -250,6 +252,8 @@ TEST(no_dangerous_call_is_allowed_after_the_seal)
 				policy_rules[i].verdict != POLICY_ALLOW);
 }
 
+#define STARTS (FILTER_ORCHESTRATOR | FILTER_GIT)
+
 /* No service has a use for these, nor git. Of the rest of this list, each has its reason. */
 TEST(no_dangerous_call_is_allowed_to_a_service)
 {
@@ -265,11 +269,11 @@ TEST(no_dangerous_call_is_allowed_to_a_service)
 		int call;
 		unsigned int but; /* these may */
 	} seldom[] = {
-		{SYS_execve, FILTER_ORCHESTRATOR},
-		{SYS_kill, FILTER_ORCHESTRATOR},
-		{SYS_clone, FILTER_ORCHESTRATOR | FILTER_GATEWAY},
+		{SYS_execve, STARTS},
+		{SYS_kill, STARTS},
+		{SYS_clone, STARTS | FILTER_GATEWAY},
 		{SYS_prctl, FILTER_ORCHESTRATOR | FILTER_LOADER},
-		{SYS_seccomp, FILTER_LOADER},
+		{SYS_seccomp, FILTER_LOADER | FILTER_ORCHESTRATOR},
 		{SYS_socket, FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT},
 		{SYS_connect, FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT},
 		{SYS_openat, ~(unsigned int)FILTER_INFERENCE},
