@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import * as apps from "./lib/apps.mjs";
+import { assertConfined } from "./lib/confined.mjs";
 import { Repo } from "./lib/git.mjs";
 import { buildDir, Platform, root } from "./lib/platform.mjs";
 import { isAlive, runProgram, until } from "./lib/process.mjs";
@@ -159,6 +160,7 @@ test("an ordinary user runs it all, boxes included", { skip: !asRoot && "this us
 
   cleanups.push(() => platform.remove());
   assert.match(platform.log, /not (in force|enforced)|cannot be enforced|without root/i);
+  assertConfined(platform);
   const repo = new Repo(platform, "admin/chat");
 
   cleanups.push(() => repo.remove());

@@ -79,6 +79,10 @@ export class Platform {
       this.orphans = family.filter(isAlive);
     }
     this.ended = true;
+    // Whatever the test is about: a filter that ends a service is a fault of the filter or worse.
+    const forbidden = /.*ended by its own filter.*/.exec(this.log);
+
+    if (forbidden && !this.filtersMayEndServices) throw new Error(forbidden[0]);
   }
 
   async restart() {

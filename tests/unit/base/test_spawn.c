@@ -152,4 +152,25 @@ TEST(a_child_with_a_death_signal_ends_with_its_parent)
 	close(ends[0]);
 }
 
+static int refuse(void *data)
+{
+	*(int *)data = 1; /* in the child: the parent's stays */
+	return -EPERM;
+}
+
+TEST(a_child_that_cannot_prepare_itself_is_told_to_the_parent)
+{
+	struct spawn_plan plan = SPAWN_PLAN_INIT;
+	char *argv[] = {"true", NULL};
+	struct err e = {0};
+	int called = 0;
+
+	plan.path = "/bin/true";
+	plan.argv = argv;
+	plan.before_exec = refuse;
+	plan.before_exec_data = &called;
+	CHECK(spawn_program(&plan, &e) == -EPERM);
+	CHECK(strstr(e.text, "prepare itself") && called == 0);
+}
+
 TEST_MAIN()
