@@ -7,12 +7,14 @@
  * Gives up after start: everything but reading, writing and memory (sandbox/seal.h), before the
  * first byte of a tenant arrives.
  */
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "base/random.h"
 #include "proto/box_class.h"
 #include "sdk-lua/host/worker.h"
 #ifdef WORKER_SEALS
@@ -40,6 +42,19 @@ static int seal(int *ret_abi, struct err *e)
 #endif
 }
 
+/*
+ * jansson would seed its tables when it makes the first one: from /dev/urandom, which a box has
+ * not, or gettimeofday, which is a system call, and a deadly one, where the vDSO cannot read the
+ * clock.
+ */
+static void seed_tables(void)
+{
+	size_t seed;
+
+	random_bytes(&seed, sizeof(seed));
+	json_object_seed(seed | 1); /* 0 asks for one of jansson's own */
+}
+
 /* "--rehearse": nobody waits for this worker (BOX_REFILL). */
 int main(int argc, char **argv)
 {
@@ -50,6 +65,7 @@ int main(int argc, char **argv)
 	int abi = 0, code;
 
 	log_init("worker");
+	seed_tables();
 	worker_options_default(&options);
 	options.app_fd = 3;
 	options.infer_fd = 4;
