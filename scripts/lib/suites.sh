@@ -156,7 +156,7 @@ suite_e2e() {
 vm_payload() {
   local payload=$1 file
   mkdir -p "$payload/tree$build/bin" "$payload/checks"
-  cp "$build"/bin/vitrine* "$build"/bin/sandbox_probe "$build"/bin/test_boxd "$payload/tree$build/bin/"
+  cp "$build"/bin/vitrine* "$build"/bin/test_boxd "$payload/tree$build/bin/"
   cp "$root"/tests/vm/guest/*.sh "$payload/checks/"
   mv "$payload/checks/lib.sh" "$payload/"
   cp "$root/tests/vm/guest/run" "$payload/"
