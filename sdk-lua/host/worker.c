@@ -262,6 +262,7 @@ int worker_rehearse(struct worker *w, struct err *e)
 {
 	int status;
 
+	(void)task_get(w); /* its thread is made, and stays */
 	w->state = WORKER_LOADING;
 	status = worker_protect(w, protected_rehearsal, w);
 	w->state = WORKER_BLANK;

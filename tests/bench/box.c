@@ -7,6 +7,7 @@
  *	        pool       WAKE at the agent → HELLO from a box that waited, of an app of one line
  *	        demand     the same where no box waits
  *	        pool_template, demand_template   the same of APP_LUA
+ *	        assigned, assigned_template      APP straight to a box that waited → HELLO
  *	        built      SPAWN at boxd → SPAWNED: namespaces, limits, steps, exec
  *	        sealed     the same → SEALED: and Lua, the SDK, the filter
  *	        loaded     APP_LUA to that box → HELLO
@@ -341,6 +342,34 @@ static void show(const char *name, uint64_t usec)
 	printf("%s %llu\n", name, (unsigned long long)usec);
 }
 
+/* APP to a box that waited → HELLO, without the agent. */
+static uint64_t assign(const struct boxd *b, struct app *app)
+{
+	int bundle = fs_memfd_sealed("bundle", app->bundle.data, app->bundle.len, NULL);
+	struct frame f, m = {.type = APP_APP};
+	uint64_t began, took;
+	char json[256];
+	struct peer p;
+	struct worker w = start_sealed(b, 1, BOX_SMALL, BOX_REFILL, &p);
+
+	CHECK(bundle >= 0);
+	(void)snprintf(json, sizeof(json),
+		"{\"space\":\"s\",\"owner\":\"ada\",\"name\":\"demo\",\"bundle\":\"%s\","
+		"\"entry\":\"app.lua\"}",
+		app->hash);
+	m.value = (const uint8_t *)json;
+	m.length = strlen(json);
+	pause_ms(PAUSE_MS);
+	began = clock_mono_usec();
+	CHECK(link_post(p.app, &m, &bundle, 1) == 0);
+	CHECK(peer_receive(&p, &f));
+	took = clock_mono_usec() - began;
+	CHECK(f.type == APP_HELLO);
+	close(bundle);
+	end_box(b, &w, &p);
+	return took;
+}
+
 static void time_phases(const struct boxd *b, bool shown)
 {
 	uint64_t began = clock_mono_usec(), built, sealed, load;
@@ -419,6 +448,8 @@ static void one_round(struct around *a, const struct boxd *b, bool shown)
 		{"pool_template", (pause_ms(PAUSE_MS), wake(a, "small", &template))},
 		{"clone", (pause_ms(2 * PAUSE_MS), time_clone())},
 		{"demand_template", wake(a, "medium", &template)},
+		{"assigned", assign(b, &one_line)},
+		{"assigned_template", (pause_ms(PAUSE_MS), assign(b, &template))},
 	};
 
 	for (size_t k = 0; shown && k < sizeof(taken) / sizeof(taken[0]); k++)

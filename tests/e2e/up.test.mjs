@@ -1,12 +1,12 @@
 // scripts/up as an operator uses it: starts, keeps, ends, under other users and closed folders.
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, chownSync, cpSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import * as apps from "./lib/apps.mjs";
 import { assertConfined } from "./lib/confined.mjs";
-import { Repo } from "./lib/git.mjs";
+import { frontMatter, Repo } from "./lib/git.mjs";
 import { buildDir, Platform, root } from "./lib/platform.mjs";
 import { isAlive, runProgram, until } from "./lib/process.mjs";
 import { Visitor } from "./lib/wire.mjs";
@@ -234,4 +234,32 @@ test("an option for boxes that is out of range is refused in words before anythi
     assert.match(output, words);
     assert.throws(() => statSync(join(data, "none")), /ENOENT/);
   }
+});
+
+test("what the operator says about boxes is what a Space's box is held to", async () => {
+  const platform = await Platform.start({
+    args: ["--class", "small=96M,75%", "--pool", "small=1,medium=1", "--isolation", "dense"],
+  });
+
+  cleanups.push(() => platform.remove());
+  for (const [name, mib] of [["small", 96], ["medium", 256]]) {
+    const space = `admin/${name}`;
+    const repo = new Repo(platform, space);
+
+    cleanups.push(() => repo.remove());
+    await repo.deploy({ "app.lua": apps.counter, "README.md": frontMatter(`class: ${name}\n`) });
+    const visitor = await Visitor.join(platform, space);
+
+    await visitor.act("add", "click");
+    const [pid] = await platform.workerPids(space);
+    const limits = readFileSync(`/proc/${pid}/limits`, "utf8");
+
+    assert.match(limits, new RegExp(`^Max address space +${(mib + 448) * 2 ** 20} `, "m"));
+    if (asRoot)
+      assert.equal(readlinkSync(`/proc/${pid}/ns/net`), readlinkSync(`/proc/${platform.servicePid("boxd")}/ns/net`));
+    await visitor.close();
+  }
+  assert.match(platform.log, /all boxes share one empty network namespace/);
+  await platform.stop();
+  assert.deepEqual(platform.orphans, []);
 });
