@@ -7,6 +7,11 @@ set(CMAKE_C_EXTENSIONS ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
+# Where `cmake --install` puts what is not in the PATH (packaging/CMakeLists.txt).
+include(GNUInstallDirs)
+set(VITRINE_LIBEXEC_DIR ${CMAKE_INSTALL_FULL_LIBEXECDIR}/vitrine)
+set(VITRINE_SHARE_DIR ${CMAKE_INSTALL_FULL_DATADIR}/vitrine)
+
 add_library(vitrine_flags INTERFACE)
 target_include_directories(vitrine_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 target_compile_definitions(vitrine_flags INTERFACE _GNU_SOURCE VITRINE_VERSION="${PROJECT_VERSION}")

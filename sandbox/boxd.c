@@ -48,7 +48,7 @@ static const struct {
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
 /* getopt's values for what is no number. */
-enum { CLASS = 'c', ISOLATION = 'i' };
+enum { CLASS = 'c', ISOLATION = 'i', WORKER = 'w' };
 
 static int set_option(struct options *o, size_t i, const char *text)
 {
@@ -67,12 +67,28 @@ static int set_option(struct options *o, size_t i, const char *text)
 	return 0;
 }
 
+/* For service managers that pass sockets only. Opened before privilege is given up. */
+static int open_worker(struct options *o, const char *path, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(e, -errno, "cannot open %s: %s", path, strerror(errno));
+	o->worker_fd = (unsigned int)fd;
+	return 0;
+}
+
 static int set_words(struct options *o, int which, const char *text)
 {
 	struct err e = {0};
-	int r = which == CLASS ? box_classes_set(&o->classes, text, &e)
-			       : box_isolation_read(text, &o->dense, &e);
+	int r;
 
+	if (which == CLASS)
+		r = box_classes_set(&o->classes, text, &e);
+	else if (which == ISOLATION)
+		r = box_isolation_read(text, &o->dense, &e);
+	else
+		r = open_worker(o, text, &e);
 	if (r < 0)
 		log_error("%s", e.text);
 	return r;
@@ -80,18 +96,19 @@ static int set_words(struct options *o, int which, const char *text)
 
 static int read_options(struct options *o, int argc, char **argv)
 {
-	struct option longs[KNOWN + 3] = {0};
+	struct option longs[KNOWN + 4] = {0};
 	int i, c;
 
 	for (size_t k = 0; k < KNOWN; k++)
 		longs[k] = (struct option){known[k].name, required_argument, NULL, 0};
 	longs[KNOWN] = (struct option){"class", required_argument, NULL, CLASS};
 	longs[KNOWN + 1] = (struct option){"isolation", required_argument, NULL, ISOLATION};
-	while ((c = getopt_long(argc, argv, "", longs, &i)) == 0 || c == CLASS || c == ISOLATION)
+	longs[KNOWN + 2] = (struct option){"worker", required_argument, NULL, WORKER};
+	while ((c = getopt_long(argc, argv, "", longs, &i)) >= 0 && c != '?')
 		if ((c == 0 ? set_option(o, (size_t)i, optarg) : set_words(o, c, optarg)) < 0)
 			return -EINVAL;
 	if (optind != argc || c == '?') {
-		log_error("usage: vitrine-boxd --worker-fd N --listen-fd N [--uid N] "
+		log_error("usage: vitrine-boxd --worker-fd N|--worker FILE --listen-fd N [--uid N] "
 			  "[--agent-uid N] [--slot-uids FIRST] [--slots N] "
 			  "[--class NAME=MEMORY,CPU]... [--isolation full|dense]");
 		return -EINVAL;

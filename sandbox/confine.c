@@ -67,7 +67,8 @@ static int put_on_filter(enum confine_profile profile, struct err *e)
 int confine_self(enum confine_profile profile, const struct landlock_path *paths, size_t n_paths,
 	struct err *e)
 {
-	int r = caps_keep(0);
+	/* A service manager's filter may forbid to change what is empty already. */
+	int r = caps_none() ? 0 : caps_keep(0);
 
 	if (r < 0)
 		return err_set(e, r, "cannot give up capabilities: %s", strerror(-r));

@@ -63,12 +63,25 @@ int caps_keep(uint64_t kept)
 	return set_to(kept);
 }
 
-bool caps_have(uint64_t wanted)
+static int get(struct __user_cap_data_struct ret[2])
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	return syscall(SYS_capget, &head, ret) < 0 ? -errno : 0;
+}
+
+bool caps_none(void)
+{
 	struct __user_cap_data_struct sets[2] = {0};
 
-	if (syscall(SYS_capget, &head, sets) < 0)
+	return get(sets) == 0 && !sets[0].permitted && !sets[1].permitted;
+}
+
+bool caps_have(uint64_t wanted)
+{
+	struct __user_cap_data_struct sets[2] = {0};
+
+	if (get(sets) < 0)
 		return false;
 	return (((uint64_t)sets[1].effective << 32 | sets[0].effective) & wanted) == wanted;
 }

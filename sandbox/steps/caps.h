@@ -15,5 +15,8 @@ int caps_drop_all(void);
 /* Keeps exactly these, permitted and effective; the bounding set too where that is allowed. */
 int caps_keep(uint64_t kept);
 
+/* Whether none is permitted now, so that none can be gained under no_new_privs either. */
+bool caps_none(void);
+
 /* Whether all of these are effective now. */
 bool caps_have(uint64_t wanted);

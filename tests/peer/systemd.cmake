@@ -1,0 +1,4 @@
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME peer_systemd
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/systemd.py ${CMAKE_BINARY_DIR})
+set_tests_properties(peer_systemd PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
