@@ -320,6 +320,7 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(FILTER_SANITIZER, kill),
 	ALLOW(FILTER_SANITIZER, tgkill),
 	ALLOW(FILTER_SANITIZER, getppid),
+	ALLOW(FILTER_SANITIZER, prlimit64),
 	ALLOW(FILTER_SANITIZER, execve),
 	ALLOW(FILTER_SANITIZER, pipe2),
 	ALLOW(FILTER_SANITIZER, dup3),
