@@ -29,21 +29,21 @@ static void count(struct counted *c, const json_t *process, const char *name_key
 			c->words + at, sizeof(c->words) - at, "; %.80s %s", name ? name : "?", why);
 }
 
-static void report_counted(
-	struct report *r, const struct counted *c, const char *name, enum finding_state otherwise)
+static void report_counted(struct report *r, const struct counted *c, const char *name)
 {
-	enum finding_state state = c->confined == c->all ? FINDING_OK : otherwise;
+	struct finding *f;
 
 	if (c->all == 0)
-		report_add(r, SECTION_PLATFORM, name, name, state, "none runs");
+		f = report_add(r, SECTION_PLATFORM, name, name, FINDING_OK, "none runs");
 	else
-		report_add(r, SECTION_PLATFORM, name, name, state,
+		f = report_add(r, SECTION_PLATFORM, name, name,
+			c->confined == c->all ? FINDING_OK : FINDING_MISSING,
 			"%zu of %zu under a call filter and without privileges%s", c->confined,
 			c->all, c->words);
-	r->findings[r->n - 1].required = otherwise == FINDING_MISSING;
+	f->required = true;
 }
 
-/* What the services give up is not promised; that boxd keeps three capabilities is. */
+/* boxd keeps three capabilities, and no filter of its own. */
 static void report_services(struct report *r, const json_t *services)
 {
 	struct counted counted = {0};
@@ -67,7 +67,7 @@ static void report_services(struct report *r, const json_t *services)
 				fine ? FINDING_OK : FINDING_MISSING, "%s", words)
 				->required = true;
 	}
-	report_counted(r, &counted, "services", FINDING_NOTE);
+	report_counted(r, &counted, "services");
 }
 
 static void report_workers(struct report *r, const json_t *workers)
@@ -77,7 +77,7 @@ static void report_workers(struct report *r, const json_t *workers)
 	size_t i;
 
 	json_array_foreach(workers, i, w) count(&counted, w, "space");
-	report_counted(r, &counted, "workers", FINDING_MISSING);
+	report_counted(r, &counted, "workers");
 }
 
 void platform_report(struct report *r, const char *data)

@@ -315,6 +315,7 @@ test("beside a running platform it disturbs no visitor and sees that the workers
   checkAttacks(report);
   assert.equal(find("answers").state, "ok");
   assert.equal(find("boxd").state, "ok");
+  assert.deepEqual([find("services").state, find("services").required], ["ok", true], find("services").says);
   assert.deepEqual([find("workers").state, find("workers").required], ["ok", true], find("workers").says);
   assert.match(find("workers").says, /^([1-9]\d*) of \1 /);
   assert.ok(clicks > 10, `${clicks} clicks`);
