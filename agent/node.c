@@ -81,13 +81,21 @@ static void promote(struct slot *s)
 	peers_promote(s->node->peers, s->number);
 }
 
+/* A refill under way is wanted now. */
+static void hurry(struct slot *s)
+{
+	if (!s->refill)
+		return;
+	promote(s);
+	timer_arm_after(s->deadline, SEAL_DEADLINE_USEC);
+}
+
 static void on_deadline(void *data)
 {
 	struct slot *s = data;
 
 	if (s->state == SLOT_SPAWNING && s->refill) {
-		promote(s);
-		timer_arm_after(s->deadline, SEAL_DEADLINE_USEC);
+		hurry(s);
 		return;
 	}
 	if (s->state == SLOT_CHECKING)
@@ -239,7 +247,7 @@ static size_t take_coming(struct node *n, uint8_t class, size_t most)
 
 		if (s->state != SLOT_SPAWNING || s->class != class)
 			continue;
-		promote(s);
+		hurry(s);
 		coming++;
 	}
 	return coming;

@@ -253,6 +253,7 @@ static int start_child(const struct host *host, const struct box_plan *plan,
 void box_discard(struct host *host, struct box *box)
 {
 	if (box->pid > 0) {
+		box_promote(host, box); /* it takes the processor to die, too */
 		box_kill(box);
 		(void)waitpid(box->pid, NULL, 0);
 	}

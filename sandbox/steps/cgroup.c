@@ -456,6 +456,9 @@ void cgroup_home_close(struct cgroup_home *home)
 		if (number)
 			(void)remove_folders(home, number);
 	}
+	for (size_t i = 0; i < CGROUP_STALE; i++)
+		if (home->stale[i])
+			(void)remove_folders(home, home->stale[i]);
 	for (int i = 0; i < LIMITS; i++) {
 		if (home->fds[i] >= 0)
 			close(home->fds[i]);

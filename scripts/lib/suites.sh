@@ -156,11 +156,12 @@ suite_e2e() {
 vm_payload() {
   local payload=$1 file
   mkdir -p "$payload/tree$build/bin" "$payload/checks"
-  cp "$build"/bin/vitrine* "$build"/bin/test_boxd "$payload/tree$build/bin/"
+  DESTDIR=$payload/tree cmake --install "$build" >"$build/install.log"
+  cp "$build"/bin/vitrine* "$build"/bin/test_box* "$payload/tree$build/bin/"
   cp "$root"/tests/vm/guest/*.sh "$payload/checks/"
   mv "$payload/checks/lib.sh" "$payload/"
   cp "$root/tests/vm/guest/run" "$payload/"
-  for file in "$build"/bin/test_boxd; do
+  for file in "$build"/bin/test_{boxd,box_attacks,box_limits,box_view}; do
     printf '%s\n' "$file"
   done >"$payload/tests"
 }
