@@ -162,6 +162,7 @@ static void around_start(struct around *a, char *const *options)
 	a->orchestrator = accept_one(a->orchestrator_listener);
 	a->inference = accept_one(a->inference_listener);
 	a->wake = connect_to(a->boxd.dir, "wake.sock");
+	pause_ms(1000); /* until boxd has tried a box, answered the agent, and the pool is full */
 }
 
 static void around_stop(struct around *a)
