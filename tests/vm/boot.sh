@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 mke2fs -q -t ext4 -d "$payload" "$work/payload.ext4" "$(($(du -sm "$payload" | cut -f1) + 64))M" >/dev/null
 status=0
-timeout "${VITRINE_VM_SECONDS:-900}" nice -n 5 qemu-system-x86_64 \
+timeout "${VITRINE_VM_SECONDS:-1800}" nice -n 5 qemu-system-x86_64 \
   -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nodefaults -display none -no-reboot \
   -kernel "$image/vmlinuz" -initrd "$image/initrd" \
   -append "root=/dev/vda rw console=ttyS0 quiet" \
