@@ -143,13 +143,20 @@ static void hear_agent(struct crowd *c)
 	}
 }
 
-/* A box that has something to do is only slow: the machine is busy, or emulated. */
+/* A box that has something to do is only slow: the machine is busy, or emulated. One that has died
+ * meanwhile is told of soon. */
 static bool is_asleep(pid_t pid)
 {
-	char stat[256];
+	char path[64], stat[256] = "";
 	const char *end;
+	FILE *f;
 
-	proc_line(pid, "stat", "", stat);
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	(void)!fgets(stat, sizeof(stat), f);
+	(void)fclose(f);
 	end = strrchr(stat, ')');
 	return end && end[2] == 'S';
 }

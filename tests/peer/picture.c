@@ -105,7 +105,7 @@ static void picture_inside(struct picture *p, const struct worker *w)
 	CHECK(worker_ask(w, "look", words));
 	CHECK(sscanf(words, "pid %u uid %u gid %*u env 0 argv0 %*s uptime %ld", &pid, &uid,
 		      &uptime) == 3);
-	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	add(p, "inside.pid", pid == 1 ? "1" : "other");
 	add(p, "inside.uid", uid == 1000 ? "1000" : "other");
 	add(p, "inside.uptime", labs(uptime - now.tv_sec) > 60 ? "own" : "host");
