@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "inference/engine/sample.h"
+#include "inference/engine/share.h"
 
 #define LANES_MAX 256     /* models with work */
 #define PROMPT_ROWS_MIN 4 /* a prompt moves on at least this much in a step */
@@ -18,7 +19,9 @@ struct request {
 	struct lane *lane;
 	const struct request_ops *ops;
 	void *data;
-	bool dead; /* cancelled or ended while a step runs; freed at its end */
+	uint32_t group;
+	uint32_t taken; /* texts, or rows of its prompt, that the step at hand has taken */
+	bool dead;      /* cancelled or ended while a step runs; freed at its end */
 
 	struct tokens ids; /* owned; the prompt, or all texts one after the other */
 	uint32_t starts[ENGINE_TEXTS_MAX + 1]; /* classification: of each text in ids */
@@ -45,6 +48,7 @@ struct lane {
 	struct model *model; /* borrowed */
 	struct request *head, **tail;
 	size_t writing;  /* requests with a kv */
+	size_t turn;     /* of the groups: whose text comes first */
 	double row_nsec; /* running average of one row's time */
 };
 
@@ -169,6 +173,11 @@ static void leave(struct request *q)
 		q->engine->kv_bytes -= q->kv_bytes;
 		q->lane->writing--;
 	}
+}
+
+void request_set_group(struct request *q, uint32_t group)
+{
+	q->group = group;
 }
 
 void request_cancel(struct request *q)
@@ -393,26 +402,48 @@ static void charge(struct engine *e, struct request *const *of, size_t m, uint64
 		of[i]->device_nsec += nsec * (i + 1) / m - nsec * i / m;
 }
 
-/* Gives waiting requests their cache, oldest first, while there is room. */
+/* Places that each group may have: its share of them if one more came. */
+static uint32_t places_of_each(const struct shares *s)
+{
+	size_t places = ENGINE_WRITING_MAX / (s->n + 1);
+
+	return places ? (uint32_t)places : 1;
+}
+
+static void count_writing(struct lane *lane, struct shares *ret)
+{
+	for (struct request *q = lane->head; q; q = q->next)
+		share_of(ret, q->group)->used += q->kv != NULL;
+}
+
+/* Gives waiting requests their cache, oldest first within each group, while there is room. */
 static void admit(struct engine *e, struct lane *lane)
 {
 	struct device *d = lane->model->net->device;
 	const struct net *net = lane->model->net;
+	struct shares shares = {0};
 	struct request *next;
+	uint32_t most;
 
-	for (struct request *q = lane->head; q; q = next) {
+	count_writing(lane, &shares);
+	most = places_of_each(&shares);
+	for (struct request *q = lane->head; q && lane->writing < ENGINE_WRITING_MAX; q = next) {
+		struct share *share = share_of(&shares, q->group);
+
 		next = q->next;
-		if (q->kv)
+		if (q->kv || share->used >= most)
 			continue;
-		if (lane->writing == ENGINE_WRITING_MAX ||
-			e->kv_bytes + q->kv_bytes > ENGINE_KV_MAX)
-			return;
+		if (e->kv_bytes + q->kv_bytes > ENGINE_KV_MAX) {
+			share->used = most; /* what its group asked for later waits behind it */
+			continue;
+		}
 		q->kv = d->ops->kv_new(d, net->layers, net->kv_width, q->capacity);
 		if (!q->kv) {
 			if (lane->writing == 0)
 				finish_failed(q, -ENOMEM, "out of memory");
 			return;
 		}
+		share->used++;
 		lane->writing++;
 		e->kv_bytes += q->kv_bytes;
 	}
@@ -427,18 +458,58 @@ static void add_row(struct step *s, struct request *q, uint32_t id, bool wanted)
 	s->of[s->m++] = q;
 }
 
-static void gather_rows(struct lane *lane, struct step *s)
+static bool reads_prompt(const struct request *q)
 {
-	size_t budget = row_budget(lane), prompts;
+	return q->kv && q->position < q->ids.n;
+}
+
+/* Allots rows to prompts, in taken: so many as are left, and each group at most each. */
+static void allot_prompts(struct lane *lane, size_t *left, size_t each)
+{
+	struct shares shares = {0};
+
+	for (struct request *q = lane->head; q; q = q->next) {
+		struct share *share = share_of(&shares, q->group);
+		size_t n = reads_prompt(q) ? q->ids.n - q->position - q->taken : 0;
+
+		if (n > *left)
+			n = *left;
+		if (n > each - share->used)
+			n = each - share->used;
+		q->taken += (uint32_t)n;
+		share->used += (uint32_t)n;
+		*left -= n;
+	}
+}
+
+static size_t count_reading(struct lane *lane)
+{
+	struct shares shares = {0};
 
 	for (struct request *q = lane->head; q; q = q->next)
+		if (reads_prompt(q))
+			(void)share_of(&shares, q->group);
+	return shares.n;
+}
+
+static void gather_rows(struct lane *lane, struct step *s)
+{
+	size_t budget = row_budget(lane), groups = count_reading(lane), left;
+
+	for (struct request *q = lane->head; q; q = q->next) {
+		q->taken = 0;
 		if (q->kv && q->position >= q->ids.n)
 			add_row(s, q, q->next_id, true);
-	prompts = s->m + PROMPT_ROWS_MIN > budget ? s->m + PROMPT_ROWS_MIN : budget;
-	if (prompts > NET_STEP_ROWS_MAX)
-		prompts = NET_STEP_ROWS_MAX;
+	}
+	left = s->m + PROMPT_ROWS_MIN > budget ? PROMPT_ROWS_MIN : budget - s->m;
+	if (left > NET_STEP_ROWS_MAX - s->m)
+		left = NET_STEP_ROWS_MAX - s->m;
+	if (groups > 1)
+		allot_prompts(lane, &left, left / groups + 1);
+	allot_prompts(lane, &left, SIZE_MAX); /* what nobody needs goes to the oldest */
+	/* A sequence's rows stand together. */
 	for (struct request *q = lane->head; q; q = q->next)
-		while (q->kv && q->position < q->ids.n && s->m < prompts)
+		for (; q->taken > 0; q->taken--)
 			add_row(s, q, q->ids.ids[q->position], q->position + 1 == q->ids.n);
 }
 
@@ -565,30 +636,53 @@ struct texts {
 	size_t n;
 };
 
-/* One text of each request in turn until the step is full, so that a long list does not keep a
- * single text waiting; the first one always fits. */
+/* Of each group the request that has had the fewest texts in this step, of those the oldest. */
+static void pick_texts(struct lane *lane, struct shares *ret)
+{
+	*ret = (struct shares){0};
+	for (struct request *q = lane->head; q; q = q->next) {
+		struct share *share;
+
+		if (q->texts_done + q->taken >= q->n_texts)
+			continue;
+		share = share_of(ret, q->group);
+		if (!share->pick || q->taken < share->pick->taken)
+			share->pick = q;
+	}
+}
+
+static int add_text(struct texts *t, struct request *q, size_t i)
+{
+	for (uint32_t j = q->starts[i]; j < q->starts[i + 1]; j++)
+		if (tokens_add(&t->ids, q->ids.ids[j]) < 0)
+			return -ENOMEM;
+	t->of[t->n++] = q;
+	t->starts[t->n] = (uint32_t)t->ids.n;
+	q->taken++;
+	return 0;
+}
+
+/* One text of each group in turn until the step is full, so that neither a long list nor many
+ * requests keep a single text waiting; the first one always fits. */
 static int gather_texts(struct lane *lane, struct texts *t)
 {
-	size_t budget = row_budget(lane), round = 0;
-	bool more = true;
+	size_t budget = row_budget(lane);
+	struct shares shares;
 
 	t->ids.max = SIZE_MAX;
-	for (; more; round++) {
-		more = false;
-		for (struct request *q = lane->head; q; q = q->next) {
-			size_t i = q->texts_done + round, n;
+	lane->turn++; /* a step may have room for one text only */
+	for (struct request *q = lane->head; q; q = q->next)
+		q->taken = 0;
+	for (pick_texts(lane, &shares); shares.n > 0; pick_texts(lane, &shares)) {
+		for (size_t g = 0; g < shares.n; g++) {
+			struct request *q = shares.of[(lane->turn + g) % shares.n].pick;
+			size_t i = q->texts_done + q->taken;
+			size_t n = q->starts[i + 1] - q->starts[i];
 
-			if (i >= q->n_texts)
-				continue;
-			n = q->starts[i + 1] - q->starts[i];
 			if (t->n > 0 && (t->n == ENGINE_TEXTS_MAX || t->ids.n + n > budget))
 				return 0;
-			for (size_t j = 0; j < n; j++)
-				if (tokens_add(&t->ids, q->ids.ids[q->starts[i] + j]) < 0)
-					return -ENOMEM;
-			t->of[t->n++] = q;
-			t->starts[t->n] = (uint32_t)t->ids.n;
-			more = true;
+			if (add_text(t, q, i) < 0)
+				return -ENOMEM;
 		}
 	}
 	return 0;

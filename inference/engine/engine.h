@@ -6,6 +6,10 @@
  * Spaces share the weights' way through the cache, a long prompt stalls nobody, and a cancelled
  * request is gone before the next step. Models take turns. Single-threaded; knows no link.
  *
+ * Groups of requests (a Space's, say) are fair to each other: however many one has, it gets no more
+ * of a step's prompts and texts than each of the others that wait, and so many places for texts
+ * under way that one more group still finds some.
+ *
  * A request:
  *
  *	queued ──first rows──▶ reading ──prompt done──▶ writing ──▶ ended (on_end, then freed)
@@ -22,7 +26,7 @@
 #include "inference/engine/model.h"
 #include "inference/engine/writer.h"
 
-#define ENGINE_REQUESTS_MAX 256      /* queued and running */
+#define ENGINE_REQUESTS_MAX 1024     /* queued and running */
 #define ENGINE_WRITING_MAX 32        /* texts under way in one model */
 #define ENGINE_TEXTS_MAX 64          /* of one classification */
 #define ENGINE_KV_MAX (512ull << 20) /* bytes of all key-value caches */
@@ -79,6 +83,9 @@ int engine_classify(struct engine *e, struct model *m, const struct text *texts,
 	const struct request_ops *ops, void *data, struct request **ret, struct err *why);
 int engine_write(struct engine *e, struct model *m, const struct prompt *p,
 	const struct request_ops *ops, void *data, struct request **ret, struct err *why);
+
+/* Whose it is; 0 until then. */
+void request_set_group(struct request *q, uint32_t group);
 
 /* Ends it now: no further step includes it, no callback follows. May be called from callbacks. */
 void request_cancel(struct request *q);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/link.h"
 #include "base/log.h"
 #include "inference/peers/call.h"
@@ -15,6 +16,13 @@
 #define WORKER_QUEUE_MAX (4u << 20)
 #define CONTROL_QUEUE_MAX (1u << 20)
 #define RESULT_MAX (1u << 20)
+/*
+ * Reading a call costs time too, tokenizing above all, and one that is cancelled at once costs
+ * nothing else: a worker may have a tenth of it, after a burst.
+ */
+#define READING_SHARE 0.1
+#define READING_BURST_USEC 400000.0
+#define ROUND_USEC 2000 /* of one worker's messages, then others have their turn */
 
 struct call {
 	struct call *next;
@@ -25,14 +33,25 @@ struct call {
 	uint32_t channel, node; /* session and event it serves, for the account */
 };
 
+/* A Space as far as its calls are concerned; a blank box is one of its own. */
+struct tenant {
+	struct tenant *next;
+	uint32_t group; /* the engine's name for it */
+	unsigned int workers;
+	size_t calls;
+	char space[SPACE_MAX + 1];
+};
+
 struct worker {
 	struct worker *next;
 	struct service *service;
-	struct link *link;  /* owned */
-	struct call *calls; /* owned */
-	size_t n_calls;
+	struct tenant *tenant; /* counted in its workers */
+	double reading_usec;   /* left to read calls with */
+	uint64_t since_usec;   /* when that was true */
+	struct source *held;   /* owned; armed while it is not read; NULL: never was */
+	struct link *link;     /* owned */
+	struct call *calls;    /* owned */
 	char replica[REPLICA_MAX + 1];
-	char space[SPACE_MAX + 1]; /* "" until ASSIGN */
 };
 
 struct control {
@@ -48,6 +67,8 @@ struct service {
 	struct source *step;       /* owned; armed while there is work */
 	struct control *controls;  /* owned */
 	struct worker *workers;    /* owned */
+	struct tenant *tenants;    /* owned */
+	uint32_t last_group;
 	size_t n_controls, n_workers;
 };
 
@@ -77,6 +98,47 @@ int service_new(
 	return 0;
 }
 
+/* --- tenants --- */
+
+static void tenant_leave(struct service *s, struct tenant *t)
+{
+	struct tenant **at = &s->tenants;
+
+	if (!t || --t->workers > 0)
+		return;
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	free(t);
+}
+
+static struct tenant *tenant_find(const struct service *s, const char *space)
+{
+	struct tenant *t = s->tenants;
+
+	while (t && strcmp(t->space, space) != 0)
+		t = t->next;
+	return t;
+}
+
+/* space: "" for one that nobody else is. NULL: out of memory. */
+static struct tenant *tenant_join(struct service *s, const char *space)
+{
+	struct tenant *t = space[0] ? tenant_find(s, space) : NULL;
+
+	if (!t) {
+		t = calloc(1, sizeof(*t));
+		if (!t)
+			return NULL;
+		t->next = s->tenants;
+		t->group = ++s->last_group;
+		(void)snprintf(t->space, sizeof(t->space), "%s", space);
+		s->tenants = t;
+	}
+	t->workers++;
+	return t;
+}
+
 static struct worker *worker_free(struct worker *w)
 {
 	struct worker **at = &w->service->workers;
@@ -89,10 +151,13 @@ static struct worker *worker_free(struct worker *w)
 		struct call *c = w->calls;
 
 		w->calls = c->next;
+		w->tenant->calls--;
 		if (c->request)
 			request_cancel(c->request);
 		free(c);
 	}
+	tenant_leave(w->service, w->tenant);
+	(void)source_free(w->held);
 	(void)link_free(w->link);
 	free(w);
 	return NULL;
@@ -133,7 +198,7 @@ static void call_forget(struct call *c)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	c->worker->n_calls--;
+	c->worker->tenant->calls--;
 	free(c);
 }
 
@@ -190,7 +255,7 @@ static int send_result(struct worker *w, const struct call *c, const struct outc
 /* Ends a worker that does not take what it asked for; only from a step, never from its link. */
 static void drop_slow(struct worker *w)
 {
-	log_warn("replica=%s space=%s its link is full; closed", w->replica, w->space);
+	log_warn("replica=%s space=%s its link is full; closed", w->replica, w->tenant->space);
 	(void)worker_free(w);
 }
 
@@ -231,7 +296,7 @@ static void on_end(const struct outcome *o, void *data)
 	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text) : send_result(w, c, o);
 	log_debug("space=%s session=%u event=%u model=%s device_usec=%llu queue_usec=%llu in=%u "
 		  "out=%u a call ended",
-		w->space, c->channel, c->node, c->form.model->id,
+		w->tenant->space, c->channel, c->node, c->form.model->id,
 		(unsigned long long)o->usage.device_usec, (unsigned long long)o->usage.queue_usec,
 		o->usage.tokens_in, o->usage.tokens_out);
 	call_forget(c);
@@ -249,8 +314,9 @@ static int start_call(struct worker *w, const struct frame *f)
 	const char *code;
 	int r;
 
-	if (w->n_calls == SERVICE_CALLS_MAX)
-		return send_error(w, f->seq, "busy", "32 calls are running already, the limit");
+	if (w->tenant->calls >= SERVICE_CALLS_MAX)
+		return send_error(
+			w, f->seq, "busy", "this Space has 32 calls under way already, the limit");
 	r = infer_call_read(&m, f->value, f->length, &e);
 	if (r < 0)
 		return send_error(w, f->seq, "bad_input", e.text);
@@ -271,17 +337,48 @@ static int start_call(struct worker *w, const struct frame *f)
 		free(c);
 		return send_error(w, f->seq, code, e.text);
 	}
+	request_set_group(c->request, w->tenant->group);
 	w->calls = c;
-	w->n_calls++;
+	w->tenant->calls++;
 	timer_arm_after(w->service->step, 0);
 	return 0;
 }
 
+static void on_held_enough(void *data)
+{
+	struct worker *w = data;
+
+	link_release(w->link);
+}
+
+static void charge_reading(struct worker *w, uint64_t began_usec)
+{
+	uint64_t now = clock_mono_usec();
+
+	w->reading_usec += (double)(now - w->since_usec) * READING_SHARE;
+	if (w->reading_usec > READING_BURST_USEC)
+		w->reading_usec = READING_BURST_USEC;
+	w->since_usec = now;
+	w->reading_usec -= (double)(now - began_usec);
+	if (w->reading_usec > 0)
+		return;
+	if (!w->held && loop_add_timer(w->service->loop, on_held_enough, w, &w->held) < 0)
+		return;
+	link_hold(w->link);
+	timer_arm_after(w->held, (uint64_t)(-w->reading_usec / READING_SHARE) + 1);
+}
+
 static int on_call(struct worker *w, const struct frame *f, struct err *e)
 {
+	uint64_t began = clock_mono_usec();
+	int r;
+
 	if (find_call(w, f->seq))
 		return err_set(e, -EPROTO, "call id %u is in use", f->seq);
-	return start_call(w, f);
+	r = start_call(w, f);
+	if (r == 0)
+		charge_reading(w, began);
+	return r;
 }
 
 static int on_stop(struct worker *w, const struct frame *f, struct err *e)
@@ -323,7 +420,7 @@ static void on_worker_closed(struct link *l, const struct err *reason, void *dat
 
 	(void)l;
 	if (reason->code)
-		log_warn("replica=%s space=%s infer link ended: %s", w->replica, w->space,
+		log_warn("replica=%s space=%s infer link ended: %s", w->replica, w->tenant->space,
 			reason->text);
 	(void)worker_free(w);
 }
@@ -351,19 +448,25 @@ static struct worker *find_worker(const struct service *s, const char *replica)
 
 static int add_worker(struct service *s, const char *replica, const char *space, int fd)
 {
-	static const struct link_limits limits = {.queue_max = WORKER_QUEUE_MAX};
+	static const struct link_limits limits = {
+		.queue_max = WORKER_QUEUE_MAX, .round_usec = ROUND_USEC};
 	struct worker *w = calloc(1, sizeof(*w));
 	int r;
 
-	if (!w) {
+	if (w)
+		w->tenant = tenant_join(s, space);
+	if (!w || !w->tenant) {
+		free(w);
 		close(fd);
 		return -ENOMEM;
 	}
 	w->service = s;
+	w->reading_usec = READING_BURST_USEC;
+	w->since_usec = clock_mono_usec();
 	(void)snprintf(w->replica, sizeof(w->replica), "%s", replica);
-	(void)snprintf(w->space, sizeof(w->space), "%s", space);
 	r = link_new(s->loop, fd, &worker_ops, &limits, w, &w->link);
 	if (r < 0) {
+		tenant_leave(s, w->tenant);
 		free(w);
 		return r;
 	}
@@ -406,6 +509,24 @@ static int on_attach(
 	return 0;
 }
 
+/* Calls of a blank box there are none; if there were, they would go with it. */
+static void move_to_tenant(struct worker *w, const char *space)
+{
+	struct tenant *to = tenant_join(w->service, space);
+
+	if (!to) {
+		log_error("replica=%s cannot be assigned: out of memory", w->replica);
+		return;
+	}
+	for (struct call *c = w->calls; c; c = c->next) {
+		w->tenant->calls--;
+		to->calls++;
+		request_set_group(c->request, to->group);
+	}
+	tenant_leave(w->service, w->tenant);
+	w->tenant = to;
+}
+
 static int on_assign(
 	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
 {
@@ -418,7 +539,7 @@ static int on_assign(
 		return r;
 	w = find_worker(c->service, m.replica);
 	if (w) /* it may have died meanwhile */
-		(void)snprintf(w->space, sizeof(w->space), "%s", m.space);
+		move_to_tenant(w, m.space);
 	models_assign_done(&m);
 	return 0;
 }
@@ -466,7 +587,7 @@ static int send_list(struct control *c)
 {
 	CLEANUP(json_decrefp) json_t *models = shelf_list(c->service->shelf);
 	CLEANUP(buf_done) struct buf value;
-	struct models_list m = {.models = models};
+	struct models_list m = {.models = models, .files_refused = (int64_t)links_files_refused()};
 	struct frame f = {.type = MODELS_LIST};
 	int r;
 

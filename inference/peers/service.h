@@ -14,7 +14,7 @@
 
 #define SERVICE_CONTROLS_MAX 16
 #define SERVICE_WORKERS_MAX 4096
-#define SERVICE_CALLS_MAX 32 /* of one worker at a time */
+#define SERVICE_CALLS_MAX 32 /* of one Space at a time, over all of its workers */
 
 struct service;
 

@@ -2,6 +2,7 @@
  * The real vitrine-inference between a fake agent and fake workers, over the real frames. The
  * fakes are blocking sockets: what is under test is on the other side.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -157,6 +158,7 @@ static void start(void)
 	plan.argv = argv;
 	plan.fds[3] = listen_fd;
 	plan.n_fds = 4;
+	plan.death_signal = SIGKILL; /* a failed check leaves nothing running */
 	program = spawn_program(&plan, &e);
 	if (program < 0)
 		fprintf(stderr, "%s\n", e.text);
@@ -174,8 +176,8 @@ static void dial(struct peer *p)
 	CHECK(next_message(p) == MODELS_LIST);
 }
 
-/* A worker whose other end the agent hands over. */
-static void attach(struct peer *agent, struct peer *w, const char *replica)
+/* A worker of this Space, whose other end the agent hands over. */
+static void attach_as(struct peer *agent, struct peer *w, const char *replica, const char *space)
 {
 	char value[128];
 	int pair[2];
@@ -184,9 +186,18 @@ static void attach(struct peer *agent, struct peer *w, const char *replica)
 	snprintf(value, sizeof(value), "{\"replica\":\"%s\",\"space\":\"\"}", replica);
 	send_message(agent, MODELS_ATTACH, 0, value, pair[0]);
 	close(pair[0]);
-	snprintf(value, sizeof(value), "{\"replica\":\"%s\",\"space\":\"s-%s\"}", replica, replica);
+	snprintf(value, sizeof(value), "{\"replica\":\"%s\",\"space\":\"%s\"}", replica, space);
 	send_message(agent, MODELS_ASSIGN, 0, value, -1);
 	peer_init(w, pair[1]);
+}
+
+/* Each replica is a Space of its own. */
+static void attach(struct peer *agent, struct peer *w, const char *replica)
+{
+	char space[40];
+
+	snprintf(space, sizeof(space), "s-%s", replica);
+	attach_as(agent, w, replica, space);
 }
 
 static void call(
@@ -469,6 +480,194 @@ TEST(more_calls_than_a_link_may_have_are_busy)
 	peer_done(&w);
 }
 
+/* Sends and reads without waiting for either. */
+static bool try_send(struct peer *w, uint8_t type, uint32_t seq, const char *value)
+{
+	const struct frame f = {
+		.type = type, .seq = seq, .value = (const uint8_t *)value, .length = strlen(value)};
+	struct buf b;
+	bool sent;
+
+	buf_init(&b, FRAME_PACKET_MAX);
+	CHECK(frame_write(&b, &f) == 0);
+	sent = send(w->fd, b.data, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)b.len;
+	CHECK(sent || errno == EAGAIN);
+	buf_done(&b);
+	return sent;
+}
+
+static bool has_message(struct peer *w)
+{
+	struct pollfd ready = {.fd = w->fd, .events = POLLIN};
+
+	return w->at < w->length || poll(&ready, 1, 0) == 1;
+}
+
+/* catalogue 32, 101 */
+TEST(a_storm_of_calls_and_cancels_is_answered_in_kind_and_nobody_else_waits)
+{
+	struct peer bad, good;
+	unsigned int sent = 0, refused = 0, ended = 0, answered = 0;
+
+	attach(&agent, &bad, "storm");
+	attach(&agent, &good, "calm");
+	while (sent < 10000) {
+		if (try_send(&bad, INFER_CALL, sent,
+			    "{\"model\":\"" WRITER "\",\"task\":\"chat\"," STORY "}"))
+			sent++;
+		/* Cancelled while it starts, twice, and its neighbours that never were. */
+		(void)try_send(&bad, INFER_STOP, sent - 1, "");
+		(void)try_send(&bad, INFER_STOP, sent - 1, "");
+		(void)try_send(&bad, INFER_STOP, sent + 7, "");
+		while (has_message(&bad)) {
+			int type = next_message(&bad);
+
+			CHECK(type >= 0);
+			ended += type != INFER_TOKEN;
+			refused += type == INFER_ERROR && !strcmp(text_of(&bad, "code"), "busy");
+		}
+		if (sent / 50 > answered) {
+			check_alive(&good);
+			answered++;
+		}
+		if (sent > 1000 && answered > 15)
+			break; /* what is held back takes longer than a test should */
+	}
+	printf("  %u calls taken, %u ended, %u busy, a neighbour was answered %u times\n", sent,
+		ended, refused, answered);
+	CHECK(answered >= 10);
+	peer_done(&bad);
+	check_alive(&good);
+	peer_done(&good);
+}
+
+/* catalogue 101 */
+TEST(a_call_id_may_be_used_again_the_moment_it_is_stopped)
+{
+	struct peer w;
+	int cancelled = 0, results = 0;
+
+	attach(&agent, &w, "again");
+	for (int i = 0; i < 200; i++) {
+		call(&w, 1, WRITER, "chat", STORY ",\"options\":{\"max_tokens\":400}");
+		send_message(&w, INFER_STOP, 1, "", -1);
+		call(&w, 1, SENTIMENT, "text-classification", "\"inputs\":\"Good.\"");
+		for (int ends = 0; ends < 2;) {
+			int type = next_message(&w);
+
+			CHECK(type >= 0 && w.f.seq == 1);
+			cancelled += type == INFER_ERROR;
+			results += type == INFER_RESULT;
+			ends += type != INFER_TOKEN;
+		}
+	}
+	/* Each call ended once, the first as cancelled (it cannot be done that fast). */
+	CHECK(cancelled == 200 && results == 200);
+	check_alive(&w);
+	peer_done(&w);
+}
+
+/* catalogue 32 */
+TEST(workers_of_one_space_share_its_calls_and_others_have_their_own)
+{
+	struct peer w[2], other;
+	int busy = 0, ended = 0;
+
+	attach_as(&agent, &w[0], "q0", "shared");
+	attach_as(&agent, &w[1], "q1", "shared");
+	attach(&agent, &other, "q2");
+	for (uint32_t i = 0; i < 40; i++)
+		call(&w[i % 2], i, WRITER, "chat",
+			STORY ",\"options\":{\"max_tokens\":400,\"temperature\":1.5}");
+	check_alive(&other); /* 32 of another Space are under way */
+	for (int i = 0; i < 2; i++)
+		for (ended = 0; ended < 20;) {
+			int type = next_message(&w[i]);
+
+			CHECK(type > 0);
+			ended += type != INFER_TOKEN;
+			busy += type == INFER_ERROR && !strcmp(text_of(&w[i], "code"), "busy");
+		}
+	printf("  %d were busy\n", busy);
+	CHECK(busy >= 1 && busy <= 8);
+	peer_done(&w[0]);
+	check_alive(&w[1]);
+	peer_done(&w[1]);
+	peer_done(&other);
+}
+
+static int files_of_program(void)
+{
+	char path[64];
+	struct dirent *d;
+	DIR *folder;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)program);
+	folder = opendir(path);
+	CHECK(folder);
+	while ((d = readdir(folder)))
+		n += d->d_name[0] != '.';
+	closedir(folder);
+	return n;
+}
+
+static json_int_t files_refused(void)
+{
+	struct peer p;
+	json_int_t n;
+
+	dial(&p);
+	n = json_integer_value(json_object_get(p.value, "files_refused"));
+	peer_done(&p);
+	return n;
+}
+
+static void send_files(struct peer *w, int fd, size_t n)
+{
+	static char control[CMSG_SPACE(253 * sizeof(int))] __attribute__((aligned(8)));
+	uint8_t bytes[FRAME_HEADER] = {0, 0, INFER_STOP};
+	struct iovec iov = {bytes, sizeof(bytes)};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = CMSG_SPACE(n * sizeof(int))};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(n * sizeof(int));
+	for (size_t i = 0; i < n; i++)
+		memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof(int));
+	CHECK(sendmsg(w->fd, &msg, 0) == (ssize_t)sizeof(bytes));
+}
+
+/* catalogue 96 */
+TEST(files_of_a_worker_never_arrive_and_are_counted)
+{
+	struct peer w;
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), before;
+	json_int_t counted;
+
+	attach(&agent, &w, "files");
+	check_alive(&w);
+	before = files_of_program();
+	counted = files_refused();
+	send_files(&w, fd, 1);
+	send_files(&w, w.fd, 1); /* the link itself: a cycle */
+	for (int i = 0; i < 50; i++)
+		send_files(&w, fd, 253);
+	check_alive(&w);
+	CHECK(files_refused() == counted + 52);
+	/* The connections that asked for the count are closed a moment later. */
+	for (int i = 0; i < 200 && files_of_program() > before; i++)
+		(void)poll(NULL, 0, 10);
+	CHECK(files_of_program() == before);
+	close(fd);
+	peer_done(&w);
+}
+
+/* catalogue 94, 95 */
 TEST(a_bad_frame_ends_its_own_link_only)
 {
 	struct peer bad, good;
@@ -486,6 +685,16 @@ TEST(a_bad_frame_ends_its_own_link_only)
 
 	attach(&agent, &bad, "bad");
 	CHECK(send(bad.fd, "\xff\xff\xb0", 3, 0) == 3); /* no whole header */
+	CHECK(next_message(&bad) == -1);
+	peer_done(&bad);
+
+	attach(&agent, &bad, "bad");
+	CHECK(send(bad.fd, "", 0, 0) == 0); /* no byte at all */
+	CHECK(next_message(&bad) == -1);
+	peer_done(&bad);
+
+	attach(&agent, &bad, "bad"); /* a length that lies */
+	CHECK(send(bad.fd, "\xff\xff\xb0\0\0\0\0\0\0\0\0\0\0\0\0\0{}", 18, 0) == 18);
 	CHECK(next_message(&bad) == -1);
 	peer_done(&bad);
 

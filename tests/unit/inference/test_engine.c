@@ -96,7 +96,9 @@ TEST(alone_and_among_others_the_same_text)
 	}
 	for (size_t i = 0; i < N_PROMPTS; i++) {
 		CHECK(ask(e, &together[i], prompts[i], sampling_of(i), NULL) == 0);
-		(void)engine_step(e); /* they join one after the other */
+		request_set_group(together[i].request, (uint32_t)i % 3);
+		if (i > 3)
+			(void)engine_step(e); /* they join one after the other */
 	}
 	while (engine_step(e))
 		;
@@ -291,6 +293,136 @@ TEST(texts_are_classified_alone_and_together_the_same)
 	}
 	CHECK(all.scores[1] > 0.5f && all.scores[2] > 0.5f); /* positive, negative */
 	engine_free(e);
+}
+
+/* --- groups --- */
+
+#define CROWD 40
+
+static void ask_many(struct engine *e, struct watch *of, uint32_t group, uint32_t max_tokens)
+{
+	for (int i = 0; i < CROWD; i++) {
+		const struct sampling how = {.max_tokens = max_tokens, .temperature = 2, .seed = 7};
+
+		CHECK(ask(e, &of[i], prompts[5], how, NULL) == 0);
+		request_set_group(of[i].request, group);
+	}
+}
+
+static int count_done(const struct watch *of)
+{
+	int n = 0;
+
+	for (int i = 0; i < CROWD; i++)
+		n += of[i].done;
+	return n;
+}
+
+/* catalogue 32 */
+TEST(a_crowd_of_one_group_leaves_a_place_for_another)
+{
+	struct watch *crowd = calloc(CROWD, sizeof(*crowd)), other = {0};
+	struct engine *e;
+	int steps = 0;
+
+	CHECK(crowd && engine_new(&e) == 0);
+	ask_many(e, crowd, 1, 200);
+	for (int i = 0; i < 30; i++)
+		CHECK(engine_step(e)); /* the crowd has taken what it may */
+	CHECK(ask(e, &other, prompts[4], (struct sampling){.max_tokens = 5}, NULL) == 0);
+	request_set_group(other.request, 2);
+	for (; !other.done; steps++)
+		CHECK(engine_step(e));
+	/* Its prompt and five tokens, while most of the crowd has not begun. */
+	CHECK(steps <= 60 && count_done(crowd) < CROWD / 2);
+	engine_free(e);
+	free(crowd);
+}
+
+/* catalogue 32 */
+TEST(prompts_of_a_crowd_do_not_hold_up_the_prompt_of_another_group)
+{
+	struct watch *crowd = calloc(CROWD, sizeof(*crowd)), other = {0};
+	struct engine *e;
+	int steps = 0;
+
+	CHECK(crowd && engine_new(&e) == 0);
+	ask_many(e, crowd, 1, 2);
+	CHECK(ask(e, &other, prompts[4], (struct sampling){.max_tokens = 2}, NULL) == 0);
+	request_set_group(other.request, 2);
+	for (; !other.done; steps++)
+		CHECK(engine_step(e));
+	/* It is short: half of each step's rows reads it long before the crowd's are read. */
+	CHECK(count_done(crowd) < CROWD / 2 && steps <= 60);
+	engine_free(e);
+	free(crowd);
+}
+
+/* catalogue 32 */
+TEST(texts_of_a_crowd_and_of_another_group_are_classified_in_turn)
+{
+	struct watch *crowd = calloc(CROWD, sizeof(*crowd)), other = {0};
+	struct text texts[ENGINE_TEXTS_MAX];
+	struct engine *e;
+	int steps = 0;
+
+	CHECK(crowd && engine_new(&e) == 0);
+	for (int i = 0; i < ENGINE_TEXTS_MAX; i++)
+		texts[i] =
+			(struct text){"What a wonderful evening, said nobody at all that day.", 54};
+	for (int i = 0; i < CROWD; i++) {
+		CHECK(engine_classify(e, sentiment, texts, ENGINE_TEXTS_MAX, &ops, &crowd[i],
+			      &crowd[i].request, NULL) == 0);
+		request_set_group(crowd[i].request, 1);
+	}
+	CHECK(engine_classify(e, sentiment, texts, 1, &ops, &other, &other.request, NULL) == 0);
+	request_set_group(other.request, 2);
+	for (; !other.done; steps++)
+		CHECK(engine_step(e));
+	CHECK(steps <= 2 && count_done(crowd) == 0);
+	engine_free(e);
+	free(crowd);
+}
+
+static const struct family *plain;
+static size_t rows;
+
+static int step_counted(struct net *net, const uint32_t *ids, const struct place *places, size_t m,
+	const uint32_t *wanted, size_t n_wanted, float *logits)
+{
+	rows += m;
+	return plain->step(net, ids, places, m, wanted, n_wanted, logits);
+}
+
+static size_t rows_of(struct engine *e, uint32_t group)
+{
+	struct watch w = {0};
+
+	rows = 0;
+	CHECK(ask(e, &w, prompts[5], (struct sampling){.max_tokens = 3}, NULL) == 0);
+	request_set_group(w.request, group);
+	while (engine_step(e))
+		;
+	CHECK(w.done && w.o.usage.tokens_in > 20);
+	CHECK(rows == w.o.usage.tokens_in + w.o.usage.tokens_out - 1);
+	return rows;
+}
+
+/* catalogue 61 */
+TEST(a_prompt_costs_the_same_work_whoever_asked_the_same_before)
+{
+	struct family counted = *writer->net->family;
+	struct engine *e;
+	size_t first;
+
+	plain = writer->net->family;
+	counted.step = step_counted;
+	writer->net->family = &counted;
+	CHECK(engine_new(&e) == 0);
+	first = rows_of(e, 1);
+	CHECK(rows_of(e, 1) == first && rows_of(e, 2) == first);
+	engine_free(e);
+	writer->net->family = plain;
 }
 
 int main(void)
