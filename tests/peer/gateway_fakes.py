@@ -481,8 +481,8 @@ class Gateway:
 
     def sanitized(self):
         """AddressSanitizer keeps what was freed for a while: memory says nothing then."""
-        with open("/proc/%d/maps" % self.process.pid) as f:
-            return "libasan" in f.read()
+        with open(self.program, "rb") as f:
+            return b"libasan" in f.read()
 
     def rss_kib(self):
         with open("/proc/%d/status" % self.process.pid) as f:

@@ -4,8 +4,10 @@ import http.client
 import json
 import os
 import random
+import select
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,8 +17,8 @@ import unittest
 import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from orchestrator_fakes import (ACTIVITY, CHECKED, IDENTIFY, LOG, WANT_BUNDLE, WORKER, Agent, Gateway, Platform,
-                                Repo, front_matter, until)
+from orchestrator_fakes import (ACTIVITY, ATTACH, CHECK, CHECKED, HEADER, IDENTIFY, LIST, LOG, ROUTE, WANT_BUNDLE,
+                                WORKER, Agent, Gateway, Platform, Repo, front_matter, until)
 
 PROGRAM, HOOK = sys.argv[1:3]
 SANITIZED = b"__asan_init" in open(PROGRAM, "rb").read()
@@ -827,18 +829,46 @@ class Peers(Case):
         for m, fds in self.p.agent.bundles[n + 1:]:
             self.assertEqual((m["missing"], fds), (True, 0))
 
+    # catalogue 94, 95
     def test_a_bad_frame_ends_that_link_only(self):
-        for send in (lambda l: l.send(0x70, 0, {}), lambda l: l.send(CHECKED, 0, {"ok": 3}),
-                     lambda l: l.send(LOG, 0, raw=b"x" * 20000), lambda l: l.send(CHECKED, 0, raw=b"{"),
-                     lambda l: l.sock.send(b"abc")):
-            link = self.p.agent.link
+        head = lambda length, type_, op=0: HEADER.pack(length, type_, op, 0, 0, 0)
+        raw = lambda mine, others: [lambda l, b=b: l.sock.send(b) for b in (
+            b"", b"abc", head(0, 0xee), head(65535, mine) + b"{}", head(2, mine) + b"{}junk", head(0, others),
+            head(0, mine, 0x80) + head(0, mine, 0x85), head(1, mine) + b"{")]
+        for send in raw(LOG, CHECK) + [
+                lambda l: l.send(0x70, 0, {}), lambda l: l.send(CHECKED, 0, {"ok": 3}),
+                lambda l: l.send(LOG, 0, raw=b"x" * 20000), lambda l: l.send(CHECKED, 0, raw=b"{")]:
+            link, gateway = self.p.agent.link, self.p.gateway.link
             send(link)
             until("the link is closed", lambda: link.closed)
             self.p.agent = Agent(self.p.run)
-        gateway = self.p.gateway.link
-        gateway.send(IDENTIFY, 1, {"cookie": "x" * 600})
-        until("the link is closed", lambda: gateway.closed)
+            self.assertFalse(gateway.closed)
+        for send in raw(IDENTIFY, ROUTE) + [
+                lambda l: l.send(IDENTIFY, 1, {"cookie": "x" * 600}), lambda l: l.send(ACTIVITY, 0, {"space": 1})]:
+            agent, gateway = self.p.agent.link, self.p.gateway.link
+            send(gateway)
+            until("the link is closed", lambda: gateway.closed)
+            self.p.gateway = Gateway(self.p.run)
+            self.assertFalse(agent.closed)
+        for send in raw(LIST, ATTACH):
+            n = len(self.p.inference.links)
+            send(self.p.inference.links[-1])
+            until("inference is dialled again", lambda: len(self.p.inference.links) == n + 1)
         self.repo().deploy({})
+
+    # catalogue 96
+    def test_files_never_arrive_where_none_may(self):
+        held, gift = os.pipe()
+        for link, type_, value in ((self.p.agent.link, LOG, {"space": "s", "replica": "r", "bundle": "b",
+                                                             "time_usec": 1, "line": "x"}),
+                                   (self.p.gateway.link, ACTIVITY, {"space": "s", "phase": "asleep", "sessions": 0})):
+            body = json.dumps(value).encode()
+            socket.send_fds(link.sock, [HEADER.pack(len(body), type_, 0, 0, 0, 0) + body], [gift] * 253)
+        os.close(gift)
+        self.repo().deploy({})
+        self.assertEqual(select.select([held], [], [], 10)[0], [held])
+        self.assertEqual(os.read(held, 1), b"")
+        os.close(held)
 
 
 if __name__ == "__main__":

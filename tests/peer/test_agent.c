@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -60,6 +61,7 @@ struct fixture {
 	const char *pool;    /* --pool */
 	pid_t worker_pid;    /* what boxd says of each; 0: nobody's */
 	bool foreign[SLOTS]; /* holds a box of an earlier agent */
+	const int *gift;     /* four files that go with HELLO */
 	const char *on_app;  /* what a worker does with its app: "hello", "fail", "die", "" */
 	struct buf bundle;
 	char hash[SHA256_HEX + 1];
@@ -89,7 +91,8 @@ static void say(struct worker *w, uint8_t type, const char *json)
 	const struct frame f = {
 		.type = type, .value = (const uint8_t *)json, .length = strlen(json)};
 
-	CHECK(link_send(w->app, &f) == 0);
+	CHECK(link_send_files(w->app, &f, w->all->gift,
+		      w->all->gift && type == APP_HELLO ? LINK_FILES_MAX : 0) == 0);
 }
 
 static int on_worker_frame(
@@ -673,6 +676,87 @@ TEST(a_flood_of_log_lines_is_cut_for_the_space_and_the_owner_is_told)
 	teardown(&fx);
 }
 
+static void send_raw(struct link *l, const void *bytes, size_t n)
+{
+	CHECK(send(link_fd(l), bytes, n, MSG_NOSIGNAL) == (ssize_t)n);
+}
+
+static void send_head(struct link *l, uint16_t length, uint8_t type, uint8_t op, const char *value)
+{
+	uint8_t bytes[256] = {(uint8_t)length, (uint8_t)(length >> 8), type, op};
+
+	memcpy(bytes + FRAME_HEADER, value, strlen(value));
+	send_raw(l, bytes, FRAME_HEADER + strlen(value));
+}
+
+static void be_bad(struct link *l, int how, uint8_t known)
+{
+	switch (how) {
+	case 0:
+		send_raw(l, "", 0);
+		break;
+	case 1:
+		send_raw(l, "abc", 3);
+		break;
+	case 2:
+		send_head(l, 0, 0xee, 0, "");
+		break;
+	case 3:
+		send_head(l, 65535, known, 0, "{}");
+		break;
+	case 4:
+		send_head(l, 2, known, 0, "{}junk");
+		break;
+	case 5: /* begun, and never ended */
+		send_head(l, 0, known, FRAME_MORE, "");
+		send_head(l, 0, known, FRAME_MORE | 5, "");
+		break;
+	default:
+		CHECK(how == 6);
+		send_head(l, 0, APP_PATCH, 0, ""); /* of no link here */
+	}
+}
+
+#define BAD_WAYS 7
+
+static bool builds_are_good(const struct fixture *fx)
+{
+	return strstr(buf_str(&fx->orchestrator.last), "\"ok\":true") != NULL;
+}
+
+/* catalogue 94, 95 */
+TEST(a_bad_frame_ends_that_link_only)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	for (int how = 0; how < BAD_WAYS; how++) {
+		struct {
+			struct fake *fake;
+			uint8_t known;
+		} ends[] = {{&fx.gateway, WAKE_SLEEP}, {&fx.orchestrator, AGENT_BUNDLE},
+			{&fx.inference, MODELS_LIST}, {&fx.boxd, BOX_EXITED}};
+
+		for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+			unsigned int before[4];
+
+			for (size_t j = 0; j < 4; j++)
+				before[j] = ends[j].fake->connections;
+			be_bad(ends[i].fake->link, how, ends[i].known);
+			UNTIL(&fx, ends[i].fake->connections == before[i] + 1);
+			for (size_t j = 0; j < 4; j++)
+				CHECK(j == i || ends[j].fake->connections == before[j]);
+		}
+		/* The agent may not have heard from the new boxd when it is asked first. */
+		for (uint32_t try = 0; try == 0 || !builds_are_good(&fx); try++) {
+			CHECK(try < 100);
+			check_build(&fx, 100 + 100 * (uint32_t)how + try);
+		}
+	}
+	teardown(&fx);
+}
+
 TEST(a_frame_out_of_turn_ends_that_link_only)
 {
 	struct fixture fx;
@@ -685,6 +769,41 @@ TEST(a_frame_out_of_turn_ends_that_link_only)
 	send_json(&fx.gateway, WAKE_WAKE, 0, "{\"space\":3}", -1);
 	UNTIL(&fx, fx.gateway.connections == 3);
 	check_build(&fx, 4);
+	teardown(&fx);
+}
+
+/* catalogue 94, 95, 96 */
+TEST(a_worker_that_breaks_the_protocol_or_sends_files_harms_itself_only)
+{
+	struct pollfd held = {.events = POLLIN};
+	struct fixture fx;
+	int gift[2], four[4];
+
+	setup(&fx);
+	fx.on_app = "hello";
+	for (int how = 0; how < BAD_WAYS; how++) {
+		unsigned int killed = fx.killed;
+		struct worker *w = NULL;
+
+		for (size_t i = 0; !w; i = (i + 1) % SLOTS) {
+			CHECK(loop_dispatch(fx.loop, 5) == 0);
+			if (fx.workers[i].app)
+				w = &fx.workers[i];
+		}
+		be_bad(w->app, how, APP_SEALED);
+		UNTIL(&fx, fx.killed == killed + 1);
+		check_build(&fx, 200 + (uint32_t)how);
+	}
+	CHECK(pipe2(gift, O_CLOEXEC) == 0);
+	for (int i = 0; i < 4; i++)
+		four[i] = gift[1];
+	fx.gift = four;
+	check_build(&fx, 300);
+	CHECK(builds_are_good(&fx));
+	close(gift[1]);
+	held.fd = gift[0];
+	CHECK(poll(&held, 1, 20000) == 1 && (held.revents & POLLHUP));
+	close(gift[0]);
 	teardown(&fx);
 }
 

@@ -1,6 +1,8 @@
 // What a hostile Space can do to a machine it shares, from Lua: one app with a button for each, and
 // visitors who press it. Used by bombs.test.mjs and by scripts/bench bombs.
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildDir } from "./platform.mjs";
 import { until } from "./process.mjs";
 import { TYPE, Visitor } from "./wire.mjs";
 
@@ -115,4 +117,4 @@ export function residentMib(pid) {
 }
 
 /** AddressSanitizer keeps what was freed for a while, so memory says nothing then. */
-export const isSanitized = (pid) => readFileSync(`/proc/${pid}/maps`, "utf8").includes("libasan");
+export const isSanitized = readFileSync(join(buildDir, "bin/vitrine-gateway")).includes("libasan");
