@@ -47,9 +47,12 @@
 /* clang-format on */
 
 #define PROT_PLAIN (PROT_READ | PROT_WRITE)
+#define MAP_DROPPABLE_ 0x08 /* getrandom without a call: glibc 2.41 */
 #define MAP_PLAIN                                                                                  \
 	(MAP_PRIVATE | MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE | MAP_STACK |        \
-		MAP_DENYWRITE | MAP_POPULATE)
+		MAP_DENYWRITE | MAP_POPULATE | MAP_DROPPABLE_)
+#define MADV_GUARD_INSTALL_ 102 /* ends of thread stacks: glibc 2.42 */
+#define MADV_GUARD_REMOVE_ 103
 #define LARGEFILE 0100000 /* the kernel's O_LARGEFILE, set in what F_GETFL answers */
 #define STATUS_PLAIN (O_NONBLOCK | O_ACCMODE | O_APPEND | LARGEFILE)
 #define MODE_PLAIN (0777 | S_IFMT) /* libgit2 hands on what stat said */
@@ -208,6 +211,8 @@ const struct policy_rule confine_rules[] = {
 	ALLOW_IF(ALL, madvise, 1, EQ(2, MADV_WILLNEED)),
 	ALLOW_IF(ALL, madvise, 1, EQ(2, MADV_DONTNEED)),
 	ALLOW_IF(ALL, madvise, 1, EQ(2, MADV_FREE)),
+	ALLOW_IF(THREADS, madvise, 1, EQ(2, MADV_GUARD_INSTALL_)),
+	ALLOW_IF(THREADS, madvise, 1, EQ(2, MADV_GUARD_REMOVE_)),
 	ALLOW_IF(ALL, getrandom, 1, WITHIN(2, 3)),
 
 	/* --- itself --- */
