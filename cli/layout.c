@@ -27,19 +27,6 @@ static const struct {
 	{"run", 0, 0711},
 };
 
-/* Where `cmake --install` has put the rest, when it is not beside the program. */
-static void use_installed(struct layout *l)
-{
-	char gateway[LAYOUT_PATH + 32];
-
-	(void)snprintf(gateway, sizeof(gateway), "%s/vitrine-gateway", l->bin);
-	if (access(gateway, F_OK) == 0)
-		return;
-	(void)snprintf(l->bin, LAYOUT_PATH, "%s", VITRINE_LIBEXEC_DIR);
-	(void)snprintf(l->ui, LAYOUT_PATH, "%s/ui", VITRINE_SHARE_DIR);
-	(void)snprintf(l->models, LAYOUT_PATH, "%s/models", VITRINE_SHARE_DIR);
-}
-
 void layout_init(struct layout *l)
 {
 	char self[LAYOUT_PATH - 64];
@@ -57,7 +44,11 @@ void layout_init(struct layout *l)
 	}
 	(void)snprintf(l->ui, LAYOUT_PATH, "%s/ui", self);
 	(void)snprintf(l->models, LAYOUT_PATH, "%s/../models", self);
-	use_installed(l);
+	if (!strcmp(l->bin, VITRINE_BIN_DIR)) {
+		(void)snprintf(l->bin, LAYOUT_PATH, "%s", VITRINE_LIBEXEC_DIR);
+		(void)snprintf(l->ui, LAYOUT_PATH, "%s/ui", VITRINE_SHARE_DIR);
+		(void)snprintf(l->models, LAYOUT_PATH, "%s/models", VITRINE_SHARE_DIR);
+	}
 	(void)snprintf(l->data, LAYOUT_PATH, "%s", default_data_dir());
 }
 

@@ -33,7 +33,8 @@ struct layout {
 	int lock;              /* owned fd: one supervisor per data folder */
 };
 
-/* Folders beside the program itself, as the build lays things out, and the default data folder. */
+/* Folders beside the program itself, as the build lays things out, or where `cmake --install` has
+ * put them when the program is the installed one; and the default data folder. */
 void layout_init(struct layout *l);
 
 /*
