@@ -42,10 +42,11 @@ static const char *what_went_wrong(const struct trial *t)
 		return t->words;
 	if (t->end == TRIAL_OVERDUE)
 		return "the box did not answer";
-	if (t->end != TRIAL_DIED)
-		return t->answer;
-	(void)snprintf(words, sizeof(words), "the box ended with status 0x%x %s",
-		(unsigned int)t->status, t->words);
+	if (t->end == TRIAL_DIED)
+		(void)snprintf(words, sizeof(words), "the box ended with status 0x%x %s",
+			(unsigned int)t->status, t->words);
+	else
+		(void)snprintf(words, sizeof(words), "the box answered '%.200s'", t->answer);
 	return words;
 }
 

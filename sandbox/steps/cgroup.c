@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,6 +19,8 @@
 
 #define ROOT "/sys/fs/cgroup"
 #define HOME_PREFIX "vitrine-"
+#define ROOM "vitrine-services" /* where others move who stand in the way of homes */
+#define MOVE_ROUNDS 16
 #define CPU_PERIOD_USEC 100000u
 
 static const char *const controllers[LIMITS] = {"memory", "pids", "cpu"};
@@ -213,13 +216,73 @@ static int open_v2_below(int parent_fd, uid_t owner)
 	return TAKE_FD(home);
 }
 
-/* Below the own folder where it is delegated to us and empty, else below the top. */
+/* systemd marks what it hands over: CGROUP_DELEGATION.md. The first name is there for everybody. */
+static bool is_delegated(int dir_fd)
+{
+	static const char *const names[] = {"user.delegate", "trusted.delegate"};
+	char value[2];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (fgetxattr(dir_fd, names[i], value, sizeof(value)) == 1 && value[0] == '1')
+			return true;
+	return false;
+}
+
+/* Everybody in that folder moves one down: it can hand no controllers on while it holds a process.
+ * In a delegated folder they are all of one service, and its owner may. */
+static int make_room(int dir_fd)
+{
+	char pids[4096], path[] = ROOM "/cgroup.procs";
+
+	if (mkdirat(dir_fd, ROOM, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	/* Whoever forks meanwhile leaves a child behind. */
+	for (int i = 0; i < MOVE_ROUNDS; i++) {
+		char *rest = pids, *pid;
+		int n = read_at(dir_fd, "cgroup.procs", pids, sizeof(pids)), r = 0;
+
+		if (n <= 0)
+			return n;
+		/* Of more than fits, the last number may be cut: only whole lines. */
+		*(strrchr(pids, '\n') ? strrchr(pids, '\n') : pids) = '\0';
+		while (r == 0 && (pid = strsep(&rest, "\n")) && *pid) {
+			r = write_at(dir_fd, path, pid);
+			r = r == -ESRCH ? 0 : r; /* it has ended */
+		}
+		if (r < 0)
+			return r;
+	}
+	return -EBUSY;
+}
+
+/* The delegated folder that we are in, with room for homes; also when a boxd before us made it. */
+static int open_delegated(int own)
+{
+	CLEANUP(closep) int above = openat(own, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat ours, room;
+	int r;
+
+	if (!is_delegated(own)) {
+		if (above < 0 || !is_delegated(above) || fstat(own, &ours) < 0 ||
+			fstatat(above, ROOM, &room, 0) < 0 || room.st_ino != ours.st_ino)
+			return -ENOENT;
+		return TAKE_FD(above);
+	}
+	r = make_room(own);
+	return r < 0 ? r : openat(own, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Below the folder that is delegated to us, else below our own or the top, where we may. */
 static int open_v2(uid_t owner)
 {
 	CLEANUP(closep) int own = open_own(ROOT, "");
 	CLEANUP(closep) int top = open(ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int home = own < 0 ? own : open_v2_below(own, owner);
+	CLEANUP(closep) int delegated = own < 0 ? own : open_delegated(own);
+	int home;
 
+	if (delegated >= 0)
+		return open_v2_below(delegated, owner);
+	home = own < 0 ? own : open_v2_below(own, owner);
 	return home < 0 && top >= 0 ? open_v2_below(top, owner) : home;
 }
 
@@ -265,15 +328,17 @@ void cgroup_home_open(struct cgroup_home *ret, uid_t owner)
 static int remove_home_of(pid_t pid, const char *mount, const char *controller)
 {
 	CLEANUP(closep) int own = open_own(mount, controller);
+	CLEANUP(closep)
+	int above = own < 0 ? -1 : openat(own, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP(closep) int top = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int parents[] = {own, above, top};
 	char name[32];
 	int r = 0;
 
 	home_name(name, sizeof(name), pid);
-	if (own >= 0)
-		r = remove_home(own, name);
-	if (r == 0 && top >= 0)
-		r = remove_home(top, name);
+	for (size_t i = 0; r == 0 && i < sizeof(parents) / sizeof(parents[0]); i++)
+		if (parents[i] >= 0)
+			r = remove_home(parents[i], name);
 	return r;
 }
 
