@@ -35,6 +35,7 @@ static const struct landlock_path common[] = {
 
 #define N_COMMON (sizeof(common) / sizeof(common[0]))
 
+/* Returns the ABI in force. */
 static int restrict_paths(const struct landlock_path *paths, size_t n, struct err *e)
 {
 	struct landlock_path all[PATHS_MAX];
@@ -50,10 +51,7 @@ static int restrict_paths(const struct landlock_path *paths, size_t n, struct er
 	if (abi < 0)
 		return err_set(e, abi, "cannot put on Landlock: %s%s%s", failed ? failed : "",
 			failed ? ": " : "", strerror(-abi));
-	if (abi == 0)
-		log_warn("not enforced: which files may be opened; this kernel's Landlock is off "
-			 "or older than Linux 5.19");
-	return 0;
+	return abi;
 }
 
 static int put_on_filter(enum confine_profile profile, struct err *e)
@@ -76,11 +74,14 @@ int confine_self(enum confine_profile profile, const struct landlock_path *paths
 	if (r < 0)
 		return err_set(e, r, "cannot give up new privileges: %s", strerror(-r));
 	r = restrict_paths(paths, n_paths, e);
+	if (r < 0)
+		return r;
 	if (r == 0)
-		r = put_on_filter(profile, e);
-	if (r == 0 && geteuid() == 0)
+		log_warn("not enforced: which files may be opened; this kernel's Landlock is off "
+			 "or older than Linux 5.19");
+	if (geteuid() == 0)
 		log_warn("not enforced: a uid of its own; started as root, without capabilities");
-	return r;
+	return put_on_filter(profile, e);
 }
 
 int confine_further(enum confine_profile profile, const struct landlock_path *paths, size_t n_paths,

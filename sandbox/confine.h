@@ -35,6 +35,6 @@ int confine_self(enum confine_profile profile, const struct landlock_path *paths
 	struct err *e);
 
 /* A narrower profile on top of the first: its filter, and of the first one's paths those that are
- * below these. Errors as above. */
+ * below these. Errors as above; what the kernel lacks has been logged the first time. */
 int confine_further(enum confine_profile profile, const struct landlock_path *paths, size_t n_paths,
 	struct err *e);

@@ -4,7 +4,7 @@
  * I hold: one end of the socket that the orchestrator gave to this push's git.
  * Talks to me: git, by my standard input; the orchestrator.
  * I never see: the database, another push.
- * I give up after start: nothing; I live for one question.
+ * I give up after start: nothing myself; git has put on its filter and paths before (repo/git.c).
  *
  * Small on purpose: two of these start within every push.
  */
