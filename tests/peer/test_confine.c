@@ -35,6 +35,7 @@
 static struct {
 	char root[64], data[96], repo[96], ui[96], models[96], outside[96];
 	pid_t parent;
+	int words;              /* our stderr */
 	int listener, abstract; /* a peer's run/NAME.sock; the same without a file */
 	int tcp;                /* a listening port of this machine */
 	struct sockaddr_in port;
@@ -98,6 +99,7 @@ static void make_place(void)
 	write_file(place.data, "program", "#!/bin/true\n", 0755);
 	make_sockets();
 	place.parent = getpid();
+	place.words = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 }
 
 static void remove_place(void)
@@ -106,6 +108,7 @@ static void remove_place(void)
 	close(place.abstract);
 	close(place.tcp);
 	close(place.free_tcp);
+	close(place.words);
 	CHECK(fs_remove_tree(place.root) == 0);
 }
 
@@ -152,7 +155,7 @@ static int put_on(enum confine_profile profile)
 			r = confine_further(profile, NULL, 0, &e);
 	}
 	if (r < 0)
-		fprintf(stderr, "%s\n", e.text);
+		(void)dprintf(place.words, "%s\n", e.text);
 	return r;
 }
 
@@ -385,6 +388,8 @@ static int try_line(enum confine_profile profile, const struct line *line, volat
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
+		/* Each says that it is root; once is enough to know. */
+		CHECK(dup2(open("/dev/null", O_WRONLY), STDERR_FILENO) == STDERR_FILENO);
 		if (put_on(profile) == 0) {
 			*result = DONE; /* and so it stays where another program begins */
 			*result = run_line(line);
