@@ -23,8 +23,8 @@
 #define QUEUE_MAX (64 * 1024)
 #define HOST_MAX 4096
 #define SAID_MAX 8192
-#define ANSWER_MS 10000
-#define PATIENCE_MS 15000 /* longer than a box may be silent */
+#define ANSWER_MS 30000
+#define PATIENCE_MS 60000 /* longer than a box may be silent, on a machine that is busy */
 #define ENDING_MS 5000
 #define CGROUP_TRIES 50
 

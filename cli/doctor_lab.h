@@ -34,7 +34,7 @@ enum trial_end {
 struct trial {
 	const char *orders[TRIAL_ORDERS + 1]; /* each is sent after the answer to the one before */
 	bool greets;                          /* the program in the box speaks first */
-	unsigned int limit_ms;                /* for each answer; 0: 10 s */
+	unsigned int limit_ms;                /* for each answer; 0: 30 s */
 
 	/* Called while the box lives: after each answer (NULL: none), and when one is overdue. */
 	void (*on_answer)(struct trial *t, size_t order);
