@@ -15,7 +15,11 @@
 struct heap {
 	size_t used; /* bytes Lua holds */
 	size_t max;
+	size_t peak; /* of used, since memory was last given back to the kernel */
 };
+
+/* Also sets how the whole process allocates large blocks. */
+void heap_init(struct heap *h, size_t max);
 
 /* A lua_Alloc; ud is a struct heap. */
 void *heap_alloc(void *ud, void *block, size_t old_size, size_t new_size);

@@ -210,6 +210,12 @@ void worker_end(struct worker *w, int exit_code);
 void worker_loaded(struct worker *w, struct task *t, enum task_end how);
 const struct handler *worker_handler(struct worker *w, uint32_t node, uint8_t kind);
 
+/*
+ * After something ended because of memory, or may have: when Lua collects on its own for want of
+ * memory it does not close what must be closed first, and that alone can fill the heap.
+ */
+void worker_collect(struct worker *w);
+
 /* Calls a C function in protected mode with one light userdata. Returns LUA_OK or the status, the
  * error on top of the stack then; nothing on the stack otherwise. */
 int worker_protect(struct worker *w, lua_CFunction fn, void *argument);

@@ -12,11 +12,14 @@
 
 #define TICK_USEC 4000
 #define LOOK_STEPS 8192
+#define ASK_AGAIN 8 /* ticks */
 
 /* Written by the handler's victim and read by the handler, in one thread. */
 static struct {
 	struct preempt_limits limits;
 	lua_State *volatile running;
+	lua_State *volatile asked; /* its hook is set, and has not come yet, */
+	volatile uint64_t asked_at; /* since this tick */
 	volatile uint64_t began_usec; /* of the slice, monotonic */
 	volatile uint64_t ticks;      /* of the slice */
 	volatile bool raising;
@@ -36,6 +39,7 @@ static void on_hook(lua_State *L, lua_Debug *ar);
 /* The hook between preemptions: none, or the one that follows the lines. */
 static void rest_hook(lua_State *L)
 {
+	now.asked = NULL;
 	lua_sethook(L, now.lines ? on_hook : NULL, now.lines ? LUA_MASKLINE : 0, 0);
 }
 
@@ -93,8 +97,14 @@ static void on_tick(int signo)
 	now.ticks++;
 	if (now.ticks * TICK_USEC > now.limits.hang_usec)
 		end_hung();
-	if (slice_age() >= now.limits.slice_usec)
+	/* Not at every tick: it goes over all frames, which may take longer than one. And not only
+	 * once: beside a line hook, Lua can count down just before it looks whether to count. */
+	if (slice_age() >= now.limits.slice_usec &&
+		(now.asked != L || now.ticks - now.asked_at >= ASK_AGAIN)) {
+		now.asked = L;
+		now.asked_at = now.ticks;
 		lua_sethook(L, on_hook, LUA_MASKCOUNT | (now.lines ? LUA_MASKLINE : 0), 1);
+	}
 	errno = saved;
 }
 
@@ -123,6 +133,7 @@ void preempt_begin(lua_State *L, bool lines)
 	now.began_usec = clock_mono_usec();
 	now.ticks = 0;
 	now.raising = false;
+	now.asked = NULL;
 	now.why = YIELD_APP;
 	now.lines = lines;
 	if (lines || lua_gethookmask(L))
@@ -145,6 +156,7 @@ lua_State *preempt_swap(lua_State *L)
 {
 	lua_State *before = now.running;
 
+	now.asked = NULL;
 	now.running = L;
 	return before;
 }

@@ -144,8 +144,10 @@ static void end(struct task *t, enum task_end how)
 		session_task_ended(s, t, how);
 	else
 		worker_loaded(w, t, how);
-	if (how != END_RETURNED)
+	if (how != END_RETURNED) {
 		drop_thread(t);
+		worker_collect(w);
+	}
 	t->session = NULL;
 	t->handler = NULL;
 	w->pump_all = true;

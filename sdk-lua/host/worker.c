@@ -52,15 +52,26 @@ void worker_options_default(struct worker_options *ret)
 
 /* --- Lua --- */
 
+void worker_collect(struct worker *w)
+{
+	if (w->heap.used > w->heap.max / 2)
+		(void)lua_gc(w->L, LUA_GCCOLLECT);
+}
+
 int worker_protect(struct worker *w, lua_CFunction fn, void *argument)
 {
+	int status;
+
 	if (!lua_checkstack(w->L, 8)) {
 		lua_pushnil(w->L);
 		return LUA_ERRMEM;
 	}
 	lua_pushcfunction(w->L, fn);
 	lua_pushlightuserdata(w->L, argument);
-	return lua_pcall(w->L, 1, 0, 0);
+	status = lua_pcall(w->L, 1, 0, 0);
+	if (status == LUA_ERRMEM)
+		worker_collect(w);
+	return status;
 }
 
 void worker_push_entry(lua_State *L, const char *name)
@@ -114,7 +125,7 @@ static int on_panic(lua_State *L)
 
 static int start_lua(struct worker *w, struct err *e)
 {
-	w->heap.max = w->options.heap_max;
+	heap_init(&w->heap, w->options.heap_max);
 	w->L = lua_newstate(heap_alloc, &w->heap);
 	if (!w->L)
 		return err_set(e, -ENOMEM, "out of memory");

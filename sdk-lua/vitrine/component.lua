@@ -19,8 +19,10 @@ local normalise, as_turn = values.normalise, values.as_turn
 local M = {}
 
 
--- What is known of a handle stays out of the app's reach.
-local records = setmetatable({}, { __mode = "k" })
+-- What is known of a handle stays out of the app's reach. Not weak: components are only made while
+-- the app loads, and one inside the other, as they are, in a table of weak keys take the collector
+-- quadratic time.
+local records = {}
 local components = {} -- type → { name, spec, events, value }
 local methods, type_methods = {}, {}
 
@@ -70,9 +72,11 @@ end
 
 local handle_mt = { __metatable = false, __name = "component" }
 
-local function placed(self, what)
+-- kinds: the component types that have this method; nil: all.
+local function placed(self, what, kinds)
   local rec = records[self]
   if not rec then raise("%s: call it with ':' on a component", what) end
+  if kinds and not kinds[rec.type] then raise("%s has no '%s'", name_of(rec), what) end
   if not host.state() then
     raise("%s:%s: there is no visitor yet; give the value to the constructor", name_of(rec), what)
   end
@@ -139,8 +143,11 @@ function methods.clear(self)
   state.set(S, rec, "value", parts.copy(empty))
 end
 
+local TEXT = { textbox = true, markdown = true }
+local CHAT = { chatbot = true }
+
 local function append_text(self, text)
-  local rec, S = placed(self, "append")
+  local rec, S = placed(self, "append", TEXT)
   text = parts.as_kind(name_of(rec) .. ":append: the text", "string", text)
   state.append(S, rec, "value", text or "")
 end
@@ -193,7 +200,7 @@ function item_mt.__newindex() raise("chatbot message: change it with :add(text) 
 type_methods.chatbot = {
   ---Adds a message; the returned one takes more text with :add(text).
   append = function(self, turn)
-    local rec, S = placed(self, "append")
+    local rec, S = placed(self, "append", CHAT)
     turn = as_turn("ui.chatbot:append", turn)
     local turns = state.own_table(S, rec, "value")
     local at = #turns
@@ -266,6 +273,7 @@ local function add_handler(self, event, spec)
   local rec = records[self]
   local what = format("%s:on_%s", rec and name_of(rec) or "component", event)
   if not rec then raise("%s: call it with ':' on a component", what) end
+  if not rec.events[event] then raise("%s has no event '%s'", name_of(rec), event) end
   if host.state() then raise("%s: handlers are declared while the page is built", what) end
   local h = read_handler(what, spec)
   if not h.inputs and INPUTS[rec.type] and event ~= "clear" then h.inputs = { self } end

@@ -96,7 +96,12 @@ local function handled(handler, ok, ...)
   return false, handler(...)
 end
 
-function env.xpcall(f, handler, ...) return handled(handler, pcall(f, ...)) end
+function env.xpcall(f, handler, ...)
+  if type(handler) ~= "function" then
+    parts.raise("bad argument #2 to 'xpcall' (function expected, got %s)", parts.describe(handler))
+  end
+  return handled(handler, pcall(f, ...))
+end
 
 -- The pieces of a source, joined; nil and words where they are none.
 local function join_pieces(give)

@@ -43,7 +43,7 @@ end
 ---@param fraction? number 0 to 1; nil: unknown
 ---@param message? string
 ---@usage ui.progress(0.5, "Half of it")
-function M.progress(fraction, message)
+local function progress(fraction, message)
   local S = host.state()
   if not S then raise("ui.progress: there is no visitor yet") end
   fraction = parts.as_kind("ui.progress: the fraction", "number", fraction)
@@ -54,6 +54,7 @@ function M.progress(fraction, message)
   S.progress = true
   host.patch(0, data.constants.PATCH_SET, "progress", { fraction = fraction, message = message })
 end
+M.progress = progress
 
 -- --- the session table's methods -----------------------------------------------------------
 
@@ -70,7 +71,7 @@ function state.methods.save()
   if words then raise("%s", words) end
 end
 
-function state.methods.progress(_, fraction, message) M.progress(fraction, message) end
+function state.methods.progress(_, fraction, message) progress(fraction, message) end
 
 ---Name of a signed-in visitor, or nil.
 function state.methods.user() return state_of("user").user end

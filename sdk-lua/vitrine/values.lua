@@ -111,6 +111,13 @@ function normalise.image(what, S, v)
     describe(v))
 end
 
+local function as_confidence(what, item, first, second)
+  if type(item) ~= "table" then
+    raise("%s: a label with its confidence is needed (got %s)", what, describe(item))
+  end
+  return { label = tostring(item.label), confidence = item[first] or item[second] }
+end
+
 -- A text-classification result, {label, confidences}, a map of scores, or just a name.
 function normalise.label(what, _, v)
   if type(v) == "string" then return { label = v } end
@@ -118,11 +125,11 @@ function normalise.label(what, _, v)
   local confidences = {}
   if type(v[1]) == "table" and v[1].label ~= nil then
     for i, item in ipairs(v) do
-      confidences[i] = { label = tostring(item.label), confidence = item.score or item.confidence }
+      confidences[i] = as_confidence(what, item, "score", "confidence")
     end
   elseif type(v.confidences) == "table" then
     for i, item in ipairs(v.confidences) do
-      confidences[i] = { label = tostring(item.label), confidence = item.confidence or item.score }
+      confidences[i] = as_confidence(what, item, "confidence", "score")
     end
   elseif type(v.label) == "string" then
     return { label = v.label }

@@ -2,6 +2,8 @@
  * The sealed program itself, outside of a box: that it lives under its own seal (a call the filter
  * forbids would end it by SIGSYS), and how it ends.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,11 +98,10 @@ TEST(an_app_that_does_not_load_is_said_with_its_line_and_ends_the_worker)
 }
 
 /*
- * What no hook reaches: others wait behind it, so the worker gives itself up. Whole numbers chosen
- * against Lua's hash, which has no seed for them, all fall together when their table grows.
- * catalogue 25
+ * What no hook reaches and no function of ours stands before: others wait behind it, so the worker
+ * gives itself up, with the reason in the log.
  */
-TEST(a_table_that_grows_for_seconds_ends_the_worker)
+static void check_it_gives_up(const char *app)
 {
 	struct peer p;
 	struct frame f = {.type = APP_EVENT,
@@ -114,8 +115,7 @@ TEST(a_table_that_grows_for_seconds_ends_the_worker)
 	int status;
 
 	peer_start(&p, WORKER_PROGRAM);
-	(void)peer_load(&p, PAGE("local m, t = (1 << 18) - 1, {}\n"
-				 "for i = 1, 131073 do t[i * m] = true end"));
+	(void)peer_load(&p, app);
 	peer_open(&p);
 	peer_send(&p, &f, -1);
 	CHECK(!peer_receive(&p, &f));
@@ -123,6 +123,76 @@ TEST(a_table_that_grows_for_seconds_ends_the_worker)
 	CHECK(strstr(log, "ran for too long"));
 	status = peer_end(&p);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+}
+
+/* Whole numbers chosen against Lua's hash, which has no seed for them, all fall together when their
+ * table grows. catalogue 25 */
+TEST(a_table_that_grows_for_seconds_ends_the_worker)
+{
+	check_it_gives_up(PAGE("local m, t = (1 << 18) - 1, {}\n"
+			       "for i = 1, 131073 do t[i * m] = true end"));
+}
+
+/* Each step of a chain of __call shifts all arguments. catalogue 15 */
+TEST(a_call_that_never_gets_to_a_function_ends_the_worker)
+{
+	check_it_gives_up(
+		PAGE("local t = setmetatable({}, {}) getmetatable(t).__call = t pcall(t)"));
+}
+
+/* Each round of the collector finds one more key of a chain through weak keys. catalogue 20 */
+TEST(a_collection_that_goes_round_for_seconds_ends_the_worker)
+{
+	check_it_gives_up(
+		PAGE("local weak, chain = setmetatable({}, { __mode = 'k' }), {}\n"
+		     "for i = 1, 60000 do local k = {} weak[k] = { chain } chain = k end\n"
+		     "collectgarbage() collectgarbage()"));
+}
+
+static long peak_kib(pid_t pid)
+{
+	char path[64], line[256];
+	long kib = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, "VmHWM:", 6))
+			kib = strtol(line + 6, NULL, 10);
+	fclose(f);
+	return kib;
+}
+
+/* A heap of 48 MiB, what is shown and what was sent beside it: a box of 64 MiB has room for that.
+ * catalogue 20, 21 */
+TEST(no_memory_bomb_takes_more_than_the_heap_has)
+{
+	static const char bombs[] =
+		PAGE("local function try(f) pcall(f) collectgarbage() end\n"
+		     "try(function() local s = 'x' while true do s = s .. s end end)\n"
+		     "try(function() local t = {} for i = 1, 1e9 do t[i] = {} end end)\n"
+		     "try(function() local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(i) end end)\n"
+		     "try(function() local t = {} for i = 1, 1e9 do t[i] = coroutine.create(print) "
+		     "end end)\n"
+		     "try(function() local t = {} for i = 1, 1e9 do t[i] = function() return i end "
+		     "end end)\n"
+		     "try(function() json.decode('[' .. ('{},'):rep(1200000) .. '1]') end)\n"
+		     "try(function() json.decode(('['):rep(60) .. ('[],'):rep(1200000)) end)\n"
+		     "try(function() return (('x'):rep(1e6):gsub('', ('y'):rep(1000))) end)\n"
+		     "out:set('alive')");
+	struct peer p;
+	int status;
+
+	peer_start(&p, WORKER_PROGRAM);
+	(void)peer_load(&p, bombs);
+	peer_open(&p);
+	for (uint32_t n = 1; n <= 3; n++)
+		peer_click(&p, go(), n);
+	CHECK(peak_kib(p.pid) < 60 << 10);
+	status = peer_end(&p);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 TEST_MAIN()

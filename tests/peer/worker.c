@@ -156,6 +156,8 @@ void peer_click(struct peer *p, uint32_t node, uint32_t n)
 	peer_send(p, &f, -1);
 	do {
 		CHECK(peer_receive(p, &in));
+		if (in.type == APP_FAIL)
+			fprintf(stderr, "%.*s\n", (int)in.length, (const char *)in.value);
 		CHECK(in.type != APP_FAIL);
 	} while (in.type != APP_COMMIT || in.op != COMMIT_FINISH || in.node != n);
 	peer_send(p, &(struct frame){.type = APP_ACK, .channel = 7, .seq = in.seq}, -1);
