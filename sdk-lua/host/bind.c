@@ -89,6 +89,9 @@ static int after_group_add(lua_State *L, struct session *s, int r)
 				     "and not yet taken");
 	if (r < 0)
 		return luaL_error(L, "not enough memory");
+	/* A handler that shows much in one slice need not know how much a group holds. */
+	if (lua_isyieldable(L))
+		publish_much(s);
 	/* A gateway that does not keep up: the handler waits for it, where it can. */
 	if (s->unacked + s->pending.len > w->options.unacked_max && lua_isyieldable(L) &&
 		w->current->state == TASK_RUNNING && s->unacked > 0)

@@ -118,6 +118,12 @@ void publish_due(void *worker)
 	}
 }
 
+void publish_much(struct session *s)
+{
+	if (s->pending_records >= GROUP_RECORDS_MAX / 2 && !s->moving)
+		commit_interim(s, running_event(s));
+}
+
 int publish_save(struct session *s, lua_State *L, struct value_why *why)
 {
 	int r = keep_image(L, s, why);

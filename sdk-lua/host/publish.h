@@ -24,5 +24,8 @@ void publish_refusal(struct session *s, uint32_t n, uint8_t op, const char *word
 void publish_soon(struct session *s);
 void publish_due(void *worker);
 
+/* In the middle of a handler: an interim group goes out once it holds half of what it may. */
+void publish_much(struct session *s);
+
 /* session:save(): an interim group with the session table. From protected code. [-0, +0, m] */
 int publish_save(struct session *s, lua_State *L, struct value_why *why);
