@@ -352,7 +352,7 @@ static bool is_ours(const char *name)
 	/* Set here, by curl, or (X-Vitrine-Ctl) by the CLI on the socket itself; never believed
 	 * from outside. */
 	return !strncasecmp(name, "x-vitrine-", strlen("x-vitrine-")) ||
-		!strcasecmp(name, "expect") || !strcasecmp(name, "host");
+	       !strcasecmp(name, "expect") || !strcasecmp(name, "host");
 }
 
 static void add_header(struct exchange *x, bool *failed, const char *name, const char *value)

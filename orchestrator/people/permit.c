@@ -5,7 +5,7 @@
 
 static const struct {
 	const char *words;
-	bool writes; /* refused to a token that may only read */
+	bool writes;     /* refused to a token that may only read */
 	bool may[ROLES]; /* nobody, user, owner, admin */
 } rules[ACTIONS] = {
 	[ACTION_READ] = {"look at this", false, {true, true, true, true}},

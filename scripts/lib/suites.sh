@@ -54,6 +54,11 @@ report_all() {
 
 suite_lint() {
   local file
+  if (cd "$root" && git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror); then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
   for file in "$root"/scripts/{up,test,bench} "$root/.ci/run" "$root"/tests/{vm,clean}/*.sh \
     "$root"/tests/vm/guest/*; do
     if (cd "$root" && shellcheck -x "$file"); then

@@ -23,8 +23,9 @@ void heap_init(struct heap *h, size_t max)
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 }
 
-/* What many small blocks leave behind is of no use to a large one: with both, the process would have
- * twice its heap. Only where memory is scarce, because going over all holes takes a millisecond. */
+/* What many small blocks leave behind is of no use to a large one: with both, the process would
+ * have twice its heap. Only where memory is scarce, because going over all holes takes a
+ * millisecond. */
 static void give_back(struct heap *h)
 {
 	if (h->peak <= h->max / 2 || h->peak - h->used < TRIM)

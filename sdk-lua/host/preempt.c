@@ -18,8 +18,8 @@
 static struct {
 	struct preempt_limits limits;
 	lua_State *volatile running;
-	lua_State *volatile asked; /* its hook is set, and has not come yet, */
-	volatile uint64_t asked_at; /* since this tick */
+	lua_State *volatile asked;    /* its hook is set, and has not come yet, */
+	volatile uint64_t asked_at;   /* since this tick */
 	volatile uint64_t began_usec; /* of the slice, monotonic */
 	volatile uint64_t ticks;      /* of the slice */
 	volatile bool raising;
