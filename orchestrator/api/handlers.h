@@ -36,6 +36,5 @@ void handle_receive_pack(struct request *r);
 ssize_t take_receive_pack(struct request *r, const char *bytes, size_t n);
 void finish_receive_pack(struct request *r);
 
-#define GIT_REQUEST_MAX                                                                            \
-	(10u << 20) /* bytes of a fetch's wants and haves, as http-backend has it                  \
-		     */
+/* Bytes of a fetch's wants and haves, as http-backend has it. */
+#define GIT_REQUEST_MAX (10u << 20)
