@@ -22,6 +22,10 @@
 #define ROOM "vitrine-services" /* where others move who stand in the way of homes */
 #define MOVE_ROUNDS 16
 #define CPU_PERIOD_USEC 100000u
+/* All boxes together, beside the host's other processes: not as one, which is what a folder weighs
+ * by itself, but as four. Each has its own limit below. */
+#define HOME_SHARES "4096"
+#define HOME_WEIGHT "400"
 
 static const char *const controllers[LIMITS] = {"memory", "pids", "cpu"};
 
@@ -137,6 +141,8 @@ static int open_v1(enum cgroup_limit limit, uid_t owner)
 	home = make_home(own);
 	if (home < 0)
 		return home;
+	if (limit == LIMIT_CPU)
+		(void)write_at(home, "cpu.shares", HOME_SHARES);
 	/* Owning the folder is enough: the files of folders made in it belong to their maker. */
 	if (fchown(home, owner, (gid_t)-1) < 0)
 		return -errno;
@@ -188,6 +194,7 @@ static int settle_v2(int home, uid_t owner)
 	int r;
 
 	enable_controllers(home);
+	(void)write_at(home, "cpu.weight", HOME_WEIGHT);
 	if (!has_word(home, "cgroup.subtree_control", "memory"))
 		return -EOPNOTSUPP;
 	if (mkdirat(home, "boxd", 0755) < 0 && errno != EEXIST)

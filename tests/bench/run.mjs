@@ -403,7 +403,7 @@ async function benchBox() {
 // --- bombs ------------------------------------------------------------------------------------
 
 /** A victim's clicks before, under and after each attack of another Space, in one run. */
-async function benchBombs(calmClicks = 1500, attackClicks = 3000) {
+async function benchBombs(calmClicks = 10_000, attackClicks = 20_000) {
   const platform = await startPlatform();
   const victim = newRepo(platform, "admin/victim");
 
