@@ -1,9 +1,9 @@
 /*
  * The desk where agents ask for boxes: the box link of proto/messages.def, and the table of slots.
  *
- * An agent that went away leaves its boxes alive; the next one that connects is told of each. Kill
- * and spawn are obeyed for any admitted link, exits go to the newest. Parses frame headers, never
- * a value.
+ * When the last agent leaves, every box ends; one that connects is told of those that are there.
+ * Kill and spawn are obeyed for any admitted link, exits go to the newest. Parses frame headers,
+ * never a value.
  */
 #pragma once
 
