@@ -8,7 +8,7 @@ services="orchestrator gateway agent inference boxd"
 
 install_units() {
   systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload &&
-    systemctl enable --now vitrine.target
+    systemctl enable vitrine.target && systemctl start --no-block vitrine.target
 }
 
 well() {
