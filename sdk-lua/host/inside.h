@@ -189,7 +189,6 @@ struct worker {
 	struct source *settle_timer; /* owned */
 	struct source *flush_timer;  /* owned */
 	uint64_t flush_at;           /* when it fires; 0: not armed */
-	json_t *parsed;              /* owned; while it is turned into Lua values */
 	bool pump_all; /* a task slot or a place in a handler's concurrency became free */
 	size_t inputs_bytes;
 	size_t shown_bytes; /* pending and groups of all sessions */

@@ -576,7 +576,6 @@ struct worker *worker_free(struct worker *w)
 	if (w->bundle)
 		(void)munmap((void *)w->bundle, w->bundle_length);
 	free_handlers(w);
-	json_decref(w->parsed);
 	buf_done(&w->hello);
 	buf_done(&w->scratch);
 	free(w);
