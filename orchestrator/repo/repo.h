@@ -2,7 +2,7 @@
  * Bare repositories in a folder: OWNER/NAME.git. Where they lie, how they come into being, who
  * is using one right now. Names have been checked by people/names.h before they get here.
  *
- * The lock: every git program that works on a repo inherits a shared flock(2) on its vitrine.lock,
+ * The lock: every git program that works on a repo inherits a shared flock(2) on vitrine-in-use,
  * and so do that program's children. Whoever gets it exclusively knows that nobody is at work,
  * whatever process had started them, so what half-done work left behind can be swept away.
  */
