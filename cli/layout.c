@@ -44,10 +44,12 @@ void layout_init(struct layout *l)
 	}
 	(void)snprintf(l->ui, LAYOUT_PATH, "%s/ui", self);
 	(void)snprintf(l->models, LAYOUT_PATH, "%s/../models", self);
+	(void)snprintf(l->templates, LAYOUT_PATH, "%s/../templates", self);
 	if (!strcmp(l->bin, VITRINE_BIN_DIR)) {
 		(void)snprintf(l->bin, LAYOUT_PATH, "%s", VITRINE_LIBEXEC_DIR);
 		(void)snprintf(l->ui, LAYOUT_PATH, "%s/ui", VITRINE_SHARE_DIR);
 		(void)snprintf(l->models, LAYOUT_PATH, "%s/models", VITRINE_SHARE_DIR);
+		(void)snprintf(l->templates, LAYOUT_PATH, "%s/templates", VITRINE_SHARE_DIR);
 	}
 	(void)snprintf(l->data, LAYOUT_PATH, "%s", default_data_dir());
 }

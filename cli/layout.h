@@ -25,7 +25,7 @@ enum service_uid {
 struct layout {
 	bool root;              /* services run under their own uids */
 	char data[LAYOUT_PATH]; /* as the operator named it, absolute */
-	char bin[LAYOUT_PATH], ui[LAYOUT_PATH], models[LAYOUT_PATH];
+	char bin[LAYOUT_PATH], ui[LAYOUT_PATH], models[LAYOUT_PATH], templates[LAYOUT_PATH];
 	/* The same folders as the services see them. */
 	char svc_data[LAYOUT_PATH], svc_bin[LAYOUT_PATH], svc_ui[LAYOUT_PATH],
 		svc_models[LAYOUT_PATH];

@@ -6,6 +6,8 @@
 #include "cli/command.h"
 
 static const struct command commands[] = {
+	{"new", "[--template NAME] DIR | --list", "a folder with a Space in it, ready to be pushed",
+		cmd_new},
 	{"up",
 		"[--data DIR] [--listen ADDR] [--port N] [--token-file FILE] "
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "

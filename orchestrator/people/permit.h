@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/random.h"
-#include "orchestrator/people/names.h"
+#include "proto/names.h"
 
 enum via { VIA_NOTHING, VIA_COOKIE, VIA_TOKEN, VIA_CTL };
 

@@ -1,6 +1,6 @@
 /*
  * Bare repositories in a folder: OWNER/NAME.git. Where they lie, how they come into being, who
- * is using one right now. Names have been checked by people/names.h before they get here.
+ * is using one right now. Names have been checked by proto/names.h before they get here.
  *
  * The lock: every git program that works on a repo inherits a shared flock(2) on vitrine-in-use,
  * and so do that program's children. Whoever gets it exclusively knows that nobody is at work,

@@ -11,8 +11,8 @@
 
 #include "base/digest.h"
 #include "base/random.h"
-#include "orchestrator/people/names.h"
 #include "orchestrator/store/store.h"
+#include "proto/names.h"
 
 #define COMMIT_HEX 40
 #define BUILD_LOG_MAX (32u << 10)

@@ -1,6 +1,6 @@
 #include <errno.h>
 
-#include "orchestrator/people/names.h"
+#include "proto/names.h"
 #include "tests/support/test.h"
 
 TEST(lower_case_letters_digits_and_single_dashes_are_names)

@@ -1,4 +1,4 @@
-#include "orchestrator/people/names.h"
+#include "proto/names.h"
 
 #include <errno.h>
 #include <string.h>
