@@ -4,23 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/link.h"
 #include "base/log.h"
 #include "gateway/edge.h"
 #include "gateway/files.h"
 #include "gateway/map.h"
+#include "gateway/replica.h"
 #include "gateway/visit.h"
 #include "gateway/wake.h"
-#include "gateway/worker_link.h"
 
-#define LOAD_RETRY_USEC                                                                            \
-	(5 * USEC_PER_SEC) /* an app that did not load is not asked again before                   \
-			    */
-#define LOADING_MAX_USEC (60 * USEC_PER_SEC)
 #define OLD_WORKER_USEC (2 * USEC_PER_SEC) /* an old version's worker without sessions is kept */
 
 struct spaces {
@@ -33,12 +26,6 @@ struct spaces {
 
 #define TICK_USEC USEC_PER_SEC
 #define ACK_DELAY_USEC (10 * USEC_PER_MSEC)
-
-static const char *const replica_phases[] = {
-	[REPLICA_WAKING] = "waking",
-	[REPLICA_LOADING] = "loading",
-	[REPLICA_RUNNING] = "running",
-};
 
 static void on_tick(void *data)
 {
@@ -75,20 +62,6 @@ int spaces_new(struct gateway *g, struct spaces **ret)
 	return 0;
 }
 
-static void replica_free(struct replica *r)
-{
-	for (struct replica **at = &r->space->replicas; *at; at = &(*at)->next) {
-		if (*at == r) {
-			*at = r->next;
-			break;
-		}
-	}
-	(void)source_free(r->held);
-	(void)link_free(r->link);
-	(void)page_unref(r->page);
-	free(r);
-}
-
 static void space_free(struct space *s)
 {
 	while (s->replicas)
@@ -112,6 +85,19 @@ struct spaces *spaces_free(struct spaces *s)
 	(void)source_free(s->acks);
 	free(s);
 	return NULL;
+}
+
+void spaces_each(struct spaces *s, void (*fn)(void *space, void *data), void *data)
+{
+	map_each(&s->by_id, fn, data);
+}
+
+void spaces_acks_soon(struct spaces *s)
+{
+	if (s->acks_armed)
+		return;
+	s->acks_armed = true;
+	timer_arm_after(s->acks, ACK_DELAY_USEC);
 }
 
 struct space *space_by_id(struct spaces *s, const char *id)
@@ -150,15 +136,6 @@ static struct replica *find_bundle(const struct space *s, const char *bundle)
 	return r;
 }
 
-static struct replica *find_id(const struct space *s, const char *id)
-{
-	struct replica *r = s->replicas;
-
-	while (r && strcmp(r->id, id))
-		r = r->next;
-	return r;
-}
-
 struct page *space_page(const struct space *s, const char *bundle)
 {
 	for (const struct replica *r = s->replicas; r; r = r->next)
@@ -191,7 +168,7 @@ const char *space_failure(const struct space *s, bool owner)
 	return owner && s->failure_detail[0] ? s->failure_detail : s->failure;
 }
 
-static void tell_phase(struct space *s, const char *bundle)
+void space_tell_phase(struct space *s, const char *bundle)
 {
 	const char *phase = space_phase(s, bundle);
 
@@ -206,48 +183,19 @@ static void tell_phase(struct space *s, const char *bundle)
 
 /* --- asking for workers --- */
 
-static void set_phase(struct replica *r, enum replica_phase phase)
-{
-	log_info("space=%s replica=%s %s → %s", r->space->id, r->id[0] ? r->id : "-",
-		replica_phases[r->phase], replica_phases[phase]);
-	r->phase = phase;
-	r->since_usec = clock_mono_usec();
-}
-
-static struct replica *replica_new(struct space *s, const char *bundle)
-{
-	struct replica *r = calloc(1, sizeof(*r));
-
-	if (!r)
-		return NULL;
-	r->space = s;
-	(void)snprintf(r->bundle, sizeof(r->bundle), "%s", bundle);
-	r->next = s->replicas;
-	s->replicas = r;
-	return r;
-}
-
 /* Not before every live worker is known, or a second one would be started beside it. */
 static void start(struct space *s, const char *bundle)
 {
-	struct replica *r;
-	uint32_t seq;
-
 	if (!s->route || s->route->stopped || !bundle[0] || find_bundle(s, bundle))
 		return;
 	if (s->failure[0] && !strcmp(s->failed_bundle, bundle) && clock_mono_usec() < s->retry_usec)
 		return;
 	if (!wake_is_synced(s->gateway->wake))
 		return;
-	seq = wake_next_seq(s->gateway->wake);
-	if (wake_send(s->gateway->wake, seq, s->route, bundle) < 0)
+	if (!replica_ask(s, bundle))
 		return;
-	r = replica_new(s, bundle);
-	if (!r)
-		return;
-	r->wake_seq = seq;
 	s->failure[0] = '\0';
-	tell_phase(s, bundle);
+	space_tell_phase(s, bundle);
 }
 
 void space_expect(struct space *s)
@@ -332,119 +280,15 @@ static void place_one(struct session *session, void *data)
 		session_detach(p->space->gateway->sessions, session, true, NULL);
 }
 
-static void place_all(struct space *s, struct replica *arrived)
+void space_place_all(struct space *s, struct replica *arrived)
 {
 	struct placing p = {s, arrived};
 
 	sessions_each(s->gateway->sessions, place_one, &p);
 }
 
-/* --- workers come --- */
-
-struct resuming {
-	struct replica *replica;
-};
-
-static void resume_one(struct session *session, void *data)
-{
-	struct replica *r = ((struct resuming *)data)->replica;
-
-	if (strcmp(session->replica_id, r->id) || strcmp(session->space, r->space->id) ||
-		session->live->replica)
-		return;
-	session_resume(r->space->gateway->sessions, session, r);
-}
-
-static void resumed_one(struct session *session, void *data)
-{
-	struct replica *r = ((struct resuming *)data)->replica;
-
-	if (session->live->replica == r)
-		session_resumed(r->space->gateway->sessions, session);
-}
-
-static struct replica *adopt(struct space *s, uint32_t seq, const char *bundle)
-{
-	for (struct replica *r = s->replicas; r; r = r->next)
-		if (r->phase == REPLICA_WAKING && !strcmp(r->bundle, bundle) &&
-			(seq == 0 || r->wake_seq == seq))
-			return r;
-	return seq == 0 ? replica_new(s, bundle) : NULL;
-}
-
-static void begin_loading(struct replica *r, const struct wake_link *m, bool handed_over, int fd)
-{
-	(void)snprintf(r->id, sizeof(r->id), "%s", m->replica);
-	r->handed_over = handed_over;
-	/* One comes by itself; each RESUME below may bring one more. */
-	r->hellos = handed_over ? 3 : 1;
-	flow_init(&r->flow, clock_mono_usec());
-	if (worker_link_open(r, fd) < 0) {
-		replica_lost(r, "the gateway is out of memory", "out of memory");
-		return;
-	}
-	set_phase(r, REPLICA_LOADING);
-	if (handed_over) {
-		struct frame again = {.type = APP_RESUME};
-		struct resuming c = {r};
-
-		/* What lies in the link may be the end of a group whose beginning the last gateway
-		 * took with it. All of it comes before the first HELLO; what the worker has to say
-		 * of each session, whole groups again, comes before the second. */
-		r->deaf = true;
-		worker_link_send(r, &again, NULL, 0);
-		sessions_each(r->space->gateway->sessions, resume_one, &c);
-		worker_link_send(r, &again, NULL, 0);
-	}
-}
-
-void space_take_worker(struct spaces *s, uint32_t seq, const struct wake_link *m, int fd)
-{
-	struct route *route = route_by_space(s->gateway->routes, m->space);
-	struct space *space = route ? space_of(s, route) : NULL;
-	struct replica *r = space ? find_id(space, m->replica) : NULL;
-
-	if (r) {
-		close(fd); /* a second copy of the link that is held already */
-		return;
-	}
-	r = space ? adopt(space, seq, m->bundle) : NULL;
-	if (!r) {
-		/* Nobody wants it any more: its Space is gone, or it came too late. */
-		close(fd);
-		wake_sleep(s->gateway->wake, m->replica);
-		return;
-	}
-	begin_loading(r, m, seq == 0, fd);
-}
-
-void replica_hello(struct replica *r, struct page *page, bool upgrade)
-{
-	struct space *s = r->space;
-
-	(void)page_unref(r->page);
-	r->page = page;
-	r->upgrade = upgrade;
-	if (r->phase == REPLICA_RUNNING)
-		return; /* RESUME of channel 0 was answered twice */
-	set_phase(r, REPLICA_RUNNING);
-	s->used_usec = clock_mono_usec();
-	s->restarting = false;
-	if (!strcmp(s->failed_bundle, r->bundle))
-		s->failure[0] = '\0';
-	tell_phase(s, r->bundle);
-	for (struct visit *v = s->visits; v; v = v->next)
-		visit_page_known(v);
-	if (r->handed_over) {
-		struct resuming c = {r};
-
-		sessions_each(s->gateway->sessions, resumed_one, &c);
-	}
-	place_all(s, r);
-}
-
-static void fail_bundle(struct space *s, const char *bundle, const char *message,
-	const char *detail, uint64_t retry_usec)
+void space_fail_bundle(struct space *s, const char *bundle, const char *message, const char *detail,
+	uint64_t retry_usec)
 {
 	(void)snprintf(s->failed_bundle, sizeof(s->failed_bundle), "%s", bundle);
 	(void)snprintf(s->failure, sizeof(s->failure), "%s", message);
@@ -452,141 +296,8 @@ static void fail_bundle(struct space *s, const char *bundle, const char *message
 	s->retry_usec = clock_mono_usec() + retry_usec;
 	s->restarting = false;
 	s->crashing = false;
-	tell_phase(s, bundle);
-	place_all(s, NULL); /* whoever can goes on with the old version */
-}
-
-void replica_load_failed(struct replica *r, const struct app_load_failed *m)
-{
-	struct space *s = r->space;
-	char bundle[65], detail[1400];
-
-	memcpy(bundle, r->bundle, sizeof(bundle));
-	if (m->file)
-		(void)snprintf(detail, sizeof(detail), "%s:%lld: %.1000s", m->file,
-			(long long)m->line, m->message);
-	else
-		(void)snprintf(detail, sizeof(detail), "%.1000s", m->message);
-	log_warn("space=%s replica=%s the app did not load: %s", s->id, r->id, detail);
-	wake_stop(s->gateway->wake, r->id, "the app did not load");
-	replica_free(r);
-	fail_bundle(s, bundle, "This demo could not be started.", detail, LOAD_RETRY_USEC);
-}
-
-struct by_seq {
-	uint32_t seq;
-	struct replica *found;
-};
-
-static void look_for_seq(void *value, void *data)
-{
-	struct by_seq *c = data;
-
-	for (struct replica *r = ((struct space *)value)->replicas; r; r = r->next)
-		if (r->phase == REPLICA_WAKING && r->wake_seq == c->seq)
-			c->found = r;
-}
-
-void space_wake_failed(struct spaces *s, uint32_t seq, const struct wake_wake_failed *m)
-{
-	struct by_seq c = {.seq = seq};
-	struct space *space;
-	char bundle[65], detail[1400];
-
-	map_each(&s->by_id, look_for_seq, &c);
-	if (!c.found)
-		return;
-	space = c.found->space;
-	memcpy(bundle, c.found->bundle, sizeof(bundle));
-	log_warn("space=%s cannot be woken: %s", space->id, m->message);
-	replica_free(c.found);
-	if (m->crashing && space->last_end[0])
-		(void)snprintf(detail, sizeof(detail), "%.1000s The last time: %s.", m->message,
-			space->last_end);
-	else
-		(void)snprintf(detail, sizeof(detail), "%.1024s", m->message);
-	fail_bundle(space, bundle, m->message, detail, (uint64_t)m->retry_ms * USEC_PER_MSEC);
-	space->crashing = m->crashing;
-}
-
-/* --- workers go --- */
-
-struct leaving {
-	struct replica *replica;
-	bool close; /* the worker lives and is told */
-	const char *why;
-};
-
-static void detach_one(struct session *session, void *data)
-{
-	struct leaving *c = data;
-
-	if (session->live->replica == c->replica)
-		session_detach(c->replica->space->gateway->sessions, session, c->close, c->why);
-}
-
-void replica_lost(struct replica *r, const char *fault, const char *why)
-{
-	struct space *s = r->space;
-	struct leaving c = {r, false, why};
-	char bundle[65];
-
-	log_info("space=%s replica=%s lost: %s", s->id, r->id, why);
-	memcpy(bundle, r->bundle, sizeof(bundle));
-	/* Its link first: nothing is sent to it any more while sessions leave. */
-	r->link = link_free(r->link);
-	sessions_each(s->gateway->sessions, detach_one, &c);
-	/* Also one whose link merely ended: it may live on without it. */
-	if (fault)
-		wake_stop(s->gateway->wake, r->id, fault);
-	replica_free(r);
-	s->restarting = true;
-	place_all(s, NULL);
-	tell_phase(s, bundle);
-}
-
-void space_worker_gone(
-	struct spaces *s, const char *space_id, const char *replica, const char *reason)
-{
-	struct space *space = space_by_id(s, space_id);
-	struct replica *r = space ? find_id(space, replica) : NULL;
-
-	if (space)
-		(void)snprintf(space->last_end, sizeof(space->last_end), "%s", reason);
-	if (r)
-		replica_lost(r, NULL, reason);
-}
-
-struct by_replica {
-	const char *id;
-	struct replica *found;
-};
-
-static void look_for_replica(void *value, void *data)
-{
-	struct by_replica *c = data;
-
-	if (!c->found)
-		c->found = find_id(value, c->id);
-}
-
-void spaces_worker_burned(struct spaces *s, const char *replica, uint64_t usec)
-{
-	struct by_replica c = {.id = replica};
-
-	map_each(&s->by_id, look_for_replica, &c);
-	if (c.found && c.found->phase == REPLICA_RUNNING)
-		watch_burned(&c.found->watch, usec);
-}
-
-static void put_to_sleep(struct replica *r)
-{
-	struct leaving c = {r, true, "the Space went to sleep"};
-
-	log_info("space=%s replica=%s goes to sleep", r->space->id, r->id);
-	sessions_each(r->space->gateway->sessions, detach_one, &c);
-	wake_sleep(r->space->gateway->wake, r->id);
-	replica_free(r);
+	space_tell_phase(s, bundle);
+	space_place_all(s, NULL); /* whoever can goes on with the old version */
 }
 
 static void end_all(struct space *s)
@@ -596,7 +307,7 @@ static void end_all(struct space *s)
 	for (struct replica *r = s->replicas; r; r = next) {
 		next = r->next;
 		if (r->id[0])
-			put_to_sleep(r);
+			replica_put_to_sleep(r);
 		else
 			replica_free(r);
 	}
@@ -618,12 +329,7 @@ static void wake_again(void *value, void *data)
 	}
 	if (s->n_visits > 0)
 		space_expect(s);
-	place_all(s, NULL);
-}
-
-void spaces_wake_began(struct spaces *s)
-{
-	(void)s; /* nothing is concluded before SYNC */
+	space_place_all(s, NULL);
 }
 
 static void settle_orphan(struct session *session, void *data)
@@ -665,14 +371,14 @@ void space_route_changed(struct spaces *s, struct route *route)
 	space->route = route;
 	if (route->stopped) {
 		end_all(space);
-		tell_phase(space, route->bundle);
+		space_tell_phase(space, route->bundle);
 		return;
 	}
 	if (space->replicas || space->n_visits > 0)
 		start(space, route->bundle);
 	for (struct visit *v = space->visits; v; v = v->next)
 		visit_page_known(v);
-	place_all(space, NULL);
+	space_place_all(space, NULL);
 }
 
 struct forgetting {
@@ -806,49 +512,7 @@ static void end_old_workers(struct space *s, uint64_t now)
 		if (!r->unused_usec)
 			r->unused_usec = now;
 		else if (now - r->unused_usec > OLD_WORKER_USEC)
-			put_to_sleep(r);
-	}
-}
-
-static void end_stuck_loads(struct space *s, uint64_t now)
-{
-	struct replica *next;
-
-	for (struct replica *r = s->replicas; r; r = next) {
-		char bundle[65];
-
-		next = r->next;
-		if (r->phase != REPLICA_LOADING || now - r->since_usec < LOADING_MAX_USEC)
-			continue;
-		log_warn("space=%s replica=%s said nothing for too long", s->id, r->id);
-		memcpy(bundle, r->bundle, sizeof(bundle));
-		wake_stop(s->gateway->wake, r->id, "it took too long to start");
-		replica_free(r);
-		fail_bundle(s, bundle, "This demo took too long to start.", NULL, LOAD_RETRY_USEC);
-		return; /* the list may be another one now */
-	}
-}
-
-/* Ends the workers that the watchdog gives up. */
-static void watch_workers(struct space *s, uint64_t now)
-{
-	struct replica *next;
-
-	for (struct replica *r = s->replicas; r; r = next) {
-		struct watch_view v = {.running = r->running > 0};
-		const char *why;
-
-		next = r->next;
-		if (!r->link)
-			continue;
-		v.stalled_usec = link_stalled_usec(r->link, now);
-		v.unread = link_unread(r->link) + (int)link_queued(r->link);
-		why = watch_look(&r->watch, &s->gateway->watch, &v, now);
-		if (!why)
-			continue;
-		log_warn("space=%s replica=%s is ended: %s", s->id, r->id, why);
-		replica_lost(r, why, "the demo stopped answering and was restarted");
-		return; /* the list may be another one now */
+			replica_put_to_sleep(r);
 	}
 }
 
@@ -870,8 +534,8 @@ static void tick_one(void *value, void *data)
 	for (const struct replica *r = s->replicas; r; r = r->next)
 		if (r->running > 0)
 			s->used_usec = now;
-	end_stuck_loads(s, now);
-	watch_workers(s, now);
+	replicas_end_stuck(s, now);
+	replicas_watch(s, now);
 	if (s->held > s->gateway->session_bytes)
 		bound_sessions(s);
 	if (s->replicas && is_idle(s, now))
@@ -908,217 +572,3 @@ size_t spaces_awake(const struct spaces *s)
 	map_each((struct map *)&s->by_id, count_awake, &n);
 	return n;
 }
-
-/* --- what sessions need --- */
-
-static uint64_t now_usec(void *data)
-{
-	(void)data;
-	return clock_mono_usec();
-}
-
-static int64_t wall_sec(void *data)
-{
-	(void)data;
-	return (int64_t)(clock_wall_usec() / USEC_PER_SEC);
-}
-
-static void show(
-	struct session *s, const uint8_t *frames, size_t n, bool fails, bool lazy, void *data)
-{
-	(void)data;
-	visit_show(s->live->visit, frames, n, fails, lazy);
-}
-
-static void show_all(struct session *s, void *data)
-{
-	(void)data;
-	if (!s->live->visit)
-		return;
-	visit_show_phase(s->live->visit, "deployed", NULL);
-	visit_show_all(s->live->visit);
-}
-
-static void send_frame(struct session *s, const struct frame *f, void *data)
-{
-	(void)data;
-	worker_link_send(s->live->replica, f, NULL, 0);
-}
-
-static void cork(struct session *s, bool on, void *data)
-{
-	(void)data;
-	worker_link_cork(s->live->replica, on);
-}
-
-static void send_file(struct session *s, struct gateway *g, const char *id)
-{
-	struct file_info info;
-	CLEANUP(closep) int fd = files_open(g->files, s->space, id, &info);
-	struct app_file m = {
-		.id = info.id, .name = info.name, .type = info.type, .size = (int64_t)info.size};
-	struct frame f = {.type = APP_FILE, .channel = s->number};
-	struct buf value;
-
-	if (fd < 0)
-		return;
-	buf_init(&value, 4096);
-	if (app_file_write(&m, &value) == 0) {
-		f.value = value.data;
-		f.length = value.len;
-		worker_link_send(s->live->replica, &f, &fd, 1);
-	}
-	buf_done(&value);
-}
-
-#define FILES_AT_ONCE 16
-#define FILES_LISTED 256
-
-/*
- * The next "file":"ID" in the bytes, found without parsing; what only looks like one names no
- * file. False: there is none left.
- */
-static bool next_file_id(const uint8_t **at, const uint8_t *end, char ret[ID_LEN + 1])
-{
-	static const char mark[] = "\"file\"";
-
-	while ((*at = memmem(*at, (size_t)(end - *at), mark, sizeof(mark) - 1))) {
-		const uint8_t *p = *at + sizeof(mark) - 1;
-
-		*at = p;
-		while (p < end && (*p == ' ' || *p == ':'))
-			p++;
-		if (end - p < ID_LEN + 2 || *p != '"' || p[ID_LEN + 1] != '"')
-			continue;
-		memcpy(ret, p + 1, ID_LEN);
-		ret[ID_LEN] = '\0';
-		return true;
-	}
-	return false;
-}
-
-static void send_files(struct session *s, const uint8_t *bytes, size_t n, void *data)
-{
-	const uint8_t *at = bytes;
-	char id[ID_LEN + 1];
-
-	for (int sent = 0; sent < FILES_AT_ONCE && next_file_id(&at, bytes + n, id); sent++)
-		send_file(s, data, id);
-}
-
-static int list_files(struct session *s, const uint8_t *bytes, size_t n, struct buf *b, void *data)
-{
-	struct gateway *g = data;
-	json_t *list = json_array();
-	char id[ID_LEN + 1];
-	int r = list ? 0 : -ENOMEM;
-	const uint8_t *at = bytes;
-
-	while (list && json_array_size(list) < FILES_LISTED && next_file_id(&at, bytes + n, id)) {
-		struct file_info info;
-		CLEANUP(closep) int fd = files_open(g->files, s->space, id, &info);
-
-		if (fd >= 0)
-			(void)json_array_append_new(
-				list, json_pack("{ss ss ss sI}", "id", info.id, "name", info.name,
-					      "type", info.type, "size", (json_int_t)info.size));
-	}
-	if (r == 0)
-		r = json_write(b, list); /* b may be where bytes lie: read before this */
-	json_decref(list);
-	return r;
-}
-
-static int keep_blob(struct session *s, const struct frame *f, struct err *e, void *data)
-{
-	struct gateway *g = data;
-	const uint8_t *nul = memchr(f->value, 0, f->length);
-	const uint8_t *second =
-		nul ? memchr(nul + 1, 0, f->length - (size_t)(nul + 1 - f->value)) : NULL;
-	struct upload *u = NULL;
-	struct file_info info;
-	struct err why = {0};
-	size_t n;
-	int r;
-
-	if (!second || !file_id_is_valid((const char *)f->value, (size_t)(nul - f->value)))
-		return err_set(e, -EBADMSG, "BLOB: must begin with id, NUL, media type, NUL");
-	n = f->length - (size_t)(second + 1 - f->value);
-	r = upload_new(g->files, s->space, (const char *)f->value, "file", &u, &why);
-	if (r == 0)
-		r = upload_write(u, second + 1, n, f->length, &why);
-	if (r == 0)
-		r = upload_finish(TAKE_PTR(u), &info, &why);
-	(void)upload_free(u);
-	/* A full disk costs the picture, not the worker; sent twice it is there already. */
-	if (r < 0 && r != -EEXIST)
-		log_warn("space=%s session=%u a file is lost: %s", s->space, s->number, why.text);
-	return 0;
-}
-
-static void want_worker(struct session *s, void *data)
-{
-	struct gateway *g = data;
-	struct route *route = route_by_space(g->routes, s->space);
-	struct space *space = route ? space_of(g->spaces, route) : NULL;
-
-	if (space)
-		space_place(space, s);
-}
-
-static bool may_retry(const struct session *s, uint32_t node, uint8_t kind, void *data)
-{
-	struct gateway *g = data;
-	struct space *space = space_by_id(g->spaces, s->space);
-	struct page *page = space ? space_page(space, s->bundle) : NULL;
-
-	return page && page_may_retry(page, node, kind);
-}
-
-static void settled(struct session *s, void *data)
-{
-	struct gateway *g = data;
-	struct replica *r = s->live->replica;
-
-	if (r && r->space->route && strcmp(r->space->route->bundle, s->bundle))
-		space_place(r->space, s);
-	(void)g;
-}
-
-static void acks_due(void *data)
-{
-	struct spaces *s = ((struct gateway *)data)->spaces;
-
-	if (s->acks_armed)
-		return;
-	s->acks_armed = true;
-	timer_arm_after(s->acks, ACK_DELAY_USEC);
-}
-
-static void forgotten(struct session *s, void *data)
-{
-	struct visit *v = s->live->visit;
-
-	(void)data;
-	if (v) {
-		v->session = NULL;
-		visit_end(v, true, "This session has ended.");
-	}
-}
-
-const struct sessions_ops space_sessions_ops = {
-	.now_usec = now_usec,
-	.wall_sec = wall_sec,
-	.show = show,
-	.show_all = show_all,
-	.send = send_frame,
-	.cork = cork,
-	.send_files = send_files,
-	.list_files = list_files,
-	.keep_blob = keep_blob,
-	.want_worker = want_worker,
-	.may_retry = may_retry,
-	.settled = settled,
-	.acks_due = acks_due,
-	.forgotten = forgotten,
-};

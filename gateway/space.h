@@ -13,48 +13,14 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "gateway/flow.h"
 #include "gateway/gateway.h"
 #include "gateway/page.h"
 #include "gateway/route.h"
 #include "gateway/session/sessions.h"
 #include "proto/messages.h"
 
-struct link;
-struct space;
+struct replica;
 struct visit;
-
-/*
- *	WAKING ──LINK──▶ LOADING ──HELLO──▶ RUNNING ──SLEEP, GONE, end of its link──▶ freed
- *	   │                └──LOAD_FAILED──▶ freed
- *	   └──WAKE_FAILED──▶ freed
- *
- * We wait in WAKING for the agent and in LOADING for the worker.
- */
-enum replica_phase { REPLICA_WAKING, REPLICA_LOADING, REPLICA_RUNNING };
-
-struct replica {
-	struct replica *next;
-	struct space *space; /* borrowed */
-	enum replica_phase phase;
-	uint64_t since_usec; /* in this phase */
-	char id[33];         /* "" while WAKING */
-	char bundle[65];
-	uint32_t wake_seq;
-	bool upgrade;            /* the app declares upgrade(old) */
-	bool handed_over;        /* came with seq 0: sessions may be open on it already */
-	bool deaf;               /* handed over and not yet at the HELLO that we asked for */
-	unsigned int hellos;     /* that it may still send */
-	struct flow flow;        /* what it may say */
-	struct source *held;     /* owned; armed while it is not read; NULL: never was */
-	uint64_t told_held_usec; /* when its owner was told that it is slowed down */
-	struct watch watch;
-	struct link *link;        /* owned; NULL while WAKING */
-	struct page *page;        /* owned reference; NULL before HELLO */
-	size_t sessions, running; /* counted by each tick */
-	uint64_t unused_usec;     /* since when an old version's worker has no session; 0: it has */
-	size_t gathered;          /* bytes of unfinished groups, all sessions */
-};
 
 struct space {
 	struct spaces *spaces; /* borrowed */
@@ -118,23 +84,18 @@ void space_route_gone(struct spaces *s, struct route *route);
 void spaces_report_all(struct spaces *s); /* ACTIVITY of each anew */
 
 /* --- from the wake link --- */
-void space_take_worker(struct spaces *s, uint32_t seq, const struct wake_link *m, int fd);
-void space_wake_failed(struct spaces *s, uint32_t seq, const struct wake_wake_failed *m);
-void space_worker_gone(
-	struct spaces *s, const char *space, const char *replica, const char *reason);
-/* A worker used so much processor time in the last second. */
-void spaces_worker_burned(struct spaces *s, const char *replica, uint64_t usec);
-void spaces_wake_began(struct spaces *s);
 void spaces_synced(struct spaces *s);
 
-/* --- from worker_link.c --- */
-void replica_hello(struct replica *r, struct page *page, bool upgrade);
-void replica_load_failed(struct replica *r, const struct app_load_failed *m);
-/*
- * It is of no use any more: sessions are taken off, visitors are told why. fault: what the agent is
- * to tell the owner while it ends the worker; NULL: the agent knows. Freed.
- */
-void replica_lost(struct replica *r, const char *fault, const char *why);
+/* --- for replica.c and session_ops.c --- */
+void spaces_each(struct spaces *s, void (*fn)(void *space, void *data), void *data);
+void spaces_acks_soon(struct spaces *s); /* sessions_flush_acks in a moment */
+/* Every session of the Space to its worker; arrived: a worker that is new, or NULL. */
+void space_place_all(struct space *s, struct replica *arrived);
+/* PHASE to those whom this bundle concerns. */
+void space_tell_phase(struct space *s, const char *bundle);
+/* The bundle has no worker, and that is why; detail is for the owner, NULL: no more to say. */
+void space_fail_bundle(struct space *s, const char *bundle, const char *message, const char *detail,
+	uint64_t retry_usec);
 
 /* Each second. */
 void spaces_tick(struct spaces *s);

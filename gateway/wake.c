@@ -10,7 +10,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "base/utf8.h"
-#include "gateway/space.h"
+#include "gateway/replica.h"
 #include "proto/messages.h"
 
 #define QUEUE_MAX (1u << 20)
@@ -51,7 +51,7 @@ static int on_link(struct wake *w, const struct frame *f, struct link_files *fil
 			close(fd);
 		return r < 0 ? r : err_set(why, -EPROTO, "LINK: no file came with it");
 	}
-	space_take_worker(w->gateway->spaces, f->seq, &m, fd);
+	replicas_take(w->gateway, f->seq, &m, fd);
 	wake_link_done(&m);
 	return 0;
 }
@@ -65,7 +65,7 @@ static int on_wake_failed(
 	(void)files;
 	if (r < 0)
 		return r;
-	space_wake_failed(w->gateway->spaces, f->seq, &m);
+	replicas_wake_failed(w->gateway, f->seq, &m);
 	wake_wake_failed_done(&m);
 	return 0;
 }
@@ -78,7 +78,7 @@ static int on_gone(struct wake *w, const struct frame *f, struct link_files *fil
 	(void)files;
 	if (r < 0)
 		return r;
-	space_worker_gone(w->gateway->spaces, m.space, m.replica, m.reason);
+	replicas_gone(w->gateway, m.space, m.replica, m.reason);
 	wake_gone_done(&m);
 	return 0;
 }
@@ -101,7 +101,7 @@ static int on_cpu(struct wake *w, const struct frame *f, struct link_files *file
 	(void)files;
 	if (r < 0)
 		return r;
-	spaces_worker_burned(w->gateway->spaces, m.replica, (uint64_t)m.usec);
+	replicas_burned(w->gateway, m.replica, (uint64_t)m.usec);
 	wake_cpu_done(&m);
 	return 0;
 }
@@ -155,8 +155,6 @@ static void on_connected(int fd, void *data)
 	w->synced = false;
 	if (link_new(w->gateway->loop, fd, &ops, &limits, w, &w->link) < 0)
 		dialer_again(w->dialer);
-	else
-		spaces_wake_began(w->gateway->spaces);
 }
 
 int wake_send(struct wake *w, uint32_t seq, const struct route *route, const char *bundle)

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/link.h"
 #include "base/log.h"
-#include "gateway/space.h"
+#include "gateway/replica.h"
 #include "gateway/wake.h"
 
 #define QUEUE_MAX (32u << 20)
