@@ -16,6 +16,7 @@
 #include "agent/meter.h"
 #include "agent/node.h"
 #include "agent/peers.h"
+#include "agent/report.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "sandbox/confine.h"
@@ -105,6 +106,7 @@ static int serve(const struct options *o, struct err *e)
 	CLEANUP(peers_freep) struct peers *peers = NULL;
 	CLEANUP(node_freep) struct node *node = NULL;
 	CLEANUP(meter_freep) struct meter *meter = NULL;
+	CLEANUP(report_freep) struct report *report = NULL;
 	struct source *term;
 	int r;
 
@@ -120,6 +122,8 @@ static int serve(const struct options *o, struct err *e)
 	if (r < 0)
 		return r;
 	r = meter_new(node, &meter);
+	if (r == 0)
+		r = report_new(node, &report);
 	if (r < 0)
 		return err_set(e, r, "out of memory");
 	return loop_run(loop);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/metrics.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -305,6 +306,7 @@ static void refill_pool(void *data)
 
 static void fail_job(struct node *n, const struct job *j, const char *why, int64_t retry_ms)
 {
+	agent_count(AGENT_REFUSED, 1);
 	if (j->kind == JOB_WAKE)
 		peers_wake_failed(n->peers, j->seq, why, retry_ms, false);
 	else
@@ -339,6 +341,7 @@ static void start_running(struct slot *s, const struct job *j)
 
 	slot_set_state(s, SLOT_RUNNING);
 	s->served = true;
+	agent_count(AGENT_STARTED, 1);
 	s->app = link_free(s->app);
 	peers_hand_over(n->peers, s, j->seq);
 	peers_worker_phase(n->peers, s, "running", NULL);
@@ -360,6 +363,7 @@ static void assign(struct node *n, struct slot *s, struct job *job)
 	memcpy(s->bundle, j->bundle, sizeof(s->bundle));
 	s->epoch = j->epoch;
 	s->started_usec = clock_mono_usec();
+	agent_observe(AGENT_BOX_WAIT, s->started_usec - j->asked_usec);
 	r = send_app(s, j, bundle);
 	if (r < 0) {
 		fail_job(n, j, "the box did not take its app", 0);
@@ -664,6 +668,7 @@ static void note_crash(struct slot *s, const char *words)
 	struct backoff *b = s->node->backoff;
 	uint64_t now = clock_mono_usec(), left;
 
+	agent_count(AGENT_CRASHED, 1);
 	backoff_died(b, s->space, s->bundle, now - s->started_usec, now);
 	left = backoff_left(b, s->space, s->bundle, now);
 	if (left == 0)
@@ -740,6 +745,7 @@ void node_refused(struct node *n, uint32_t number, int code, const char *why)
 	struct slot *s = slot_by_number(n, number);
 	bool refill;
 
+	agent_count(AGENT_BOXES_REFUSED, 1);
 	log_error("slot=%u boxd refused a box: %s (%s)", number, why, strerror(code));
 	if (!s || s->state == SLOT_FREE)
 		return;

@@ -83,6 +83,8 @@ void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq);
 void peers_wake_failed(
 	struct peers *p, uint32_t seq, const char *why, int64_t retry_ms, bool crashing);
 void peers_gone(struct peers *p, const struct slot *s, const char *reason);
+struct buf;
+void peers_metrics(struct peers *p, const struct buf *text);
 void peers_cpu(struct peers *p, const struct slot *s, uint64_t usec);
 struct app_hello;
 struct app_load_failed;

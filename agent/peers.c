@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/metrics.h"
 #include "base/clock.h"
 #include "base/dial.h"
 #include "base/link.h"
@@ -211,7 +212,7 @@ static int on_models(
 	(void)f;
 	(void)files;
 	(void)e;
-	return 0; /* the list of models is for the orchestrator */
+	return 0; /* the list of models and the numbers are for the orchestrator */
 }
 
 static const struct {
@@ -230,6 +231,7 @@ static const struct {
 	{PEER_GATEWAY, WAKE_STOP, on_stop},
 	{PEER_GATEWAY, WAKE_NOTE, on_note},
 	{PEER_INFERENCE, MODELS_LIST, on_models},
+	{PEER_INFERENCE, MODELS_METRICS, on_models},
 };
 
 static const struct {
@@ -472,7 +474,9 @@ void peers_log_line(struct peers *p, const struct slot *s, const char *line)
 		.line = line};
 	const struct link *l = p->peers[PEER_ORCHESTRATOR].link;
 
+	agent_count(AGENT_LOG_LINES, 1);
 	if (l && link_queued(l) > LOG_QUEUE_MAX) {
+		agent_count(AGENT_LOG_LINES_DROPPED, 1);
 		if (p->lines_dropped++ % 1000 == 0)
 			log_warn(
 				"dropped=%llu log lines of apps: the orchestrator does not keep up",
@@ -511,7 +515,16 @@ void peers_cpu(struct peers *p, const struct slot *s, uint64_t usec)
 {
 	const struct wake_cpu m = {.replica = s->replica, .usec = (int64_t)usec};
 
+	agent_count(AGENT_CPU, usec);
 	(void)POST(p, PEER_GATEWAY, WAKE_CPU, 0, &m, wake_cpu_write, 256, NULL, 0);
+}
+
+void peers_metrics(struct peers *p, const struct buf *text)
+{
+	struct frame f = {.type = AGENT_METRICS};
+
+	if (p->peers[PEER_ORCHESTRATOR].link)
+		(void)post(p, PEER_ORCHESTRATOR, &f, text, NULL, 0);
 }
 
 static void send_sync(struct peers *p)

@@ -11,14 +11,15 @@ static const struct command commands[] = {
 	{"up",
 		"[--data DIR] [--listen ADDR] [--port N] [--token-file FILE] "
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "
-		"[--isolation full|dense]",
+		"[--isolation full|dense] [--local-metrics]",
 		"start the platform and keep it running", cmd_up},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
 	{"logs", "[-f] [--build] OWNER/NAME", "what a Space printed, or its builds said", cmd_logs},
 	{"builds", "OWNER/NAME", "versions of a Space, newest first", cmd_builds},
 	{"rollback", "[--build ID] OWNER/NAME",
 		"make an earlier version live again, without a build", cmd_rollback},
-	{"token", "create NAME | list | revoke ID", "access tokens for git and the API", cmd_token},
+	{"token", "create NAME [--user USER] [--read-only] | list | revoke ID",
+		"access tokens for git and the API", cmd_token},
 	{"user", "add NAME | list", "people", cmd_user},
 	{"doctor", "[--json] [--verbose] [--require full|user] [--bin DIR]",
 		"what this host enforces, tried out in real boxes", cmd_doctor},

@@ -165,6 +165,8 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 	arg(p, "%s", s->config.url);
 	arg(p, "--hook");
 	arg(p, "%s/vitrine-hook", s->layout->svc_bin);
+	if (s->config.local_metrics)
+		arg(p, "--local-metrics");
 	p->fds[p->n_fds++] = s->sockets[SOCK_EDGE];
 	p->fds[p->n_fds++] = s->sockets[SOCK_AGENT];
 	p->fds[p->n_fds++] = s->sockets[SOCK_HTTP];

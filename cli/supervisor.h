@@ -24,6 +24,7 @@ struct supervisor_config {
 	struct box_classes classes;
 	struct box_pool pool;
 	bool dense;
+	bool local_metrics; /* GET /metrics needs no token on this machine */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

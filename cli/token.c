@@ -21,7 +21,7 @@ static int complain(const struct err *e)
 	return 1;
 }
 
-static int token_create(struct client *c, const char *name, const char *user)
+static int token_create(struct client *c, const char *name, const char *user, bool read_only)
 {
 	CLEANUP(json_unrefp) json_t *body = json_pack("{s:s}", "name", name);
 	CLEANUP(json_unrefp) json_t *answer = NULL;
@@ -29,6 +29,8 @@ static int token_create(struct client *c, const char *name, const char *user)
 
 	if (user)
 		(void)json_object_set_new(body, "user", json_string(user));
+	if (read_only)
+		(void)json_object_set_new(body, "scope", json_string("read"));
 	if (client_request(c, "POST", "/api/tokens", body, &answer, &e) < 0)
 		return complain(&e);
 	printf("%s\n", text_of(answer, "token"));
@@ -64,16 +66,19 @@ static int token_revoke(struct client *c, const char *id)
 
 int cmd_token(int argc, char **argv)
 {
-	static const struct option known[] = {
-		CLIENT_OPTIONS, {"user", required_argument, NULL, 'u'}, {0}};
+	static const struct option known[] = {CLIENT_OPTIONS,
+		{"user", required_argument, NULL, 'u'}, {"read-only", no_argument, NULL, 'r'}, {0}};
 	CLEANUP(client_freep) struct client *c = NULL;
 	struct client_options o = {0};
 	const char *verb, *what, *user = NULL;
+	bool read_only = false;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (opt == 'u')
 			user = optarg;
+		else if (opt == 'r')
+			read_only = true;
 		else if (!client_option(&o, opt, optarg))
 			return 2;
 	}
@@ -82,14 +87,15 @@ int cmd_token(int argc, char **argv)
 	if (!(!strcmp(verb, "list") ||
 		    (what && (!strcmp(verb, "create") || !strcmp(verb, "revoke"))))) {
 		fprintf(stderr,
-			"usage: vitrine token create NAME [--user USER] | list | revoke ID\n");
+			"usage: vitrine token create NAME [--user USER] [--read-only] | list | "
+			"revoke ID\n");
 		return 2;
 	}
 	c = client_or_complain(&o);
 	if (!c)
 		return 1;
 	if (!strcmp(verb, "create"))
-		return token_create(c, what, user);
+		return token_create(c, what, user, read_only);
 	return *verb == 'l' ? token_list(c) : token_revoke(c, what);
 }
 

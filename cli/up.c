@@ -35,7 +35,7 @@ struct up {
 	const char *listen, *port, *token_file;
 	struct box_classes classes;
 	struct box_pool pool;
-	bool dense;
+	bool dense, local_metrics;
 	char url[128];
 	struct loop *loop;
 	struct supervisor *supervisor;
@@ -220,7 +220,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"models", required_argument, NULL, 'm'},
 		{"token-file", required_argument, NULL, 't'},
 		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
-		{"isolation", required_argument, NULL, 'i'}, {0}};
+		{"isolation", required_argument, NULL, 'i'},
+		{"local-metrics", no_argument, NULL, 'M'}, {0}};
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -252,6 +253,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'i':
 			r = box_isolation_read(optarg, &u->dense, e);
 			break;
+		case 'M':
+			u->local_metrics = true;
+			break;
 		case 'o':
 			r = box_pool_set(&u->pool, optarg, e);
 			break;
@@ -281,7 +285,8 @@ static int serve(struct up *u, struct err *e)
 		.token_fd = -1,
 		.classes = u->classes,
 		.pool = u->pool,
-		.dense = u->dense};
+		.dense = u->dense,
+		.local_metrics = u->local_metrics};
 	struct source *source;
 	int pipe_fds[2], r;
 

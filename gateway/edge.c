@@ -321,6 +321,14 @@ static void on_connected(int fd, void *data)
 	spaces_report_all(e->gateway->spaces);
 }
 
+void edge_metrics(struct edge *e, const struct buf *text)
+{
+	struct frame f = {.type = EDGE_METRICS, .value = text->data, .length = text->len};
+
+	if (e->link)
+		(void)link_send(e->link, &f); /* the next ones say more */
+}
+
 void edge_activity(
 	struct edge *e, const char *space, const char *phase, size_t sessions, uint64_t visits)
 {

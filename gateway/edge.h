@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "gateway/gateway.h"
@@ -37,6 +38,9 @@ int edge_identify(struct edge *e, const char *cookie, size_t n, struct identity 
 
 /* fn will not be called. NULL is fine. Returns NULL. */
 struct identify *identify_cancel(struct identify *i);
+
+/* Sends the gateway's numbers; while the link is down they are dropped. */
+void edge_metrics(struct edge *e, const struct buf *text);
 
 void edge_activity(
 	struct edge *e, const char *space, const char *phase, size_t sessions, uint64_t visits);

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "gateway/map.h"
+#include "gateway/metrics.h"
 
 #define SNIFF_BYTES 512
 
@@ -353,8 +354,11 @@ int upload_finish(struct upload *u, struct file_info *ret, struct err *e)
 {
 	int r = finish(u);
 
-	if (r == 0)
+	if (r == 0) {
 		*ret = u->info;
+		gateway_count(GATEWAY_UPLOADS, 1);
+		gateway_count(GATEWAY_UPLOAD_BYTES, u->info.size);
+	}
 	(void)upload_free(u);
 	return r < 0 ? err_set(e, r, "cannot keep a file: %s", strerror(-r)) : 0;
 }

@@ -15,6 +15,7 @@
 #include "gateway/head.h"
 #include "gateway/http/http.h"
 #include "gateway/limits.h"
+#include "gateway/metrics.h"
 #include "gateway/route.h"
 #include "gateway/space.h"
 #include "gateway/ws/ws.h"
@@ -219,6 +220,7 @@ static void take(struct doorman *d, int fd, const struct sockaddr_storage *peer,
 	int on = 1;
 
 	if (!k) {
+		gateway_count(GATEWAY_REFUSED_SOCKETS, 1);
 		refuse(fd, "503 Service Unavailable",
 			"too many connections from your address, or in all");
 		close(fd);

@@ -26,6 +26,7 @@
 #include "gateway/http/http.h"
 #include "gateway/limits.h"
 #include "gateway/listener.h"
+#include "gateway/report.h"
 #include "gateway/route.h"
 #include "gateway/session/sessions.h"
 #include "gateway/session/sync.h"
@@ -58,6 +59,7 @@ struct program {
 	struct settings settings;
 	struct gateway gateway;
 	struct log_sync *sync;
+	struct report *report;
 	struct doorman *doorman;
 	struct source *signals[2];
 	struct source *sweep;
@@ -228,6 +230,8 @@ static int make_links(struct program *p, struct err *e)
 		r = http_new(g, p->settings.ui, p->settings.run, &g->http, e);
 	if (r == 0)
 		r = ws_new(g, &g->ws);
+	if (r == 0)
+		r = report_new(g, &p->report);
 	return r;
 }
 
@@ -257,6 +261,7 @@ static void take_down(struct program *p)
 	struct gateway *g = &p->gateway;
 
 	(void)doorman_free(p->doorman);
+	(void)report_free(p->report);
 	(void)ws_free(g->ws);
 	(void)http_free(g->http);
 	(void)edge_free(g->edge);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "gateway/metrics.h"
 #include "gateway/visit.h"
 #include "gateway/wake.h"
 #include "gateway/worker_link.h"
@@ -74,8 +75,10 @@ struct replica *replica_ask(struct space *s, const char *bundle)
 	if (wake_send(wake, seq, s->route, bundle) < 0)
 		return NULL;
 	r = replica_new(s, bundle);
-	if (r)
-		r->wake_seq = seq;
+	if (!r)
+		return NULL;
+	r->wake_seq = seq;
+	r->asked_usec = clock_mono_usec();
 	return r;
 }
 
@@ -169,6 +172,8 @@ void replica_hello(struct replica *r, struct page *page, bool upgrade)
 		return; /* RESUME of channel 0 was answered twice */
 	set_phase(r, REPLICA_RUNNING);
 	s->used_usec = clock_mono_usec();
+	if (r->asked_usec)
+		gateway_observe(GATEWAY_WAKES, s->used_usec - r->asked_usec);
 	s->restarting = false;
 	if (!strcmp(s->failed_bundle, r->bundle))
 		s->failure[0] = '\0';
@@ -258,6 +263,7 @@ void replica_lost(struct replica *r, const char *fault, const char *why)
 	char bundle[65];
 
 	log_info("space=%s replica=%s lost: %s", s->id, r->id, why);
+	gateway_count(GATEWAY_WORKERS_LOST, 1);
 	memcpy(bundle, r->bundle, sizeof(bundle));
 	/* Its link first: nothing is sent to it any more while sessions leave. */
 	r->link = link_free(r->link);

@@ -29,6 +29,7 @@ struct replica {
 	struct space *space; /* borrowed */
 	enum replica_phase phase;
 	uint64_t since_usec; /* in this phase */
+	uint64_t asked_usec; /* when the agent was asked for it; 0: it was handed over */
 	char id[33];         /* "" while WAKING */
 	char bundle[65];
 	uint32_t wake_seq;

@@ -10,6 +10,7 @@
 #include "gateway/edge.h"
 #include "gateway/files.h"
 #include "gateway/map.h"
+#include "gateway/metrics.h"
 #include "gateway/replica.h"
 #include "gateway/visit.h"
 #include "gateway/wake.h"
@@ -290,6 +291,7 @@ void space_place_all(struct space *s, struct replica *arrived)
 void space_fail_bundle(struct space *s, const char *bundle, const char *message, const char *detail,
 	uint64_t retry_usec)
 {
+	gateway_count(GATEWAY_WAKES_FAILED, 1);
 	(void)snprintf(s->failed_bundle, sizeof(s->failed_bundle), "%s", bundle);
 	(void)snprintf(s->failure, sizeof(s->failure), "%s", message);
 	(void)snprintf(s->failure_detail, sizeof(s->failure_detail), "%s", detail ? detail : "");

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "gateway/fail.h"
+#include "gateway/metrics.h"
 #include "gateway/session/json_text.h"
 #include "proto/constants.h"
 
@@ -264,13 +265,17 @@ static struct session *begin(struct visit *v, struct err *e)
 	struct session *s;
 
 	if (!limits_take(v->address, LIMIT_SESSION, clock_mono_usec())) {
+		gateway_count(GATEWAY_REFUSED_SESSIONS, 1);
 		(void)err_set(e, -EBUSY, "too many sessions are begun from your address");
 		return NULL;
 	}
 	if (sessions_begin(v->gateway->sessions, v->space->id, v->visitor,
-		    v->who.user[0] ? v->who.user : NULL, v->join_query, &s, e) < 0)
+		    v->who.user[0] ? v->who.user : NULL, v->join_query, &s, e) < 0) {
+		gateway_count(GATEWAY_REFUSED_SESSIONS, 1);
 		return NULL;
+	}
 	v->space->begun++;
+	gateway_count(GATEWAY_SESSIONS_BEGUN, 1);
 	return s;
 }
 

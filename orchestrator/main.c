@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "orchestrator/api/server.h"
 #include "orchestrator/live.h"
+#include "orchestrator/peers/told.h"
 #include "orchestrator/push.h"
 #include "orchestrator/repo/git.h"
 #include "orchestrator/repo/hooks.h"
@@ -37,6 +38,7 @@ struct options {
 	const char *data, *run, *url, *hook;
 	uid_t gateway_uid, agent_uid;
 	int token_fd; /* -1: none */
+	bool measure_local;
 };
 
 static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
@@ -70,6 +72,9 @@ static int take_option(struct options *o, int c, const char *value)
 			return -1;
 		*(c == 'g' ? &o->gateway_uid : &o->agent_uid) = (uid_t)n;
 		return 0;
+	case 'm':
+		o->measure_local = true;
+		return 0;
 	case 't':
 		if (!parse_number(value, 1023, &n) || n <= HTTP_FD)
 			return -1;
@@ -87,6 +92,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"hook", required_argument, NULL, 'h'},
 		{"gateway-uid", required_argument, NULL, 'g'},
 		{"agent-uid", required_argument, NULL, 'a'},
+		{"local-metrics", no_argument, NULL, 'm'},
 		{"token-fd", required_argument, NULL, 't'}, {0}};
 	int c;
 
@@ -269,6 +275,7 @@ static void close_world(struct world *w)
 	(void)models_peer_free(w->models);
 	(void)edge_peer_free(w->edge);
 	(void)agent_peer_free(w->agent);
+	told_done();
 	(void)passwords_free(w->passwords);
 	(void)people_free(w->people);
 	(void)run_logs_free(w->run_logs);
@@ -286,7 +293,9 @@ static void on_term(int signo, void *data)
 static int start(struct world *w, const struct options *o, const struct paths *p,
 	struct server **ret, struct err *e)
 {
-	struct server_config http = {.listen_fd = HTTP_FD, .gateway_uid = o->gateway_uid};
+	struct server_config http = {.listen_fd = HTTP_FD,
+		.gateway_uid = o->gateway_uid,
+		.measure_local = o->measure_local};
 	char ctl_key[65];
 	int r = open_rooms(w, p, o, e);
 
@@ -346,7 +355,8 @@ int main(int argc, char **argv)
 	if (parse_options(argc, argv, &o) < 0) {
 		fprintf(stderr,
 			"usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook PATH\n"
-			"       [--gateway-uid N] [--agent-uid N] [--token-fd N]\n"
+			"       [--gateway-uid N] [--agent-uid N] [--token-fd N] "
+			"[--local-metrics]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
 			"up.\n");
 		return 2;

@@ -9,6 +9,7 @@
 #include "orchestrator/build/build.h"
 #include "orchestrator/fault.h"
 #include "orchestrator/live.h"
+#include "orchestrator/metrics.h"
 #include "orchestrator/repo/hooks.h"
 #include "orchestrator/repo/tidy.h"
 
@@ -63,6 +64,7 @@ static void say_error(struct push *p, const char *doing, const struct err *e)
 			line, sizeof(line), "vitrine: %s: the platform's disk is full", doing);
 	else
 		(void)snprintf(line, sizeof(line), "vitrine: %s: %s", doing, e->text);
+	orchestrator_count(ORCHESTRATOR_FAILED, 1);
 	hooks_say(p->hooks, line);
 	log_warn("space=%s/%s %s: %s", p->owner, p->name, doing, e->text);
 }
@@ -118,6 +120,7 @@ static void refuse_build(struct push *p, const struct build_result *result)
 	/* The refusal stands whether or not it can be kept for the list of builds. */
 	if (build_add(p->world->store, &p->space, "failed", &row, id, &e) < 0)
 		log_warn("space=%s/%s a failed build is not listed: %s", p->owner, p->name, e.text);
+	orchestrator_count(ORCHESTRATOR_REFUSED, 1);
 	run_log_poke(p->world->run_logs, p->space.id);
 	hooks_say(p->hooks, p->space.live_build[0]
 				    ? "vitrine: refused; the version before it keeps serving"
@@ -204,11 +207,13 @@ static void pre_receive(struct push *p, const struct hook_call *call)
 
 static void say_live(struct push *p)
 {
+	uint64_t took_usec = clock_mono_usec() - p->started_usec;
 	char line[512];
 
+	orchestrator_count(ORCHESTRATOR_LIVE, 1);
+	orchestrator_observe(ORCHESTRATOR_PUSHES, took_usec);
 	(void)snprintf(line, sizeof(line), "vitrine: live in %llu ms: %s/spaces/%s/%s",
-		(unsigned long long)((clock_mono_usec() - p->started_usec) / USEC_PER_MSEC),
-		p->world->url, p->owner, p->name);
+		(unsigned long long)(took_usec / USEC_PER_MSEC), p->world->url, p->owner, p->name);
 	hooks_say(p->hooks, line);
 }
 

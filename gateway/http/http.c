@@ -320,6 +320,7 @@ static const struct {
 	{"/-/", &platform_handler},
 	{"/?", &platform_handler},
 	{"/healthz", &health_handler},
+	{"/metrics", &upstream_handler},
 };
 
 static const struct handler *choose(struct request *r)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "gateway/http/request.h"
+#include "gateway/metrics.h"
 #include "proto/constants.h"
 
 #define POST_BUFFER (32 * 1024)
@@ -115,6 +116,7 @@ static void upload_begin(struct request *r)
 	} else if (!is_same_origin(r)) {
 		request_refuse(r, MHD_HTTP_FORBIDDEN, "Origin: not the host that serves this page");
 	} else if (r->address && !limits_take(r->address, LIMIT_UPLOAD, clock_mono_usec())) {
+		gateway_count(GATEWAY_REFUSED_UPLOADS, 1);
 		request_refuse(r, MHD_HTTP_TOO_MANY_REQUESTS,
 			"too many uploads from your address; try again in a minute");
 	}

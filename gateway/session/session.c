@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "gateway/metrics.h"
 #include "gateway/session/frames.h"
 #include "gateway/session/secret.h"
 #include "gateway/session/sessions_private.h"
@@ -237,6 +238,8 @@ int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8
 		return 0;
 	}
 	r = check_event(s, n, length + secret_length, count_frames(frames, length), e);
+	if (r < 0)
+		gateway_count(GATEWAY_REFUSED_EVENTS, 1);
 	if (r == 0)
 		r = take_event(t, s, n, frames, length, secret, secret_length, e);
 	if (r < 0)
@@ -244,6 +247,8 @@ int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8
 	/* The state table said SENT when the session stands on a worker; here it is made true. */
 	p = session_pending(s, n);
 	p->state = EVENT_HELD;
+	p->taken_usec = t->ops.now_usec(t->data);
+	gateway_count(GATEWAY_ACCEPTED, 1);
 	s->live->refused = false;
 	if (s->live->phase == SESSION_OPEN)
 		send_event(t, s, p);
@@ -449,6 +454,7 @@ void session_detach(struct sessions *t, struct session *s, bool close, const cha
 	if (!s->replica_id[0])
 		return;
 	interrupted = session_count_pending(s, EVENT_SENT) > 0;
+	gateway_count(GATEWAY_INTERRUPTED, session_count_pending(s, EVENT_SENT));
 	(void)move_in_log(t, s, s->bundle, "");
 	if (interrupted)
 		settle_interrupted(t, s, why);
@@ -634,6 +640,18 @@ static int gather(struct session_group *g, struct buf *into, const struct frame 
 	return frame_write(into, &copy);
 }
 
+static void measure_finish(struct sessions *t, const struct session *s, const struct frame *commit)
+{
+	const struct pending *p = session_pending(s, commit->node);
+
+	if (!p || commit->op != COMMIT_FINISH)
+		return;
+	gateway_count(GATEWAY_FINISHED, 1);
+	gateway_count(GATEWAY_FAILED, s->live->group.fails);
+	if (p->taken_usec)
+		gateway_observe(GATEWAY_EVENTS, t->ops.now_usec(t->data) - p->taken_usec);
+}
+
 static void finish_secret(struct sessions *t, struct session *s, const struct frame *commit)
 {
 	const struct pending *p = session_pending(s, commit->node);
@@ -651,8 +669,10 @@ static int append_out(struct sessions *t, struct session *s, uint32_t seq)
 	};
 	int r = session_log_append(t->log, s->number, LOG_OUT, seq, parts, 2);
 
-	if (r < 0)
+	if (r < 0) {
+		gateway_count(GATEWAY_LOG_FAILED, 1);
 		log_error("session=%u cannot write the session log: %s", s->number, strerror(-r));
+	}
 	return r;
 }
 
@@ -724,6 +744,7 @@ static void keep_group(
 	struct session_group *g = &s->live->group;
 	struct err e = {0};
 
+	measure_finish(t, s, f);
 	finish_secret(t, s, f);
 	if (session_apply_out(
 		    s, f->seq, f->node, f->op, g->visible.data, g->visible.len, trial, &e) < 0) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "gateway/metrics.h"
 #include "gateway/session/secret.h"
 #include "gateway/session/sessions_private.h"
 #include "proto/messages.h"
@@ -274,8 +275,10 @@ int session_append(struct sessions *t, struct session *s, enum log_kind kind, ui
 	struct iovec part = {(void *)value, length};
 	int r = session_log_append(t->log, s->number, kind, n, &part, 1);
 
-	if (r < 0)
+	if (r < 0) {
+		gateway_count(GATEWAY_LOG_FAILED, 1);
 		log_error("session=%u cannot write the session log: %s", s->number, strerror(-r));
+	}
 	return r;
 }
 

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "gateway/metrics.h"
 
 struct log_sync {
 	struct session_log *log; /* borrowed */
@@ -16,13 +18,17 @@ struct log_sync {
 	bool started;
 	int fd;             /* owned while a sync is under way */
 	atomic_int outcome; /* 1: running; else 0 or -errno */
+	uint64_t took_usec; /* of the last one; the thread's until outcome is set */
 };
 
 static void *run(void *data)
 {
 	struct log_sync *s = data;
+	uint64_t began = clock_mono_usec();
+	int outcome = fdatasync(s->fd) < 0 ? -errno : 0;
 
-	atomic_store(&s->outcome, fdatasync(s->fd) < 0 ? -errno : 0);
+	s->took_usec = clock_mono_usec() - began;
+	atomic_store(&s->outcome, outcome);
 	return NULL;
 }
 
@@ -34,6 +40,9 @@ static void collect(struct log_sync *s)
 	s->started = false;
 	close(s->fd);
 	outcome = atomic_load(&s->outcome);
+	gateway_observe(GATEWAY_LOG_SYNCS, s->took_usec);
+	if (outcome < 0)
+		gateway_count(GATEWAY_LOG_FAILED, 1);
 	if (outcome < 0)
 		log_error("the session log cannot be brought to the disk: %s", strerror(-outcome));
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/metrics.h"
 #include "gateway/visit.h"
 
 #define MESSAGE_MAX (4u << 20) /* one WebSocket message from a page */
@@ -119,6 +120,7 @@ static int write_now(struct ws_socket *s, const uint8_t *a, size_t na, const uin
 		memcpy(room + LWS_PRE, a, na);
 	memcpy(room + LWS_PRE + na, b, nb);
 	r = lws_write(s->wsi, room + LWS_PRE, n, LWS_WRITE_BINARY);
+	gateway_count(GATEWAY_BYTES_OUT, n);
 	if (room != s->ws->scratch)
 		free(room);
 	count_kept(s, n);
@@ -260,6 +262,7 @@ static int on_writable(struct ws_socket *s)
 
 		size_t n = m->length;
 
+		gateway_count(GATEWAY_BYTES_OUT, n);
 		forget_first(s);
 		count_kept(s, n);
 		if (failed)
@@ -342,6 +345,7 @@ static void on_receive(struct ws_socket *s, const uint8_t *bytes, size_t n)
 {
 	bool last = lws_is_final_fragment(s->wsi) && lws_remaining_packet_payload(s->wsi) == 0;
 
+	gateway_count(GATEWAY_BYTES_IN, n);
 	if (s->ending)
 		return;
 	charge(s, n);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "inference/metrics.h"
 #include "inference/peers/call.h"
 #include "proto/messages.h"
 
@@ -22,7 +23,8 @@
  */
 #define READING_SHARE 0.1
 #define READING_BURST_USEC 400000.0
-#define ROUND_USEC 2000 /* of one worker's messages, then others have their turn */
+#define TELL_USEC 2000000ull /* between two METRICS */
+#define ROUND_USEC 2000      /* of one worker's messages, then others have their turn */
 
 struct call {
 	struct call *next;
@@ -65,6 +67,7 @@ struct service {
 	struct engine *engine;     /* borrowed */
 	const struct shelf *shelf; /* borrowed */
 	struct source *step;       /* owned; armed while there is work */
+	struct source *tell;       /* owned */
 	struct control *controls;  /* owned */
 	struct worker *workers;    /* owned */
 	struct tenant *tenants;    /* owned */
@@ -80,6 +83,16 @@ static void on_step(void *data)
 		timer_arm_after(s->step, 0);
 }
 
+static void tell(struct service *s);
+
+static void on_tell(void *data)
+{
+	struct service *s = data;
+
+	timer_arm_after(s->tell, TELL_USEC);
+	tell(s);
+}
+
 int service_new(
 	struct loop *loop, struct engine *engine, const struct shelf *shelf, struct service **ret)
 {
@@ -90,10 +103,14 @@ int service_new(
 		return -ENOMEM;
 	*s = (struct service){.loop = loop, .engine = engine, .shelf = shelf};
 	r = loop_add_timer(loop, on_step, s, &s->step);
+	if (r == 0)
+		r = loop_add_timer(loop, on_tell, s, &s->tell);
 	if (r < 0) {
+		(void)source_free(s->step);
 		free(s);
 		return r;
 	}
+	timer_arm_after(s->tell, TELL_USEC);
 	*ret = s;
 	return 0;
 }
@@ -185,6 +202,7 @@ struct service *service_free(struct service *s)
 	while (s->controls)
 		(void)control_free(s->controls);
 	(void)source_free(s->step);
+	(void)source_free(s->tell);
 	free(s);
 	return NULL;
 }
@@ -286,6 +304,15 @@ static void on_text(const char *text, size_t n, void *data)
 	}
 }
 
+static void count_end(const struct outcome *o)
+{
+	inference_count(o->r < 0 ? INFERENCE_FAILED : INFERENCE_DONE, 1);
+	inference_count(INFERENCE_TOKENS_IN, o->usage.tokens_in);
+	inference_count(INFERENCE_TOKENS_OUT, o->usage.tokens_out);
+	inference_observe(INFERENCE_QUEUE, o->usage.queue_usec);
+	inference_observe(INFERENCE_DEVICE, o->usage.device_usec);
+}
+
 static void on_end(const struct outcome *o, void *data)
 {
 	struct call *c = data;
@@ -293,6 +320,7 @@ static void on_end(const struct outcome *o, void *data)
 	int r;
 
 	c->request = NULL;
+	count_end(o);
 	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text) : send_result(w, c, o);
 	log_debug("space=%s session=%u event=%u model=%s device_usec=%llu queue_usec=%llu in=%u "
 		  "out=%u a call ended",
@@ -314,9 +342,11 @@ static int start_call(struct worker *w, const struct frame *f)
 	const char *code;
 	int r;
 
-	if (w->tenant->calls >= SERVICE_CALLS_MAX)
+	if (w->tenant->calls >= SERVICE_CALLS_MAX) {
+		inference_count(INFERENCE_REFUSED, 1);
 		return send_error(
 			w, f->seq, "busy", "this Space has 32 calls under way already, the limit");
+	}
 	r = infer_call_read(&m, f->value, f->length, &e);
 	if (r < 0)
 		return send_error(w, f->seq, "bad_input", e.text);
@@ -335,6 +365,7 @@ static int start_call(struct worker *w, const struct frame *f)
 	infer_call_done(&m);
 	if (r < 0) {
 		free(c);
+		inference_count(INFERENCE_REFUSED, 1);
 		return send_error(w, f->seq, code, e.text);
 	}
 	request_set_group(c->request, w->tenant->group);
@@ -630,4 +661,34 @@ void service_add_control(struct service *s, int fd)
 	r = send_list(c);
 	if (r < 0)
 		log_error("the list of models was not sent: %s", strerror(-r));
+}
+
+static void fill_gauges(const struct service *s)
+{
+	size_t n = shelf_count(s->shelf), broken = 0;
+
+	for (size_t i = 0; i < n; i++)
+		broken += shelf_at(s->shelf, i)->net == NULL;
+	inference_gauge(INFERENCE_MODELS, n - broken);
+	inference_gauge(INFERENCE_MODELS_BROKEN, broken);
+	inference_gauge(INFERENCE_WORKERS, s->n_workers);
+	inference_gauge(INFERENCE_REQUESTS, engine_requests(s->engine));
+	inference_gauge(INFERENCE_BUSY, engine_busy_usec(s->engine));
+	inference_gauge(INFERENCE_FILES_REFUSED, links_files_refused());
+}
+
+static void tell(struct service *s)
+{
+	CLEANUP(buf_done) struct buf text;
+	struct frame f = {.type = MODELS_METRICS};
+
+	buf_init(&text, (size_t)proto_value_max(PROTO_MODELS, PROTO_DOWN, MODELS_METRICS));
+	fill_gauges(s);
+	if (metrics_write(inference_metrics, INFERENCE_METRICS_N, &text) < 0 ||
+		metrics_write_process("vitrine_inference_", &text) < 0)
+		return;
+	f.value = text.data;
+	f.length = text.len;
+	for (struct control *c = s->controls; c; c = c->next)
+		(void)link_send(c->link, &f); /* the next ones say more */
 }

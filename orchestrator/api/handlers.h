@@ -25,6 +25,9 @@ void handle_rollback(struct request *r);
 void handle_status(struct request *r);
 void handle_models(struct request *r);
 
+/* metrics.c */
+void handle_metrics(struct request *r);
+
 /* sse.c */
 void handle_run_logs(struct request *r);
 void handle_build_logs(struct request *r);

@@ -15,6 +15,7 @@ struct server {
 	struct request *requests;  /* owned list */
 	struct throttle *logins;   /* owned */
 	uid_t gateway_uid;
+	bool measure_local; /* numbers are shown to this machine without a token */
 	char ctl_key[65];
 	bool ending;
 };

@@ -85,6 +85,12 @@ void request_json(struct request *r, unsigned int status, json_t *body)
 	json_decref(body);
 }
 
+void request_text(
+	struct request *r, unsigned int status, const char *type, const void *bytes, size_t n)
+{
+	set_answer(r, status, copy_of(bytes, n), type);
+}
+
 void request_empty(struct request *r, unsigned int status)
 {
 	set_answer(r, status, copy_of("", 0), NULL);

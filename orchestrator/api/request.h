@@ -55,6 +55,8 @@ void request_error(struct request *r, unsigned int status, const char *field, co
 /* By code: -EACCES 401, -EPERM 403, -ENOENT 404, -EEXIST 409, -EINVAL 400, -ENOSPC 507 and so on.
  */
 void request_fail(struct request *r, int code, const struct err *e);
+void request_text(
+	struct request *r, unsigned int status, const char *type, const void *bytes, size_t n);
 void request_empty(struct request *r, unsigned int status);
 
 /* Streams: read is called for more and returns bytes, 0 after request_park, or STREAM_END. */

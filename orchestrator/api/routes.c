@@ -16,6 +16,7 @@ static const struct route routes[] = {
 	{"GET", "/api/users", ACTION_ADMINISTER, ROUTE_JSON, handle_user_list},
 	{"POST", "/api/users", ACTION_ADMINISTER, ROUTE_JSON, handle_user_add},
 	{"GET", "/api/status", ACTION_ADMINISTER, ROUTE_JSON, handle_status},
+	{"GET", "/metrics", ACTION_MEASURE, ROUTE_JSON, handle_metrics},
 	{"GET", "/api/models", ACTION_READ, ROUTE_JSON, handle_models},
 	{"GET", "/api/spaces", ACTION_READ, ROUTE_JSON, handle_space_list},
 	{"GET", "/api/spaces/:owner/:name", ACTION_READ, ROUTE_JSON, handle_space_get},

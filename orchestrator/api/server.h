@@ -7,8 +7,9 @@
 struct server;
 
 struct server_config {
-	int listen_fd;     /* owned from now on */
-	uid_t gateway_uid; /* may connect, beside root and ourselves */
+	int listen_fd;      /* owned from now on */
+	uid_t gateway_uid;  /* may connect, beside root and ourselves */
+	bool measure_local; /* GET /metrics needs no token from 127.0.0.0/8 and ::1 */
 	const char *
 		ctl_key; /* the header X-Vitrine-Ctl with this value is the administrator; copied */
 };

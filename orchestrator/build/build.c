@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "orchestrator/build/assemble.h"
+#include "orchestrator/metrics.h"
 #include "orchestrator/repo/tree.h"
 #include "orchestrator/space/space.h"
 
@@ -61,10 +62,29 @@ static void say(struct build *b, const char *fmt, ...)
 }
 
 /* detail: more words for the line, or "". */
+static void count_phase(const char *name, uint64_t usec)
+{
+	static const struct {
+		const char *name;
+		enum orchestrator_metric id;
+	} phases[] = {
+		{"front matter", ORCHESTRATOR_PHASE_FRONT_MATTER},
+		{"bundle", ORCHESTRATOR_PHASE_BUNDLE},
+		{"stored", ORCHESTRATOR_PHASE_STORED},
+		{"box", ORCHESTRATOR_PHASE_BOX},
+		{"app loaded", ORCHESTRATOR_PHASE_APP_LOADED},
+	};
+
+	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
+		if (!strcmp(phases[i].name, name))
+			orchestrator_observe(phases[i].id, usec);
+}
+
 static void record_phase(struct build *b, const char *name, const char *detail, uint64_t usec)
 {
 	double ms = (double)(usec / 100) / 10;
 
+	count_phase(name, usec);
 	(void)json_array_append_new(b->phases, json_pack("{s:s, s:f}", "name", name, "ms", ms));
 	say(b, ms < 9.95 ? "vitrine: ✓ %s%s %.1f ms" : "vitrine: ✓ %s%s %.0f ms", name, detail, ms);
 }

@@ -10,6 +10,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "orchestrator/peers/told.h"
 
 #define QUEUE_MAX (8u << 20)
 #define WORKERS_MAX 4096
@@ -258,6 +259,12 @@ static int on_log_line(struct agent_peer *a, const struct frame *f, struct err *
 	return 0;
 }
 
+static int on_metrics(struct agent_peer *a, const struct frame *f, struct err *e)
+{
+	(void)a;
+	return told_take(TOLD_AGENT, f->value, f->length, e);
+}
+
 static const struct {
 	uint8_t type;
 	int (*handle)(struct agent_peer *a, const struct frame *f, struct err *e);
@@ -266,6 +273,7 @@ static const struct {
 	{AGENT_WANT_BUNDLE, on_want_bundle},
 	{AGENT_WORKER, on_worker},
 	{AGENT_LOG, on_log_line},
+	{AGENT_METRICS, on_metrics},
 };
 
 static int on_frame(

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "orchestrator/peers/told.h"
 #include "proto/messages.h"
 
 #define QUEUE_MAX (32u << 20)
@@ -247,6 +248,8 @@ static int on_frame(
 		return on_identify(data, f, e);
 	case EDGE_ACTIVITY:
 		return on_activity(data, f, e);
+	case EDGE_METRICS:
+		return told_take(TOLD_GATEWAY, f->value, f->length, e);
 	default:
 		return err_set(e, -EPROTO, "%s has no handler", proto_name(PROTO_EDGE, f->type));
 	}

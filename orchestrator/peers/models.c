@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "orchestrator/peers/told.h"
 #include "proto/messages.h"
 
 #define QUEUE_MAX 65536
@@ -28,6 +29,8 @@ static int on_frame(
 
 	(void)l;
 	(void)files;
+	if (f->type == MODELS_METRICS)
+		return told_take(TOLD_INFERENCE, f->value, f->length, e);
 	if (f->type != MODELS_LIST)
 		return err_set(e, -EPROTO, "%s has no handler", proto_name(PROTO_MODELS, f->type));
 	r = models_list_read(&m, f->value, f->length, e);

@@ -17,6 +17,8 @@ static const struct {
 	[ACTION_MANAGE] = {"change this Space", true, {false, false, true, true}},
 	[ACTION_ADMINISTER] = {"do this; it is for administrators", true,
 		{false, false, false, true}},
+	[ACTION_MEASURE] = {"see this; it is for administrators", false,
+		{false, false, false, true}},
 };
 
 enum role role_of(const struct identity *who, const char *owner)

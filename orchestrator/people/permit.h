@@ -32,6 +32,7 @@ enum action {
 	ACTION_PUSH,
 	ACTION_MANAGE,     /* rollback, delete */
 	ACTION_ADMINISTER, /* users, status */
+	ACTION_MEASURE,    /* the platform's numbers */
 	ACTIONS,
 };
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "orchestrator/store/store.h"
 #include "orchestrator/store/text.h"
@@ -196,6 +197,23 @@ struct store *store_close(struct store *s)
 	(void)sqlite3_close(s->db);
 	free(s);
 	return NULL;
+}
+
+uint64_t store_bytes(const struct store *s)
+{
+	static const char *const parts[] = {"", "-wal"};
+	const char *where = sqlite3_db_filename(s->db, "main");
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; where && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		char path[4200];
+		struct stat st;
+
+		(void)snprintf(path, sizeof(path), "%s%s", where, parts[i]);
+		if (stat(path, &st) == 0)
+			bytes += (uint64_t)st.st_size;
+	}
+	return bytes;
 }
 
 int store_begin(struct store *s, struct err *e)

@@ -31,6 +31,9 @@ int store_open(const char *where, struct store **ret, struct err *e);
 struct store *store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close)
 
+/* Bytes that it takes of the disk; 0: not known. */
+uint64_t store_bytes(const struct store *s);
+
 /* One transaction at a time. store_rollback outside of one is fine, so it can end every path. */
 int store_begin(struct store *s, struct err *e);
 int store_commit(struct store *s, struct err *e);

@@ -118,7 +118,7 @@ static int next_message(struct peer *p)
 		p->at += (size_t)used;
 		r = frame_join(&p->joiner, &p->f, 8 << 20, NULL);
 		CHECK(r >= 0);
-		if (r == 1)
+		if (r == 1 && p->f.type != MODELS_METRICS) /* they come by themselves */
 			break;
 	}
 	json_decref(p->value);

@@ -31,6 +31,7 @@ static const struct {
 	{ACTION_PUSH, "nnyy", "nnnn"},
 	{ACTION_MANAGE, "nnyy", "nnnn"},
 	{ACTION_ADMINISTER, "nnny", "nnnn"},
+	{ACTION_MEASURE, "nnny", "nnny"},
 };
 
 TEST(every_cell_of_the_table_is_as_written_here)

@@ -1,0 +1,126 @@
+// The operator's desk: what /metrics, /healthz and `vitrine status` say.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import * as apps from "./lib/apps.mjs";
+import { Repo } from "./lib/git.mjs";
+import { Platform } from "./lib/platform.mjs";
+import { runProgram, until } from "./lib/process.mjs";
+import { Visitor } from "./lib/wire.mjs";
+
+const space = "admin/counted";
+let platform, repo;
+
+before(async () => {
+  platform = await Platform.start();
+  repo = new Repo(platform, space);
+});
+
+after(async () => {
+  repo?.remove();
+  await platform?.remove();
+});
+
+/** /metrics as text; token: null for none. */
+async function scrape(token = platform.token, headers = {}) {
+  const answer = await fetch(`${platform.url}/metrics`,
+    { headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers } });
+
+  return { status: answer.status, type: answer.headers.get("content-type"), text: await answer.text() };
+}
+
+/** The value of one line, by its name with labels; undefined: there is no such line. */
+function value(text, name) {
+  const line = text.split("\n").find((one) => one.startsWith(`${name} `));
+
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+}
+
+test("what happens is counted by the service that it happens in", async () => {
+  await repo.deploy({ "app.lua": apps.counter });
+  await repo.commit({ "app.lua": "return 1 +" });
+  assert.notEqual((await repo.push()).code, 0);
+  const visitor = await Visitor.join(platform, space);
+
+  await visitor.act("add", "click");
+  await visitor.act("add", "click");
+  let text;
+
+  await until("the numbers have come", async () => {
+    ({ text } = await scrape());
+    return value(text, "vitrine_gateway_events_finished_total") === 2 &&
+      value(text, 'vitrine_agent_boxes{state="running"}') === 1 && value(text, "vitrine_inference_models") >= 2;
+  }, 15_000, 200);
+  for (const [name, wanted] of Object.entries({
+    "vitrine_gateway_sockets": 1, "vitrine_gateway_sessions": 1, "vitrine_gateway_spaces_awake": 1,
+    "vitrine_gateway_events_accepted_total": 2, "vitrine_gateway_events_failed_total": 0,
+    "vitrine_gateway_event_seconds_count": 2, "vitrine_gateway_wake_seconds_count": 1,
+    'vitrine_gateway_replicas{phase="running"}': 1, 'vitrine_gateway_link_up{peer="agent"}': 1,
+    "vitrine_orchestrator_spaces": 1, 'vitrine_orchestrator_pushes_total{result="live"}': 1,
+    'vitrine_orchestrator_pushes_total{result="refused"}': 1, 'vitrine_orchestrator_link_up{peer="gateway"}': 1,
+    'vitrine_orchestrator_build_phase_seconds_count{phase="app loaded"}': 1,
+    "vitrine_agent_workers_started_total": 1,
+  })) assert.equal(value(text, name), wanted, name);
+  assert.ok(value(text, "vitrine_gateway_session_log_bytes") > 0);
+  assert.ok(value(text, 'vitrine_gateway_socket_bytes_total{direction="out"}') > 100);
+  assert.ok(value(text, "vitrine_orchestrator_store_bytes") > 4096);
+  await visitor.close();
+});
+
+test("promtool has nothing to say against the text", async () => {
+  const { text, type } = await scrape();
+  const { code, output } = await runProgram("promtool", ["check", "metrics"], { input: text });
+
+  assert.equal(type, "text/plain; version=0.0.4; charset=utf-8");
+  assert.equal(output.trim(), "");
+  assert.equal(code, 0, output);
+  for (const service of ["gateway", "orchestrator", "agent", "inference"])
+    assert.ok(text.includes(`vitrine_${service}_process_cpu_seconds_total `), service);
+});
+
+test("no label names a visitor, a session or a Space", async () => {
+  const { text } = await scrape();
+  const labels = new Set([...text.matchAll(/[{,]([a-z_]+)="/g)].map(([, name]) => name));
+
+  assert.deepEqual([...labels].sort(), ["direction", "le", "limit", "peer", "phase", "result", "state", "status"]);
+  assert.ok(text.length < 100_000, `${text.length} bytes`);
+});
+
+test("numbers are for administrators, also with a token that may only read, and never for the public", async () => {
+  const { output } = await platform.cli("token", "create", "prometheus", "--read-only");
+  const reading = output.trim();
+
+  await platform.api("POST", "/api/users", { name: "bob", password: "bob's long password" });
+  const { token: bobs } = (await platform.api("POST", "/api/tokens", { name: "b", user: "bob" })).json;
+
+  assert.equal((await scrape(reading)).status, 200);
+  assert.equal((await platform.api("POST", "/api/tokens", { name: "more" }, reading)).status, 403);
+  assert.equal((await scrape(bobs)).status, 403);
+  assert.equal((await scrape(null)).status, 401);
+  assert.equal((await scrape(null, { "x-vitrine-remote": "127.0.0.1", "x-vitrine-ctl": "1" })).status, 401);
+});
+
+test("what a service told before it stopped telling is left out", async () => {
+  const pid = platform.servicePid("inference");
+
+  process.kill(pid, "SIGSTOP");
+  try {
+    await until("its numbers are too old", async () => !(await scrape()).text.includes("vitrine_inference_"), 20_000, 500);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await until("they are back", async () => (await scrape()).text.includes("vitrine_inference_"), 20_000, 200);
+});
+
+test("an operator may show the numbers to whoever is on the machine", async () => {
+  const open = await Platform.start({ args: ["--local-metrics"] });
+
+  try {
+    const answer = await fetch(`${open.url}/metrics`);
+
+    assert.equal(answer.status, 200);
+    assert.match(await answer.text(), /^vitrine_orchestrator_users 1$/m);
+    assert.equal((await fetch(`${open.url}/api/status`)).status, 401);
+  } finally {
+    await open.remove();
+  }
+});
