@@ -15,6 +15,7 @@ struct limits;
 struct route_table;
 struct sessions;
 struct spaces;
+struct streams;
 struct wake;
 struct ws;
 
@@ -30,6 +31,7 @@ struct gateway {
 	struct spaces *spaces;
 	struct edge *edge;
 	struct wake *wake;
+	struct streams *streams;
 	struct ws *ws;
 	struct http *http;
 };

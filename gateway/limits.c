@@ -121,11 +121,16 @@ struct address *limits_enter(struct limits *l, const struct sockaddr *peer)
 			return NULL;
 		}
 	}
-	if (a->sockets >= l->sockets_max)
-		return NULL;
+	return limits_enter_again(l, a) ? a : NULL;
+}
+
+bool limits_enter_again(struct limits *l, struct address *a)
+{
+	if (a->sockets >= l->sockets_max || l->total >= l->total_max)
+		return false;
 	a->sockets++;
 	l->total++;
-	return a;
+	return true;
 }
 
 void limits_leave(struct limits *l, struct address *a)

@@ -29,6 +29,10 @@ DEFINE_CLEANUP(struct limits *, limits_free)
  * given back with limits_leave.
  */
 struct address *limits_enter(struct limits *l, const struct sockaddr *peer);
+
+/* Counts one more of an address that is counted already: what outlives its socket. False: as above.
+ */
+bool limits_enter_again(struct limits *l, struct address *a);
 void limits_leave(struct limits *l, struct address *a);
 
 /* Takes one token; false: too many in too short a time. now_usec: monotonic. */

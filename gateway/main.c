@@ -31,6 +31,7 @@
 #include "gateway/session/sessions.h"
 #include "gateway/session/sync.h"
 #include "gateway/space.h"
+#include "gateway/stream/stream.h"
 #include "gateway/visitor.h"
 #include "gateway/wake.h"
 #include "gateway/ws/ws.h"
@@ -227,6 +228,8 @@ static int make_links(struct program *p, struct err *e)
 	if (r == 0)
 		r = wake_new(g, p->settings.run, &g->wake);
 	if (r == 0)
+		r = streams_new(g, &g->streams);
+	if (r == 0)
 		r = http_new(g, p->settings.ui, p->settings.run, &g->http, e);
 	if (r == 0)
 		r = ws_new(g, &g->ws);
@@ -264,6 +267,7 @@ static void take_down(struct program *p)
 	(void)report_free(p->report);
 	(void)ws_free(g->ws);
 	(void)http_free(g->http);
+	(void)streams_free(g->streams);
 	(void)edge_free(g->edge);
 	(void)wake_free(g->wake);
 	(void)log_sync_free(p->sync);

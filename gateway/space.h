@@ -31,7 +31,7 @@ struct space {
 	struct visit *visits;     /* borrowed; joined ones */
 	size_t n_visits;
 	size_t held;               /* bytes of memory in its sessions; counted by each tick */
-	size_t queued;             /* bytes that wait for its visitors, in ws.c */
+	size_t queued;             /* bytes that wait for its visitors, see backlog.h */
 	uint64_t begun;            /* sessions since start */
 	uint64_t used_usec;        /* last time a visitor was here or an event ran */
 	char failed_bundle[65];    /* that could not be started last … */

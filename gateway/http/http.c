@@ -16,6 +16,7 @@
 #include "gateway/http/upstream.h"
 #include "gateway/session/sessions.h"
 #include "gateway/space.h"
+#include "gateway/stream/stream.h"
 #include "gateway/wake.h"
 
 #define CONNECTION_MEMORY (64 * 1024)
@@ -31,6 +32,7 @@ struct http {
 	struct site *site;           /* owned */
 	struct upstreams *upstreams; /* owned */
 	bool running;
+	bool resumed; /* a request, while running: MHD_get_timeout does not know */
 };
 
 /* --- nesting --- */
@@ -41,9 +43,10 @@ static void turn(struct http *h)
 
 	h->running = true;
 	do {
+		h->resumed = false;
 		(void)MHD_run(h->daemon);
 		/* 0: it has more to do at once, and its epoll fd would not say so. */
-	} while (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES && wait_ms == 0);
+	} while (h->resumed || (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES && wait_ms == 0));
 	h->running = false;
 	if (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES)
 		timer_arm_after(h->timer, (uint64_t)wait_ms * USEC_PER_MSEC);
@@ -91,6 +94,7 @@ void request_resume(struct request *r)
 		return;
 	r->suspended = false;
 	MHD_resume_connection(r->connection);
+	r->http->resumed = true;
 	kick(r->http);
 }
 
@@ -119,6 +123,21 @@ const char *request_header(const struct request *r, const char *name)
 const char *request_argument(const struct request *r, const char *name)
 {
 	return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+bool request_is_same_origin(const struct request *r)
+{
+	const char *origin = request_header(r, "Origin");
+	const char *host = request_header(r, "Host");
+	struct span o, h;
+
+	if (!origin)
+		return true;
+	if (!host)
+		return false;
+	o = (struct span){origin, strlen(origin)};
+	h = (struct span){host, strlen(host)};
+	return origin_matches(&o, &h);
 }
 
 void request_refuse(struct request *r, unsigned status, const char *fmt, ...)
@@ -303,6 +322,10 @@ static const struct {
 	{"", false, &page_handler},
 	{"/", false, &page_handler},
 	{"/-/ws", false, &upgrade_handler},
+	{"/-/stream", false, &stream_handler},
+	{"/-/send", false, &send_handler},
+	{"/-/events", false, &events_handler},
+	{"/-/poll", false, &poll_handler},
 	{"/-/upload", false, &upload_handler},
 	{"/-/file/", true, &file_handler},
 	{"/-/", true, &platform_handler},
@@ -536,6 +559,7 @@ struct http *http_free(struct http *h)
 	if (h->daemon) {
 		/* It insists that nothing is suspended when it stops. */
 		upstreams_abandon(h->upstreams);
+		streams_abandon(h->gateway->streams);
 		h->running = true;
 		(void)MHD_run(h->daemon);
 		MHD_stop_daemon(h->daemon);

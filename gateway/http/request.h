@@ -72,6 +72,9 @@ void request_resume(struct request *r);
 const char *request_header(const struct request *r, const char *name);
 const char *request_argument(const struct request *r, const char *name);
 
+/* False: an Origin is named, and it is not the host that serves this page. */
+bool request_is_same_origin(const struct request *r);
+
 /* Remembers a refusal for the end of the body. */
 void request_refuse(struct request *r, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -102,4 +105,8 @@ extern const struct handler health_handler;
 extern const struct handler upload_handler;
 extern const struct handler file_handler;
 extern const struct handler upgrade_handler; /* a WebSocket path without an upgrade */
+extern const struct handler stream_handler;  /* opens a stream */
+extern const struct handler send_handler;    /* to it */
+extern const struct handler events_handler;  /* from it */
+extern const struct handler poll_handler;    /* from it, piece by piece */
 extern const struct handler upstream_handler;

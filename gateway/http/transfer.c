@@ -23,21 +23,6 @@ struct upload_state {
 	bool taken; /* a form's first file is the one */
 };
 
-static bool is_same_origin(const struct request *r)
-{
-	const char *origin = request_header(r, "Origin");
-	const char *host = request_header(r, "Host");
-	struct span o, h;
-
-	if (!origin)
-		return true;
-	if (!host)
-		return false;
-	o = (struct span){origin, strlen(origin)};
-	h = (struct span){host, strlen(host)};
-	return origin_matches(&o, &h);
-}
-
 static void start_file(struct request *r, const char *name)
 {
 	struct upload_state *u = r->state;
@@ -113,7 +98,7 @@ static void upload_begin(struct request *r)
 		request_refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST is answered here");
 	} else if (!route) {
 		request_refuse(r, MHD_HTTP_NOT_FOUND, "There is no such Space.");
-	} else if (!is_same_origin(r)) {
+	} else if (!request_is_same_origin(r)) {
 		request_refuse(r, MHD_HTTP_FORBIDDEN, "Origin: not the host that serves this page");
 	} else if (r->address && !limits_take(r->address, LIMIT_UPLOAD, clock_mono_usec())) {
 		gateway_count(GATEWAY_REFUSED_UPLOADS, 1);

@@ -8,18 +8,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/backlog.h"
 #include "gateway/metrics.h"
 #include "gateway/visit.h"
 
 #define MESSAGE_MAX (4u << 20) /* one WebSocket message from a page */
-#define QUEUE_MAX (1u << 20)   /* waiting for a page, beyond which it falls behind */
-#define CROWD_MAX (32u << 20)  /* waiting for all pages of a Space: beyond, each one … */
-#define CROWD_QUEUE_MAX 65536  /* … falls behind here */
-/* Beyond these a page is dropped, whatever is meant for it: so much waits for it, for all pages of
- * its Space, or it has taken nothing for so long. */
-#define DROP_MAX (16u << 20)
-#define DROP_CROWD_MAX (128u << 20)
-#define DROP_USEC (30 * USEC_PER_SEC)
 #define LAZY_MAX 4096
 #define LAZY_USEC (3 * USEC_PER_MSEC)
 #define JOIN_SEC 10                      /* from upgrade to JOIN */
@@ -47,9 +40,8 @@ struct ws_socket {
 	struct visit *visit;          /* owned; NULL before the upgrade */
 	struct buf partial;           /* a message under way */
 	struct message *head, **tail; /* owned */
-	size_t queued;                /* with what the library keeps of the last write */
+	struct backlog backlog;       /* with what the library keeps of the last write */
 	size_t kept;                  /* that, while it keeps something */
-	uint64_t taken_usec;          /* when the kernel last took something of it */
 	struct buf lazy;
 	struct ws_socket *next_lazy;
 	bool lazy_listed;
@@ -74,33 +66,18 @@ struct ws {
 
 /* --- sending --- */
 
-static void count_in(struct ws_socket *s, size_t n)
-{
-	if (s->queued == 0)
-		s->taken_usec = clock_mono_usec();
-	s->queued += n;
-	s->space->queued += n;
-}
-
-static void count_out(struct ws_socket *s, size_t n)
-{
-	s->taken_usec = clock_mono_usec();
-	s->queued -= n;
-	s->space->queued -= n;
-}
-
 /* The library keeps what the kernel did not take of a message, and passes it on by itself. */
 static void count_kept(struct ws_socket *s, size_t n)
 {
 	bool keeps = lws_partial_buffered(s->wsi);
 
 	if (s->kept && !keeps) {
-		count_out(s, s->kept);
+		backlog_take(&s->backlog, s->kept);
 		s->kept = 0;
 	}
 	if (keeps && n) {
 		s->kept += n;
-		count_in(s, n);
+		backlog_add(&s->backlog, n);
 		lws_callback_on_writable(s->wsi);
 	}
 }
@@ -139,7 +116,7 @@ static int enqueue(struct ws_socket *s, const uint8_t *a, size_t na, const uint8
 	memcpy(m->bytes + LWS_PRE + na, b, nb);
 	*s->tail = m;
 	s->tail = &m->next;
-	count_in(s, m->length);
+	backlog_add(&s->backlog, m->length);
 	lws_callback_on_writable(s->wsi);
 	return 0;
 }
@@ -202,21 +179,8 @@ static void forget_first(struct ws_socket *s)
 	s->head = m->next;
 	if (!s->head)
 		s->tail = &s->head;
-	count_out(s, m->length);
+	backlog_take(&s->backlog, m->length);
 	free(m);
-}
-
-/* A page that does not read is no visitor any more; its session stays. */
-static bool is_stuck(const struct ws_socket *s, size_t n)
-{
-	return s->queued + n > DROP_MAX ||
-	       (n > CROWD_QUEUE_MAX && s->space->queued + n > DROP_CROWD_MAX) ||
-	       (s->queued && clock_mono_usec() - s->taken_usec > DROP_USEC);
-}
-
-static size_t room_for(const struct ws_socket *s)
-{
-	return s->space->queued > CROWD_MAX ? CROWD_QUEUE_MAX : QUEUE_MAX;
 }
 
 static int socket_send(void *transport, const uint8_t *frames, size_t n, bool lazy, bool forced)
@@ -227,13 +191,13 @@ static int socket_send(void *transport, const uint8_t *frames, size_t n, bool la
 		return 0;
 	if (lazy && !s->head)
 		return put_lazy(s, frames, n);
-	if (is_stuck(s, n)) {
+	if (backlog_is_stuck(&s->backlog, n)) {
 		s->ending = true;
 		lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 		return 0;
 	}
 	/* Who has taken everything gets any message that there is. */
-	if (!forced && s->queued && s->queued + n > room_for(s)) {
+	if (!forced && backlog_is_full(&s->backlog, n)) {
 		s->overflowed = true;
 		return -ENOBUFS;
 	}
@@ -389,7 +353,7 @@ static void socket_free(struct ws_socket *s)
 	(void)visit_free(s->visit);
 	while (s->head)
 		forget_first(s);
-	s->space->queued -= s->queued; /* kept by the library, and gone with it */
+	backlog_drop(&s->backlog); /* kept by the library, and gone with it */
 	buf_done(&s->partial);
 	buf_done(&s->lazy);
 	limits_leave(w->gateway->limits, s->address);
@@ -517,6 +481,7 @@ int ws_adopt(struct ws *w, int fd, const struct ws_offer *offer)
 	*s = (struct ws_socket){.ws = w,
 		.space = offer->space,
 		.address = offer->address,
+		.backlog.space = offer->space,
 		.tokens = BURST_BYTES,
 		.tokens_usec = clock_mono_usec()};
 	s->tail = &s->head;
@@ -550,8 +515,9 @@ static void on_library_line(int level, const char *line)
 
 int ws_new(struct gateway *g, struct ws **ret)
 {
+	/* Under the shortest idle time that proxies are seen to have, which is 10 s. */
 	static const lws_retry_bo_t keepalive = {
-		.secs_since_valid_ping = 30, .secs_since_valid_hangup = 50};
+		.secs_since_valid_ping = 8, .secs_since_valid_hangup = 50};
 	CLEANUP(ws_freep) struct ws *w = calloc(1, sizeof(*w));
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,

@@ -9,3 +9,9 @@ add_test(NAME peer_gateway_hostile
     $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(peer_gateway_hostile PROPERTIES TIMEOUT 600)
+
+add_test(NAME peer_gateway_streams
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_streams.py
+    $<TARGET_FILE:vitrine-gateway>
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(peer_gateway_streams PROPERTIES TIMEOUT 600)
