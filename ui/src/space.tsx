@@ -1,9 +1,9 @@
-/* Entry of a Space's page: puts socket, session and page together. */
+/* Entry of a Space's page: puts connection, session and page together. */
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { SpacePage } from "./pages/space";
 import { Session } from "./state/session";
-import { browserWorld, Link } from "./wire/socket";
+import { browserWorld, later, Link } from "./wire/link";
 import "./styles/space.css";
 
 interface PageData {
@@ -53,7 +53,7 @@ function start(): void {
   const data = readData();
   const session = new Session({
     keeper: storage(`vitrine:${data.owner}/${data.name}`),
-    later: browserWorld().later,
+    later,
     query: readQuery(),
     warn: (message) => console.warn(message),
   });
@@ -67,9 +67,7 @@ function start(): void {
   });
   const connect = () => {
     link?.close();
-    const url = new URL(`${data.base}/-/ws`, location.href);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    link = new Link(url.href, session);
+    link = new Link(session, browserWorld(data.base, storage("vitrine:transport")));
     session.attach(link);
     link.open();
   };

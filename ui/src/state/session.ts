@@ -23,6 +23,7 @@ import {
   type WireTree,
   type WireWelcome,
 } from "proto";
+import type { Kind } from "../wire/carrier";
 import type { Frame } from "../wire/frame";
 import { PAGE, write, type EventId, type NodeId, type Patch, type ServerMessage } from "../wire/messages";
 import { readKept, writeKept, type Keeper, type Kept } from "./keep";
@@ -84,6 +85,8 @@ export class Session {
   readonly page = new Page();
   readonly ledger = new Ledger();
   readonly connection = signal<Connection>("connecting");
+  /** What carries it, as of the last time it was open. */
+  readonly carrier = signal<Kind>("socket");
   readonly welcome = signal<WireWelcome | null>(null);
   /** What the Space is doing, where that is not simply running. */
   readonly phase = signal<{ readonly phase: string; readonly message: string } | null>(null);
@@ -184,7 +187,8 @@ export class Session {
 
   /* ---- what the link says ---- */
 
-  onOpen(): void {
+  onOpen(kind: Kind = "socket"): void {
+    this.carrier.value = kind;
     this.#joined = false;
     this.#replays = this.#fresh = false;
     this.#group = emptyGroup();

@@ -55,6 +55,24 @@ export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> 
   return bytes;
 }
 
+/** Whole frames in packets of about `max` bytes, one frame at least in each. */
+export function splitPackets(frames: Uint8Array<ArrayBuffer>, max: number): Uint8Array<ArrayBuffer>[] {
+  const view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
+  const packets: Uint8Array<ArrayBuffer>[] = [];
+  let from = 0;
+
+  for (let at = 0; at < frames.length; ) {
+    const end = at + HEADER + view.getUint16(at, true);
+    if (end - from > max && at > from) {
+      packets.push(frames.subarray(from, at));
+      from = at;
+    }
+    at = end;
+  }
+  packets.push(frames.subarray(from));
+  return packets;
+}
+
 interface Piece {
   head: Frame;
   part: Uint8Array;
