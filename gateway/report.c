@@ -11,6 +11,7 @@
 #include "gateway/route.h"
 #include "gateway/session/sessions.h"
 #include "gateway/space.h"
+#include "gateway/stream/stream.h"
 #include "gateway/wake.h"
 #include "gateway/ws/ws.h"
 #include "proto/messages.h"
@@ -32,6 +33,7 @@ static void fill_gauges(struct gateway *g)
 
 	spaces_each(g->spaces, count_replicas, phases);
 	gateway_gauge(GATEWAY_SOCKETS, ws_count(g->ws));
+	gateway_gauge(GATEWAY_STREAMS, streams_count(g->streams));
 	gateway_gauge(GATEWAY_SESSIONS, sessions_count(g->sessions));
 	gateway_gauge(GATEWAY_SPACES, route_table_count(g->routes));
 	gateway_gauge(GATEWAY_AWAKE, spaces_awake(g->spaces));

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "gateway/backlog.h"
 #include "gateway/map.h"
+#include "gateway/metrics.h"
 
 #define KEPT_MAX (256u << 10)         /* of what was read and is not acknowledged */
 #define RECEIVING_MAX (64u << 20)     /* bodies under way */
@@ -185,8 +186,10 @@ int stream_open(
 	struct stream *s;
 	int r;
 
-	if (!limits_enter_again(t->gateway->limits, start->address))
+	if (!limits_enter_again(t->gateway->limits, start->address)) {
+		gateway_count(GATEWAY_REFUSED_SOCKETS, 1);
 		return err_set(e, -EBUSY, "too many connections from your address, or in all");
+	}
 	s = calloc(1, sizeof(*s));
 	if (!s) {
 		limits_leave(t->gateway->limits, start->address);
@@ -275,6 +278,7 @@ int stream_take(struct stream *s, uint64_t n, const uint8_t *bytes, size_t lengt
 	struct err broken = {0};
 
 	s->tokens -= (double)length;
+	gateway_count(GATEWAY_BYTES_IN, length);
 	if (n <= s->taken)
 		return 0;
 	if (n != s->taken + 1)
@@ -370,6 +374,7 @@ bool stream_read(struct stream_reader *r, size_t max, struct buf *b, uint64_t *r
 	}
 	s->kept += n;
 	s->flying = n;
+	gateway_count(GATEWAY_BYTES_OUT, n);
 	keep_less(s);
 	if (!s->waiting && s->overflowed) {
 		s->overflowed = false;
