@@ -20,6 +20,7 @@
 #define REFILL_PATIENCE_USEC (2 * USEC_PER_SEC) /* without any processor it is promoted */
 #define REFILL_AGAIN_USEC USEC_PER_SEC          /* after one that boxd refused */
 #define CHECK_DEADLINE_USEC (10 * USEC_PER_SEC)
+#define TEST_DEADLINE_USEC (30 * USEC_PER_SEC) /* the worker's own limit is below this */
 #define REFILL_DELAY_USEC                                                                          \
 	(30 * USEC_PER_MSEC) /* lets the visitor's own start have the processor                    \
 			      */
@@ -64,13 +65,18 @@ static void end_box(struct slot *s)
 	peers_kill(s->node->peers, s->number);
 }
 
-static void finish_check(struct slot *s, const struct app_hello *hello,
-	const struct app_load_failed *failed, const char *why)
+static void finish_check(struct slot *s, const struct check_result *result)
 {
 	/* What the app printed is in the pipe before its last message: read it out first. */
 	s->log = app_log_free(s->log);
-	peers_checked(s->node->peers, s, s->job, hello, failed, why);
+	peers_checked(s->node->peers, s, s->job, result);
 	s->job = job_free(s->job);
+	slot_drop_hello(s);
+}
+
+static void fail_check(struct slot *s, const char *why)
+{
+	finish_check(s, &(struct check_result){.why = why});
 }
 
 /* The ordinary priority, from now on. */
@@ -100,7 +106,8 @@ static void on_deadline(void *data)
 		return;
 	}
 	if (s->state == SLOT_CHECKING)
-		finish_check(s, NULL, NULL, "loading the app took longer than 10 s");
+		fail_check(s, s->hello ? "the tests took longer than 30 s"
+				       : "loading the app took longer than 10 s");
 	else
 		log_warn("slot=%u a box was not sealed in time", s->number);
 	end_box(s);
@@ -310,7 +317,7 @@ static void fail_job(struct node *n, const struct job *j, const char *why, int64
 	if (j->kind == JOB_WAKE)
 		peers_wake_failed(n->peers, j->seq, why, retry_ms, false);
 	else
-		peers_checked(n->peers, NULL, j, NULL, NULL, why);
+		peers_checked(n->peers, NULL, j, &(struct check_result){.why = why});
 }
 
 static int send_app(struct slot *s, const struct job *j, int bundle_fd)
@@ -555,8 +562,35 @@ static int on_hello(struct slot *s, const struct frame *f, struct err *e)
 
 	if (r < 0)
 		return r;
-	finish_check(s, &m, NULL, NULL);
-	app_hello_done(&m);
+	if (!m.tests) {
+		finish_check(s, &(struct check_result){.hello = &m});
+		app_hello_done(&m);
+		end_box(s);
+		return 0;
+	}
+	slot_drop_hello(s); /* a second one is a hostile worker's */
+	s->hello = malloc(sizeof(m));
+	if (!s->hello) {
+		app_hello_done(&m);
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	*s->hello = m;
+	timer_arm_after(s->deadline, TEST_DEADLINE_USEC);
+	return 0;
+}
+
+static int on_tested(struct slot *s, const struct frame *f, struct err *e)
+{
+	struct app_tested m;
+	int r;
+
+	if (!s->hello)
+		return err_set(e, -EPROTO, "TESTED came before HELLO");
+	r = app_tested_read(&m, f->value, f->length, e);
+	if (r < 0)
+		return r;
+	finish_check(s, &(struct check_result){.hello = s->hello, .tested = &m});
+	app_tested_done(&m);
 	end_box(s);
 	return 0;
 }
@@ -568,7 +602,7 @@ static int on_load_failed(struct slot *s, const struct frame *f, struct err *e)
 
 	if (r < 0)
 		return r;
-	finish_check(s, NULL, &m, NULL);
+	finish_check(s, &(struct check_result){.failed = &m});
 	app_load_failed_done(&m);
 	end_box(s);
 	return 0;
@@ -581,6 +615,7 @@ static const struct {
 } app_messages[] = {
 	{APP_SEALED, SLOT_SPAWNING, on_sealed},
 	{APP_HELLO, SLOT_CHECKING, on_hello},
+	{APP_TESTED, SLOT_CHECKING, on_tested},
 	{APP_LOAD_FAILED, SLOT_CHECKING, on_load_failed},
 };
 
@@ -608,7 +643,7 @@ static void on_app_closed(struct link *l, const struct err *reason, void *data)
 	if (reason->code)
 		log_warn("slot=%u app link ended: %s", s->number, reason->text);
 	if (s->state == SLOT_CHECKING && s->job && reason->code)
-		finish_check(s, NULL, NULL, reason->text);
+		fail_check(s, reason->text);
 	s->app = link_free(s->app);
 	end_box(s);
 }
@@ -690,8 +725,9 @@ static void box_ended(struct slot *s, int status, const char *why, bool crash)
 	if (s->state == SLOT_CHECKING && s->job) {
 		char failed[300];
 
-		(void)snprintf(failed, sizeof(failed), "the app did not load: its box %s", words);
-		finish_check(s, NULL, NULL, failed);
+		(void)snprintf(failed, sizeof(failed), "%s: its box %s",
+			s->hello ? "the tests did not end" : "the app did not load", words);
+		fail_check(s, failed);
 	}
 	if (s->served) {
 		s->log = app_log_free(s->log); /* its last words before the news of its end */

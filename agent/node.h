@@ -88,6 +88,16 @@ void peers_metrics(struct peers *p, const struct buf *text);
 void peers_cpu(struct peers *p, const struct slot *s, uint64_t usec);
 struct app_hello;
 struct app_load_failed;
-/* Exactly one of hello, failed, why is not NULL. */
+struct app_tested;
+
+/* What came of a check: exactly one of hello, failed, why is not NULL; tested goes with hello. */
+struct check_result {
+	const struct app_hello *hello;
+	const struct app_tested *tested;
+	const struct app_load_failed *failed;
+	const char *why;
+};
+
+/* s: NULL where no box was found. */
 void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
-	const struct app_hello *hello, const struct app_load_failed *failed, const char *why);
+	const struct check_result *result);

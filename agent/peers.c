@@ -120,7 +120,7 @@ static int on_check(struct peers *p, const struct frame *f, struct link_files *f
 	r = bundle < 0 ? err_set(&why, -EINVAL, "CHECK came without its bundle")
 		       : bundle_cache_put(p->node->cache, j->bundle, bundle, &why);
 	if (r < 0)
-		peers_checked(p, NULL, j, NULL, NULL, why.text);
+		peers_checked(p, NULL, j, &(struct check_result){.why = why.text});
 	else
 		node_take_job(p->node, TAKE_PTR(j));
 	return 0;
@@ -534,10 +534,23 @@ static void send_sync(struct peers *p)
 	(void)post(p, PEER_GATEWAY, &f, NULL, NULL, 0);
 }
 
-void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
-	const struct app_hello *hello, const struct app_load_failed *failed, const char *why)
+static void fill_tested(struct agent_checked *m, const struct app_tested *t)
 {
-	struct agent_checked m = {.ok = hello != NULL, .message = why};
+	m->ok = t->ok;
+	m->test_usec = t->usec;
+	m->tests = t->tests;
+	m->message = t->message;
+	m->file = t->file;
+	m->line = t->line;
+	m->traceback = t->traceback;
+}
+
+void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
+	const struct check_result *result)
+{
+	const struct app_hello *hello = result->hello;
+	const struct app_load_failed *failed = result->failed;
+	struct agent_checked m = {.ok = hello != NULL, .message = result->why};
 
 	if (s) {
 		m.box_usec = (int64_t)(s->started_usec - j->asked_usec);
@@ -549,6 +562,8 @@ void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
 		m.api = hello->api;
 		m.load_usec = hello->load_usec;
 	}
+	if (result->tested)
+		fill_tested(&m, result->tested);
 	if (failed) {
 		m.message = failed->message;
 		m.file = failed->file;

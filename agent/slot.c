@@ -34,6 +34,14 @@ void slot_set_state(struct slot *s, enum slot_state to)
 	s->state = to;
 }
 
+void slot_drop_hello(struct slot *s)
+{
+	if (s->hello)
+		app_hello_done(s->hello);
+	free(s->hello);
+	s->hello = NULL;
+}
+
 void slot_reset(struct slot *s)
 {
 	s->app = link_free(s->app);
@@ -43,6 +51,7 @@ void slot_reset(struct slot *s)
 	s->log = app_log_free(s->log);
 	s->deadline = source_free(s->deadline);
 	s->job = job_free(s->job);
+	slot_drop_hello(s);
 	buf_done(&s->output);
 	s->space[0] = s->bundle[0] = s->replica[0] = '\0';
 	s->epoch = 0;

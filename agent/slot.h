@@ -11,8 +11,8 @@
  *
  * A slot in which an earlier agent left a box goes from FREE to ENDING. Any state but FREE can fall
  *to FREE by itself when its process ends. Waiting states: SPAWNING (for SEALED, with a deadline),
- *CHECKING (for HELLO or LOAD_FAILED, with a deadline), ENDING (for EXITED). A slot changes state
- *only through slot_set_state. Knows no peers.
+ *CHECKING (for HELLO or LOAD_FAILED, then perhaps TESTED, with a deadline), ENDING (for EXITED). A
+ *slot changes state only through slot_set_state. Knows no peers.
  */
 #pragma once
 
@@ -23,6 +23,7 @@
 #include "base/link.h"
 #include "base/loop.h"
 #include "base/random.h"
+#include "proto/messages.h"
 
 enum slot_state {
 	SLOT_FREE,
@@ -52,8 +53,9 @@ struct slot {
 	struct source *deadline; /* owned; timer of SPAWNING and CHECKING */
 	uint64_t started_usec;   /* monotonic; when the box was given its app */
 
-	struct job *job;   /* owned while CHECKING */
-	struct buf output; /* what the app printed while being checked */
+	struct job *job;         /* owned while CHECKING */
+	struct app_hello *hello; /* owned; of a check, while its tests run */
+	struct buf output;       /* what the app printed while being checked */
 	char space[33], bundle[65];
 	int64_t epoch;
 	bool served;       /* handed to the gateway: visitors, not only a build */
@@ -67,3 +69,5 @@ const char *slot_state_name(enum slot_state s);
 
 /* Releases what a box left behind and makes the slot FREE. */
 void slot_reset(struct slot *s);
+
+void slot_drop_hello(struct slot *s);

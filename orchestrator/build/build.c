@@ -9,14 +9,17 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "orchestrator/build/assemble.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/repo/tree.h"
 #include "orchestrator/space/space.h"
+#include "proto/bundle.h"
 
 #define README "README.md"
 #define README_MAX (4u << 20)
 #define APP_JSON_MAX (2u << 20)
+#define EXCERPT_MAX 160 /* bytes of a line of code that are shown */
 
 struct build {
 	struct build_request request;
@@ -285,6 +288,39 @@ static int check_and_store(struct build *b, struct err *e)
 	return r;
 }
 
+/* A line of somebody's code, as text that a terminal shows and does not obey. */
+static void say_code(struct build *b, char mark, int64_t number, const char *code, size_t n)
+{
+	char text[EXCERPT_MAX + 1];
+
+	(void)snprintf(text, sizeof(text), "%.*s", n < EXCERPT_MAX ? (int)n : EXCERPT_MAX, code);
+	utf8_scrub(text, strlen(text));
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20)
+			*p = *p == '\t' ? '\t' : ' ';
+	say(b, "vitrine:   %c %3lld | %s", mark, (long long)number, text);
+}
+
+/* The line of that file that is said, and its neighbours. */
+static void say_excerpt(struct build *b, const char *file, int64_t line)
+{
+	struct bundle_entry f;
+	const char *at, *end;
+
+	if (!bundle_find(b->bundle.data, b->bundle.len, file, &f))
+		return;
+	at = (const char *)f.bytes;
+	end = at + f.size;
+	for (int64_t i = 1; i <= line + 1 && at < end; i++) {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+		size_t n = (size_t)((stop ? stop : end) - at);
+
+		if (i >= line - 1)
+			say_code(b, i == line ? '>' : ' ', i, at, n);
+		at += n + 1;
+	}
+}
+
 static void say_failure(struct build *b, const struct agent_checked *m)
 {
 	const char *message = m->message ? m->message : "the app did not load";
@@ -299,8 +335,35 @@ static void say_failure(struct build *b, const struct agent_checked *m)
 	set_message(b, "%s%.*s", where, (int)strcspn(message, "\n"), message);
 	say(b, "vitrine: %s%.*s", where, (int)strcspn(message, "\n"), message);
 	say_lines(b, "  ", strchr(message, '\n'));
+	if (m->file && m->line)
+		say_excerpt(b, m->file, m->line);
 	if (m->traceback && *m->traceback)
 		say_lines(b, "  ", m->traceback);
+}
+
+/* Each test with its name; what failed first is said by say_failure. */
+static void say_tests(struct build *b, const struct agent_checked *m)
+{
+	const char *first = m->message;
+	const json_t *t;
+	size_t i;
+
+	json_array_foreach(m->tests, i, t)
+	{
+		const char *name = json_string_value(json_object_get(t, "name"));
+		const char *words = json_string_value(json_object_get(t, "message"));
+		const char *file = json_string_value(json_object_get(t, "file"));
+		long long line = json_integer_value(json_object_get(t, "line"));
+		bool ok = json_is_true(json_object_get(t, "ok"));
+
+		say(b, "vitrine:   %s %s %lld ms", ok ? "✓" : "✗", name ? name : "?",
+			(long long)json_integer_value(json_object_get(t, "ms")));
+		if (ok || !words || (first && !strcmp(words, first)))
+			continue;
+		say(b, "vitrine:     %s:%lld: %.*s", file ? file : "test.lua", line,
+			(int)strcspn(words, "\n"), words);
+		say_lines(b, "    ", strchr(words, '\n'));
+	}
 }
 
 static int keep_json(struct buf *b, const json_t *v)
@@ -320,6 +383,8 @@ static void on_checked(const struct agent_checked *m, const char *words, void *d
 	}
 	if (m->output && *m->output)
 		say_lines(b, "  | ", m->output);
+	if (m->tests)
+		say_tests(b, m);
 	if (!m->ok) {
 		say_failure(b, m);
 		finish(b, false);
@@ -335,6 +400,12 @@ static void on_checked(const struct agent_checked *m, const char *words, void *d
 	if (m->box_usec)
 		record_phase(b, "box", "", (uint64_t)m->box_usec);
 	record_phase(b, "app loaded", "", m->load_usec ? (uint64_t)m->load_usec : total);
+	if (m->test_usec) {
+		char detail[32];
+
+		(void)snprintf(detail, sizeof(detail), " (%zu passed)", json_array_size(m->tests));
+		record_phase(b, "tested", detail, (uint64_t)m->test_usec);
+	}
 	finish(b, true);
 }
 

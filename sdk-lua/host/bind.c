@@ -18,6 +18,7 @@
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/session.h"
 #include "sdk-lua/host/source.h"
+#include "sdk-lua/host/stage.h"
 #include "sdk-lua/host/task.h"
 #include "sdk-lua/host/trace.h"
 
@@ -543,6 +544,8 @@ int bind_open(lua_State *L)
 		{"stop", host_stop},
 		{"upload", host_upload},
 		{"upload_read", host_upload_read},
+		{"stage_send", stage_host_send},
+		{"stage_next", stage_host_next},
 		{"json_encode", host_json_encode},
 		{"json_decode", host_json_decode},
 		{NULL, NULL},

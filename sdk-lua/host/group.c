@@ -4,21 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PENDING_KEEP 4096 /* bytes of an idle session's buffer that are kept */
+#include "sdk-lua/host/stage.h"
 
-/* In front of each record's value. */
-struct record {
-	uint8_t type, op;
-	uint16_t unused;
-	uint32_t node;
-	uint32_t length;
-};
+#define PENDING_KEEP 4096 /* bytes of an idle session's buffer that are kept */
 
 /* Does this record only lengthen the APPEND at the end of pending? */
 static bool same_append(const struct session *s, uint8_t type, uint8_t op, uint32_t node,
 	const void *head, size_t n_head)
 {
-	struct record last;
+	struct group_record last;
 	const uint8_t *at;
 
 	if (type != APP_PATCH || op != PATCH_APPEND || s->last_append == 0)
@@ -35,7 +29,7 @@ int group_add(struct session *s, uint8_t type, uint8_t op, uint32_t node, const 
 	bool grown = same_append(s, type, op, node, head, n_head);
 	size_t spare = type == APP_IMAGE || type == APP_FAIL ? GROUP_SPARE : 0;
 	size_t value = grown ? n_tail : n_head + n_tail;
-	struct record r = {.type = type, .op = op, .node = node, .length = (uint32_t)value};
+	struct group_record r = {.type = type, .op = op, .node = node, .length = (uint32_t)value};
 	struct worker *w = s->worker;
 	size_t before = s->pending.len;
 	int code;
@@ -74,7 +68,7 @@ static int send_records(struct session *s, const struct group *g)
 	int r = 0;
 
 	while (r == 0 && at < g->length) {
-		struct record head;
+		struct group_record head;
 		struct frame f;
 
 		memcpy(&head, g->bytes + at, sizeof(head));
@@ -105,6 +99,10 @@ static void send_group(struct session *s, struct group *g)
 	size_t room = g->length + g->length / 2 + 2 * FRAME_PACKET_MAX; /* and its headers */
 	int r;
 
+	if (w->stage && !g->sent) {
+		stage_take(w, s->channel, g);
+		g->sent = true;
+	}
 	if (!w->app || g->sent || link_queued(w->app) + room > LINK_QUEUE)
 		return;
 	link_cork(w->app);

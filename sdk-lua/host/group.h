@@ -6,6 +6,14 @@
 
 #include "sdk-lua/host/inside.h"
 
+/* In front of each record's value, in pending and in a group. */
+struct group_record {
+	uint8_t type, op;
+	uint16_t unused;
+	uint32_t node;
+	uint32_t length;
+};
+
 /*
  * Adds one record: the value is head (n_head bytes) followed by tail. An APPEND to the path of the
  * last record grows that record. -EFBIG: the group would be over GROUP_MAX. -ENOBUFS: all groups

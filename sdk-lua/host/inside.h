@@ -33,13 +33,14 @@
 
 struct session;
 struct call;
+struct stage;
 
 enum worker_state { WORKER_BLANK, WORKER_LOADING, WORKER_RUNNING, WORKER_ENDED };
 
 /* --- handlers that run --- */
 
 enum task_state { TASK_FREE, TASK_READY, TASK_RUNNING, TASK_WAITING };
-enum task_wait { WAIT_NOTHING, WAIT_TIME, WAIT_CALL, WAIT_ACK };
+enum task_wait { WAIT_NOTHING, WAIT_TIME, WAIT_CALL, WAIT_ACK, WAIT_STAGE };
 
 enum task_end {
 	END_RETURNED,
@@ -61,6 +62,7 @@ struct task {
 	bool parallel;
 	int n_args; /* on the thread's stack for the next resume */
 	uint64_t cpu_usec;
+	uint64_t wall_usec;                /* what it may take */
 	uint64_t deadline_usec, wake_usec; /* monotonic; 0: none */
 	struct source *timer;              /* owned; the earlier of the two */
 	enum task_wait wait;
@@ -195,6 +197,8 @@ struct worker {
 	unsigned int files_open;
 	struct buf scratch;
 
+	struct stage *stage; /* owned; from the beginning of test.lua on, NULL without it */
+
 	uint32_t next_call;
 	unsigned int log_dropped;
 };
@@ -206,6 +210,8 @@ static inline struct worker *worker_of(lua_State *L)
 
 /* worker.c */
 void worker_end(struct worker *w, int exit_code);
+/* A frame as if from the gateway; -EPROTO, -EINVAL with words: it would have ended the link. */
+int worker_take(struct worker *w, const struct frame *f, struct err *e);
 void worker_loaded(struct worker *w, struct task *t, enum task_end how);
 const struct handler *worker_handler(struct worker *w, uint32_t node, uint8_t kind);
 

@@ -53,7 +53,7 @@ static void on_timer(void *data)
 		return;
 	if (now >= t->deadline_usec) {
 		(void)snprintf(words, sizeof(words), "it ran for %llu s, the limit",
-			(unsigned long long)(t->worker->options.handler_wall_usec / USEC_PER_SEC));
+			(unsigned long long)(t->wall_usec / USEC_PER_SEC));
 		task_stop(t, END_LIMIT, words);
 		return;
 	}
@@ -107,9 +107,15 @@ void task_start(struct task *t)
 	t->cpu_usec = 0;
 	t->wait = WAIT_NOTHING;
 	t->wake_usec = 0;
-	t->deadline_usec = clock_mono_usec() + t->worker->options.handler_wall_usec;
-	timer_arm(t->timer, t->deadline_usec);
 	queue_add(&t->worker->quick, t);
+	task_limit(t, t->worker->options.handler_wall_usec);
+}
+
+void task_limit(struct task *t, uint64_t wall_usec)
+{
+	t->wall_usec = wall_usec;
+	t->deadline_usec = clock_mono_usec() + wall_usec;
+	timer_arm(t->timer, t->deadline_usec);
 }
 
 void task_wake(struct task *t)

@@ -15,6 +15,9 @@ struct task *task_get(struct worker *w);
 /* Begins: the function and n_args arguments are on t->thread. */
 void task_start(struct task *t);
 
+/* Begun a moment ago: it may take so long, and no longer. */
+void task_limit(struct task *t, uint64_t wall_usec);
+
 /* What it waited for has come. No-op unless it waits. */
 void task_wake(struct task *t);
 

@@ -26,6 +26,7 @@
 #include "sdk-lua/host/sdk.h"
 #include "sdk-lua/host/session.h"
 #include "sdk-lua/host/source.h"
+#include "sdk-lua/host/stage.h"
 #include "sdk-lua/host/task.h"
 #include "sdk-lua/host/trace.h"
 
@@ -211,7 +212,8 @@ static int write_hello(lua_State *L)
 	lua_settop(L, 0);
 	worker_push_entry(L, "hello");
 	lua_pushinteger(L, (lua_Integer)(clock_mono_usec() - w->load_began_usec));
-	lua_call(L, 1, 1);
+	lua_pushboolean(L, stage_wanted(w));
+	lua_call(L, 2, 1);
 	r = value_encode(L, -1, &rules, &w->hello, &why);
 	if (r == -EINVAL)
 		return luaL_error(L, "the page%s", why.words);
@@ -236,6 +238,8 @@ void worker_loaded(struct worker *w, struct task *t, enum task_end how)
 {
 	struct failure f = {0};
 
+	if (w->stage)
+		stage_ended(w, t, how);
 	if (w->state != WORKER_LOADING)
 		return;
 	if (how != END_RETURNED) {
@@ -250,7 +254,7 @@ void worker_loaded(struct worker *w, struct task *t, enum task_end how)
 		return;
 	}
 	w->state = WORKER_RUNNING;
-	if (say_hello(w) < 0)
+	if (say_hello(w) < 0 || (stage_wanted(w) && stage_begin(w) < 0))
 		worker_end(w, 1);
 	timer_arm_after(w->settle_timer, SETTLE_USEC);
 }
@@ -451,12 +455,9 @@ static const struct {
 	{APP_RESUME, true, true, WHEN(WORKER_LOADING) | WHEN(WORKER_RUNNING), on_resume},
 };
 
-static int on_frame(
-	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
+static int dispatch(
+	struct worker *w, const struct frame *f, struct link_files *files, struct err *e)
 {
-	struct worker *w = data;
-
-	(void)l;
 	if (w->state == WORKER_ENDED)
 		return 0; /* its last words are on their way */
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
@@ -467,6 +468,18 @@ static int on_frame(
 	}
 	return err_set(e, -EPROTO, "%s on channel %u is out of turn",
 		proto_name(PROTO_APP, f->type), f->channel);
+}
+
+int worker_take(struct worker *w, const struct frame *f, struct err *e)
+{
+	return dispatch(w, f, NULL, e);
+}
+
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
+{
+	(void)l;
+	return dispatch(data, f, files, e);
 }
 
 static void on_closed(struct link *l, const struct err *reason, void *data)
@@ -560,6 +573,7 @@ struct worker *worker_free(struct worker *w)
 		return NULL;
 	if (w->L)
 		sessions_free(w);
+	w->stage = stage_free(w->stage);
 	tasks_done(w);
 	w->infer = link_free(w->infer);
 	w->app = link_free(w->app);

@@ -204,7 +204,7 @@ local function tree_node(rec)
 end
 
 ---The fields of HELLO.
-function M.hello(built, load_usec)
+function M.hello(built, load_usec, tests)
   local page = built.page
   return {
     tree = {
@@ -215,6 +215,7 @@ function M.hello(built, load_usec)
     api = built.api,
     load_usec = load_usec,
     upgrade = page.upgrade and true or nil,
+    tests = tests or nil,
   }
 end
 

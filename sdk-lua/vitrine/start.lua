@@ -191,6 +191,9 @@ function env.require(name)
     return modules[name]
   end
   if loading[name] then parts.raise("require: '%s' requires itself", name) end
+  if name == "vitrine.test" then
+    parts.raise("vitrine.test is there for test.lua, while a build runs it")
+  end
   local chunk, file = bundle_module(name)
   loading[name] = true
   local result = chunk(name, file)
@@ -238,7 +241,22 @@ function M.load(entry)
   built = page.finish(app)
 end
 
-function M.hello(load_usec) return page.hello(built, load_usec) end
+function M.hello(load_usec, tests) return page.hello(built, load_usec, tests) end
+
+-- --- test.lua ------------------------------------------------------------------------------
+
+function M.test()
+  local test = import "test"
+  test.begin(built)
+  modules["vitrine.test"] = test.public
+  local chunk, words = host.compile("test.lua", env)
+  if not chunk then error(words, 0) end
+  chunk()
+end
+
+---The fields of TESTED. What is behind usec: why test.lua itself ended.
+function M.tested(usec, ...) return import("test").results(usec, ...) end
+
 
 local rehearsal = [[
 local ui = require "vitrine.ui"

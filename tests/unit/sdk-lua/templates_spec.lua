@@ -137,12 +137,27 @@ local function snippets(path)
   return list
 end
 
+-- The test.lua of an app passes.
+local function passes(source, test)
+  local app = s.load({ ["app.lua"] = source, ["test.lua"] = test }, { check = true })
+  local t = s.json.decode(app:await("TESTED").value)
+  if not t.ok then error(("%s:%s: %s"):format(t.file, t.line, t.message), 2) end
+end
+
+for _, name in ipairs { "hello", "mood", "writer", "kitchen-sink" } do
+  it("template " .. name .. " passes its own test.lua", function()
+    passes(read("templates/" .. name .. "/app.lua"), read("templates/" .. name .. "/test.lua"))
+  end)
+end
+
 local list = snippets "docs/sdk.md"
 it("docs/sdk.md has snippets", function()
   if #list < 10 then error("only " .. #list) end
 end)
 for i, snippet in ipairs(list) do
+  local tests = snippet.note and snippet.note:find "test.lua"
   it("docs/sdk.md, snippet " .. i .. " runs: " .. snippet.code:match "[^\n]*", function()
+    if tests then return passes(list[i - 1].code, snippet.code) end
     local files = { ["img/cat.png"] = "PNG", ["lib/words.lua"] = "return { count = function(t) return #t end }" }
     local fail, app = exercise(snippet.code, files)
     local wanted = snippet.note and snippet.note:match "fails: (.*)"
@@ -185,6 +200,30 @@ end)]]
       end
       local fail = exercise(source)
       if fail then error(fail.message) end
+    end)
+  end
+end
+
+for _, file in ipairs { "drive", "test" } do
+  for usage in read("sdk-lua/vitrine/" .. file .. ".lua"):gmatch "%-%-%-@usage ([^\n]*)" do
+    it("usage of vitrine.test: " .. usage, function()
+      passes([[
+local ui, models = require "vitrine.ui", require "vitrine.models"
+return ui.page({}, function(page)
+  local text, greeting = ui.textbox { label = "Text" }, ui.textbox { label = "Greeting", value = "Hello, Ada!" }
+  page:on_load(function(session) session.turns = { "one", "two" } end)
+  return ui.column { text, greeting, ui.textbox { label = "Message", on_submit = function() end },
+    ui.button { "Submit", on_click = function() end }, ui.button { "Write", on_click = function() text:set "x" end },
+    ui.button { "Refuse", on_click = function() ui.refuse "This button always refuses; that is all." end },
+    ui.markdown { id = "Story" }, ui.chatbot { label = "Conversation", on_clear = function() end },
+    ui.examples { inputs = { text }, rows = { "a" } } }
+end)]], [[
+local test = require "vitrine.test"
+test("usage", function(app)
+  local s, seen = app:visit(), {}
+  ]] .. usage .. [[
+
+end)]])
     end)
   end
 end
