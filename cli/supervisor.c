@@ -319,13 +319,17 @@ static int spawn_service(struct service *v, struct err *e)
 {
 	struct supervisor *s = v->all;
 	char home[LAYOUT_PATH + 16];
-	char *envp[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", home,
-		getenv("VITRINE_DEBUG") ? "VITRINE_DEBUG=1" : NULL, NULL};
+	char *envp[6] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", home};
+	size_t n_env = 3;
 	struct spawn_plan plan = SPAWN_PLAN_INIT;
 	struct start p = {0};
 	pid_t pid;
 
 	(void)snprintf(home, sizeof(home), "HOME=%s", s->layout->svc_data);
+	if (getenv("VITRINE_DEBUG"))
+		envp[n_env++] = "VITRINE_DEBUG=1";
+	if (log_is_json())
+		envp[n_env++] = "VITRINE_LOG=json";
 	arg(&p, "%s", kinds[v->name].program);
 	kinds[v->name].fill(s, &p);
 	plan.path = kinds[v->name].program;

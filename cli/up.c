@@ -212,6 +212,16 @@ static int set_path(char dest[LAYOUT_PATH], const char *value, const char *optio
 	return 0;
 }
 
+/* For this program and, through its environment, for the services. */
+static int set_log_format(const char *word, struct err *e)
+{
+	if (strcmp(word, "json") != 0 && strcmp(word, "text") != 0)
+		return err_set(e, -EINVAL, "--log-format: '%.32s' is not text or json", word);
+	(void)setenv("VITRINE_LOG", word, 1);
+	log_init("up");
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
@@ -221,7 +231,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"token-file", required_argument, NULL, 't'},
 		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
 		{"isolation", required_argument, NULL, 'i'},
-		{"local-metrics", no_argument, NULL, 'M'}, {0}};
+		{"local-metrics", no_argument, NULL, 'M'},
+		{"log-format", required_argument, NULL, 'L'}, {0}};
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -252,6 +263,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			break;
 		case 'i':
 			r = box_isolation_read(optarg, &u->dense, e);
+			break;
+		case 'L':
+			r = set_log_format(optarg, e);
 			break;
 		case 'M':
 			u->local_metrics = true;

@@ -182,7 +182,7 @@ int main(int argc, char **argv)
 	struct settings s;
 	struct err e = {0};
 
-	log_init("vitrine-inference");
+	log_init("inference");
 	if (read_settings(argc, argv, &s) < 0) {
 		(void)fputs(usage, stderr);
 		return 2;

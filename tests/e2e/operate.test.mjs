@@ -124,3 +124,33 @@ test("an operator may show the numbers to whoever is on the machine", async () =
     await open.remove();
   }
 });
+
+test("with --log-format json each line of each service is an object with its fields", async () => {
+  const other = await Platform.start({ args: ["--log-format", "json"] });
+  const app = new Repo(other, "admin/logged");
+
+  try {
+    await app.deploy({ "app.lua": apps.counter });
+    const visitor = await Visitor.join(other, "admin/logged");
+
+    await visitor.act("add", "click");
+    await visitor.close();
+    await other.stop();
+    const lines = other.log.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+
+    assert.doesNotMatch(other.log, /^(debug|info|warn|error) /m);
+    for (const service of ["up", "gateway", "orchestrator", "agent", "boxd", "inference"])
+      assert.ok(lines.some((line) => line.service === service), `${service}:\n${other.log}`);
+    for (const line of lines) {
+      assert.deepEqual(Object.keys(line), ["time", "level", "service", "fields", "message"]);
+      assert.match(line.time, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    }
+    const waking = lines.find((line) => line.message === "waking → loading");
+
+    assert.match(waking.fields.space, /^[0-9a-z]+$/);
+    assert.equal(waking.level, "info");
+  } finally {
+    app.remove();
+    await other.remove();
+  }
+});
