@@ -125,6 +125,20 @@ int fs_write_durable(
 	return 0;
 }
 
+/*
+ * F_SEAL_WRITE is EBUSY while somebody holds a page of the file, and on a machine short of memory
+ * the kernel does so itself for a moment, moving pages. Each try waits up to 150 ms for that.
+ */
+static int seal(int fd)
+{
+	for (int tries = 8;; tries--) {
+		if (fcntl(fd, F_ADD_SEALS, ALL_SEALS) == 0)
+			return 0;
+		if (errno != EBUSY || tries == 1)
+			return -errno;
+	}
+}
+
 int fs_memfd_sealed(const char *name, const void *bytes, size_t n, struct err *e)
 {
 	CLEANUP(closep) int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -133,8 +147,8 @@ int fs_memfd_sealed(const char *name, const void *bytes, size_t n, struct err *e
 	if (fd < 0)
 		return err_set(e, -errno, "cannot create a memory file: %s", strerror(errno));
 	r = fs_write_all(fd, bytes, n);
-	if (r == 0 && fcntl(fd, F_ADD_SEALS, ALL_SEALS) < 0)
-		r = -errno;
+	if (r == 0)
+		r = seal(fd);
 	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
 		r = -errno;
 	if (r < 0)
