@@ -12,7 +12,7 @@ static const struct command commands[] = {
 		"[--data DIR] [--listen ADDR] [--port N] [--token-file FILE] "
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "
 		"[--isolation full|dense] [--local-metrics] "
-		"[--log-format text|json]",
+		"[--log-format text|json] [--uploads FILE_MIB,SPACE_MIB]",
 		"start the platform and keep it running", cmd_up},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
 	{"logs", "[-f] [--build] OWNER/NAME", "what a Space printed, or its builds said", cmd_logs},

@@ -201,6 +201,12 @@ static void start_gateway(struct supervisor *s, struct start *p)
 	arg(p, "%s", s->layout->run);
 	arg(p, "--ui");
 	arg(p, "%s", s->layout->svc_ui);
+	if (s->config.upload_mib) {
+		arg(p, "--upload-mib");
+		arg(p, "%lu", s->config.upload_mib);
+		arg(p, "--files-mib-per-space");
+		arg(p, "%lu", s->config.files_mib);
+	}
 	for (size_t i = 0; i < s->config.n_public; i++)
 		p->fds[p->n_fds++] = s->config.public_fds[i];
 }

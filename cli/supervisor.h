@@ -24,7 +24,8 @@ struct supervisor_config {
 	struct box_classes classes;
 	struct box_pool pool;
 	bool dense;
-	bool local_metrics; /* GET /metrics needs no token on this machine */
+	bool local_metrics;                  /* GET /metrics needs no token on this machine */
+	unsigned long upload_mib, files_mib; /* of a file, of a Space's files; 0: the default */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

@@ -13,6 +13,7 @@
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -29,6 +30,7 @@
 
 #define READY_POLL_USEC (20 * USEC_PER_MSEC)
 #define READY_WARN_USEC (15 * USEC_PER_SEC)
+#define UPLOADS_MIB_MAX (1ul << 30)
 
 struct up {
 	struct layout layout;
@@ -36,6 +38,7 @@ struct up {
 	struct box_classes classes;
 	struct box_pool pool;
 	bool dense, local_metrics;
+	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
 	char url[128];
 	struct loop *loop;
 	struct supervisor *supervisor;
@@ -222,6 +225,22 @@ static int set_log_format(const char *word, struct err *e)
 	return 0;
 }
 
+/* FILE,SPACE in MiB. */
+static int set_uploads(struct up *u, const char *text, struct err *e)
+{
+	char *end;
+
+	u->upload_mib = strtoul(text, &end, 10);
+	u->files_mib = *end == ',' ? strtoul(end + 1, &end, 10) : 0;
+	if (*end || u->upload_mib == 0 || u->upload_mib > u->files_mib ||
+		u->files_mib > UPLOADS_MIB_MAX)
+		return err_set(e, -EINVAL,
+			"--uploads: takes the MiB of one file and of a Space's files together, "
+			"like 1024,4096 (got '%s')",
+			text);
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
@@ -232,7 +251,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
 		{"isolation", required_argument, NULL, 'i'},
 		{"local-metrics", no_argument, NULL, 'M'},
-		{"log-format", required_argument, NULL, 'L'}, {0}};
+		{"log-format", required_argument, NULL, 'L'},
+		{"uploads", required_argument, NULL, 'a'}, {0}};
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -270,6 +290,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'M':
 			u->local_metrics = true;
 			break;
+		case 'a':
+			r = set_uploads(u, optarg, e);
+			break;
 		case 'o':
 			r = box_pool_set(&u->pool, optarg, e);
 			break;
@@ -300,7 +323,9 @@ static int serve(struct up *u, struct err *e)
 		.classes = u->classes,
 		.pool = u->pool,
 		.dense = u->dense,
-		.local_metrics = u->local_metrics};
+		.local_metrics = u->local_metrics,
+		.upload_mib = u->upload_mib,
+		.files_mib = u->files_mib};
 	struct source *source;
 	int pipe_fds[2], r;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,11 +17,15 @@
 #include "gateway/metrics.h"
 
 #define SNIFF_BYTES 512
+#define RESERVE_STEP (1ull << 20)  /* while nobody said how long a file is */
+#define DISK_MARGIN (256ull << 20) /* bytes that visitors leave to everything else */
 
 struct files {
-	char *dir;       /* owned */
-	int dir_fd;      /* owned */
-	struct map used; /* Space → bytes, in the pointer itself */
+	char *dir;           /* owned */
+	int dir_fd;          /* owned */
+	uint64_t share;      /* bytes of one Space */
+	struct map used;     /* Space → bytes of whole files, in the pointer itself */
+	struct map reserved; /* the same for files on their way up */
 };
 
 struct upload {
@@ -29,6 +34,8 @@ struct upload {
 	char space[33];
 	char part[ID_LEN + 8];
 	struct file_info info;
+	uint64_t reserved; /* bytes of the Space's share */
+	bool kept;         /* the bytes stay when it is freed */
 	uint8_t head[SNIFF_BYTES];
 	size_t head_length;
 	bool text; /* no byte so far that plain text does not hold */
@@ -59,7 +66,7 @@ static const struct {
 	{"\x1a\x45\xdf\xa3", 0, 4, "video/webm", false},
 };
 
-static bool is_text(const uint8_t *bytes, size_t n)
+bool file_is_text(const uint8_t *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if ((bytes[i] < 0x20 && !strchr("\t\n\r\f", bytes[i])) || bytes[i] == 0x7f ||
@@ -78,7 +85,7 @@ const char *file_type(const uint8_t *bytes, size_t n, bool *ret_image)
 		}
 	}
 	*ret_image = false;
-	return is_text(bytes, n) ? "text/plain" : "application/octet-stream";
+	return file_is_text(bytes, n) ? "text/plain" : "application/octet-stream";
 }
 
 void file_clean_name(const char *name, char ret[FILE_NAME_MAX + 1])
@@ -115,76 +122,128 @@ bool file_id_is_valid(const char *id, size_t n)
 
 /* --- how much each Space has --- */
 
-static uint64_t used_by(const struct files *f, const char *space)
+static uint64_t bytes_of(const struct map *m, const char *space)
 {
-	return (uint64_t)(uintptr_t)map_get_str(&f->used, space);
+	return (uint64_t)(uintptr_t)map_get_str(m, space);
 }
 
-static void use(struct files *f, const char *space, uint64_t total)
+static void set_bytes(struct map *m, const char *space, uint64_t total)
 {
 	if (total == 0)
-		(void)map_take_str(&f->used, space);
+		(void)map_take_str(m, space);
 	else
-		(void)map_put_str(&f->used, space, (void *)(uintptr_t)total);
+		(void)map_put_str(m, space, (void *)(uintptr_t)total);
+}
+
+int files_reserve(struct files *f, const char *space, uint64_t n, struct err *e)
+{
+	uint64_t reserved = bytes_of(&f->reserved, space);
+	uint64_t have = bytes_of(&f->used, space) + reserved;
+
+	if (have > f->share || n > f->share - have)
+		return err_set(e, -ENOSPC,
+			"this Space's visitors have no room for it: all their files together may "
+			"have %llu MiB",
+			(unsigned long long)(f->share >> 20));
+	set_bytes(&f->reserved, space, reserved + n);
+	return 0;
+}
+
+void files_release(struct files *f, const char *space, uint64_t n)
+{
+	uint64_t reserved = bytes_of(&f->reserved, space);
+
+	set_bytes(&f->reserved, space, reserved > n ? reserved - n : 0);
 }
 
 typedef bool (*file_fn)(int dir_fd, const char *name, const struct stat *st, void *data);
 
-/* Visits the files of one Space; where fn says true they are deleted. Returns the bytes left. */
-static uint64_t walk_space(int dir_fd, const char *space, file_fn fn, void *data)
+static DIR *open_list(int dir_fd)
 {
-	int fd = openat(dir_fd, space, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0)
+		close(fd);
+	return d;
+}
+
+/* Visits the files of one Space; where fn says true they are deleted. Returns the bytes left. */
+static uint64_t walk_space(int dir_fd, file_fn fn, void *data)
+{
+	DIR *d = open_list(dir_fd);
 	struct dirent *entry;
 	uint64_t left = 0;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
-	while ((entry = readdir(d))) {
+	while (d && (entry = readdir(d))) {
 		struct stat st;
 
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-			fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		if (fn && fn(fd, entry->d_name, &st, data))
-			(void)unlinkat(fd, entry->d_name, 0);
-		else
+		if (fn && fn(dir_fd, entry->d_name, &st, data))
+			(void)unlinkat(dir_fd, entry->d_name, 0);
+		else if (entry->d_name[0] != '.')
 			left += (uint64_t)st.st_size;
 	}
-	closedir(d);
+	if (d)
+		closedir(d);
 	return left;
+}
+
+void files_each_space(
+	struct files *f, void (*fn)(const char *space, int dir_fd, void *data), void *data)
+{
+	DIR *d = open_list(f->dir_fd);
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		int fd = entry->d_name[0] == '.'
+				 ? -1
+				 : openat(f->dir_fd, entry->d_name,
+					   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0)
+			continue;
+		fn(entry->d_name, fd, data);
+		close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
+struct walk {
+	struct files *files;
+	file_fn fn;
+	void *data;
+};
+
+static void walk_one(const char *space, int dir_fd, void *data)
+{
+	struct walk *w = data;
+
+	set_bytes(&w->files->used, space, walk_space(dir_fd, w->fn, w->data));
 }
 
 static void walk_all(struct files *f, file_fn fn, void *data)
 {
-	int fd = openat(f->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	struct walk w = {f, fn, data};
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(d)))
-		if (entry->d_name[0] != '.')
-			use(f, entry->d_name, walk_space(fd, entry->d_name, fn, data));
-	closedir(d);
+	files_each_space(f, walk_one, &w);
 }
 
-/* Part files of a process that was killed. */
+/* Part files of a process that was killed; kept ones end otherwise. */
 static bool is_abandoned(int dir_fd, const char *name, const struct stat *st, void *data)
 {
+	size_t n = strlen(name);
+
 	(void)dir_fd;
 	(void)st;
 	(void)data;
-	return name[0] == '.';
+	return name[0] == '.' && n > 5 && !strcmp(name + n - 5, ".part");
 }
 
-int files_new(const char *dir, struct files **ret, struct err *e)
+int files_new(const char *dir, uint64_t share, struct files **ret, struct err *e)
 {
 	CLEANUP(files_freep) struct files *f = calloc(1, sizeof(*f));
 	int r;
@@ -192,7 +251,9 @@ int files_new(const char *dir, struct files **ret, struct err *e)
 	if (!f)
 		return -ENOMEM;
 	f->dir_fd = -1;
+	f->share = share;
 	map_init(&f->used);
+	map_init(&f->reserved);
 	f->dir = strdup(dir);
 	r = f->dir ? fs_mkdirs(dir, 0700, e) : -ENOMEM;
 	if (r < 0)
@@ -212,6 +273,7 @@ struct files *files_free(struct files *f)
 	if (f->dir_fd >= 0)
 		close(f->dir_fd);
 	map_done(&f->used);
+	map_done(&f->reserved);
 	free(f->dir);
 	free(f);
 	return NULL;
@@ -241,12 +303,12 @@ void files_drop_space(struct files *f, const char *space)
 
 	(void)snprintf(path, sizeof(path), "%s/%s", f->dir, space);
 	(void)fs_remove_tree(path);
-	use(f, space, 0);
+	set_bytes(&f->used, space, 0);
 }
 
 /* --- writing --- */
 
-static int open_folder(struct files *f, const char *space, struct err *e)
+int files_folder(struct files *f, const char *space, struct err *e)
 {
 	int fd;
 
@@ -256,52 +318,211 @@ static int open_folder(struct files *f, const char *space, struct err *e)
 	return fd < 0 ? err_set(e, -errno, "cannot open a folder: %s", strerror(errno)) : fd;
 }
 
-int upload_new(struct files *f, const char *space, const char *id, const char *name,
-	struct upload **ret, struct err *e)
+/* The part's name: one that goes on later is told from one that dies with its request. */
+static struct upload *make(struct files *f, const char *space, const char *id, bool kept)
 {
-	CLEANUP(upload_freep) struct upload *u = calloc(1, sizeof(*u));
+	struct upload *u = calloc(1, sizeof(*u));
 
 	if (!u)
-		return -ENOMEM;
-	*u = (struct upload){.files = f, .dir_fd = -1, .fd = -1, .text = true};
+		return NULL;
+	*u = (struct upload){.files = f, .dir_fd = -1, .fd = -1, .text = true, .kept = kept};
 	(void)snprintf(u->space, sizeof(u->space), "%s", space);
 	if (id)
 		memcpy(u->info.id, id, ID_LEN + 1);
 	else
 		random_id(u->info.id);
-	file_clean_name(name, u->info.name);
-	u->dir_fd = open_folder(f, space, e);
+	memcpy(u->info.name, "file", 5);
+	(void)snprintf(u->part, sizeof(u->part), kept ? ".%s.kept" : ".%s.part", u->info.id);
+	return u;
+}
+
+static int open_part(struct upload *u, int flags, struct err *e)
+{
+	u->dir_fd = files_folder(u->files, u->space, e);
 	if (u->dir_fd < 0)
 		return u->dir_fd;
-	if (id && faccessat(u->dir_fd, id, F_OK, 0) == 0)
+	if ((flags & O_CREAT) && faccessat(u->dir_fd, u->info.id, F_OK, 0) == 0)
 		return err_set(e, -EEXIST, "a file has this id already");
-	(void)snprintf(u->part, sizeof(u->part), ".%s.part", u->info.id);
-	u->fd = openat(u->dir_fd, u->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (u->fd < 0)
-		return err_set(e, -errno, "cannot write a file: %s", strerror(errno));
+	u->fd = openat(u->dir_fd, u->part, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
+	return u->fd < 0 ? err_set(e, -errno, "cannot write a file: %s", strerror(errno)) : 0;
+}
+
+int upload_new(struct files *f, const char *space, const char *id, const char *name,
+	struct upload **ret, struct err *e)
+{
+	CLEANUP(upload_freep) struct upload *u = make(f, space, id, false);
+	int r;
+
+	if (!u)
+		return -ENOMEM;
+	file_clean_name(name, u->info.name);
+	r = open_part(u, O_CREAT | O_EXCL, e);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(u);
 	return 0;
+}
+
+/* On a file system that cannot set room aside, what is free has to do. */
+static int set_aside(int fd, uint64_t length, struct err *e)
+{
+	struct statvfs v;
+
+	if (fstatvfs(fd, &v) == 0 && length + DISK_MARGIN > (uint64_t)v.f_bavail * v.f_frsize)
+		return err_set(e, -ENOSPC, "the disk of this platform has no room for %llu bytes",
+			(unsigned long long)length);
+	if (length == 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)length) == 0 ||
+		errno == EOPNOTSUPP || errno == ENOSYS)
+		return 0;
+	return err_set(e, -errno, "the disk of this platform has no room for %llu bytes: %s",
+		(unsigned long long)length, strerror(errno));
+}
+
+int upload_begin_kept(struct files *f, const char *space, const char *id, uint64_t length,
+	struct upload **ret, struct err *e)
+{
+	struct upload *u = make(f, space, id, true);
+	int r = u ? open_part(u, O_CREAT | O_EXCL, e) : -ENOMEM;
+
+	if (r == 0)
+		r = set_aside(u->fd, length, e);
+	if (r < 0) {
+		if (u)
+			u->kept = false;
+		(void)upload_free(u);
+		return r;
+	}
+	u->reserved = length;
+	*ret = u;
+	return 0;
+}
+
+int upload_go_on(struct files *f, const char *space, const char *id, uint64_t length, bool text,
+	struct upload **ret, struct err *e)
+{
+	CLEANUP(upload_freep) struct upload *u = make(f, space, id, true);
+	struct stat st;
+	ssize_t n;
+	int r = u ? open_part(u, 0, e) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	n = pread(u->fd, u->head, sizeof(u->head), 0);
+	if (n < 0 || fstat(u->fd, &st) < 0 || lseek(u->fd, 0, SEEK_END) < 0)
+		return err_set(e, -errno, "cannot go on with a file: %s", strerror(errno));
+	u->head_length = (size_t)n;
+	u->text = text;
+	u->info.size = (uint64_t)st.st_size;
+	u->reserved = length;
+	*ret = TAKE_PTR(u);
+	return 0;
+}
+
+static struct upload *close_upload(struct upload *u, bool remove)
+{
+	if (!u)
+		return NULL;
+	if (u->fd >= 0)
+		close(u->fd);
+	if (u->fd >= 0 && u->part[0] && remove)
+		(void)unlinkat(u->dir_fd, u->part, 0);
+	if (u->dir_fd >= 0)
+		close(u->dir_fd);
+	if (!u->kept)
+		files_release(u->files, u->space, u->reserved);
+	free(u);
+	return NULL;
+}
+
+struct upload *upload_rest(struct upload *u)
+{
+	return close_upload(u, false);
+}
+
+struct upload *upload_free(struct upload *u)
+{
+	return close_upload(u, u && !u->kept);
+}
+
+uint64_t upload_size(const struct upload *u)
+{
+	return u->info.size;
+}
+
+bool upload_is_text(const struct upload *u)
+{
+	return u->text;
+}
+
+void upload_set_name(struct upload *u, const char *name)
+{
+	file_clean_name(name, u->info.name);
+}
+
+static const char *kept_path(const char *space, const char *id, char ret[128])
+{
+	(void)snprintf(ret, 128, "%s/.%s.kept", space, id);
+	return ret;
+}
+
+int upload_kept_size(struct files *f, const char *space, const char *id, uint64_t *ret)
+{
+	char path[128];
+	struct stat st;
+
+	if (fstatat(f->dir_fd, kept_path(space, id, path), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	*ret = (uint64_t)st.st_size;
+	return 0;
+}
+
+void upload_drop_kept(struct files *f, const char *space, const char *id)
+{
+	char path[128];
+
+	(void)unlinkat(f->dir_fd, kept_path(space, id, path), 0);
+}
+
+/* Nobody said how long it will be: its share grows a step ahead of it, or by what is left. */
+static int reserve_more(struct upload *u, size_t n, struct err *e)
+{
+	uint64_t missing = u->info.size + n - u->reserved;
+	uint64_t step = missing > RESERVE_STEP ? missing : RESERVE_STEP;
+	int r = files_reserve(u->files, u->space, step, NULL);
+
+	if (r < 0) {
+		step = missing;
+		r = files_reserve(u->files, u->space, step, e);
+	}
+	if (r == 0)
+		u->reserved += step;
+	return r;
 }
 
 int upload_write(struct upload *u, const void *bytes, size_t n, uint64_t max, struct err *e)
 {
 	size_t head = SNIFF_BYTES - u->head_length;
-	int r;
+	int r = 0;
 
 	if (n > max || u->info.size > max - n)
 		return err_set(e, -EMSGSIZE, "the file is over the limit of %llu bytes",
 			(unsigned long long)max);
-	if (used_by(u->files, u->space) + u->info.size + n > FILES_PER_SPACE_MAX)
-		return err_set(e, -ENOSPC, "this Space's visitors have used all of its %llu MiB",
-			(unsigned long long)(FILES_PER_SPACE_MAX >> 20));
+	if (u->info.size + n > u->reserved)
+		r = reserve_more(u, n, e);
+	if (r < 0)
+		return r;
 	if (head > n)
 		head = n;
 	memcpy(u->head + u->head_length, bytes, head);
 	u->head_length += head;
-	u->text = u->text && is_text(bytes, n);
+	u->text = u->text && file_is_text(bytes, n);
 	r = fs_write_all(u->fd, bytes, n);
-	if (r < 0)
+	if (r < 0) {
+		/* Half of it may be there: the size is what is said to be there. */
+		(void)ftruncate(u->fd, (off_t)u->info.size);
+		(void)lseek(u->fd, (off_t)u->info.size, SEEK_SET);
 		return err_set(e, r, "cannot write a file: %s", strerror(-r));
+	}
 	u->info.size += n;
 	return 0;
 }
@@ -346,7 +567,9 @@ static int finish(struct upload *u)
 	if (r < 0)
 		return r;
 	u->part[0] = '\0';
-	use(u->files, u->space, used_by(u->files, u->space) + u->info.size);
+	files_release(u->files, u->space, u->reserved);
+	u->reserved = 0;
+	set_bytes(&u->files->used, u->space, bytes_of(&u->files->used, u->space) + u->info.size);
 	return 0;
 }
 
@@ -361,20 +584,6 @@ int upload_finish(struct upload *u, struct file_info *ret, struct err *e)
 	}
 	(void)upload_free(u);
 	return r < 0 ? err_set(e, r, "cannot keep a file: %s", strerror(-r)) : 0;
-}
-
-struct upload *upload_free(struct upload *u)
-{
-	if (!u)
-		return NULL;
-	if (u->fd >= 0)
-		close(u->fd);
-	if (u->fd >= 0 && u->part[0])
-		(void)unlinkat(u->dir_fd, u->part, 0);
-	if (u->dir_fd >= 0)
-		close(u->dir_fd);
-	free(u);
-	return NULL;
 }
 
 /* --- reading --- */

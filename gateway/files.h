@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "base/random.h"
 
-#define FILES_PER_SPACE_MAX (1ull << 30) /* bytes */
 #define FILE_NAME_MAX 255
 
 struct files;
@@ -26,19 +25,50 @@ struct file_info {
 	uint64_t size;
 };
 
-int files_new(const char *dir, struct files **ret, struct err *e);
+/* share: bytes that one Space's files may have, those on their way up among them. */
+int files_new(const char *dir, uint64_t share, struct files **ret, struct err *e);
 struct files *files_free(struct files *f);
 DEFINE_CLEANUP(struct files *, files_free)
 
 /* Media type of a file that begins with these bytes. *ret_image: one that is shown inline. */
 const char *file_type(const uint8_t *bytes, size_t n, bool *ret_image);
 
+/* No byte that plain text does not hold. */
+bool file_is_text(const uint8_t *bytes, size_t n);
+
 /* Copies the last part of a name as visitors send it, without control characters or slashes. */
 void file_clean_name(const char *name, char ret[FILE_NAME_MAX + 1]);
+
+/* Sets bytes of a Space's share aside, and gives them back. -ENOSPC with words. */
+int files_reserve(struct files *f, const char *space, uint64_t n, struct err *e);
+void files_release(struct files *f, const char *space, uint64_t n);
 
 /* Begins a file for a Space. id: NULL for a new one. -EEXIST, -ENOSPC with words. */
 int upload_new(struct files *f, const char *space, const char *id, const char *name,
 	struct upload **ret, struct err *e);
+
+/*
+ * A file whose bytes stay on the disk between two of its uploads and over a restart; length bytes
+ * of the Space's share were reserved for it, and its reservation goes with it. Begins it with room
+ * on the disk set aside (-ENOSPC), or goes on where it ended (-ENOENT). text: no byte so far that
+ * plain text does not hold.
+ */
+int upload_begin_kept(struct files *f, const char *space, const char *id, uint64_t length,
+	struct upload **ret, struct err *e);
+int upload_go_on(struct files *f, const char *space, const char *id, uint64_t length, bool text,
+	struct upload **ret, struct err *e);
+
+/* Closes it; what was written stays for upload_go_on. NULL is fine. */
+struct upload *upload_rest(struct upload *u);
+
+uint64_t upload_size(const struct upload *u); /* bytes written so far */
+bool upload_is_text(const struct upload *u);
+void upload_set_name(struct upload *u, const char *name);
+
+/* Bytes of a kept upload on the disk. -ENOENT. */
+int upload_kept_size(struct files *f, const char *space, const char *id, uint64_t *ret);
+/* Removes a kept upload's bytes. */
+void upload_drop_kept(struct files *f, const char *space, const char *id);
 
 /* -EMSGSIZE: over max bytes. -ENOSPC: disk or the Space's share is full. With words. */
 int upload_write(struct upload *u, const void *bytes, size_t n, uint64_t max, struct err *e);
@@ -49,6 +79,12 @@ int upload_finish(struct upload *u, struct file_info *ret, struct err *e);
 /* Gives up; what was written is removed. NULL is fine. */
 struct upload *upload_free(struct upload *u);
 DEFINE_CLEANUP(struct upload *, upload_free)
+
+/* The folder that a Space's files lie in, made when missing. An fd of the caller's. */
+int files_folder(struct files *f, const char *space, struct err *e);
+/* Calls fn for each Space that has a folder. */
+void files_each_space(
+	struct files *f, void (*fn)(const char *space, int dir_fd, void *data), void *data);
 
 /* Opens a file read-only. The fd is the caller's. -ENOENT. */
 int files_open(struct files *f, const char *space, const char *id, struct file_info *ret);

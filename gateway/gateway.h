@@ -12,6 +12,7 @@ struct edge;
 struct files;
 struct http;
 struct limits;
+struct partials;
 struct route_table;
 struct sessions;
 struct spaces;
@@ -23,9 +24,11 @@ struct gateway {
 	struct loop *loop;
 	struct visitor_key key;
 	struct watch_limits watch;
-	size_t session_bytes; /* of memory, for the sessions of a Space */
+	size_t session_bytes;  /* of memory, for the sessions of a Space */
+	uint64_t upload_bytes; /* of one file of a visitor */
 	struct limits *limits;
 	struct files *files;
+	struct partials *partials;
 	struct route_table *routes;
 	struct sessions *sessions;
 	struct spaces *spaces;

@@ -26,6 +26,7 @@
 #include "gateway/http/http.h"
 #include "gateway/limits.h"
 #include "gateway/listener.h"
+#include "gateway/partial.h"
 #include "gateway/report.h"
 #include "gateway/route.h"
 #include "gateway/session/sessions.h"
@@ -35,6 +36,7 @@
 #include "gateway/visitor.h"
 #include "gateway/wake.h"
 #include "gateway/ws/ws.h"
+#include "proto/constants.h"
 #include "sandbox/confine.h"
 
 #define FIRST_FD 3
@@ -46,6 +48,9 @@
 #define SESSIONS_PER_VISITOR 64
 #define SESSIONS_MIB_PER_SPACE 256
 #define FILES_SWEEP_USEC (3600ull * 1000 * 1000)
+#define FILES_MIB_PER_SPACE 4096
+#define PARTIALS_SWEEP_USEC (60ull * 1000 * 1000)
+#define MIB_MAX (1ll << 40)        /* what any disk may have, and still counts in bytes */
 #define FILES_KEEP_SEC (8 * 86400) /* a day longer than the sessions that name them */
 
 struct settings {
@@ -53,6 +58,8 @@ struct settings {
 	int64_t keep_sec;
 	int64_t sockets_per_address;
 	int64_t sessions_mib; /* of memory, for those of a Space */
+	int64_t upload_mib;   /* of one file of a visitor */
+	int64_t files_mib;    /* of the disk, for those of a Space */
 	struct watch_limits watch;
 };
 
@@ -63,7 +70,7 @@ struct program {
 	struct report *report;
 	struct doorman *doorman;
 	struct source *signals[2];
-	struct source *sweep;
+	struct source *sweep, *partials_sweep;
 };
 
 static int usage(const struct err *e)
@@ -72,7 +79,8 @@ static int usage(const struct err *e)
 		log_error("%s", e->text);
 	fprintf(stderr, "usage: vitrine-gateway --data DIR --run DIR --ui DIR\n"
 			"         [--session-keep-sec N] [--sockets-per-address N]\n"
-			"         [--sessions-mib-per-space N]\n"
+			"         [--sessions-mib-per-space N] [--files-mib-per-space N]\n"
+			"         [--upload-mib N]\n"
 			"         [--limit stall|silent|event|idle=SECONDS]...\n"
 			"fds from 3: the listening TCP sockets\n");
 	return 2;
@@ -95,6 +103,8 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 		{"session-keep-sec", required_argument, NULL, 'k'},
 		{"sockets-per-address", required_argument, NULL, 's'},
 		{"sessions-mib-per-space", required_argument, NULL, 'm'},
+		{"files-mib-per-space", required_argument, NULL, 'f'},
+		{"upload-mib", required_argument, NULL, 'p'},
 		{"limit", required_argument, NULL, 'l'},
 		{NULL, 0, NULL, 0},
 	};
@@ -102,7 +112,9 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 
 	*s = (struct settings){.keep_sec = SESSION_KEEP_SEC,
 		.sockets_per_address = SOCKETS_PER_ADDRESS,
-		.sessions_mib = SESSIONS_MIB_PER_SPACE};
+		.sessions_mib = SESSIONS_MIB_PER_SPACE,
+		.upload_mib = UPLOAD_MAX >> 20,
+		.files_mib = FILES_MIB_PER_SPACE};
 	watch_limits_default(&s->watch);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'd')
@@ -117,11 +129,17 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 			s->sockets_per_address = number(optarg);
 		else if (c == 'm')
 			s->sessions_mib = number(optarg);
+		else if (c == 'f')
+			s->files_mib = number(optarg);
+		else if (c == 'p')
+			s->upload_mib = number(optarg);
 		else if (c != 'l' || watch_limits_set(&s->watch, optarg, e) < 0)
 			return -EINVAL;
 	}
 	return s->data && s->run && s->ui && s->keep_sec > 0 && s->sockets_per_address > 0 &&
-			       s->sessions_mib > 0 && optind == argc
+			       s->sessions_mib > 0 && s->upload_mib > 0 &&
+			       s->upload_mib < MIB_MAX && s->files_mib > 0 &&
+			       s->files_mib < MIB_MAX && optind == argc
 		       ? 0
 		       : -EINVAL;
 }
@@ -174,6 +192,14 @@ static void on_sweep(void *data)
 	timer_arm_after(p->sweep, FILES_SWEEP_USEC);
 }
 
+static void on_partials_sweep(void *data)
+{
+	struct program *p = data;
+
+	partials_expire(p->gateway.partials, space_sessions_ops.wall_sec(NULL));
+	timer_arm_after(p->partials_sweep, PARTIALS_SWEEP_USEC);
+}
+
 /* Before anything is read: session logs hold what visitors sent. */
 static int confine(const struct settings *s, struct err *e)
 {
@@ -207,7 +233,10 @@ static int make_stores(struct program *p, struct err *e)
 	if (r == 0)
 		r = limits_new((size_t)p->settings.sockets_per_address, SOCKETS_TOTAL, &g->limits);
 	if (r == 0)
-		r = files_new(below(&p->settings, "files", path), &g->files, e);
+		r = files_new(below(&p->settings, "files", path),
+			(uint64_t)p->settings.files_mib << 20, &g->files, e);
+	if (r == 0)
+		r = partials_new(g->files, space_sessions_ops.wall_sec(NULL), &g->partials);
 	if (r == 0)
 		r = route_table_new(below(&p->settings, "routes", path), &g->routes, e);
 	if (r == 0)
@@ -253,9 +282,13 @@ static int make_door(struct program *p, struct err *e)
 	if (r == 0)
 		r = loop_add_timer(g->loop, on_sweep, p, &p->sweep);
 	if (r == 0)
-		r = doorman_new(g, fds, n, &p->doorman);
+		r = loop_add_timer(g->loop, on_partials_sweep, p, &p->partials_sweep);
 	if (r == 0)
+		r = doorman_new(g, fds, n, &p->doorman);
+	if (r == 0) {
 		timer_arm_after(p->sweep, 0);
+		timer_arm_after(p->partials_sweep, PARTIALS_SWEEP_USEC);
+	}
 	return r;
 }
 
@@ -274,6 +307,7 @@ static void take_down(struct program *p)
 	(void)sessions_free(g->sessions);
 	(void)spaces_free(g->spaces);
 	(void)route_table_free(g->routes);
+	(void)partials_free(g->partials);
 	(void)files_free(g->files);
 	(void)limits_free(g->limits);
 	(void)loop_free(g->loop);
@@ -289,6 +323,7 @@ int main(int argc, char **argv)
 	if (parse(argc, argv, &p.settings, &e) < 0)
 		return usage(&e);
 	p.gateway.watch = p.settings.watch;
+	p.gateway.upload_bytes = (uint64_t)p.settings.upload_mib << 20;
 	p.gateway.session_bytes = (size_t)p.settings.sessions_mib << 20;
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_fd_limit();

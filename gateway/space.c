@@ -11,6 +11,7 @@
 #include "gateway/files.h"
 #include "gateway/map.h"
 #include "gateway/metrics.h"
+#include "gateway/partial.h"
 #include "gateway/replica.h"
 #include "gateway/visit.h"
 #include "gateway/wake.h"
@@ -407,6 +408,7 @@ void space_route_gone(struct spaces *s, struct route *route)
 			visit_end(space->visits, false, "This Space is no more.");
 	}
 	sessions_each(s->gateway->sessions, forget_one, &c);
+	partials_drop_space(s->gateway->partials, route->space);
 	files_drop_space(s->gateway->files, route->space);
 	if (space)
 		space->route = NULL; /* visits that have not joined yet may still name it */

@@ -286,7 +286,7 @@ static void welcome(struct visit *v, const char *state)
 		.bundle = shown_bundle(v),
 		.user = v->who.user[0] ? v->who.user : NULL,
 		.owner = v->owner,
-		.upload_max = UPLOAD_MAX};
+		.upload_max = (int64_t)v->gateway->upload_bytes};
 	struct frame f = {
 		.type = WIRE_WELCOME, .seq = v->session->last_seq, .node = v->session->last_event};
 

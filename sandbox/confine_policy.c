@@ -137,17 +137,17 @@ const struct policy_rule confine_rules[] = {
 	ALLOW_IF(STARTS, fcntl, 1, EQ(1, F_SETLK)),
 	ALLOW_IF(STARTS, fcntl, 1, EQ(1, F_SETLKW)),
 	ALLOW(STARTS, flock),
-	ALLOW(STARTS, fallocate),
+	ALLOW(GATEWAY | STARTS, fallocate), /* room for an upload */
 	ALLOW(STARTS, sync_file_range),
 	ALLOW(STARTS, fadvise64),
 	ALLOW(STARTS, linkat),
 	ALLOW(STARTS, symlinkat),
 	ALLOW_IF(STARTS, fchmod, 1, WITHIN(1, MODE_PLAIN)),
 	ALLOW_IF(STARTS, fchmodat, 1, WITHIN(2, MODE_PLAIN)),
-	ALLOW(ORCHESTRATOR, fchown), /* SQLite, as root */
-	ALLOW(STARTS, utimensat),
+	ALLOW(ORCHESTRATOR, fchown),        /* SQLite, as root */
+	ALLOW(GATEWAY | STARTS, utimensat), /* a file in use does not expire */
 	ALLOW(STARTS, umask),
-	ALLOW(STARTS, fstatfs),
+	ALLOW(GATEWAY | STARTS, fstatfs),
 	ALLOW(STARTS, statfs),
 
 	/* --- sockets: of this machine only, and those that were inherited --- */

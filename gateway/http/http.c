@@ -17,6 +17,7 @@
 #include "gateway/session/sessions.h"
 #include "gateway/space.h"
 #include "gateway/stream/stream.h"
+#include "gateway/tus.h"
 #include "gateway/wake.h"
 
 #define CONNECTION_MEMORY (64 * 1024)
@@ -214,6 +215,10 @@ enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *
 		return MHD_NO;
 	response_header(response, "X-Content-Type-Options", "nosniff");
 	response_header(response, "Referrer-Policy", "same-origin");
+	if (r->tus)
+		response_header(response, "Tus-Resumable", TUS_VERSION);
+	if (r->tus && status == MHD_HTTP_PRECONDITION_FAILED)
+		response_header(response, "Tus-Version", TUS_VERSION);
 	if (r->set_cookie[0]) {
 		(void)snprintf(cookie, sizeof(cookie),
 			VISITOR_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax",
@@ -327,6 +332,8 @@ static const struct {
 	{"/-/events", false, &events_handler},
 	{"/-/poll", false, &poll_handler},
 	{"/-/upload", false, &upload_handler},
+	{"/-/uploads", false, &tus_handler},
+	{"/-/uploads/", true, &tus_handler},
 	{"/-/file/", true, &file_handler},
 	{"/-/", true, &platform_handler},
 	{"/info/refs", false, &upstream_handler},

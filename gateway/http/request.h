@@ -49,6 +49,7 @@ struct request {
 	struct space_path path;
 	size_t swallowed;
 	bool begun, suspended, gone;
+	bool tus;    /* the answer says which version of tus it speaks */
 	void *state; /* the handler's */
 	/* a refusal that has been decided and waits for the body's end */
 	unsigned refusal;
@@ -103,6 +104,7 @@ extern const struct handler missing_handler;
 extern const struct handler asset_handler;
 extern const struct handler health_handler;
 extern const struct handler upload_handler;
+extern const struct handler tus_handler; /* uploads that go on after a cut */
 extern const struct handler file_handler;
 extern const struct handler upgrade_handler; /* a WebSocket path without an upgrade */
 extern const struct handler stream_handler;  /* opens a stream */

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "gateway/http/request.h"
 #include "gateway/metrics.h"
-#include "proto/constants.h"
+#include "gateway/range.h"
 
 #define POST_BUFFER (32 * 1024)
 
@@ -44,7 +44,7 @@ static void write_file(struct request *r, const char *bytes, size_t n)
 
 	if (r->refusal || !u->upload)
 		return;
-	done = upload_write(u->upload, bytes, n, UPLOAD_MAX, &e);
+	done = upload_write(u->upload, bytes, n, request_gateway(r)->upload_bytes, &e);
 	if (done == -EMSGSIZE)
 		request_refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "%s", e.text);
 	else if (done < 0)
@@ -80,10 +80,11 @@ static enum MHD_Result on_piece(void *data, enum MHD_ValueKind kind, const char 
 static void check_length(struct request *r)
 {
 	const char *text = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	uint64_t max = request_gateway(r)->upload_bytes;
 
-	if (text && strtoull(text, NULL, 10) > UPLOAD_MAX + 65536)
+	if (text && strtoull(text, NULL, 10) > max + POST_BUFFER)
 		request_refuse(r, MHD_HTTP_CONTENT_TOO_LARGE,
-			"the file is over the limit of %d bytes", UPLOAD_MAX);
+			"the file is over the limit of %" PRIu64 " bytes", max);
 }
 
 static void upload_begin(struct request *r)
@@ -193,54 +194,6 @@ const struct handler upload_handler = {.name = "upload",
 
 /* --- download --- */
 
-struct range {
-	uint64_t first, length;
-	bool partial;
-};
-
-/*
- * One range of bytes, RFC 9110 14.2. Several at once, other units and malformed ones are answered
- * with the whole file, as the RFC allows. -ERANGE: outside the file.
- */
-static int parse_range(const char *text, uint64_t size, struct range *ret)
-{
-	char *end;
-	uint64_t first, last;
-
-	*ret = (struct range){0, size, false};
-	if (!text || strncmp(text, "bytes=", 6) || strchr(text, ','))
-		return 0;
-	text += 6;
-	if (*text == '-') {
-		uint64_t n = strtoull(text + 1, &end, 10);
-
-		if (end == text + 1 || *end)
-			return 0;
-		if (n == 0 || size == 0)
-			return -ERANGE;
-		if (n > size)
-			n = size;
-		*ret = (struct range){size - n, n, true};
-		return 0;
-	}
-	if (*text < '0' || *text > '9')
-		return 0;
-	first = strtoull(text, &end, 10);
-	if (*end != '-')
-		return 0;
-	last = end[1] ? strtoull(end + 1, &end, 10) : size - 1;
-	if (*end && *end != '-')
-		return 0;
-	if (first >= size)
-		return -ERANGE;
-	if (last < first)
-		return 0;
-	if (last >= size)
-		last = size - 1;
-	*ret = (struct range){first, last - first + 1, true};
-	return 0;
-}
-
 /* RFC 8187: any name, as UTF-8 in percent form. */
 static void add_disposition(struct MHD_Response *response, const struct file_info *info)
 {
@@ -272,13 +225,61 @@ static enum MHD_Result answer_no_range(struct request *r, uint64_t size)
 	return answer(r, MHD_HTTP_RANGE_NOT_SATISFIABLE, response);
 }
 
+/* The bytes of an id never change, so the id says all about them. */
+static void etag_of(const struct file_info *info, char ret[ID_LEN + 3])
+{
+	(void)snprintf(ret, ID_LEN + 3, "\"%s\"", info->id);
+}
+
+static bool is_known(struct request *r, const char *etag)
+{
+	const char *known = request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH);
+
+	return known && (!strcmp(known, "*") || strstr(known, etag));
+}
+
+static void add_file_headers(struct MHD_Response *response, const struct file_info *info)
+{
+	char etag[ID_LEN + 3];
+
+	etag_of(info, etag);
+	response_header(response, "ETag", etag);
+	response_header(response, "Accept-Ranges", "bytes");
+	response_header(response, "Content-Type", info->type);
+	response_header(response, "Cache-Control", "private, max-age=31536000, immutable");
+	response_header(response, "Content-Security-Policy", "default-src 'none'; sandbox");
+	response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+	add_disposition(response, info);
+}
+
+static enum MHD_Result answer_known(struct request *r, const struct file_info *info)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+
+	if (!response)
+		return MHD_NO;
+	add_file_headers(response, info);
+	return answer(r, MHD_HTTP_NOT_MODIFIED, response);
+}
+
+/* fd is taken over. */
 static enum MHD_Result answer_file(struct request *r, int fd, const struct file_info *info)
 {
+	const char *asked = request_header(r, MHD_HTTP_HEADER_RANGE);
+	const char *only_if = request_header(r, MHD_HTTP_HEADER_IF_RANGE);
 	struct MHD_Response *response;
 	struct range range;
 	char text[96];
 
-	if (parse_range(request_header(r, MHD_HTTP_HEADER_RANGE), info->size, &range) < 0) {
+	etag_of(info, text);
+	if (is_known(r, text)) {
+		close(fd);
+		return answer_known(r, info);
+	}
+	if ((only_if && strcmp(only_if, text) != 0) || strcmp(r->method, MHD_HTTP_METHOD_GET) != 0)
+		asked = NULL; /* RFC 9110, 13.1.5 and 14.2 */
+	if (range_parse(asked, info->size, &range) < 0) {
 		close(fd);
 		return answer_no_range(r, info->size);
 	}
@@ -292,11 +293,7 @@ static enum MHD_Result answer_file(struct request *r, int fd, const struct file_
 			range.first, range.first + range.length - 1, info->size);
 		response_header(response, "Content-Range", text);
 	}
-	response_header(response, "Accept-Ranges", "bytes");
-	response_header(response, "Content-Type", info->type);
-	response_header(response, "Cache-Control", "private, max-age=31536000, immutable");
-	response_header(response, "Content-Security-Policy", "default-src 'none'; sandbox");
-	add_disposition(response, info);
+	add_file_headers(response, info);
 	return answer(r, range.partial ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, response);
 }
 

@@ -427,7 +427,7 @@ static int host_upload_read(lua_State *L)
 	off_t size;
 	char *at;
 
-	luaL_argcheck(L, offset >= 0 && n >= 0 && n <= UPLOAD_MAX, 3, "out of range");
+	luaL_argcheck(L, offset >= 0 && n >= 0 && n <= UPLOAD_READ_MAX, 3, "out of range");
 	if (!u || u->fd < 0) {
 		lua_pushnil(L);
 		lua_pushstring(L, "the file is not here any more; upload it again");

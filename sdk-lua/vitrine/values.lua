@@ -30,7 +30,7 @@ function File:read(n, offset)
   if type(self) ~= "table" or type(rawget(self, "file")) ~= "string" then
     raise("file:read: call it with ':' on an upload")
   end
-  return host.upload_read(rawget(self, "file"), offset or 0, n or data.constants.UPLOAD_MAX)
+  return host.upload_read(rawget(self, "file"), offset or 0, n or data.constants.UPLOAD_READ_MAX)
 end
 
 function M.as_file(value)

@@ -18,7 +18,7 @@ async function deploy(name, app, more) {
 }
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({ args: ["--uploads", "10,64"] });
   await deploy("counter", apps.counter);
   await deploy("misbehaving", apps.misbehaving);
 });

@@ -15,3 +15,9 @@ add_test(NAME peer_gateway_streams
     $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(peer_gateway_streams PROPERTIES TIMEOUT 600)
+
+add_test(NAME peer_gateway_uploads
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_uploads.py
+    $<TARGET_FILE:vitrine-gateway>
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(peer_gateway_uploads PROPERTIES TIMEOUT 300)

@@ -709,6 +709,13 @@ def uploads_reach_the_worker_and_come_back(g):
     assert headers["content-range"] == "bytes 8-11/%d" % len(PNG)
     assert get(g.port, url + up["file"], "Range: bytes=-4")[2] == PNG[-4:]
     assert get(g.port, url + up["file"], "Range: bytes=99999-")[0] == 416
+    assert get(g.port, url + up["file"], "Range: bytes=0-1,4-5")[::2] == (200, PNG)
+    etag = headers["etag"]
+    assert get(g.port, url + up["file"], "Range: bytes=0-3", "If-Range: " + etag)[0] == 206
+    assert get(g.port, url + up["file"], "Range: bytes=0-3", 'If-Range: "other"')[0] == 200
+    assert get(g.port, url + up["file"], "If-None-Match: " + etag)[0] == 304
+    status, headers, body = get(g.port, url + up["file"], "Range: bytes=0-3", method="HEAD")
+    assert (status, body) == (200, b"") and headers["content-length"] == str(len(PNG))
     for bad in ("x" * 26, "../../visitor.key", up["file"] + ".json", "0" * 26):
         assert get(g.port, url + bad)[0] == 404, bad
     # After a restart the state names the file, so the worker gets it again.
@@ -721,7 +728,7 @@ def uploads_reach_the_worker_and_come_back(g):
 
 
 def uploads_are_bounded(g):
-    g.start()
+    g.start(arguments=("--upload-mib", "10"))
     g.route()
     status, _, body = get(g.port, "/spaces/alice/echo/-/upload", method="POST",
                           body=b"x" * (10485760 + 1))

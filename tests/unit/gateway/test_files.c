@@ -9,6 +9,8 @@
 #include "base/fs.h"
 #include "tests/support/test.h"
 
+#define SHARE (1u << 20)
+
 static char dir[64];
 
 static struct files *fresh(void)
@@ -16,7 +18,7 @@ static struct files *fresh(void)
 	struct files *f;
 
 	(void)snprintf(dir, sizeof(dir), "/tmp/vitrine-files-XXXXXX");
-	CHECK(mkdtemp(dir) && files_new(dir, &f, NULL) == 0);
+	CHECK(mkdtemp(dir) && files_new(dir, SHARE, &f, NULL) == 0);
 	return f;
 }
 
@@ -112,7 +114,7 @@ TEST(an_id_is_taken_once_and_a_size_is_kept_to)
 	(void)upload_free(u);
 	(void)files_free(f);
 	/* What was given up, or left by a kill, leaves nothing behind. */
-	CHECK(files_new(dir, &f, NULL) == 0);
+	CHECK(files_new(dir, SHARE, &f, NULL) == 0);
 	(void)files_free(f);
 	CHECK(fs_remove_tree(dir) == 0);
 }
