@@ -15,7 +15,10 @@ static const struct command commands[] = {
 		"[--log-format text|json] [--uploads FILE_MIB,SPACE_MIB]",
 		"start the platform and keep it running", cmd_up},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
-	{"logs", "[-f] [--build] OWNER/NAME", "what a Space printed, or its builds said", cmd_logs},
+	{"logs",
+		"[-f] [-n N] [--since 10m] [--level LEVEL] [--session REF] [--ref REF] "
+		"[--commit ID] [--build[=ID]] [--json] OWNER/NAME",
+		"what a Space printed, or its builds said", cmd_logs},
 	{"builds", "OWNER/NAME", "versions of a Space, newest first", cmd_builds},
 	{"rollback", "[--build ID] OWNER/NAME",
 		"make an earlier version live again, without a build", cmd_rollback},

@@ -24,7 +24,7 @@ struct world {
 	struct repos repos;
 	struct people *people;
 	struct passwords *passwords;
-	struct run_logs *run_logs;
+	struct journals *run_logs; /* by Space id */
 	struct agent_peer *agent;
 	struct edge_peer *edge;
 	struct models_peer *models;

@@ -137,9 +137,10 @@ struct session {
 	struct worker *worker;
 	uint32_t channel;
 	char id[33];
-	int state_ref;   /* the SDK's table: session table, overlay */
-	uint32_t seq;    /* last group */
-	uint32_t last_n; /* last event taken */
+	char reference[9]; /* in the log: of the id, and does not give it away */
+	int state_ref;     /* the SDK's table: session table, overlay */
+	uint32_t seq;      /* last group */
+	uint32_t last_n;   /* last event taken */
 	struct image image;
 	struct buf pending; /* records of the group being filled */
 	size_t pending_records;
