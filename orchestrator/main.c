@@ -20,6 +20,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "orchestrator/api/server.h"
+#include "orchestrator/disk.h"
 #include "orchestrator/live.h"
 #include "orchestrator/notes.h"
 #include "orchestrator/peers/told.h"
@@ -42,6 +43,7 @@ struct options {
 	int token_fd; /* -1: none */
 	bool measure_local;
 	struct journal_limits run_logs;
+	struct disk_limits disk;
 };
 
 static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
@@ -91,6 +93,12 @@ static int take_option(struct options *o, int c, const char *value)
 			return -1;
 		*(c == 'g' ? &o->gateway_uid : &o->agent_uid) = (uid_t)n;
 		return 0;
+	case 'w':
+	case 's':
+		if (!parse_number(value, 1ul << 40, &n) || n == 0)
+			return -1;
+		*(c == 'w' ? &o->disk.warn_bytes : &o->disk.reserve_bytes) = (uint64_t)n << 20;
+		return 0;
 	case 'm':
 		o->measure_local = true;
 		return 0;
@@ -114,6 +122,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"gateway-uid", required_argument, NULL, 'g'},
 		{"agent-uid", required_argument, NULL, 'a'},
 		{"local-metrics", no_argument, NULL, 'm'},
+		{"disk-warn", required_argument, NULL, 'w'},
+		{"disk-reserve", required_argument, NULL, 's'},
 		{"token-fd", required_argument, NULL, 't'},
 		{"log-limits", required_argument, NULL, 'l'}, {0}};
 	int c;
@@ -271,6 +281,13 @@ static int open_rooms(
 	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;
 }
 
+static void on_disk(const struct disk_view *v, void *data)
+{
+	struct world *w = data;
+
+	edge_peer_disk(w->edge, v->state == DISK_FULL ? v->words : "");
+}
+
 static int open_links(struct world *w, const struct options *o, struct err *e)
 {
 	const struct agent_peer_config agent = {.loop = w->loop,
@@ -290,6 +307,8 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		r = edge_peer_new(&edge, &w->edge);
 	if (r == 0)
 		r = models_peer_new(w->loop, o->run, &w->models);
+	if (r == 0)
+		return disk_new(w->loop, o->data, &o->disk, on_disk, w, &w->disk, e);
 	return r < 0 ? err_set(e, r, "cannot listen: %s", strerror(-r)) : 0;
 }
 
@@ -299,6 +318,7 @@ static void close_world(struct world *w)
 	git_end_all();
 	(void)tidier_free(w->tidier);
 	(void)reconciler_free(w->reconciler);
+	(void)disk_free(w->disk);
 	(void)models_peer_free(w->models);
 	(void)edge_peer_free(w->edge);
 	(void)agent_peer_free(w->agent);
@@ -385,6 +405,7 @@ int main(int argc, char **argv)
 			"       [--gateway-uid N] [--agent-uid N] [--token-fd N] "
 			"[--local-metrics]\n"
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB]\n"
+			"       [--disk-warn MIB] [--disk-reserve MIB]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
 			"up.\n");
 		return 2;

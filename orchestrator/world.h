@@ -14,6 +14,7 @@
 #include "orchestrator/repo/repo.h"
 #include "orchestrator/store/store.h"
 
+struct disk;
 struct reconciler;
 struct tidier;
 
@@ -28,6 +29,7 @@ struct world {
 	struct agent_peer *agent;
 	struct edge_peer *edge;
 	struct models_peer *models;
+	struct disk *disk;
 	struct reconciler *reconciler;
 	struct tidier *tidier;
 	const char *hooks_dir; /* for git's core.hooksPath */
