@@ -20,7 +20,6 @@
 #include "sdk-lua/host/value.h"
 #include "sdk-lua/host/worker.h"
 
-#define TASKS_MAX 16
 #define SESSION_BUCKETS 256
 #define FILES_OPEN_MAX 16            /* boxes have 32 file descriptors */
 #define INPUT_SESSION_MAX (4u << 20) /* bytes of events of one session that wait */
