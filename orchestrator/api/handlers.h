@@ -8,6 +8,8 @@ struct request;
 /* people.c */
 void handle_whoami(struct request *r);
 void handle_login(struct request *r);
+void handle_link_add(struct request *r);
+void handle_link(struct request *r);
 void handle_logout(struct request *r);
 void handle_password(struct request *r);
 void handle_token_list(struct request *r);

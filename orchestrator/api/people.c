@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/private.h"
-#include "orchestrator/disk.h"
 
 /* A password that is being hashed for a request. */
 struct waiting {
@@ -76,12 +75,7 @@ static json_t *whoami(const struct identity *who)
 
 void handle_whoami(struct request *r)
 {
-	const struct disk_view *disk = disk_look(r->world->disk);
-	json_t *o = whoami(&r->who);
-
-	if (o && r->who.admin && *disk->words)
-		(void)json_object_set_new(o, "notice", json_string(disk->words));
-	request_json(r, MHD_HTTP_OK, o);
+	request_json(r, MHD_HTTP_OK, whoami(&r->who));
 }
 
 /* --- sign in, sign out --- */
@@ -183,6 +177,51 @@ void handle_login(struct request *r)
 		request_fail(r, code, &e);
 	else
 		take_ticket(r, password_verify(r->world->passwords, password, hash, on_login, r));
+}
+
+/* --- links that sign in --- */
+
+void handle_link_add(struct request *r)
+{
+	char key[LINK_KEY_LEN + 1], url[512];
+	const char *next = "/";
+	struct err e = {0};
+	int code = json_opt_str(r->json, "next", LINK_NEXT_MAX, "/", &next, &e);
+
+	if (code == 0)
+		code = links_add(r->server->links, r->who.user, next, clock_mono_usec(), key, &e);
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return;
+	}
+	(void)snprintf(url, sizeof(url), "%s/api/login/links/%s", r->world->url, key);
+	request_json(r, MHD_HTTP_OK, json_pack("{s:s}", "url", url));
+}
+
+void handle_link(struct request *r)
+{
+	static const char gone[] = "This link has been used, or is too old. Ask for another one.\n";
+	char user[OWNER_MAX + 1], next[LINK_NEXT_MAX + 1], hash[PASSWORD_HASH_MAX];
+	char cookie[COOKIE_LEN + 1];
+	struct identity who = {0};
+	struct err e = {0};
+	int code = links_take(r->server->links, r->id, clock_mono_usec(), user, next);
+
+	if (code == 0)
+		code = people_by_name(r->world->people, user, &who, hash, &e);
+	if (code == -ENOENT) {
+		request_text(r, MHD_HTTP_GONE, "text/plain; charset=utf-8", gone, strlen(gone));
+		return;
+	}
+	if (code == 0)
+		code = people_sign_in(r->world->people, &who, cookie, &e);
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return;
+	}
+	request_empty(r, MHD_HTTP_SEE_OTHER);
+	add_cookie(r, cookie, SIGN_IN_DAYS * 86400);
+	request_add_header(r, MHD_HTTP_HEADER_LOCATION, next);
 }
 
 void handle_logout(struct request *r)

@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 
 #include "orchestrator/api/request.h"
+#include "orchestrator/people/links.h"
 #include "orchestrator/people/throttle.h"
 
 struct server {
@@ -14,6 +15,7 @@ struct server {
 	struct source *soon;       /* owned; deferred run */
 	struct request *requests;  /* owned list */
 	struct throttle *logins;   /* owned */
+	struct links *links;       /* owned */
 	uid_t gateway_uid;
 	bool measure_local; /* numbers are shown to this machine without a token */
 	char ctl_key[65];

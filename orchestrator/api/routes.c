@@ -8,6 +8,9 @@
 static const struct route routes[] = {
 	{"GET", "/api/whoami-v2", ACTION_SEE_SELF, ROUTE_JSON, handle_whoami},
 	{"POST", "/api/login", ACTION_SIGN_IN, ROUTE_JSON, handle_login, .before_sign_in = true},
+	{"POST", "/api/login/links", ACTION_CHANGE_SELF, ROUTE_JSON, handle_link_add},
+	{"GET", "/api/login/links/:id", ACTION_SIGN_IN, ROUTE_JSON, handle_link,
+		.before_sign_in = true},
 	{"POST", "/api/logout", ACTION_SIGN_IN, ROUTE_JSON, handle_logout},
 	{"POST", "/api/account/password", ACTION_CHANGE_SELF, ROUTE_JSON, handle_password},
 	{"GET", "/api/tokens", ACTION_SEE_SELF, ROUTE_JSON, handle_token_list},

@@ -319,7 +319,8 @@ int server_new(
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_CONNECTION_LIMIT,
 		CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_SEC, MHD_OPTION_END);
-	if (!s->daemon || !s->logins)
+	s->links = links_new();
+	if (!s->daemon || !s->logins || !s->links)
 		return err_set(e, -EIO, "the HTTP server cannot start");
 	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	r = loop_add_fd(w->loop, info->epoll_fd, EPOLLIN, on_ready, s, &s->source);
@@ -345,6 +346,7 @@ struct server *server_free(struct server *s)
 			request_wake(r);
 	if (s->daemon)
 		MHD_stop_daemon(s->daemon);
+	(void)links_free(s->links);
 	(void)throttle_free(s->logins);
 	free(s);
 	return NULL;
