@@ -9,6 +9,8 @@ struct command {
 };
 
 int cmd_new(int argc, char **argv);
+int cmd_dev(int argc, char **argv);
+int cmd_test(int argc, char **argv);
 int cmd_up(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_logs(int argc, char **argv);

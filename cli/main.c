@@ -8,18 +8,17 @@
 static const struct command commands[] = {
 	{"new", "[--template NAME] DIR | --list", "a folder with a Space in it, ready to be pushed",
 		cmd_new},
+	{"dev", "[--port N] [DIR]", "a folder as a Space, every change of it as you save it",
+		cmd_dev},
+	{"test", "[DIR]", "run a folder's test.lua in the box where a push would run it", cmd_test},
 	{"up",
 		"[--data DIR] [--listen ADDR] [--port N] [--token-file FILE] "
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "
 		"[--isolation full|dense] [--local-metrics] "
-		"[--log-format text|json] [--uploads FILE_MIB,SPACE_MIB] "
-		"[--disk-warn MIB] [--disk-reserve MIB]",
+		"[--log-format text|json] [--uploads FILE_MIB,SPACE_MIB]",
 		"start the platform and keep it running", cmd_up},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
-	{"logs",
-		"[-f] [-n N] [--since 10m] [--level LEVEL] [--session REF] [--ref REF] "
-		"[--commit ID] [--build[=ID]] [--json] OWNER/NAME",
-		"what a Space printed, or its builds said", cmd_logs},
+	{"logs", "[-f] [--build] OWNER/NAME", "what a Space printed, or its builds said", cmd_logs},
 	{"builds", "OWNER/NAME", "versions of a Space, newest first", cmd_builds},
 	{"rollback", "[--build ID] OWNER/NAME",
 		"make an earlier version live again, without a build", cmd_rollback},
@@ -52,7 +51,8 @@ static void print_usage(FILE *out)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  vitrine %s %s\n      %s\n", commands[i].name, commands[i].usage,
 			commands[i].help);
-	fprintf(out, "\nEvery command but up and doctor takes --data DIR (the platform on this "
+	fprintf(out, "\nEvery command but dev, test, up and doctor takes --data DIR (the platform "
+		     "on this "
 		     "machine) or "
 		     "--url URL "
 		     "--token TOKEN.\n");

@@ -188,25 +188,33 @@ static int git(const char *dir, char *const argv[], struct err *e)
 }
 
 /* git asks for a name and an address before a first commit; a newcomer has none yet. */
-static int commit(const char *dir, const char *message, struct err *e)
+static int introduce(const char *dir, struct err *e)
 {
 	char *const ask[] = {"git", "config", "user.email", NULL};
-	char *const add[] = {"git", "add", "-A", NULL};
 	char name[128], email[256], host[64] = "localhost";
-	char *as_is[] = {"git", "commit", "-q", "-m", (char *)message, NULL};
-	char *as_user[] = {
-		"git", "-c", name, "-c", email, "commit", "-q", "-m", (char *)message, NULL};
+	char *const set_name[] = {"git", "config", "user.name", name, NULL};
+	char *const set_email[] = {"git", "config", "user.email", email, NULL};
 	const struct passwd *user = getpwuid(getuid());
-	bool known;
 	int r;
 
+	if (getenv("GIT_AUTHOR_EMAIL") || git(dir, ask, NULL) == 0)
+		return 0;
 	(void)gethostname(host, sizeof(host) - 1);
-	(void)snprintf(
-		name, sizeof(name), "user.name=%s", user && *user->pw_name ? user->pw_name : "me");
-	(void)snprintf(email, sizeof(email), "user.email=%s@%s", name + strlen("user.name="), host);
-	known = git(dir, ask, NULL) == 0 || getenv("GIT_AUTHOR_EMAIL");
-	r = git(dir, add, e);
-	return r < 0 ? r : git(dir, known ? as_is : as_user, e);
+	(void)snprintf(name, sizeof(name), "%s", user && *user->pw_name ? user->pw_name : "me");
+	(void)snprintf(email, sizeof(email), "%s@%s", name, host);
+	r = git(dir, set_name, e);
+	return r < 0 ? r : git(dir, set_email, e);
+}
+
+static int commit(const char *dir, struct err *e)
+{
+	char *const add[] = {"git", "add", "-A", NULL};
+	char *const make_it[] = {"git", "commit", "-q", "-m", "A new Space", NULL};
+	int r = introduce(dir, e);
+
+	if (r == 0)
+		r = git(dir, add, e);
+	return r < 0 ? r : git(dir, make_it, e);
 }
 
 /* --- the platform --- */
@@ -288,11 +296,13 @@ static int add_remote(const struct client_options *o, const char *dir, const cha
 
 static void print_next(const char *dir, const char *template, const char *page)
 {
-	printf("made %s from the template %s; next:\n\n  cd %s\n", dir, template, dir);
+	printf("made %s from the template %s; next:\n\n"
+	       "  vitrine dev %s    shows it, and every change as you save it\n",
+		dir, template, dir);
 	if (*page)
-		printf("  git push         puts it on %s\n", page);
+		printf("  git push, in it      puts it on %s\n", page);
 	else
-		printf("  git push ADDRESS/spaces/YOU/NAME main\n\n"
+		printf("  git push ADDRESS/spaces/YOU/NAME main, in it\n\n"
 		       "No platform was found here; --url and --token name one.\n");
 }
 
@@ -316,7 +326,7 @@ static int make(
 	if (r == 0)
 		r = git(dir, init, e);
 	if (r == 0)
-		r = commit(dir, "A new Space", e);
+		r = commit(dir, e);
 	if (r < 0)
 		return r;
 	r = add_remote(o, dir, name, page, &no_remote);

@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "gateway/files.h"
-#include "gateway/place.h"
 #include "gateway/replica.h"
 #include "gateway/visit.h"
 #include "gateway/worker_link.h"
@@ -42,12 +41,8 @@ static void show_all(struct session *s, void *data)
 
 static void send_frame(struct session *s, const struct frame *f, void *data)
 {
-	struct replica *r = s->live->replica;
-
 	(void)data;
-	if (f->type == APP_EVENT)
-		queue_sent(r->space, s, f);
-	worker_link_send(r, f, NULL, 0);
+	worker_link_send(s->live->replica, f, NULL, 0);
 }
 
 static void cork(struct session *s, bool on, void *data)
@@ -180,19 +175,14 @@ static bool may_retry(const struct session *s, uint32_t node, uint8_t kind, void
 	return page && page_may_retry(page, node, kind);
 }
 
-static bool may_send(struct session *s, const struct pending *p, bool behind, void *data)
-{
-	struct replica *r = s->live->replica;
-
-	(void)data;
-	return r ? queue_may_send(r->space, s, p, behind) : !behind;
-}
-
 static void settled(struct session *s, void *data)
 {
-	(void)data;
-	if (s->live->replica)
-		place_settled(s->live->replica, s);
+	struct gateway *g = data;
+	struct replica *r = s->live->replica;
+
+	if (r && r->space->route && strcmp(r->space->route->bundle, s->bundle))
+		space_place(r->space, s);
+	(void)g;
 }
 
 static void acks_due(void *data)
@@ -202,11 +192,9 @@ static void acks_due(void *data)
 
 static void forgotten(struct session *s, void *data)
 {
-	struct space *space = space_by_id(((struct gateway *)data)->spaces, s->space);
 	struct visit *v = s->live->visit;
 
-	if (space)
-		queue_forget(space, s);
+	(void)data;
 	if (v) {
 		v->session = NULL;
 		visit_end(v, true, "This session has ended.");
@@ -225,7 +213,6 @@ const struct sessions_ops space_sessions_ops = {
 	.keep_blob = keep_blob,
 	.want_worker = want_worker,
 	.may_retry = may_retry,
-	.may_send = may_send,
 	.settled = settled,
 	.acks_due = acks_due,
 	.forgotten = forgotten,

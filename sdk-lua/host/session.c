@@ -1,11 +1,9 @@
 #include "sdk-lua/host/session.h"
 
 #include <lauxlib.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crc32c.h"
 #include "sdk-lua/host/files.h"
 #include "sdk-lua/host/group.h"
 #include "sdk-lua/host/image.h"
@@ -96,7 +94,6 @@ struct session *session_new(struct worker *w, uint32_t channel, uint32_t seq, co
 		.state_ref = LUA_NOREF,
 		.next = *bucket};
 	(void)snprintf(s->id, sizeof(s->id), "%s", id);
-	(void)snprintf(s->reference, sizeof(s->reference), "%08x", crc32c(0, id, strlen(id)));
 	s->groups_tail = &s->groups;
 	s->inputs_tail = &s->inputs;
 	buf_init(&s->pending, GROUP_MAX + GROUP_SPARE + 4096);
@@ -309,17 +306,13 @@ static int protected_finish(lua_State *L)
 	return 0;
 }
 
-static void say_failure(const struct session *s, uint32_t n, const struct failure *f)
+static void say_failure(const struct session *s, const struct failure *f)
 {
-	const struct said about = {.tag = "error", .session = s, .n = n, .reference = f->reference};
-	char text[8192];
-	int length = snprintf(text, sizeof(text), "%s%s%d%s%.*s", f->file, f->file[0] ? ":" : "",
-		f->line, f->file[0] ? ": " : "", (int)f->message_length, f->message);
-
-	say_about(s->worker, &about, text,
-		(size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+	say(s->worker, "error", s, "ref=%s %s%s%d%s%.*s", f->reference, f->file,
+		f->file[0] ? ":" : "", f->line, f->file[0] ? ": " : "", (int)f->message_length,
+		f->message);
 	if (f->traceback[0])
-		say_about(s->worker, &about, f->traceback, strlen(f->traceback));
+		say(s->worker, "error", s, "%s", f->traceback);
 }
 
 static void fail_task(struct session *s, struct task *t, enum task_end how)
@@ -331,8 +324,7 @@ static void fail_task(struct session *s, struct task *t, enum task_end how)
 		publish_refusal(s, t->n, FAIL_CANCELLED, "cancelled");
 		return;
 	case END_LIMIT:
-		say_about(s->worker, &(struct said){.tag = "limit", .session = s, .n = t->n},
-			t->words, strlen(t->words));
+		say(s->worker, "limit", s, "%s", t->words);
 		publish_refusal(s, t->n, FAIL_LIMIT, t->words);
 		return;
 	default:
@@ -340,7 +332,7 @@ static void fail_task(struct session *s, struct task *t, enum task_end how)
 	}
 	failure_read(&f, t->thread);
 	if (f.op == FAIL_ERROR)
-		say_failure(s, t->n, &f);
+		say_failure(s, &f);
 	publish_failure(s, t->n, &f);
 }
 
@@ -367,7 +359,7 @@ static void refuse_image(struct session *s, struct task *t, const char *words)
 	struct failure f = {.op = FAIL_ERROR};
 
 	failure_words(&f, words);
-	say_failure(s, t->n, &f);
+	say_failure(s, &f);
 	publish_failure(s, t->n, &f);
 }
 

@@ -39,7 +39,7 @@ test("vitrine new makes a repo that git push alone puts online, from somebody gi
   const { code, output } = await run(vitrine, ["new", "--data", platform.data, "first-one"]);
 
   assert.equal(code, 0, output);
-  assert.match(output, new RegExp(`git push +puts it on ${platform.url}/spaces/admin/first-one`));
+  assert.match(output, new RegExp(`git push, in it +puts it on ${platform.url}/spaces/admin/first-one`));
   const folder = join(dir, "first-one");
 
   assert.ok(existsSync(join(folder, "app.lua")) && existsSync(join(folder, "README.md")));

@@ -49,6 +49,14 @@ function storage(key: string) {
   };
 }
 
+const DEV = "#dev"; // what vitrine dev opens
+
+/** For this tab from then on: a link inside the page would drop the address's end. */
+function isDev(kept: ReturnType<typeof storage>): boolean {
+  if (location.hash === DEV) kept.save(DEV);
+  return kept.load() === DEV;
+}
+
 function start(): void {
   const data = readData();
   const session = new Session({
@@ -85,7 +93,17 @@ function start(): void {
   const app = document.getElementById("app");
   if (!app) throw new Error("the page has no #app");
   app.replaceChildren();
-  render(<SpacePage session={session} owner={data.owner} name={data.name} base={data.base} comeBack={connect} />, app);
+  render(
+    <SpacePage
+      session={session}
+      owner={data.owner}
+      name={data.name}
+      base={data.base}
+      comeBack={connect}
+      dev={isDev(storage(`vitrine:dev:${data.owner}/${data.name}`))}
+    />,
+    app,
+  );
 }
 
 start();

@@ -1,12 +1,11 @@
 /* A Space's page: the header, what the Space is doing, and the app. */
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Session } from "../state/session";
 import { PAGE } from "../wire/messages";
 import { FailureAt } from "../widgets/failure";
 import { Icon } from "../widgets/icon";
 import { Node } from "../widgets/node";
 import { ProgressBar } from "../widgets/progress";
-import { QueueAt } from "../widgets/queue";
 import { SpaceContext, type Space } from "../widgets/space";
 import { Header } from "./header";
 import { StatusLine, Toasts } from "./status";
@@ -20,9 +19,11 @@ export interface SpacePageProps {
   readonly base: string;
   /** Joins again after the connection was ended for good. */
   readonly comeBack: () => void;
+  /** Its author is at work: refused builds are told over the page. */
+  readonly dev: boolean;
 }
 
-export function SpacePage({ session, owner, name, base, comeBack }: SpacePageProps) {
+export function SpacePage({ session, owner, name, base, comeBack, dev }: SpacePageProps) {
   const space = useMemo<Space>(
     () => ({
       session,
@@ -68,8 +69,18 @@ export function SpacePage({ session, owner, name, base, comeBack }: SpacePagePro
       </main>
       <StatusLine session={session} />
       <Toasts session={session} />
+      {dev && session.owner.value && <Author owner={owner} name={name} />}
     </SpaceContext.Provider>
   );
+}
+
+/** Only authors load it. */
+function Author({ owner, name }: { owner: string; name: string }) {
+  const [part, setPart] = useState<typeof import("./dev") | null>(null);
+  useEffect(() => {
+    void import("./dev").then((module) => setPart(() => module));
+  }, []);
+  return part && <part.DevErrors owner={owner} name={name} />;
 }
 
 function Body({ session, comeBack }: { session: Session; comeBack: () => void }) {
@@ -80,7 +91,6 @@ function Body({ session, comeBack }: { session: Session; comeBack: () => void })
     <>
       {page.title.value && <h1 class="space-title">{page.title.value}</h1>}
       {session.connection.value === "ended" && <Ended reason={session.ended.value} comeBack={comeBack} />}
-      <QueueAt node={PAGE} />
       <FailureAt node={PAGE} />
       {progress && (
         <div class="page-progress">
