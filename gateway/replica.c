@@ -101,8 +101,14 @@ static void resume_one(struct session *session, void *data)
 static void resumed_one(struct session *session, void *data)
 {
 	struct replica *r = ((struct resuming *)data)->replica;
+	const struct frame lost = {.type = APP_LOST, .node = session->live->asked};
 
-	if (session->live->replica == r)
+	if (session->live->replica != r)
+		return;
+	/* It was still loading when it was asked; then its saying so fell on deaf ears. */
+	if (r->blank && session->live->phase == SESSION_RESUMING)
+		(void)session_worker_frame(r->space->gateway->sessions, session, &lost, NULL);
+	else
 		session_resumed(r->space->gateway->sessions, session);
 }
 
@@ -119,8 +125,7 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 {
 	(void)snprintf(r->id, sizeof(r->id), "%s", m->replica);
 	r->handed_over = handed_over;
-	/* One comes by itself; each RESUME below may bring one more. */
-	r->hellos = handed_over ? 3 : 1;
+	r->hellos = handed_over ? 2 : 1;
 	flow_init(&r->flow, clock_mono_usec());
 	if (worker_link_open(r, fd) < 0) {
 		replica_lost(r, "the gateway is out of memory", "out of memory");
@@ -128,15 +133,16 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 	}
 	set_phase(r, REPLICA_LOADING);
 	if (handed_over) {
-		struct frame again = {.type = APP_RESUME};
+		struct frame again = {.type = APP_RESUME, .seq = worker_link_listen(r)};
 		struct resuming c = {r};
 
 		/* What lies in the link may be the end of a group whose beginning the last gateway
-		 * took with it. All of it comes before the first HELLO; what the worker has to say
-		 * of each session, whole groups again, comes before the second. */
-		r->deaf = true;
+		 * took with it, or an answer to that gateway. All of it comes before the first
+		 * HELLO; what the worker has to say of each session, whole groups again, comes
+		 * before the second. */
 		worker_link_send(r, &again, NULL, 0);
 		sessions_each(r->space->gateway->sessions, resume_one, &c);
+		again.seq++;
 		worker_link_send(r, &again, NULL, 0);
 	}
 }

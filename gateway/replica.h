@@ -33,12 +33,14 @@ struct replica {
 	char id[33];         /* "" while WAKING */
 	char bundle[65];
 	uint32_t wake_seq;
-	bool upgrade;            /* the app declares upgrade(old) */
-	bool handed_over;        /* came with seq 0: sessions may be open on it already */
-	bool deaf;               /* handed over and not yet at the HELLO that we asked for */
-	unsigned int hellos;     /* that it may still send */
-	struct flow flow;        /* what it may say */
-	struct source *held;     /* owned; armed while it is not read; NULL: never was */
+	bool upgrade;        /* the app declares upgrade(old) */
+	bool handed_over;    /* came with seq 0: sessions may be open on it already */
+	bool deaf;           /* handed over and not yet at the first HELLO that we asked for */
+	bool blank;          /* no session was open on it when it said HELLO */
+	uint32_t hello_seq;  /* of that first one, the second has one more; 0: not handed over */
+	unsigned int hellos; /* that it may still send */
+	struct flow flow;    /* what it may say */
+	struct source *held; /* owned; armed while it is not read; NULL: never was */
 	uint64_t told_held_usec; /* when its owner was told that it is slowed down */
 	struct watch watch;
 	struct link *link;        /* owned; NULL while WAKING */

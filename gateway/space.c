@@ -219,7 +219,13 @@ static const char *target_of(const struct space *s, const struct session *sessio
 
 static void attach(struct replica *r, struct session *session)
 {
-	session_attach(r->space->gateway->sessions, session, r, r->id, r->bundle, r->upgrade);
+	const struct session_host h = {.replica = r,
+		.id = r->id,
+		.bundle = r->bundle,
+		.upgrade = r->upgrade,
+		.handed_over = r->handed_over};
+
+	session_attach(r->space->gateway->sessions, session, &h);
 }
 
 /* A session whose new version does not start goes on with the old one, if that still runs. */
@@ -456,8 +462,12 @@ static void count_one(struct session *session, void *data)
 
 	if (space)
 		space->held += session_memory(session);
-	if (!r)
+	if (!r) {
+		/* Its version could not be started, maybe an older one: another try. */
+		if (space && wants_worker(session))
+			space_place(space, session);
 		return;
+	}
 	r->sessions++;
 	r->running += session_count_pending(session, EVENT_SENT) > 0;
 	r->gathered += session->live->group.image.len + session->live->group.visible.len;

@@ -155,11 +155,20 @@ static void note_shown(struct visit *v, const uint8_t *frames, size_t n)
 		v->shown_seq = last.seq;
 }
 
+/* A page waits for it even when it has no tree yet, and gives its socket up when it does not come.
+ */
+static bool is_accepted(const uint8_t *frames, size_t n)
+{
+	struct frame f;
+
+	return n == FRAME_HEADER && frame_read(&f, frames, n, NULL) > 0 && f.type == WIRE_ACCEPTED;
+}
+
 void visit_show(struct visit *v, const uint8_t *frames, size_t n, bool fails, bool lazy)
 {
 	struct buf redacted;
 
-	if (v->phase != VISIT_JOINED || v->behind || v->wants_tree)
+	if (v->phase != VISIT_JOINED || v->behind || (v->wants_tree && !is_accepted(frames, n)))
 		return;
 	if (fails && !v->owner) {
 		buf_init(&redacted, SHOW_MAX);
@@ -185,6 +194,7 @@ static const char *shown_bundle(const struct visit *v)
 void visit_show_all(struct visit *v)
 {
 	struct page *page = v->space ? space_page(v->space, shown_bundle(v)) : NULL;
+	bool waited = v->wants_tree;
 	const struct buf *tree;
 	struct buf b;
 	int r;
@@ -197,22 +207,24 @@ void visit_show_all(struct visit *v)
 	tree = page_tree_frames(page);
 	buf_init(&b, SHOW_MAX);
 	r = buf_add(&b, tree->data, tree->len);
-	/* The COMMIT says that the state is complete; a session that is new has none. */
+	/* The COMMIT says that the state is complete; with its first tree a new session has none.
+	 */
 	if (r == 0 && !(v->fresh && session_is_untouched(v->session)))
 		r = session_write_overlay(v->session, &b);
+	v->fresh = false;
 	v->behind = false;
 	if (r == 0)
 		send_frames(v, &b, true);
 	v->shown_seq = v->session->last_seq;
 	buf_done(&b);
+	if (waited)
+		session_show_interrupted(v->gateway->sessions, v->session);
 }
 
 void visit_page_known(struct visit *v)
 {
-	if (v->phase == VISIT_JOINED && v->wants_tree && space_page(v->space, shown_bundle(v))) {
+	if (v->phase == VISIT_JOINED && v->wants_tree && space_page(v->space, shown_bundle(v)))
 		visit_show_all(v);
-		session_show_interrupted(v->gateway->sessions, v->session);
-	}
 }
 
 static void show_state(struct visit *v)

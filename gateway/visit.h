@@ -47,7 +47,7 @@ struct visit {
 	uint32_t values_n;          /* that event's number */
 	struct session *session;    /* borrowed; NULL before JOINED */
 	uint32_t shown_seq;
-	bool fresh;      /* its session began with this JOIN */
+	bool fresh;      /* its session began with this JOIN, and no tree was sent yet */
 	bool behind;     /* frames were dropped: catch up when the queue has drained */
 	bool wants_tree; /* the page was not known yet */
 	/* JOIN, kept while ASKING */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "gateway/replica.h"
 #include "gateway/wake.h"
 
@@ -22,16 +23,21 @@ static int on_hello(struct replica *r, const struct frame *f, struct err *e)
 	struct app_hello m;
 	int n;
 
+	/* One that answers a gateway before this one, however many there were. */
+	if (r->handed_over && f->seq != r->hello_seq && f->seq != r->hello_seq + 1)
+		return 0;
 	if (r->hellos == 0)
 		return err_set(e, -EPROTO, "HELLO came again, and nobody had asked");
 	r->hellos--;
-	if (r->deaf) {
+	if (r->handed_over && f->seq == r->hello_seq) {
 		r->deaf = false;
 		return 0;
 	}
 	n = app_hello_read(&m, f->value, f->length, e);
 	if (n < 0)
 		return n;
+	r->deaf = false; /* a worker that was loading answers both at once */
+	r->blank = f->op != 0;
 	n = page_new(r->bundle, r->space->route ? r->space->route->title : "", m.tree, &page, e);
 	if (n == 0)
 		replica_hello(r, page, m.upgrade);
@@ -182,6 +188,14 @@ int worker_link_open(struct replica *r, int fd)
 	static const struct link_limits limits = {.queue_max = QUEUE_MAX, .round_usec = ROUND_USEC};
 
 	return link_new(r->space->gateway->loop, fd, &ops, &limits, r, &r->link);
+}
+
+uint32_t worker_link_listen(struct replica *r)
+{
+	random_bytes(&r->hello_seq, sizeof(r->hello_seq));
+	r->hello_seq = (r->hello_seq | 2) & ~1u; /* not 0, and the second number is another one */
+	r->deaf = true;
+	return r->hello_seq;
 }
 
 void worker_link_send(struct replica *r, const struct frame *f, const int *fds, size_t n)

@@ -13,6 +13,13 @@ struct session;
 /* Takes fd (owned from now on, also on failure). */
 int worker_link_open(struct replica *r, int fd);
 
+/*
+ * For a worker that was handed over: it is heard again from the HELLO that answers a RESUME on
+ * channel 0 with this number, and all there is to say about sessions came before the one that
+ * answers the next number. Other HELLOs answer gateways before this one.
+ */
+uint32_t worker_link_listen(struct replica *r);
+
 /* Sends; a worker that does not read is ended from the loop. */
 void worker_link_send(struct replica *r, const struct frame *f, const int *fds, size_t n);
 void worker_link_cork(struct replica *r, bool on);

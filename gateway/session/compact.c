@@ -11,10 +11,15 @@
 #include "base/log.h"
 #include "gateway/session/sessions_private.h"
 
-#define LOG_FULL (64ull << 20)
 #define LOG_SMALL (8ull << 20) /* below, garbage does not matter */
-#define SEGMENT_FULL (16ull << 20)
-#define STEP_BYTES (2ull << 20)
+#define FULL 8                 /* the log is, at this many times as much */
+#define SEGMENT_FULL 2         /* … and a segment */
+#define STEP_PART 4            /* this part of it is written in one step */
+
+static uint64_t small(const struct sessions *t)
+{
+	return t->limits.compact_bytes ? t->limits.compact_bytes : LOG_SMALL;
+}
 
 static void add_weight(struct session *s, void *data)
 {
@@ -26,10 +31,10 @@ static bool is_due(struct sessions *t)
 	uint64_t total = session_log_bytes(t->log);
 	uint64_t live = 0;
 
-	if (total < LOG_SMALL)
+	if (total < small(t))
 		return false;
 	sessions_each(t, add_weight, &live);
-	return total > live * 2 && (total > LOG_FULL || live < total / 2);
+	return total > live * 2 && (total > small(t) * FULL || live < total / 2);
 }
 
 static void note_number(struct session *s, void *data)
@@ -82,7 +87,7 @@ static void step(struct sessions *t)
 {
 	size_t written = 0;
 
-	while (t->compact_at < t->compact_n && written < STEP_BYTES) {
+	while (t->compact_at < t->compact_n && written < small(t) / STEP_PART) {
 		struct session *s = sessions_by_number(t, t->compact_list[t->compact_at]);
 
 		/* A failure gives up; the old segments stay and the next try starts over. */
@@ -104,6 +109,6 @@ void sessions_compact_step(struct sessions *t)
 		begin(t);
 	if (t->compact_from != 0)
 		step(t);
-	else if (session_log_current(t->log) > SEGMENT_FULL)
+	else if (session_log_current(t->log) > small(t) * SEGMENT_FULL)
 		(void)session_log_roll(t->log);
 }

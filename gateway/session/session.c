@@ -77,6 +77,16 @@ static void send_head(struct sessions *t, struct session *s, uint8_t type, uint3
 	t->ops.send(s, &f, t->data);
 }
 
+void session_ask(struct sessions *t, struct session *s)
+{
+	struct frame f = {.type = APP_RESUME,
+		.channel = s->number,
+		.node = ++s->live->asked,
+		.seq = s->last_seq};
+
+	t->ops.send(s, &f, t->data);
+}
+
 static void send_ack(struct sessions *t, struct session *s)
 {
 	s->live->ack_bytes = 0;
@@ -133,7 +143,8 @@ static void begin_reopening(struct sessions *t, struct session *s)
 	set_phase(s, SESSION_REOPENING);
 	t->ops.cork(s, true, t->data);
 	send_head(t, s, APP_CLOSE, 0);
-	send_head(t, s, APP_RESUME, s->last_seq);
+	if (s->live->replica)
+		session_ask(t, s);
 	if (s->live->replica)
 		t->ops.cork(s, false, t->data);
 }
@@ -526,25 +537,28 @@ static void begin_moving(struct sessions *t, struct session *s)
 	send_open(t, s, s->bundle);
 }
 
-void session_attach(struct sessions *t, struct session *s, void *replica, const char *replica_id,
-	const char *bundle, bool upgrade)
+/* A move is in the log when it has ended, so the last gateway may have begun one to this worker. */
+static bool may_know(const struct session_host *h, const struct session *s)
+{
+	return !strcmp(h->id, s->live->former[0]) || !strcmp(h->id, s->live->former[1]) ||
+	       (h->handed_over && s->live->replayed);
+}
+
+void session_attach(struct sessions *t, struct session *s, const struct session_host *h)
 {
 	struct session_live *live = s->live;
-	bool moves = s->bundle[0] && strcmp(s->bundle, bundle);
-	bool again;
+	bool moves = s->bundle[0] && strcmp(s->bundle, h->bundle);
 
 	if (live->replica)
 		session_detach(t, s, true, NULL);
-	again = !strcmp(replica_id, live->former[0]) || !strcmp(replica_id, live->former[1]);
-	live->replica = replica;
-	if (moves && upgrade) {
-		(void)snprintf(live->target, sizeof(live->target), "%s", bundle);
-		(void)snprintf(
-			live->target_replica, sizeof(live->target_replica), "%s", replica_id);
+	live->replica = h->replica;
+	if (moves && h->upgrade) {
+		(void)snprintf(live->target, sizeof(live->target), "%s", h->bundle);
+		(void)snprintf(live->target_replica, sizeof(live->target_replica), "%s", h->id);
 	} else {
-		arrive_in_log(t, s, bundle, replica_id);
+		arrive_in_log(t, s, h->bundle, h->id);
 	}
-	if (again) {
+	if (may_know(h, s)) {
 		begin_reopening(t, s);
 	} else if (live->target[0]) {
 		begin_moving(t, s);
@@ -552,7 +566,7 @@ void session_attach(struct sessions *t, struct session *s, void *replica, const 
 		send_open(t, s, NULL);
 		send_unfinished(t, s);
 	}
-	if (moves && !upgrade)
+	if (moves && !h->upgrade)
 		t->ops.show_all(s, t->data);
 }
 
@@ -572,7 +586,7 @@ void session_resume(struct sessions *t, struct session *s, void *replica)
 {
 	s->live->replica = replica;
 	set_phase(s, SESSION_RESUMING);
-	send_head(t, s, APP_RESUME, s->last_seq);
+	session_ask(t, s);
 }
 
 /*
@@ -598,8 +612,13 @@ void session_resumed(struct sessions *t, struct session *s)
 		t->ops.settled(s, t->data);
 }
 
-static void on_lost(struct sessions *t, struct session *s)
+static void on_lost(struct sessions *t, struct session *s, uint32_t asked)
 {
+	bool answers = asked == s->live->asked;
+
+	/* Of before it was closed and asked again. */
+	if (!answers && (asked || s->live->phase != SESSION_OPEN))
+		return;
 	switch (s->live->phase) {
 	case SESSION_RESUMING:
 	case SESSION_REOPENING:
@@ -616,8 +635,7 @@ static void on_lost(struct sessions *t, struct session *s)
 		refuse_move(t, s);
 		break;
 	case SESSION_OPEN:
-		/* It has refused to open it, with a FAIL; asking again at once would not end. Or
-		 * a gateway that was killed had asked before: then the visitor tries again. */
+		/* It has refused to open it, with a FAIL; asking again at once would not end. */
 		s->live->refused = true;
 		session_detach(t, s, false, "this demo could not open the session");
 		break;
@@ -711,9 +729,13 @@ void sessions_flush_acks(struct sessions *t)
 /* -ESTALE: the group is not wanted. */
 static int check_commit(const struct session *s, const struct frame *f, struct err *e)
 {
+	bool resent = s->live->resend || s->live->phase == SESSION_RESUMING;
+
 	if (f->op != COMMIT_INTERIM && f->op != COMMIT_FINISH)
 		return err_set(e, -EBADMSG, "COMMIT op: %u is not known", f->op);
-	if (f->seq <= s->last_seq || (s->live->resend && f->seq > s->last_seq + 1))
+	/* What it says before it has read RESUME, or ahead of what could not be written, comes
+	 * again in its turn. */
+	if (f->seq <= s->last_seq || (resent && f->seq > s->last_seq + 1))
 		return -ESTALE;
 	if (f->seq != s->last_seq + 1)
 		return err_set(
@@ -831,7 +853,7 @@ int session_worker_frame(
 	case APP_BLOB:
 		return t->ops.keep_blob(s, f, e, t->data);
 	case APP_LOST:
-		on_lost(t, s);
+		on_lost(t, s, f->node);
 		return 0;
 	default:
 		return err_set(e, -EPROTO, "message type %u is not a session's", f->type);

@@ -182,6 +182,7 @@ static void make_live(struct session *s, void *data)
 
 	if (session_make_live(s) < 0)
 		return;
+	s->live->replayed = true;
 	s->live->left_usec = t->ops.now_usec(t->data);
 	/* Replayed groups are not held any more, so a page that lacks some is told everything. */
 	outbox_done(&s->outbox);
@@ -413,10 +414,8 @@ struct tick {
 
 static void request_again(struct sessions *t, struct session *s)
 {
-	struct frame f = {.type = APP_RESUME, .channel = s->number, .seq = s->last_seq};
-
 	if (s->live->replica)
-		t->ops.send(s, &f, t->data);
+		session_ask(t, s);
 }
 
 static void tick_one(struct session *s, void *data)

@@ -62,6 +62,8 @@ struct session_live {
 	char stuck[65];          /* bundle that could not take it */
 	uint32_t sent_n;    /* highest event sent in this opening; a worker ignores lower ones */
 	char former[2][33]; /* workers it was taken off */
+	uint32_t asked;     /* number of the last RESUME; LOST brings it back */
+	bool replayed;      /* from the log: a gateway before this one had it */
 	bool refused;       /* its worker could not open it: nothing is tried again by itself */
 	bool resend;        /* an OUT could not be written: RESUME is due */
 	bool ack_due;
@@ -112,6 +114,7 @@ struct sessions_limits {
 	size_t space_bytes;     /* in memory, of all sessions of a Space; see sessions_bound */
 	uint64_t keep_sec;      /* without a visitor */
 	uint64_t untouched_sec; /* the same for sessions in which nothing happened */
+	uint64_t compact_bytes; /* a log below this is left as it is; 0: 8 MiB */
 };
 
 /* Replays the log in dir. */
@@ -164,12 +167,15 @@ int session_write_overlay(const struct session *s, struct buf *b);
 
 /* --- to and from workers --- */
 
-/*
- * Opens the session on a worker, moving it there from another bundle if need be. upgrade: the
- * worker answers a move with a COMMIT or FAIL of event 0.
- */
-void session_attach(struct sessions *t, struct session *s, void *replica, const char *replica_id,
-	const char *bundle, bool upgrade);
+struct session_host {
+	void *replica;
+	const char *id, *bundle;
+	bool upgrade;     /* it answers a move with a COMMIT or FAIL of event 0 */
+	bool handed_over; /* it has served a gateway before this one */
+};
+
+/* Opens the session on a worker, moving it there from another bundle if need be. */
+void session_attach(struct sessions *t, struct session *s, const struct session_host *h);
 
 /* After a restart: the worker that has it is still there. A HELLO asked for behind the last
  * session_resume says that all has been heard: then session_resumed. */

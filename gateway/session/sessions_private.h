@@ -31,4 +31,7 @@ int session_append(struct sessions *t, struct session *s, enum log_kind kind, ui
 void sessions_compact_step(struct sessions *t);
 void sessions_compact_done(struct sessions *t);
 
+/* RESUME to the session's worker: what has it after the last group in the log, or LOST. */
+void session_ask(struct sessions *t, struct session *s);
+
 void session_pump(struct sessions *t, struct session *s);

@@ -16,9 +16,9 @@
 
 #define VALUES_KEEP 4096
 
-static int lost(struct worker *w, uint32_t channel)
+static int lost(struct worker *w, uint32_t channel, uint32_t node)
 {
-	const struct frame f = {.type = APP_LOST, .channel = channel};
+	const struct frame f = {.type = APP_LOST, .channel = channel, .node = node};
 
 	return link_send(w->app, &f) == -ENOMEM ? -ENOMEM : 0;
 }
@@ -102,6 +102,7 @@ static int open_session(
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
 	o.s = s;
+	w->opened = true;
 	if (uploads_learn(s, m->files, e) < 0) {
 		session_free(s);
 		return -EINVAL;
@@ -206,7 +207,7 @@ int inbox_event(struct worker *w, const struct frame *f, struct err *e)
 	const struct handler *h;
 
 	if (!s)
-		return lost(w, f->channel);
+		return lost(w, f->channel, 0);
 	if (f->seq <= s->last_n)
 		return 0;
 	if (s->n_inputs + s->running >= EVENTS_PENDING_MAX)
@@ -307,7 +308,7 @@ int inbox_resume(struct worker *w, const struct frame *f, struct err *e)
 		s = NULL;
 	}
 	if (!s)
-		return lost(w, f->channel);
+		return lost(w, f->channel, f->node);
 	groups_resend(s, f->seq);
 	session_pump(s);
 	return 0;

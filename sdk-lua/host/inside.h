@@ -176,6 +176,8 @@ struct worker {
 	bool check;
 	uint64_t load_began_usec;
 	struct buf hello;         /* value of HELLO, for RESUME 0 */
+	uint32_t hello_seq;       /* of the last RESUME 0 */
+	bool opened;              /* a session was, once */
 	struct handler *handlers; /* owned */
 	size_t n_handlers;
 	int sdk_ref; /* the SDK's entry functions */

@@ -180,7 +180,11 @@ static void on_settled(void *data)
 
 static int say_hello(struct worker *w)
 {
-	const struct frame f = {.type = APP_HELLO, .value = w->hello.data, .length = w->hello.len};
+	const struct frame f = {.type = APP_HELLO,
+		.op = !w->opened,
+		.seq = w->hello_seq,
+		.value = w->hello.data,
+		.length = w->hello.len};
 
 	return link_send(w->app, &f);
 }
@@ -414,6 +418,7 @@ static int on_resume(
 	(void)files;
 	if (f->channel != 0)
 		return inbox_resume(w, f, e);
+	w->hello_seq = f->seq;
 	/* While it loads, HELLO comes anyway. */
 	return w->state == WORKER_RUNNING ? say_hello(w) : 0;
 }

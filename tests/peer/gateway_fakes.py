@@ -152,10 +152,24 @@ class Worker(Peer):
     def __init__(self, sock, replica, bundle):
         super().__init__(sock)
         self.replica, self.bundle, self.seq = replica, bundle, {}
+        self.asked, self.asked_of = 0, {}  # numbers of the last RESUMEs
+        self.was_opened = False
+
+    def next(self):
+        f = super().next()
+        if f.type == RESUME and f.channel == 0:
+            self.asked = f.seq
+        elif f.type == RESUME:
+            self.asked_of[f.channel] = f.node
+        self.was_opened |= f.type == OPEN
+        return f
 
     def hello(self, upgrade=False, tree=None):
-        self.send(Frame(HELLO, {"tree": tree or self.TREE, "api": [],
-                                "load_usec": 1000, "upgrade": upgrade}))
+        value = {"tree": tree or self.TREE, "api": [], "load_usec": 1000, "upgrade": upgrade}
+        self.send(Frame(HELLO, value, not self.was_opened, seq=self.asked))
+
+    def lost(self, channel):
+        self.send(Frame(LOST, channel=channel, node=self.asked_of[channel]))
 
     def open(self):
         f = self.expect(OPEN)

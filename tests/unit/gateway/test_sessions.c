@@ -145,7 +145,7 @@ static void worker_resume(struct worker *w, const struct frame *f)
 	if (!w->open || f->seq > w->seq) {
 		w->open = false;
 		w->channel = f->channel;
-		post(w, APP_LOST, 0, 0, 0, NULL, 0);
+		post(w, APP_LOST, 0, f->node, 0, NULL, 0);
 		return;
 	}
 	for (size_t i = 0; i < w->n_groups; i++)
@@ -450,7 +450,9 @@ static void put_on(struct world *x, struct worker *w)
 		session_count_pending(x->session, EVENT_SENT) > 0)
 		return;
 	x->wants = false;
-	session_attach(x->sessions, x->session, w, w->id, w->bundle, true);
+	session_attach(x->sessions, x->session,
+		&(struct session_host){
+			.replica = w, .id = w->id, .bundle = w->bundle, .upgrade = true});
 }
 
 static void connect_visitor(struct world *x)

@@ -297,7 +297,8 @@ export class Session {
 
   #commit(seq: number, event: EventId, finish: boolean): void {
     // The COMMIT of a state belongs to no event; one that does is news, whatever came before it.
-    const replay = this.#replays && event === 0;
+    // With a number that we have it is a state too: of a new session that already holds what was typed.
+    const replay = event === 0 && (this.#replays || seq === this.#seq);
     this.#replays = false;
     if (seq <= this.#seq && !replay) {
       this.#group = emptyGroup();
