@@ -138,13 +138,16 @@ static int keep_blob(struct session *s, const struct frame *f, struct err *e, vo
 	struct upload *u = NULL;
 	struct file_info info;
 	struct err why = {0};
+	const char *name;
 	size_t n;
 	int r;
 
 	if (!second || !file_id_is_valid((const char *)f->value, (size_t)(nul - f->value)))
 		return err_set(e, -EBADMSG, "BLOB: must begin with id, NUL, media type, NUL");
 	n = f->length - (size_t)(second + 1 - f->value);
-	r = upload_new(g->files, s->space, (const char *)f->value, "file", &u, &why);
+	name = strstr((const char *)nul + 1, ";name=");
+	r = upload_new(
+		g->files, s->space, (const char *)f->value, name ? name + 6 : "file", &u, &why);
 	if (r == 0)
 		r = upload_write(u, second + 1, n, f->length, &why);
 	if (r == 0)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #include "sdk-lua/host/trace.h"
 
 #define TEXT_MAX (1u << 20)
+#define BLOB_NAME_MAX 255
 #define SLEEP_MIN 0.001 /* seconds; sleep(0) in a loop is no busy loop */
 
 /* The session whose handler runs; NULL while the app loads. */
@@ -136,19 +138,22 @@ static int host_patch(lua_State *L)
 	return after_group_add(L, s, group_add(s, APP_PATCH, op, node, path, n_path + 1, value, n));
 }
 
-/* blob(bytes, type) -> id that values name as {file = id}. */
+/* blob(bytes, type[, name]) -> id that values name as {file = id}. */
 static int host_blob(lua_State *L)
 {
 	struct session *s = need_session(L);
-	char head[ID_LEN + 1 + 101];
-	size_t n, n_type;
+	char head[ID_LEN + 1 + 100 + 6 + BLOB_NAME_MAX + 1];
+	size_t n, n_type, n_name;
 	const char *bytes = luaL_checklstring(L, 1, &n);
 	const char *type = luaL_checklstring(L, 2, &n_type);
+	const char *name = luaL_optlstring(L, 3, "", &n_name);
 	int r;
 
 	luaL_argcheck(L, n_type > 0 && n_type <= 100 && strlen(type) == n_type, 2, "media type");
+	luaL_argcheck(L, n_name <= BLOB_NAME_MAX && strlen(name) == n_name, 3, "name");
 	random_id(head);
-	memcpy(head + ID_LEN + 1, type, n_type + 1);
+	n_type = (size_t)snprintf(head + ID_LEN + 1, sizeof(head) - ID_LEN - 1, "%s%s%s", type,
+		n_name ? ";name=" : "", name);
 	r = group_add(s, APP_BLOB, 0, 0, head, ID_LEN + 1 + n_type + 1, bytes, n);
 	lua_pushlstring(L, head, ID_LEN);
 	if (r < 0)

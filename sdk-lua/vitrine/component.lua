@@ -38,7 +38,7 @@ for name, number in pairs(EVENTS) do EVENT_NAMES[number] = name end
 -- Components whose value the visitor changes.
 local INPUTS = {
   textbox = true, number = true, slider = true, checkbox = true, radio = true, dropdown = true,
-  image = true,
+  image = true, file = true,
 }
 local LAYOUT = { row = true, column = true }
 local POSITIONAL = { button = "value", markdown = "value" }
@@ -90,7 +90,9 @@ function handle_mt.__index(self, key)
   if method then return method end
   if rec.spec[key] then
     local value = state.get(rec.node and host.state(), rec, key)
-    if key == "value" and rec.type == "image" then return values.as_file(value) end
+    if key == "value" and values.of_files[rec.type] then
+      return values.as_input(value, rec.props.multiple)
+    end
     return parts.copy(value)
   end
   if type(key) == "string" and sub(key, 1, 3) == "on_" then
@@ -319,6 +321,13 @@ function checks.image(what, p)
   if type(p.value) == "string" then values.bundled_image(what, p.value) end
 end
 
+function checks.file(what, p)
+  if type(p.value) == "string" then values.bundled_file(what, p.value) end
+  if p.max_files and (p.max_files < 1 or p.max_files > 16) then
+    raise("%s: 'max_files' must be from 1 to 16 (got %s)", what, p.max_files)
+  end
+end
+
 local function read_children(what, t, rec)
   rec.children = {}
   for i = 1, #t do
@@ -367,7 +376,7 @@ local function make(name, t)
   records[handle] = rec
   local later = read_props(what, t, c, rec)
   if checks[name] then checks[name](what, rec.props) end
-  if rec.props.value ~= nil and normalise[name] and name ~= "image" then
+  if rec.props.value ~= nil and normalise[name] and not values.of_files[name] then
     rec.props.value = normalise[name](what, nil, rec.props.value)
   end
   for event, spec in next, later do add_handler(handle, event, spec) end

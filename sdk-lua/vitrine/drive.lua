@@ -13,6 +13,7 @@ local format, find, match, sub =
   lua.string.format, lua.string.find, lua.string.match, lua.string.sub
 local concat = lua.table.concat
 local raise, describe = parts.raise, parts.describe
+local of_files = import("values").of_files
 local constants, records, INPUTS = data.constants, component.records, component.inputs
 local SET, APPEND = constants.PATCH_SET, constants.PATCH_APPEND
 
@@ -253,7 +254,7 @@ function Visit:set(name, value)
   if not INPUTS[rec.type] then
     raise("visit:set: '%s' is a %s, which visitors cannot change", name, rec.type)
   end
-  if rec.type == "image" and value ~= nil then
+  if of_files[rec.type] and value ~= nil then
     raise("visit:set: a test cannot upload files")
   end
   check_usable(s, "set", name, rec)

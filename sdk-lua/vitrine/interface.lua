@@ -3,6 +3,7 @@ local host, lua, import = ...
 local parts = import "parts"
 local component = import "component"
 local page_room = import "page"
+local values = import "values"
 local type, ipairs, next, select = type, ipairs, next, select
 local raise, describe = parts.raise, parts.describe
 local records, make, add_handler = component.records, component.make, component.add_handler
@@ -77,7 +78,7 @@ local function clear_all(inputs, outputs)
   return function()
     for _, c in ipairs(inputs) do
       local rec = records[c]
-      if rec.props.value ~= nil and rec.type ~= "image" then
+      if rec.props.value ~= nil and not values.of_files[rec.type] then
         c:set(rec.props.value)
       else
         c:clear()

@@ -181,8 +181,8 @@ end
 local function tree_props(rec)
   local props = object()
   for prop, value in next, rec.props do
-    -- A picture of the repo is sent to each session: see greet.
-    local sent_later = rec.type == "image" and prop == "value"
+    -- A file of the repo is sent to each session: see greet.
+    local sent_later = values.of_files[rec.type] and prop == "value"
     if prop ~= "id" and value ~= rec.spec[prop].default and not sent_later then
       props[prop] = value
     end
@@ -219,13 +219,13 @@ function M.hello(built, load_usec, tests)
   }
 end
 
----Pictures of the repo that the page shows go to a session that does not have them.
+---Files of the repo that the page shows go to a session that does not have them.
 function M.greet(S, built)
   for _, rec in ipairs(built.order) do
-    if rec.type == "image" and type(rec.props.value) == "string" then
+    if values.of_files[rec.type] and type(rec.props.value) == "string" then
       local own = S.overlay[rec.node]
       if not own or own.value == nil then
-        state.set(S, rec, "value", values.normalise.image("ui.image", S, rec.props.value))
+        state.set(S, rec, "value", values.normalise[rec.type]("ui." .. rec.type, S, rec.props.value))
       end
     end
   end

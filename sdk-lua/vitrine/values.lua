@@ -6,8 +6,9 @@ local state = import "state"
 local data = import "components"
 local type, pairs, ipairs, tostring = type, pairs, ipairs, tostring
 local rawget, setmetatable = rawget, setmetatable
-local format, find, match, lower =
-  lua.string.format, lua.string.find, lua.string.match, lua.string.lower
+local format, find, match, gmatch, lower =
+  lua.string.format, lua.string.find, lua.string.match, lua.string.gmatch, lua.string.lower
+local sub, byte = lua.string.sub, lua.string.byte
 local sort = lua.table.sort
 local raise, describe = parts.raise, parts.describe
 
@@ -33,12 +34,54 @@ function File:read(n, offset)
   return host.upload_read(rawget(self, "file"), offset or 0, n or data.constants.UPLOAD_READ_MAX)
 end
 
+local CHUNK, LINE_MAX = 65536, 1048576
+
+---The lines of the upload, without their ends ("\\n" or "\\r\\n"), read piece by piece.
+---@return fun(): string?
+---@usage for line in photo:lines() do print(line) end
+function File:lines()
+  local offset, piece, at = 0, "", 1
+  return function()
+    while true do
+      local stop = find(piece, "\n", at, true)
+      if stop then
+        local line = sub(piece, at, byte(piece, stop - 1) == 13 and stop > at and stop - 2 or stop - 1)
+        at = stop + 1
+        return line
+      end
+      local more, err = self:read(CHUNK, offset)
+      if not more then parts.refuse(err) end
+      offset = offset + #more
+      piece, at = sub(piece, at) .. more, 1
+      if more == "" then
+        local last = piece
+        piece = ""
+        return last ~= "" and last or nil
+      end
+      if #piece > LINE_MAX and not find(piece, "\n", 1, true) then
+        raise("file:lines: a line is over %d bytes; use :read", LINE_MAX)
+      end
+    end
+  end
+end
+
 function M.as_file(value)
   if type(value) ~= "table" or type(value.file) ~= "string" then return value end
   return setmetatable(
     { file = value.file, name = value.name, type = value.type, size = value.size },
     file_mt
   )
+end
+
+-- Components whose values are files.
+M.of_files = { image = true, file = true }
+
+-- What a handler gets: a file, or a list of them where several may be chosen.
+function M.as_input(value, several)
+  if not several then return M.as_file(value) end
+  local list = {}
+  for i, item in ipairs(value or {}) do list[i] = M.as_file(item) end
+  return list
 end
 
 local IMAGES = {
@@ -48,18 +91,23 @@ local IMAGES = {
 
 local Bytes = { __metatable = false, __name = "bytes" }
 
----Content made by the app, to be shown: an image's bytes, say.
+---Content made by the app, to be shown or downloaded: an image's bytes, say.
 ---@param bytes string
 ---@param type string media type
+---@param name? string of the file it is downloaded as
 ---@usage picture:set(ui.bytes(png, "image/png"))
-function M.bytes(bytes, media_type)
+---@usage report:set(ui.bytes(csv, "text/csv", "report.csv"))
+function M.bytes(bytes, media_type, name)
   if type(bytes) ~= "string" then
     raise("ui.bytes: bytes are a string (got %s)", describe(bytes))
   end
   if type(media_type) ~= "string" or not find(media_type, "^[%w%-.+]+/[%w%-.+]+$") then
     raise("ui.bytes: the media type is like 'image/png' (got %s)", describe(media_type))
   end
-  return setmetatable({ bytes = bytes, type = media_type }, Bytes)
+  if name ~= nil and (type(name) ~= "string" or #name == 0 or #name > 255 or find(name, "[%c/\\]")) then
+    raise("ui.bytes: the name is a file's, without a folder (got %s)", describe(name))
+  end
+  return setmetatable({ bytes = bytes, type = media_type, name = name }, Bytes)
 end
 
 local function image_type(path)
@@ -75,7 +123,7 @@ local function blob(S, key, bytes, media_type, name)
   end
   local value = sent[key]
   if not value then
-    value = { file = host.blob(bytes, media_type), name = name, type = media_type, size = #bytes }
+    value = { file = host.blob(bytes, media_type, name), name = name, type = media_type, size = #bytes }
     sent[key] = value
   end
   return value
@@ -99,7 +147,7 @@ function normalise.image(what, S, v)
     return blob(S, v, bytes, media_type, match(v, "[^/]+$"))
   end
   if type(v) == "table" and rawget(v, "bytes") then
-    return blob(S, v, v.bytes, v.type, "image")
+    return blob(S, v, v.bytes, v.type, v.name or "image")
   end
   if type(v) == "table" and type(v.file) == "string" then
     return {
@@ -109,6 +157,32 @@ function normalise.image(what, S, v)
   end
   raise("%s: an image is an upload, a path in the repo or ui.bytes(data, type) (got %s)", what,
     describe(v))
+end
+
+local function bundled_file(what, path)
+  return host.bundled(path)
+    or raise("%s: there is no file '%s' in the Space's repo", what, path)
+end
+
+local function one_file(what, S, v)
+  if type(v) == "string" then
+    return blob(S, v, bundled_file(what, v), "application/octet-stream", match(v, "[^/]+$"))
+  end
+  if type(v) == "table" and rawget(v, "bytes") then
+    return blob(S, v, v.bytes, v.type, v.name or "file")
+  end
+  if type(v) == "table" and type(v.file) == "string" then
+    return { file = v.file, name = v.name, type = v.type, size = v.size }
+  end
+  raise("%s: a file is an upload, a path in the repo or ui.bytes(data, type, name) (got %s)", what,
+    describe(v))
+end
+
+function normalise.file(what, S, v)
+  if type(v) ~= "table" or rawget(v, "bytes") or v.file ~= nil then return one_file(what, S, v) end
+  local list = {}
+  for i, item in ipairs(v) do list[i] = one_file(what, S, item) end
+  return #list > 0 and list or nil
 end
 
 local function as_confidence(what, item, first, second)
@@ -174,7 +248,8 @@ end
 
 function normalise.json(what, _, v) return parts.copy(v, what) end
 
-M.bundled_image, M.as_turn, M.normalise = bundled_image, as_turn, normalise
+M.bundled_image, M.bundled_file = bundled_image, bundled_file
+M.as_turn, M.normalise = as_turn, normalise
 
 -- --- what visitors send --------------------------------------------------------------------
 
@@ -242,5 +317,44 @@ function accept.image(_, _, v)
   local known = host.upload(v.file)
   if not known then return nil, "is not here any more; upload it again" end
   return { file = v.file, name = known.name, type = known.type, size = known.size }
+end
+
+-- Endings and media types, as in ".csv,image/*".
+local function is_of(types, file)
+  for wanted in gmatch(lower(types), "[^,%s]+") do
+    local whole = match(wanted, "^(.*/)%*$")
+    if wanted == file.type or sub(lower(file.name), -#wanted) == wanted and sub(wanted, 1, 1) == "."
+      or whole and sub(file.type, 1, #whole) == whole then
+      return true
+    end
+  end
+  return false
+end
+
+local function accept_file(S, rec, v)
+  local file, words = accept.image(S, rec, v)
+  if not file then return nil, words or "must be an upload" end
+  local most, types = state.get(S, rec, "max_size"), state.get(S, rec, "types")
+  if most and file.size > most then
+    return nil, format("'%s' has %d bytes, the limit is %d", file.name, file.size, most)
+  end
+  if types and not is_of(types, file) then
+    return nil, format("'%s' is none of %s", file.name, types)
+  end
+  return file
+end
+
+function accept.file(S, rec, v)
+  if v == nil then return nil end
+  if not state.get(S, rec, "multiple") then return accept_file(S, rec, v) end
+  if type(v) ~= "table" then return nil, "must be a list of uploads" end
+  local files, most = {}, state.get(S, rec, "max_files")
+  if #v > most then return nil, format("takes at most %d files", most) end
+  for i, item in ipairs(v) do
+    local file, words = accept_file(S, rec, item)
+    if not file then return nil, words end
+    files[i] = file
+  end
+  return #files > 0 and files or nil
 end
 return M

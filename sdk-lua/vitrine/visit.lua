@@ -36,7 +36,7 @@ end
 local function input_value(S, handle)
   local rec = records[handle]
   local value = state.get(S, rec, "value")
-  if rec.type == "image" then return values.as_file(value) end
+  if values.of_files[rec.type] then return values.as_input(value, rec.props.multiple) end
   if value == nil and rec.type == "slider" then return state.get(S, rec, "min") end
   if type(value) == "table" then return parts.copy(value) end
   return value

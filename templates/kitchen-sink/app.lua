@@ -11,10 +11,13 @@ return ui.page({ title = "Every component" }, function(page)
   local several = ui.dropdown { label = "Colours", choices = colours, multiple = true, value = { "red" } }
   local picture = ui.image { label = "Picture", upload = true, height = 160, alt = "What you uploaded" }
 
+  local sheet   = ui.file { label = "File", info = "Its lines are counted" }
+
   local said    = ui.markdown "Nothing was said yet."
   local state   = ui.json { label = "What the page holds", value = {} }
   local bars    = ui.label { label = "Shares" }
   local mirror  = ui.image { label = "The same picture", height = 160, alt = "What you uploaded" }
+  local report  = ui.file { label = "Report", interactive = false }
   local chat    = ui.chatbot { label = "Echo", height = 200 }
 
   local run     = ui.button { "Show what the page holds", variant = "primary" }
@@ -35,6 +38,12 @@ return ui.page({ title = "Every component" }, function(page)
   end)
 
   picture:on_upload(function(file) mirror:set(file) end)
+
+  sheet:on_upload(function(file)
+    local lines = 0
+    for _ in file:lines() do lines = lines + 1 end
+    report:set(ui.bytes(("%s has %d lines, %d bytes.\n"):format(file.name, lines, file.size), "text/plain", "report.txt"))
+  end)
 
   run:on_click(function()
     state:set {
@@ -61,8 +70,8 @@ return ui.page({ title = "Every component" }, function(page)
 
   return ui.column {
     ready,
-    ui.row { ui.column { text, number, slider, check, radio, several, picture },
-             ui.column { said, bars, state, mirror } },
+    ui.row { ui.column { text, number, slider, check, radio, several, picture, sheet },
+             ui.column { said, bars, state, mirror, report } },
     ui.row { run, slow, stop, refuse },
     chat,
   }

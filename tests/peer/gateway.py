@@ -753,6 +753,13 @@ def blobs_of_workers_are_files(g):
     worker.commit(worker.opened.channel, 0)
     page.expect(PATCH)
     assert get(g.port, "/spaces/alice/echo/-/file/" + ident)[2] == PNG
+    named = "abcdefghjkmnpqrstvwxyz0124"
+    worker.send(Frame(BLOB, named.encode() + b"\0text/csv;name=../s\xc3\xbc.csv\0a,b", 0,
+                      worker.opened.channel))
+    g.until(lambda: get(g.port, "/spaces/alice/echo/-/file/" + named)[0] == 200)
+    _, headers, body = get(g.port, "/spaces/alice/echo/-/file/" + named)
+    assert body == b"a,b"
+    assert headers["content-disposition"] == "attachment; filename*=UTF-8''s%C3%BC.csv"
 
 
 # --- upstream ---

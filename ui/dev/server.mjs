@@ -54,7 +54,7 @@ export async function serve({ out, proto, port }) {
         return answer(200, "text/plain", "ok");
       }
       if (url.pathname.startsWith("/api/")) return await api(request, response, url);
-      if (/\/-\/upload$/.test(url.pathname)) return await takeUpload(request, response);
+      if (/\/-\/uploads/.test(url.pathname)) return await takeUpload(request, response, url);
       if (/\/-\/file\//.test(url.pathname)) return answer(200, "image/svg+xml", uploads.get(url.pathname.split("/").pop()) ?? PICTURE);
       if (url.pathname.startsWith("/assets/")) {
         return answer(200, TYPES[extname(url.pathname)] ?? "application/octet-stream", await readFile(join(out, url.pathname)));
@@ -78,14 +78,23 @@ export async function serve({ out, proto, port }) {
       .replace("<!--vitrine:data-->", () => `<script type="application/json" id="vitrine-data">${text}</script>`);
   }
 
+  // tus, as far as the page speaks it; ?slow in the name takes a second for each piece.
   const uploads = new Map();
-  async function takeUpload(request, response) {
+  async function takeUpload(request, response, url) {
     const parts = [];
     for await (const part of request) parts.push(part);
-    const id = `upload${uploads.size}`;
-    uploads.set(id, Buffer.concat(parts));
-    response.writeHead(200, { "Content-Type": "application/json" });
-    response.end(JSON.stringify({ file: id, name: new URL(request.url, "http://x").searchParams.get("name"), type: request.headers["content-type"], size: uploads.get(id).length }));
+    const name = Buffer.from((request.headers["upload-metadata"] ?? "").split(" ")[1] ?? "", "base64").toString();
+    const id = request.method === "POST" ? `upload${uploads.size}` : url.pathname.split("/").pop();
+    if (/slow/.test(name)) await new Promise((done) => setTimeout(done, 60_000));
+    if (/large/.test(name)) {
+      response.writeHead(507, { "Content-Type": "application/json", "Tus-Resumable": "1.0.0" });
+      return response.end(JSON.stringify({ error: "this Space's visitors have no room for it: all their files together may have 4096 MiB" }));
+    }
+    uploads.set(id, Buffer.concat([uploads.get(id) ?? Buffer.alloc(0), ...parts]));
+    response.writeHead(request.method === "POST" ? 201 : 204, {
+      "Tus-Resumable": "1.0.0", "Upload-Offset": uploads.get(id).length, "Upload-Type": "image/svg+xml", Location: `${url.pathname.replace(/uploads.*/, "uploads")}/${id}`,
+    });
+    response.end();
   }
 
   const sockets = new WebSocketServer({ noServer: true });

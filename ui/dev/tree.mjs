@@ -75,6 +75,8 @@ export function kitchen() {
           el("label", { id: "verdict", label: "Verdict", value: VERDICT }),
           el("textbox", { id: "out", label: "Answer", lines: 2, interactive: false, value: "The engine weaves algebraical patterns." }),
           el("image", { id: "photo", label: "Photo", upload: true }, { upload: {}, clear: {} }),
+          el("file", { id: "sheets", label: "Tables", types: ".csv,.tsv,.txt", max_size: 50_000_000, multiple: true, value: [{ file: "f1", name: "measurements.csv", type: "text/plain", size: 48_213 }] }, { upload: {} }),
+          el("file", { id: "report", label: "Reports", interactive: false, value: [{ file: "f2", name: "report.pdf", type: "application/pdf", size: 2_400_000 }, { file: "f3", name: "a-very-long-name-of-a-file-that-somebody-exported-from-a-program-which-puts-everything-into-it-2026-11-25T23-59-59.csv", type: "text/plain", size: 1_100 }] }),
           el("image", { id: "shown", label: "Picture", value: { file: "picture", name: "p.svg", type: "image/svg+xml", size: 900 }, alt: "Hills at dusk" }),
           el("json", { id: "data", label: "Details", value: DATA }),
           el("progress", { id: "step", label: "Batch", value: { fraction: 0.42, message: "Reading page 5 of 12" } }),

@@ -163,6 +163,8 @@ turns_away("a list for one choice", "dropdown { id = 'c', choices = { 'a' } }", 
 turns_away("an object for a checkbox", "checkbox { id = 'c' }", "{}", "true or false")
 turns_away("an output", "label { id = 'c' }", '{"label":"x"}', "cannot be changed by visitors")
 turns_away("an upload nobody made", "image { id = 'c', upload = true }", '{"file":"x"}', "upload it again")
+turns_away("a file nobody sent", "file { id = 'c' }", '{"file":"x"}', "upload it again")
+turns_away("many files where one is meant", "file { id = 'c' }", '[{"file":"x"}]', "must be an upload")
 turns_away("what is not JSON", "textbox { id = 'c' }", "{broken", "not JSON")
 
 it("a password is there for its event and gone after it", function()
@@ -229,7 +231,7 @@ it("a picture of the repo that the page shows reaches each session once", functi
   local v = app:open()
   app:until_(function() return v.finished[0] end, "the first group")
   local value = v:see "c"
-  equal({ type = "image/png", bytes = "PNG\0bytes" }, v.groups[1].blobs[value.file])
+  equal({ type = "image/png", name = "cat.png", bytes = "PNG\0bytes" }, v.groups[1].blobs[value.file])
   equal({ "cat.png", "image/png", 9 }, { value.name, value.type, value.size })
   local group = v:click "go"
   equal(nil, group.blobs)
@@ -244,7 +246,67 @@ it("bytes made by the app are shown", function()
   local app = with("image { id = 'c' }", "c:set(ui.bytes('GIF', 'image/gif'))")
   local v = app:open()
   local group = v:click "go"
-  equal({ type = "image/gif", bytes = "GIF" }, group.blobs[v:see("c").file])
+  equal({ type = "image/gif", name = "image", bytes = "GIF" }, group.blobs[v:see("c").file])
+end)
+
+local function files_app(fields)
+  return s.load(([[
+local ui = require "vitrine.ui"
+return ui.page({}, function()
+  local input = ui.file { id = "in", %s }
+  local out, go = ui.file { id = "out", interactive = false }, ui.button { "Go", id = "go" }
+  input:on_upload(function(file, session)
+    session.got = {}
+    for _, f in ipairs(file.name and { file } or file) do
+      for line in f:lines() do session.got[#session.got + 1] = f.name .. ":" .. line end
+    end
+  end)
+  go:on_click(function() out:set(ui.bytes("a,b", "text/csv", "so ü.csv")) end)
+  return ui.row { input, out, go }
+end)]]):format(fields))
+end
+
+local function give(app, v, id, name, bytes)
+  app:send("FILE", { channel = v.channel, file = bytes,
+    value = s.json.encode { id = id, name = name, type = "text/plain", size = #bytes } })
+end
+
+it("files reach a handler as handles, several as a list, and are read by line", function()
+  local app = files_app "multiple = true"
+  local v = app:open()
+  give(app, v, "f1", "a.csv", "one\ntwo\r\n\nfour")
+  give(app, v, "f2", "b.csv", ("x"):rep(70000) .. "\nend\n")
+  v:value("in", '[{"file":"f1"},{"file":"f2"}]')
+  v:await(v:fire("in", "upload"))
+  equal({ got = { "a.csv:one", "a.csv:two", "a.csv:", "a.csv:four", "b.csv:" .. ("x"):rep(70000),
+    "b.csv:end" } }, v:stored())
+end)
+
+it("a file that the app made is offered under its name", function()
+  local app = files_app ""
+  local v = app:open()
+  local group = v:click "go"
+  local value = v:see("out")
+  equal({ "so ü.csv", "text/csv", 3 }, { value.name, value.type, value.size })
+  equal({ type = "text/csv", name = "so ü.csv", bytes = "a,b" }, group.blobs[value.file])
+end)
+
+refuses("a file that is none", "file { id = 'c' }", "c:set(42)", "a file is an upload")
+refuses("bytes with a folder in their name", "file { id = 'c' }",
+  "c:set(ui.bytes('x', 'text/csv', 'a/b'))", "without a folder")
+it("a file of another kind or size is turned away in words", function()
+  for fields, words in pairs {
+    ['types = ".pdf, image/*"'] = "none of",
+    ["max_size = 2"] = "the limit is 2",
+    ["multiple = true, max_files = 1"] = "at most 1",
+  } do
+    local app = files_app(fields)
+    local v = app:open()
+    give(app, v, "f1", "a.csv", "one")
+    v:value("in", fields:find "multiple" and '[{"file":"f1"},{"file":"f1"}]' or '{"file":"f1"}')
+    local group = v:await(v:fire("in", "upload"))
+    match(words, group.fail and group.fail.message)
+  end
 end)
 
 it("an upload can be read, in parts, and shown", function()

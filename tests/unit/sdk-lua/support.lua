@@ -274,7 +274,8 @@ function Visitor:apply(group, f)
   elseif f.type == "BLOB" then
     group.blobs = group.blobs or {}
     local id, media, bytes = f.value:match("^([^%z]*)%z([^%z]*)%z(.*)$")
-    group.blobs[id] = { type = media, bytes = bytes }
+    local kind, name = media:match("^(.-);name=(.*)$")
+    group.blobs[id] = { type = kind or media, name = name, bytes = bytes }
   end
 end
 

@@ -188,14 +188,14 @@ local llm, writer = models.chat "a/b", models.generate "a/b"
         source = source .. [[
 return ui.page({}, function()
   local go, story, picture, photo = ui.button "Go", ui.textbox {}, ui.image {}, ui.image { upload = true }
-  local chat = ui.chatbot {}
+  local chat, report = ui.chatbot {}, ui.file { interactive = false }
   photo:on_upload(function(photo, session)
-    local text, png, turns = "text", "PNG", { { role = "user", content = "x" } }
+    local text, png, csv, turns = "text", "PNG", "a,b", { { role = "user", content = "x" } }
     local reply = chat:append { role = "assistant", content = "" }
 ]] .. usage .. [[
 
   end)
-  return ui.column { go, story, picture, photo, chat }
+  return ui.column { go, story, picture, photo, chat, report }
 end)]]
       end
       local fail = exercise(source)

@@ -9,7 +9,7 @@ import { ProgressBar } from "../widgets/progress";
 import { SpaceContext, type Space } from "../widgets/space";
 import { Header } from "./header";
 import { StatusLine, Toasts } from "./status";
-import { uploadFile } from "./upload";
+import { halves, uploadFile } from "./upload";
 import { UPLOAD_MAX } from "proto";
 
 export interface SpacePageProps {
@@ -28,11 +28,9 @@ export function SpacePage({ session, owner, name, base, comeBack, dev }: SpacePa
     () => ({
       session,
       base,
-      upload(file, progress) {
-        const welcome = session.welcome.peek();
-        if (!welcome) return Promise.reject(new Error("Not connected yet. Try again in a moment."));
-        return uploadFile(base, welcome.session, file, welcome.upload_max ?? UPLOAD_MAX, progress);
-      },
+      upload: (cell, file, progress, signal) =>
+        uploadFile(base, cell.key, file, session.welcome.peek()?.upload_max ?? UPLOAD_MAX, progress, signal),
+      halves: (cell) => halves(base, cell.key),
     }),
     [session, base],
   );

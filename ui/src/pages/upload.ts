@@ -1,48 +1,138 @@
-/* A file on its way up. XMLHttpRequest, because fetch does not tell how far a body is. */
-import type { FileValue } from "../widgets/space";
+/*
+ * A file on its way up, from a browser: XMLHttpRequest, because fetch does not tell how far a body
+ * is, and where an upload was before a reload, in localStorage.
+ */
+import { giveUp, send, Stopped, type Answer, type Sent, type Ways } from "../wire/tus";
+import { sizeWords } from "../widgets/file_rules";
+import type { FileValue, Half } from "../widgets/space";
 
-export function uploadFile(
+const KEPT = "vitrine-upload ";
+const KEPT_MS = 3_600_000; // as long as the gateway keeps it
+const SILENT_MS = 20_000; // a piece that gets nowhere for so long is cut and sent again
+
+/** place: the component, so that two of them do not share one upload. */
+export async function uploadFile(
   base: string,
-  session: string,
+  place: string,
   file: File,
   max: number,
-  progress: (fraction: number) => void,
+  progress: (sent: Sent) => void,
+  signal: AbortSignal,
 ): Promise<FileValue> {
-  if (file.size > max) {
-    return Promise.reject(new Error(`${file.name} has ${sizeWords(file.size)}; at most ${sizeWords(max)} can be uploaded.`));
+  if (file.size > max) throw new Error(`${file.name} has ${sizeWords(file.size)}; at most ${sizeWords(max)} can be uploaded.`);
+  const key = `${KEPT}${JSON.stringify([base, place, file.name, file.size, file.lastModified])}`;
+  const ways: Ways = {
+    // One that makes an upload is heard to its end: else nobody could drop what it has made.
+    ask: (method, url, headers, body, step) => ask(method, url, headers, body, step, method === "POST" ? null : signal),
+    pause: (ms) => pause(ms, signal),
+    recall: () => read(key)?.url ?? null,
+    remember: (url, sent) => keep(key, url, sent),
+    now: () => performance.now(),
+    progress,
+    signal,
+  };
+  try {
+    const arrived = await send(`${base}/-/uploads`, file, ways);
+    return { file: arrived.id, name: file.name, type: arrived.type, size: file.size };
+  } catch (error) {
+    // Cancelled by hand; a page that is left keeps its half for later.
+    if (error instanceof Stopped && signal.reason === "cancel") {
+      void giveUp({ ...ways, ask: (method, url, headers) => ask(method, url, headers, null, () => {}, null) });
+    }
+    throw error;
   }
-  return new Promise((resolve, reject) => {
+}
+
+/** Uploads of this component that a reload has interrupted. */
+export function halves(base: string, place: string): Half[] {
+  const found: Half[] = [];
+  for (const key of keys()) {
+    const kept = read(key);
+    const [at, where, name, size] = JSON.parse(key.slice(KEPT.length)) as [string, string, string, number];
+    if (kept && at === base && where === place) found.push({ name, size, sent: kept.sent });
+  }
+  return found;
+}
+
+function ask(
+  method: string,
+  url: string,
+  headers: Record<string, string>,
+  body: Blob | null,
+  step: (bytes: number) => void,
+  signal: AbortSignal | null,
+): Promise<Answer> {
+  return new Promise((resolve) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `${base}/-/upload?name=${encodeURIComponent(file.name)}`);
-    request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
-    request.setRequestHeader("X-Session", session);
-    request.upload.onprogress = (e) => e.lengthComputable && progress(e.loaded / e.total);
-    request.onerror = () => reject(new Error("The upload was cut off. Try again."));
-    request.onload = () => {
-      const answer = parse(request.responseText);
-      if (request.status >= 200 && request.status < 300 && typeof answer["file"] === "string") {
-        resolve({
-          file: answer["file"],
-          name: String(answer["name"] ?? file.name),
-          type: String(answer["type"] ?? file.type),
-          size: Number(answer["size"] ?? file.size),
-        });
-      } else {
-        reject(new Error(typeof answer["error"] === "string" ? answer["error"] : `The upload was refused (${request.status}).`));
-      }
+    let timer = 0;
+    const heard = () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(() => request.abort(), SILENT_MS);
     };
-    request.send(file);
+    const stop = () => request.abort();
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = (e) => {
+      heard();
+      step(e.loaded);
+    };
+    request.onloadend = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+      resolve({ status: request.status, text: request.responseText, header: (name) => request.getResponseHeader(name) });
+    };
+    signal?.addEventListener("abort", stop);
+    heard();
+    request.send(body);
   });
 }
 
-function parse(text: string): Record<string, unknown> {
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      removeEventListener("online", end);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms * (0.75 + Math.random() / 2));
+    addEventListener("online", end);
+    signal.addEventListener("abort", end);
+  });
+}
+
+/* --- what a reload leaves; without storage a reload begins anew --- */
+
+interface Kept {
+  readonly url: string;
+  readonly sent: number;
+  readonly at: number;
+}
+
+function keys(): string[] {
   try {
-    return (JSON.parse(text) ?? {}) as Record<string, unknown>;
+    return Object.keys(localStorage).filter((key) => key.startsWith(KEPT));
   } catch {
-    return {};
+    return [];
   }
 }
 
-function sizeWords(bytes: number): string {
-  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+function read(key: string): Kept | null {
+  try {
+    const kept = JSON.parse(localStorage.getItem(key) ?? "null") as Kept | null;
+    if (kept && Date.now() - kept.at < KEPT_MS) return kept;
+    localStorage.removeItem(key);
+  } catch {
+    // not there
+  }
+  return null;
+}
+
+function keep(key: string, url: string | null, sent: number): void {
+  try {
+    if (url === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify({ url, sent, at: Date.now() }));
+  } catch {
+    // full, or forbidden
+  }
 }

@@ -133,4 +133,5 @@ const INPUTS: ReadonlySet<string> = new Set([
   "radio",
   "dropdown",
   "image",
+  "file",
 ] satisfies ComponentType[]);

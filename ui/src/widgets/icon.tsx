@@ -7,6 +7,8 @@ const PATHS = {
   chevron: "m6 4 4 4-4 4",
   close: "m4 4 8 8m0-8-8 8",
   copy: "M6 6h7v7H6zM10 6V3H3v7h3",
+  download: "M8 2.5v7.5m-3.2-3L8 10.2 11.2 7M2.8 13.3h10.4",
+  file: "M4 1.8h5l3 3v9.4H4zM8.8 2v3h3",
   image: "M2.5 3h11v10h-11zm0 7.5L6 7.5l3 3 1.5-1.5 3 2.5M10.5 6v.1",
   menu: "M2.5 4.5h11m-11 3.5h11m-11 3.5h11",
   moon: "M13.2 9.6A5.6 5.6 0 0 1 6.4 2.8a5.6 5.6 0 1 0 6.8 6.8Z",

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { propsOf, valueOf, type Cell } from "../state/tree";
 import { Field } from "./field";
 import { Icon } from "./icon";
+import type { Sent } from "../wire/tus";
 import { idOf, useSpace, type Space, type WidgetProps } from "./space";
 
 export function Image({ cell }: WidgetProps) {
@@ -127,11 +128,11 @@ function Upload({ cell, source, size, alt }: { cell: Cell; source: string | null
 async function send(space: Space, cell: Cell, file: File, show: (sending: Sending | null) => void): Promise<void> {
   const { session } = space;
   const preview = URL.createObjectURL(file);
-  const step = (fraction: number) => show({ name: file.name, preview, fraction });
-  step(0);
+  const step = ({ sent, total }: Sent) => show({ name: file.name, preview, fraction: total ? sent / total : 0 });
+  step({ sent: 0, total: file.size, waiting: false });
   session.page.forgive(cell.n);
   try {
-    const value = await space.upload(file, step);
+    const value = await space.upload(cell, file, step, new AbortController().signal);
     session.setValue(cell, value);
     session.fire(cell, "upload");
     session.fire(cell, "change");

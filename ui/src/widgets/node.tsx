@@ -9,6 +9,7 @@ import { Column } from "./column";
 import { Dropdown } from "./dropdown";
 import { Examples } from "./examples";
 import { FailureAt } from "./failure";
+import { File } from "./file";
 import { Image } from "./image";
 import { Json } from "./json";
 import { Label } from "./label";
@@ -34,6 +35,7 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   markdown: Markdown,
   json: Json,
   image: Image,
+  file: File,
   chatbot: Chatbot,
   examples: Examples,
   progress: Progress,

@@ -3,6 +3,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Session } from "../state/session";
 import type { Cell } from "../state/tree";
+import type { Sent } from "../wire/tus";
 
 /** A file as values name it. */
 export interface FileValue {
@@ -12,12 +13,21 @@ export interface FileValue {
   readonly size: number;
 }
 
+/** An upload that was cut. */
+export interface Half {
+  readonly name: string;
+  readonly size: number;
+  readonly sent: number;
+}
+
 export interface Space {
   readonly session: Session;
   /** /spaces/OWNER/NAME */
   readonly base: string;
-  /** Rejects with an Error whose message is for the visitor. */
-  upload(file: File, progress: (fraction: number) => void): Promise<FileValue>;
+  /** Goes on after cuts by itself. Rejects with an Error whose message is for the visitor. */
+  upload(cell: Cell, file: File, progress: (sent: Sent) => void, signal: AbortSignal): Promise<FileValue>;
+  /** What a reload has interrupted at this component; choosing the same file goes on. */
+  halves(cell: Cell): readonly Half[];
 }
 
 export const SpaceContext = createContext<Space | null>(null);

@@ -11,7 +11,7 @@ export const HOSTILE = `"><img src=x onerror=alert(1)><script>alert(1)</script>'
 export function html(bench: Bench): string {
   const root = bench.session.page.tree.value?.root;
   assert.ok(root);
-  const space = { session: bench.session, base: "/spaces/o/n", upload: () => Promise.reject(new Error("no uploads here")) };
+  const space = { session: bench.session, base: "/spaces/o/n", upload: () => Promise.reject(new Error("no uploads here")), halves: () => [] };
   return renderToString(
     <SpaceContext.Provider value={space}>
       <Node cell={root} />

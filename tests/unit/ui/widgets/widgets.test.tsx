@@ -32,6 +32,10 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; shows
   markdown: { props: { value: "**hi**" }, shows: [/<strong>hi<\/strong>/] },
   json: { props: { value: { a: [1, "x", null] } }, shows: [/<details open/, />a: </, /&quot;x&quot;|"x"/, />null</] },
   image: { props: { label: "Photo", value: { file: "f1", name: "n", type: "image/png", size: 1 }, alt: "Hills" }, shows: [/<img src="\/spaces\/o\/n\/-\/file\/f1" alt="Hills"/] },
+  file: {
+    props: { label: "Table", types: ".csv", value: { file: "f1", name: "a.csv", type: "text/plain", size: 1234567 } },
+    shows: [/type="file"[^>]*accept="\.csv"|accept="\.csv"[^>]*type="file"/, />a\.csv</, /1\.2 MB/, /aria-label="Remove a\.csv"/],
+  },
   chatbot: {
     props: { value: [{ role: "user", content: "**q**" }, { role: "assistant", content: "**a**" }] },
     shows: [/role="log"/, /\*\*q\*\*/, /<strong>a<\/strong>/, /aria-live="polite"/],
