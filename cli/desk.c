@@ -21,6 +21,7 @@
 #define READY_USEC (60 * USEC_PER_SEC)
 #define READY_POLL_NSEC 10000000L
 #define LOG_MAX (1u << 20)
+#define ENV_MAX 1024
 #define SAID_MAX (1u << 20)
 #define LAST_WORDS 160 /* bytes of the platform's log in an error */
 
@@ -173,14 +174,27 @@ static int start_up(struct desk *d, const char *port, struct err *e)
 
 /* --- git --- */
 
+/* Our environment without what says where another repo is, as in a hook. */
+static void leave_out_git(char *ret[ENV_MAX + 1])
+{
+	size_t n = 0;
+
+	for (char **v = environ; *v && n < ENV_MAX; v++)
+		if (strncmp(*v, "GIT_", 4) != 0)
+			ret[n++] = *v;
+	ret[n] = NULL;
+}
+
 /* argv[] is preceded by git and what makes the folder its work tree. */
 static int git(struct desk *d, char *const argv[], struct buf *said, struct err *e)
 {
 	char git_dir[DESK_PATH + 32], tree[DESK_PATH + 16];
-	struct program_plan plan = {.dir = d->dir, .said = said};
+	char *env[ENV_MAX + 1];
+	struct program_plan plan = {.dir = d->dir, .said = said, .envp = env};
 	char *words[24] = {"git", git_dir, tree};
 	size_t n = 3;
 
+	leave_out_git(env);
 	(void)snprintf(git_dir, sizeof(git_dir), "--git-dir=%s/git", d->work);
 	(void)snprintf(tree, sizeof(tree), "--work-tree=%s", d->dir);
 	while (*argv && n < 23)

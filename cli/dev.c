@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -37,13 +38,21 @@ struct dev {
 /* --- saves --- */
 
 /* What the platform itself measured from the push on is less than what the author waited. */
-static void tell(struct dev *d, const char *path, enum desk_push came, uint64_t usec)
+static void tell(
+	struct dev *d, const char *path, enum desk_push came, const char *said, uint64_t usec)
 {
+	const char *tested = strstr(said, "✓ tested (");
+	int tests = tested ? (int)strtol(tested + strlen("✓ tested ("), NULL, 10) : 0;
+	char passed[48] = "";
 	unsigned long long ms = usec / USEC_PER_MSEC;
 	bool again = d->refused && came == DESK_LIVE;
 
+	if (tests)
+		(void)snprintf(
+			passed, sizeof(passed), ", %d test%s passed", tests, tests > 1 ? "s" : "");
 	if (came == DESK_LIVE)
-		paint_good("✓ %s: live in %llu ms%s", path, ms, again ? ", the error is gone" : "");
+		paint_good("✓ %s: live in %llu ms%s%s", path, ms, passed,
+			again ? ", the error is gone" : "");
 	else
 		paint_bad("✗ %s: refused after %llu ms, the version before serves on", path, ms);
 	d->refused = came != DESK_LIVE;
@@ -62,8 +71,8 @@ static void save(struct dev *d, const char *path, uint64_t first_usec)
 	}
 	if (came == DESK_SAME)
 		return;
-	paint_build(buf_str(&said));
-	tell(d, path, came, clock_mono_usec() - first_usec);
+	paint_build(buf_str(&said), came != DESK_LIVE);
+	tell(d, path, came, buf_str(&said), clock_mono_usec() - first_usec);
 }
 
 static void on_change(const char *path, uint64_t first_usec, void *data)

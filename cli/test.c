@@ -29,7 +29,7 @@ static int test(const char *dir, struct err *e)
 	desk_stop(&d);
 	if (r < 0)
 		return r;
-	paint_build(buf_str(&said));
+	paint_build(buf_str(&said), true);
 	return came == DESK_LIVE ? 0 : 1;
 }
 

@@ -80,8 +80,8 @@ static int add_folder(struct watch *w, const char *path, int depth, struct err *
 			FOLDERS_MAX, DEPTH_MAX);
 	(void)snprintf(full, sizeof(full), "%s/%s", w->dir, path);
 	wd = inotify_add_watch(w->fd, full, MASK);
-	if (wd < 0 && errno == ENOENT)
-		return 0;
+	if (wd < 0 && errno == ENOENT && depth > 0)
+		return 0; /* gone again */
 	if (wd < 0)
 		return err_set(e, -errno, "cannot watch %s: %s", full,
 			errno == ENOSPC ? "over fs.inotify.max_user_watches" : strerror(errno));

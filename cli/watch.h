@@ -16,7 +16,9 @@ struct watch;
 /* path: one of what changed, inside the folder; first_usec: when the first of it did, monotonic. */
 typedef void (*watch_fn)(const char *path, uint64_t first_usec, void *data);
 
-/* fn is called from the loop until watch_free. -ENOSPC with words: the system's limit of watches.
+/*
+ * fn is called from the loop until watch_free. -ENOENT: there is no such folder. -ENOSPC: over the
+ * system's limit of watches, or ours of folders.
  */
 int watch_new(struct loop *loop, const char *dir, watch_fn fn, void *data, struct watch **ret,
 	struct err *e);

@@ -59,6 +59,11 @@ static void say(struct build *b, const char *fmt, ...)
 			end--;
 		line[end > 0 && (unsigned char)line[end - 1] >= 0xc0 ? end - 1 : end] = '\0';
 	}
+	/* Words of an app among them: a terminal shows them, and does not obey. */
+	utf8_scrub(line, strlen(line));
+	for (char *p = line; *p; p++)
+		if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
+			*p = '?';
 	if (buf_addf(&b->log, "%s\n", line) < 0)
 		return; /* over BUILD_LOG_MAX: enough has been said */
 	b->ops->on_line(line, b->data);
@@ -288,19 +293,6 @@ static int check_and_store(struct build *b, struct err *e)
 	return r;
 }
 
-/* A line of somebody's code, as text that a terminal shows and does not obey. */
-static void say_code(struct build *b, char mark, int64_t number, const char *code, size_t n)
-{
-	char text[EXCERPT_MAX + 1];
-
-	(void)snprintf(text, sizeof(text), "%.*s", n < EXCERPT_MAX ? (int)n : EXCERPT_MAX, code);
-	utf8_scrub(text, strlen(text));
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20)
-			*p = *p == '\t' ? '\t' : ' ';
-	say(b, "vitrine:   %c %3lld | %s", mark, (long long)number, text);
-}
-
 /* The line of that file that is said, and its neighbours. */
 static void say_excerpt(struct build *b, const char *file, int64_t line)
 {
@@ -315,9 +307,12 @@ static void say_excerpt(struct build *b, const char *file, int64_t line)
 		const char *stop = memchr(at, '\n', (size_t)(end - at));
 		size_t n = (size_t)((stop ? stop : end) - at);
 
+		if (n && at[n - 1] == '\r')
+			n--;
 		if (i >= line - 1)
-			say_code(b, i == line ? '>' : ' ', i, at, n);
-		at += n + 1;
+			say(b, "vitrine:   %c %3lld | %.*s", i == line ? '>' : ' ', (long long)i,
+				n < EXCERPT_MAX ? (int)n : EXCERPT_MAX, at);
+		at = stop ? stop + 1 : end;
 	}
 }
 
