@@ -31,6 +31,7 @@ struct app_log {
 
 static void tell_dropped(struct app_log *l)
 {
+	static const struct log_head head = {.stream = "platform", .level = "warn"};
 	char words[96];
 	int n;
 
@@ -40,7 +41,7 @@ static void tell_dropped(struct app_log *l)
 		l->dropped);
 	l->dropped = 0;
 	l->tell_usec = 0;
-	l->ops->on_line(words, (size_t)n, l->data);
+	l->ops->on_line(words, (size_t)n, &head, l->data);
 }
 
 static void arm(struct app_log *l)
@@ -61,7 +62,8 @@ static void drop_line(struct app_log *l)
 
 static void end_line(struct app_log *l)
 {
-	size_t n = l->len;
+	size_t n = l->len, at;
+	struct log_head head;
 
 	l->len = 0;
 	if (n > 0 && l->line[n - 1] == '\r')
@@ -71,8 +73,9 @@ static void end_line(struct app_log *l)
 		return;
 	}
 	l->line[n] = '\0';
-	utf8_scrub(l->line, n);
-	l->ops->on_line(l->line, n, l->data);
+	at = log_head_read(l->line, n, &head);
+	utf8_scrub(l->line + at, n - at);
+	l->ops->on_line(l->line + at, n - at, &head, l->data);
 }
 
 static void take(struct app_log *l, const char *bytes, size_t n)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/log_head.h"
 #include "base/cleanup.h"
 #include "base/loop.h"
 
@@ -23,8 +24,8 @@ struct app_log;
 struct app_log_ops {
 	/* Whether a line of n bytes may be passed on now. NULL: always. */
 	bool (*may_pass)(size_t n, void *data);
-	/* line: NUL-terminated UTF-8 without newline, valid during the call. */
-	void (*on_line)(const char *line, size_t n, void *data);
+	/* line: NUL-terminated UTF-8 without newline and head; both valid during the call. */
+	void (*on_line)(const char *line, size_t n, const struct log_head *head, void *data);
 };
 
 /* Takes fd (owned, also on failure). -ENOMEM and the errnos of epoll. */

@@ -116,6 +116,7 @@ static void on_deadline(void *data)
 /* The platform's own words in a Space's log stand in brackets. */
 static void __attribute__((format(printf, 2, 3))) note(const struct slot *s, const char *fmt, ...)
 {
+	static const struct log_head head = {.stream = "platform", .level = "warn"};
 	char words[1400], line[1500];
 	va_list ap;
 
@@ -124,7 +125,7 @@ static void __attribute__((format(printf, 2, 3))) note(const struct slot *s, con
 	va_end(ap);
 	utf8_scrub(words, strlen(words));
 	(void)snprintf(line, sizeof(line), "[%s]", words);
-	peers_log_line(s->node->peers, s, line);
+	peers_log_line(s->node->peers, s, &head, line);
 }
 
 /* What a build prints has its own limit, OUTPUT_MAX. */
@@ -136,12 +137,12 @@ static bool may_log(size_t n, void *data)
 	       log_budget_take(s->node->budget, s->space, n, clock_mono_usec());
 }
 
-static void on_log_line(const char *line, size_t len, void *data)
+static void on_log_line(const char *line, size_t len, const struct log_head *head, void *data)
 {
 	struct slot *s = data;
 
 	if (s->state == SLOT_RUNNING || s->state == SLOT_ENDING) {
-		peers_log_line(s->node->peers, s, line);
+		peers_log_line(s->node->peers, s, head, line);
 		return;
 	}
 	if (s->state == SLOT_CHECKING) {

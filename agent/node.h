@@ -11,6 +11,7 @@
 #include "agent/bundle_cache.h"
 #include "agent/job.h"
 #include "agent/log_budget.h"
+#include "agent/log_head.h"
 #include "agent/slot.h"
 #include "base/loop.h"
 #include "proto/box_class.h"
@@ -78,7 +79,8 @@ void peers_assign_infer(struct peers *p, const struct slot *s);
 void peers_want_bundle(struct peers *p, const char *hash);
 void peers_worker_phase(
 	struct peers *p, const struct slot *s, const char *phase, const char *reason);
-void peers_log_line(struct peers *p, const struct slot *s, const char *line);
+void peers_log_line(
+	struct peers *p, const struct slot *s, const struct log_head *head, const char *line);
 void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq);
 void peers_wake_failed(
 	struct peers *p, uint32_t seq, const char *why, int64_t retry_ms, bool crashing);

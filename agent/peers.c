@@ -465,13 +465,19 @@ void peers_worker_phase(
 	(void)POST(p, PEER_ORCHESTRATOR, AGENT_WORKER, 0, &m, agent_worker_write, 4096, NULL, 0);
 }
 
-void peers_log_line(struct peers *p, const struct slot *s, const char *line)
+void peers_log_line(
+	struct peers *p, const struct slot *s, const struct log_head *head, const char *line)
 {
 	const struct agent_log m = {.space = s->space,
 		.replica = s->replica,
 		.bundle = s->bundle,
 		.time_usec = (int64_t)clock_wall_usec(),
-		.line = line};
+		.line = line,
+		.stream = head->stream,
+		.level = head->level,
+		.session = *head->session ? head->session : NULL,
+		.event = head->event,
+		.reference = *head->reference ? head->reference : NULL};
 	const struct link *l = p->peers[PEER_ORCHESTRATOR].link;
 
 	agent_count(AGENT_LOG_LINES, 1);

@@ -3,7 +3,10 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/fs.h"
@@ -19,6 +22,7 @@ struct client {
 	struct curl_slist *headers; /* owned */
 	char base[1024];
 	struct buf answer;
+	char id[32], seen_id[32]; /* of the event that is coming, and of the last one that came */
 	client_event_fn on_event;
 	void *data;
 };
@@ -120,11 +124,25 @@ static size_t take_answer(char *bytes, size_t size, size_t n, void *data)
 	return buf_add(&c->answer, bytes, size * n) == 0 ? n : 0;
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signo)
+{
+	(void)signo;
+	interrupted = 1;
+}
+
 static void take_event(struct client *c, const char *line, size_t n)
 {
 	struct err e = {0};
 	json_t *event;
 
+	/* An event that was cut off comes again, so its id counts when it has ended. */
+	if (n > 4 && !memcmp(line, "id: ", 4))
+		(void)snprintf(
+			c->id, sizeof(c->id), "%.*s", (int)(n - 4 < 30 ? n - 4 : 30), line + 4);
+	if (n == 0)
+		memcpy(c->seen_id, c->id, sizeof(c->id));
 	if (n < 6 || memcmp(line, "data: ", 6) != 0)
 		return;
 	if (json_parse(line + 6, n - 6, EVENT_MAX, &event, &e) < 0)
@@ -149,9 +167,17 @@ static size_t take_stream(char *bytes, size_t size, size_t n, void *data)
 	return n;
 }
 
-static int explain(struct client *c, CURLcode code, struct err *e)
+static long status_of(struct client *c)
 {
 	long status = 0;
+
+	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+static int explain(struct client *c, CURLcode code, struct err *e)
+{
+	long status = status_of(c);
 	json_t *answer = NULL;
 	const char *words = NULL;
 	struct err ignored = {0};
@@ -159,7 +185,6 @@ static int explain(struct client *c, CURLcode code, struct err *e)
 	if (code != CURLE_OK)
 		return err_set(
 			e, -ENOENT, "cannot reach the platform: %s", curl_easy_strerror(code));
-	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 400)
 		return 0;
 	if (json_parse(c->answer.data, c->answer.len, ANSWER_MAX, &answer, &ignored) == 0)
@@ -212,6 +237,60 @@ int client_follow(struct client *c, const char *path, client_event_fn fn, void *
 	c->data = data;
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_stream);
 	return explain(c, perform(c, "GET", path, NULL), e);
+}
+
+static int look_for_interrupt(void *data, curl_off_t a, curl_off_t b, curl_off_t x, curl_off_t y)
+{
+	(void)data;
+	(void)a;
+	(void)b;
+	(void)x;
+	(void)y;
+	return interrupted;
+}
+
+static void wait_a_moment(void)
+{
+	const struct timespec moment = {.tv_nsec = 200 * 1000 * 1000};
+
+	(void)nanosleep(&moment, NULL);
+}
+
+/* The path again, behind what has been seen. */
+static void path_after(const struct client *c, const char *path, char *ret, size_t size)
+{
+	if (*c->seen_id)
+		(void)snprintf(
+			ret, size, "%s%cafter=%s", path, strchr(path, '?') ? '&' : '?', c->seen_id);
+	else
+		(void)snprintf(ret, size, "%s", path);
+}
+
+int client_follow_on(
+	struct client *c, const char *path, client_event_fn fn, void *data, struct err *e)
+{
+	const struct sigaction action = {.sa_handler = on_interrupt};
+	char now[1024];
+	bool came = false;
+	int r;
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+	(void)curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, look_for_interrupt);
+	do {
+		path_after(c, path, now, sizeof(now));
+		r = client_follow(c, now, fn, data, e);
+		came = came || status_of(c) == 200;
+		if (interrupted)
+			return 0;
+		/* A gateway without its orchestrator says 502; that passes. */
+		if (r == -EREMOTEIO && status_of(c) != 502 && status_of(c) != 503)
+			return r;
+		if (came)
+			wait_a_moment();
+	} while (came);
+	return r;
 }
 
 struct client *client_or_complain(const struct client_options *o)

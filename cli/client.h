@@ -43,6 +43,14 @@ typedef void (*client_event_fn)(const json_t *event, void *data);
 int client_follow(
 	struct client *c, const char *path, client_event_fn fn, void *data, struct err *e);
 
+/*
+ * The same, for a stream that never ends: when the platform restarts it goes on behind the last
+ * event, so that none is missed and none comes twice. Returns 0 after SIGINT or SIGTERM; an error
+ * when the first connection fails, or a later one is refused.
+ */
+int client_follow_on(
+	struct client *c, const char *path, client_event_fn fn, void *data, struct err *e);
+
 /* Opens the client of a subcommand or prints why not; NULL then. */
 struct client *client_or_complain(const struct client_options *o);
 

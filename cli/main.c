@@ -15,10 +15,14 @@ static const struct command commands[] = {
 		"[--data DIR] [--listen ADDR] [--port N] [--token-file FILE] "
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "
 		"[--isolation full|dense] [--local-metrics] "
-		"[--log-format text|json] [--uploads FILE_MIB,SPACE_MIB]",
+		"[--log-format text|json] [--uploads FILE_MIB,SPACE_MIB] "
+		"[--disk-warn MIB] [--disk-reserve MIB]",
 		"start the platform and keep it running", cmd_up},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
-	{"logs", "[-f] [--build] OWNER/NAME", "what a Space printed, or its builds said", cmd_logs},
+	{"logs",
+		"[-f] [-n N] [--since 10m] [--level LEVEL] [--session REF] [--ref REF] "
+		"[--commit ID] [--build[=ID]] [--json] OWNER/NAME",
+		"what a Space printed, or its builds said", cmd_logs},
 	{"builds", "OWNER/NAME", "versions of a Space, newest first", cmd_builds},
 	{"rollback", "[--build ID] OWNER/NAME",
 		"make an earlier version live again, without a build", cmd_rollback},

@@ -165,6 +165,10 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 	arg(p, "%s", s->config.url);
 	arg(p, "--hook");
 	arg(p, "%s/vitrine-hook", s->layout->svc_bin);
+	if (s->config.disk_warn)
+		arg(p, "--disk-warn=%s", s->config.disk_warn);
+	if (s->config.disk_reserve)
+		arg(p, "--disk-reserve=%s", s->config.disk_reserve);
 	if (s->config.local_metrics)
 		arg(p, "--local-metrics");
 	p->fds[p->n_fds++] = s->sockets[SOCK_EDGE];

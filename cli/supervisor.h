@@ -26,6 +26,8 @@ struct supervisor_config {
 	bool dense;
 	bool local_metrics;                  /* GET /metrics needs no token on this machine */
 	unsigned long upload_mib, files_mib; /* of a file, of a Space's files; 0: the default */
+	const char *disk_warn,
+		*disk_reserve; /* MiB, as the orchestrator takes them; NULL: by size */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

@@ -37,6 +37,7 @@ struct up {
 	const char *listen, *port, *token_file;
 	struct box_classes classes;
 	struct box_pool pool;
+	const char *disk_warn, *disk_reserve;
 	bool dense, local_metrics;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
 	char url[128];
@@ -251,6 +252,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
 		{"isolation", required_argument, NULL, 'i'},
 		{"local-metrics", no_argument, NULL, 'M'},
+		{"disk-warn", required_argument, NULL, 'W'},
+		{"disk-reserve", required_argument, NULL, 'R'},
 		{"log-format", required_argument, NULL, 'L'},
 		{"uploads", required_argument, NULL, 'a'}, {0}};
 	int c, r = 0;
@@ -283,6 +286,12 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			break;
 		case 'i':
 			r = box_isolation_read(optarg, &u->dense, e);
+			break;
+		case 'W':
+			u->disk_warn = optarg;
+			break;
+		case 'R':
+			u->disk_reserve = optarg;
 			break;
 		case 'L':
 			r = set_log_format(optarg, e);
@@ -323,6 +332,8 @@ static int serve(struct up *u, struct err *e)
 		.classes = u->classes,
 		.pool = u->pool,
 		.dense = u->dense,
+		.disk_warn = u->disk_warn,
+		.disk_reserve = u->disk_reserve,
 		.local_metrics = u->local_metrics,
 		.upload_mib = u->upload_mib,
 		.files_mib = u->files_mib};

@@ -263,6 +263,19 @@ static int on_synced(struct edge *e, const struct frame *f, struct err *why)
 	return 0;
 }
 
+static int on_disk(struct edge *e, const struct frame *f, struct err *why)
+{
+	struct edge_disk m;
+	int r = edge_disk_read(&m, f->value, f->length, why);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(e->gateway->upload_refusal, sizeof(e->gateway->upload_refusal), "%s",
+		m.refusal ? m.refusal : "");
+	edge_disk_done(&m);
+	return 0;
+}
+
 /* --- the link --- */
 
 static const struct {
@@ -273,6 +286,7 @@ static const struct {
 	{EDGE_ROUTE_GONE, on_route_gone},
 	{EDGE_SYNCED, on_synced},
 	{EDGE_IDENTITY, on_identity},
+	{EDGE_DISK, on_disk},
 };
 
 static int on_frame(struct link *l, const struct frame *f, struct link_files *files,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "gateway/scale.h"
 #include "gateway/visitor.h"
 #include "gateway/watch.h"
 
@@ -24,8 +25,11 @@ struct gateway {
 	struct loop *loop;
 	struct visitor_key key;
 	struct watch_limits watch;
-	size_t session_bytes;  /* of memory, for the sessions of a Space */
-	uint64_t upload_bytes; /* of one file of a visitor */
+	size_t session_bytes;     /* of memory, for the sessions of a Space */
+	uint64_t upload_bytes;    /* of one file of a visitor */
+	char upload_refusal[201]; /* why the orchestrator has us refuse uploads; "": it has not */
+	struct scale_settings scale;
+	size_t replicas_max; /* workers of one Space */
 	struct limits *limits;
 	struct files *files;
 	struct partials *partials;

@@ -12,20 +12,15 @@
 #define TREE_BYTES_MAX (2u << 20)
 #define TITLE_MAX 200 /* as WIRE_TREE */
 
-struct handler {
-	uint32_t node;
-	uint8_t kind;
-};
-
 struct page {
 	unsigned refs;
 	char bundle[65];
-	char *title;           /* owned */
-	struct buf tree;       /* JSON text */
-	struct buf frames;     /* TREE */
-	uint32_t *secrets;     /* owned; n_secrets nodes */
-	struct handler *retry; /* owned */
-	size_t n_secrets, n_retry, n_nodes;
+	char *title;              /* owned */
+	struct buf tree;          /* JSON text */
+	struct buf frames;        /* TREE */
+	uint32_t *secrets;        /* owned; n_secrets nodes */
+	struct gesture *handlers; /* owned */
+	size_t n_secrets, n_handlers, n_nodes;
 };
 
 static const struct {
@@ -55,14 +50,21 @@ static int note_secret(struct page *p, uint32_t node)
 	return 0;
 }
 
-static int note_retry(struct page *p, uint32_t node, uint8_t kind)
+static int note_handler(struct page *p, uint32_t node, uint8_t kind, const json_t *h)
 {
-	struct handler *grown = reallocarray(p->retry, p->n_retry + 1, sizeof(*grown));
+	struct gesture *grown = reallocarray(p->handlers, p->n_handlers + 1, sizeof(*grown));
+	json_int_t concurrency = json_integer_value(json_object_get(h, "concurrency"));
 
 	if (!grown)
 		return -ENOMEM;
-	grown[p->n_retry++] = (struct handler){node, kind};
-	p->retry = grown;
+	p->handlers = grown;
+	grown[p->n_handlers++] = (struct gesture){.node = node,
+		.kind = kind,
+		.retry = json_is_true(json_object_get(h, "retry")),
+		.parallel = json_is_true(json_object_get(h, "parallel")),
+		.cancels = json_array_size(json_object_get(h, "cancels")) > 0,
+		.concurrency =
+			concurrency > 0 && concurrency < TASKS_MAX ? (uint32_t)concurrency : 0};
 	return 0;
 }
 
@@ -71,8 +73,7 @@ static int note_handlers(struct page *p, uint32_t node, const json_t *on)
 	for (size_t i = 0; i < sizeof(event_names) / sizeof(*event_names); i++) {
 		const json_t *h = json_object_get(on, event_names[i].name);
 
-		if (json_is_true(json_object_get(h, "retry")) &&
-			note_retry(p, node, event_names[i].kind) < 0)
+		if (json_is_object(h) && note_handler(p, node, event_names[i].kind, h) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -173,7 +174,7 @@ struct page *page_unref(struct page *p)
 	buf_done(&p->tree);
 	buf_done(&p->frames);
 	free(p->secrets);
-	free(p->retry);
+	free(p->handlers);
 	free(p);
 	return NULL;
 }
@@ -201,10 +202,17 @@ bool page_is_secret(const struct page *p, uint32_t node)
 	return false;
 }
 
+const struct gesture *page_gesture(const struct page *p, uint32_t node, uint8_t kind)
+{
+	for (size_t i = 0; i < p->n_handlers; i++)
+		if (p->handlers[i].node == node && p->handlers[i].kind == kind)
+			return &p->handlers[i];
+	return NULL;
+}
+
 bool page_may_retry(const struct page *p, uint32_t node, uint8_t kind)
 {
-	for (size_t i = 0; i < p->n_retry; i++)
-		if (p->retry[i].node == node && p->retry[i].kind == kind)
-			return true;
-	return false;
+	const struct gesture *h = page_gesture(p, node, kind);
+
+	return h && h->retry;
 }

@@ -33,5 +33,18 @@ const struct buf *page_tree_frames(const struct page *p); /* TREE, as frames */
 /* The component's text is a password: its VALUE is not stored. */
 bool page_is_secret(const struct page *p, uint32_t node);
 
+/* What the page declares of the handler of a gesture. */
+struct gesture {
+	uint32_t node;
+	uint8_t kind;
+	bool retry;           /* may be run again */
+	bool parallel;        /* runs beside other events of its session */
+	bool cancels;         /* stops others */
+	uint32_t concurrency; /* runs of it at a time in one worker; 0: no limit of its own */
+};
+
+/* NULL: the page has no handler for this event. Borrowed. */
+const struct gesture *page_gesture(const struct page *p, uint32_t node, uint8_t kind);
+
 /* The handler of this event is declared retry = true. */
 bool page_may_retry(const struct page *p, uint32_t node, uint8_t kind);

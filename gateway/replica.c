@@ -10,6 +10,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "gateway/metrics.h"
+#include "gateway/place.h"
 #include "gateway/visit.h"
 #include "gateway/wake.h"
 #include "gateway/worker_link.h"
@@ -35,6 +36,7 @@ void replica_free(struct replica *r)
 	(void)source_free(r->held);
 	(void)link_free(r->link);
 	(void)page_unref(r->page);
+	runs_done(&r->runs);
 	free(r);
 }
 static void set_phase(struct replica *r, enum replica_phase phase)
@@ -193,6 +195,20 @@ void replica_hello(struct replica *r, struct page *page, bool upgrade)
 	}
 	space_place_all(s, r);
 }
+/* A worker did not come about. Where others serve the version, that is no visitor's business. */
+static void start_failed(struct space *s, const char *bundle, const char *message,
+	const char *detail, uint64_t retry_usec)
+{
+	const struct replica *r = place_find(s, bundle);
+
+	if (!r || r->phase != REPLICA_RUNNING) {
+		space_fail_bundle(s, bundle, message, detail, retry_usec);
+		return;
+	}
+	log_warn("space=%s goes on with the workers it has: %s", s->id, message);
+	scale_refused(&s->scale, retry_usec, clock_mono_usec());
+}
+
 void replica_load_failed(struct replica *r, const struct app_load_failed *m)
 {
 	struct space *s = r->space;
@@ -207,7 +223,7 @@ void replica_load_failed(struct replica *r, const struct app_load_failed *m)
 	log_warn("space=%s replica=%s the app did not load: %s", s->id, r->id, detail);
 	wake_stop(s->gateway->wake, r->id, "the app did not load");
 	replica_free(r);
-	space_fail_bundle(s, bundle, "This demo could not be started.", detail, LOAD_RETRY_USEC);
+	start_failed(s, bundle, "This demo could not be started.", detail, LOAD_RETRY_USEC);
 }
 
 struct by_seq {
@@ -242,8 +258,8 @@ void replicas_wake_failed(struct gateway *g, uint32_t seq, const struct wake_wak
 			space->last_end);
 	else
 		(void)snprintf(detail, sizeof(detail), "%.1024s", m->message);
-	space_fail_bundle(space, bundle, m->message, detail, (uint64_t)m->retry_ms * USEC_PER_MSEC);
-	space->crashing = m->crashing;
+	start_failed(space, bundle, m->message, detail, (uint64_t)m->retry_ms * USEC_PER_MSEC);
+	space->crashing = m->crashing && space->failure[0];
 }
 
 /* --- workers go --- */
@@ -278,7 +294,7 @@ void replica_lost(struct replica *r, const char *fault, const char *why)
 	if (fault)
 		wake_stop(s->gateway->wake, r->id, fault);
 	replica_free(r);
-	s->restarting = true;
+	s->restarting = !place_find(s, bundle);
 	space_place_all(s, NULL);
 	space_tell_phase(s, bundle);
 }
@@ -339,8 +355,7 @@ void replicas_end_stuck(struct space *s, uint64_t now)
 		memcpy(bundle, r->bundle, sizeof(bundle));
 		wake_stop(s->gateway->wake, r->id, "it took too long to start");
 		replica_free(r);
-		space_fail_bundle(
-			s, bundle, "This demo took too long to start.", NULL, LOAD_RETRY_USEC);
+		start_failed(s, bundle, "This demo took too long to start.", NULL, LOAD_RETRY_USEC);
 		return; /* the list may be another one now */
 	}
 }

@@ -46,7 +46,9 @@ struct replica {
 	struct link *link;        /* owned; NULL while WAKING */
 	struct page *page;        /* owned reference; NULL before HELLO */
 	size_t sessions, running; /* counted by each tick */
-	uint64_t unused_usec;     /* since when an old version's worker has no session; 0: it has */
+	struct runs runs;         /* handlers under way (queue.h) */
+	bool draining;            /* it gets no more events and ends when its sessions have left */
+	uint64_t unused_usec;     /* since when one to be ended has no session; 0: it has */
 	size_t gathered;          /* bytes of unfinished groups, all sessions */
 };
 

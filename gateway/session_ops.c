@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "gateway/files.h"
+#include "gateway/place.h"
 #include "gateway/replica.h"
 #include "gateway/visit.h"
 #include "gateway/worker_link.h"
@@ -41,8 +42,12 @@ static void show_all(struct session *s, void *data)
 
 static void send_frame(struct session *s, const struct frame *f, void *data)
 {
+	struct replica *r = s->live->replica;
+
 	(void)data;
-	worker_link_send(s->live->replica, f, NULL, 0);
+	if (f->type == APP_EVENT)
+		queue_sent(r->space, s, f);
+	worker_link_send(r, f, NULL, 0);
 }
 
 static void cork(struct session *s, bool on, void *data)
@@ -178,14 +183,19 @@ static bool may_retry(const struct session *s, uint32_t node, uint8_t kind, void
 	return page && page_may_retry(page, node, kind);
 }
 
-static void settled(struct session *s, void *data)
+static bool may_send(struct session *s, const struct pending *p, bool behind, void *data)
 {
-	struct gateway *g = data;
 	struct replica *r = s->live->replica;
 
-	if (r && r->space->route && strcmp(r->space->route->bundle, s->bundle))
-		space_place(r->space, s);
-	(void)g;
+	(void)data;
+	return r ? queue_may_send(r->space, s, p, behind) : !behind;
+}
+
+static void settled(struct session *s, void *data)
+{
+	(void)data;
+	if (s->live->replica)
+		place_settled(s->live->replica, s);
 }
 
 static void acks_due(void *data)
@@ -195,9 +205,11 @@ static void acks_due(void *data)
 
 static void forgotten(struct session *s, void *data)
 {
+	struct space *space = space_by_id(((struct gateway *)data)->spaces, s->space);
 	struct visit *v = s->live->visit;
 
-	(void)data;
+	if (space)
+		queue_forget(space, s);
 	if (v) {
 		v->session = NULL;
 		visit_end(v, true, "This session has ended.");
@@ -216,6 +228,7 @@ const struct sessions_ops space_sessions_ops = {
 	.keep_blob = keep_blob,
 	.want_worker = want_worker,
 	.may_retry = may_retry,
+	.may_send = may_send,
 	.settled = settled,
 	.acks_due = acks_due,
 	.forgotten = forgotten,

@@ -12,22 +12,27 @@
 #include "gateway/map.h"
 #include "gateway/metrics.h"
 #include "gateway/partial.h"
+#include "gateway/place.h"
 #include "gateway/replica.h"
 #include "gateway/visit.h"
 #include "gateway/wake.h"
 
-#define OLD_WORKER_USEC (2 * USEC_PER_SEC) /* an old version's worker without sessions is kept */
+#define OLD_WORKER_USEC                                                                            \
+	(2 * USEC_PER_SEC) /* one without sessions that is old or drained is kept                  \
+			    */
 
 struct spaces {
 	struct gateway *gateway;
 	struct map by_id;     /* owns them */
 	struct source *timer; /* owned; the tick */
 	struct source *acks;  /* owned; coalesced ACKs */
-	bool acks_armed;
+	struct source *looks; /* owned; at those where somebody waits */
+	bool acks_armed, looks_armed;
 };
 
 #define TICK_USEC USEC_PER_SEC
 #define ACK_DELAY_USEC (10 * USEC_PER_MSEC)
+#define LOOK_USEC (250 * USEC_PER_MSEC)
 
 static void on_tick(void *data)
 {
@@ -45,6 +50,29 @@ static void on_acks(void *data)
 	sessions_flush_acks(s->gateway->sessions);
 }
 
+static void look_one(void *value, void *data)
+{
+	struct space *s = value;
+	struct spaces *all = s->spaces;
+	uint64_t now = *(uint64_t *)data;
+
+	if (s->queue.n == 0)
+		return;
+	queue_look(s, now);
+	place_scale(s, now);
+	if (s->queue.n > 0)
+		spaces_look_soon(all);
+}
+
+static void on_look(void *data)
+{
+	struct spaces *s = data;
+	uint64_t now = clock_mono_usec();
+
+	s->looks_armed = false;
+	map_each(&s->by_id, look_one, &now);
+}
+
 int spaces_new(struct gateway *g, struct spaces **ret)
 {
 	CLEANUP(spaces_freep) struct spaces *s = calloc(1, sizeof(*s));
@@ -57,6 +85,8 @@ int spaces_new(struct gateway *g, struct spaces **ret)
 	r = loop_add_timer(g->loop, on_tick, s, &s->timer);
 	if (r == 0)
 		r = loop_add_timer(g->loop, on_acks, s, &s->acks);
+	if (r == 0)
+		r = loop_add_timer(g->loop, on_look, s, &s->looks);
 	if (r < 0)
 		return r;
 	timer_arm_after(s->timer, TICK_USEC);
@@ -68,6 +98,7 @@ static void space_free(struct space *s)
 {
 	while (s->replicas)
 		replica_free(s->replicas);
+	queue_done(&s->queue);
 	free(s);
 }
 
@@ -85,6 +116,7 @@ struct spaces *spaces_free(struct spaces *s)
 	map_done(&s->by_id);
 	(void)source_free(s->timer);
 	(void)source_free(s->acks);
+	(void)source_free(s->looks);
 	free(s);
 	return NULL;
 }
@@ -100,6 +132,14 @@ void spaces_acks_soon(struct spaces *s)
 		return;
 	s->acks_armed = true;
 	timer_arm_after(s->acks, ACK_DELAY_USEC);
+}
+
+void spaces_look_soon(struct spaces *s)
+{
+	if (s->looks_armed)
+		return;
+	s->looks_armed = true;
+	timer_arm_after(s->looks, LOOK_USEC);
 }
 
 struct space *space_by_id(struct spaces *s, const char *id)
@@ -119,6 +159,7 @@ struct space *space_of(struct spaces *s, struct route *route)
 	*space = (struct space){.spaces = s, .gateway = s->gateway, .route = route};
 	memcpy(space->id, route->space, sizeof(space->id));
 	space->used_usec = clock_mono_usec();
+	queue_init(&space->queue);
 	memcpy(space->told_phase, "asleep", 7);
 	if (map_put_str(&s->by_id, space->id, space) < 0) {
 		free(space);
@@ -128,15 +169,6 @@ struct space *space_of(struct spaces *s, struct route *route)
 }
 
 /* --- what is there --- */
-
-static struct replica *find_bundle(const struct space *s, const char *bundle)
-{
-	struct replica *r = s->replicas;
-
-	while (r && strcmp(r->bundle, bundle))
-		r = r->next;
-	return r;
-}
 
 struct page *space_page(const struct space *s, const char *bundle)
 {
@@ -150,7 +182,7 @@ struct page *space_page(const struct space *s, const char *bundle)
 
 const char *space_phase(const struct space *s, const char *bundle)
 {
-	const struct replica *r = find_bundle(s, bundle);
+	const struct replica *r = place_find(s, bundle);
 
 	if (!s->route || s->route->stopped)
 		return "stopped";
@@ -183,116 +215,10 @@ void space_tell_phase(struct space *s, const char *bundle)
 	}
 }
 
-/* --- asking for workers --- */
-
-/* Not before every live worker is known, or a second one would be started beside it. */
-static void start(struct space *s, const char *bundle)
-{
-	if (!s->route || s->route->stopped || !bundle[0] || find_bundle(s, bundle))
-		return;
-	if (s->failure[0] && !strcmp(s->failed_bundle, bundle) && clock_mono_usec() < s->retry_usec)
-		return;
-	if (!wake_is_synced(s->gateway->wake))
-		return;
-	if (!replica_ask(s, bundle))
-		return;
-	s->failure[0] = '\0';
-	space_tell_phase(s, bundle);
-}
-
 void space_expect(struct space *s)
 {
 	if (s->route)
-		start(s, s->route->bundle);
-}
-
-/* --- sessions to workers --- */
-
-static const char *target_of(const struct space *s, const struct session *session)
-{
-	if (!s->route)
-		return "";
-	if (session->bundle[0] && !strcmp(session->live->stuck, s->route->bundle))
-		return session->bundle;
-	return s->route->bundle;
-}
-
-static void attach(struct replica *r, struct session *session)
-{
-	const struct session_host h = {.replica = r,
-		.id = r->id,
-		.bundle = r->bundle,
-		.upgrade = r->upgrade,
-		.handed_over = r->handed_over};
-
-	session_attach(r->space->gateway->sessions, session, &h);
-}
-
-/* A session whose new version does not start goes on with the old one, if that still runs. */
-static struct replica *fallback(const struct space *s, const struct session *session)
-{
-	struct replica *r = session->bundle[0] ? find_bundle(s, session->bundle) : NULL;
-
-	return r && r->phase == REPLICA_RUNNING ? r : NULL;
-}
-
-void space_place(struct space *s, struct session *session)
-{
-	const char *target = target_of(s, session);
-	struct replica *r = find_bundle(s, target);
-	struct replica *here = session->live->replica;
-
-	if (!s->route || s->route->stopped || session->live->phase == SESSION_MOVING ||
-		session->live->refused)
-		return;
-	if (!r)
-		start(s, target);
-	if (here) {
-		if (here != r && r && r->phase == REPLICA_RUNNING &&
-			session_count_pending(session, EVENT_SENT) == 0)
-			attach(r, session);
-		return;
-	}
-	/* The worker that has it may still be handed over. */
-	if (session->replica_id[0] && !wake_is_synced(s->gateway->wake))
-		return;
-	if (r && r->phase == REPLICA_RUNNING)
-		attach(r, session);
-	else if (!find_bundle(s, target) && fallback(s, session))
-		attach(fallback(s, session), session);
-}
-
-struct placing {
-	struct space *space;
-	struct replica *replica; /* NULL: all */
-};
-
-static bool wants_worker(const struct session *session)
-{
-	return session->live->visit || session_count_pending(session, EVENT_HELD) > 0;
-}
-
-static void place_one(struct session *session, void *data)
-{
-	struct placing *p = data;
-
-	if (strcmp(session->space, p->space->id))
-		return;
-	if (p->replica)
-		session->live->refused = false; /* another worker, another try */
-	if (wants_worker(session))
-		space_place(p->space, session);
-	else if (p->replica && session->live->replica && session->live->replica != p->replica &&
-		 session_count_pending(session, EVENT_SENT) == 0)
-		/* Nobody is looking: it moves when somebody comes. */
-		session_detach(p->space->gateway->sessions, session, true, NULL);
-}
-
-void space_place_all(struct space *s, struct replica *arrived)
-{
-	struct placing p = {s, arrived};
-
-	sessions_each(s->gateway->sessions, place_one, &p);
+		place_start(s, s->route->bundle);
 }
 
 void space_fail_bundle(struct space *s, const char *bundle, const char *message, const char *detail,
@@ -384,7 +310,7 @@ void space_route_changed(struct spaces *s, struct route *route)
 		return;
 	}
 	if (space->replicas || space->n_visits > 0)
-		start(space, route->bundle);
+		place_start(space, route->bundle);
 	for (struct visit *v = space->visits; v; v = v->next)
 		visit_page_known(v);
 	space_place_all(space, NULL);
@@ -464,7 +390,7 @@ static void count_one(struct session *session, void *data)
 		space->held += session_memory(session);
 	if (!r) {
 		/* Its version could not be started, maybe an older one: another try. */
-		if (space && wants_worker(session))
+		if (space && place_wants_worker(session))
 			space_place(space, session);
 		return;
 	}
@@ -518,8 +444,8 @@ static void end_old_workers(struct space *s, uint64_t now)
 
 	for (struct replica *r = s->replicas; r; r = next) {
 		next = r->next;
-		if (!s->route || !strcmp(r->bundle, s->route->bundle) || r->sessions > 0 ||
-			r->phase != REPLICA_RUNNING) {
+		if (!s->route || r->sessions > 0 || r->phase != REPLICA_RUNNING ||
+			(!r->draining && !strcmp(r->bundle, s->route->bundle))) {
 			r->unused_usec = 0;
 			continue;
 		}
@@ -554,8 +480,9 @@ static void tick_one(void *value, void *data)
 		bound_sessions(s);
 	if (s->replicas && is_idle(s, now))
 		end_all(s);
+	place_scale(s, now);
 	end_old_workers(s, now);
-	if (s->n_visits > 0 && s->route && !find_bundle(s, s->route->bundle))
+	if (s->n_visits > 0 && s->route && !place_find(s, s->route->bundle))
 		space_expect(s);
 	for (struct visit *v = s->visits, *next; v; v = next) {
 		next = v->next;

@@ -2,8 +2,9 @@
  * A Space while it is used: its workers, its visitors, and which session belongs where.
  *
  * A worker (struct replica) is asked for when a session needs one, gets its sessions when it has
- * said HELLO, and is put to sleep when nobody has used it for the Space's sleep_sec. During a
- * deploy two live side by side, and sessions go over one by one when none of their events runs.
+ * said HELLO, and is put to sleep when nobody has used the Space for its sleep_sec. A Space whose
+ * events wait gets more of them (place.h). During a deploy two versions live side by side, and
+ * sessions go over one by one when none of their events runs.
  */
 #pragma once
 
@@ -15,7 +16,9 @@
 #include "base/err.h"
 #include "gateway/gateway.h"
 #include "gateway/page.h"
+#include "gateway/queue.h"
 #include "gateway/route.h"
+#include "gateway/scale.h"
 #include "gateway/session/sessions.h"
 #include "proto/messages.h"
 
@@ -28,7 +31,9 @@ struct space {
 	struct route *route; /* borrowed; NULL: the Space is gone */
 	char id[33];
 	struct replica *replicas; /* owned */
-	struct visit *visits;     /* borrowed; joined ones */
+	struct row queue;         /* events that wait for a turn */
+	struct scale scale;
+	struct visit *visits; /* borrowed; joined ones */
 	size_t n_visits;
 	size_t held;               /* bytes of memory in its sessions; counted by each tick */
 	size_t queued;             /* bytes that wait for its visitors, see backlog.h */
@@ -66,9 +71,6 @@ void space_drop_visit(struct space *s, struct visit *v);
 /* Starts a worker for the live bundle unless there is one: somebody is on the way. */
 void space_expect(struct space *s);
 
-/* Puts the session on the right worker, or asks for that worker. */
-void space_place(struct space *s, struct session *session);
-
 /* The page of a bundle; NULL: not known (yet). Borrowed. */
 struct page *space_page(const struct space *s, const char *bundle);
 
@@ -86,11 +88,10 @@ void spaces_report_all(struct spaces *s); /* ACTIVITY of each anew */
 /* --- from the wake link --- */
 void spaces_synced(struct spaces *s);
 
-/* --- for replica.c and session_ops.c --- */
+/* --- for the rooms of a Space --- */
 void spaces_each(struct spaces *s, void (*fn)(void *space, void *data), void *data);
 void spaces_acks_soon(struct spaces *s); /* sessions_flush_acks in a moment */
-/* Every session of the Space to its worker; arrived: a worker that is new, or NULL. */
-void space_place_all(struct space *s, struct replica *arrived);
+void spaces_look_soon(struct spaces *s); /* somebody waits: looked at more often than each second */
 /* PHASE to those whom this bundle concerns. */
 void space_tell_phase(struct space *s, const char *bundle);
 /* The bundle has no worker, and that is why; detail is for the owner, NULL: no more to say. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "gateway/fail.h"
 #include "gateway/metrics.h"
+#include "gateway/place.h"
 #include "gateway/session/json_text.h"
 #include "proto/constants.h"
 
@@ -112,6 +113,11 @@ static int write_phase(const void *m, struct buf *b)
 	return wire_phase_write(m, b);
 }
 
+static int write_queue(const void *m, struct buf *b)
+{
+	return wire_queue_write(m, b);
+}
+
 static int write_welcome(const void *m, struct buf *b)
 {
 	return wire_welcome_write(m, b);
@@ -142,6 +148,17 @@ void visit_show_phase(struct visit *v, const char *phase, const char *message)
 
 	if (v->phase == VISIT_JOINED)
 		send_message(v, (struct frame){.type = WIRE_PHASE}, &m, write_phase);
+}
+
+void visit_show_queue(
+	struct visit *v, uint32_t n, uint32_t node, size_t place, size_t of, int64_t expected_ms)
+{
+	struct wire_queue m = {
+		.place = (int64_t)place, .of = (int64_t)of, .expected_ms = (int64_t)expected_ms};
+
+	if (v->phase == VISIT_JOINED)
+		send_message(v, (struct frame){.type = WIRE_QUEUE, .node = node, .seq = n}, &m,
+			write_queue);
 }
 
 /* A group ends with its COMMIT, which is a bare header. */

@@ -86,6 +86,9 @@ void visit_end(struct visit *v, bool retry, const char *reason);
 /* --- for space.c --- */
 void visit_show(struct visit *v, const uint8_t *frames, size_t n, bool fails, bool lazy);
 void visit_show_phase(struct visit *v, const char *phase, const char *message);
+/* Place in the row, from 1, of so many; 0: the wait is over. expected_ms: 0: nobody knows. */
+void visit_show_queue(
+	struct visit *v, uint32_t n, uint32_t node, size_t place, size_t of, int64_t expected_ms);
 void visit_show_all(struct visit *v); /* TREE, overlay, COMMIT; waits for the page if need be */
 void visit_page_known(struct visit *v);
 void visit_tick(struct visit *v); /* asks again who it is when that is still open */

@@ -72,8 +72,11 @@ static int on_session_frame(struct replica *r, const struct frame *f, struct err
 	n = session_worker_frame(t, s, f, e);
 	if (n < 0)
 		return n;
-	if (f->type == APP_COMMIT && s->pending_bytes < pending)
-		watch_finished(&r->watch, clock_mono_usec());
+	if (f->type == APP_COMMIT && f->op == COMMIT_FINISH && f->node > 0) {
+		if (s->pending_bytes < pending)
+			watch_finished(&r->watch, clock_mono_usec());
+		queue_finished(r, s, f->node);
+	}
 	if (s->live->replica != r) {
 		r->gathered -= before;
 		return 0;

@@ -101,6 +101,9 @@ static void upload_begin(struct request *r)
 		request_refuse(r, MHD_HTTP_NOT_FOUND, "There is no such Space.");
 	} else if (!request_is_same_origin(r)) {
 		request_refuse(r, MHD_HTTP_FORBIDDEN, "Origin: not the host that serves this page");
+	} else if (g->upload_refusal[0]) {
+		gateway_count(GATEWAY_REFUSED_DISK, 1);
+		request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s", g->upload_refusal);
 	} else if (r->address && !limits_take(r->address, LIMIT_UPLOAD, clock_mono_usec())) {
 		gateway_count(GATEWAY_REFUSED_UPLOADS, 1);
 		request_refuse(r, MHD_HTTP_TOO_MANY_REQUESTS,

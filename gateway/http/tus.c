@@ -66,6 +66,18 @@ static bool has_body_type(struct request *r)
 	return type && !strcmp(type, TUS_BODY);
 }
 
+/* True: there is no room. What a partial upload has already waits until there is again. */
+static bool refuse_for_room(struct request *r)
+{
+	const struct gateway *g = request_gateway(r);
+
+	if (!g->upload_refusal[0])
+		return false;
+	gateway_count(GATEWAY_REFUSED_DISK, 1);
+	request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s", g->upload_refusal);
+	return true;
+}
+
 static void begin_make(struct request *r)
 {
 	struct tus_state *u = r->state;
@@ -76,6 +88,8 @@ static void begin_make(struct request *r)
 	struct err e = {0};
 	int n;
 
+	if (refuse_for_room(r))
+		return;
 	if (r->address && !limits_take(r->address, LIMIT_UPLOAD, clock_mono_usec())) {
 		gateway_count(GATEWAY_REFUSED_UPLOADS, 1);
 		request_refuse(r, MHD_HTTP_TOO_MANY_REQUESTS,
@@ -114,6 +128,8 @@ static void begin_write(struct request *r)
 	uint64_t offset, length = 0;
 	struct err e = {0};
 
+	if (refuse_for_room(r))
+		return;
 	request_visitor(r);
 	upload = partial_find(request_gateway(r)->partials, u->space, u->id, r->visitor);
 	if (!has_body_type(r)) {

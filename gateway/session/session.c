@@ -149,24 +149,44 @@ static void begin_reopening(struct sessions *t, struct session *s)
 		t->ops.cork(s, false, t->data);
 }
 
+/* The log calls them sent; those before that number have not been. */
+static void mark_waiting(struct sessions *t, struct session *s, uint32_t before, bool again)
+{
+	for (struct pending *p = s->pending; p && p->n < before; p = p->next)
+		if (p->state == EVENT_HELD && (again || !p->retried) &&
+			session_append(t, s, LOG_IN, p->n, NULL, 0) == 0)
+			p->retried = true;
+}
+
 /*
  * Sends what waits, in order. A retried event is older than what the worker has seen since; it
  * would ignore it, so the session is opened anew once nothing runs.
  */
 void session_pump(struct sessions *t, struct session *s)
 {
-	bool old = false;
+	bool old = false, waits = false;
 
 	for (struct pending *p = s->pending; p && s->live->phase == SESSION_OPEN; p = p->next) {
 		if (p->state != EVENT_HELD)
 			continue;
-		if (p->n <= s->live->sent_n)
+		if (t->ops.may_send && !t->ops.may_send(s, p, waits, t->data))
+			waits = true;
+		else if (p->n <= s->live->sent_n)
 			old = true;
-		else
+		else {
+			if (waits) /* it overtakes; the worker will ignore what is older */
+				mark_waiting(t, s, p->n, false);
 			send_event(t, s, p);
+		}
 	}
 	if (old && s->live->phase == SESSION_OPEN && session_count_pending(s, EVENT_SENT) == 0)
 		begin_reopening(t, s);
+}
+
+void session_go_on(struct sessions *t, struct session *s)
+{
+	if (s->live->phase == SESSION_OPEN)
+		session_pump(t, s);
 }
 
 /* --- from the visitor --- */
@@ -262,7 +282,7 @@ int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8
 	gateway_count(GATEWAY_ACCEPTED, 1);
 	s->live->refused = false;
 	if (s->live->phase == SESSION_OPEN)
-		send_event(t, s, p);
+		session_pump(t, s);
 	else if (s->live->phase == SESSION_DETACHED)
 		t->ops.want_worker(s, t->data);
 	show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
@@ -304,6 +324,7 @@ void session_cancel(struct sessions *t, struct session *s, uint32_t n)
 		if (p->n == n || (n == 0 && p->state != EVENT_INTERRUPTED))
 			cancel_one(t, s, p);
 	}
+	session_go_on(t, s); /* one that waited for its turn need not */
 }
 
 static int retry_one(struct sessions *t, struct session *s, struct pending *p)
@@ -467,6 +488,7 @@ void session_detach(struct sessions *t, struct session *s, bool close, const cha
 	interrupted = session_count_pending(s, EVENT_SENT) > 0;
 	gateway_count(GATEWAY_INTERRUPTED, session_count_pending(s, EVENT_SENT));
 	(void)move_in_log(t, s, s->bundle, "");
+	mark_waiting(t, s, UINT32_MAX, true);
 	if (interrupted)
 		settle_interrupted(t, s, why);
 }

@@ -100,6 +100,9 @@ struct sessions_ops {
 	void (*want_worker)(struct session *s, void *data);
 	/* Handlers of this event are declared safe to run again. */
 	bool (*may_retry)(const struct session *s, uint32_t node, uint8_t kind, void *data);
+	/* The event may go to the session's worker now. behind: an earlier one of the session was
+	 * told to wait. session_go_on says that there may be room again. NULL: always. */
+	bool (*may_send)(struct session *s, const struct pending *p, bool behind, void *data);
 	/* None of its events is running any more: a moment to move. */
 	void (*settled)(struct session *s, void *data);
 	/* sessions_flush_acks should be called in a moment. */
@@ -191,6 +194,9 @@ void session_detach(struct sessions *t, struct session *s, bool close, const cha
  */
 int session_worker_frame(
 	struct sessions *t, struct session *s, const struct frame *f, struct err *e);
+
+/* Events of it that wait may have their turn: those that may_send lets pass are sent. */
+void session_go_on(struct sessions *t, struct session *s);
 
 void sessions_flush_acks(struct sessions *t);
 

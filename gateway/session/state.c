@@ -438,9 +438,12 @@ int session_apply_move(struct session *s, const uint8_t *value, size_t n, struct
 	memcpy(s->bundle, value, bundle_length + 1);
 	memcpy(s->replica_id, nul + 1, replica_length);
 	s->replica_id[replica_length] = '\0';
-	for (struct pending *p = s->pending; p && replica_length; p = p->next)
-		if (p->state == EVENT_HELD)
-			p->state = EVENT_SENT;
+	for (struct pending *p = s->pending; p && replica_length; p = p->next) {
+		if (p->state != EVENT_HELD)
+			continue;
+		p->state = EVENT_SENT;
+		p->retried = false; /* to this worker every event is new */
+	}
 	return 0;
 }
 
@@ -448,9 +451,10 @@ void session_apply_retry(struct session *s, uint32_t n)
 {
 	struct pending *p = session_pending(s, n);
 
-	if (!p || p->state != EVENT_INTERRUPTED)
+	if (!p)
 		return;
-	p->state = s->replica_id[0] ? EVENT_SENT : EVENT_HELD;
+	if (p->state == EVENT_INTERRUPTED)
+		p->state = s->replica_id[0] ? EVENT_SENT : EVENT_HELD;
 	p->retried = true;
 }
 

@@ -45,7 +45,8 @@ struct pending {
 	uint32_t node;
 	uint8_t kind;
 	enum event_state state;
-	bool retried; /* wanted again after an interruption: older than what workers have seen */
+	bool retried; /* wanted again after an interruption, or overtaken while it waited: older
+		       * than what the worker has seen */
 	uint64_t taken_usec; /* when, monotonic; 0: before the last start. Not in the log. */
 	bool cancelled; /* CANCEL came while held; goes out behind the event. Not in the log. */
 	size_t secret_length; /* bytes at the start that are not in the log but in a file (secret.h)

@@ -231,13 +231,16 @@ static int host_crc32c(lua_State *L)
 	return 1;
 }
 
-/* log(text): a line that print made. */
+/* log(text, tag): lines that print, or vitrine.log, made. */
 static int host_log(lua_State *L)
 {
+	static const char *const tags[] = {
+		"print", "log.debug", "log.info", "log.warn", "log.error", NULL};
+	const char *tag = tags[luaL_checkoption(L, 2, "print", tags)];
 	size_t n;
 	const char *text = luaL_checklstring(L, 1, &n);
 
-	say_text(worker_of(L), "print", here(L), text, n);
+	say_text(worker_of(L), tag, here(L), text, n);
 	return 0;
 }
 

@@ -20,7 +20,6 @@
 #include "sdk-lua/host/value.h"
 #include "sdk-lua/host/worker.h"
 
-#define TASKS_MAX 16
 #define SESSION_BUCKETS 256
 #define FILES_OPEN_MAX 16            /* boxes have 32 file descriptors */
 #define INPUT_SESSION_MAX (4u << 20) /* bytes of events of one session that wait */
@@ -137,9 +136,10 @@ struct session {
 	struct worker *worker;
 	uint32_t channel;
 	char id[33];
-	int state_ref;   /* the SDK's table: session table, overlay */
-	uint32_t seq;    /* last group */
-	uint32_t last_n; /* last event taken */
+	char reference[9]; /* in the log: of the id, and does not give it away */
+	int state_ref;     /* the SDK's table: session table, overlay */
+	uint32_t seq;      /* last group */
+	uint32_t last_n;   /* last event taken */
 	struct image image;
 	struct buf pending; /* records of the group being filled */
 	size_t pending_records;

@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 
 #define LINE_MAX_BYTES 2048 /* below PIPE_BUF: a line is written whole or not at all */
-#define HEAD_MAX 64         /* of it: tag and session */
+#define HEAD_MAX 96         /* of it: the head */
 #define TAIL_MAX 40         /* of it: how much was cut off */
 #define LINES_PER_TEXT 64
 
@@ -32,20 +32,34 @@ static void tell_dropped(struct worker *w)
 
 	if (w->log_dropped == 0)
 		return;
-	n = snprintf(line, sizeof(line), "log %u lines were dropped", w->log_dropped);
+	n = snprintf(line, sizeof(line), "\x1ewarn\x1f[%u lines dropped: the log is full]",
+		w->log_dropped);
 	w->log_dropped = 0;
 	put_line(w, line, (size_t)n);
 }
 
+static int write_head(const struct said *about, char line[HEAD_MAX])
+{
+	int n = snprintf(line, HEAD_MAX, "\x1e%s", about->tag);
+
+	if (about->session)
+		n += snprintf(
+			line + n, HEAD_MAX - (size_t)n, " session=%s", about->session->reference);
+	if (about->n)
+		n += snprintf(line + n, HEAD_MAX - (size_t)n, " event=%u", about->n);
+	if (about->reference && *about->reference)
+		n += snprintf(line + n, HEAD_MAX - (size_t)n, " ref=%.16s", about->reference);
+	line[n++] = '\x1f';
+	return n;
+}
+
 /* One line of an app's words: no control character of it reaches whoever reads the log. */
-static void say_line(
-	struct worker *w, const char *tag, const struct session *s, const char *words, size_t n)
+static void say_line(struct worker *w, const struct said *about, const char *words, size_t n)
 {
 	const size_t most = LINE_MAX_BYTES - HEAD_MAX - TAIL_MAX - 1;
 	size_t shown = n > most ? most : n;
 	char line[LINE_MAX_BYTES];
-	int head = s ? snprintf(line, HEAD_MAX, "%s session=%u ", tag, s->channel)
-		     : snprintf(line, HEAD_MAX, "%s ", tag);
+	int head = write_head(about, line);
 
 	memcpy(line + head, words, shown);
 	utf8_scrub(line + head, shown);
@@ -55,9 +69,9 @@ static void say_line(
 	put_line(w, line, shown);
 }
 
-void say_text(
-	struct worker *w, const char *tag, const struct session *s, const char *text, size_t n)
+void say_about(struct worker *w, const struct said *about, const char *text, size_t n)
 {
+	char rest[64];
 	int lines = 0;
 
 	tell_dropped(w);
@@ -65,16 +79,27 @@ void say_text(
 		const char *stop = memchr(text, '\n', n);
 		size_t length = stop ? (size_t)(stop - text) : n;
 
-		say_line(w, tag, s, text, length);
+		say_line(w, about, text, length);
 		if (n <= length + 1)
 			return;
 		n -= length + 1;
 		text += length + 1;
 		if (++lines == LINES_PER_TEXT) {
-			say(w, tag, s, "… %zu more bytes in this text", n);
+			(void)snprintf(rest, sizeof(rest), "… %zu more bytes in this text", n);
+			say_line(w, about, rest, strlen(rest));
 			return;
 		}
 	}
+}
+
+void say_text(
+	struct worker *w, const char *tag, const struct session *s, const char *text, size_t n)
+{
+	const struct task *t = w->current;
+	const struct said about = {
+		.tag = tag, .session = s, .n = s && t && t->session == s ? t->n : 0};
+
+	say_about(w, &about, text, n);
 }
 
 void say(struct worker *w, const char *tag, const struct session *s, const char *fmt, ...)

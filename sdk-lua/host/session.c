@@ -1,9 +1,11 @@
 #include "sdk-lua/host/session.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "sdk-lua/host/files.h"
 #include "sdk-lua/host/group.h"
 #include "sdk-lua/host/image.h"
@@ -94,6 +96,7 @@ struct session *session_new(struct worker *w, uint32_t channel, uint32_t seq, co
 		.state_ref = LUA_NOREF,
 		.next = *bucket};
 	(void)snprintf(s->id, sizeof(s->id), "%s", id);
+	(void)snprintf(s->reference, sizeof(s->reference), "%08x", crc32c(0, id, strlen(id)));
 	s->groups_tail = &s->groups;
 	s->inputs_tail = &s->inputs;
 	buf_init(&s->pending, GROUP_MAX + GROUP_SPARE + 4096);
@@ -306,15 +309,20 @@ static int protected_finish(lua_State *L)
 	return 0;
 }
 
-static void say_failure(const struct session *s, const struct failure *f)
+static void say_failure(const struct session *s, uint32_t n, const struct failure *f)
 {
+	const struct said about = {.tag = "error", .session = s, .n = n, .reference = f->reference};
+	char text[8192];
+	int length;
+
 	if (s->worker->stage)
 		return; /* its test tells, or expected it */
-	say(s->worker, "error", s, "ref=%s %s%s%d%s%.*s", f->reference, f->file,
-		f->file[0] ? ":" : "", f->line, f->file[0] ? ": " : "", (int)f->message_length,
-		f->message);
+	length = snprintf(text, sizeof(text), "%s%s%d%s%.*s", f->file, f->file[0] ? ":" : "",
+		f->line, f->file[0] ? ": " : "", (int)f->message_length, f->message);
+	say_about(s->worker, &about, text,
+		(size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
 	if (f->traceback[0])
-		say(s->worker, "error", s, "%s", f->traceback);
+		say_about(s->worker, &about, f->traceback, strlen(f->traceback));
 }
 
 static void fail_task(struct session *s, struct task *t, enum task_end how)
@@ -326,7 +334,8 @@ static void fail_task(struct session *s, struct task *t, enum task_end how)
 		publish_refusal(s, t->n, FAIL_CANCELLED, "cancelled");
 		return;
 	case END_LIMIT:
-		say(s->worker, "limit", s, "%s", t->words);
+		say_about(s->worker, &(struct said){.tag = "limit", .session = s, .n = t->n},
+			t->words, strlen(t->words));
 		publish_refusal(s, t->n, FAIL_LIMIT, t->words);
 		return;
 	default:
@@ -334,7 +343,7 @@ static void fail_task(struct session *s, struct task *t, enum task_end how)
 	}
 	failure_read(&f, t->thread);
 	if (f.op == FAIL_ERROR)
-		say_failure(s, &f);
+		say_failure(s, t->n, &f);
 	publish_failure(s, t->n, &f);
 }
 
@@ -361,7 +370,7 @@ static void refuse_image(struct session *s, struct task *t, const char *words)
 	struct failure f = {.op = FAIL_ERROR};
 
 	failure_words(&f, words);
-	say_failure(s, &f);
+	say_failure(s, t->n, &f);
 	publish_failure(s, t->n, &f);
 }
 

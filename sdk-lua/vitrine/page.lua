@@ -128,6 +128,9 @@ local function declare(node, what, event, h)
   if h.retry then h.on.retry = true end
   -- One that only cancels has nothing to wait for.
   local parallel = h.parallel or h.fn == nil
+  -- The gateway reads these: it holds back what would only wait here.
+  if parallel then h.on.parallel = true end
+  h.on.concurrency = h.concurrency
   host.handler(node, component.events[event], parallel, h.concurrency or 0, h.on.cancels)
 end
 

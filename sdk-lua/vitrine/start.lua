@@ -156,7 +156,7 @@ end
 -- --- require -------------------------------------------------------------------------------
 
 local public = {
-  ["vitrine.json"] = true, ["vitrine.models"] = true,
+  ["vitrine.json"] = true, ["vitrine.log"] = true, ["vitrine.models"] = true,
   ["vitrine.time"] = true, ["vitrine.ui"] = true,
 }
 local modules, loading = {}, {}

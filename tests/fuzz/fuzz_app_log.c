@@ -1,5 +1,5 @@
 /* What a worker writes into its log pipe: whatever it is, lines are bounded, UTF-8, and without
- * anything that a terminal would obey. */
+ * anything that a terminal would obey; and whatever their heads claim is short plain words. */
 #include "agent/app_log.h"
 
 #include <fcntl.h>
@@ -9,9 +9,18 @@
 #include "base/utf8.h"
 #include "tests/support/packets.h"
 
-static void on_line(const char *line, size_t n, void *data)
+static void must_be_plain(const char *word)
+{
+	MUST(strlen(word) <= LOG_REFERENCE_MAX);
+	MUST(word[strspn(word, "0123456789abcdefghijklmnopqrstuvwxyz")] == '\0');
+}
+
+static void on_line(const char *line, size_t n, const struct log_head *head, void *data)
 {
 	(void)data;
+	must_be_plain(head->session);
+	must_be_plain(head->reference);
+	MUST(head->stream && head->level);
 	MUST(n <= LOG_LINE_BYTES && strlen(line) == n);
 	for (size_t i = 0; i < n;) {
 		const unsigned char *at = (const unsigned char *)line + i;

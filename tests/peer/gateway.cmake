@@ -21,3 +21,9 @@ add_test(NAME peer_gateway_uploads
     $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(peer_gateway_uploads PROPERTIES TIMEOUT 300)
+
+add_test(NAME peer_gateway_replicas
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_replicas.py
+    $<TARGET_FILE:vitrine-gateway>
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(peer_gateway_replicas PROPERTIES TIMEOUT 600)

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -720,8 +721,9 @@ class Api(Case):
         until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)
         space = self.p.gateway.routes["admin/demo"]["space"]
 
-        def log(line):
-            self.p.agent.link.send(LOG, 0, {"space": space, "replica": "r", "bundle": "b", "time_usec": 5, "line": line})
+        def log(line, **more):
+            self.p.agent.link.send(LOG, 0, {"space": space, "replica": "r", "bundle": "b", "time_usec": 5, "line": line,
+                                            **more})
         log("one")
         log('two "quoted" \u2713')
         path = "/api/spaces/admin/demo/logs/run"
@@ -729,18 +731,99 @@ class Api(Case):
         self.p.restart(signo=signal.SIGKILL)
         _, headers, text = self.p.request("GET", path, token=self.p.token)
         self.assertEqual(headers["Content-Type"], "text/event-stream")
-        self.assertIn('data: {"time":5,"replica":"r","line":"one"}\n\n', text)
+        self.assertRegex(text, r'id: (\d+)\ndata: {"id":\1,"time":5,"replica":"r","line":"one"}\n\n')
         self.assertEqual(self.p.request("GET", path + "?tail=1", token=self.p.token)[2].count("data: "), 1)
 
         c = http.client.HTTPConnection("127.0.0.1", self.p.port.number, timeout=30)
         c.request("GET", path + "?follow=1&tail=0", headers={"Authorization": "Bearer " + self.p.token})
         answer = c.getresponse()
+        self.assertEqual(answer.headers["X-Accel-Buffering"], "no")
+        self.assertEqual([l["line"] for l in self.events(answer, 0)], [])
         for i in range(5):
             log("later %d" % i)
-            self.assertIn("later %d" % i, answer.readline().decode())
-            self.assertEqual(answer.readline(), b"\n")
+            self.assertEqual(self.events(answer, 1)[0]["line"], "later %d" % i)
         c.close()
         log("nobody follows")
+
+    def events(self, answer, n):
+        """The next n events of a stream, as their JSON; comments and bare ids are passed over."""
+        got = []
+        while len(got) < n:
+            line = answer.readline().decode()
+            self.assertTrue(line, "the stream ended")
+            if line.startswith("data: "):
+                got.append(json.loads(line[6:]))
+        return got
+
+    def lines(self, path, **more):
+        text = self.p.request("GET", path, token=self.p.token, **more)[2]
+        return [json.loads(line[6:]) for line in text.split("\n") if line.startswith("data: ")]
+
+    def test_run_lines_carry_their_commit_and_are_chosen_by_their_tags(self):
+        head, _ = self.repo().deploy({})
+        until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)
+        route = self.p.gateway.routes["admin/demo"]
+        path = "/api/spaces/admin/demo/logs/run"
+        tags = {"stream": "stdout", "level": "info", "session": "0a1b2c3d", "event": 3}
+        failure = {"stream": "stderr", "level": "error", "session": "0a1b2c3d", "event": 3, "reference": "k7q2m9"}
+        for i, more in enumerate([tags, failure, {"stream": "platform", "level": "warn"}]):
+            self.p.agent.link.send(LOG, 0, {"space": route["space"], "replica": "r", "bundle": route["bundle"],
+                                            "time_usec": (i + 1) * 1000, "line": "line %d" % i, **more})
+        until("all are kept", lambda: len(self.lines(path)) == 3)
+        first, second, _ = self.lines(path)
+        self.assertEqual(first, {"id": first["id"], "time": 1000, "replica": "r", "commit": head[:12], "line": "line 0",
+                                 **tags})
+        self.assertEqual((second["ref"], second["level"], second["event"]), ("k7q2m9", "error", 3))
+        for query, want in (("session=0a1b2c3d", [0, 1]), ("ref=k7q2m9", [1]), ("level=warn", [1, 2]),
+                            ("level=error", [1]), ("commit=" + head[:7], [0, 1, 2]), ("commit=" + "0" * 7, []),
+                            ("since=2000", [1, 2]), ("tail=1&session=0a1b2c3d", [1]),
+                            ("after=%d" % first["id"], [1, 2])):
+            self.assertEqual([l["line"] for l in self.lines(path + "?" + query)], ["line %d" % i for i in want], query)
+
+    def test_a_follower_comes_back_after_kills_without_a_hole_or_a_repetition(self):
+        self.repo().deploy({})
+        until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)
+        space = self.p.gateway.routes["admin/demo"]["space"]
+        path = "/api/spaces/admin/demo/logs/run?follow=1&tail=0"
+        last, seen, number = None, [], 0
+        for _ in range(3):
+            c = http.client.HTTPConnection("127.0.0.1", self.p.port.number, timeout=30)
+            c.request("GET", path, headers={"Authorization": "Bearer " + self.p.token,
+                                            **({"Last-Event-ID": str(last)} if last else {})})
+            answer = c.getresponse()
+            for _ in range(40):
+                self.p.agent.link.send(LOG, 0, {"space": space, "replica": "r", "bundle": "b", "time_usec": 5,
+                                                "line": str(number)})
+                number += 1
+            for line in self.events(answer, 25):  # and goes away in the middle
+                last = line["id"]
+                seen.append(int(line["line"]))
+            until("all are kept", lambda: self.lines(path.split("?")[0] + "?tail=1")[0]["line"] == str(number - 1))
+            self.p.restart(signo=signal.SIGKILL)
+            c.close()
+        seen += [int(l["line"]) for l in self.lines(path.split("?")[0], headers={"Last-Event-ID": str(last)})]
+        self.assertEqual(seen, list(range(number)))
+
+    def test_who_was_away_too_long_is_told_of_the_gap(self):
+        self.repo().deploy({})
+        until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)
+        space = self.p.gateway.routes["admin/demo"]["space"]
+        path = "/api/spaces/admin/demo/logs/run"
+        self.p.end()
+        self.p.start(args=["--log-limits", "1,14,4"])
+        for i in range(400):
+            self.p.agent.link.send(LOG, 0, {"space": space, "replica": "r", "bundle": "b", "time_usec": 5,
+                                            "line": "%d " % i + "x" * 8000})
+        until("all are kept", lambda: self.lines(path + "?tail=1")[0]["line"].startswith("399 "))
+        lines = self.lines(path)
+        size = sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(self.p.data + "/logs") for f in fs)
+        self.assertLessEqual(size, 1 << 20)
+        numbers = [int(l["line"].split(" ")[0]) for l in lines]
+        self.assertEqual(numbers, list(range(400 - len(numbers), 400)))
+        self.assertGreater(len(numbers), 80)
+        text = self.p.request("GET", path, token=self.p.token, headers={"Last-Event-ID": "7"})[2]
+        self.assertRegex(text, r'event: gap\ndata: {"after":7,"oldest":\d+}\n\nid: ')
+        self.assertEqual(len(re.findall(r"event: gap", text)), 1)
 
     def test_build_logs_tell_what_the_pusher_saw(self):
         r = self.repo()
@@ -750,6 +833,11 @@ class Api(Case):
         text = self.p.request("GET", "/api/spaces/admin/demo/logs/build", token=self.p.token)[2]
         self.assertIn("app.lua:2: unexpected symbol", text)
         self.assertNotIn("app loaded", text)
+        status, builds = self.p.call("GET", "/api/spaces/admin/demo/builds")
+        text = self.p.request("GET", "/api/spaces/admin/demo/logs/build?build=" + builds[1]["id"], token=self.p.token)[2]
+        self.assertIn("app loaded", text)
+        self.assertNotIn("unexpected symbol", text)
+        self.assertEqual(self.p.request("GET", "/api/spaces/admin/demo/logs/build?build=none", token=self.p.token)[0], 404)
 
         c = http.client.HTTPConnection("127.0.0.1", self.p.port.number, timeout=30)
         c.request("GET", "/api/spaces/admin/demo/logs/build?follow=1",

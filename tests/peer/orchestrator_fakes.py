@@ -271,7 +271,7 @@ class Platform:
         self.log = open(self.dir + "/log", "w+b")
         self.start(token=True)
 
-    def start(self, fault=None, token=False, agent=True):
+    def start(self, fault=None, token=False, agent=True, args=()):
         token_r, token_w = os.pipe()
         fds = [s.fileno() for s in self.sockets] + [token_w]
 
@@ -288,7 +288,7 @@ class Platform:
         if fault:
             env["VITRINE_FAULT"] = fault
         args = [self.program, "--data", self.data, "--run", self.run, "--url", self.url, "--hook",
-                self.hook] + (["--token-fd", "6"] if token else [])
+                self.hook] + (["--token-fd", "6"] if token else []) + list(args)
         self.process = subprocess.Popen(args, env=env, preexec_fn=place, close_fds=False, stderr=self.log)
         os.close(token_w)
         if token:

@@ -11,7 +11,8 @@ struct fixture {
 	struct app_log *log;
 	struct buf seen; /* lines, each followed by '|' */
 	unsigned int lines;
-	unsigned int may; /* lines that may pass */
+	unsigned int may;     /* lines that may pass */
+	struct log_head head; /* of the last line */
 	int write_fd;
 };
 
@@ -23,9 +24,11 @@ static bool may_pass(size_t n, void *data)
 	return f->may > 0 && f->may-- > 0;
 }
 
-static void on_line(const char *line, size_t n, void *data)
+static void on_line(const char *line, size_t n, const struct log_head *head, void *data)
 {
 	struct fixture *f = data;
+
+	f->head = *head;
 
 	CHECK(n == strlen(line));
 	f->lines++;
@@ -149,6 +152,46 @@ TEST(a_pipe_that_brings_too_much_is_left_full_for_a_while)
 		CHECK(i < 99);
 	}
 	teardown(&f);
+}
+
+TEST(a_head_says_who_spoke_and_is_no_part_of_the_line)
+{
+	struct fixture f;
+
+	setup(&f);
+	put(&f, "\x1eprint session=0a1b2c3d event=12\x1fhello\n");
+	CHECK(!strcmp(f.head.stream, "stdout") && !strcmp(f.head.level, "info"));
+	CHECK(!strcmp(f.head.session, "0a1b2c3d") && f.head.event == 12 && !*f.head.reference);
+	put(&f, "\x1e"
+		"error session=0a1b2c3d event=12 ref=k7q2m9\x1f"
+		"app.lua:3: no\n");
+	CHECK(!strcmp(f.head.stream, "stderr") && !strcmp(f.head.level, "error"));
+	CHECK(!strcmp(f.head.reference, "k7q2m9"));
+	put(&f, "plain\n");
+	CHECK(!strcmp(f.head.stream, "stderr") && !strcmp(f.head.level, "info"));
+	CHECK(!*f.head.session && f.head.event == 0);
+	CHECK(!strcmp(buf_str(&f.seen), "hello|app.lua:3: no|plain|"));
+	teardown(&f);
+}
+
+TEST(a_head_that_is_none_of_ours_is_words)
+{
+	static const char *const heads[] = {"\x1e\x1fx", "\x1eprint", "\x1egod\x1fx",
+		"\x1eprint session=\x1fx", "\x1eprint session=A\x1fx",
+		"\x1eprint session=0123456789abcdef\x1fx", "\x1eprint event=-1\x1fx",
+		"\x1eprint event=99999999999\x1fx", "\x1eprint event=4294967296\x1fx",
+		"\x1eprint admin=1\x1fx", "\x1eprint  session=a\x1fx", "\x1e session=a\x1fx",
+		"\x1eprint ref=a\x1b."
+		"\x1fx"};
+	struct log_head head;
+
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		CHECK(log_head_read(heads[i], strlen(heads[i]), &head) == 0);
+		CHECK(!strcmp(head.stream, "stderr") && !*head.session && !*head.reference);
+		CHECK(head.event == 0);
+	}
+	CHECK(log_head_read("\x1eprint event=4294967295\x1f", 24, &head) == 24);
+	CHECK(head.event == UINT32_MAX);
 }
 
 TEST_MAIN()

@@ -576,13 +576,13 @@ it("no byte of an app's line takes the log apart", function()
   local app = s.handler [[
     print("\27[2J\27]0;title\7\r\8\0\127 end")
     print("C1 \xc2\x9b31m and bytes \xff\xfe\x80 end")
-    print("one\nerror session=1 forged\r\nprint session=2 forged")
+    print("one\n\x1eerror session=1\x1fforged\r\nprint session=2 forged")
     print(setmetatable({}, { __tostring = function() return "named\27[0m" end }))
   ]]
   local v = app:open()
   local _, log = quiet(app, function() return v:click "go" end)
-  local head = "print session=" .. v.channel .. " "
-  equal(head .. " [2J ]0;title      end\n" .. head .. "C1   31m and bytes ??? end\n" .. head .. "one\n" .. head .. "error session=1 forged \n" .. head
+  local head = log:match "^\x1eprint session=%x+ event=%d+\x1f"
+  equal(head .. " [2J ]0;title      end\n" .. head .. "C1   31m and bytes ??? end\n" .. head .. "one\n" .. head .. " error session=1 forged \n" .. head
     .. "print session=2 forged\n" .. head .. "named [0m\n", log)
 end)
 
@@ -594,10 +594,10 @@ it("a line and a text of many lines are cut, and say so", function()
   local lines = {}
   for line in log:gmatch "[^\n]+" do lines[#lines + 1] = line end
   equal(1 + 64 + 1, #lines)
-  match("^print session=%d+ é+.* … %d+ more bytes$", lines[1])
+  match("^\x1eprint session=%x+ event=%d+\x1fé+.* … %d+ more bytes$", lines[1])
   if #lines[1] > 2048 then error "a line of over 2 KiB" end
   match("… %d+ more bytes in this text", lines[66])
-  for i = 2, 65 do match("^print session=%d+ line$", lines[i]) end
+  for i = 2, 65 do match("^\x1eprint session=%x+ event=%d+\x1fline$", lines[i]) end
 end)
 
 -- catalogue 26
@@ -608,7 +608,7 @@ it("a log that nobody reads holds nobody up, and tells how much was lost", funct
   if #log > 70000 then error("the pipe took " .. #log) end
   app.bench:capture()
   v:click "go"
-  match("log %d+ lines were dropped", app.bench:captured())
+  match("^\x1ewarn\x1f%[%d+ lines dropped", app.bench:captured())
 end)
 
 -- --- 27: patches -----------------------------------------------------------------------------

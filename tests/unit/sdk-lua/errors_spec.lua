@@ -36,7 +36,7 @@ return M]],
   match("lib/work%.lua:3: .*lib/work%.lua:6: .*app%.lua:6: ", fail.traceback:gsub("\n", " "))
   if fail.traceback:find("sdk", 1, true) then error(fail.traceback) end
   match("^%w+$", fail.reference)
-  match("ref=" .. fail.reference .. " lib/work%.lua:3: attempt", log)
+  match("\x1eerror session=%x+ event=%d+ ref=" .. fail.reference .. "\x1flib/work%.lua:3: attempt", log)
 end)
 
 it("error with a table, and ui.refuse, are words for the visitor", function()
@@ -70,15 +70,51 @@ it("a message that is not UTF-8 still arrives", function()
   equal("bad ? byte", fail.message)
 end)
 
-it("print goes to the log with the session", function()
+it("print goes to the log with session and event", function()
   local app = s.handler [[ print("hello", 42, nil, true) print("two\nlines") ]]
   local v = app:open()
   app.bench:capture()
   v:click "go"
   local log = app.bench:captured()
-  equal(("print session=%d hello\t42\tnil\ttrue\nprint session=%d two\nprint session=%d lines\n"):format(
-    v.channel, v.channel, v.channel), log)
+  local head = log:match "^\x1eprint session=%x%x%x%x%x%x%x%x event=%d+\x1f"
+  equal(head .. "hello\t42\tnil\ttrue\n" .. head .. "two\n" .. head .. "lines\n", log)
+  app.bench:capture()
+  app:open():click "go"
+  if app.bench:captured():find(head, 1, true) then error "two visitors have one reference" end
 end)
+
+it("vitrine.log writes words and values with a level, on one line", function()
+  local app = s.handler [[
+    local log = require "vitrine.log"
+    log.info { "classified", label = "very happy", ms = 12, ok = true }
+    log.warn("low", { left = 0.5, ["a=b"] = 'say "hi"' })
+    log.error "gone"
+    log.debug { only = "values" }
+  ]]
+  local v = app:open()
+  app.bench:capture()
+  v:click "go"
+  local log = app.bench:captured():gsub(" session=%x+ event=%d+\x1f", "|")
+  equal('\x1elog.info|classified label="very happy" ms=12 ok=true\n'
+    .. '\x1elog.warn|low "a=b"="say \\"hi\\"" left=0.5\n'
+    .. "\x1elog.error|gone\n\x1elog.debug|only=values\n", log)
+end)
+
+for code, words in pairs {
+  ["log.info(42)"] = "log.info: the words are a string %(got 42",
+  ['log.warn("a", "b")'] = "log.warn: the values are a table %(got",
+  ["log.error {}"] = "log.error: there is nothing to say",
+} do
+  it("refused: " .. code, function()
+    local app = s.handler('local log = require "vitrine.log" ' .. code)
+    local v = app:open()
+    app.bench:capture()
+    local fail = v:click("go").fail
+    app.bench:captured()
+    match(words, fail.message)
+    equal("app.lua", fail.file)
+  end)
+end
 
 -- An app that does not load: source, what the message says, at which line.
 local function fails(name, source, message, line)

@@ -194,6 +194,19 @@ it("cancel ends a waiting handler and one that waits for its turn", function()
   v:click "quick"
 end)
 
+it("the page says how a handler runs, so that the gateway knows whose turn it is", function()
+  local app = s.load [[
+local ui = require "vitrine.ui"
+return ui.page({}, function()
+  local one, many = ui.button { "One", id = "one" }, ui.button { "Many", id = "many" }
+  one:on_click { concurrency = 1, fn = function() end }
+  many:on_click { parallel = true, fn = function() end }
+  return ui.row { one, many }
+end)]]
+  equal({ concurrency = 1 }, app.nodes.one.on.click)
+  equal({ parallel = true }, app.nodes.many.on.click)
+end)
+
 it("a handler with cancels stops another one's run at once", function()
   local app = s.load [[
 local ui, time = require "vitrine.ui", require "vitrine.time"
@@ -203,7 +216,7 @@ return ui.page({}, function()
   stop:on_click { cancels = { go } }
   return ui.row { go, stop }
 end)]]
-  equal({ cancels = { app.nodes.go.n } }, app.nodes.stop.on.click)
+  equal({ cancels = { app.nodes.go.n }, parallel = true }, app.nodes.stop.on.click)
   local v = app:open()
   local n = v:fire("go", "click")
   app:pump(3)

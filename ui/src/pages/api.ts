@@ -20,6 +20,8 @@ export interface Person {
   readonly name: string;
   readonly fullname?: string;
   readonly admin?: boolean;
+  /** What an administrator should know at once. */
+  readonly notice?: string;
   readonly csrf: string;
 }
 

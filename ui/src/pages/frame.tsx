@@ -39,6 +39,12 @@ export function Frame({ title, where, children, class: className }: FrameProps) 
         Skip to the page
       </a>
       <Header user={who === undefined ? undefined : (who?.name ?? null)} where={where} />
+      {who?.notice && (
+        <p class="notice" role="status">
+          <Icon name="alert" />
+          {sentence(who.notice)}
+        </p>
+      )}
       <main id="main" class={`platform ${className ?? ""}`} tabIndex={-1}>
         {children}
       </main>
@@ -187,6 +193,10 @@ export function FormNote({ error, done }: { error: string; done?: string }) {
       {done}
     </p>
   ) : null;
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
 export function words(error: unknown): string {

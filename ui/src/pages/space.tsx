@@ -6,6 +6,7 @@ import { FailureAt } from "../widgets/failure";
 import { Icon } from "../widgets/icon";
 import { Node } from "../widgets/node";
 import { ProgressBar } from "../widgets/progress";
+import { QueueAt } from "../widgets/queue";
 import { SpaceContext, type Space } from "../widgets/space";
 import { Header } from "./header";
 import { StatusLine, Toasts } from "./status";
@@ -89,6 +90,7 @@ function Body({ session, comeBack }: { session: Session; comeBack: () => void })
     <>
       {page.title.value && <h1 class="space-title">{page.title.value}</h1>}
       {session.connection.value === "ended" && <Ended reason={session.ended.value} comeBack={comeBack} />}
+      <QueueAt node={PAGE} />
       <FailureAt node={PAGE} />
       {progress && (
         <div class="page-progress">

@@ -24,6 +24,17 @@ export interface Interrupted {
   readonly message: string;
 }
 
+/** An event that waits for a turn at its handler. */
+export interface Queued {
+  readonly n: EventId;
+  readonly node: NodeId;
+  /** From 1. */
+  readonly place: number;
+  readonly of: number;
+  /** ms until it starts, from when this came; null: nobody knows. */
+  readonly expected: number | null;
+}
+
 export interface Progress {
   readonly fraction: number | null;
   readonly message: string;
@@ -46,6 +57,7 @@ export class Page {
   readonly toasts = signal<readonly Toast[]>([]);
   readonly failures = signal<ReadonlyMap<NodeId, Failure>>(new Map());
   readonly interrupted = signal<readonly Interrupted[]>([]);
+  readonly queue = signal<ReadonlyMap<EventId, Queued>>(new Map());
   #came: { json: unknown; title: string } | null = null; // the tree as it came, to start over from
   #toasts = 0;
 
@@ -69,6 +81,7 @@ export class Page {
     if (this.#came) this.show(this.#came.json, this.#came.title);
     this.failures.value = new Map();
     this.interrupted.value = [];
+    this.queue.value = new Map();
   }
 
   cell(n: NodeId): Cell | undefined {
@@ -105,6 +118,20 @@ export class Page {
     const failures = new Map(this.failures.peek());
     failures.delete(node);
     this.failures.value = failures;
+  }
+
+  /** Place 0: the event waits no longer. */
+  queued(q: Queued): void {
+    if (q.place === 0) return this.started(q.n);
+    const node = this.cell(q.node) ? q.node : PAGE;
+    this.queue.value = new Map(this.queue.peek()).set(q.n, { ...q, node });
+  }
+
+  started(n: EventId): void {
+    if (!this.queue.peek().has(n)) return;
+    const queue = new Map(this.queue.peek());
+    queue.delete(n);
+    this.queue.value = queue;
   }
 
   toast(kind: ToastKind, message: string): void {

@@ -238,6 +238,14 @@ export class Session {
         return this.#phased(m.body.phase, m.body.message ?? "");
       case "interrupted":
         return this.#interrupted(m.event, m.node, m.body.message ?? "");
+      case "queue":
+        return this.page.queued({
+          n: m.event,
+          node: m.node,
+          place: m.body.place,
+          of: m.body.of,
+          expected: m.body.expected_ms ?? null,
+        });
       case "bye":
         return this.#bye(m.body.reason, m.body.retry === true);
       default: {
@@ -256,6 +264,7 @@ export class Session {
     this.welcome.value = body;
     this.refusal.value = "";
     this.connection.value = "live";
+    this.page.queue.value = new Map(); // told anew
     if (anew) {
       this.#beginAnew(seq, known && this.#wasLive);
     } else {
@@ -308,6 +317,7 @@ export class Session {
     this.#seq = seq;
     this.#ackSoon();
     if (event === 0 || replay) return;
+    this.page.started(event);
     if (finish) this.#finished(event);
     else this.ledger.running(event, PAGE, 0);
   }
@@ -382,6 +392,7 @@ export class Session {
 
   #interrupted(n: EventId, node: NodeId, message: string): void {
     this.ledger.finish(n);
+    this.page.started(n);
     const others = this.page.interrupted.peek().filter((i) => i.n !== n);
     this.page.interrupted.value = [...others, { n, node: this.page.cell(node) ? node : PAGE, message }];
     this.#saveSoon();

@@ -16,6 +16,7 @@ import { Label } from "./label";
 import { Markdown } from "./markdown";
 import { NumberBox } from "./number";
 import { Progress } from "./progress";
+import { QueueAt } from "./queue";
 import { Radio } from "./radio";
 import { Row } from "./row";
 import { Slider } from "./slider";
@@ -61,6 +62,7 @@ export function Node({ cell, inRow = false }: { cell: Cell; inRow?: boolean }) {
   return (
     <div class={`node is-${known ? cell.type : "unknown"}`} {...(inRow ? { style: share(cell) } : {})}>
       {known ? <Widget cell={cell} /> : <p class="nothing">This page is too old for a “{cell.type}”. Reload it.</p>}
+      {!inRow && <QueueAt node={cell.n} />}
       {!inRow && <FailureAt node={cell.n} />}
     </div>
   );

@@ -1,10 +1,11 @@
 /*
  * Children side by side; they wrap below each other where the width does not suffice. What goes
- * wrong in one of them is told below the row, which has the width for words.
+ * wrong in one of them, or waits, is told below the row, which has the width for words.
  */
 import { propsOf } from "../state/tree";
 import { FailureAt } from "./failure";
 import { Nodes } from "./node";
+import { QueueAt } from "./queue";
 import type { WidgetProps } from "./space";
 
 export function Row({ cell }: WidgetProps) {
@@ -17,6 +18,9 @@ export function Row({ cell }: WidgetProps) {
       <div class={`row gap-${gap}${panels ? " panels" : ""}${even ? " even" : ""}`}>
         <Nodes cells={cell.children} inRow />
       </div>
+      {cell.children.map((c) => (
+        <QueueAt key={c.key} node={c.n} />
+      ))}
       {cell.children.map((c) => (
         <FailureAt key={c.key} node={c.n} />
       ))}

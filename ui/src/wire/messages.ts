@@ -13,6 +13,7 @@ import {
   type WireInterrupted,
   type WireJoin,
   type WirePhase,
+  type WireQueue,
   type WireTree,
   type WireWelcome,
 } from "proto";
@@ -45,6 +46,7 @@ export type ServerMessage =
       readonly kind: number;
       readonly body: WireInterrupted;
     }
+  | { readonly type: "queue"; readonly event: EventId; readonly node: NodeId; readonly body: WireQueue }
   | { readonly type: "bye"; readonly body: WireBye };
 
 const utf8 = new TextEncoder();
@@ -69,6 +71,8 @@ export function readMessage(f: Frame): ServerMessage {
       return { type: "phase", body: object(f, "PHASE", { phase: "string" }) };
     case MESSAGE.INTERRUPTED:
       return { type: "interrupted", event: f.seq as EventId, node: f.node as NodeId, kind: f.op, body: object(f, "INTERRUPTED", {}) };
+    case MESSAGE.QUEUE:
+      return { type: "queue", event: f.seq as EventId, node: f.node as NodeId, body: object(f, "QUEUE", { place: "number", of: "number" }) };
     case MESSAGE.BYE:
       return { type: "bye", body: object(f, "BYE", { reason: "string" }) };
     default:
@@ -104,7 +108,7 @@ function parse(bytes: Uint8Array, name: string): unknown {
 }
 
 /** The required fields are checked here, so that the cast below them is true. */
-function object<T>(f: Frame, name: string, required: Record<string, "string" | "object">): T {
+function object<T>(f: Frame, name: string, required: Record<string, "string" | "number" | "object">): T {
   const value = f.value.length > 0 ? parse(f.value, name) : {};
   if (typeof value !== "object" || value === null) throw new FrameError(`${name}: not an object`);
   for (const [field, kind] of Object.entries(required)) {

@@ -278,8 +278,10 @@ export class PollCarrier extends StreamCarrier {
   }
 
   async #ask(): Promise<Response | null> {
+    // A short one tells soonest whether the stream is still there.
+    const wait = this.#failures > 0 ? POLL_LEAST_SEC : this.#seconds;
     try {
-      return await this.ask(this.readUrl("poll", `&wait=${this.#seconds}`), (this.#seconds + 10) * 1000);
+      return await this.ask(this.readUrl("poll", `&wait=${wait}`), (wait + 10) * 1000);
     } catch {
       return null;
     }
@@ -300,7 +302,7 @@ export class PollCarrier extends StreamCarrier {
   }
 
   async #failed(ms: number): Promise<void> {
-    if (ms >= CUT_MS && this.#failures === 0) this.#cutAfter = ms;
+    if (this.#failures === 0) this.#cutAfter = ms >= CUT_MS ? ms : 0;
     if (++this.#failures >= TRIES) throw new Ended("polls are not answered");
     if (this.#failures > 1) await this.pause(PAUSE_MS << this.#failures);
   }

@@ -11,6 +11,7 @@ import {
   el,
   fail,
   interrupted,
+  queue,
   phase,
   set,
   treeOf,
@@ -320,6 +321,28 @@ test("a failure of nothing on the page stands at the page", () => {
   const b = new Bench().begin();
   b.get(fail(77, FAIL_ERROR, { message: "boom" }), commit(1, 77));
   assert.equal([...b.session.page.failures.value.keys()][0], 0);
+});
+
+test("a place in the row is kept until the event starts, ends, or is told anew", () => {
+  const b = new Bench().begin();
+  const places = () => [...b.session.page.queue.value.values()].map((q) => [q.n, q.node, q.place, q.of, q.expected]);
+  b.session.fire(b.cell("button3"), "click");
+  b.get(accepted(1), queue(1, 3, 3, 4, 12_000));
+  assert.deepEqual(places(), [[1, 3, 3, 4, 12_000]]);
+  b.get(queue(1, 3, 1, 2));
+  assert.deepEqual(places(), [[1, 3, 1, 2, null]]);
+  b.get(queue(1, 3, 0, 0));
+  assert.deepEqual(places(), []);
+  b.get(queue(1, 3, 2, 2), commit(1, 1, false));
+  assert.deepEqual(places(), [], "its handler has shown something");
+  b.get(queue(1, 3, 2, 2), interrupted(1, 3));
+  assert.deepEqual(places(), []);
+  b.get(queue(1, 77, 2, 2));
+  assert.deepEqual(places(), [[1, 0, 2, 2, null]], "of a component that is no more: at the page");
+  b.lose();
+  b.open();
+  b.get(welcome("resumed", 1, 1));
+  assert.deepEqual(places(), []);
 });
 
 test("an interrupted event can be sent again or let go", () => {

@@ -5,7 +5,8 @@ import { addressOf } from "@ui/widgets/image";
 import { WIDGETS } from "@ui/widgets/node";
 import { clamp, parseNumber } from "@ui/widgets/number";
 import { loadProse } from "@ui/widgets/prose";
-import { accepted, append, Bench, commit, el, fail, interrupted, set } from "../support/session";
+import { placeWords, waitWords } from "@ui/widgets/queue";
+import { accepted, append, Bench, commit, el, fail, interrupted, queue, set } from "../support/session";
 import { assertInert, HOSTILE, html } from "../support/html";
 
 before(() => loadProse());
@@ -142,6 +143,26 @@ test("a failure in a row is told below the row", () => {
   b.session.fire(b.cell("button2"), "click");
   b.get(accepted(1), fail(1, FAIL_INVALID, { message: "too short" }), commit(1, 1));
   assert.match(html(b), /is-button[\s\S]*is-button[\s\S]*too short/);
+});
+
+test("who waits is told the place and when the turn comes, below the component", () => {
+  const b = page(el(2, "button", {}, { click: {} }));
+  b.session.fire(b.cell("button2"), "click");
+  b.get(accepted(1), queue(1, 2, 3, 4, 11_200));
+  assert.match(html(b), /role="status">3rd in line, about 12 s<[\s\S]*4 waiting/);
+  b.get(queue(1, 2, 0, 0));
+  assert.doesNotMatch(html(b), /in line/);
+});
+
+test("places and waits are plain words", () => {
+  assert.deepEqual([1, 2, 3, 4, 11, 12, 13, 21, 22, 103, 111].map(placeWords), [
+    "Next in line", "2nd in line", "3rd in line", "4th in line", "11th in line", "12th in line",
+    "13th in line", "21st in line", "22nd in line", "103rd in line", "111th in line",
+  ]);
+  assert.deepEqual([null, -5000, 900, 1001, 20_000, 21_000, 90_000, 91_000, 600_000].map(waitWords), [
+    "", ", any moment", ", any moment", ", about 2 s", ", about 20 s", ", about 25 s", ", about 90 s",
+    ", about 2 min", ", about 10 min",
+  ]);
 });
 
 test("an interrupted event offers to go on", () => {

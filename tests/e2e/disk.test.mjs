@@ -1,0 +1,113 @@
+// A disk that fills up: administrators are told, pushes and uploads are refused, sessions go on.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import * as apps from "./lib/apps.mjs";
+import { launchBrowser, openPage, screenshot } from "./lib/browser.mjs";
+import { Repo } from "./lib/git.mjs";
+import { Platform } from "./lib/platform.mjs";
+import { until } from "./lib/process.mjs";
+import { Visitor } from "./lib/wire.mjs";
+
+const space = "admin/kept";
+const skip = process.getuid() === 0 ? false : "mounting a small file system needs root";
+let data, platform, repo, browser, visitor;
+
+before(async () => {
+  if (skip) return;
+  data = mkdtempSync(join(tmpdir(), "vitrine-disk-"));
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=160m,mode=0711", "none", data]);
+  platform = await Platform.start({ data, args: ["--disk-warn", "80", "--disk-reserve", "40"] });
+  repo = new Repo(platform, space);
+  browser = await launchBrowser();
+});
+
+after(async () => {
+  await visitor?.close();
+  await browser?.close();
+  repo?.remove();
+  await platform?.remove();
+  if (data) {
+    execFileSync("umount", [data]);
+    rmSync(data, { recursive: true });
+  }
+});
+
+/** Takes so many MiB of the disk. */
+const fill = (mib) => writeFileSync(join(data, "ballast"), Buffer.alloc(mib << 20, "x"));
+const whoami = async () => (await platform.api("GET", "/api/whoami-v2")).json;
+const upload = async () => {
+  const answer = await fetch(`${platform.url}/spaces/${space}/-/upload?name=a.txt`,
+    { method: "POST", body: "hello", headers: { cookie: visitor.cookie } });
+
+  return { status: answer.status, text: await answer.text() };
+};
+
+test("while there is room nobody is told anything", { skip }, async () => {
+  await repo.deploy({ "app.lua": apps.counter });
+  visitor = await Visitor.join(platform, space);
+  await visitor.act("add", "click");
+  assert.equal((await whoami()).notice, undefined);
+  assert.equal((await upload()).status, 200);
+});
+
+test("with less than the first limit administrators are told, and everything is still taken", { skip }, async () => {
+  fill(90);
+  const { notice } = await whoami();
+
+  assert.match(notice, /^the platform's disk is filling up: \d\d MiB left; below 40 MiB pushes and uploads/);
+  await repo.deploy({ "app.lua": `${apps.counter}\n` });
+  assert.equal((await upload()).status, 200);
+  const page = await openPage(browser);
+
+  await page.goto(`${platform.url}/-/sign-in`);
+  await page.getByLabel("Name").fill("admin");
+  await page.getByLabel("Password").fill(platform.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.locator(".notice").waitFor();
+  assert.match(await page.locator(".notice").innerText(), /^The platform's disk is filling up: .*\.$/);
+  await screenshot(page, "disk-notice");
+  await page.close();
+});
+
+test("below what is kept back pushes and uploads are refused with words", { skip }, async () => {
+  fill(125);
+  await repo.commit({ "app.lua": `${apps.counter}\n\n` });
+  const { code, output } = await repo.push();
+
+  assert.notEqual(code, 0);
+  assert.match(output, /the platform's disk is nearly full: \d\d MiB left, 40 MiB are kept back/);
+  await until("the gateway has heard", async () => (await upload()).status === 507);
+  assert.match((await upload()).text, /the platform's disk is nearly full/);
+  const resumable = await fetch(`${platform.url}/spaces/${space}/-/uploads`,
+    { method: "POST", headers: { cookie: visitor.cookie, "tus-resumable": "1.0.0", "upload-length": "5" } });
+
+  assert.equal(resumable.status, 507, await resumable.text());
+  const { text } = { text: await (await fetch(`${platform.url}/metrics`, { headers: { authorization: `Bearer ${platform.token}` } })).text() };
+
+  assert.match(text, /^vitrine_orchestrator_disk_refused_pushes_total [1-9]/m);
+  assert.match(text, /^vitrine_orchestrator_disk_reserve_bytes 41943040$/m);
+});
+
+test("sessions go on, with what is kept back", { skip }, async () => {
+  for (let i = 0; i < 50; i++) await visitor.act("add", "click");
+  await visitor.waitFor("the count", () => visitor.props("mine").value === 51);
+});
+
+test("a gateway that comes back is told, too", { skip }, async () => {
+  await platform.killService("gateway");
+  visitor = await Visitor.join(platform, space, { session: visitor.welcome.session, cookie: visitor.cookie });
+  await until("it refuses again", async () => (await upload()).status === 507);
+});
+
+test("with room again everything is taken, without a restart", { skip }, async () => {
+  fill(1);
+  await until("uploads are taken", async () => (await upload()).status === 200);
+  const { code, output } = await repo.push();
+
+  assert.equal(code, 0, output);
+  assert.equal((await whoami()).notice, undefined);
+});
