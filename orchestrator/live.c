@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "orchestrator/notes.h"
 
 #define AGAIN_USEC (100 * USEC_PER_MSEC)
 #define PENDING_MAX 64 /* settled in one go; the rest follows */
@@ -18,9 +19,10 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 		return r;
 	log_info("space=%s/%s epoch=%lld bundle=%.12s is live", space->owner, space->name,
 		(long long)space->epoch, bundle);
+	notes_forget_commits();
 	agent_peer_offer(w->agent, bundle);
 	edge_peer_route(w->edge, space->id);
-	run_log_poke(w->run_logs, space->id);
+	journal_poke(w->run_logs, space->id);
 	return 0;
 }
 
@@ -49,7 +51,7 @@ int live_delete(struct world *w, const struct space *space, struct err *e)
 		return r;
 	log_info("space=%s/%s is deleted", space->owner, space->name);
 	edge_peer_route_gone(w->edge, space->id);
-	run_log_delete(w->run_logs, space->id);
+	journal_delete(w->run_logs, space->id);
 	if (remove_trash(w, trash, space->owner, space->name, &later) < 0) {
 		log_warn("space=%s/%s is removed later: %s", space->owner, space->name, later.text);
 		reconciler_wake(w->reconciler);

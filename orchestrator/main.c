@@ -20,7 +20,9 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "orchestrator/api/server.h"
+#include "orchestrator/disk.h"
 #include "orchestrator/live.h"
+#include "orchestrator/notes.h"
 #include "orchestrator/peers/told.h"
 #include "orchestrator/push.h"
 #include "orchestrator/repo/git.h"
@@ -32,6 +34,7 @@
 #define EDGE_FD 3
 #define AGENT_FD 4
 #define HTTP_FD 5
+#define DAY_USEC (86400 * USEC_PER_SEC)
 #define START_TOKEN "vitrine up"
 
 struct options {
@@ -39,6 +42,8 @@ struct options {
 	uid_t gateway_uid, agent_uid;
 	int token_fd; /* -1: none */
 	bool measure_local;
+	struct journal_limits run_logs;
+	struct disk_limits disk;
 };
 
 static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
@@ -47,6 +52,22 @@ static bool parse_number(const char *text, unsigned long max, unsigned long *ret
 
 	*ret = strtoul(text, &end, 10);
 	return *text && !*end && *ret <= max;
+}
+
+/* MIB,DAYS,MIB: of one Space, of a line, of all Spaces. */
+static int parse_log_limits(const char *text, struct journal_limits *ret)
+{
+	unsigned int space_mib, days, total_mib;
+	char rest;
+
+	if (sscanf(text, "%u,%u,%u%c", &space_mib, &days, &total_mib, &rest) != 3 ||
+		space_mib < 1 || space_mib > 4096 || days < 1 || days > 3650 ||
+		total_mib < space_mib)
+		return -1;
+	*ret = (struct journal_limits){.name_max = (size_t)space_mib << 20,
+		.age_usec = days * DAY_USEC,
+		.total_max = (uint64_t)total_mib << 20};
+	return 0;
 }
 
 static int take_option(struct options *o, int c, const char *value)
@@ -72,6 +93,12 @@ static int take_option(struct options *o, int c, const char *value)
 			return -1;
 		*(c == 'g' ? &o->gateway_uid : &o->agent_uid) = (uid_t)n;
 		return 0;
+	case 'w':
+	case 's':
+		if (!parse_number(value, 1ul << 40, &n) || n == 0)
+			return -1;
+		*(c == 'w' ? &o->disk.warn_bytes : &o->disk.reserve_bytes) = (uint64_t)n << 20;
+		return 0;
 	case 'm':
 		o->measure_local = true;
 		return 0;
@@ -80,6 +107,8 @@ static int take_option(struct options *o, int c, const char *value)
 			return -1;
 		o->token_fd = (int)n;
 		return 0;
+	case 'l':
+		return parse_log_limits(value, &o->run_logs);
 	default:
 		return -1;
 	}
@@ -93,10 +122,18 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"gateway-uid", required_argument, NULL, 'g'},
 		{"agent-uid", required_argument, NULL, 'a'},
 		{"local-metrics", no_argument, NULL, 'm'},
-		{"token-fd", required_argument, NULL, 't'}, {0}};
+		{"disk-warn", required_argument, NULL, 'w'},
+		{"disk-reserve", required_argument, NULL, 's'},
+		{"token-fd", required_argument, NULL, 't'},
+		{"log-limits", required_argument, NULL, 'l'}, {0}};
 	int c;
 
-	*o = (struct options){.gateway_uid = getuid(), .agent_uid = getuid(), .token_fd = -1};
+	*o = (struct options){.gateway_uid = getuid(),
+		.agent_uid = getuid(),
+		.token_fd = -1,
+		.run_logs = {.name_max = RUN_LOG_SPACE_MAX,
+			.age_usec = RUN_LOG_AGE_DAYS * DAY_USEC,
+			.total_max = RUN_LOG_TOTAL_MAX}};
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
 		if (take_option(o, c, optarg) < 0)
 			return -1;
@@ -215,7 +252,7 @@ static void on_log(const struct agent_log *m, void *data)
 {
 	struct world *w = data;
 
-	run_log_append(w->run_logs, m->space, (uint64_t)m->time_usec, m->replica, m->line);
+	notes_take_line(w, m);
 }
 
 static int open_rooms(
@@ -230,7 +267,7 @@ static int open_rooms(
 	if (r == 0)
 		r = hooks_install(p->hooks, o->hook, e);
 	if (r == 0)
-		r = run_logs_new(p->logs, RUN_LOG_FILE_MAX, &w->run_logs, e);
+		r = journals_new(w->loop, p->logs, &o->run_logs, &w->run_logs, e);
 	if (r < 0)
 		return r;
 	w->hooks_dir = p->hooks;
@@ -242,6 +279,13 @@ static int open_rooms(
 	if (r == 0)
 		r = tidier_new(w->loop, TIDY_QUIET_USEC, &w->tidier);
 	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;
+}
+
+static void on_disk(const struct disk_view *v, void *data)
+{
+	struct world *w = data;
+
+	edge_peer_disk(w->edge, v->state == DISK_FULL ? v->words : "");
 }
 
 static int open_links(struct world *w, const struct options *o, struct err *e)
@@ -263,6 +307,8 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		r = edge_peer_new(&edge, &w->edge);
 	if (r == 0)
 		r = models_peer_new(w->loop, o->run, &w->models);
+	if (r == 0)
+		return disk_new(w->loop, o->data, &o->disk, on_disk, w, &w->disk, e);
 	return r < 0 ? err_set(e, r, "cannot listen: %s", strerror(-r)) : 0;
 }
 
@@ -272,13 +318,14 @@ static void close_world(struct world *w)
 	git_end_all();
 	(void)tidier_free(w->tidier);
 	(void)reconciler_free(w->reconciler);
+	(void)disk_free(w->disk);
 	(void)models_peer_free(w->models);
 	(void)edge_peer_free(w->edge);
 	(void)agent_peer_free(w->agent);
 	told_done();
 	(void)passwords_free(w->passwords);
 	(void)people_free(w->people);
-	(void)run_logs_free(w->run_logs);
+	(void)journals_free(w->run_logs);
 	(void)blob_store_close(w->blobs);
 	(void)store_close(w->store);
 	(void)loop_free(w->loop);
@@ -357,6 +404,8 @@ int main(int argc, char **argv)
 			"usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook PATH\n"
 			"       [--gateway-uid N] [--agent-uid N] [--token-fd N] "
 			"[--local-metrics]\n"
+			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB]\n"
+			"       [--disk-warn MIB] [--disk-reserve MIB]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
 			"up.\n");
 		return 2;

@@ -121,7 +121,7 @@ static void refuse_build(struct push *p, const struct build_result *result)
 	if (build_add(p->world->store, &p->space, "failed", &row, id, &e) < 0)
 		log_warn("space=%s/%s a failed build is not listed: %s", p->owner, p->name, e.text);
 	orchestrator_count(ORCHESTRATOR_REFUSED, 1);
-	run_log_poke(p->world->run_logs, p->space.id);
+	journal_poke(p->world->run_logs, p->space.id);
 	hooks_say(p->hooks, p->space.live_build[0]
 				    ? "vitrine: refused; the version before it keeps serving"
 				    : "vitrine: refused");

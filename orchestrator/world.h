@@ -14,6 +14,7 @@
 #include "orchestrator/repo/repo.h"
 #include "orchestrator/store/store.h"
 
+struct disk;
 struct reconciler;
 struct tidier;
 
@@ -24,10 +25,11 @@ struct world {
 	struct repos repos;
 	struct people *people;
 	struct passwords *passwords;
-	struct run_logs *run_logs;
+	struct journals *run_logs; /* by Space id */
 	struct agent_peer *agent;
 	struct edge_peer *edge;
 	struct models_peer *models;
+	struct disk *disk;
 	struct reconciler *reconciler;
 	struct tidier *tidier;
 	const char *hooks_dir; /* for git's core.hooksPath */

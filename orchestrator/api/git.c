@@ -12,6 +12,8 @@
 
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
+#include "orchestrator/disk.h"
+#include "orchestrator/metrics.h"
 #include "orchestrator/push.h"
 
 #define INFLATE_CHUNK 65536
@@ -241,6 +243,16 @@ static int check_owner_exists(struct request *r, struct err *e)
 	return code < 0 ? err_set(e, code, "owner: there is no user '%s'", r->owner) : 0;
 }
 
+static int check_room(struct request *r, struct err *e)
+{
+	const struct disk_view *disk = disk_look(r->world->disk);
+
+	if (disk->state != DISK_FULL)
+		return 0;
+	orchestrator_count(ORCHESTRATOR_DISK_REFUSED, 1);
+	return err_set(e, -ENOSPC, "%s", disk->words);
+}
+
 /* A push to a Space that does not exist makes it; an empty repo nobody pushes to is swept away. */
 static int open_for_push(struct request *r, char path[REPO_PATH_MAX], struct err *e)
 {
@@ -250,6 +262,8 @@ static int open_for_push(struct request *r, char path[REPO_PATH_MAX], struct err
 		code = permit(&r->who, ACTION_PUSH, r->owner, e);
 	if (code == 0)
 		code = check_owner_exists(r, e);
+	if (code == 0)
+		code = check_room(r, e);
 	if (code < 0)
 		return code;
 	repo_path(&r->world->repos, r->owner, r->name, path);

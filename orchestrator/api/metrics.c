@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
+#include "orchestrator/disk.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/peers/told.h"
 
@@ -28,8 +29,12 @@ static uint64_t count_rows(struct world *w, const char *statement)
 
 static int write_own(struct world *w, struct buf *b)
 {
+	const struct disk_view *disk = disk_look(w->disk);
 	int r;
 
+	orchestrator_gauge(ORCHESTRATOR_DISK_TOTAL, disk->total_bytes);
+	orchestrator_gauge(ORCHESTRATOR_DISK_FREE, disk->free_bytes);
+	orchestrator_gauge(ORCHESTRATOR_DISK_RESERVE, disk->limits.reserve_bytes);
 	orchestrator_gauge(ORCHESTRATOR_SPACES, count_rows(w, "space_count"));
 	orchestrator_gauge(ORCHESTRATOR_USERS, count_rows(w, "user_count"));
 	orchestrator_gauge(ORCHESTRATOR_STORE_BYTES, store_bytes(w->store));

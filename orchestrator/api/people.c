@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/private.h"
+#include "orchestrator/disk.h"
 
 /* A password that is being hashed for a request. */
 struct waiting {
@@ -75,7 +76,12 @@ static json_t *whoami(const struct identity *who)
 
 void handle_whoami(struct request *r)
 {
-	request_json(r, MHD_HTTP_OK, whoami(&r->who));
+	const struct disk_view *disk = disk_look(r->world->disk);
+	json_t *o = whoami(&r->who);
+
+	if (o && r->who.admin && *disk->words)
+		(void)json_object_set_new(o, "notice", json_string(disk->words));
+	request_json(r, MHD_HTTP_OK, o);
 }
 
 /* --- sign in, sign out --- */

@@ -22,6 +22,7 @@ struct edge_peer {
 	struct link *link;         /* owned; NULL while away */
 	char cursor[33];           /* last Space sent by the running synchronisation */
 	bool syncing;
+	char refusal[201];           /* of uploads; "": none */
 	struct source *more;         /* owned; deferred: the next page */
 	struct activity *activities; /* owned, n used of cap */
 	size_t n, cap;
@@ -148,6 +149,27 @@ void edge_peer_route_gone(struct edge_peer *g, const char *space_id)
 	f.length = b.len;
 	if (link_send(g->link, &f) < 0)
 		lose_link(g, "its queue is full");
+}
+
+static void send_disk(struct edge_peer *g)
+{
+	const struct edge_disk m = {.refusal = *g->refusal ? g->refusal : NULL};
+	struct frame f = {.type = EDGE_DISK};
+	CLEANUP(buf_done) struct buf b;
+
+	buf_init(&b, 512);
+	if (!g->link || edge_disk_write(&m, &b) < 0)
+		return;
+	f.value = b.data;
+	f.length = b.len;
+	if (link_send(g->link, &f) < 0)
+		lose_link(g, "its queue is full");
+}
+
+void edge_peer_disk(struct edge_peer *g, const char *refusal)
+{
+	(void)snprintf(g->refusal, sizeof(g->refusal), "%s", refusal);
+	send_disk(g);
 }
 
 /* --- messages --- */
@@ -305,7 +327,9 @@ static void on_connected(int fd, uid_t uid, void *data)
 	g->n = 0;
 	g->cursor[0] = '\0';
 	g->syncing = true;
-	sync_on(g);
+	send_disk(g);
+	if (g->link)
+		sync_on(g);
 }
 
 int edge_peer_new(const struct edge_peer_config *config, struct edge_peer **ret)

@@ -32,6 +32,9 @@ bool edge_peer_is_connected(const struct edge_peer *g);
 void edge_peer_route(struct edge_peer *g, const char *space_id);
 void edge_peer_route_gone(struct edge_peer *g, const char *space_id);
 
+/* Why uploads are refused from now on; "": they are not. Copied. */
+void edge_peer_disk(struct edge_peer *g, const char *refusal);
+
 struct activity {
 	char space[33];
 	char phase[17]; /* asleep | waking | running | failed */

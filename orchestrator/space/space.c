@@ -101,6 +101,10 @@ int build_add(struct store *s, const struct space *space, const char *state,
 		r = store_run(s, "build_prune_failed", NULL, NULL, e, "si", space->id,
 			(int64_t)BUILD_FAILED_KEPT);
 	if (r >= 0)
+		r = store_run(s, "build_prune_logs", NULL, NULL, e, "sii", space->id,
+			(int64_t)BUILD_LOGS_KEPT,
+			(int64_t)(clock_wall_usec() - BUILD_LOG_AGE_USEC));
+	if (r >= 0)
 		r = store_commit(s, e);
 	store_rollback(s);
 	if (r < 0)

@@ -17,6 +17,8 @@
 #define COMMIT_HEX 40
 #define BUILD_LOG_MAX (32u << 10)
 #define BUILD_FAILED_KEPT 100 /* older failed builds are forgotten */
+#define BUILD_LOGS_KEPT 200   /* of a Space; older builds stay, without their lines */
+#define BUILD_LOG_AGE_USEC (90ull * 86400 * 1000000)
 
 struct space {
 	char id[ID_LEN + 1];

@@ -97,10 +97,18 @@ SELECT b.id, b.commit_id, b.bundle, b.state, b.created_usec, b.message, b.phases
 FROM builds b JOIN spaces s ON s.id = b.space_id
 WHERE b.space_id = $1 AND b.state <> 'pending' ORDER BY b.number DESC LIMIT $2;
 -- name: build_logs_after
-SELECT id, number, created_usec, log FROM builds WHERE space_id = $1 AND number > $2
+SELECT id, number, created_usec, log, commit_id FROM builds WHERE space_id = $1 AND number > $2
 AND state <> 'pending' ORDER BY number LIMIT 1;
 -- name: build_last_number
 SELECT coalesce(max(number), 0) FROM builds WHERE space_id = $1 AND state <> 'pending';
+-- name: build_number
+SELECT number FROM builds WHERE space_id = $1 AND id = $2 AND state <> 'pending';
+-- name: build_commit_of
+SELECT b.commit_id FROM builds b JOIN spaces s ON s.id = b.space_id
+WHERE b.space_id = $1 AND b.bundle = $2 ORDER BY b.id = s.live_build DESC, b.number DESC LIMIT 1;
+-- name: build_prune_logs
+UPDATE builds SET log = '' WHERE space_id = $1 AND log <> '' AND (created_usec < $3 OR number <=
+(SELECT coalesce(max(number), 0) FROM builds WHERE space_id = $1) - $2);
 -- name: build_prune_failed
 DELETE FROM builds WHERE space_id = $1 AND state = 'failed' AND number <=
 (SELECT coalesce(max(number), 0) FROM builds WHERE space_id = $1) - $2;

@@ -1,202 +1,114 @@
 #include "orchestrator/logs/run_log.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "base/fs.h"
 #include "tests/support/test.h"
 
-#define FILE_MAX 4096
-
 struct fixture {
 	char dir[64];
-	struct run_logs *logs;
+	struct journals *logs;
+	char bytes[JOURNAL_LINE_MAX];
+	ssize_t n;
 };
 
-static void setup(struct fixture *fx)
+static void setup(struct fixture *f, const struct run_line *line)
 {
-	*fx = (struct fixture){.dir = "/tmp/vitrine-log-XXXXXX"};
-	CHECK(mkdtemp(fx->dir));
-	CHECK(run_logs_new(fx->dir, FILE_MAX, &fx->logs, NULL) == 0);
+	const struct journal_limits limits = {.name_max = 1 << 20};
+	int64_t at = 0;
+
+	*f = (struct fixture){.dir = "/tmp/vitrine-log-XXXXXX"};
+	CHECK(mkdtemp(f->dir));
+	CHECK(journals_new(NULL, f->dir, &limits, &f->logs, NULL) == 0);
+	run_log_append(f->logs, "s", line);
+	f->n = journal_read(f->logs, "s", &at, f->bytes, sizeof(f->bytes));
 }
 
-static void teardown(struct fixture *fx)
+static void teardown(struct fixture *f)
 {
-	(void)run_logs_free(fx->logs);
-	CHECK(fs_remove_tree(fx->dir) == 0);
+	(void)journals_free(f->logs);
+	CHECK(fs_remove_tree(f->dir) == 0);
 }
 
-static void append(struct fixture *fx, const char *space, int n)
-{
-	char line[32];
+static const struct run_line whole = {.time_usec = 7000,
+	.replica = "rep",
+	.commit = "9f8e7d6c5b4a",
+	.stream = "stderr",
+	.level = "error",
+	.session = "0a1b2c3d",
+	.event = 12,
+	.reference = "k7q2m9",
+	.line = "say \"level\":\"debug\",\"session\":\"ffff\"\x01"};
 
-	(void)snprintf(line, sizeof(line), "line %d", n);
-	run_log_append(fx->logs, space, 1000 + (uint64_t)n, "r", line);
+TEST(a_line_is_one_json_object_that_begins_with_its_time)
+{
+	static struct fixture f;
+
+	setup(&f, &whole);
+	f.bytes[f.n] = '\0';
+	CHECK(!strcmp(f.bytes,
+		"{\"time\":7000,\"replica\":\"rep\",\"commit\":\"9f8e7d6c5b4a\",\"stream\":"
+		"\"stderr\",\"level\":\"error\",\"session\":\"0a1b2c3d\",\"event\":12,\"ref\":"
+		"\"k7q2m9\",\"line\":\"say \\\"level\\\":\\\"debug\\\",\\\"session\\\":\\\"ffff\\\""
+		"\\u0001\"}\n"));
+	teardown(&f);
 }
 
-static int number_in(const char *text)
+TEST(what_is_not_known_is_left_out)
 {
-	const char *p = strstr(text, "\"line\":\"line ");
+	const struct run_line bare = {.time_usec = 1, .replica = "r", .line = "x"};
+	static struct fixture f;
 
-	CHECK(p);
-	return (int)strtol(p + 13, NULL, 10);
+	setup(&f, &bare);
+	f.bytes[f.n] = '\0';
+	CHECK(!strcmp(f.bytes, "{\"time\":1,\"replica\":\"r\",\"line\":\"x\"}\n"));
+	teardown(&f);
 }
 
-TEST(lines_come_back_in_order_as_json)
+TEST(lines_are_chosen_by_their_fields_and_never_by_their_words)
 {
-	static char bytes[RUN_LOG_LINE_MAX];
-	struct fixture fx;
-	int64_t at;
+	static const struct {
+		struct run_filter filter;
+		bool matches;
+	} cases[] = {
+		{{.level = ""}, true},
+		{{.level = "debug"}, true},
+		{{.level = "warn"}, true},
+		{{.level = "error"}, true},
+		{{.session = "0a1b2c3d"}, true},
+		{{.session = "0a1b2c3"}, false},
+		{{.session = "ffff"}, false}, /* words of the line itself */
+		{{.commit = "9f8e7d6"}, true},
+		{{.commit = "e7d6"}, false},
+		{{.reference = "k7q2m9"}, true},
+		{{.reference = "k7q2m"}, false},
+		{{.since_usec = 7000}, true},
+		{{.since_usec = 7001}, false},
+		{{.session = "0a1b2c3d", .level = "error", .since_usec = 1}, true},
+		{{.session = "0a1b2c3d", .reference = "other"}, false},
+	};
+	static struct fixture f;
 
-	setup(&fx);
-	run_log_append(fx.logs, "s", 7, "rep", "say \"hi\"\x01");
-	at = run_log_tail(fx.logs, "s", SIZE_MAX);
-	CHECK(run_log_read(fx.logs, "s", &at, bytes, sizeof(bytes)) > 0);
-	CHECK(!strncmp(bytes,
-		"{\"time\":7,\"replica\":\"rep\",\"line\":\"say \\\"hi\\\"\\u0001\"}\n", 58));
-	CHECK(run_log_read(fx.logs, "s", &at, bytes, sizeof(bytes)) == 0);
-	teardown(&fx);
-}
+	setup(&f, &whole);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct run_filter filter = cases[i].filter;
 
-TEST(a_reader_follows_over_rotations_without_loss)
-{
-	static char bytes[RUN_LOG_LINE_MAX];
-	struct fixture fx;
-	int64_t at;
-	int next = 0;
-
-	setup(&fx);
-	at = run_log_tail(fx.logs, "s", SIZE_MAX);
-	for (int i = 0; i < 1000; i++) {
-		append(&fx, "s", i);
-		if (i % 20 != 19)
-			continue;
-		ssize_t n = run_log_read(fx.logs, "s", &at, bytes, sizeof(bytes));
-		while (n > 0) {
-			for (char *p = bytes; p < bytes + n; p = strchr(p, '\n') + 1)
-				CHECK(number_in(p) == next++);
-			n = run_log_read(fx.logs, "s", &at, bytes, sizeof(bytes));
-		}
-		CHECK(next == i + 1);
+		CHECK(run_line_matches(f.bytes, (size_t)f.n, &filter) == cases[i].matches);
 	}
-	teardown(&fx);
+	teardown(&f);
 }
 
-TEST(one_that_falls_behind_goes_on_with_the_oldest_there_is)
+TEST(a_grave_level_hides_the_lighter_ones)
 {
-	static char bytes[RUN_LOG_LINE_MAX];
-	struct fixture fx;
-	int64_t at;
-	ssize_t n;
-	int first = -1, last = -1;
+	struct run_line info = whole;
+	struct run_filter warn = {.level = "warn"}, all = {.level = "debug"};
+	static struct fixture f;
 
-	setup(&fx);
-	append(&fx, "s", 0);
-	at = run_log_tail(fx.logs, "s", SIZE_MAX);
-	for (int i = 1; i < 1000; i++)
-		append(&fx, "s", i);
-	while ((n = run_log_read(fx.logs, "s", &at, bytes, sizeof(bytes))) > 0)
-		for (char *p = bytes; p < bytes + n; p = strchr(p, '\n') + 1) {
-			first = first < 0 ? number_in(p) : first;
-			last = number_in(p);
-		}
-	CHECK(first > 500 && last == 999);
-	teardown(&fx);
-}
-
-TEST(tail_gives_the_last_lines_also_over_the_border_of_the_files)
-{
-	static char bytes[RUN_LOG_LINE_MAX];
-	struct fixture fx;
-
-	setup(&fx);
-	for (int i = 0; i < 130; i++)
-		append(&fx, "s", i);
-	for (size_t want = 0; want <= 80; want += 8) {
-		int64_t at = run_log_tail(fx.logs, "s", want);
-		size_t lines = 0;
-		ssize_t n;
-
-		while ((n = run_log_read(fx.logs, "s", &at, bytes, sizeof(bytes))) > 0)
-			for (ssize_t i = 0; i < n; i++)
-				lines += bytes[i] == '\n';
-		CHECK(lines == want);
-	}
-	teardown(&fx);
-}
-
-TEST(the_files_stay_under_their_limit_and_survive_a_restart)
-{
-	static char bytes[RUN_LOG_LINE_MAX];
-	struct fixture fx;
-	struct buf b;
-	char path[128];
-	int64_t at;
-
-	setup(&fx);
-	for (int i = 0; i < 500; i++)
-		append(&fx, "s", i);
-	for (int old = 0; old < 2; old++) {
-		buf_init(&b, FILE_MAX);
-		(void)snprintf(path, sizeof(path), "%s/s.log%s", fx.dir, old ? ".1" : "");
-		CHECK(fs_read(-100, path, &b, NULL) == 0);
-		buf_done(&b);
-	}
-	(void)run_logs_free(fx.logs);
-	CHECK(run_logs_new(fx.dir, FILE_MAX, &fx.logs, NULL) == 0);
-	append(&fx, "s", 500);
-	at = run_log_tail(fx.logs, "s", 2);
-	CHECK(run_log_read(fx.logs, "s", &at, bytes, sizeof(bytes)) > 0 && number_in(bytes) == 499);
-	teardown(&fx);
-}
-
-static void on_line(void *data)
-{
-	++*(int *)data;
-}
-
-TEST(watchers_hear_of_their_space_only_and_until_they_leave)
-{
-	struct fixture fx;
-	struct run_log_watch *w, *v;
-	int a = 0, b = 0;
-
-	setup(&fx);
-	CHECK(run_log_watch(fx.logs, "s", on_line, &a, &w) == 0);
-	CHECK(run_log_watch(fx.logs, "s", on_line, &b, &v) == 0);
-	append(&fx, "s", 1);
-	append(&fx, "t", 1);
-	v = run_log_unwatch(v);
-	append(&fx, "s", 2);
-	CHECK(a == 2 && b == 1);
-	(void)run_log_unwatch(w);
-	teardown(&fx);
-}
-
-TEST(more_spaces_than_open_files_lose_nothing)
-{
-	static char bytes[RUN_LOG_LINE_MAX];
-	struct fixture fx;
-	char space[16];
-
-	setup(&fx);
-	for (int round = 0; round < 3; round++)
-		for (int i = 0; i < 300; i++) {
-			(void)snprintf(space, sizeof(space), "s%d", i);
-			append(&fx, space, round);
-		}
-	for (int i = 0; i < 300; i++) {
-		int64_t at;
-		ssize_t n;
-
-		(void)snprintf(space, sizeof(space), "s%d", i);
-		at = run_log_tail(fx.logs, space, SIZE_MAX);
-		n = run_log_read(fx.logs, space, &at, bytes, sizeof(bytes));
-		CHECK(n > 0 && number_in(bytes) == 0);
-	}
-	run_log_delete(fx.logs, "s7");
-	int64_t at = run_log_tail(fx.logs, "s7", SIZE_MAX);
-	CHECK(run_log_read(fx.logs, "s7", &at, bytes, sizeof(bytes)) == 0);
-	teardown(&fx);
+	info.level = "info";
+	setup(&f, &info);
+	CHECK(!run_line_matches(f.bytes, (size_t)f.n, &warn));
+	CHECK(run_line_matches(f.bytes, (size_t)f.n, &all));
+	teardown(&f);
 }
 
 TEST_MAIN()
