@@ -10,6 +10,7 @@
 #include "gateway/place.h"
 #include "gateway/replica.h"
 #include "gateway/visit.h"
+#include "gateway/wake.h"
 #include "gateway/worker_link.h"
 
 static uint64_t now_usec(void *data)
@@ -216,6 +217,11 @@ static void forgotten(struct session *s, void *data)
 	}
 }
 
+static void tell_owner(struct session *s, const char *words, void *data)
+{
+	wake_note(((struct gateway *)data)->wake, ((struct replica *)s->live->replica)->id, words);
+}
+
 const struct sessions_ops space_sessions_ops = {
 	.now_usec = now_usec,
 	.wall_sec = wall_sec,
@@ -231,5 +237,6 @@ const struct sessions_ops space_sessions_ops = {
 	.may_send = may_send,
 	.settled = settled,
 	.acks_due = acks_due,
+	.tell_owner = tell_owner,
 	.forgotten = forgotten,
 };

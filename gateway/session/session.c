@@ -592,14 +592,53 @@ void session_attach(struct sessions *t, struct session *s, const struct session_
 		t->ops.show_all(s, t->data);
 }
 
-static void refuse_move(struct sessions *t, struct session *s)
+struct failure_words {
+	char text[600];
+};
+
+static int read_failure(const struct frame *f, void *data, struct err *e)
+{
+	struct failure_words *w = data;
+	struct app_fail m;
+
+	if (f->type != APP_FAIL || app_fail_read(&m, f->value, f->length, e) < 0)
+		return 0;
+	if (m.file)
+		(void)snprintf(w->text, sizeof(w->text), "%s:%lld: %.400s", m.file,
+			(long long)m.line, m.message);
+	else
+		(void)snprintf(w->text, sizeof(w->text), "%.400s", m.message);
+	app_fail_done(&m);
+	return 0;
+}
+
+/* The visitor sees nothing of it, so the owner must. */
+static void tell_of_stay(struct sessions *t, struct session *s, const char *why)
+{
+	char words[900];
+
+	(void)snprintf(words, sizeof(words),
+		"session=%u goes on with version %.8s, its state is kept: version %.8s could not "
+		"take "
+		"it over: %s",
+		s->number, s->bundle, s->live->target, why);
+	log_warn("%s", words);
+	if (s->live->replica)
+		t->ops.tell_owner(s, words, t->data);
+}
+
+void session_refuse_move(struct sessions *t, struct session *s, const char *why)
 {
 	struct session_live *live = s->live;
+	struct failure_words failure = {"it does not know it"};
+	const struct buf *said = &live->group.visible;
 
-	log_warn("session=%u stays on its old version: the new one could not take it over",
-		s->number);
+	if (!why && said->len)
+		(void)frames_each(
+			said->data, said->len, SESSION_VALUE_MAX, read_failure, &failure, NULL);
+	tell_of_stay(t, s, why ? why : failure.text);
 	memcpy(live->stuck, live->target, sizeof(live->stuck));
-	session_detach(t, s, true, NULL);
+	session_detach(t, s, true, why);
 	if (live->visit || session_count_pending(s, EVENT_HELD))
 		t->ops.want_worker(s, t->data);
 }
@@ -654,10 +693,15 @@ static void on_lost(struct sessions *t, struct session *s, uint32_t asked)
 		send_unfinished(t, s);
 		break;
 	case SESSION_MOVING:
-		refuse_move(t, s);
+		session_refuse_move(t, s, NULL);
 		break;
 	case SESSION_OPEN:
 		/* It has refused to open it, with a FAIL; asking again at once would not end. */
+		if (s->live->replica)
+			t->ops.tell_owner(s,
+				"a session could not be opened; its state is kept, and a visitor's "
+				"next event tries again",
+				t->data);
 		s->live->refused = true;
 		session_detach(t, s, false, "this demo could not open the session");
 		break;
@@ -816,7 +860,7 @@ static int commit(struct sessions *t, struct session *s, const struct frame *f, 
 	if (r == 0)
 		r = gather(g, &g->visible, f, e);
 	if (r == 0 && moves && g->fails) {
-		refuse_move(t, s);
+		session_refuse_move(t, s, NULL);
 		return 0;
 	}
 	if (r == 0)

@@ -429,12 +429,8 @@ static void tick_one(struct session *s, void *data)
 	if (live->resend)
 		request_again(k->t, s);
 	if (live->phase == SESSION_MOVING && k->now - live->moving_usec > MOVING_MAX_USEC) {
-		memcpy(live->stuck, live->target, sizeof(live->stuck));
-		session_detach(
-			k->t, s, true, "the new version took too long to take the session over");
+		session_refuse_move(k->t, s, "it took too long");
 		k->t->ops.show_all(s, k->t->data);
-		if (live->visit || session_count_pending(s, EVENT_HELD))
-			k->t->ops.want_worker(s, k->t->data);
 		return;
 	}
 	if (idle > OUTBOX_IDLE_USEC)

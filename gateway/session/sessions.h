@@ -107,6 +107,8 @@ struct sessions_ops {
 	void (*settled)(struct session *s, void *data);
 	/* sessions_flush_acks should be called in a moment. */
 	void (*acks_due)(void *data);
+	/* A line for the Space's owner, of the session's worker (there is one). */
+	void (*tell_owner)(struct session *s, const char *words, void *data);
 	/* The session is about to be freed. */
 	void (*forgotten)(struct session *s, void *data);
 };

@@ -34,4 +34,7 @@ void sessions_compact_done(struct sessions *t);
 /* RESUME to the session's worker: what has it after the last group in the log, or LOST. */
 void session_ask(struct sessions *t, struct session *s);
 
+/* Back to the version that it is on; its owner is told. why: NULL: as the new version said. */
+void session_refuse_move(struct sessions *t, struct session *s, const char *why);
+
 void session_pump(struct sessions *t, struct session *s);

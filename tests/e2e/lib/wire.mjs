@@ -68,9 +68,12 @@ export async function visitorCookie(platform, space) {
 }
 
 export class Visitor {
-  /** Opens a socket and joins. session, seq: to go on with an earlier one. */
-  static async join(platform, space, { cookie, session, seq = 0, bundle, open = true } = {}) {
+  /** Opens a socket and joins. session, seq: to go on with an earlier one. page: the Visitor whose
+   * page this is, with all it shows; it joins again as a page does whose socket was lost. */
+  static async join(platform, space, { page, cookie = page?.cookie, session = page?.welcome.session, seq = page?.seq ?? 0, bundle = page?.bundle, open = true } = {}) {
     const visitor = new Visitor();
+
+    if (page) visitor.#inherit(page);
 
     visitor.cookie = cookie ?? await visitorCookie(platform, space);
     visitor.socket = new WebSocket(socketUrl(platform, space),
@@ -101,6 +104,11 @@ export class Visitor {
   nextEvent = 1;
   partial = null;
 
+  #inherit(page) {
+    for (const field of ["nodes", "values", "finished", "accepted", "failures", "tree", "bundle"])
+      this[field] = page[field];
+  }
+
   send(message) {
     this.socket.send(encode(message));
   }
@@ -125,6 +133,7 @@ export class Visitor {
         break;
       case TYPE.TREE:
         this.tree = json();
+        this.bundle = this.tree.bundle;
         this.values.clear();
         this.nodes.clear();
         this.#index(this.tree.tree.root ?? this.tree.tree);

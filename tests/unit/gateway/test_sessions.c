@@ -67,6 +67,7 @@ struct world {
 	struct noted noted[4096];
 	size_t n_noted;
 	bool wants, retry_safe;
+	char told[1024]; /* to the Space's owner, last */
 };
 
 static void post(struct worker *w, uint8_t type, uint8_t op, uint32_t node, uint32_t seq,
@@ -379,6 +380,13 @@ static void forgotten(struct session *s, void *data)
 		x->session = NULL;
 }
 
+static void tell_owner(struct session *s, const char *words, void *data)
+{
+	(void)s;
+	(void)snprintf(
+		((struct world *)data)->told, sizeof(((struct world *)data)->told), "%s", words);
+}
+
 static const struct sessions_ops ops = {
 	.now_usec = now_usec,
 	.wall_sec = wall_sec,
@@ -393,6 +401,7 @@ static const struct sessions_ops ops = {
 	.may_retry = may_retry,
 	.settled = settled,
 	.acks_due = nothing,
+	.tell_owner = tell_owner,
 	.forgotten = forgotten,
 };
 
@@ -838,6 +847,8 @@ TEST(a_failed_upgrade_keeps_the_old_bundle_and_its_state)
 	CHECK(x.session->live->phase == SESSION_DETACHED && !strcmp(x.session->bundle, "b1"));
 	CHECK(!strcmp(x.session->live->stuck, "b2") && x.session->last_seq == 1 && !other->open);
 	CHECK(x.wants);
+	CHECK(strstr(x.told, "version b1") && strstr(x.told, "version b2") &&
+		strstr(x.told, ": no"));
 	end_world(&x);
 }
 
