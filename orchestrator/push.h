@@ -15,7 +15,7 @@
 #include "orchestrator/repo/git.h"
 #include "orchestrator/world.h"
 
-#define PUSH_INPUT_MAX (512ull << 20) /* bytes of one pack */
+#define PUSH_INPUT_MAX (4ull << 30) /* bytes of one pack */
 
 struct push;
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,9 @@
  * earlier; the largest pipe an unprivileged program may have is hours of it: pipe(7). */
 #define OUTPUT_PIPE (1 << 20)
 #define PROGRAM "/usr/bin/git"
+#define ENV_MAX 80
+/* A pack may ask for as much as its largest file, by making it a difference to another. */
+#define MEMORY_MAX (512ul << 20)
 
 struct git {
 	struct git *next;
@@ -173,10 +177,9 @@ static void on_end(pid_t pid, int status, void *data)
 /* --- start --- */
 
 struct start {
-	char settings[16][64 + REPO_PATH_MAX];
-	char *envp[48];
+	char *envp[ENV_MAX];
 	size_t n_env, n_settings;
-	char words[64][REPO_PATH_MAX + 64];
+	char words[ENV_MAX][REPO_PATH_MAX + 64];
 	size_t n_words;
 };
 
@@ -186,7 +189,7 @@ static void add_env(struct start *s, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (s->n_words == sizeof(s->words) / sizeof(s->words[0]) || s->n_env + 1 >= 48)
+	if (s->n_words == ENV_MAX || s->n_env + 1 >= ENV_MAX)
 		abort(); /* the lists below outgrew their table */
 	va_start(ap, fmt);
 	(void)vsnprintf(s->words[s->n_words], sizeof(s->words[0]), fmt, ap);
@@ -225,6 +228,16 @@ static void set_environment(struct start *s, const struct git_plan *plan)
 	set(s, "transfer.hideRefs", "refs/vitrine");
 	set(s, "uploadpack.allowFilter", "true");
 	set(s, "gc.autoDetach", "false");
+	/* What is large passes through instead of being held: a pack is kept as it comes, large
+	 * files are neither read whole nor compared, and caches are small. git-config(1). */
+	set(s, "receive.unpackLimit", "1");
+	set(s, "core.bigFileThreshold", "1m");
+	set(s, "core.deltaBaseCacheLimit", "8m");
+	set(s, "core.packedGitWindowSize", "1m");
+	set(s, "core.packedGitLimit", "8m");
+	set(s, "pack.windowMemory", "8m");
+	set(s, "pack.deltaCacheSize", "4m");
+	set(s, "pack.threads", "1");
 	if (plan->input_max) {
 		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)plan->input_max);
 		set(s, "receive.maxInputSize", number);
@@ -285,8 +298,10 @@ static int confine(void *data)
 		{hook, LANDLOCK_EXECUTE}, /* a link: the program behind it */
 		GIT_NEEDS,
 	};
+	const struct rlimit memory = {MEMORY_MAX, MEMORY_MAX};
 	struct err e = {0};
 
+	(void)setrlimit(RLIMIT_DATA, &memory);
 	(void)snprintf(hook, sizeof(hook), "%s/pre-receive", plan->hooks ? plan->hooks : "");
 	return confine_further(CONFINE_GIT, paths, sizeof(paths) / sizeof(paths[0]), &e);
 }

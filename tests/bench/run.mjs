@@ -10,6 +10,7 @@ import { frontMatter, Repo } from "../e2e/lib/git.mjs";
 import { buildDir, Platform, root } from "../e2e/lib/platform.mjs";
 import { runProgram, until } from "../e2e/lib/process.mjs";
 import { visitorCookie } from "../e2e/lib/wire.mjs";
+import { benchUpload } from "./upload.mjs";
 
 const client = join(buildDir, "bin/bench_client");
 const cleanups = [];
@@ -443,7 +444,8 @@ async function benchBombs(calmClicks = 10_000, attackClicks = 20_000) {
 
 // ----------------------------------------------------------------------------------------------
 
-const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory, box: benchBox, bombs: benchBombs };
+const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory, box: benchBox, bombs: benchBombs,
+  upload: () => benchUpload({ startPlatform, newRepo, run, figure, say, cleanups }) };
 const name = process.argv[2];
 
 if (!benches[name]) {
