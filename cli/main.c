@@ -16,7 +16,7 @@ static const struct command commands[] = {
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "
 		"[--isolation full|dense] [--local-metrics] "
 		"[--log-format text|json] [--uploads FILE_MIB,SPACE_MIB] "
-		"[--disk-warn MIB] [--disk-reserve MIB]",
+		"[--disk-warn MIB] [--disk-reserve MIB] [--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
 	{"logs",

@@ -27,7 +27,7 @@
 #define GRACE_USEC (5 * USEC_PER_SEC)
 #define SWEEP_USEC (20 * USEC_PER_MSEC) /* the kernel lets go of a dead box's folder late */
 #define SWEEPS_MAX 100
-#define ARGS_MAX 24
+#define ARGS_MAX 32
 
 /*
  *	        spawn               died                  timer
@@ -197,6 +197,23 @@ static void start_agent(struct supervisor *s, struct start *p)
 	p->fds[p->n_fds++] = s->sockets[SOCK_WAKE];
 }
 
+/* Those that the operator has set. */
+static void pass_limits(const struct space_limits *l, struct start *p)
+{
+	struct space_limits usual;
+
+	space_limits_default(&usual);
+	for (int i = 0; i < SPACE_LIMITS; i++) {
+		char text[64];
+
+		if (l->of[i] == usual.of[i])
+			continue;
+		space_limit_write(l, (enum space_limit)i, text);
+		arg(p, "--limit");
+		arg(p, "%s", text);
+	}
+}
+
 static void start_gateway(struct supervisor *s, struct start *p)
 {
 	arg(p, "--data");
@@ -211,6 +228,7 @@ static void start_gateway(struct supervisor *s, struct start *p)
 		arg(p, "--files-mib-per-space");
 		arg(p, "%lu", s->config.files_mib);
 	}
+	pass_limits(&s->config.limits, p);
 	for (size_t i = 0; i < s->config.n_public; i++)
 		p->fds[p->n_fds++] = s->config.public_fds[i];
 }

@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "cli/layout.h"
 #include "proto/box_class.h"
+#include "proto/space_limits.h"
 
 struct supervisor;
 
@@ -26,6 +27,7 @@ struct supervisor_config {
 	bool dense;
 	bool local_metrics;                  /* GET /metrics needs no token on this machine */
 	unsigned long upload_mib, files_mib; /* of a file, of a Space's files; 0: the default */
+	struct space_limits limits;
 	const char *disk_warn,
 		*disk_reserve; /* MiB, as the orchestrator takes them; NULL: by size */
 };

@@ -40,6 +40,7 @@ struct up {
 	const char *disk_warn, *disk_reserve;
 	bool dense, local_metrics;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
+	struct space_limits limits;
 	char url[128];
 	struct loop *loop;
 	struct supervisor *supervisor;
@@ -255,7 +256,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"disk-warn", required_argument, NULL, 'W'},
 		{"disk-reserve", required_argument, NULL, 'R'},
 		{"log-format", required_argument, NULL, 'L'},
-		{"uploads", required_argument, NULL, 'a'}, {0}};
+		{"uploads", required_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'I'},
+		{0}};
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -302,6 +304,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'a':
 			r = set_uploads(u, optarg, e);
 			break;
+		case 'I':
+			r = space_limits_set(&u->limits, optarg, e);
+			break;
 		case 'o':
 			r = box_pool_set(&u->pool, optarg, e);
 			break;
@@ -336,7 +341,8 @@ static int serve(struct up *u, struct err *e)
 		.disk_reserve = u->disk_reserve,
 		.local_metrics = u->local_metrics,
 		.upload_mib = u->upload_mib,
-		.files_mib = u->files_mib};
+		.files_mib = u->files_mib,
+		.limits = u->limits};
 	struct source *source;
 	int pipe_fds[2], r;
 
@@ -381,6 +387,7 @@ int cmd_up(int argc, char **argv)
 	log_init("up");
 	umask(022);
 	layout_init(&u.layout);
+	space_limits_default(&u.limits);
 	r = parse_options(argc, argv, &u, &e);
 	if (r == 0)
 		r = serve(&u, &e);

@@ -5,9 +5,9 @@
 #pragma once
 
 #include "base/loop.h"
-#include "gateway/scale.h"
 #include "gateway/visitor.h"
 #include "gateway/watch.h"
+#include "proto/space_limits.h"
 
 struct edge;
 struct files;
@@ -28,8 +28,7 @@ struct gateway {
 	size_t session_bytes;     /* of memory, for the sessions of a Space */
 	uint64_t upload_bytes;    /* of one file of a visitor */
 	char upload_refusal[201]; /* why the orchestrator has us refuse uploads; "": it has not */
-	struct scale_settings scale;
-	size_t replicas_max; /* workers of one Space */
+	struct space_limits space_limits;
 	struct limits *limits;
 	struct files *files;
 	struct partials *partials;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/map.h"
+#include "gateway/rate.h"
 
 /* Tokens come back at rate per second up to burst. */
 static const struct {
@@ -21,8 +22,7 @@ struct address {
 	uint8_t key[16];
 	size_t key_length;
 	size_t sockets;
-	double left[LIMIT_KINDS];
-	uint64_t since_usec[LIMIT_KINDS];
+	struct rate rates[LIMIT_KINDS];
 };
 
 struct limits {
@@ -114,8 +114,6 @@ struct address *limits_enter(struct limits *l, const struct sockaddr *peer)
 		if (!a)
 			return NULL;
 		*a = probe;
-		for (int i = 0; i < LIMIT_KINDS; i++)
-			a->left[i] = tokens[i].burst;
 		if (map_put(&l->addresses, a->key, a->key_length, a) < 0) {
 			free(a);
 			return NULL;
@@ -141,17 +139,7 @@ void limits_leave(struct limits *l, struct address *a)
 
 bool limits_take(struct address *a, enum limit_kind kind, uint64_t now_usec)
 {
-	double *left = &a->left[kind];
-
-	if (a->since_usec[kind])
-		*left += (double)(now_usec - a->since_usec[kind]) / 1e6 * tokens[kind].rate;
-	a->since_usec[kind] = now_usec;
-	if (*left > tokens[kind].burst)
-		*left = tokens[kind].burst;
-	if (*left < 1)
-		return false;
-	*left -= 1;
-	return true;
+	return rate_take(&a->rates[kind], tokens[kind].rate, tokens[kind].burst, now_usec);
 }
 
 const char *address_text(const struct address *a)

@@ -44,10 +44,7 @@
 #define FDS_WANTED 65536
 #define SOCKETS_PER_ADDRESS 1024
 #define SOCKETS_TOTAL 20000
-#define SESSIONS_PER_SPACE 20000
-#define SESSIONS_PER_VISITOR 64
 #define SESSIONS_MIB_PER_SPACE 256
-#define REPLICAS_MAX 4
 #define FILES_SWEEP_USEC (3600ull * 1000 * 1000)
 #define FILES_MIB_PER_SPACE 4096
 #define PARTIALS_SWEEP_USEC (60ull * 1000 * 1000)
@@ -61,8 +58,7 @@ struct settings {
 	int64_t sessions_mib; /* of memory, for those of a Space */
 	int64_t upload_mib;   /* of one file of a visitor */
 	int64_t files_mib;    /* of the disk, for those of a Space */
-	int64_t replicas_max; /* workers of a Space */
-	int64_t calm_sec;     /* until one of several workers goes */
+	struct space_limits space;
 	struct watch_limits watch;
 };
 
@@ -84,8 +80,9 @@ static int usage(const struct err *e)
 			"         [--session-keep-sec N] [--sockets-per-address N]\n"
 			"         [--sessions-mib-per-space N] [--files-mib-per-space N]\n"
 			"         [--upload-mib N]\n"
-			"         [--replicas-max N] [--calm-sec N]\n"
-			"         [--limit stall|silent|event|idle=SECONDS]...\n"
+			"         [--limit replicas|sessions|visitor-sessions=N]...\n"
+			"         [--limit session-events|space-events=PER_SECOND]...\n"
+			"         [--limit calm|stall|silent|event|idle=SECONDS]...\n"
 			"fds from 3: the listening TCP sockets\n");
 	return 2;
 }
@@ -96,6 +93,13 @@ static int64_t number(const char *text)
 	long long v = strtoll(text, &end, 10);
 
 	return *text && !*end && v > 0 ? v : -1;
+}
+
+static int set_limit(struct settings *s, const char *text, struct err *e)
+{
+	int r = space_limits_set(&s->space, text, e);
+
+	return r == -ENOENT ? watch_limits_set(&s->watch, text, e) : r;
 }
 
 static int parse(int argc, char **argv, struct settings *s, struct err *e)
@@ -109,8 +113,6 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 		{"sessions-mib-per-space", required_argument, NULL, 'm'},
 		{"files-mib-per-space", required_argument, NULL, 'f'},
 		{"upload-mib", required_argument, NULL, 'p'},
-		{"replicas-max", required_argument, NULL, 'n'},
-		{"calm-sec", required_argument, NULL, 'c'},
 		{"limit", required_argument, NULL, 'l'},
 		{NULL, 0, NULL, 0},
 	};
@@ -120,9 +122,8 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 		.sockets_per_address = SOCKETS_PER_ADDRESS,
 		.sessions_mib = SESSIONS_MIB_PER_SPACE,
 		.upload_mib = UPLOAD_MAX >> 20,
-		.files_mib = FILES_MIB_PER_SPACE,
-		.replicas_max = REPLICAS_MAX,
-		.calm_sec = SCALE_CALM_USEC / USEC_PER_SEC};
+		.files_mib = FILES_MIB_PER_SPACE};
+	space_limits_default(&s->space);
 	watch_limits_default(&s->watch);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'd')
@@ -141,18 +142,13 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 			s->files_mib = number(optarg);
 		else if (c == 'p')
 			s->upload_mib = number(optarg);
-		else if (c == 'n')
-			s->replicas_max = number(optarg);
-		else if (c == 'c')
-			s->calm_sec = number(optarg);
-		else if (c != 'l' || watch_limits_set(&s->watch, optarg, e) < 0)
+		else if (c != 'l' || set_limit(s, optarg, e) < 0)
 			return -EINVAL;
 	}
 	return s->data && s->run && s->ui && s->keep_sec > 0 && s->sockets_per_address > 0 &&
 			       s->sessions_mib > 0 && s->upload_mib > 0 &&
 			       s->upload_mib < MIB_MAX && s->files_mib > 0 &&
-			       s->files_mib < MIB_MAX && s->replicas_max > 0 && s->calm_sec > 0 &&
-			       optind == argc
+			       s->files_mib < MIB_MAX && optind == argc
 		       ? 0
 		       : -EINVAL;
 }
@@ -232,8 +228,8 @@ static const char *below(const struct settings *s, const char *name, char ret[40
 static int make_stores(struct program *p, struct err *e)
 {
 	struct gateway *g = &p->gateway;
-	struct sessions_limits limits = {.per_space = SESSIONS_PER_SPACE,
-		.per_visitor = SESSIONS_PER_VISITOR,
+	struct sessions_limits limits = {.per_space = g->space_limits.of[LIMIT_SESSIONS],
+		.per_visitor = g->space_limits.of[LIMIT_VISITOR_SESSIONS],
 		.space_bytes = g->session_bytes,
 		.keep_sec = (uint64_t)p->settings.keep_sec,
 		.untouched_sec = SESSION_UNTOUCHED_SEC};
@@ -337,9 +333,7 @@ int main(int argc, char **argv)
 		return usage(&e);
 	p.gateway.watch = p.settings.watch;
 	p.gateway.upload_bytes = (uint64_t)p.settings.upload_mib << 20;
-	p.gateway.replicas_max = (size_t)p.settings.replicas_max;
-	p.gateway.scale = (struct scale_settings){.up_usec = SCALE_UP_USEC,
-		.calm_usec = (uint64_t)p.settings.calm_sec * USEC_PER_SEC};
+	p.gateway.space_limits = p.settings.space;
 	p.gateway.session_bytes = (size_t)p.settings.sessions_mib << 20;
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_fd_limit();

@@ -187,8 +187,8 @@ size_t place_serving(const struct space *s)
 
 static struct scale_view view_of(const struct space *s, uint64_t now)
 {
-	struct scale_view v = {
-		.max = s->gateway->replicas_max, .delay_usec = queue_delay_usec(s, now)};
+	struct scale_view v = {.max = s->gateway->space_limits.of[LIMIT_REPLICAS],
+		.delay_usec = queue_delay_usec(s, now)};
 
 	for (const struct replica *r = s->replicas; r; r = r->next) {
 		if (strcmp(r->bundle, s->route->bundle) != 0)
@@ -244,12 +244,14 @@ static void remove_one(struct space *s)
 
 void place_scale(struct space *s, uint64_t now_usec)
 {
+	const struct scale_settings set = {.up_usec = SCALE_UP_USEC,
+		.calm_usec = s->gateway->space_limits.of[LIMIT_CALM] * USEC_PER_SEC};
 	struct scale_view v;
 
 	if (!s->route || !s->replicas)
 		return;
 	v = view_of(s, now_usec);
-	switch (scale_look(&s->scale, &s->gateway->scale, &v, now_usec)) {
+	switch (scale_look(&s->scale, &set, &v, now_usec)) {
 	case SCALE_UP:
 		add_one(s, &v);
 		break;

@@ -17,7 +17,6 @@
 #include "base/clock.h"
 
 #define SCALE_UP_USEC (250 * USEC_PER_MSEC)
-#define SCALE_CALM_USEC (30 * USEC_PER_SEC)
 #define SCALE_REFUSED_USEC (10 * USEC_PER_SEC) /* at least, before another one is asked for */
 
 struct scale_settings {

@@ -17,6 +17,7 @@
 #include "gateway/gateway.h"
 #include "gateway/page.h"
 #include "gateway/queue.h"
+#include "gateway/rate.h"
 #include "gateway/route.h"
 #include "gateway/scale.h"
 #include "gateway/session/sessions.h"
@@ -33,6 +34,7 @@ struct space {
 	struct replica *replicas; /* owned */
 	struct row queue;         /* events that wait for a turn */
 	struct scale scale;
+	struct rate rate;     /* of its visitors' events */
 	struct visit *visits; /* borrowed; joined ones */
 	size_t n_visits;
 	size_t held;               /* bytes of memory in its sessions; counted by each tick */

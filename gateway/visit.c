@@ -494,6 +494,27 @@ static int on_value(struct visit *v, const struct frame *f, struct err *e)
 	return 0;
 }
 
+#define BURST_SEC 10 /* of events that may come at once */
+
+static int check_rate(struct visit *v, struct err *e)
+{
+	const uint64_t *of = v->gateway->space_limits.of;
+	double session = (double)of[LIMIT_SESSION_EVENTS], space = (double)of[LIMIT_SPACE_EVENTS];
+	uint64_t now = clock_mono_usec();
+
+	if (!rate_take(&v->session->live->rate, session, session * BURST_SEC, now))
+		return err_set(e, -EAGAIN,
+			"This page did more than %.0f things a second, which is the limit. It goes "
+			"on in a moment.",
+			session);
+	if (!rate_take(&v->space->rate, space, space * BURST_SEC, now))
+		return err_set(e, -EAGAIN,
+			"All visitors of this Space together did more than %.0f things a second, "
+			"which is the limit. It goes on in a moment.",
+			space);
+	return 0;
+}
+
 static int on_event(struct visit *v, const struct frame *f, struct err *e)
 {
 	struct frame copy = *f;
@@ -501,6 +522,9 @@ static int on_event(struct visit *v, const struct frame *f, struct err *e)
 
 	if (f->length > 0 && !json_text_valid(f->value, f->length))
 		return err_set(e, -EBADMSG, "EVENT: is not JSON");
+	r = f->seq > v->session->last_event ? check_rate(v, e) : 0;
+	if (r < 0)
+		return r;
 	if (f->seq != v->values_n)
 		drop_values(v);
 	copy.channel = 0;
@@ -576,8 +600,8 @@ int visit_take(struct visit *v, const uint8_t *bytes, size_t n, struct err *e)
 		int r = used < 0 ? used : take_frame(v, &f, e);
 
 		if (r < 0) {
-			/* A full disk or a busy session may pass; a broken page will not. */
-			visit_end(v, r == -ENOSPC || r == -EIO, e->text);
+			/* A full disk or too much at once may pass; a broken page will not. */
+			visit_end(v, r == -ENOSPC || r == -EIO || r == -EAGAIN, e->text);
 			return r;
 		}
 		bytes += used;

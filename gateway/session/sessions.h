@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/frame.h"
 #include "gateway/map.h"
+#include "gateway/rate.h"
 #include "gateway/session/log.h"
 #include "gateway/session/state.h"
 
@@ -71,6 +72,7 @@ struct session_live {
 	struct session *next_ack;
 	uint64_t left_usec;   /* when the last visitor went (monotonic); 0: one is connected */
 	uint64_t moving_usec; /* since when MOVING */
+	struct rate rate;     /* of its events; visit.c's */
 };
 
 struct sessions;

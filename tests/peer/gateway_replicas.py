@@ -80,7 +80,7 @@ def place(page, **want):
 
 
 def an_event_that_would_only_wait_is_kept_back_and_its_visitor_told(g):
-    (a, b, c), worker = begin(g, 3, ["--replicas-max", "1"])
+    (a, b, c), worker = begin(g, 3, ["--limit", "replicas=1"])
     a.event(1)
     first = starts(worker, a)
     b.event(1)
@@ -137,7 +137,7 @@ def a_second_worker_comes_and_takes_who_waits(g):
 
 
 def no_more_workers_come_than_the_operator_allows(g):
-    (a, b, c), worker = begin(g, 3, ["--replicas-max", "2"])
+    (a, b, c), worker = begin(g, 3, ["--limit", "replicas=2"])
     for page in (a, b, c):
         page.event(1)
     other = second(g)
@@ -166,7 +166,7 @@ def whoever_comes_anew_goes_to_the_least_loaded(g):
 
 
 def a_calm_space_loses_a_worker_and_no_session(g):
-    (a, b), worker = begin(g, 2, ["--calm-sec", "1"])
+    (a, b), worker = begin(g, 2, ["--limit", "calm=1"])
     a.event(1)
     b.event(1)
     first = starts(worker, a)
@@ -190,7 +190,7 @@ def a_calm_space_loses_a_worker_and_no_session(g):
 
 
 def what_runs_on_a_drained_worker_is_not_cut(g):
-    (a, b), worker = begin(g, 2, ["--calm-sec", "1"])
+    (a, b), worker = begin(g, 2, ["--limit", "calm=1"])
     a.event(1)
     b.event(1)
     first = starts(worker, a)
@@ -209,7 +209,7 @@ def what_runs_on_a_drained_worker_is_not_cut(g):
 
 
 def one_of_several_workers_dies_and_only_what_ran_there_is_asked_about(g):
-    (a, b, c), worker = begin(g, 3, ["--replicas-max", "2"])
+    (a, b, c), worker = begin(g, 3, ["--limit", "replicas=2"])
     for page in (a, b, c):
         page.event(1)
     first = starts(worker, a)
@@ -249,7 +249,7 @@ def a_worker_that_cannot_be_had_is_no_visitors_business(g):
 
 
 def a_cancelled_event_waits_no_longer(g):
-    (a, b), worker = begin(g, 2, ["--replicas-max", "1"])
+    (a, b), worker = begin(g, 2, ["--limit", "replicas=1"])
     a.event(1)
     first = starts(worker, a)
     b.event(1)
@@ -263,7 +263,7 @@ def a_cancelled_event_waits_no_longer(g):
 
 
 def a_second_event_of_a_visitor_stands_behind_those_of_others(g):
-    (a, b), worker = begin(g, 2, ["--replicas-max", "1"])
+    (a, b), worker = begin(g, 2, ["--limit", "replicas=1"])
     a.event(1)
     first = starts(worker, a)
     a.event(2)
@@ -280,7 +280,7 @@ def a_second_event_of_a_visitor_stands_behind_those_of_others(g):
 
 
 def what_runs_in_parallel_overtakes_what_waits(g):
-    (a, b), worker = begin(g, 2, ["--replicas-max", "1"])
+    (a, b), worker = begin(g, 2, ["--limit", "replicas=1"])
     a.event(1)
     first = starts(worker, a)
     b.event(1)
@@ -298,7 +298,7 @@ def what_runs_in_parallel_overtakes_what_waits(g):
 
 
 def a_busy_worker_is_full_at_its_number_of_handlers(g):
-    pages, worker = begin(g, 17, ["--replicas-max", "1"])
+    pages, worker = begin(g, 17, ["--limit", "replicas=1"])
     for page in pages:
         page.event(1, kind=CLICK, node=10)
     events = {}
@@ -343,7 +343,62 @@ def a_gateway_that_comes_back_finds_both_workers(g):
     g.agent.quiet(skip=(NOTE,))
 
 
-run([an_event_that_would_only_wait_is_kept_back_and_its_visitor_told,
+# --- limits of a Space ---
+
+def sessions_of_a_space_are_bounded_in_words(g):
+    (a, b), worker = begin(g, 2, ["--limit", "sessions=2"])
+    for page in (a, b):
+        page.event(1)
+        done(worker, page, starts(worker, page))
+    c = Page(g.port)
+    c.send(Frame(JOIN, {}))
+    assert "this Space has 2 sessions, which is the limit" in c.closed()
+
+
+def sessions_of_a_visitor_are_bounded_in_words(g):
+    (a,), worker = begin(g, 1, ["--limit", "visitor-sessions=1"])
+    again = Page(g.port, cookie=a.cookie)
+    again.send(Frame(JOIN, {}))
+    assert "you have 1 sessions open, which is the limit" in again.closed()
+    # Another visitor is another matter.
+    visitor(g)
+
+
+def too_many_gestures_are_refused_in_words_and_nothing_is_lost(g):
+    (a, b), worker = begin(g, 2, ["--limit", "session-events=1"])
+    for n in range(1, 11):
+        a.event(n, kind=CLICK, node=10)
+        done(worker, a, starts(worker, a, n))
+    a.event(11, kind=CLICK, node=10)
+    bye = a.expect(BYE)
+    assert "more than 1 things a second" in bye.json()["reason"] and bye.json()["retry"]
+    # The others do not feel it; after a moment the page sends it again.
+    b.event(1)
+    done(worker, b, starts(worker, b))
+    time.sleep(1.1)
+    again = Page(g.port, cookie=a.cookie)
+    assert again.join(session=a.session).node == 10
+    again.channel = a.channel
+    again.expect(COMMIT, node=0, skip=(ACCEPTED, PHASE, TREE, PATCH))
+    again.event(11, kind=CLICK, node=10)
+    done(worker, again, starts(worker, again, 11))
+
+
+def too_many_gestures_in_a_space_are_refused_in_words(g):
+    (a, b), worker = begin(g, 2, ["--limit", "space-events=1"])
+    for n in range(1, 6):
+        for page in (a, b):
+            page.event(n, kind=CLICK, node=10)
+            done(worker, page, starts(worker, page, n))
+    b.event(6, kind=CLICK, node=10)
+    assert "All visitors of this Space together" in b.expect(BYE).json()["reason"]
+
+
+run([sessions_of_a_space_are_bounded_in_words,
+     sessions_of_a_visitor_are_bounded_in_words,
+     too_many_gestures_are_refused_in_words_and_nothing_is_lost,
+     too_many_gestures_in_a_space_are_refused_in_words,
+     an_event_that_would_only_wait_is_kept_back_and_its_visitor_told,
      an_event_that_starts_at_once_is_told_nothing,
      a_second_worker_comes_and_takes_who_waits,
      no_more_workers_come_than_the_operator_allows,
