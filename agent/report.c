@@ -5,6 +5,7 @@
 
 #include "agent/metrics.h"
 #include "base/link.h"
+#include "base/tell.h"
 #include "proto/messages.h"
 
 struct report {
@@ -43,8 +44,7 @@ static void on_timer(void *data)
 	timer_arm_after(r->timer, REPORT_USEC);
 	buf_init(&text, (size_t)proto_value_max(PROTO_AGENT, PROTO_UP, AGENT_METRICS));
 	fill_gauges(r->node);
-	if (metrics_write(agent_metrics, AGENT_METRICS_N, &text) == 0 &&
-		metrics_write_process("vitrine_agent_", &text) == 0)
+	if (tell_write(agent_metrics, AGENT_METRICS_N, "vitrine_agent_", &text) == 0)
 		peers_metrics(r->node->peers, &text);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/link.h"
 #include "base/loop.h"
+#include "base/tell.h"
 #include "gateway/edge.h"
 #include "gateway/metrics.h"
 #include "gateway/replica.h"
@@ -54,8 +55,7 @@ static void on_timer(void *data)
 	timer_arm_after(r->timer, REPORT_USEC);
 	buf_init(&text, (size_t)proto_value_max(PROTO_EDGE, PROTO_UP, EDGE_METRICS));
 	fill_gauges(r->gateway);
-	if (metrics_write(gateway_metrics, GATEWAY_METRICS_N, &text) == 0 &&
-		metrics_write_process("vitrine_gateway_", &text) == 0)
+	if (tell_write(gateway_metrics, GATEWAY_METRICS_N, "vitrine_gateway_", &text) == 0)
 		edge_metrics(r->gateway->edge, &text);
 }
 

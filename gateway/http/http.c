@@ -260,16 +260,44 @@ enum MHD_Result answer_error(struct request *r, unsigned status, const char *wor
 
 /* --- health --- */
 
-static enum MHD_Result health_finish(struct request *r)
+/* What visitors have to do without, in words; NULL: out of memory. */
+static json_t *list_missing(const struct gateway *g)
 {
-	struct gateway *g = r->http->gateway;
-	bool edge = edge_is_up(g->edge), wake = wake_is_synced(g->wake);
-	json_t *o = json_pack("{ss s{ss ss} sI sI sI sI}", "status",
-		edge && wake ? "ok" : "degraded", "links", "orchestrator", edge ? "up" : "away",
-		"agent", wake ? "up" : "away", "spaces", (json_int_t)route_table_count(g->routes),
-		"awake", (json_int_t)spaces_awake(g->spaces), "sessions",
+	json_t *list = json_array();
+
+	if (list && !edge_is_up(g->edge))
+		(void)json_array_append_new(list,
+			json_string("the orchestrator is away: no sign-in and no push; Spaces "
+				    "are served as they were"));
+	if (list && !wake_is_synced(g->wake))
+		(void)json_array_append_new(
+			list, json_string("the agent is away: Spaces that sleep cannot be woken"));
+	return list;
+}
+
+static json_t *health_object(const struct gateway *g, bool *ret_ready)
+{
+	json_t *missing = list_missing(g);
+	json_t *o = json_pack("{ss s{ss ss} so? sI sI sI sI}", "status",
+		json_array_size(missing) == 0 ? "ok" : "degraded", "links", "orchestrator",
+		edge_is_up(g->edge) ? "up" : "away", "agent",
+		wake_is_synced(g->wake) ? "up" : "away", "missing", missing, "spaces",
+		(json_int_t)route_table_count(g->routes), "awake",
+		(json_int_t)spaces_awake(g->spaces), "sessions",
 		(json_int_t)sessions_count(g->sessions), "filesRefused",
 		(json_int_t)links_files_refused());
+
+	*ret_ready = missing && json_array_size(missing) == 0;
+	return o;
+}
+
+/* The process answers, so it lives: 200. Whether it can do all of its work is asked with ?ready. */
+static enum MHD_Result health_finish(struct request *r)
+{
+	bool asked = MHD_lookup_connection_value_n(r->connection, MHD_GET_ARGUMENT_KIND, "ready", 5,
+			     NULL, NULL) == MHD_YES;
+	bool ready;
+	json_t *o = health_object(r->http->gateway, &ready);
 	struct buf b;
 	enum MHD_Result done;
 
@@ -277,7 +305,8 @@ static enum MHD_Result health_finish(struct request *r)
 	if (o)
 		(void)json_write(&b, o);
 	json_decref(o);
-	done = answer_bytes(r, MHD_HTTP_OK, "application/json", buf_str(&b), b.len);
+	done = answer_bytes(r, asked && !ready ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
+		"application/json", buf_str(&b), b.len);
 	buf_done(&b);
 	return done;
 }

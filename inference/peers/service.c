@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "base/tell.h"
 #include "inference/metrics.h"
 #include "inference/peers/call.h"
 #include "proto/messages.h"
@@ -684,8 +685,7 @@ static void tell(struct service *s)
 
 	buf_init(&text, (size_t)proto_value_max(PROTO_MODELS, PROTO_DOWN, MODELS_METRICS));
 	fill_gauges(s);
-	if (metrics_write(inference_metrics, INFERENCE_METRICS_N, &text) < 0 ||
-		metrics_write_process("vitrine_inference_", &text) < 0)
+	if (tell_write(inference_metrics, INFERENCE_METRICS_N, "vitrine_inference_", &text) < 0)
 		return;
 	f.value = text.data;
 	f.length = text.len;

@@ -1,6 +1,8 @@
 /* The handlers that routes.c names, by the file they live in. */
 #pragma once
 
+#include <jansson.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct request;
@@ -24,6 +26,13 @@ void handle_space_get(struct request *r);
 void handle_space_delete(struct request *r);
 void handle_build_list(struct request *r);
 void handle_rollback(struct request *r);
+
+#define LIST_MAX 1000
+struct err;
+/* The newest Spaces whose name or title holds the text; NULL with words. The caller's. */
+json_t *list_spaces(struct request *r, const char *search, int64_t limit, struct err *e);
+
+/* status.c */
 void handle_status(struct request *r);
 void handle_models(struct request *r);
 

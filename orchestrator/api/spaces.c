@@ -1,4 +1,4 @@
-/* REST: Spaces, their builds, the platform's status. */
+/* REST: Spaces and their builds. */
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 #include "orchestrator/api/request.h"
 #include "orchestrator/live.h"
 
-#define LIST_MAX 1000
 #define BUILDS_MAX 100
 #define SEARCH_MAX 100
 
@@ -86,7 +85,7 @@ static int make_pattern(const char *text, char ret[2 * SEARCH_MAX + 3])
 	return 0;
 }
 
-static json_t *list_spaces(struct request *r, const char *search, int64_t limit, struct err *e)
+json_t *list_spaces(struct request *r, const char *search, int64_t limit, struct err *e)
 {
 	struct list l = {.request = r, .json = json_array()};
 	char pattern[2 * SEARCH_MAX + 3];
@@ -278,74 +277,4 @@ void handle_rollback(struct request *r)
 		request_fail(r, code, &e);
 	else
 		answer_space(r, &space);
-}
-
-/* --- status --- */
-
-static json_t *name_of_space(struct world *w, const char *id)
-{
-	char name[OWNER_MAX + SPACE_NAME_MAX + 2];
-	struct space space;
-
-	if (space_by_id(w->store, id, &space, &(struct err){0}) < 0)
-		return json_null();
-	(void)snprintf(name, sizeof(name), "%s/%s", space.owner, space.name);
-	return json_string(name);
-}
-
-static json_t *list_workers(struct world *w)
-{
-	json_t *list = agent_peer_workers(w->agent), *worker;
-	size_t i;
-
-	json_array_foreach(list, i, worker)
-	{
-		const char *id = json_string_value(json_object_get(worker, "space"));
-		json_t *name = name_of_space(w, id ? id : "");
-
-		(void)json_object_set_new(worker, "space", name);
-	}
-	return list;
-}
-
-static json_t *list_models(struct world *w)
-{
-	const json_t *list = models_peer_list(w->models);
-
-	return list ? json_deep_copy(list) : json_array();
-}
-
-static int64_t sum_sessions(const json_t *spaces)
-{
-	const json_t *s;
-	int64_t n = 0;
-	size_t i;
-
-	json_array_foreach(spaces, i, s) n += json_integer_value(json_object_get(s, "sessions"));
-	return n;
-}
-
-void handle_status(struct request *r)
-{
-	struct world *w = r->world;
-	struct err e = {0};
-	json_t *spaces = list_spaces(r, "", LIST_MAX, &e);
-
-	if (!spaces) {
-		request_fail(r, e.code, &e);
-		return;
-	}
-	request_json(r, MHD_HTTP_OK,
-		json_pack("{s:s, s:s, s:o, s:{s:b, s:b, s:b}, s:I, s:o, s:o, s:o}", "version",
-			VITRINE_VERSION, "url", w->url, "startedAt",
-			json_time((int64_t)w->started_usec), "links", "gateway",
-			edge_peer_is_connected(w->edge), "agent", agent_peer_is_connected(w->agent),
-			"inference", models_peer_is_connected(w->models), "sessions",
-			(json_int_t)sum_sessions(spaces), "spaces", spaces, "workers",
-			list_workers(w), "models", list_models(w)));
-}
-
-void handle_models(struct request *r)
-{
-	request_json(r, MHD_HTTP_OK, list_models(r->world));
 }

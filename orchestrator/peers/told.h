@@ -20,4 +20,9 @@ int told_take(enum teller who, const uint8_t *text, size_t n, struct err *e);
 /* What it told last; "": nothing, or too long ago. Borrowed until the next told_take. */
 const char *told_text(enum teller who);
 
+/* Its last warnings and errors, for tell_next_line; also of one that is away. */
+const char *told_lines(enum teller who);
+
+const char *teller_name(enum teller who);
+
 void told_done(void);

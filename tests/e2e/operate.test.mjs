@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import * as apps from "./lib/apps.mjs";
 import { Repo } from "./lib/git.mjs";
-import { Platform } from "./lib/platform.mjs";
+import { Platform, vitrine } from "./lib/platform.mjs";
 import { runProgram, until } from "./lib/process.mjs";
 import { Visitor } from "./lib/wire.mjs";
 
@@ -109,6 +109,70 @@ test("what a service told before it stopped telling is left out", async () => {
     process.kill(pid, "SIGCONT");
   }
   await until("they are back", async () => (await scrape()).text.includes("vitrine_inference_"), 20_000, 200);
+});
+
+test("status says that all is well, on one screen, here and from elsewhere", async () => {
+  const here = await platform.cli("status");
+  const there = await runProgram(vitrine, ["status", "--url", platform.url, "--token", platform.token]);
+
+  for (const { code, output } of [here, there]) {
+    assert.equal(code, 0, output);
+    assert.match(output, /^All is well\.$/m);
+    assert.match(output, /^Spaces +1 registered, 1 awake$/m);
+    assert.match(output, /^Disk +\S+ [KMGT]iB free of/m);
+    assert.match(output, /^admin\/counted +running/m);
+    for (const line of output.split("\n")) assert.ok(line.length <= 80, line);
+    assert.ok(output.split("\n").length <= 40, output);
+  }
+  assert.match(here.output, /^gateway +running +\d+  1 +\S+ MiB$/m);
+  assert.match(here.output, /database \S+ [KM]iB, repos /);
+  assert.doesNotMatch(there.output, /^SERVICE/m);
+});
+
+test("status says what is wrong, last warnings of each service with it, and exits with 3", async () => {
+  const pid = platform.servicePid("boxd");
+
+  process.kill(pid, "SIGSTOP");
+  process.kill(platform.servicePid("agent"), "SIGKILL");
+  try {
+    await until("it is told", async () => {
+      const { code, output } = await platform.cli("status");
+
+      return code === 3 && /^!! boxd is not connected: no box can be made$/m.test(output);
+    }, 15_000, 200);
+    const { output } = await platform.cli("status");
+
+    assert.match(output, /^\d\d:\d\d:\d\d  gateway +the agent is away/m);
+    assert.doesNotMatch(output, /All is well/);
+    const { problems, warnings } = await platform.status();
+
+    assert.ok(problems.includes("boxd is not connected: no box can be made"), JSON.stringify(problems));
+    assert.ok(warnings.some(({ service, level }) => service === "gateway" && level === "warn"));
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await until("all is well again", async () => (await platform.cli("status")).code === 0, 30_000, 200);
+});
+
+test("healthz is 200 while the gateway lives; readiness says in words what is missing", async () => {
+  const health = async (query) => {
+    const answer = await fetch(`${platform.url}/healthz${query}`);
+
+    return { status: answer.status, ...await answer.json().then((json) => ({ json })) };
+  };
+
+  assert.equal((await health("?ready")).status, 200);
+  assert.deepEqual((await health("")).json.missing, []);
+  const pid = platform.servicePid("orchestrator");
+
+  process.kill(pid, "SIGKILL");
+  await until("it is not ready", async () => {
+    const { status, json } = await health("?ready");
+
+    return status === 503 && /^the orchestrator is away: no sign-in and no push/.test(json.missing[0]);
+  }, 10_000, 1);
+  assert.equal((await health("")).status, 200);
+  await until("it is ready", async () => (await health("?ready")).status === 200);
 });
 
 test("an operator may show the numbers to whoever is on the machine", async () => {

@@ -117,7 +117,8 @@ export class Platform {
   async status() {
     const { code, output } = await this.cli("status", "--json");
 
-    if (code !== 0) throw new Error(`vitrine status: ${output}`);
+    // 3: it could be asked, and something is wrong.
+    if (code !== 0 && code !== 3) throw new Error(`vitrine status: ${output}`);
     return JSON.parse(output);
   }
 
