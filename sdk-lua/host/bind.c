@@ -424,29 +424,17 @@ static int host_upload(lua_State *L)
 	return 1;
 }
 
-/* upload_read(id, offset, n) -> bytes; nil, words. */
-static int host_upload_read(lua_State *L)
+static size_t read_upload(const struct upload *u, char *at, size_t n, off_t offset)
 {
-	struct session *s = need_session(L);
-	const struct upload *u = upload_find(s, luaL_checkstring(L, 1));
-	lua_Integer offset = luaL_checkinteger(L, 2), n = luaL_checkinteger(L, 3);
-	luaL_Buffer b;
 	size_t got = 0;
-	off_t size;
-	char *at;
 
-	luaL_argcheck(L, offset >= 0 && n >= 0 && n <= UPLOAD_READ_MAX, 3, "out of range");
-	if (!u || u->fd < 0) {
-		lua_pushnil(L);
-		lua_pushstring(L, "the file is not here any more; upload it again");
-		return 2;
+	if (u->held) {
+		if (n)
+			memcpy(at, u->held + offset, n);
+		return n;
 	}
-	size = lseek(u->fd, 0, SEEK_END);
-	if (n > size - offset)
-		n = size > offset ? size - offset : 0;
-	at = luaL_buffinitsize(L, &b, (size_t)n);
-	while (got < (size_t)n) {
-		ssize_t r = pread(u->fd, at + got, (size_t)n - got, offset + (lua_Integer)got);
+	while (got < n) {
+		ssize_t r = pread(u->fd, at + got, n - got, offset + (off_t)got);
 
 		if (r < 0 && errno == EINTR)
 			continue;
@@ -454,7 +442,30 @@ static int host_upload_read(lua_State *L)
 			break;
 		got += (size_t)r;
 	}
-	luaL_pushresultsize(&b, got);
+	return got;
+}
+
+/* upload_read(id, offset, n) -> bytes; nil, words. */
+static int host_upload_read(lua_State *L)
+{
+	struct session *s = need_session(L);
+	const struct upload *u = upload_find(s, luaL_checkstring(L, 1));
+	lua_Integer offset = luaL_checkinteger(L, 2), n = luaL_checkinteger(L, 3);
+	luaL_Buffer b;
+	off_t size;
+	char *at;
+
+	luaL_argcheck(L, offset >= 0 && n >= 0 && n <= UPLOAD_READ_MAX, 3, "out of range");
+	if (!u || (u->fd < 0 && !u->held)) {
+		lua_pushnil(L);
+		lua_pushstring(L, "the file is not here any more; upload it again");
+		return 2;
+	}
+	size = u->held ? (off_t)u->size : lseek(u->fd, 0, SEEK_END);
+	if (n > size - offset)
+		n = size > offset ? size - offset : 0;
+	at = luaL_buffinitsize(L, &b, (size_t)n);
+	luaL_pushresultsize(&b, read_upload(u, at, (size_t)n, offset));
 	return 1;
 }
 

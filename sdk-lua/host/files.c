@@ -11,6 +11,8 @@
 
 static void close_upload(struct worker *w, struct upload *u)
 {
+	free(u->held);
+	u->held = NULL;
 	if (u->fd < 0)
 		return;
 	close(u->fd);
@@ -94,6 +96,27 @@ int upload_on_file(struct worker *w, const struct frame *f, struct link_files *f
 		w->files_open += u->fd >= 0;
 	}
 	app_file_done(&m);
+	return 0;
+}
+
+int upload_hold(struct session *s, const struct frame *f, const void *bytes, size_t n)
+{
+	struct app_file m;
+	struct upload *u;
+	uint8_t *held;
+
+	if (app_file_read(&m, f->value, f->length, NULL) < 0)
+		return -EINVAL;
+	u = (struct upload *)upload_find(s, m.id);
+	app_file_done(&m);
+	held = u ? malloc(n + 1) : NULL;
+	if (!held)
+		return -ENOMEM;
+	if (n)
+		memcpy(held, bytes, n);
+	free(u->held);
+	u->held = held;
+	u->size = n;
 	return 0;
 }
 

@@ -12,6 +12,9 @@
 int upload_on_file(
 	struct worker *w, const struct frame *f, struct link_files *files, struct err *e);
 
+/* The bytes of a FILE that was taken and came without an fd. -EINVAL: none; -ENOMEM. */
+int upload_hold(struct session *s, const struct frame *f, const void *bytes, size_t n);
+
 /* OPEN.files: what the state may name. NULL is fine. -EINVAL with words. */
 int uploads_learn(struct session *s, json_t *files, struct err *e);
 

@@ -128,7 +128,8 @@ struct upload {
 	struct upload *next;
 	char id[33], name[256], type[101];
 	uint64_t size;
-	int fd; /* owned; -1: not here, or closed for newer ones */
+	int fd;        /* owned; -1: not here, or closed for newer ones */
+	uint8_t *held; /* owned; a test's file: its bytes instead of an fd */
 };
 
 struct session {

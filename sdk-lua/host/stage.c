@@ -9,12 +9,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proto/bundle.h"
+#include "sdk-lua/host/files.h"
 #include "sdk-lua/host/group.h"
 #include "sdk-lua/host/inbox.h"
+#include "sdk-lua/host/session.h"
 #include "sdk-lua/host/task.h"
 #include "sdk-lua/host/trace.h"
 
 #define TAKEN_MAX (32u << 20) /* groups that the test has not read */
+#define FILE_MAX (16u << 20)
 #define TESTED_MAX (256u << 10)
 
 /* In front of each group's records. */
@@ -29,6 +32,7 @@ struct stage {
 	uint64_t began_usec;
 	struct frame frame; /* type 0: none waits to go in */
 	struct buf value;   /* of it */
+	struct buf file;    /* what comes with it, where it is FILE */
 	struct err refused; /* why the last one was */
 	struct buf taken;   /* struct taken and records, from taken_at on unread */
 	size_t taken_at, acked_at;
@@ -77,12 +81,17 @@ static void on_turn(void *data)
 	struct stage *g = data;
 	struct task *t = tester(g->worker);
 	bool sent = g->frame.type != 0;
+	struct session *s;
 
 	g->turn = NULL;
 	ack_taken(g);
 	if (sent) {
 		g->refused = (struct err){0};
 		(void)worker_take(g->worker, &g->frame, &g->refused);
+		s = session_find(g->worker, g->frame.channel);
+		if (g->frame.type == APP_FILE && s && !g->refused.code &&
+			upload_hold(s, &g->frame, g->file.data, g->file.len) < 0)
+			(void)err_set(&g->refused, -ENOMEM, "out of memory");
 		g->frame.type = 0;
 	}
 	if (t && g->drowned && t->state == TASK_WAITING)
@@ -130,25 +139,29 @@ static int sent(lua_State *L, int status, lua_KContext context)
 }
 
 /*
- * stage_send(type, channel, node, seq, op, value) -> words where the worker refuses the frame.
- * Returns once the worker has it. [-0, +0|1, v]
+ * stage_send(type, channel, node, seq, op, value, file) -> words where the worker refuses the
+ * frame. Returns once the worker has it. file: the bytes of FILE. [-0, +0|1, v]
  */
 int stage_host_send(lua_State *L)
 {
-	static const char *const names[] = {"open", "value", "event", "cancel", "close", NULL};
-	static const uint8_t types[] = {APP_OPEN, APP_VALUE, APP_EVENT, APP_CANCEL, APP_CLOSE};
+	static const char *const names[] = {
+		"open", "value", "event", "cancel", "close", "file", NULL};
+	static const uint8_t types[] = {
+		APP_OPEN, APP_VALUE, APP_EVENT, APP_CANCEL, APP_CLOSE, APP_FILE};
 	struct stage *g = worker_of(L)->stage;
 	uint8_t type = types[luaL_checkoption(L, 1, NULL, names)];
-	size_t n;
+	size_t n, n_file;
 	const char *value = luaL_optlstring(L, 6, "", &n);
+	const char *file = luaL_optlstring(L, 7, "", &n_file);
 
 	if (!g || worker_of(L)->current != tester(worker_of(L)))
 		return luaL_error(L, "a handler cannot drive the app");
 	if (n > (size_t)proto_value_max(PROTO_APP, PROTO_DOWN, type))
 		return luaL_error(L, "too large: %d bytes", (int)n);
 	buf_clear(&g->value);
-	if (buf_add(&g->value, value, n) < 0)
-		return luaL_error(L, "not enough memory");
+	buf_clear(&g->file);
+	if (buf_add(&g->value, value, n) < 0 || buf_add(&g->file, file, n_file) < 0)
+		return luaL_error(L, "not enough memory, or over 16 MiB");
 	g->frame = (struct frame){.type = type,
 		.channel = (uint32_t)luaL_checkinteger(L, 2),
 		.node = (uint32_t)luaL_checkinteger(L, 3),
@@ -313,6 +326,7 @@ int stage_begin(struct worker *w)
 	*g = (struct stage){.worker = w, .began_usec = clock_mono_usec()};
 	buf_init(&g->taken, TAKEN_MAX);
 	buf_init(&g->value, 8u << 20); /* app.OPEN, the largest */
+	buf_init(&g->file, FILE_MAX);
 	w->stage = g;
 	if (worker_protect(w, protected_begin, w) == LUA_OK)
 		return 0;
@@ -327,6 +341,7 @@ struct stage *stage_free(struct stage *g)
 	(void)source_free(g->turn);
 	buf_done(&g->taken);
 	buf_done(&g->value);
+	buf_done(&g->file);
 	free(g);
 	return NULL;
 }

@@ -477,7 +477,9 @@ static int dispatch(
 
 int worker_take(struct worker *w, const struct frame *f, struct err *e)
 {
-	return dispatch(w, f, NULL, e);
+	struct link_files none = {0};
+
+	return dispatch(w, f, &none, e);
 }
 
 static int on_frame(

@@ -128,8 +128,8 @@ local function await(s, n, doing)
   fail(s, n, doing)
 end
 
-local function send(s, kind, node, seq, op, value)
-  local words = host.stage_send(kind, s.channel, node, seq, op, value)
+local function send(s, kind, node, seq, op, value, file)
+  local words = host.stage_send(kind, s.channel, node, seq, op, value, file)
   if words then raise("%s", words) end
 end
 
@@ -255,12 +255,61 @@ function Visit:set(name, value)
     raise("visit:set: '%s' is a %s, which visitors cannot change", name, rec.type)
   end
   if of_files[rec.type] and value ~= nil then
-    raise("visit:set: a test cannot upload files")
+    raise("visit:set: files are given by visit:upload")
   end
   check_usable(s, "set", name, rec)
   s.drafts[rec] = { value = parts.copy(value) }
   for _, event in ipairs { "input", "change" } do
     if rec.handlers[event] then await(start(self, "set", name, event)) end
+  end
+end
+
+local TYPES = {
+  png = "image/png", jpg = "image/jpeg", jpeg = "image/jpeg", gif = "image/gif",
+  webp = "image/webp", csv = "text/csv", txt = "text/plain", json = "application/json",
+}
+
+-- A file of the repo, or one that the test has made.
+local function read_file(file)
+  if type(file) == "string" then
+    local bytes = host.bundled(file)
+    if not bytes then raise("visit:upload: there is no file '%s' in the Space's repo", file) end
+    return match(file, "[^/]+$"), TYPES[match(file, "%.(%w+)$") or ""], bytes
+  end
+  if type(file) ~= "table" or type(file.name) ~= "string" or type(file.bytes) ~= "string" then
+    raise("visit:upload: a path in the repo, or { name = …, bytes = …, type = … } is needed")
+  end
+  return file.name, file.type or TYPES[match(file.name, "%.(%w+)$") or ""], file.bytes
+end
+
+local function send_file(s, f)
+  send(s, "file", 0, 0, 0, json(f.says), f.bytes)
+end
+
+---Chooses a file: a path in the repo, or {name, bytes, type}; where several may be chosen, one more.
+---@usage s:upload("Photo", { name = "cat.png", bytes = "…" })
+function Visit:upload(name, file)
+  local s = me(self, "upload")
+  local rec = find_rec(s, "upload", name)
+  if not of_files[rec.type] then
+    raise("visit:upload: '%s' is a %s, which takes no files", name, rec.type)
+  end
+  check_usable(s, "upload", name, rec)
+  local title, kind, bytes = read_file(file)
+  local id = format("test%d", #s.files + 1)
+  local says = { id = id, name = title, type = kind or "application/octet-stream", size = #bytes }
+  local f = { says = says, bytes = bytes }
+  send_file(s, f)
+  s.files[#s.files + 1] = f
+  local value = { file = id, name = says.name, type = says.type, size = says.size }
+  if rec.spec.multiple and state.get(s.seen, rec, "multiple") then
+    local list = self:get(name, "value") or {}
+    list[#list + 1] = value
+    value = list
+  end
+  s.drafts[rec] = { value = value }
+  for _, event in ipairs { "upload", "change" } do
+    if rec.handlers[event] then await(start(self, "upload", name, event)) end
   end
 end
 
@@ -351,6 +400,9 @@ local function open(s, from)
     '"image":' .. image_text(s.image),
     '"overlay":[' .. concat(s.overlay, ",") .. "]",
   }
+  local files = {}
+  for i, f in ipairs(s.files) do files[i] = json(f.says) end
+  if files[1] then fields[#fields + 1] = '"files":[' .. concat(files, ",") .. "]" end
   if s.user then fields[#fields + 1] = '"user":' .. json(s.user) end
   if next(s.query) then fields[#fields + 1] = '"query":' .. json(s.query) end
   if from then fields[#fields + 1] = '"from":' .. json(from) end
@@ -359,6 +411,7 @@ local function open(s, from)
   visit.restore(s.seen, built, host.json_decode("[" .. concat(s.overlay, ",") .. "]"))
   send(s, "open", 0, s.seq, 0, "{" .. concat(fields, ",") .. "}")
   while listen(false) do end
+  for _, f in ipairs(s.files) do send_file(s, f) end
   if from then while not s.finished[0] do listen(true) end end
   fail(s, 0, from and "upgrade(old)" or "the opening of the session")
 end
@@ -393,7 +446,7 @@ function M.visit(_, options)
   parts.check_fields("app:visit", options, VISIT_FIELDS)
   last_channel = last_channel + 1
   local s = {
-    channel = last_channel, n = 0, seq = 0, image = {}, overlay = {}, drafts = {}, toasts = {},
+    channel = last_channel, n = 0, seq = 0, image = {}, overlay = {}, drafts = {}, toasts = {}, files = {},
     finished = {}, failed = {}, user = options.user, query = parts.copy(options.query or {}),
   }
   for key, value in next, options.session or {} do s.image[key] = json(value) end

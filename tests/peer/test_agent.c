@@ -62,7 +62,7 @@ struct fixture {
 	pid_t worker_pid;    /* what boxd says of each; 0: nobody's */
 	bool foreign[SLOTS]; /* holds a box of an earlier agent */
 	const int *gift;     /* four files that go with HELLO */
-	const char *on_app;  /* what a worker does with its app: "hello", "fail", "die", "" */
+	const char *on_app;  /* what a worker does with its app, see on_worker_frame */
 	struct buf bundle;
 	char hash[SHA256_HEX + 1];
 };
@@ -115,6 +115,19 @@ static int on_worker_frame(
 	CHECK(fs_write_all(w->log, "loading\n", 8) == 0);
 	if (!strcmp(w->all->on_app, "hello"))
 		say(w, APP_HELLO, "{\"tree\":{\"title\":\"T\"},\"api\":[],\"load_usec\":42}");
+	if (!strncmp(w->all->on_app, "tests", 5))
+		say(w, APP_HELLO,
+			"{\"tree\":{\"title\":\"T\"},\"api\":[],\"load_usec\":42,\"tests\":true}");
+	if (!strcmp(w->all->on_app, "tests pass"))
+		say(w, APP_TESTED,
+			"{\"ok\":true,\"usec\":7,\"tests\":[{\"name\":\"a\",\"ok\":true,\"ms\":1}]"
+			"}");
+	if (!strcmp(w->all->on_app, "tests fail"))
+		say(w, APP_TESTED,
+			"{\"ok\":false,\"usec\":7,\"message\":\"bad\",\"file\":\"test.lua\","
+			"\"line\":5}");
+	if (!strcmp(w->all->on_app, "tests die"))
+		tell_box(w->all, BOX_EXITED, (uint32_t)(w - w->all->workers), SIGKILL);
 	if (!strcmp(w->all->on_app, "fail"))
 		say(w, APP_LOAD_FAILED, "{\"message\":\"bad\",\"file\":\"app.lua\",\"line\":3}");
 	if (!strcmp(w->all->on_app, "die"))
@@ -469,6 +482,27 @@ TEST(a_build_that_fails_or_dies_is_answered_in_words)
 	fx.on_app = "die";
 	check_build(&fx, 2);
 	CHECK(strstr(buf_str(&fx.orchestrator.last), "did not load"));
+	teardown(&fx);
+}
+
+TEST(a_build_with_tests_is_answered_when_they_have_ended)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.on_app = "tests pass";
+	check_build(&fx, 1);
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"ok\":true"));
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"test_usec\":7"));
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"name\":\"a\""));
+	fx.on_app = "tests fail";
+	check_build(&fx, 2);
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"ok\":false"));
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"file\":\"test.lua\""));
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"load_usec\":42"));
+	fx.on_app = "tests die";
+	check_build(&fx, 3);
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "the tests did not end"));
 	teardown(&fx);
 }
 

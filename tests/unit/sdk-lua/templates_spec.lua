@@ -215,7 +215,7 @@ return ui.page({}, function(page)
   return ui.column { text, greeting, ui.textbox { label = "Message", on_submit = function() end },
     ui.button { "Submit", on_click = function() end }, ui.button { "Write", on_click = function() text:set "x" end },
     ui.button { "Refuse", on_click = function() ui.refuse "This button always refuses; that is all." end },
-    ui.markdown { id = "Story" }, ui.chatbot { label = "Conversation", on_clear = function() end },
+    ui.image { label = "Photo", upload = true }, ui.markdown { id = "Story" }, ui.chatbot { label = "Conversation", on_clear = function() end },
     ui.examples { inputs = { text }, rows = { "a" } } }
 end)]], [[
 local test = require "vitrine.test"

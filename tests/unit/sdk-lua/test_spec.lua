@@ -322,3 +322,32 @@ test("x", function(app) lib.visit = app:visit() lib.visit:click "Go" end)]],
     { files = { ["lib.lua"] = "return {}" } })
   match("a handler cannot drive the app", t.message)
 end)
+
+it("files are uploaded from the repo and from the test, read by the app, and there after a reload", function()
+  passes([[
+local ui = require "vitrine.ui"
+return ui.page({}, function()
+  local out = ui.markdown { id = "out" }
+  local photo = ui.image { label = "Photo", upload = true }
+  local several = ui.file { label = "Files", multiple = true }
+  photo:on_upload(function(file) out:set(file.name .. " " .. file.type .. " " .. file:read()) end)
+  return ui.column { out, photo, several, ui.button { "Sum", on_click = function()
+    local all = {}
+    for _, f in ipairs(several.value or {}) do all[#all + 1] = f.name .. "=" .. f:read(3, 1) end
+    out:set(table.concat(all, ","))
+  end } }
+end)]], [[
+    test("uploads", function(app)
+      local v = app:visit()
+      v:upload("Photo", "img/cat.png")
+      test.equal(v:value "out", "cat.png image/png PNG of a cat")
+      v:upload("Files", { name = "a.csv", bytes = "12345" })
+      v:upload("Files", { name = "b.csv", bytes = "abc" })
+      v:reload()
+      v:click "Sum"
+      test.equal(v:value "out", "a.csv=234,b.csv=bc")
+      test.fails(function() v:upload("Photo", "img/dog.png") end, "there is no file 'img/dog.png'")
+      test.fails(function() v:upload("Sum", "img/cat.png") end, "which takes no files")
+      test.fails(function() v:set("Photo", "x") end, "visit:upload")
+    end)]], { files = { ["img/cat.png"] = "PNG of a cat" } })
+end)
