@@ -352,7 +352,9 @@ static void start_running(struct slot *s, const struct job *j)
 	agent_count(AGENT_STARTED, 1);
 	s->app = link_free(s->app);
 	peers_hand_over(n->peers, s, j->seq);
-	peers_worker_phase(n->peers, s, "running", NULL);
+	peers_worker_phase(n->peers, s,
+		&(struct agent_worker){.phase = "running",
+			.box_usec = (int64_t)(s->started_usec - j->asked_usec)});
 }
 
 /* Gives a blank box its app. Frees the job or keeps it in the slot. */
@@ -467,6 +469,8 @@ void node_take_job(struct node *n, struct job *job)
 	}
 	if (wake_refused(n, j))
 		return;
+	if (j->kind == JOB_WAKE)
+		peers_worker_wanted(n->peers, j);
 	if (bundle_cache_open(n->cache, j->bundle, &e) == -ENOENT)
 		peers_want_bundle(n->peers, j->bundle);
 	j->asked_usec = clock_mono_usec();
@@ -698,8 +702,8 @@ static void describe_end(
 		(void)snprintf(words, size, "exited with status %d", WEXITSTATUS(status));
 }
 
-/* Counts it and tells the owner, also how long visitors have to wait. */
-static void note_crash(struct slot *s, const char *words)
+/* Counts it and tells the owner, also how long visitors have to wait. Returns that in µs. */
+static uint64_t note_crash(struct slot *s, const char *words)
 {
 	struct backoff *b = s->node->backoff;
 	uint64_t now = clock_mono_usec(), left;
@@ -714,6 +718,22 @@ static void note_crash(struct slot *s, const char *words)
 			"the worker ended: %s. It keeps crashing, so the next start is not before "
 			"%llu s from now",
 			words, (unsigned long long)(left / USEC_PER_SEC));
+	return left;
+}
+
+/* What the orchestrator is told of a worker's end. */
+static void report_end(struct slot *s, int status, const char *words, bool crash, uint64_t left)
+{
+	const struct agent_worker m = {.phase = "exited",
+		.reason = words,
+		.cause = s->fault[0]       ? "killed"
+			 : crash           ? "crashed"
+			 : s->asked_to_end ? "asleep"
+					   : "lost",
+		.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
+		.retry_ms = (int64_t)(left / USEC_PER_MSEC)};
+
+	peers_worker_phase(s->node->peers, s, &m);
 }
 
 /* crash: by itself or for a fault, as far as the Space is concerned. */
@@ -732,9 +752,7 @@ static void box_ended(struct slot *s, int status, const char *why, bool crash)
 	}
 	if (s->served) {
 		s->log = app_log_free(s->log); /* its last words before the news of its end */
-		if (crash)
-			note_crash(s, words);
-		peers_worker_phase(n->peers, s, "exited", words);
+		report_end(s, status, words, crash, crash ? note_crash(s, words) : 0);
 		peers_gone(n->peers, s, words);
 	} else if (!s->asked_to_end && !s->space[0]) {
 		log_warn("slot=%u a blank box ended: %s", s->number, words);
@@ -756,6 +774,13 @@ static struct slot *slot_by_number(struct node *n, uint32_t number)
 	return number < n->n_slots ? &n->slots[number] : NULL;
 }
 
+/* No news but its pid. */
+static void report_running(const struct slot *s)
+{
+	peers_worker_phase(
+		s->node->peers, s, &(struct agent_worker){.phase = "running", .again = true});
+}
+
 void node_spawned(struct node *n, uint32_t number, int pid)
 {
 	struct slot *s = slot_by_number(n, number);
@@ -764,7 +789,7 @@ void node_spawned(struct node *n, uint32_t number, int pid)
 		s->pid = pid;
 		/* The box may have been sealed, and taken, before boxd's word of it came. */
 		if (s->state == SLOT_RUNNING)
-			peers_worker_phase(n->peers, s, "running", NULL);
+			report_running(s);
 		return;
 	}
 	/* A box that an earlier agent left behind: its links ended with that agent. */
@@ -831,7 +856,7 @@ void node_report_all(struct node *n)
 {
 	for (size_t i = 0; i < n->n_slots; i++)
 		if (n->slots[i].state == SLOT_RUNNING)
-			peers_worker_phase(n->peers, &n->slots[i], "running", NULL);
+			report_running(&n->slots[i]);
 	/* Bundles that were wanted while it was away. */
 	for (const struct job *j = n->jobs; j; j = j->next) {
 		struct err e = {0};

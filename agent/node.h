@@ -77,8 +77,11 @@ void peers_kill(struct peers *p, uint32_t slot);
 int peers_attach_infer(struct peers *p, const struct slot *s, int inference_end);
 void peers_assign_infer(struct peers *p, const struct slot *s);
 void peers_want_bundle(struct peers *p, const char *hash);
-void peers_worker_phase(
-	struct peers *p, const struct slot *s, const char *phase, const char *reason);
+struct agent_worker;
+/* m: what is to be said beside who the worker is; phase is set. */
+void peers_worker_phase(struct peers *p, const struct slot *s, const struct agent_worker *m);
+/* A worker is wanted that no box serves yet. */
+void peers_worker_wanted(struct peers *p, const struct job *j);
 void peers_log_line(
 	struct peers *p, const struct slot *s, const struct log_head *head, const char *line);
 void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/backlog.h"
 #include "agent/metrics.h"
 #include "base/clock.h"
 #include "base/dial.h"
@@ -30,6 +31,7 @@ struct peers {
 	struct node *node;         /* borrowed */
 	struct listener *listener; /* owned */
 	struct peer peers[PEERS];
+	struct backlog backlog; /* for the orchestrator, while it is away */
 	uint64_t lines_dropped;
 };
 
@@ -286,6 +288,7 @@ static const struct link_ops peer_ops = {
 /* --- connections --- */
 
 static void send_sync(struct peers *p);
+static void post_backlog(struct peers *p);
 
 static void adopt(int fd, struct peer *peer)
 {
@@ -304,8 +307,10 @@ static void adopt(int fd, struct peer *peer)
 	log_info("link=%s connected", kinds[peer->name].name);
 	if (peer->name == PEER_INFERENCE)
 		node_renew_infer_links(peer->all->node);
-	if (peer->name == PEER_ORCHESTRATOR)
+	if (peer->name == PEER_ORCHESTRATOR) {
+		post_backlog(peer->all);
 		node_report_all(peer->all->node);
+	}
 	if (peer->name == PEER_GATEWAY) {
 		node_hand_over_all(peer->all->node);
 		send_sync(peer->all);
@@ -335,6 +340,7 @@ int peers_new(struct loop *loop, struct node *node, const struct peers_config *c
 		return err_set(e, -ENOMEM, "out of memory");
 	p->loop = loop;
 	p->node = node;
+	backlog_init(&p->backlog);
 	for (int i = 0; i < PEERS; i++)
 		p->peers[i] = (struct peer){.all = p, .name = i};
 	r = listener_new(
@@ -363,6 +369,7 @@ struct peers *peers_free(struct peers *p)
 		(void)dialer_free(p->peers[i].dialer);
 	}
 	(void)listener_free(p->listener);
+	backlog_done(&p->backlog);
 	free(p);
 	return NULL;
 }
@@ -451,18 +458,61 @@ void peers_want_bundle(struct peers *p, const char *hash)
 			hash);
 }
 
-void peers_worker_phase(
-	struct peers *p, const struct slot *s, const char *phase, const char *reason)
+/* For the orchestrator, now or when it is back. */
+static void post_or_keep(struct peers *p, uint8_t type, const struct buf *value)
 {
-	const struct agent_worker m = {.replica = s->replica,
-		.space = s->space,
-		.bundle = s->bundle,
-		.epoch = s->epoch,
-		.phase = phase,
-		.pid = s->pid,
-		.reason = reason};
+	struct frame f = {.type = type};
 
-	(void)POST(p, PEER_ORCHESTRATOR, AGENT_WORKER, 0, &m, agent_worker_write, 4096, NULL, 0);
+	if (post(p, PEER_ORCHESTRATOR, &f, value, NULL, 0) < 0)
+		backlog_add(&p->backlog, type, value->data, value->len);
+}
+
+static void post_worker(struct peers *p, const struct agent_worker *m)
+{
+	CLEANUP(buf_done) struct buf value;
+
+	buf_init(&value, 4096);
+	if (agent_worker_write(m, &value) == 0)
+		post_or_keep(p, AGENT_WORKER, &value);
+}
+
+void peers_worker_phase(struct peers *p, const struct slot *s, const struct agent_worker *more)
+{
+	struct agent_worker m = *more;
+
+	m.replica = s->replica;
+	m.space = s->space;
+	m.bundle = s->bundle;
+	m.epoch = s->epoch;
+	m.pid = s->pid;
+	post_worker(p, &m);
+}
+
+void peers_worker_wanted(struct peers *p, const struct job *j)
+{
+	const struct agent_worker m = {.replica = "",
+		.space = j->space,
+		.bundle = j->bundle,
+		.epoch = j->epoch,
+		.phase = "waking"};
+
+	post_worker(p, &m);
+}
+
+static void post_kept(uint8_t type, const uint8_t *value, size_t n, void *data)
+{
+	struct frame f = {.type = type, .value = value, .length = n};
+
+	(void)post(data, PEER_ORCHESTRATOR, &f, NULL, NULL, 0);
+}
+
+static void post_backlog(struct peers *p)
+{
+	unsigned int dropped = backlog_empty(&p->backlog, post_kept, p);
+
+	if (dropped)
+		log_warn("link=agent %u messages were dropped while the orchestrator was away",
+			dropped);
 }
 
 void peers_log_line(
@@ -479,7 +529,9 @@ void peers_log_line(
 		.event = head->event,
 		.reference = *head->reference ? head->reference : NULL};
 	const struct link *l = p->peers[PEER_ORCHESTRATOR].link;
+	CLEANUP(buf_done) struct buf value;
 
+	buf_init(&value, 64 << 10);
 	agent_count(AGENT_LOG_LINES, 1);
 	if (l && link_queued(l) > LOG_QUEUE_MAX) {
 		agent_count(AGENT_LOG_LINES_DROPPED, 1);
@@ -489,7 +541,8 @@ void peers_log_line(
 				(unsigned long long)p->lines_dropped);
 		return;
 	}
-	(void)POST(p, PEER_ORCHESTRATOR, AGENT_LOG, 0, &m, agent_log_write, 64 << 10, NULL, 0);
+	if (agent_log_write(&m, &value) == 0)
+		post_or_keep(p, AGENT_LOG, &value);
 }
 
 void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq)

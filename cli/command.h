@@ -14,6 +14,7 @@ int cmd_test(int argc, char **argv);
 int cmd_up(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
+int cmd_events(int argc, char **argv);
 int cmd_builds(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_token(int argc, char **argv);

@@ -23,6 +23,8 @@ static const struct command commands[] = {
 		"[-f] [-n N] [--since 10m] [--level LEVEL] [--session REF] [--ref REF] "
 		"[--commit ID] [--build[=ID]] [--json] OWNER/NAME",
 		"what a Space printed, or its builds said", cmd_logs},
+	{"events", "[-f] [-n N] [--since 10m] [--json] [OWNER/NAME]",
+		"what happened to a Space, or to all: pushes, builds, workers", cmd_events},
 	{"builds", "OWNER/NAME", "versions of a Space, newest first", cmd_builds},
 	{"rollback", "[--build ID] OWNER/NAME",
 		"make an earlier version live again, without a build", cmd_rollback},

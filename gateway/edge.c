@@ -343,6 +343,21 @@ void edge_metrics(struct edge *e, const struct buf *text)
 		(void)link_send(e->link, &f); /* the next ones say more */
 }
 
+void edge_worker_up(struct edge *e, const char *space, const char *replica, uint64_t wake_usec)
+{
+	const struct edge_worker_up m = {
+		.space = space, .replica = replica, .wake_usec = (int64_t)wake_usec};
+	struct frame f = {.type = EDGE_WORKER_UP};
+	CLEANUP(buf_done) struct buf value;
+
+	buf_init(&value, 256);
+	if (!e->link || edge_worker_up_write(&m, &value) < 0)
+		return;
+	f.value = value.data;
+	f.length = value.len;
+	(void)link_send(e->link, &f);
+}
+
 void edge_activity(
 	struct edge *e, const char *space, const char *phase, size_t sessions, uint64_t visits)
 {

@@ -42,5 +42,8 @@ struct identify *identify_cancel(struct identify *i);
 /* Sends the gateway's numbers; while the link is down they are dropped. */
 void edge_metrics(struct edge *e, const struct buf *text);
 
+/* A worker serves visitors; wake_usec: since it was wanted, 0: not known. */
+void edge_worker_up(struct edge *e, const char *space, const char *replica, uint64_t wake_usec);
+
 void edge_activity(
 	struct edge *e, const char *space, const char *phase, size_t sessions, uint64_t visits);

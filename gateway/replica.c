@@ -182,6 +182,9 @@ void replica_hello(struct replica *r, struct page *page, bool upgrade)
 	s->used_usec = clock_mono_usec();
 	if (r->asked_usec)
 		gateway_observe(GATEWAY_WAKES, s->used_usec - r->asked_usec);
+	if (!r->handed_over)
+		edge_worker_up(s->gateway->edge, s->id, r->id,
+			r->asked_usec ? s->used_usec - r->asked_usec : 0);
 	s->restarting = false;
 	if (!strcmp(s->failed_bundle, r->bundle))
 		s->failure[0] = '\0';

@@ -52,6 +52,7 @@ int live_delete(struct world *w, const struct space *space, struct err *e)
 	log_info("space=%s/%s is deleted", space->owner, space->name);
 	edge_peer_route_gone(w->edge, space->id);
 	journal_delete(w->run_logs, space->id);
+	notes_tell_deleted(w, space);
 	if (remove_trash(w, trash, space->owner, space->name, &later) < 0) {
 		log_warn("space=%s/%s is removed later: %s", space->owner, space->name, later.text);
 		reconciler_wake(w->reconciler);
@@ -71,6 +72,8 @@ static int make_live(struct world *w, const struct pending_build *b, struct err 
 		r = build_by_id(w->store, b->id, &row, e);
 	if (r == 0)
 		r = live_set(w, &space, b->id, row.bundle, e);
+	if (r == 0)
+		notes_tell_live(w, EVENT_BUILD_LIVE, &space, &row);
 	return r;
 }
 

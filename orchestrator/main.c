@@ -143,8 +143,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 /* --- what is found at start --- */
 
 struct paths {
-	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], ctl_key[4096],
-		password[4096];
+	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], events[4096],
+		ctl_key[4096], password[4096];
 };
 
 static int fill_paths(const char *data, struct paths *p, struct err *e)
@@ -161,6 +161,7 @@ static int fill_paths(const char *data, struct paths *p, struct err *e)
 	(void)snprintf(p->repos, sizeof(p->repos), "%s/repos", dir);
 	(void)snprintf(p->hooks, sizeof(p->hooks), "%s/hooks", dir);
 	(void)snprintf(p->logs, sizeof(p->logs), "%s/logs", dir);
+	(void)snprintf(p->events, sizeof(p->events), "%s/events", dir);
 	(void)snprintf(p->ctl_key, sizeof(p->ctl_key), "%s/ctl.key", dir);
 	(void)snprintf(p->password, sizeof(p->password), "%s/first-admin-password", dir);
 	return 0;
@@ -255,6 +256,16 @@ static void on_log(const struct agent_log *m, void *data)
 	notes_take_line(w, m);
 }
 
+static void on_worker(const struct agent_worker *m, size_t replicas, void *data)
+{
+	notes_take_worker(data, m, replicas);
+}
+
+static void on_worker_up(const struct edge_worker_up *m, void *data)
+{
+	notes_take_worker_up(data, m);
+}
+
 static int open_rooms(
 	struct world *w, const struct paths *p, const struct options *o, struct err *e)
 {
@@ -268,6 +279,8 @@ static int open_rooms(
 		r = hooks_install(p->hooks, o->hook, e);
 	if (r == 0)
 		r = journals_new(w->loop, p->logs, &o->run_logs, &w->run_logs, e);
+	if (r == 0)
+		r = events_new(w->loop, p->events, &w->events, e);
 	if (r < 0)
 		return r;
 	w->hooks_dir = p->hooks;
@@ -295,12 +308,15 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		.uid = o->agent_uid,
 		.blobs = w->blobs,
 		.on_log = on_log,
+		.on_worker = on_worker,
 		.data = w};
 	const struct edge_peer_config edge = {.loop = w->loop,
 		.listen_fd = EDGE_FD,
 		.uid = o->gateway_uid,
 		.store = w->store,
-		.people = w->people};
+		.people = w->people,
+		.on_worker_up = on_worker_up,
+		.data = w};
 	int r = agent_peer_new(&agent, &w->agent);
 
 	if (r == 0)
@@ -326,6 +342,7 @@ static void close_world(struct world *w)
 	(void)passwords_free(w->passwords);
 	(void)people_free(w->people);
 	(void)journals_free(w->run_logs);
+	(void)events_free(w->events);
 	(void)blob_store_close(w->blobs);
 	(void)store_close(w->store);
 	(void)loop_free(w->loop);

@@ -1,9 +1,11 @@
 #include "orchestrator/notes.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/crc32c.h"
+#include "orchestrator/api/request.h"
 
 #define COMMITS_KNOWN 256
 #define COMMIT_SHOWN 12 /* digits of a commit in a line */
@@ -56,4 +58,138 @@ void notes_take_line(struct world *w, const struct agent_log *m)
 		.line = m->line};
 
 	run_log_append(w->run_logs, m->space, &line);
+}
+
+/* --- events --- */
+
+#define SPACE_NAME_BYTES (OWNER_MAX + SPACE_NAME_MAX + 2)
+
+static void tell(struct world *w, enum event type, const struct space *space, json_t *fields)
+{
+	char name[SPACE_NAME_BYTES];
+
+	(void)snprintf(name, sizeof(name), "%s/%s", space->owner, space->name);
+	(void)events_tell(w->events, type, space->id, name, fields);
+}
+
+void notes_tell_build(struct world *w, enum event type, const struct space *space,
+	const char *commit, const char *build)
+{
+	tell(w, type, space, json_pack("{s:s, s:s*}", "commit", commit, "build", build));
+}
+
+void notes_tell_phase(
+	struct world *w, const struct space *space, const char *commit, const char *name, double ms)
+{
+	tell(w, EVENT_BUILD_PHASE, space,
+		json_pack("{s:s, s:s, s:f}", "commit", commit, "name", name, "ms", ms));
+}
+
+/* Bytes of FILE in "FILE:LINE: words" or "FILE: words"; 0: it begins with words. */
+static size_t file_in(const char *message, long *ret_line)
+{
+	size_t n = strcspn(message, ": ");
+	char *end;
+
+	*ret_line = 0;
+	if (n == 0 || message[n] != ':' || !memchr(message, '.', n))
+		return 0;
+	if (message[n + 1] >= '1' && message[n + 1] <= '9') {
+		*ret_line = strtol(message + n + 1, &end, 10);
+		if (*end != ':')
+			*ret_line = 0;
+	}
+	return n;
+}
+
+void notes_tell_failure(struct world *w, const struct space *space, const char *commit,
+	const char *build, const char *message)
+{
+	char file[256];
+	long line;
+	size_t n = file_in(message, &line);
+	json_t *fields = json_pack("{s:s, s:o}", "commit", commit, "message", json_words(message));
+
+	(void)snprintf(file, sizeof(file), "%.*s", (int)n, message);
+	if (n > 0)
+		(void)json_object_set_new(fields, "file", json_words(file));
+	if (line > 0)
+		(void)json_object_set_new(fields, "line", json_integer(line));
+	if (*build)
+		(void)json_object_set_new(fields, "build", json_string(build));
+	tell(w, EVENT_BUILD_FAILED, space, fields);
+}
+
+void notes_tell_live(
+	struct world *w, enum event type, const struct space *space, const struct build_row *build)
+{
+	tell(w, type, space,
+		json_pack("{s:s, s:s, s:I}", "commit", build->commit, "build", build->id, "epoch",
+			(json_int_t)space->epoch));
+}
+
+void notes_tell_deleted(struct world *w, const struct space *space)
+{
+	char name[SPACE_NAME_BYTES];
+
+	(void)snprintf(name, sizeof(name), "%s/%s", space->owner, space->name);
+	journal_delete(events_of_spaces(w->events), space->id);
+	(void)events_tell(w->events, EVENT_SPACE_DELETED, NULL, name, json_object());
+}
+
+/* --- workers --- */
+
+static void tell_end(struct world *w, const struct space *space, const struct agent_worker *m,
+	json_int_t replicas)
+{
+	const char *cause = m->cause ? m->cause : "", *reason = m->reason ? m->reason : "";
+
+	if (!strcmp(cause, "asleep"))
+		tell(w, EVENT_WORKER_SLEEPING, space,
+			json_pack("{s:s, s:I}", "replica", m->replica, "replicas", replicas));
+	else if (!strcmp(cause, "killed"))
+		tell(w, EVENT_WORKER_KILLED, space,
+			json_pack("{s:s, s:s, s:I}", "replica", m->replica, "why", reason,
+				"replicas", replicas));
+	else
+		tell(w, EVENT_WORKER_EXITED, space,
+			json_pack("{s:s, s:s, s:I, s:I}", "replica", m->replica, "reason", reason,
+				"code", (json_int_t)m->code, "replicas", replicas));
+	if (m->retry_ms)
+		tell(w, EVENT_WORKER_CRASHING, space,
+			json_pack("{s:I}", "retry_ms", (json_int_t)m->retry_ms));
+}
+
+void notes_take_worker(struct world *w, const struct agent_worker *m, size_t replicas)
+{
+	const char *commit = commit_of(w, m->space, m->bundle);
+	struct space space;
+	struct err e = {0};
+
+	if (space_by_id(w->store, m->space, &space, &e) < 0)
+		return; /* deleted meanwhile */
+	if (!strcmp(m->phase, "waking"))
+		tell(w, EVENT_WORKER_WAKING, &space, json_pack("{s:s*}", "commit", commit));
+	else if (!strcmp(m->phase, "running"))
+		tell(w, EVENT_WORKER_LOADING, &space,
+			json_pack("{s:s, s:s*, s:f, s:I}", "replica", m->replica, "commit", commit,
+				"ms", (double)m->box_usec / 1000, "replicas",
+				(json_int_t)replicas));
+	else if (!strcmp(m->phase, "exited"))
+		tell_end(w, &space, m, (json_int_t)replicas);
+}
+
+void notes_take_worker_up(struct world *w, const struct edge_worker_up *m)
+{
+	json_t *fields = json_pack("{s:s}", "replica", m->replica);
+	struct space space;
+	struct err e = {0};
+
+	if (space_by_id(w->store, m->space, &space, &e) < 0) {
+		json_decref(fields);
+		return;
+	}
+	if (m->wake_usec)
+		(void)json_object_set_new(fields, "ms", json_real((double)m->wake_usec / 1000));
+	tell(w, EVENT_WORKER_RUNNING, &space, fields);
 }

@@ -1,13 +1,36 @@
 /*
- * What agents report about running Spaces, put into words for their owners: log lines with the
- * commit that was pushed.
+ * What happens to Spaces, put down for their owners: log lines with the commit that was pushed,
+ * and events. What cannot be put down is logged and lost; what it tells of has happened all the
+ * same.
  */
 #pragma once
 
+#include "orchestrator/space/space.h"
 #include "orchestrator/world.h"
 
 /* Keeps an agent's log line. */
 void notes_take_line(struct world *w, const struct agent_log *m);
+
+/* A worker has changed its phase, so that its Space has so many now. */
+void notes_take_worker(struct world *w, const struct agent_worker *m, size_t replicas);
+void notes_take_worker_up(struct world *w, const struct edge_worker_up *m);
+
+/* EVENT_PUSH_RECEIVED, EVENT_BUILD_STARTED (build NULL), EVENT_BUILD_READY. */
+void notes_tell_build(struct world *w, enum event type, const struct space *space,
+	const char *commit, const char *build);
+void notes_tell_phase(struct world *w, const struct space *space, const char *commit,
+	const char *name, double ms);
+
+/* message may begin with FILE:LINE: ; build "": it is not listed. */
+void notes_tell_failure(struct world *w, const struct space *space, const char *commit,
+	const char *build, const char *message);
+
+/* EVENT_BUILD_LIVE, EVENT_ROLLBACK. */
+void notes_tell_live(
+	struct world *w, enum event type, const struct space *space, const struct build_row *build);
+
+/* The Space's own events go. */
+void notes_tell_deleted(struct world *w, const struct space *space);
 
 /* Which commit a bundle stands for may have changed. */
 void notes_forget_commits(void);

@@ -10,6 +10,7 @@
 #include "orchestrator/fault.h"
 #include "orchestrator/live.h"
 #include "orchestrator/metrics.h"
+#include "orchestrator/notes.h"
 #include "orchestrator/repo/hooks.h"
 #include "orchestrator/repo/tidy.h"
 
@@ -76,6 +77,13 @@ static void on_line(const char *line, void *data)
 	hooks_say(p->hooks, line);
 }
 
+static void on_phase(const char *name, double ms, void *data)
+{
+	const struct push *p = data;
+
+	notes_tell_phase(p->world, &p->space, p->commit, name, ms);
+}
+
 static void accept_build(struct push *p, const struct build_result *result)
 {
 	const struct front_matter *f = result->front_matter;
@@ -104,6 +112,7 @@ static void accept_build(struct push *p, const struct build_result *result)
 	(void)snprintf(p->pending.commit, sizeof(p->pending.commit), "%s", p->commit);
 	(void)snprintf(p->pending.owner, sizeof(p->pending.owner), "%s", p->owner);
 	(void)snprintf(p->pending.name, sizeof(p->pending.name), "%s", p->name);
+	notes_tell_build(p->world, EVENT_BUILD_READY, &p->space, p->commit, p->pending.id);
 	hooks_answer(p->hooks, 0);
 	fault_point("after-accept");
 }
@@ -114,7 +123,7 @@ static void refuse_build(struct push *p, const struct build_result *result)
 		.message = result->message,
 		.phases = result->phases,
 		.log = result->log};
-	char id[ID_LEN + 1];
+	char id[ID_LEN + 1] = "";
 	struct err e = {0};
 
 	/* The refusal stands whether or not it can be kept for the list of builds. */
@@ -122,6 +131,7 @@ static void refuse_build(struct push *p, const struct build_result *result)
 		log_warn("space=%s/%s a failed build is not listed: %s", p->owner, p->name, e.text);
 	orchestrator_count(ORCHESTRATOR_REFUSED, 1);
 	journal_poke(p->world->run_logs, p->space.id);
+	notes_tell_failure(p->world, &p->space, p->commit, id, result->message);
 	hooks_say(p->hooks, p->space.live_build[0]
 				    ? "vitrine: refused; the version before it keeps serving"
 				    : "vitrine: refused");
@@ -139,7 +149,8 @@ static void on_built(const struct build_result *result, void *data)
 		refuse_build(p, result);
 }
 
-static const struct build_ops build_ops = {.on_line = on_line, .on_done = on_built};
+static const struct build_ops build_ops = {
+	.on_line = on_line, .on_phase = on_phase, .on_done = on_built};
 
 static void start_build(struct push *p)
 {
@@ -159,6 +170,7 @@ static void start_build(struct push *p)
 		hooks_answer(p->hooks, 1); /* pre-receive runs once per push */
 		return;
 	}
+	notes_tell_build(p->world, EVENT_BUILD_STARTED, &p->space, p->commit, NULL);
 	r = build_start(p->world->loop, &request, &build_ops, p, &p->build);
 	if (r < 0) {
 		(void)err_set(&e, r, "%s", strerror(-r));
@@ -200,6 +212,7 @@ static void pre_receive(struct push *p, const struct hook_call *call)
 	(void)snprintf(p->quarantine, sizeof(p->quarantine), "%s",
 		call->quarantine ? call->quarantine : "");
 	fault_point("before-build");
+	notes_tell_build(p->world, EVENT_PUSH_RECEIVED, &p->space, p->commit, NULL);
 	start_build(p);
 }
 

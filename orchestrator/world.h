@@ -5,6 +5,7 @@
 
 #include "base/loop.h"
 #include "orchestrator/blob/blob.h"
+#include "orchestrator/logs/events.h"
 #include "orchestrator/logs/run_log.h"
 #include "orchestrator/peers/agent.h"
 #include "orchestrator/peers/edge.h"
@@ -26,6 +27,7 @@ struct world {
 	struct people *people;
 	struct passwords *passwords;
 	struct journals *run_logs; /* by Space id */
+	struct events *events;
 	struct agent_peer *agent;
 	struct edge_peer *edge;
 	struct models_peer *models;

@@ -2,7 +2,7 @@
  * Writes what other languages and readers need from the .def tables:
  *
  *	generate c-header | c-source | typescript | lua-components | lua-annotations |
- *		 protocol-md | components-md
+ *		 protocol-md | components-md | events-md
  *
  * on standard output. Runs on the build machine only.
  */
@@ -65,6 +65,19 @@ static const struct part parts[] = {
 #include "proto/components.def"
 };
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+struct event_part {
+	bool event;
+	const char *name, *type, *kind, *need, *doc;
+};
+
+static const struct event_part event_parts[] = {
+#define EVENT(N, t, d) {.event = true, .name = #N, .type = t, .doc = d},
+#define EVENT_FIELD(N, k, n, nd, d) {.name = #n, .kind = #k, .need = #nd, .doc = d},
+#define END_EVENT(N)
+#include "proto/events.def"
+};
+#define N_EVENT_PARTS (sizeof(event_parts) / sizeof(event_parts[0]))
 
 static void lower(const char *s)
 {
@@ -356,6 +369,24 @@ static void ts_components(void)
 	puts("}\nexport type ComponentType = keyof ComponentProps;");
 }
 
+static void ts_events(void)
+{
+	puts("\n/* --- events (proto/events.def) --- */\n\nexport interface SpaceEventHead {\n"
+	     "  readonly id: number;\n  readonly time: number;\n  readonly space: string;\n}\n");
+	printf("export type SpaceEvent = SpaceEventHead & (");
+	for (size_t i = 0; i < N_EVENT_PARTS; i++) {
+		const struct event_part *p = &event_parts[i];
+
+		if (p->event)
+			printf("%s\n  | { readonly type: \"%s\"", i ? " }" : "", p->type);
+		else
+			printf("; readonly %s%s: %s", p->name,
+				!strcmp(p->need, "OPTIONAL") ? "?" : "",
+				!strcmp(p->kind, "STR") ? "string" : "number");
+	}
+	puts(" }\n);");
+}
+
 static void typescript(void)
 {
 	puts("// Generated from proto/*.def. Do not edit.\n");
@@ -365,6 +396,7 @@ static void typescript(void)
 	puts("");
 	ts_messages();
 	ts_components();
+	ts_events();
 }
 
 /* --- Lua --- */
@@ -487,6 +519,36 @@ static void protocol_md(void)
 			constants[i].doc);
 }
 
+static void events_md(void)
+{
+	puts("# Events\n\nWritten by the build from `proto/events.def`; edit that.\n\n"
+	     "`GET /api/spaces/OWNER/NAME/events` (owner) and `GET /api/events` (administrator: "
+	     "all "
+	     "Spaces) answer with `text/event-stream`: what is kept, and with `follow=1` what "
+	     "comes. "
+	     "Each `data:` line is one JSON object with `id`, `time` (µs since 1970), `type`, "
+	     "`space` (OWNER/NAME) and the fields below. Whoever comes back with `Last-Event-ID` "
+	     "(or "
+	     "`after=ID`) goes on behind that event, also after a restart of the platform; when "
+	     "events have gone by then, an event named `gap` says so. `tail=N` begins with the "
+	     "last "
+	     "N, `since=µs` at a time. A comment comes every 15 s. Kept are 14 days and at most "
+	     "512 "
+	     "KiB per Space. `vitrine events` shows them.");
+	for (size_t i = 0; i < N_EVENT_PARTS; i++) {
+		const struct event_part *p = &event_parts[i];
+
+		if (p->event)
+			printf("\n## `%s`\n\n%s\n\n", p->type, p->doc);
+		else
+			printf("- `%s` %s%s: %s\n", p->name,
+				!strcmp(p->kind, "STR")   ? "string"
+				: !strcmp(p->kind, "INT") ? "integer"
+							  : "number",
+				!strcmp(p->need, "OPTIONAL") ? ", optional" : "", p->doc);
+	}
+}
+
 static void md_prop(const struct part *p)
 {
 	printf("| `%s` | %s | `%s` | %s |\n", p->name,
@@ -527,6 +589,7 @@ int main(int argc, char **argv)
 		{"lua-annotations", lua_annotations},
 		{"protocol-md", protocol_md},
 		{"components-md", components_md},
+		{"events-md", events_md},
 	};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(outputs) / sizeof(outputs[0]); i++)

@@ -42,6 +42,8 @@ void handle_metrics(struct request *r);
 /* sse.c */
 void handle_run_logs(struct request *r);
 void handle_build_logs(struct request *r);
+void handle_events(struct request *r);
+void handle_all_events(struct request *r);
 
 /* git.c */
 void handle_info_refs(struct request *r);

@@ -30,6 +30,8 @@ static const struct route routes[] = {
 		handle_run_logs},
 	{"GET", "/api/spaces/:owner/:name/logs/build", ACTION_SEE_INSIDE, ROUTE_JSON,
 		handle_build_logs},
+	{"GET", "/api/spaces/:owner/:name/events", ACTION_SEE_INSIDE, ROUTE_JSON, handle_events},
+	{"GET", "/api/events", ACTION_ADMINISTER, ROUTE_JSON, handle_all_events},
 	/* Which service is asked for stands in the query, so the handler asks for the right to
 	   push. */
 	{"GET", "/spaces/:owner/:name/info/refs", ACTION_READ, ROUTE_JSON, handle_info_refs,

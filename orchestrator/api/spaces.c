@@ -9,6 +9,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
 #include "orchestrator/live.h"
+#include "orchestrator/notes.h"
 
 #define BUILDS_MAX 100
 #define SEARCH_MAX 100
@@ -269,8 +270,11 @@ void handle_rollback(struct request *r)
 	code = find_target(r, &space, &build, &e);
 	if (code == 0 && !blob_has(r->world->blobs, build.bundle))
 		code = err_set(&e, -EEXIST, "the bundle of this build is not kept any more");
-	if (code == 0 && strcmp(build.id, space.live_build) != 0)
+	if (code == 0 && strcmp(build.id, space.live_build) != 0) {
 		code = live_set(r->world, &space, build.id, build.bundle, &e);
+		if (code == 0)
+			notes_tell_live(r->world, EVENT_ROLLBACK, &space, &build);
+	}
 	if (code == -ENOENT && !json_object_get(r->json, "build"))
 		code = -EEXIST; /* nothing before the live one is no missing page */
 	if (code < 0)

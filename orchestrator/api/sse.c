@@ -1,7 +1,7 @@
 /*
- * Logs as text/event-stream: what there is, and with follow=1 what comes. Every event has an id;
- * whoever comes back with it (Last-Event-ID, or after=ID) goes on behind that line, whatever
- * restarted meanwhile. What has gone by then is said in an event named gap.
+ * Logs and events as text/event-stream: what there is, and with follow=1 what comes. Every event
+ * has an id; whoever comes back with it (Last-Event-ID, or after=ID) goes on behind that line,
+ * whatever restarted meanwhile. What has gone by then is said in an event named gap.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -295,19 +295,37 @@ static void start_of_lines(struct follower *f)
 		f->at = journal_oldest(f->journal, f->name);
 }
 
-/* All of the query is optional: tail=N, since=µs, level=, session=, commit=, ref=, after=ID. */
-void handle_run_logs(struct request *r)
+static void follow_journal(struct request *r, struct journals *journal, const char *name)
 {
-	struct follower *f;
-	struct space space;
+	struct follower *f = new_follower(r, journal, name, false);
 
-	if (request_space(r, &space) < 0)
-		return;
-	f = new_follower(r, r->world->run_logs, space.id, false);
 	if (!f)
 		return;
 	start_of_lines(f);
 	start_stream(f);
+}
+
+/* All of the query is optional: tail=N, since=µs, level=, session=, commit=, ref=, after=ID. */
+void handle_run_logs(struct request *r)
+{
+	struct space space;
+
+	if (request_space(r, &space) == 0)
+		follow_journal(r, r->world->run_logs, space.id);
+}
+
+/* Optional, as above: tail, since, commit, after. */
+void handle_events(struct request *r)
+{
+	struct space space;
+
+	if (request_space(r, &space) == 0)
+		follow_journal(r, events_of_spaces(r->world->events), space.id);
+}
+
+void handle_all_events(struct request *r)
+{
+	follow_journal(r, events_of_all(r->world->events), EVENTS_ALL_NAME);
 }
 
 static int read_number(const struct store_row *row, void *data)

@@ -94,6 +94,7 @@ static void record_phase(struct build *b, const char *name, const char *detail, 
 
 	count_phase(name, usec);
 	(void)json_array_append_new(b->phases, json_pack("{s:s, s:f}", "name", name, "ms", ms));
+	b->ops->on_phase(name, ms, b->data);
 	say(b, ms < 9.95 ? "vitrine: ✓ %s%s %.1f ms" : "vitrine: ✓ %s%s %.0f ms", name, detail, ms);
 }
 

@@ -38,6 +38,7 @@ struct build_result {
 
 struct build_ops {
 	void (*on_line)(const char *line, void *data);
+	void (*on_phase)(const char *name, double ms, void *data); /* has ended well */
 	/* From the loop, once; the result is borrowed until it returns. */
 	void (*on_done)(const struct build_result *result, void *data);
 };

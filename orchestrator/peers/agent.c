@@ -219,6 +219,8 @@ static void note_worker(struct agent_peer *a, const struct agent_worker *m)
 {
 	struct worker *w = find_worker(a, m->replica);
 
+	if (!strcmp(m->phase, "waking"))
+		return; /* there is none yet */
 	if (!strcmp(m->phase, "exited")) {
 		if (w)
 			*w = a->workers[--a->n_workers];
@@ -235,6 +237,15 @@ static void note_worker(struct agent_peer *a, const struct agent_worker *m)
 	(void)snprintf(w->phase, sizeof(w->phase), "%s", m->phase);
 }
 
+static size_t count_workers(const struct agent_peer *a, const char *space)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_workers; i++)
+		n += !strcmp(a->workers[i].space, space);
+	return n;
+}
+
 static int on_worker(struct agent_peer *a, const struct frame *f, struct err *e)
 {
 	struct agent_worker m;
@@ -243,6 +254,8 @@ static int on_worker(struct agent_peer *a, const struct frame *f, struct err *e)
 	if (r < 0)
 		return r;
 	note_worker(a, &m);
+	if (!m.again)
+		a->config.on_worker(&m, count_workers(a, m.space), a->config.data);
 	agent_worker_done(&m);
 	return 0;
 }

@@ -19,7 +19,9 @@ struct agent_peer_config {
 	int listen_fd; /* owned from now on */
 	uid_t uid;
 	struct blob_store *blobs;
-	void (*on_log)(const struct agent_log *m, void *data); /* borrowed until it returns */
+	/* Messages are borrowed until these return. replicas: the Space's workers after it. */
+	void (*on_log)(const struct agent_log *m, void *data);
+	void (*on_worker)(const struct agent_worker *m, size_t replicas, void *data);
 	void *data;
 };
 

@@ -9,7 +9,6 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "orchestrator/peers/told.h"
-#include "proto/messages.h"
 
 #define QUEUE_MAX (32u << 20)
 #define SYNC_HIGH (20u << 20) /* over half of the queue, so that on_drained is certain to come */
@@ -253,6 +252,18 @@ static int on_activity(struct edge_peer *g, const struct frame *f, struct err *e
 	return 0;
 }
 
+static int on_worker_up(struct edge_peer *g, const struct frame *f, struct err *e)
+{
+	struct edge_worker_up m;
+	int r = edge_worker_up_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	g->config.on_worker_up(&m, g->config.data);
+	edge_worker_up_done(&m);
+	return 0;
+}
+
 struct activity edge_peer_activity(const struct edge_peer *g, const char *space_id)
 {
 	const struct activity *a = find_activity(g, space_id);
@@ -270,6 +281,8 @@ static int on_frame(
 		return on_identify(data, f, e);
 	case EDGE_ACTIVITY:
 		return on_activity(data, f, e);
+	case EDGE_WORKER_UP:
+		return on_worker_up(data, f, e);
 	case EDGE_METRICS:
 		return told_take(TOLD_GATEWAY, f->value, f->length, e);
 	default:

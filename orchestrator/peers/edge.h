@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "orchestrator/people/people.h"
 #include "orchestrator/store/store.h"
+#include "proto/messages.h"
 
 struct edge_peer;
 
@@ -19,6 +20,8 @@ struct edge_peer_config {
 	uid_t uid;
 	struct store *store;
 	struct people *people;
+	void (*on_worker_up)(const struct edge_worker_up *m, void *data); /* borrowed meanwhile */
+	void *data;
 };
 
 int edge_peer_new(const struct edge_peer_config *config, struct edge_peer **ret);

@@ -21,9 +21,15 @@ static void on_log(const struct agent_log *m, void *data)
 	}
 }
 
+static void on_worker(const struct agent_worker *m, size_t replicas, void *data)
+{
+	(void)data;
+	MUST(strlen(m->space) <= 32 && strlen(m->replica) <= 32 && replicas <= 4096);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct agent_peer_config config = {.on_log = on_log};
+	static struct agent_peer_config config = {.on_log = on_log, .on_worker = on_worker};
 	static struct agent_peer *peer;
 	json_t *workers;
 	int fd;

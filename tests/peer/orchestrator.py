@@ -19,7 +19,7 @@ import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from orchestrator_fakes import (ACTIVITY, ATTACH, CHECK, CHECKED, HEADER, IDENTIFY, LIST, LOG, ROUTE, WANT_BUNDLE,
-                                WORKER, Agent, Gateway, Platform, Repo, front_matter, until)
+                                WORKER, WORKER_UP, Agent, Gateway, Platform, Repo, front_matter, until)
 
 PROGRAM, HOOK = sys.argv[1:3]
 SANITIZED = b"__asan_init" in open(PROGRAM, "rb").read()
@@ -531,6 +531,8 @@ class Rights(Case):
             ("GET", "/api/status", 401, 403, 200),
             ("GET", "/api/spaces/admin/demo/logs/run", 401, 403, 200),
             ("GET", "/api/spaces/admin/demo/logs/build", 401, 403, 200),
+            ("GET", "/api/spaces/admin/demo/events", 401, 403, 200),
+            ("GET", "/api/events", 401, 403, 200),
             ("POST", "/api/spaces/admin/demo/rollback", 401, 403, 409),
             ("GET", "/api/spaces/admin/none", 404, 404, 404),
             ("GET", "/api/nothing", 404, 404, 404),
@@ -824,6 +826,68 @@ class Api(Case):
         text = self.p.request("GET", path, token=self.p.token, headers={"Last-Event-ID": "7"})[2]
         self.assertRegex(text, r'event: gap\ndata: {"after":7,"oldest":\d+}\n\nid: ')
         self.assertEqual(len(re.findall(r"event: gap", text)), 1)
+
+    def test_a_push_a_refusal_a_rollback_and_a_worker_are_told_as_events(self):
+        r = self.repo()
+        first, _ = r.deploy({})
+        second = r.commit({"app.lua": "\nSYNTAX"})
+        self.refused(r)
+        third, _ = r.deploy({"app.lua": "return 3"})
+        self.assertEqual(self.p.call("POST", "/api/spaces/admin/demo/rollback", {})[0], 200)
+        path = "/api/spaces/admin/demo/events"
+        events = self.lines(path)
+        self.assertEqual({e["space"] for e in events}, {"admin/demo"})
+        of = lambda commit: [e["type"] for e in events if e["commit"] == commit]
+        phases = ["build.phase"] * 5
+        self.assertEqual(of(first), ["push.received", "build.started", *phases, "build.ready", "build.live", "rollback"])
+        self.assertEqual(of(second), ["push.received", "build.started", "build.phase", "build.phase", "build.failed"])
+        self.assertEqual(of(third), ["push.received", "build.started", *phases, "build.ready", "build.live"])
+        failed = next(e for e in events if e["type"] == "build.failed")
+        self.assertEqual((failed["file"], failed["line"]), ("app.lua", 2))
+        self.assertIn("unexpected symbol", failed["message"])
+        self.assertEqual([e["name"] for e in events if e.get("name")][:5],
+                         ["front matter", "bundle", "stored", "box", "app loaded"])
+
+        route = self.p.gateway.routes["admin/demo"]
+        at = events[-1]["id"]
+        about = {"space": route["space"], "bundle": route["bundle"], "epoch": 1}
+
+        def say(phase, replica, **more):
+            self.p.agent.link.send(WORKER, 0, {**about, "replica": replica, "phase": phase, **more})
+        say("waking", "")
+        say("running", "r1", box_usec=1500)
+        say("running", "r1", again=True)
+        until("it is told", lambda: len(self.lines(path + "?after=%d" % at)) == 2)
+        self.p.gateway.link.send(WORKER_UP, 0, {"space": route["space"], "replica": "r1", "wake_usec": 2500})
+        until("it is told", lambda: len(self.lines(path + "?after=%d" % at)) == 3)
+        say("exited", "r1", reason="exited with status 1", cause="crashed", code=1, retry_ms=1000)
+        say("running", "r2", box_usec=0)
+        say("exited", "r2", reason="took too much", cause="killed")
+        say("running", "r3", box_usec=0)
+        say("exited", "r3", reason="stopped", cause="asleep")
+        until("all is told", lambda: len(self.lines(path + "?after=%d" % at)) == 9)
+        rest = self.lines(path + "?after=%d" % at)
+        self.assertEqual([e["type"] for e in rest],
+                         ["worker.waking", "worker.loading", "worker.running", "worker.exited", "worker.crashing",
+                          "worker.loading", "worker.killed", "worker.loading", "worker.sleeping"])
+        self.assertEqual((rest[1]["ms"], rest[1]["replicas"], rest[2]["ms"]), (1.5, 1, 2.5))
+        self.assertEqual((rest[3]["code"], rest[3]["replicas"], rest[4]["retry_ms"]), (1, 0, 1000))
+        self.assertEqual(rest[6]["why"], "took too much")
+
+        # Killed, it has all of it still, and a follower goes on where it was.
+        self.p.restart(signo=signal.SIGKILL)
+        self.assertEqual(self.lines(path + "?after=%d" % at), rest)
+        everything = self.lines("/api/events")
+        self.assertEqual([e["type"] for e in everything], [e["type"] for e in events + rest])
+        c = http.client.HTTPConnection("127.0.0.1", self.p.port.number, timeout=30)
+        c.request("GET", "/api/events?follow=1", headers={"Authorization": "Bearer " + self.p.token,
+                                                          "Last-Event-ID": str(everything[-2]["id"])})
+        answer = c.getresponse()
+        self.assertEqual(self.events(answer, 1)[0]["type"], "worker.sleeping")
+        self.assertEqual(self.p.call("DELETE", "/api/spaces/admin/demo")[0], 204)
+        self.assertEqual(self.events(answer, 1)[0], {**self.lines("/api/events?tail=1")[0], "type": "space.deleted",
+                                                     "space": "admin/demo"})
+        c.close()
 
     def test_build_logs_tell_what_the_pusher_saw(self):
         r = self.repo()

@@ -418,6 +418,14 @@ bool edge_is_up(const struct edge *e)
 	return false;
 }
 
+void edge_worker_up(struct edge *e, const char *space, const char *replica, uint64_t wake_usec)
+{
+	(void)e;
+	(void)space;
+	(void)replica;
+	(void)wake_usec;
+}
+
 void edge_activity(
 	struct edge *e, const char *space, const char *phase, size_t sessions, uint64_t visits)
 {
