@@ -54,8 +54,10 @@ export function rest(world) {
     if (!space) return send(404, { error: "There is no such thing." });
     const found = spaces.find((s) => s.owner === space[1] && s.name === space[2]);
     if (!found) return send(404, { error: "There is no such Space." });
-    if (space[3] === "/logs/run" || space[3] === "/logs/build") return logs(request, response);
     if (!world.signedIn) return send(401, { error: "Sign in first." });
+    if (space[3] === "/logs/run") return logs(request, response, url, world);
+    if (space[3] === "/logs/build") return buildLog(response);
+    if (space[3] === "/events") return events(request, response);
     if (space[3] === "/builds") return send(200, builds);
     if (space[3] === "/rollback") {
       const to = body.build ?? "b2";
@@ -77,20 +79,55 @@ async function read(request) {
 }
 
 const LINES = [
-  ["info", "app.lua loaded in 4.2 ms"],
-  ["info", "session 7 opened"],
-  ["info", "classified 1 text in 1.9 ms"],
-  ["warn", "lexicon.txt: 2 lines are empty"],
-  ["error", "app.lua:42: attempt to index a nil value (local 'reply')  reference k7q2m9"],
+  ["platform", "info", "the worker is up"],
+  ["stdout", "info", "session opened"],
+  ["log", "info", 'classified label="very happy" ms=1.9'],
+  ["log", "warn", "lexicon.txt: 2 lines are empty"],
+  ["stderr", "error", "app.lua:42: attempt to index a nil value (local 'reply')", "k7q2m9abcd"],
+  ["log", "debug", "cache hits=3"],
+  ["stdout", "info", "a long line: " + "tokens and more tokens without an end, ".repeat(9) + "x".repeat(120)],
 ];
+const SESSIONS = ["0a1b2c3d", "77f00e42", "c0ffee00"];
 
-function logs(request, response) {
+/** As the orchestrator does: ids that grow, filters, and a gap for who asks for what has gone. */
+function logs(request, response, url, world) {
+  if (world.broken) return request.socket.destroy();
   response.writeHead(200, { "Content-Type": "text/event-stream" });
+  response.write("retry: 1000\n\n");
+  if (world.empty) return;
+  const query = url.searchParams;
   const start = Date.now() - 90e3;
-  for (let i = 0; i < 24; i++) {
-    const [level, line] = LINES[(i * 7) % 5];
-    response.write(`data: ${JSON.stringify({ time: (start + i * 1730) * 1000, level, line })}\n\n`);
-  }
-  const timer = setInterval(() => response.write(`data: ${JSON.stringify({ time: Date.now() * 1000, line: "tick" })}\n\n`), 2000);
+  const levels = ["debug", "info", "warn", "error"];
+  const write = (i, time) => {
+    const [stream, level, line, ref] = LINES[(i * 5) % 7];
+    const session = stream === "platform" ? undefined : SESSIONS[i % 3];
+    const event = { id: 1000 + i, time: time * 1000, replica: "r1", commit: i < 9 ? "77aa01c2d3e4" : "9f8e7d6c5b4a", stream, level, session, event: i, ref, line };
+    if (levels.indexOf(level) < levels.indexOf(query.get("level") ?? "debug")) return;
+    for (const name of ["session", "ref"]) if (query.has(name) && query.get(name) !== event[name]) return;
+    if (query.has("commit") && !event.commit.startsWith(query.get("commit"))) return;
+    response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
+  };
+  for (let i = 0; i < 40; i++) write(i, start + i * 1730);
+  if (world.gap) response.write("event: gap\ndata: {}\n\n");
+  let i = 40;
+  const timer = setInterval(() => write(i++, Date.now()), 700);
   request.on("close", () => clearInterval(timer));
+}
+
+function buildLog(response) {
+  response.writeHead(200, { "Content-Type": "text/event-stream" });
+  for (const line of ["vitrine: ✓ front matter 1.2 ms", "vitrine: ✓ bundle (3 files, 4.1 kB) 2.0 ms", "vitrine: app.lua:14: unexpected symbol near 'retrun'", "vitrine: refused; the version before it keeps serving"])
+    response.write(`data: ${JSON.stringify({ time: (Date.now() - 720e3) * 1000, build: "b4", commit: "3c9d02e71f", line })}\n\n`);
+  response.end();
+}
+
+/** A build that goes on for ever. */
+function events(request, response) {
+  response.writeHead(200, { "Content-Type": "text/event-stream" });
+  let id = 0;
+  const say = (type, more) => response.write(`data: ${JSON.stringify({ id: ++id, time: Date.now() * 1000, space: "demo/mood", type, commit: "e5f6a7b8c9", ...more })}\n\n`);
+  say("build.started");
+  say("build.phase", { name: "front matter", ms: 1.2 });
+  const timer = setTimeout(() => say("build.phase", { name: "bundle", ms: 2.4 }), 400);
+  request.on("close", () => clearTimeout(timer));
 }

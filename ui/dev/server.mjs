@@ -35,7 +35,7 @@ export async function serve({ out, proto, port }) {
     kitchen: { bundle: "c".repeat(64), tree: trees.kitchen() },
     bare: { bundle: "d".repeat(64), tree: null },
   };
-  const world = { signedIn: true, empty: false };
+  const world = { signedIn: true, empty: false, broken: false, gap: false };
   const gateway = makeGateway({ frames, proto: numbers, spaces, owner: () => world.signedIn });
   const api = rest(world);
 

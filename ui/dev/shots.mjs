@@ -102,8 +102,19 @@ const SHOTS = {
       await page.waitForSelector("text=hf_");
     },
   },
-  builds: { path: "/spaces/demo/mood/-/builds" },
+  builds: { path: "/spaces/demo/mood/-/builds", wait: 700 },
   logs: { path: "/spaces/demo/mood/-/logs" },
+  logs_reference: { path: "/spaces/demo/mood/-/logs#k7q2m9abcd" },
+  logs_held: {
+    path: "/spaces/demo/mood/-/logs",
+    act: (page) => page.locator(".log").evaluate((log) => log.scrollTo(0, 60)),
+    wait: 1800,
+  },
+  logs_empty: { path: "/spaces/demo/mood/-/logs", before: () => happen("empty?to=true"), after: () => happen("empty?to=false") },
+  logs_lost: { path: "/spaces/demo/mood/-/logs", before: () => happen("broken?to=true"), after: () => happen("broken?to=false") },
+  logs_gap: { path: "/spaces/demo/mood/-/logs", before: () => happen("gap?to=true"), after: () => happen("gap?to=false") },
+  logs_refused: { path: "/spaces/demo/mood/-/logs", before: () => happen("signedIn?to=false"), after: () => happen("signedIn?to=true") },
+  logs_build: { path: "/spaces/demo/mood/-/logs?build=b4" },
   settings: { path: "/spaces/demo/mood/-/settings", full: true },
   not_found: { path: "/nowhere" },
 };

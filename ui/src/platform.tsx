@@ -9,6 +9,7 @@ import { routeOf, type Route } from "./pages/route";
 import { Settings } from "./pages/settings";
 import { SignIn } from "./pages/sign_in";
 import "./styles/platform.css";
+import "./styles/logs.css";
 
 function Page({ route }: { route: Route }) {
   switch (route.page) {

@@ -1,8 +1,11 @@
 /* What was pushed and what became of it, and the way back. */
-import { useState } from "preact/hooks";
+import type { SpaceEvent } from "proto";
+import { useEffect, useState } from "preact/hooks";
 import { call, spacePath, type Build, type SpaceInfo } from "./api";
 import { FormNote, known, Show, SpaceFrame, StateBadge, words } from "./frame";
+import { IDLE, progress, type LiveBuild } from "./live_build";
 import { useCall } from "./use_call";
+import { useStream } from "./use_stream";
 import { agoWords, fullTime, msWords } from "./words";
 
 interface Props {
@@ -16,15 +19,58 @@ export function Builds({ owner, name }: Props) {
   return (
     <SpaceFrame owner={owner} name={name} tab="builds">
       <Show loaded={loaded} again={again}>
-        {({ builds = [], owned = false }) =>
-          builds.length === 0 ? (
-            <NoBuilds owner={owner} name={name} />
-          ) : (
-            <History path={path} builds={builds} owned={owned} again={again} />
-          )
-        }
+        {({ builds = [], owned = false }) => (
+          <>
+            {owned && <Now path={path} changed={again} />}
+            {builds.length === 0 ? (
+              <NoBuilds owner={owner} name={name} />
+            ) : (
+              <History path={path} builds={builds} owned={owned} again={again} logs={`/spaces/${owner}/${name}/-/logs`} />
+            )}
+          </>
+        )}
       </Show>
     </SpaceFrame>
+  );
+}
+
+/** What is being built right now: its phases appear as they end. The few events before are read
+ * too, because the page may have been opened in the middle of one. */
+function Now({ path, changed }: { path: string; changed: () => void }) {
+  const [now, setNow] = useState(IDLE);
+  const [opened] = useState(() => Date.now() * 1000);
+  useStream(`${path}/events?follow=1&tail=20`, () => setNow(IDLE), {
+    take(data) {
+      const events = data.map((text) => JSON.parse(text) as SpaceEvent);
+      setNow((before) => {
+        const after = events.reduce(progress, before);
+        // What ended before the page was opened is in its list already.
+        return events.every((e) => e.time < opened) ? { ...after, changes: before.changes } : after;
+      });
+    },
+  });
+  useEffect(() => {
+    if (now.changes > 0) changed();
+  }, [now.changes]);
+  return now.build && <BuildingNow build={now.build} />;
+}
+
+function BuildingNow({ build }: { build: LiveBuild }) {
+  return (
+    <section class="build building" aria-label="Being built" aria-live="polite">
+      <div class="build-head">
+        <StateBadge state="building" />
+        <code class="commit">{build.commit.slice(0, 8)}</code>
+      </div>
+      <ul class="phase-words">
+        {build.phases.map((p) => (
+          <li key={p.name}>
+            {p.name} <b>{msWords(p.ms)}</b>
+          </li>
+        ))}
+        <li class="phase-next">{build.phases.length === 0 ? "reading the commit…" : "…"}</li>
+      </ul>
+    </section>
   );
 }
 
@@ -44,9 +90,11 @@ interface HistoryProps {
   readonly builds: readonly Build[];
   readonly owned: boolean;
   readonly again: () => void;
+  /** Address of the page with their lines. */
+  readonly logs: string;
 }
 
-function History({ path, builds, owned, again }: HistoryProps) {
+function History({ path, builds, owned, again, logs }: HistoryProps) {
   const [error, setError] = useState("");
   const [going, setGoing] = useState<string | null>(null);
   const longest = Math.max(1, ...builds.map(totalOf));
@@ -83,6 +131,11 @@ function History({ path, builds, owned, again }: HistoryProps) {
             </div>
             {build.message && <p class={build.state === "failed" ? "source mono build-words" : "source build-words"}>{build.message}</p>}
             <Phases build={build} longest={longest} />
+            {owned && (
+              <a class="build-lines" href={`${logs}?build=${build.id}`}>
+                What it said
+              </a>
+            )}
           </li>
         ))}
       </ol>

@@ -47,6 +47,7 @@ test("log lines have their time, and their level by how they begin", () => {
   assert.deepEqual(readLine(1, '{"time":1767268800000000,"replica":"r","line":"error session=1 boom"}'), {
     id: 1,
     time: "2026-01-01T12:00:00.000Z",
+    replica: "r",
     level: "error",
     line: "error session=1 boom",
   });
