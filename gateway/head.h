@@ -35,6 +35,8 @@ int head_parse(const char *bytes, size_t n, struct head *ret, struct err *e);
 /* Host is a name or address with an optional port, nothing else. */
 bool host_is_sane(const char *host, size_t n);
 
+#define PROBE_WS_PATH "/-/probe/ws" /* a WebSocket that says back what it hears */
+
 /* True when an Origin header ("https://host:port") names the same host and port as Host. */
 bool origin_matches(const struct span *origin, const struct span *host);
 

@@ -133,6 +133,25 @@ static void upgrade(struct knock *k, const struct head *h, const struct space_pa
 	forget(k);
 }
 
+/* Whether WebSockets get through; see gateway/ws/echo.h. */
+static void upgrade_probe(struct knock *k, const struct head *h)
+{
+	if (h->origin.at && !origin_matches(&h->origin, &h->host)) {
+		refuse_knock(k, "403 Forbidden", "Origin: not the host that serves this page");
+		return;
+	}
+	k->source = source_free(k->source);
+	(void)ws_adopt_echo(k->doorman->gateway->ws, k->fd, k->address);
+	forget(k);
+}
+
+static bool is_probe(const struct head *h)
+{
+	return h->upgrade_websocket && h->method.n == 3 && !memcmp(h->method.at, "GET", 3) &&
+	       h->target.n == strlen(PROBE_WS_PATH) &&
+	       !memcmp(h->target.at, PROBE_WS_PATH, h->target.n);
+}
+
 static bool is_upgrade(const struct head *h, struct space_path *path)
 {
 	return h->upgrade_websocket && h->method.n == 3 && !memcmp(h->method.at, "GET", 3) &&
@@ -149,6 +168,10 @@ static void direct(struct knock *k, const struct head *h)
 
 	if (is_upgrade(h, &path)) {
 		upgrade(k, h, &path);
+		return;
+	}
+	if (is_probe(h)) {
+		upgrade_probe(k, h);
 		return;
 	}
 	k->source = source_free(k->source);

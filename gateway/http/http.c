@@ -16,7 +16,6 @@
 #include "gateway/http/upstream.h"
 #include "gateway/session/sessions.h"
 #include "gateway/space.h"
-#include "gateway/stream/stream.h"
 #include "gateway/tus.h"
 #include "gateway/wake.h"
 
@@ -32,7 +31,8 @@ struct http {
 	struct source *kick;         /* owned; a turn that is due */
 	struct site *site;           /* owned */
 	struct upstreams *upstreams; /* owned */
-	bool running;
+	struct request *suspended;   /* borrowed; all of them */
+	bool running, ending;
 	bool resumed; /* a request, while running: MHD_get_timeout does not know */
 };
 
@@ -83,9 +83,16 @@ static void kick(struct http *h)
 
 void request_suspend(struct request *r)
 {
-	if (r->suspended)
+	struct http *h = r->http;
+
+	if (r->suspended || h->ending)
 		return;
 	r->suspended = true;
+	r->next = h->suspended;
+	r->at = &h->suspended;
+	if (r->next)
+		r->next->at = &r->next;
+	h->suspended = r;
 	MHD_suspend_connection(r->connection);
 }
 
@@ -94,6 +101,9 @@ void request_resume(struct request *r)
 	if (!r->suspended)
 		return;
 	r->suspended = false;
+	*r->at = r->next;
+	if (r->next)
+		r->next->at = r->at;
 	MHD_resume_connection(r->connection);
 	r->http->resumed = true;
 	kick(r->http);
@@ -258,6 +268,13 @@ enum MHD_Result answer_error(struct request *r, unsigned status, const char *wor
 	return done;
 }
 
+void response_events(struct MHD_Response *response)
+{
+	response_header(response, "Content-Type", "text/event-stream");
+	response_header(response, "Cache-Control", "no-cache, no-transform");
+	response_header(response, "X-Accel-Buffering", "no"); /* nginx and some others */
+}
+
 /* --- health --- */
 
 /* What visitors have to do without, in words; NULL: out of memory. */
@@ -376,6 +393,12 @@ static const struct {
 } prefixes[] = {
 	{"/api/", &upstream_handler},
 	{"/assets/", &asset_handler},
+	{"/-/probe/head", &probe_head_handler},
+	{"/-/probe/wait", &probe_wait_handler},
+	{"/-/probe/events", &probe_events_handler},
+	{"/-/probe/size", &probe_size_handler},
+	{"/-/probe/range", &probe_range_handler},
+	{PROBE_WS_PATH, &upgrade_handler},
 	{"/-/", &platform_handler},
 	{"/?", &platform_handler},
 	{"/healthz", &health_handler},
@@ -416,7 +439,7 @@ static void *on_target(void *data, const char *target, struct MHD_Connection *co
 	return r;
 }
 
-static void begin(struct request *r, const char *method)
+static void begin(struct request *r, const char *method, const char *version)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -424,6 +447,7 @@ static void begin(struct request *r, const char *method)
 
 	r->begun = true;
 	r->method = method;
+	r->version = version;
 	r->address = info ? info->socket_context : NULL;
 	if (!r->target || r->target[0] != '/') {
 		request_refuse(r, MHD_HTTP_BAD_REQUEST, "request line: the target must be a path");
@@ -463,11 +487,10 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	(void)data;
 	(void)connection;
 	(void)url;
-	(void)version;
 	if (!r)
 		return MHD_NO;
 	if (!r->begun) {
-		begin(r, method);
+		begin(r, method, version);
 		return MHD_YES;
 	}
 	if (*n > 0)
@@ -595,8 +618,9 @@ struct http *http_free(struct http *h)
 	if (h->daemon) {
 		/* It insists that nothing is suspended when it stops. */
 		upstreams_abandon(h->upstreams);
-		streams_abandon(h->gateway->streams);
-		h->running = true;
+		h->running = h->ending = true;
+		while (h->suspended)
+			request_resume(h->suspended);
 		(void)MHD_run(h->daemon);
 		MHD_stop_daemon(h->daemon);
 	}

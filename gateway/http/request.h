@@ -39,10 +39,12 @@ struct handler {
 };
 
 struct request {
+	struct request *next, **at; /* among the suspended */
 	struct http *http;
 	struct MHD_Connection *connection;
 	char *target; /* owned; as sent, with its query */
 	const char *method;
+	const char *version; /* "HTTP/1.1" */
 	const struct handler *handler;
 	struct address *address;
 	struct route *route; /* borrowed for one call only: looked up again after waiting */
@@ -96,6 +98,8 @@ enum MHD_Result answer_bytes(
 /* {"error": words} as JSON. */
 enum MHD_Result answer_error(struct request *r, unsigned status, const char *words);
 void response_header(struct MHD_Response *response, const char *name, const char *value);
+/* The headers of a text/event-stream that proxies pass on as it comes. */
+void response_events(struct MHD_Response *response);
 
 /* --- the handlers --- */
 extern const struct handler page_handler;     /* the Space's page */
@@ -106,9 +110,14 @@ extern const struct handler health_handler;
 extern const struct handler upload_handler;
 extern const struct handler tus_handler; /* uploads that go on after a cut */
 extern const struct handler file_handler;
-extern const struct handler upgrade_handler; /* a WebSocket path without an upgrade */
-extern const struct handler stream_handler;  /* opens a stream */
-extern const struct handler send_handler;    /* to it */
-extern const struct handler events_handler;  /* from it */
-extern const struct handler poll_handler;    /* from it, piece by piece */
+extern const struct handler upgrade_handler;    /* a WebSocket path without an upgrade */
+extern const struct handler stream_handler;     /* opens a stream */
+extern const struct handler send_handler;       /* to it */
+extern const struct handler events_handler;     /* from it */
+extern const struct handler poll_handler;       /* from it, piece by piece */
+extern const struct handler probe_head_handler; /* what /-/connection tries out */
+extern const struct handler probe_wait_handler;
+extern const struct handler probe_events_handler;
+extern const struct handler probe_size_handler;
+extern const struct handler probe_range_handler;
 extern const struct handler upstream_handler;

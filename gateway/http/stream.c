@@ -343,9 +343,7 @@ static enum MHD_Result events_finish(struct request *r)
 		MHD_SIZE_UNKNOWN, 16 * 1024, on_socket_wants, state, NULL);
 	if (!response)
 		return MHD_NO;
-	response_header(response, "Content-Type", "text/event-stream");
-	response_header(response, "Cache-Control", "no-cache, no-transform");
-	response_header(response, "X-Accel-Buffering", "no"); /* nginx and some others */
+	response_events(response);
 	return answer(r, MHD_HTTP_OK, response);
 }
 

@@ -446,19 +446,6 @@ int streams_new(struct gateway *g, struct streams **ret)
 	return 0;
 }
 
-void streams_abandon(struct streams *t)
-{
-	for (struct stream *s = t->all; s; s = s->next) {
-		struct stream_reader *r = s->reader;
-
-		if (!r)
-			continue;
-		s->reader = NULL;
-		r->stream = NULL;
-		r->wake(r);
-	}
-}
-
 struct streams *streams_free(struct streams *t)
 {
 	if (!t)

@@ -33,9 +33,6 @@ int streams_new(struct gateway *g, struct streams **ret);
 struct streams *streams_free(struct streams *t);
 DEFINE_CLEANUP(struct streams *, streams_free)
 
-/* Turns every reader away: the process ends. */
-void streams_abandon(struct streams *t);
-
 /*
  * Opens one; ops and transport of start are not looked at. Counts as one more connection of its
  * address. -EBUSY: that has too many. -ENOMEM.

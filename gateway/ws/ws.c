@@ -11,6 +11,7 @@
 #include "gateway/backlog.h"
 #include "gateway/metrics.h"
 #include "gateway/visit.h"
+#include "gateway/ws/echo.h"
 
 #define MESSAGE_MAX (4u << 20) /* one WebSocket message from a page */
 #define LAZY_MAX 4096
@@ -29,6 +30,7 @@ struct message {
 };
 
 struct ws_socket {
+	enum ws_kind kind;
 	struct ws *ws;
 	struct lws *wsi;
 	struct space *space;
@@ -411,6 +413,8 @@ static int on_page(
 	(void)user;
 	if (!s)
 		return 0;
+	if (s->kind == WS_ECHO)
+		return ws_echo_on((struct ws_echo *)s, wsi, reason, in, length);
 	switch (reason) {
 	case LWS_CALLBACK_ADD_HEADERS:
 		return add_headers(s, wsi, in);
@@ -497,6 +501,24 @@ int ws_adopt(struct ws *w, int fd, const struct ws_offer *offer)
 	s->wsi = lws_adopt_descriptor_vhost_via_info(&desc);
 	/* On failure the library has closed the fd and, where it got that far, destroyed s. */
 	return s->wsi ? 0 : -EIO;
+}
+
+int ws_adopt_echo(struct ws *w, int fd, struct address *address)
+{
+	struct ws_echo *s = ws_echo_new(w->gateway, address);
+	lws_adopt_desc_t desc = {
+		.vh = lws_get_vhost_by_name(w->context, "default"),
+		.type = LWS_ADOPT_HTTP | LWS_ADOPT_SOCKET,
+		.fd.sockfd = fd,
+		.opaque = s,
+	};
+
+	if (!s) {
+		close(fd);
+		limits_leave(w->gateway->limits, address);
+		return -ENOMEM;
+	}
+	return lws_adopt_descriptor_vhost_via_info(&desc) ? 0 : -EIO;
 }
 
 size_t ws_count(const struct ws *w)

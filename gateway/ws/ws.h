@@ -35,4 +35,7 @@ struct ws_offer {
 /* Takes a socket whose request head, still unread, asks for a WebSocket. The fd is taken. */
 int ws_adopt(struct ws *w, int fd, const struct ws_offer *offer);
 
+/* The same for a page that finds out whether WebSockets get through. */
+int ws_adopt_echo(struct ws *w, int fd, struct address *address);
+
 size_t ws_count(const struct ws *w);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launchBrowser, openPage } from "./lib/browser.mjs";
+import { launchBrowser, openPage, screenshot } from "./lib/browser.mjs";
 import { frontMatter, Repo } from "./lib/git.mjs";
 import { Platform, root } from "./lib/platform.mjs";
 import { until } from "./lib/process.mjs";
@@ -77,7 +77,7 @@ before(async () => {
 
   await repo.deploy({ "README.md": frontMatter("models:\n  - vitrine/tiny-writer\n"), "app.lua": app });
   repo.remove();
-  for (const name of ["documented", "passing", "refusing", "old", "holding", "swallowing"]) ports[name] = await freePort();
+  for (const name of ["documented", "passing", "refusing", "old", "holding", "swallowing", "misnamed"]) ports[name] = await freePort();
   const documented = /```nginx\n(.*?)```/s.exec(readFileSync(join(root, "docs/operate.md"), "utf8"))[1]
     .replace(/listen 443.*;|ssl_.*;/g, "")
     .replace("server_name spaces.example.org;", `listen 127.0.0.1:${ports.documented};`)
@@ -89,7 +89,8 @@ before(async () => {
     server("old", "") + // as nginx is without a word about WebSockets: HTTP/1.0
     server("holding", "proxy_ignore_headers X-Accel-Buffering;") +
     server("swallowing", "proxy_ignore_headers X-Accel-Buffering; proxy_http_version 1.1;",
-      "location ~ /-/ws$ { return 400; } location ~ /-/events$ { return 502; }"),
+      "location ~ /-/ws$ { return 400; } location ~ /-/events$ { return 502; }") +
+    `server { listen 127.0.0.1:${ports.misnamed}; location / { proxy_pass ${platform.url}; } }`,
   Object.values(ports));
 });
 
@@ -229,5 +230,58 @@ test("POSTs that come twice and answers that are lost change nothing", async () 
   });
   for (let i = 0; i < 4; i++) await click(page, 3);
   assert.ok(sent >= 8, `${sent} POSTs`);
+  await page.context().close();
+});
+
+/** The page about the connection, once it has tried everything. */
+async function connection(base, options) {
+  const page = await openPage(browser, options);
+
+  await page.goto(`${base}/-/connection`);
+  await page.locator(".verdict-panel:not(.busy)").waitFor({ timeout: 60_000 });
+  await until("all is tried out", async () => (await page.locator(".finding.busy").count()) === 0, 60_000);
+  page.verdict = await page.locator(".verdict-panel h2").innerText();
+  page.finding = (title) => page.locator(".finding", { has: page.getByRole("heading", { name: title, exact: true }) }).innerText();
+  return page;
+}
+
+test("the page about the connection says which hop breaks what, and what to change", async () => {
+  const phone = { viewport: { width: 390, height: 844 }, colorScheme: "dark" };
+  const [direct, documented, passing, old, holding] = await Promise.all([
+    connection(platform.url), connection(`http://127.0.0.1:${ports.documented}`),
+    connection(`http://127.0.0.1:${ports.passing}`), connection(`http://127.0.0.1:${ports.old}`, phone),
+    connection(`http://127.0.0.1:${ports.holding}`, phone)]);
+
+  assert.equal(direct.verdict, "Everything gets through");
+  assert.equal(documented.verdict, "Everything gets through");
+  assert.match(await documented.locator(".hops").innerText(), /A proxy, HTTP\/1\.1/);
+  assert.equal(passing.verdict, "Pages work");
+  assert.match(await passing.finding("Polling"), /cuts an answer that takes longer than 10 s[^]*proxy_read_timeout 60s;/);
+  assert.equal(old.verdict, "Pages work, over an event stream");
+  assert.match(await old.finding("WebSocket"), /speaks HTTP\/1\.0[^]*proxy_http_version 1\.1;/);
+  assert.match(await old.finding("Event stream"), /It flows/);
+  assert.equal(holding.verdict, "Pages work, by polling");
+  assert.match(await holding.finding("Event stream"), /holds it up[^]*proxy_buffering off;/);
+  assert.match(await holding.finding("Uploads"), /20 MB arrive/);
+  for (const [name, page] of Object.entries({ direct, documented, passing, old, holding })) {
+    await screenshot(page, `connection-${name}`, { fullPage: true });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} is too wide`);
+    await page.context().close();
+  }
+});
+
+test("a page whose address does not arrive says what is in the way", async () => {
+  const page = await openPage(browser, { viewport: { width: 390, height: 844 } });
+
+  await page.goto(url("misnamed"));
+  await page.getByText("Not connected.").waitFor({ timeout: 20_000 });
+  await screenshot(page, "connection-stuck");
+  await page.getByRole("link", { name: "What is in the way?" }).click();
+  await page.locator(".verdict-panel.bad").waitFor({ timeout: 60_000 });
+  await until("all is tried out", async () => (await page.locator(".finding.busy").count()) === 0, 60_000);
+  const words = await page.locator(".findings").innerText();
+
+  assert.match(words, new RegExp(`Vitrine is asked for 127\\.0\\.0\\.1:${platform.port}[^]*proxy_set_header Host \\$http_host;`));
+  await screenshot(page, "connection-misnamed", { fullPage: true });
   await page.context().close();
 });

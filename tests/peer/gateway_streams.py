@@ -393,6 +393,98 @@ def a_later_reader_takes_the_earlier_ones_place(g):
     click(page, worker, 1, "a", "A")
 
 
+# --- what /-/connection tries out ---
+
+def a_probe_tells_what_has_arrived_and_no_secret(g):
+    page, worker = joined(g, True)
+    status, _, body = get(g.port, "/-/probe/head", "Cookie: a=secret; " + page.cookie,
+                          "X-Forwarded-Proto: https", "Via: 1.1 proxy",
+                          "Authorization: Bearer secret")
+    told = json.loads(body)
+    assert status == 200 and b"secret" not in body
+    assert told["http"] == "HTTP/1.1" and told["cookie"] is True
+    assert told["headers"]["X-Forwarded-Proto"] == "https" and told["headers"]["Via"]
+    assert told["headers"]["Host"] == "127.0.0.1:%d" % g.port
+    told = json.loads(get(g.port, "/-/probe/head", "Cookie: vitrine_visitor=forged")[2])
+    assert told["cookie"] is False
+
+
+def probes_are_bounded(g):
+    g.start()
+    g.route()
+    assert json.loads(get(g.port, "/-/probe/size", method="POST", body=b"x" * 3000000)[2]) == \
+        {"bytes": 3000000}
+    status, _, body = get(g.port, "/-/probe/size", method="POST", body=b"x" * (32 << 20 | 1))
+    assert status == 413 and b"33554432" in body
+    assert get(g.port, "/-/probe/size", "Origin: http://evil", method="POST", body=b"x")[0] == 403
+    assert get(g.port, "/-/probe/wait?s=31")[0] == 400
+    began = time.monotonic()
+    assert json.loads(get(g.port, "/-/probe/wait?s=1")[2]) == {"waited": 1}
+    assert 0.9 < time.monotonic() - began < 10
+    status, headers, body = get(g.port, "/-/probe/range", "Range: bytes=100-199")
+    assert status == 206 and len(body) == 100
+    assert headers["content-range"] == "bytes 100-199/1000"
+    assert len(get(g.port, "/-/probe/range")[2]) == 1000
+    assert get(g.port, "/-/probe/ws")[0] == 426
+    # A stop does not wait for those that wait.
+    with socket.create_connection(("127.0.0.1", g.port)) as s, \
+            socket.create_connection(("127.0.0.1", g.port)) as t:
+        s.sendall(b"GET /-/probe/wait?s=30 HTTP/1.1\r\nHost: x\r\n\r\n")
+        t.sendall(b"GET /-/probe/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in t.recv(65536)
+        g.process.send_signal(signal.SIGTERM)
+        assert g.process.wait(DEADLINE) == 0
+
+
+def the_probes_event_stream_ticks_and_is_quiet(g):
+    g.start()
+    g.route()
+    page = StreamPage(g.port, open=False)
+    with socket.create_connection(("127.0.0.1", g.port), timeout=DEADLINE) as s:
+        s.sendall(b"GET /-/probe/events HTTP/1.0\r\nHost: x\r\n\r\n")
+        page.reader = s.makefile("rb")
+        began = time.monotonic()
+        assert page.read_event()[0] == "open"
+        assert page.read_event()[0] == "tick"
+        assert time.monotonic() - began < 8
+        assert page.read_event()[0] == "end"
+        assert time.monotonic() - began > 12
+
+
+def the_probes_socket_says_back_what_it_hears(g):
+    g.start(arguments=("--sockets-per-address", "8"))
+    g.route()
+
+    class Echo(Page):
+        def __init__(self, *headers):
+            self.sock = socket.create_connection(("127.0.0.1", g.port), timeout=DEADLINE)
+            self.buffer = b""
+            self.sock.sendall(("\r\n".join([
+                "GET /-/probe/ws HTTP/1.1", "Host: 127.0.0.1:%d" % g.port, "Upgrade: websocket",
+                "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers]) + "\r\n\r\n").encode())
+            while b"\r\n\r\n" not in self.buffer:
+                self._need(len(self.buffer) + 1)
+            self.head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+
+    assert b"403" in Echo("Origin: https://evil.example").head
+    for _ in range(20):  # each is counted, and no longer once it is gone
+        echo = Echo()
+        assert b"101" in echo.head
+        echo.send_raw(b"hello")
+        assert echo._message() == b"hello"
+        echo.close()
+        g.until(lambda: get(g.port, "/healthz")[0] == 200)
+    for bad in (b"x" * 257, b"x" * 100000):
+        echo = Echo()
+        echo.send_raw(bad)
+        try:
+            echo._message()
+            raise AssertionError("it was said back")
+        except (Closed, ConnectionError):
+            pass
+
+
 TESTS = [v for v in list(globals().values())
          if hasattr(v, "__code__") and getattr(v, "__module__", "") == "__main__"
          and v.__code__.co_varnames[:v.__code__.co_argcount] == ("g",)] \

@@ -2,6 +2,7 @@
 import { render } from "preact";
 import { Account } from "./pages/account";
 import { Builds } from "./pages/builds";
+import { Connection } from "./pages/connection";
 import { Home } from "./pages/home";
 import { Logs } from "./pages/logs";
 import { NotFound } from "./pages/not_found";
@@ -19,6 +20,8 @@ function Page({ route }: { route: Route }) {
       return <SignIn next={route.next} />;
     case "account":
       return <Account />;
+    case "connection":
+      return <Connection />;
     case "builds":
       return <Builds owner={route.owner} name={route.name} />;
     case "logs":

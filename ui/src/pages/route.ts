@@ -3,6 +3,7 @@ export type Route =
   | { readonly page: "home" }
   | { readonly page: "sign-in"; readonly next: string }
   | { readonly page: "account" }
+  | { readonly page: "connection" }
   | { readonly page: "builds" | "logs" | "settings"; readonly owner: string; readonly name: string }
   | { readonly page: "not-found" };
 
@@ -22,6 +23,8 @@ export function routeOf(path: string, query: string): Route {
     case "/-/account":
     case "/-/tokens":
       return { page: "account" };
+    case "/-/connection":
+      return { page: "connection" };
     default:
       return { page: "not-found" };
   }

@@ -1,6 +1,7 @@
 /* A Space's page: the header, what the Space is doing, and the app. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Session } from "../state/session";
+import type { Kind } from "../wire/carrier";
 import { PAGE } from "../wire/messages";
 import { FailureAt } from "../widgets/failure";
 import { Icon } from "../widgets/icon";
@@ -24,6 +25,13 @@ export interface SpacePageProps {
   readonly dev: boolean;
 }
 
+/** The way to the page about it; says so where it is not the best. */
+const CARRIERS: Readonly<Record<Kind, string>> = {
+  socket: "Connection",
+  events: "Connection: no WebSocket",
+  poll: "Connection: polling",
+};
+
 export function SpacePage({ session, owner, name, base, comeBack, dev }: SpacePageProps) {
   const space = useMemo<Space>(
     () => ({
@@ -41,6 +49,7 @@ export function SpacePage({ session, owner, name, base, comeBack, dev }: SpacePa
         { href: `${base}/-/builds`, words: "Builds" },
         { href: `${base}/-/logs`, words: "Logs" },
         { href: `${base}/-/settings`, words: "Settings" },
+        { href: "/-/connection", words: CARRIERS[session.carrier.value] },
       ]
     : [];
   return (

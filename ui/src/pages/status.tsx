@@ -7,6 +7,8 @@ import { Icon } from "../widgets/icon";
 /** What mends itself sooner than this is not worth a word. */
 const LATE_MS = 400;
 const NOTICE_MS = 4500;
+/** Without a connection for this long, something is in the way rather than late. */
+const STUCK_MS = 10_000;
 const TOAST_MS = 6000;
 
 const NOTICES: Readonly<Record<Notice, string>> = {
@@ -19,11 +21,14 @@ interface Line {
   readonly words: string;
   readonly tone: "busy" | "good" | "bad";
   readonly late: boolean;
+  /** Where to find out what is in the way. */
+  readonly help?: string;
 }
 
 export function StatusLine({ session }: { session: Session }) {
   const notice = usePassing(session);
-  const line = lineOf(session, notice);
+  const stuck = useStuck(session);
+  const line = lineOf(session, notice, stuck);
   const shown = useLate(line);
   return (
     <div class="status" role="status" aria-live="polite">
@@ -31,16 +36,18 @@ export function StatusLine({ session }: { session: Session }) {
         <p class={`status-line ${shown.tone}`}>
           <span class="dot" aria-hidden="true" />
           {shown.words}
+          {shown.help && <a href={shown.help}>What is in the way?</a>}
         </p>
       )}
     </div>
   );
 }
 
-function lineOf(session: Session, notice: Notice | null): Line | null {
+function lineOf(session: Session, notice: Notice | null, stuck: boolean): Line | null {
   const phase = session.phase.value;
   const refusal = session.refusal.value;
   if (refusal && session.page.tree.value) return { words: refusal, tone: "busy", late: true };
+  if (stuck) return { words: "Not connected.", tone: "bad", late: false, help: "/-/connection" };
   if (session.connection.value === "lost") return { words: "Reconnecting…", tone: "busy", late: true };
   switch (phase?.phase) {
     case "waking":
@@ -53,6 +60,19 @@ function lineOf(session: Session, notice: Notice | null): Line | null {
       return { words: phase.message || "Paused by its owner.", tone: "bad", late: false };
   }
   return notice && { words: NOTICES[notice], tone: "good", late: false };
+}
+
+function useStuck(session: Session): boolean {
+  const connection = session.connection.value;
+  const waits = (connection === "lost" || connection === "connecting") && !session.refusal.value;
+  const [stuck, setStuck] = useState(false);
+  useEffect(() => {
+    setStuck(false);
+    if (!waits) return;
+    const timer = setTimeout(() => setStuck(true), STUCK_MS);
+    return () => clearTimeout(timer);
+  }, [waits]);
+  return waits && stuck;
 }
 
 /** The newest notice, for as long as it takes to read. */

@@ -9,6 +9,7 @@ for (const [path, page] of [
   ["/-/sign-in", "sign-in"],
   ["/-/account", "account"],
   ["/-/tokens", "account"],
+  ["/-/connection", "connection"],
   ["/spaces/ada/hello/-/builds", "builds"],
   ["/spaces/ada/hello/-/logs/", "logs"],
   ["/spaces/ada/hello/-/settings", "settings"],
