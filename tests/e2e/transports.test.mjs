@@ -7,10 +7,10 @@ import { launchBrowser, openPage, screenshot } from "./lib/browser.mjs";
 import { frontMatter, Repo } from "./lib/git.mjs";
 import { Platform, root } from "./lib/platform.mjs";
 import { until } from "./lib/process.mjs";
-import { freePort, nginx, Nginx, SlowProxy } from "./lib/proxy.mjs";
+import { caddy, Caddy, freePort, nginx, Nginx, SlowProxy } from "./lib/proxy.mjs";
 
-if (!nginx) {
-  console.error("skipped: no nginx; scripts/test installs it");
+if (!nginx || !caddy) {
+  console.error("skipped: no nginx or no caddy; scripts/test installs them");
   process.exit(77);
 }
 
@@ -53,6 +53,7 @@ return ui.page({ title = "Everything" }, function(page)
 end)
 `;
 const space = "admin/everything";
+const manual = readFileSync(join(root, "docs/operate.md"), "utf8");
 let platform, browser, proxy;
 const ports = {};
 const url = (name) => `http://127.0.0.1:${ports[name]}/spaces/${space}`;
@@ -78,7 +79,7 @@ before(async () => {
   await repo.deploy({ "README.md": frontMatter("models:\n  - vitrine/tiny-writer\n"), "app.lua": app });
   repo.remove();
   for (const name of ["documented", "passing", "refusing", "old", "holding", "swallowing", "misnamed"]) ports[name] = await freePort();
-  const documented = /```nginx\n(.*?)```/s.exec(readFileSync(join(root, "docs/operate.md"), "utf8"))[1]
+  const documented = /```nginx\n(.*?)```/s.exec(manual)[1]
     .replace(/listen 443.*;|ssl_.*;/g, "")
     .replace("server_name spaces.example.org;", `listen 127.0.0.1:${ports.documented};`)
     .replace("http://127.0.0.1:8080", platform.url);
@@ -159,6 +160,20 @@ for (const [name, kind, words] of [
     assert.equal(await carrier(page), kind, "found out again after a reload");
     await page.context().close();
   });
+
+test("behind Caddy as the manual sets it up, a page works over a WebSocket", async () => {
+  const port = await freePort();
+  const site = /```\n(spaces\.example\.org \{.*?)```/s.exec(manual)[1]
+    .replace("spaces.example.org", `http://127.0.0.1:${port}`)
+    .replace("127.0.0.1:8080", new URL(platform.url).host);
+  const proxied = await Caddy.start(site, [port]);
+  const page = await open(`http://127.0.0.1:${port}/spaces/${space}`);
+
+  await everything(page);
+  assert.equal(await carrier(page), "socket");
+  await page.context().close();
+  await proxied.stop();
+});
 
 test("a page that was idle for 25 s behind a cut of 10 s goes on, whatever carries it", async () => {
   const pages = await Promise.all([["passing", "socket"], ["refusing", "events"], ["holding", "poll"]].map(async ([name, kind]) => {

@@ -1,12 +1,13 @@
 // What stands between a browser and the platform: a real nginx with a configuration of the test's
 // own, and a plain TCP proxy that delays or cuts what passes through it.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./process.mjs";
 
+export const caddy = ["/usr/bin/caddy"].find((path) => existsSync(path));
 export const nginx = ["/usr/sbin/nginx", "/usr/bin/nginx"].find((path) => existsSync(path));
 
 /** A port that nobody listens on just now. */
@@ -20,9 +21,44 @@ export async function freePort() {
   return port;
 }
 
-export class Nginx {
+function listens(port) {
+  return new Promise((done) => {
+    const socket = createConnection(port, "127.0.0.1", () => {
+      socket.destroy();
+      done(true);
+    });
+
+    socket.on("error", () => done(false));
+  });
+}
+
+/** A proxy in a process and a folder of its own. */
+class Program {
+  async launch(program, args, ports) {
+    this.words = "";
+    this.child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env.PATH, HOME: this.dir } });
+    this.child.stderr.on("data", (bytes) => {
+      this.words += bytes;
+    });
+    this.exited = new Promise((done) => this.child.on("close", done));
+    for (const port of ports)
+      await until(`${program} listens on ${port}`, () => {
+        if (this.child.exitCode !== null) throw new Error(this.words);
+        return listens(port);
+      }, 10_000);
+    return this;
+  }
+
+  async stop() {
+    this.child.kill("SIGTERM");
+    await this.exited;
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+export class Nginx extends Program {
   /** http: what stands in the http block. */
-  static async start(http, ports) {
+  static start(http, ports) {
     const proxy = new Nginx();
 
     proxy.dir = mkdtempSync(join(tmpdir(), "vitrine-nginx-"));
@@ -36,40 +72,22 @@ export class Nginx {
       error_log ${proxy.dir}/error.log;
       events { worker_connections 512; }
       http {
-        access_log ${proxy.dir}/access.log;
+        access_log off;
         ${temp}
         ${http}
       }`);
-    proxy.child = spawn(nginx, ["-c", join(proxy.dir, "nginx.conf"), "-p", proxy.dir], { stdio: ["ignore", "ignore", "pipe"] });
-    proxy.words = "";
-    proxy.child.stderr.on("data", (bytes) => {
-      proxy.words += bytes;
-    });
-    proxy.exited = new Promise((done) => proxy.child.on("close", done));
-    for (const port of ports)
-      await until(`nginx listens on ${port}`, () => {
-        if (proxy.child.exitCode !== null) throw new Error(proxy.words);
-        return new Promise((done) => {
-          const s = createConnection(port, "127.0.0.1", () => {
-            s.destroy();
-            done(true);
-          });
-
-          s.on("error", () => done(false));
-        });
-      }, 10_000);
-    return proxy;
+    return proxy.launch(nginx, ["-c", join(proxy.dir, "nginx.conf"), "-p", proxy.dir], ports);
   }
+}
 
-  /** Lines of the access log. */
-  get log() {
-    return readFileSync(join(this.dir, "access.log"), "utf8");
-  }
+export class Caddy extends Program {
+  /** sites: what stands in the Caddyfile. */
+  static start(sites, ports) {
+    const proxy = new Caddy();
 
-  async stop() {
-    this.child.kill("SIGTERM");
-    await this.exited;
-    rmSync(this.dir, { recursive: true, force: true });
+    proxy.dir = mkdtempSync(join(tmpdir(), "vitrine-caddy-"));
+    writeFileSync(join(proxy.dir, "Caddyfile"), `{\n\tadmin off\n\tauto_https off\n}\n${sites}`);
+    return proxy.launch(caddy, ["run", "--adapter", "caddyfile", "--config", join(proxy.dir, "Caddyfile")], ports);
   }
 }
 

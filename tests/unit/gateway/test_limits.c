@@ -34,6 +34,20 @@ TEST(sockets_are_counted_per_address_and_in_all)
 	(void)limits_free(l);
 }
 
+TEST(what_outlives_its_socket_is_counted_again)
+{
+	struct limits *l;
+	struct address *a;
+
+	CHECK(limits_new(2, 3, &l) == 0);
+	a = enter(l, "10.0.0.1");
+	CHECK(limits_enter_again(l, a) && !limits_enter_again(l, a));
+	CHECK(enter(l, "10.0.0.2"));
+	limits_leave(l, a);
+	CHECK(enter(l, "10.0.0.3") && !limits_enter_again(l, a)); /* three in all */
+	(void)limits_free(l);
+}
+
 TEST(tokens_run_out_and_come_back)
 {
 	struct limits *l;
