@@ -253,8 +253,8 @@ async function connection(base, options) {
   const page = await openPage(browser, options);
 
   await page.goto(`${base}/-/connection`);
-  await page.locator(".verdict-panel:not(.busy)").waitFor({ timeout: 60_000 });
-  await until("all is tried out", async () => (await page.locator(".finding.busy").count()) === 0, 60_000);
+  await page.locator(".verdict-panel:not(.busy)").waitFor({ timeout: 150_000 });
+  await until("all is tried out", async () => (await page.locator(".finding.busy").count()) === 0, 150_000);
   page.verdict = await page.locator(".verdict-panel h2").innerText();
   page.finding = (title) => page.locator(".finding", { has: page.getByRole("heading", { name: title, exact: true }) }).innerText();
   return page;
@@ -292,8 +292,8 @@ test("a page whose address does not arrive says what is in the way", async () =>
   await page.getByText("Not connected.").waitFor({ timeout: 20_000 });
   await screenshot(page, "connection-stuck");
   await page.getByRole("link", { name: "What is in the way?" }).click();
-  await page.locator(".verdict-panel.bad").waitFor({ timeout: 60_000 });
-  await until("all is tried out", async () => (await page.locator(".finding.busy").count()) === 0, 60_000);
+  await page.locator(".verdict-panel.bad").waitFor({ timeout: 150_000 });
+  await until("all is tried out", async () => (await page.locator(".finding.busy").count()) === 0, 150_000);
   const words = await page.locator(".findings").innerText();
 
   assert.match(words, new RegExp(`Vitrine is asked for 127\\.0\\.0\\.1:${platform.port}[^]*proxy_set_header Host \\$http_host;`));
