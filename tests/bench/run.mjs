@@ -10,6 +10,7 @@ import { frontMatter, Repo } from "../e2e/lib/git.mjs";
 import { buildDir, Platform, root } from "../e2e/lib/platform.mjs";
 import { runProgram, until } from "../e2e/lib/process.mjs";
 import { visitorCookie } from "../e2e/lib/wire.mjs";
+import { benchFairness } from "./fairness.mjs";
 import { benchUpload } from "./upload.mjs";
 
 const client = join(buildDir, "bin/bench_client");
@@ -67,8 +68,9 @@ return ui.interface {
 }
 `;
 
+/** What a session may do a second is no subject here: one of these clicks without a pause. */
 async function startPlatform() {
-  const platform = await Platform.start();
+  const platform = await Platform.start({ args: ["--limit", "session-events=1000000", "--limit", "space-events=1000000"] });
 
   cleanups.push(() => platform.remove());
   return platform;
@@ -445,6 +447,7 @@ async function benchBombs(calmClicks = 10_000, attackClicks = 20_000) {
 // ----------------------------------------------------------------------------------------------
 
 const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory, box: benchBox, bombs: benchBombs,
+  fairness: () => benchFairness({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   upload: () => benchUpload({ startPlatform, newRepo, run, figure, say, cleanups }) };
 const name = process.argv[2];
 
