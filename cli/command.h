@@ -12,6 +12,8 @@ int cmd_new(int argc, char **argv);
 int cmd_dev(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 int cmd_up(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_events(int argc, char **argv);

@@ -31,6 +31,8 @@ static const struct command commands[] = {
 	{"token", "create NAME [--user USER] [--read-only] | list | revoke ID",
 		"access tokens for git and the API", cmd_token},
 	{"user", "add NAME | list", "people", cmd_user},
+	{"backup", "FILE|DIR", "all data as one file, while the platform is stopped", cmd_backup},
+	{"restore", "FILE", "what a backup holds, into an empty folder", cmd_restore},
 	{"doctor", "[--json] [--verbose] [--require full|user] [--bin DIR]",
 		"what this host enforces, tried out in real boxes", cmd_doctor},
 };

@@ -1,0 +1,30 @@
+/*
+ * The list of a data folder's files that travels in its backup, as text: a first line with the
+ * version, then for each file SHA-256, size and path below the folder. What is made anew at each
+ * start is left out: run/, and SQLite's shared memory.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define MANIFEST_NAME "vitrine-backup.txt"
+#define MANIFEST_MAX (256u << 20)
+
+struct manifest_sum {
+	size_t files;
+	uint64_t bytes;
+};
+
+/* Appends the list of dir. -EINVAL: a path with a newline. */
+int manifest_write(const char *dir, struct buf *b, struct manifest_sum *ret, struct err *e);
+
+/*
+ * Compares dir with the list of n bytes. -EBADMSG with words: the list is none, a file is missing,
+ * is another one, or is not in the list.
+ */
+int manifest_check(
+	const char *dir, const char *list, size_t n, struct manifest_sum *ret, struct err *e);
