@@ -226,10 +226,13 @@ static int make_git(struct desk *d, struct err *e)
 		return r < 0 ? r : err_set(e, -EIO, "git init: %s", buf_str(&said));
 	(void)snprintf(config, sizeof(config),
 		"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\thooksPath = /dev/null\n"
+		"\tfsync = none\n"
 		"[user]\n\tname = dev\n\temail = dev@localhost\n[commit]\n\tgpgSign = false\n"
 		"[gc]\n\tauto = 0\n"
-		"[remote \"desk\"]\n\turl = http://admin:%s@%s/spaces/admin/%s\n\tproxy =\n",
-		d->token, strstr(d->url, "://") + 3, d->space);
+		"[remote \"desk\"]\n\turl = %s/spaces/admin/%s\n\tproxy =\n"
+		/* At once: a password is only sent when a first answer has asked for it. */
+		"[http]\n\textraHeader = Authorization: Bearer %s\n",
+		d->url, d->space, d->token);
 	r = write_work(d, "git/config", config, e);
 	if (r == 0)
 		r = write_work(d, "git/info/exclude", not_pushed, e);
@@ -264,8 +267,8 @@ static int git_failed(const char *what, int r, const struct buf *said, struct er
 int desk_push(struct desk *d, struct buf *said, enum desk_push *ret, struct err *e)
 {
 	char *const add[] = {"add", "-A", ".", NULL};
-	char *const look[] = {"diff", "--cached", "--quiet", NULL};
-	char *const commit[] = {"commit", "-q", "--allow-empty", "-m", "as it is", NULL};
+	char *const commit[] = {
+		"commit", "-q", "-m", "as it is", d->pushed ? NULL : "--allow-empty", NULL};
 	char *const push[] = {"push", "desk", "main", NULL};
 	CLEANUP(buf_done) struct buf all;
 	int r;
@@ -275,11 +278,11 @@ int desk_push(struct desk *d, struct buf *said, enum desk_push *ret, struct err 
 	r = git(d, add, &all, e);
 	if (r != 0)
 		return git_failed("add", r, &all, e);
-	if (d->pushed && git(d, look, &all, e) == 0) {
-		*ret = DESK_SAME;
+	r = git(d, commit, &all, e);
+	if (r == 1 && d->pushed) {
+		*ret = DESK_SAME; /* git-commit(1): nothing to commit */
 		return 0;
 	}
-	r = git(d, commit, &all, e);
 	if (r != 0)
 		return git_failed("commit", r, &all, e);
 	d->pushed = true;

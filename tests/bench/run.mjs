@@ -10,6 +10,7 @@ import { frontMatter, Repo } from "../e2e/lib/git.mjs";
 import { buildDir, Platform, root } from "../e2e/lib/platform.mjs";
 import { runProgram, until } from "../e2e/lib/process.mjs";
 import { visitorCookie } from "../e2e/lib/wire.mjs";
+import { benchDev } from "./dev.mjs";
 import { benchFairness } from "./fairness.mjs";
 import { benchUpload } from "./upload.mjs";
 
@@ -447,6 +448,7 @@ async function benchBombs(calmClicks = 10_000, attackClicks = 20_000) {
 // ----------------------------------------------------------------------------------------------
 
 const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory, box: benchBox, bombs: benchBombs,
+  dev: () => benchDev({ run, figure, percentile, cleanups }),
   fairness: () => benchFairness({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   upload: () => benchUpload({ startPlatform, newRepo, run, figure, say, cleanups }) };
 const name = process.argv[2];
