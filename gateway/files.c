@@ -444,6 +444,13 @@ struct upload *upload_free(struct upload *u)
 	return close_upload(u, u && !u->kept);
 }
 
+int upload_dup(const struct upload *u)
+{
+	int fd = fcntl(u->fd, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
 uint64_t upload_size(const struct upload *u)
 {
 	return u->info.size;
@@ -614,6 +621,21 @@ static int read_info(int dir_fd, const char *id, struct file_info *ret)
 	json_decref(o);
 	buf_done(&b);
 	return r;
+}
+
+int files_open_names(struct files *f, const char *space, const char *id, int ret[2])
+{
+	CLEANUP(closep) int dir_fd = files_folder(f, space, NULL);
+	char name[ID_LEN + 8];
+	int fd;
+
+	(void)snprintf(name, sizeof(name), "%s.json", id);
+	fd = dir_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret[0] = fd;
+	ret[1] = TAKE_FD(dir_fd);
+	return 0;
 }
 
 /* A file in use does not expire: its time is moved on, at most once a day. */

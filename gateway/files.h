@@ -61,6 +61,9 @@ int upload_go_on(struct files *f, const char *space, const char *id, uint64_t le
 /* Closes it; what was written stays for upload_go_on. NULL is fine. */
 struct upload *upload_rest(struct upload *u);
 
+/* An fd of the caller's on the bytes. -errno. */
+int upload_dup(const struct upload *u);
+
 uint64_t upload_size(const struct upload *u); /* bytes written so far */
 bool upload_is_text(const struct upload *u);
 void upload_set_name(struct upload *u, const char *name);
@@ -85,6 +88,10 @@ int files_folder(struct files *f, const char *space, struct err *e);
 /* Calls fn for each Space that has a folder. */
 void files_each_space(
 	struct files *f, void (*fn)(const char *space, int dir_fd, void *data), void *data);
+
+/* What says that a file is there: its note and the folder, so that they can be brought to the disk.
+ * The fds are the caller's. */
+int files_open_names(struct files *f, const char *space, const char *id, int ret[2]);
 
 /* Opens a file read-only. The fd is the caller's. -ENOENT. */
 int files_open(struct files *f, const char *space, const char *id, struct file_info *ret);

@@ -35,6 +35,7 @@ struct partial {
 	bool text;               /* as the disk knows it */
 	struct upload *upload;   /* owned; NULL while it rests */
 	struct partial **holder; /* who writes; NULL: nobody */
+	bool settling;           /* the holder waits for the disk */
 };
 
 /* --- on the disk --- */
@@ -132,6 +133,7 @@ static void let_go(struct partial *u)
 	if (u->holder)
 		*u->holder = NULL;
 	u->holder = NULL;
+	u->settling = false;
 	u->upload = upload_rest(u->upload);
 }
 
@@ -391,7 +393,7 @@ int partial_claim(
 
 	/* A telephone that changed its network comes back while its old connection still seems
 	 * to be there; whoever brings bytes is not pushed aside. */
-	if (u->holder && now_sec < u->touched_sec + PARTIAL_STALL_SEC)
+	if (u->holder && (u->settling || now_sec < u->touched_sec + PARTIAL_STALL_SEC))
 		return err_set(e, -EBUSY, "another request is writing this upload");
 	if (offset != u->offset)
 		return err_set(e, -ESTALE, "Upload-Offset: the upload is at %llu",
@@ -429,15 +431,14 @@ void partial_rest(struct partial *u)
 	let_go(u);
 }
 
-int partial_open(struct partial *u)
+int partial_dup(const struct partial *u)
 {
-	CLEANUP(closep) int dir_fd = files_folder(u->partials->files, u->space, NULL);
-	char name[ID_LEN + 16];
-	int fd;
+	return upload_dup(u->upload);
+}
 
-	(void)snprintf(name, sizeof(name), ".%s.kept", u->id);
-	fd = dir_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+void partial_settle(struct partial *u)
+{
+	u->settling = true;
 }
 
 int partial_finish(struct partial *u, struct file_info *ret, struct err *e)

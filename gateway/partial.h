@@ -60,8 +60,12 @@ int partial_write(struct partial *u, const void *bytes, size_t n, int64_t now_se
 /* The holder is done for now: the upload rests. */
 void partial_rest(struct partial *u);
 
-/* An fd of the caller's on the bytes, so that they can be brought to the disk. */
-int partial_open(struct partial *u);
+/* Only for the holder: an fd of the caller's on the bytes, so that they can be brought to the disk.
+ * -errno. */
+int partial_dup(const struct partial *u);
+
+/* Only for the holder, who waits for the disk: nobody takes the upload over meanwhile. */
+void partial_settle(struct partial *u);
 
 /* The last byte is there: makes it a file. The upload is gone, unless it failed. */
 int partial_finish(struct partial *u, struct file_info *ret, struct err *e);

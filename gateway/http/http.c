@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "gateway/disk.h"
 #include "gateway/http/request.h"
 #include "gateway/http/site.h"
 #include "gateway/http/upstream.h"
@@ -31,6 +32,7 @@ struct http {
 	struct source *kick;         /* owned; a turn that is due */
 	struct site *site;           /* owned */
 	struct upstreams *upstreams; /* owned */
+	struct disk *disk;           /* owned */
 	struct request *suspended;   /* borrowed; all of them */
 	bool running, ending;
 	bool resumed; /* a request, while running: MHD_get_timeout does not know */
@@ -207,6 +209,54 @@ void request_visitor(struct request *r)
 	cookie = header ? cookie_find(header, strlen(header), VISITOR_COOKIE, &n) : NULL;
 	if (!cookie || !visitor_check(key, cookie, n, r->visitor))
 		visitor_new(key, r->visitor, r->set_cookie);
+}
+
+static void on_settled(int outcome, void *data)
+{
+	struct settling *s = data;
+
+	s->job = NULL;
+	s->outcome = outcome;
+	request_resume(s->request);
+}
+
+bool request_settle(struct request *r, struct settling *s, const int *fds, size_t n)
+{
+	int done;
+
+	s->request = r;
+	done = disk_sync(r->http->disk, fds, n, on_settled, s, &s->job);
+	if (done == 1) {
+		request_suspend(r);
+		return false;
+	}
+	s->outcome = done;
+	return true;
+}
+
+static void on_settled_ahead(int outcome, void *data)
+{
+	struct settling *s = data;
+
+	s->job = NULL;
+	if (s->outcome == 0)
+		s->outcome = outcome;
+}
+
+void request_settle_ahead(struct request *r, struct settling *s, int fd)
+{
+	int done;
+
+	if (fd < 0)
+		return;
+	done = disk_sync(r->http->disk, &fd, 1, on_settled_ahead, s, &s->job);
+	if (done < 0)
+		s->outcome = done;
+}
+
+void request_settle_end(struct settling *s)
+{
+	s->job = disk_forget(s->job);
 }
 
 /* --- answers --- */
@@ -599,6 +649,8 @@ int http_new(struct gateway *g, const char *ui_dir, const char *run_dir, struct 
 	if (r == 0)
 		r = upstreams_new(g->loop, run_dir, &h->upstreams);
 	if (r == 0)
+		r = disk_new(g->loop, &h->disk);
+	if (r == 0)
 		r = loop_add_timer(g->loop, on_timer, h, &h->timer);
 	if (r == 0)
 		r = start_daemon(h);
@@ -618,6 +670,7 @@ struct http *http_free(struct http *h)
 	if (h->daemon) {
 		/* It insists that nothing is suspended when it stops. */
 		upstreams_abandon(h->upstreams);
+		disk_settle(h->disk);
 		h->running = h->ending = true;
 		while (h->suspended)
 			request_resume(h->suspended);
@@ -625,6 +678,7 @@ struct http *http_free(struct http *h)
 		MHD_stop_daemon(h->daemon);
 	}
 	(void)upstreams_free(h->upstreams);
+	(void)disk_free(h->disk);
 	(void)site_free(h->site);
 	free(h);
 	return NULL;

@@ -17,6 +17,7 @@
 #include "gateway/limits.h"
 #include "gateway/route.h"
 
+struct disk_job;
 struct http;
 struct request;
 struct site;
@@ -88,6 +89,28 @@ bool request_owns(const struct request *r, const struct route *route);
 
 /* The visitor's id from the cookie; a new one is made and set with the answer. */
 void request_visitor(struct request *r);
+
+/* One wait of a request for the disk. */
+struct settling {
+	struct request *request;
+	struct disk_job *job; /* owned by the disk; NULL: nothing is under way */
+	int outcome;          /* 0 or -errno, once it has been */
+};
+
+/*
+ * Brings fds to the disk and closes them. False: suspended; the handler's finish is called again
+ * when outcome says how it went.
+ */
+bool request_settle(struct request *r, struct settling *s, const int *fds, size_t n);
+/*
+ * While a long body arrives: brings what is there to the disk, so that less is left for the end.
+ * Takes fd over; a negative one is nothing. Not while s is under way.
+ */
+#define SETTLE_AHEAD (64u << 20)
+void request_settle_ahead(struct request *r, struct settling *s, int fd);
+
+/* For the handler's done. */
+void request_settle_end(struct settling *s);
 
 /* --- answers; each queues and returns what libmicrohttpd wants --- */
 

@@ -20,7 +20,11 @@ struct upload_state {
 	struct upload *upload; /* owned; NULL before the first byte of a form's file */
 	struct MHD_PostProcessor *processor; /* owned; NULL: the body is the file */
 	char space[33];
-	bool taken; /* a form's first file is the one */
+	bool taken;   /* a form's first file is the one */
+	bool settled; /* its bytes are on the disk, or not: see settling */
+	struct settling settling, ahead;
+	size_t unsettled;      /* bytes since ahead began */
+	struct file_info info; /* once it is a file */
 };
 
 static void start_file(struct request *r, const char *name)
@@ -51,6 +55,11 @@ static void write_file(struct request *r, const char *bytes, size_t n)
 		request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s", e.text);
 	if (done < 0)
 		u->upload = upload_free(u->upload);
+	u->unsettled += n;
+	if (u->upload && u->unsettled >= SETTLE_AHEAD && !u->ahead.job) {
+		u->unsettled = 0;
+		request_settle_ahead(r, &u->ahead, upload_dup(u->upload));
+	}
 }
 
 /* One piece of a form; only its first file counts. */
@@ -156,24 +165,56 @@ static enum MHD_Result answer_file_info(struct request *r, const struct file_inf
 	return done;
 }
 
+/* Bytes to the disk, a name for them, the name to the disk; called again after each wait. False: it
+ * waits, or a refusal was decided. */
+static bool make_file(struct request *r)
+{
+	struct upload_state *u = r->state;
+	struct files *files = request_gateway(r)->files;
+	struct err e = {0};
+	int fds[2], n;
+
+	if (u->upload && !u->settled) {
+		u->settled = true;
+		fds[0] = upload_dup(u->upload);
+		u->settling.outcome = fds[0] < 0 ? fds[0] : 0;
+		if (fds[0] >= 0 && !request_settle(r, &u->settling, fds, 1))
+			return false;
+	}
+	/* The kernel tells of a failed write once, to whoever asks first. */
+	if (u->ahead.outcome < 0)
+		u->settling.outcome = u->ahead.outcome;
+	if (u->upload && u->settling.outcome == 0) {
+		n = upload_finish(TAKE_PTR(u->upload), &u->info, &e);
+		if (n < 0) {
+			request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s", e.text);
+			return false;
+		}
+		if (files_open_names(files, u->space, u->info.id, fds) == 0 &&
+			!request_settle(r, &u->settling, fds, 2))
+			return false;
+	}
+	if (u->settling.outcome < 0)
+		request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "the disk does not take the file");
+	return u->settling.outcome == 0;
+}
+
 static enum MHD_Result upload_finish_request(struct request *r)
 {
 	struct gateway *g = request_gateway(r);
 	struct upload_state *u = r->state;
 	struct route *route = route_by_space(g->routes, u->space);
-	struct file_info info;
-	struct err e = {0};
 
 	if (route && route->private && !request_identify(r))
 		return MHD_YES;
 	if (!route || (route->private && !request_owns(r, route)))
 		return answer_error(r, MHD_HTTP_NOT_FOUND, "There is no such Space.");
-	if (!u->upload)
+	if (!u->upload && !u->info.id[0])
 		return answer_error(r, MHD_HTTP_BAD_REQUEST, "the form holds no file");
 	request_visitor(r);
-	if (upload_finish(TAKE_PTR(u->upload), &info, &e) < 0)
-		return answer_error(r, MHD_HTTP_INSUFFICIENT_STORAGE, e.text);
-	return answer_file_info(r, &info);
+	if (make_file(r))
+		return answer_file_info(r, &u->info);
+	return r->refusal ? answer_error(r, r->refusal, r->refusal_words) : MHD_YES;
 }
 
 static void upload_done(struct request *r)
@@ -182,6 +223,8 @@ static void upload_done(struct request *r)
 
 	if (!u)
 		return;
+	request_settle_end(&u->settling);
+	request_settle_end(&u->ahead);
 	if (u->processor)
 		(void)MHD_destroy_post_processor(u->processor);
 	(void)upload_free(u->upload);

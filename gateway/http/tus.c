@@ -25,6 +25,10 @@ struct tus_state {
 	bool made;           /* by this request */
 	bool told;           /* the maker knows its address */
 	bool whole;
+	int stage; /* of making it a file: 1 its bytes are on the disk, 2 its name is being brought
+		    */
+	struct settling settling, ahead;
+	size_t unsettled; /* bytes since ahead began */
 };
 
 static int64_t wall_sec(void)
@@ -221,6 +225,11 @@ static size_t tus_feed(struct request *r, const char *bytes, size_t n)
 		request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s", e.text);
 	if (done < 0)
 		partial_rest(u->upload);
+	u->unsettled += n;
+	if (u->upload && u->unsettled >= SETTLE_AHEAD && !u->ahead.job) {
+		u->unsettled = 0;
+		request_settle_ahead(r, &u->ahead, partial_dup(u->upload));
+	}
 	return n;
 }
 
@@ -304,38 +313,77 @@ static enum MHD_Result finish_options(struct request *r)
 	return answer(r, MHD_HTTP_NO_CONTENT, response);
 }
 
-/* An upload whose last byte is there becomes a file, whoever asks about it first. */
-static int make_whole(struct request *r, struct partial *upload)
+/*
+ * The last byte is there: bytes to the disk, a name for them, the name to the disk. Called again
+ * after each wait. False: it waits, or a refusal was decided.
+ */
+static bool make_whole(struct request *r)
 {
 	struct tus_state *u = r->state;
+	struct files *files = request_gateway(r)->files;
 	struct err e = {0};
-	int n = partial_finish(upload, &u->info, &e);
+	int fds[2], n;
 
-	if (n < 0)
-		request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s", e.text);
-	u->whole = n == 0;
-	return n;
+	if (u->stage == 0) {
+		fds[0] = partial_dup(u->upload);
+		u->settling.outcome = fds[0] < 0 ? fds[0] : 0;
+		u->stage = 1;
+		partial_settle(u->upload);
+		if (fds[0] >= 0 && !request_settle(r, &u->settling, fds, 1))
+			return false;
+	}
+	if (u->stage == 1) {
+		/* It may have been dropped while the disk was busy. */
+		if (!u->upload) {
+			request_refuse(r, MHD_HTTP_GONE, "this upload was cancelled");
+			return false;
+		}
+		/* The kernel tells of a failed write once, to whoever asks first. */
+		n = u->ahead.outcome < 0 ? u->ahead.outcome : u->settling.outcome;
+		if (n == 0)
+			n = partial_finish(u->upload, &u->info, &e);
+		if (n < 0) {
+			request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s",
+				e.code ? e.text : "the disk does not take the file");
+			return false;
+		}
+		u->whole = true;
+		u->stage = 2;
+		if (files_open_names(files, u->space, u->info.id, fds) == 0 &&
+			!request_settle(r, &u->settling, fds, 2))
+			return false;
+	}
+	if (u->settling.outcome < 0)
+		request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "the disk does not take the file");
+	return u->settling.outcome == 0;
+}
+
+static enum MHD_Result finish_whole(struct request *r, unsigned status)
+{
+	struct tus_state *u = r->state;
+
+	if (make_whole(r))
+		return answer_whole(r, status, &u->info, u->made);
+	return r->refusal ? answer_error(r, r->refusal, r->refusal_words) : MHD_YES;
 }
 
 static enum MHD_Result finish_written(struct request *r)
 {
 	struct tus_state *u = r->state;
-	bool made = u->made;
-	unsigned status = made ? MHD_HTTP_CREATED : MHD_HTTP_NO_CONTENT;
+	unsigned status = u->made ? MHD_HTTP_CREATED : MHD_HTTP_NO_CONTENT;
 	enum MHD_Result done;
 
+	if (u->stage > 0)
+		return finish_whole(r, status);
 	if (!u->upload)
 		return answer_error(
 			r, MHD_HTTP_CONFLICT, "another request went on with this upload");
 	u->told = true;
-	if (!partial_is_whole(u->upload)) {
-		done = answer_part(r, status, u->upload, made);
-		partial_rest(u->upload);
-		return done;
-	}
-	if (make_whole(r, u->upload) < 0)
-		return answer_error(r, r->refusal, r->refusal_words);
-	return answer_whole(r, status, &u->info, made);
+	if (partial_is_whole(u->upload))
+		return finish_whole(r, status);
+	done = answer_part(r, status, u->upload, u->made);
+	partial_rest(u->upload);
+	return done;
 }
 
 static enum MHD_Result finish_head(struct request *r)
@@ -345,12 +393,18 @@ static enum MHD_Result finish_head(struct request *r)
 	struct partial *upload;
 	int fd;
 
+	if (u->stage > 0)
+		return finish_whole(r, MHD_HTTP_OK);
 	request_visitor(r);
 	upload = partial_find(g->partials, u->space, u->id, r->visitor);
-	if (upload && partial_is_whole(upload) && make_whole(r, upload) < 0)
-		return answer_error(r, r->refusal, r->refusal_words);
-	if (upload && !u->whole)
+	if (upload && !partial_is_whole(upload))
 		return answer_part(r, MHD_HTTP_OK, upload, false);
+	if (upload) {
+		/* Killed before anybody made a file of it; or somebody is doing so right now. */
+		claim(r, upload, partial_length(upload));
+		return r->refusal ? answer_error(r, r->refusal, r->refusal_words)
+				  : finish_whole(r, MHD_HTTP_OK);
+	}
 	/* Its last answer may have been lost. */
 	fd = files_open(g->files, u->space, u->id, &u->info);
 	if (fd < 0)
@@ -407,6 +461,10 @@ static void tus_done(struct request *r)
 {
 	struct tus_state *u = r->state;
 
+	if (u) {
+		request_settle_end(&u->settling);
+		request_settle_end(&u->ahead);
+	}
 	/* Nobody was told of it, so nobody could go on with it. */
 	if (u && u->upload && u->made && !u->told)
 		partial_drop(u->upload);

@@ -9,6 +9,7 @@ import type { FileValue, Half } from "../widgets/space";
 const KEPT = "vitrine-upload ";
 const KEPT_MS = 3_600_000; // as long as the gateway keeps it
 const SILENT_MS = 20_000; // a piece that gets nowhere for so long is cut and sent again
+const DISK_MS = 120_000; // the last one waits for the disk
 
 /** place: the component, so that two of them do not share one upload. */
 export async function uploadFile(
@@ -65,9 +66,9 @@ function ask(
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
     let timer = 0;
-    const heard = () => {
+    const heard = (ms = SILENT_MS) => {
       clearTimeout(timer);
-      timer = window.setTimeout(() => request.abort(), SILENT_MS);
+      timer = window.setTimeout(() => request.abort(), ms);
     };
     const stop = () => request.abort();
     request.open(method, url);
@@ -76,6 +77,7 @@ function ask(
       heard();
       step(e.loaded);
     };
+    request.upload.onload = () => heard(DISK_MS);
     request.onloadend = () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", stop);

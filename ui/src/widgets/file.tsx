@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { propsOf, valueOf, type Cell } from "../state/tree";
 import type { Sent } from "../wire/tus";
 import { Field } from "./field";
-import { refusal, sizeWords } from "./file_rules";
+import { listed, refusal, sizeWords } from "./file_rules";
 import { Icon } from "./icon";
 import { addressOf } from "./image";
 import { idOf, useSpace, type FileValue, type Space, type WidgetProps } from "./space";
@@ -38,8 +38,8 @@ function Output({ cell }: { cell: Cell }) {
   return (
     <ul class="files">
       {files.map((f) => (
-        <li key={f.file} class="file">
-          <a class="file-link" href={addressOf(f, base) ?? "#"} download={f.name}>
+        <li key={f.file}>
+          <a class="file file-link" href={addressOf(f, base) ?? "#"} download={f.name}>
             <Icon name="download" />
             <span class="file-name" title={f.name}>{f.name || "file"}</span>
             <span class="file-about">{sizeWords(Number(f.size) || 0)}</span>
@@ -225,8 +225,8 @@ function words(multiple: boolean, there: number): string {
 }
 
 function Limits({ types, max }: { types: string | undefined; max: number | undefined }) {
-  const said = [types?.split(/[,\s]+/).filter(Boolean).join(", "), max ? `up to ${sizeWords(max)}` : ""].filter(Boolean);
-  return said.length > 0 ? <small>{said.join(" · ")}</small> : null;
+  const said = [types && listed(types), max && `up to ${sizeWords(max)}`].filter(Boolean);
+  return <small>{said.join(" · ")}</small>;
 }
 
 function percent(sent: number, total: number): string {

@@ -13,6 +13,11 @@ export function sizeWords(bytes: number): string {
   return `${value.toFixed(value < 99.5 && unit > 0 ? 1 : 0).replace(/\.0$/, "")} ${units[unit]}`;
 }
 
+/** ".csv,image/*" as it is read. */
+export function listed(types: string): string {
+  return types.split(/[,\s]+/).filter(Boolean).join(", ");
+}
+
 /** types: endings and media types, as in ".csv,image/*". The SDK decides; this spares the sending. */
 export function isOf(types: string | undefined, name: string, type: string): boolean {
   const wanted = (types ?? "").toLowerCase().split(/[,\s]+/).filter(Boolean);
@@ -25,7 +30,7 @@ export function isOf(types: string | undefined, name: string, type: string): boo
 /** Why this one is not sent, in words; null: it is. */
 export function refusal(file: { name: string; type: string; size: number }, types: string | undefined, max: number | undefined): string | null {
   // Browsers leave the type out where the system knows none; the ending may still fit.
-  if (!isOf(types, file.name, file.type)) return `This is none of ${types!.split(/[,\s]+/).filter(Boolean).join(", ")}.`;
+  if (!isOf(types, file.name, file.type)) return `This is none of ${listed(types!)}.`;
   if (max !== undefined && file.size > max) return `This has ${sizeWords(file.size)}; at most ${sizeWords(max)} are taken.`;
   return null;
 }

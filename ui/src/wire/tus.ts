@@ -69,7 +69,7 @@ export async function send(uploads: string, file: Source, ways: Ways): Promise<A
     const step = (bytes: number) => ways.progress({ sent: Math.min(from + bytes, file.size), total: file.size, waiting: false });
     const answer = !known ? await ask(ways, "HEAD", url!, {}, null, () => {})
       : url === null ? await make(uploads, file, file.slice(0, end), ways, step)
-      : await ask(ways, "PATCH", url, { "Content-Type": BODY, "Upload-Offset": String(offset) }, file.slice(offset, end), step);
+      : await ask(ways, "PATCH", url, { "Upload-Offset": String(offset) }, file.slice(offset, end), step);
     if (answer.status >= 200 && answer.status < 300) {
       url = address(answer, uploads) ?? url;
       offset = Number(answer.header("Upload-Offset") ?? 0);
@@ -115,12 +115,11 @@ export async function giveUp(ways: Pick<Ways, "ask" | "recall" | "remember">): P
 }
 
 function ask(ways: Ways, method: string, url: string, headers: Record<string, string>, body: Blob | null, step: (bytes: number) => void) {
-  return ways.ask(method, url, { ...headers, "Tus-Resumable": "1.0.0" }, body, step);
+  return ways.ask(method, url, { ...headers, ...(body ? { "Content-Type": BODY } : {}), "Tus-Resumable": "1.0.0" }, body, step);
 }
 
 function make(uploads: string, file: Source, first: Blob, ways: Ways, step: (bytes: number) => void) {
-  const headers = { "Upload-Length": String(file.size), "Upload-Metadata": `filename ${base64(file.name)}`, "Content-Type": BODY };
-  return ask(ways, "POST", uploads, headers, first, step);
+  return ask(ways, "POST", uploads, { "Upload-Length": String(file.size), "Upload-Metadata": `filename ${base64(file.name)}` }, first, step);
 }
 
 /** The path of what was made; a proxy may have put its own host before it. */
@@ -131,8 +130,7 @@ function address(answer: Answer, uploads: string): string | null {
 
 /** Larger pieces while they are quick, smaller ones when much would be lost by a cut. */
 function next(piece: number, most: number, ms: number): number {
-  if (ms < 1000) return Math.min(piece * 2, most);
-  return ms > 8000 ? Math.max(piece / 2, Math.min(PIECE_MIN, most)) : piece;
+  return ms < 1000 ? Math.min(piece * 2, most) : ms > 8000 ? Math.min(PIECE_MIN, most) : piece;
 }
 
 function again(status: number): boolean {
