@@ -150,7 +150,7 @@ static int start_up(struct desk *d, const char *port, struct err *e)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *const argv[] = {self, "up", "--data", d->data, "--listen", "localhost", "--port", any,
 		"--token-file", token, NULL};
-	struct program_plan plan = {0};
+	struct program_plan plan = {.apart = true};
 	CLEANUP(closep) int out = -1;
 	int r = 0;
 

@@ -146,7 +146,7 @@ static void start_logs(struct dev *d)
 	char self[4096], space[SPACE_NAME_MAX + 8];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *const argv[] = {self, "logs", "-f", "--data", d->desk.data, space, NULL};
-	struct program_plan plan = {0};
+	struct program_plan plan = {.apart = true};
 	struct err e = {0};
 	pid_t pid;
 

@@ -29,6 +29,12 @@ static int find(const char *name, char ret[4096], struct err *e)
 	return err_set(e, -ENOENT, "%s: is not installed (nowhere in the PATH)", name);
 }
 
+static int leave_group(void *data)
+{
+	(void)data;
+	return setpgid(0, 0) < 0 ? -errno : 0;
+}
+
 pid_t program_start(
 	const struct program_plan *p, char *const argv[], int out, int death_signal, struct err *e)
 {
@@ -50,6 +56,7 @@ pid_t program_start(
 	plan.cwd_fd = dir;
 	plan.fds[1] = plan.fds[2] = out;
 	plan.death_signal = death_signal;
+	plan.before_exec = p->apart ? leave_group : NULL;
 	return spawn_program(&plan, e);
 }
 

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -12,6 +14,7 @@ struct program_plan {
 	const char *dir;   /* NULL: here */
 	struct buf *said;  /* stdout and stderr, up to the buffer's ceiling; NULL: dropped */
 	char *const *envp; /* NULL: our own */
+	bool apart;        /* in a process group of its own: a terminal's Ctrl-C is for us alone */
 };
 
 /* Runs argv to its end. Returns its exit status, 128 + signal; -ENOENT: it is not in the PATH. */

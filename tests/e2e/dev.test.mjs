@@ -36,7 +36,7 @@ class Dev {
     const as = uid === undefined ? [] : ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"];
     const [first, ...args] = [...as.map(String), program, "dev", folder];
 
-    this.child = spawn(first, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(first, args, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream.on("data", (bytes) => {
         this.output += bytes;
@@ -55,9 +55,9 @@ class Dev {
     return (await this.said(/(http:\/\/localhost:\d+\/api\/login\/links\/\S+)/))[1];
   }
 
-  /** As Ctrl-C does; the exit status. */
+  /** As Ctrl-C in a terminal does, to the whole process group; the exit status. */
   stop() {
-    this.child.kill("SIGINT");
+    process.kill(-this.child.pid, "SIGINT");
     return this.ended;
   }
 }
