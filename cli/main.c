@@ -14,7 +14,7 @@ static const struct command commands[] = {
 	{"up",
 		"[--data DIR] [--listen ADDR] [--port N] [--token-file FILE] "
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "
-		"[--isolation full|dense] [--local-metrics] "
+		"[--isolation full|dense] [--local-metrics] [--proxy ADDRESS] "
 		"[--log-format text|json] [--uploads FILE_MIB,SPACE_MIB] "
 		"[--disk-warn MIB] [--disk-reserve MIB] [--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},

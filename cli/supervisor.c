@@ -228,6 +228,10 @@ static void start_gateway(struct supervisor *s, struct start *p)
 		arg(p, "--files-mib-per-space");
 		arg(p, "%lu", s->config.files_mib);
 	}
+	if (s->config.proxy) {
+		arg(p, "--proxy");
+		arg(p, "%s", s->config.proxy);
+	}
 	pass_limits(&s->config.limits, p);
 	for (size_t i = 0; i < s->config.n_public; i++)
 		p->fds[p->n_fds++] = s->config.public_fds[i];

@@ -39,6 +39,7 @@ struct up {
 	struct box_pool pool;
 	const char *disk_warn, *disk_reserve;
 	bool dense, local_metrics;
+	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
 	struct space_limits limits;
 	char url[128];
@@ -252,7 +253,7 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"token-file", required_argument, NULL, 't'},
 		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
 		{"isolation", required_argument, NULL, 'i'},
-		{"local-metrics", no_argument, NULL, 'M'},
+		{"local-metrics", no_argument, NULL, 'M'}, {"proxy", required_argument, NULL, 'x'},
 		{"disk-warn", required_argument, NULL, 'W'},
 		{"disk-reserve", required_argument, NULL, 'R'},
 		{"log-format", required_argument, NULL, 'L'},
@@ -298,6 +299,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'L':
 			r = set_log_format(optarg, e);
 			break;
+		case 'x':
+			u->proxy = optarg;
+			break;
 		case 'M':
 			u->local_metrics = true;
 			break;
@@ -340,6 +344,7 @@ static int serve(struct up *u, struct err *e)
 		.disk_warn = u->disk_warn,
 		.disk_reserve = u->disk_reserve,
 		.local_metrics = u->local_metrics,
+		.proxy = u->proxy,
 		.upload_mib = u->upload_mib,
 		.files_mib = u->files_mib,
 		.limits = u->limits};

@@ -118,6 +118,8 @@ static int parse_field(const char *line, size_t n, struct head *h, struct err *e
 		return take_once(&h->origin, &value, "Origin", e);
 	if (span_is(&name, "Cookie"))
 		return take_once(&h->cookie, &value, "Cookie", e);
+	if (span_is(&name, "X-Forwarded-For"))
+		h->forwarded_for = value;
 	if (span_is(&name, "Upgrade"))
 		h->upgrade_websocket = list_has(&value, "websocket");
 	return 0;

@@ -20,6 +20,7 @@ struct span {
 struct head {
 	struct span method, target; /* target with its query, as sent */
 	struct span host, origin, cookie;
+	struct span forwarded_for; /* the last of them */
 	bool upgrade_websocket;
 	bool http10;
 	size_t length; /* of the whole head */

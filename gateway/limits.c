@@ -22,12 +22,15 @@ struct address {
 	uint8_t key[16];
 	size_t key_length;
 	size_t sockets;
+	bool proxy;
 	struct rate rates[LIMIT_KINDS];
 };
 
 struct limits {
 	struct map addresses; /* owns them */
 	size_t sockets_max, total_max, total;
+	struct address proxies[LIMITS_PROXIES_MAX]; /* only their keys */
+	size_t n_proxies;
 };
 
 int limits_new(size_t sockets, size_t sockets_total, struct limits **ret)
@@ -85,6 +88,59 @@ static void fill(struct address *a, const struct sockaddr *peer)
 	}
 }
 
+/* An address as people write it, in brackets or with a port too. False: it is none. */
+static bool fill_text(struct address *a, const char *text, size_t n)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	char copy[INET6_ADDRSTRLEN + 8];
+	char *end;
+
+	if (n == 0 || n >= sizeof(copy))
+		return false;
+	memcpy(copy, text, n);
+	copy[n] = '\0';
+	if (copy[0] == '[') {
+		end = strchr(copy, ']');
+		if (end)
+			*end = '\0';
+		memmove(copy, copy + 1, strlen(copy));
+	} else if ((end = strchr(copy, ':')) && strchr(copy, '.') && !strchr(end + 1, ':')) {
+		*end = '\0';
+	}
+	if (inet_pton(AF_INET, copy, &in.sin_addr) == 1)
+		fill(a, (const struct sockaddr *)&in);
+	else if (inet_pton(AF_INET6, copy, &in6.sin6_addr) == 1)
+		fill(a, (const struct sockaddr *)&in6);
+	else
+		return false;
+	return true;
+}
+
+static bool is_proxy(const struct limits *l, const struct address *a)
+{
+	for (size_t i = 0; i < l->n_proxies; i++)
+		if (l->proxies[i].key_length == a->key_length &&
+			!memcmp(l->proxies[i].key, a->key, a->key_length))
+			return true;
+	return false;
+}
+
+int limits_trust(struct limits *l, const char *proxy)
+{
+	if (l->n_proxies == LIMITS_PROXIES_MAX)
+		return -ENOSPC;
+	if (!fill_text(&l->proxies[l->n_proxies], proxy, strlen(proxy)))
+		return -EINVAL;
+	l->n_proxies++;
+	return 0;
+}
+
+bool address_is_proxy(const struct address *a)
+{
+	return a->proxy;
+}
+
 /* An address without sockets is forgotten once all its tokens have come back; that is what
  * forgetting it gives it anyway. Run only when the table is full. */
 static void drop_idle(void *value, void *data)
@@ -98,22 +154,21 @@ static void drop_idle(void *value, void *data)
 	free(a);
 }
 
-struct address *limits_enter(struct limits *l, const struct sockaddr *peer)
+static struct address *enter(struct limits *l, const struct address *probe)
 {
-	struct address probe = {0};
 	struct address *a;
 
 	if (l->total >= l->total_max)
 		return NULL;
-	fill(&probe, peer);
-	a = map_get(&l->addresses, probe.key, probe.key_length);
+	a = map_get(&l->addresses, probe->key, probe->key_length);
 	if (!a) {
 		if (l->addresses.n >= LIMITS_ADDRESSES_MAX)
 			map_each(&l->addresses, drop_idle, l);
 		a = l->addresses.n < LIMITS_ADDRESSES_MAX ? malloc(sizeof(*a)) : NULL;
 		if (!a)
 			return NULL;
-		*a = probe;
+		*a = *probe;
+		a->proxy = is_proxy(l, a);
 		if (map_put(&l->addresses, a->key, a->key_length, a) < 0) {
 			free(a);
 			return NULL;
@@ -122,9 +177,42 @@ struct address *limits_enter(struct limits *l, const struct sockaddr *peer)
 	return limits_enter_again(l, a) ? a : NULL;
 }
 
+struct address *limits_enter(struct limits *l, const struct sockaddr *peer)
+{
+	struct address probe = {0};
+
+	fill(&probe, peer);
+	return enter(l, &probe);
+}
+
+/* From the right: what stands further left, whoever came has written himself. */
+struct address *limits_enter_behind(struct limits *l, struct address *a, const char *list, size_t n)
+{
+	struct address probe = {0};
+
+	while (a->proxy && n > 0) {
+		size_t start = n;
+
+		while (start > 0 && list[start - 1] != ',')
+			start--;
+		while (n > start && list[n - 1] == ' ')
+			n--;
+		while (start < n && list[start] == ' ')
+			start++;
+		if (!fill_text(&probe, list + start, n - start))
+			break;
+		if (!is_proxy(l, &probe))
+			return enter(l, &probe);
+		while (start > 0 && list[start - 1] != ',')
+			start--;
+		n = start > 0 ? start - 1 : 0;
+	}
+	return limits_enter_again(l, a) ? a : NULL;
+}
+
 bool limits_enter_again(struct limits *l, struct address *a)
 {
-	if (a->sockets >= l->sockets_max || l->total >= l->total_max)
+	if ((a->sockets >= l->sockets_max && !a->proxy) || l->total >= l->total_max)
 		return false;
 	a->sockets++;
 	l->total++;

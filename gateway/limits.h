@@ -24,11 +24,28 @@ int limits_new(size_t sockets, size_t sockets_total, struct limits **ret);
 struct limits *limits_free(struct limits *l);
 DEFINE_CLEANUP(struct limits *, limits_free)
 
+#define LIMITS_PROXIES_MAX 8
+
+/*
+ * Connections from this address carry other people's: whom they name in X-Forwarded-For is
+ * believed, and the limit on sockets is not for them. -EINVAL: no address. -ENOSPC: too many.
+ */
+int limits_trust(struct limits *l, const char *proxy);
+
 /*
  * Counts a socket of this peer. NULL: the address, or everyone, has too many. The result is
  * given back with limits_leave.
  */
 struct address *limits_enter(struct limits *l, const struct sockaddr *peer);
+
+/*
+ * The address that is behind this one: itself, unless it is a trusted proxy that names another in
+ * the last place of list, an X-Forwarded-For of n bytes that is not a proxy of ours. Counted as by
+ * limits_enter. NULL: it, or everyone, has too many.
+ */
+struct address *limits_enter_behind(
+	struct limits *l, struct address *a, const char *list, size_t n);
+bool address_is_proxy(const struct address *a);
 
 /* Counts one more of an address that is counted already: what outlives its socket. False: as above.
  */

@@ -109,11 +109,32 @@ static void fill_visitor(struct gateway *g, const struct head *h, struct ws_offe
 			h->cookie.at, h->cookie.n, SIGN_IN_COOKIE, &offer->cookie_length);
 }
 
+/* From here on the socket is the visitor's, and not the proxy's. False: refused. */
+static bool look_behind(struct knock *k, const struct head *h)
+{
+	struct limits *l = k->doorman->gateway->limits;
+	struct address *behind;
+
+	if (!address_is_proxy(k->address))
+		return true;
+	behind = limits_enter_behind(
+		l, k->address, h->forwarded_for.at, h->forwarded_for.at ? h->forwarded_for.n : 0);
+	if (!behind) {
+		gateway_count(GATEWAY_REFUSED_SOCKETS, 1);
+		refuse_knock(k, "503 Service Unavailable",
+			"too many connections from your address, or in all");
+		return false;
+	}
+	limits_leave(l, k->address);
+	k->address = behind;
+	return true;
+}
+
 static void upgrade(struct knock *k, const struct head *h, const struct space_path *path)
 {
 	struct gateway *g = k->doorman->gateway;
 	struct route *route = route_by_name(g->routes, path->owner, path->name);
-	struct ws_offer offer = {.address = k->address};
+	struct ws_offer offer = {0};
 
 	if (h->origin.at && !origin_matches(&h->origin, &h->host)) {
 		refuse_knock(k, "403 Forbidden", "Origin: not the host that serves this page");
@@ -124,6 +145,9 @@ static void upgrade(struct knock *k, const struct head *h, const struct space_pa
 		refuse_knock(k, "404 Not Found", "There is no such Space.");
 		return;
 	}
+	if (!look_behind(k, h))
+		return;
+	offer.address = k->address;
 	fill_visitor(g, h, &offer);
 	/* The worker starts while the socket is still shaking hands. */
 	if (!route->private)
@@ -140,6 +164,8 @@ static void upgrade_probe(struct knock *k, const struct head *h)
 		refuse_knock(k, "403 Forbidden", "Origin: not the host that serves this page");
 		return;
 	}
+	if (!look_behind(k, h))
+		return;
 	k->source = source_free(k->source);
 	(void)ws_adopt_echo(k->doorman->gateway->ws, k->fd, k->address);
 	forget(k);

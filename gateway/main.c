@@ -58,6 +58,8 @@ struct settings {
 	int64_t sessions_mib; /* of memory, for those of a Space */
 	int64_t upload_mib;   /* of one file of a visitor */
 	int64_t files_mib;    /* of the disk, for those of a Space */
+	const char *proxies[LIMITS_PROXIES_MAX];
+	size_t n_proxies;
 	struct space_limits space;
 	struct watch_limits watch;
 };
@@ -80,6 +82,7 @@ static int usage(const struct err *e)
 			"         [--session-keep-sec N] [--sockets-per-address N]\n"
 			"         [--sessions-mib-per-space N] [--files-mib-per-space N]\n"
 			"         [--upload-mib N]\n"
+			"         [--proxy ADDRESS]...\n"
 			"         [--limit replicas|sessions|visitor-sessions=N]...\n"
 			"         [--limit session-events|space-events=PER_SECOND]...\n"
 			"         [--limit calm|stall|silent|event|idle=SECONDS]...\n"
@@ -114,6 +117,7 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 		{"files-mib-per-space", required_argument, NULL, 'f'},
 		{"upload-mib", required_argument, NULL, 'p'},
 		{"limit", required_argument, NULL, 'l'},
+		{"proxy", required_argument, NULL, 'x'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -134,6 +138,8 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 			s->ui = optarg;
 		else if (c == 'k')
 			s->keep_sec = number(optarg);
+		else if (c == 'x' && s->n_proxies < LIMITS_PROXIES_MAX)
+			s->proxies[s->n_proxies++] = optarg;
 		else if (c == 's')
 			s->sockets_per_address = number(optarg);
 		else if (c == 'm')
@@ -241,6 +247,10 @@ static int make_stores(struct program *p, struct err *e)
 	r = visitor_key_load(below(&p->settings, "visitor.key", path), &g->key, e);
 	if (r == 0)
 		r = limits_new((size_t)p->settings.sockets_per_address, SOCKETS_TOTAL, &g->limits);
+	for (size_t i = 0; r == 0 && i < p->settings.n_proxies; i++)
+		if (limits_trust(g->limits, p->settings.proxies[i]) < 0)
+			r = err_set(
+				e, -EINVAL, "--proxy: '%s' is no address", p->settings.proxies[i]);
 	if (r == 0)
 		r = files_new(below(&p->settings, "files", path),
 			(uint64_t)p->settings.files_mib << 20, &g->files, e);

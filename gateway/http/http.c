@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -259,72 +260,6 @@ void request_settle_end(struct settling *s)
 	s->job = disk_forget(s->job);
 }
 
-/* --- answers --- */
-
-void response_header(struct MHD_Response *response, const char *name, const char *value)
-{
-	(void)MHD_add_response_header(response, name, value);
-}
-
-enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *response)
-{
-	char cookie[VISITOR_COOKIE_LEN + 128];
-	enum MHD_Result done;
-
-	if (!response)
-		return MHD_NO;
-	response_header(response, "X-Content-Type-Options", "nosniff");
-	response_header(response, "Referrer-Policy", "same-origin");
-	if (r->tus)
-		response_header(response, "Tus-Resumable", TUS_VERSION);
-	if (r->tus && status == MHD_HTTP_PRECONDITION_FAILED)
-		response_header(response, "Tus-Version", TUS_VERSION);
-	if (r->set_cookie[0]) {
-		(void)snprintf(cookie, sizeof(cookie),
-			VISITOR_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax",
-			r->set_cookie);
-		response_header(response, "Set-Cookie", cookie);
-	}
-	done = MHD_queue_response(r->connection, status, response);
-	MHD_destroy_response(response);
-	return done;
-}
-
-enum MHD_Result answer_bytes(
-	struct request *r, unsigned status, const char *type, const void *bytes, size_t n)
-{
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(n, (void *)bytes, MHD_RESPMEM_MUST_COPY);
-
-	if (!response)
-		return MHD_NO;
-	response_header(response, "Content-Type", type);
-	response_header(response, "Cache-Control", "no-store");
-	return answer(r, status, response);
-}
-
-enum MHD_Result answer_error(struct request *r, unsigned status, const char *words)
-{
-	json_t *o = json_pack("{ss}", "error", words);
-	struct buf b;
-	enum MHD_Result done;
-
-	buf_init(&b, 8192);
-	if (o)
-		(void)json_write(&b, o);
-	json_decref(o);
-	done = answer_bytes(r, status, "application/json", buf_str(&b), b.len);
-	buf_done(&b);
-	return done;
-}
-
-void response_events(struct MHD_Response *response)
-{
-	response_header(response, "Content-Type", "text/event-stream");
-	response_header(response, "Cache-Control", "no-cache, no-transform");
-	response_header(response, "X-Accel-Buffering", "no"); /* nginx and some others */
-}
-
 /* --- health --- */
 
 /* What visitors have to do without, in words; NULL: out of memory. */
@@ -489,6 +424,33 @@ static void *on_target(void *data, const char *target, struct MHD_Connection *co
 	return r;
 }
 
+static enum MHD_Result last_value(
+	void *data, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	const char **last = data;
+
+	(void)kind;
+	if (value && !strcasecmp(name, "X-Forwarded-For"))
+		*last = value;
+	return MHD_YES;
+}
+
+static void look_behind(struct request *r)
+{
+	const char *list = "";
+	struct address *behind;
+
+	(void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, last_value, &list);
+	behind = limits_enter_behind(r->http->gateway->limits, r->address, list, strlen(list));
+	if (!behind) {
+		request_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE,
+			"too many connections from your address, or in all");
+		return;
+	}
+	r->address = behind;
+	r->counted = true;
+}
+
 static void begin(struct request *r, const char *method, const char *version)
 {
 	const union MHD_ConnectionInfo *info =
@@ -499,6 +461,10 @@ static void begin(struct request *r, const char *method, const char *version)
 	r->method = method;
 	r->version = version;
 	r->address = info ? info->socket_context : NULL;
+	if (r->address && address_is_proxy(r->address))
+		look_behind(r);
+	if (r->refusal)
+		return;
 	if (!r->target || r->target[0] != '/') {
 		request_refuse(r, MHD_HTTP_BAD_REQUEST, "request line: the target must be a path");
 		return;
@@ -565,6 +531,8 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **c
 	r->asking = identify_cancel(r->asking);
 	if (r->handler->done)
 		r->handler->done(r);
+	if (r->counted)
+		limits_leave(r->http->gateway->limits, r->address);
 	free(r->target);
 	free(r);
 }

@@ -47,8 +47,9 @@ struct request {
 	const char *method;
 	const char *version; /* "HTTP/1.1" */
 	const struct handler *handler;
-	struct address *address;
-	struct route *route; /* borrowed for one call only: looked up again after waiting */
+	struct address *address; /* of whoever asks; behind a trusted proxy the one it names */
+	bool counted;            /* address, by this request and not by its connection */
+	struct route *route;     /* borrowed for one call only: looked up again after waiting */
 	struct space_path path;
 	size_t swallowed;
 	bool begun, suspended, gone;

@@ -72,7 +72,7 @@ const server = (name, location, more = "") => `
 const upgrades = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;";
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({ args: ["--proxy", "127.0.0.1"] });
   browser = await launchBrowser();
   const repo = new Repo(platform, space);
 

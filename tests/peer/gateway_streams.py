@@ -123,6 +123,21 @@ class StreamPage(Page):
         self.sender.close()
 
 
+class Echo(Page):
+    """The WebSocket that says back what it hears."""
+
+    def __init__(self, port, *headers):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+        self.buffer = b""
+        self.sock.sendall(("\r\n".join([
+            "GET /-/probe/ws HTTP/1.1", "Host: 127.0.0.1:%d" % port, "Upgrade: websocket",
+            "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers]) + "\r\n\r\n").encode())
+        while b"\r\n\r\n" not in self.buffer:
+            self._need(len(self.buffer) + 1)
+        self.head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+
+
 def joined(g, events):
     g.start()
     g.route()
@@ -455,34 +470,59 @@ def the_probes_socket_says_back_what_it_hears(g):
     g.start(arguments=("--sockets-per-address", "8"))
     g.route()
 
-    class Echo(Page):
-        def __init__(self, *headers):
-            self.sock = socket.create_connection(("127.0.0.1", g.port), timeout=DEADLINE)
-            self.buffer = b""
-            self.sock.sendall(("\r\n".join([
-                "GET /-/probe/ws HTTP/1.1", "Host: 127.0.0.1:%d" % g.port, "Upgrade: websocket",
-                "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers]) + "\r\n\r\n").encode())
-            while b"\r\n\r\n" not in self.buffer:
-                self._need(len(self.buffer) + 1)
-            self.head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
-
-    assert b"403" in Echo("Origin: https://evil.example").head
+    assert b"403" in Echo(g.port, "Origin: https://evil.example").head
     for _ in range(20):  # each is counted, and no longer once it is gone
-        echo = Echo()
+        echo = Echo(g.port)
         assert b"101" in echo.head
         echo.send_raw(b"hello")
         assert echo._message() == b"hello"
         echo.close()
         g.until(lambda: get(g.port, "/healthz")[0] == 200)
     for bad in (b"x" * 257, b"x" * 100000):
-        echo = Echo()
+        echo = Echo(g.port)
         echo.send_raw(bad)
         try:
             echo._message()
             raise AssertionError("it was said back")
         except (Closed, ConnectionError):
             pass
+
+
+# --- behind a trusted proxy ---
+
+def each_visitor_behind_a_trusted_proxy_is_counted_for_himself(g):
+    g.start(arguments=("--sockets-per-address", "4", "--proxy", "127.0.0.1"))
+    g.route()
+    sockets = [Echo(g.port, "X-Forwarded-For: 6.6.6.6, 10.0.0.%d" % (n % 3)) for n in range(12)]
+    assert all(b" 101 " in s.head for s in sockets)
+    late = Echo(g.port, "X-Forwarded-For: 10.0.0.9, 10.0.0.1")
+    assert b" 503 " in late.head
+    status, _, body = get(g.port, "/healthz", "X-Forwarded-For: 10.0.0.1")
+    assert status == 503 and b"too many connections" in body
+    # A header of the visitor's own before that of the proxy's is nobody's word.
+    assert get(g.port, "/healthz", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-For: 10.0.0.7")[0] == 200
+    assert get(g.port, "/healthz")[0] == 200
+    for s in sockets:
+        s.close()
+    g.until(lambda: get(g.port, "/healthz", "X-Forwarded-For: 10.0.0.1")[0] == 200)
+    for _ in range(20):  # requests give back what they count
+        assert get(g.port, "/healthz", "X-Forwarded-For: 10.0.0.1")[0] == 200
+        assert get(g.port, BASE + "stream", "X-Forwarded-For: 10.0.0.%d" % (20 + _),
+                   "Content-Length: 0", method="POST")[0] == 201
+
+
+def who_is_no_trusted_proxy_is_not_believed(g):
+    g.start(arguments=("--sockets-per-address", "4", "--proxy", "10.1.1.1"))
+    g.route()
+    sockets = [Echo(g.port, "X-Forwarded-For: 10.0.0.%d" % n) for n in range(4)]
+    assert all(b" 101 " in s.head for s in sockets)
+    with socket.create_connection(("127.0.0.1", g.port)) as s:
+        s.settimeout(DEADLINE)
+        got = s.recv(4096)
+        assert b" 503 " in got, got
+    for s in sockets:
+        s.close()
+    g.until(lambda: get(g.port, "/healthz")[0] == 200)
 
 
 TESTS = [v for v in list(globals().values())

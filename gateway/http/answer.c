@@ -1,0 +1,70 @@
+/* The answers that all handlers share. */
+#include <string.h>
+
+#include "base/json.h"
+#include "gateway/http/request.h"
+#include "gateway/tus.h"
+
+void response_header(struct MHD_Response *response, const char *name, const char *value)
+{
+	(void)MHD_add_response_header(response, name, value);
+}
+
+enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *response)
+{
+	char cookie[VISITOR_COOKIE_LEN + 128];
+	enum MHD_Result done;
+
+	if (!response)
+		return MHD_NO;
+	response_header(response, "X-Content-Type-Options", "nosniff");
+	response_header(response, "Referrer-Policy", "same-origin");
+	if (r->tus)
+		response_header(response, "Tus-Resumable", TUS_VERSION);
+	if (r->tus && status == MHD_HTTP_PRECONDITION_FAILED)
+		response_header(response, "Tus-Version", TUS_VERSION);
+	if (r->set_cookie[0]) {
+		(void)snprintf(cookie, sizeof(cookie),
+			VISITOR_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax",
+			r->set_cookie);
+		response_header(response, "Set-Cookie", cookie);
+	}
+	done = MHD_queue_response(r->connection, status, response);
+	MHD_destroy_response(response);
+	return done;
+}
+
+enum MHD_Result answer_bytes(
+	struct request *r, unsigned status, const char *type, const void *bytes, size_t n)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(n, (void *)bytes, MHD_RESPMEM_MUST_COPY);
+
+	if (!response)
+		return MHD_NO;
+	response_header(response, "Content-Type", type);
+	response_header(response, "Cache-Control", "no-store");
+	return answer(r, status, response);
+}
+
+enum MHD_Result answer_error(struct request *r, unsigned status, const char *words)
+{
+	json_t *o = json_pack("{ss}", "error", words);
+	struct buf b;
+	enum MHD_Result done;
+
+	buf_init(&b, 8192);
+	if (o)
+		(void)json_write(&b, o);
+	json_decref(o);
+	done = answer_bytes(r, status, "application/json", buf_str(&b), b.len);
+	buf_done(&b);
+	return done;
+}
+
+void response_events(struct MHD_Response *response)
+{
+	response_header(response, "Content-Type", "text/event-stream");
+	response_header(response, "Cache-Control", "no-cache, no-transform");
+	response_header(response, "X-Accel-Buffering", "no"); /* nginx and some others */
+}
