@@ -352,19 +352,6 @@ static void finish_ok(struct session *s, struct task *t)
 	publish(s, t->n, COMMIT_FINISH);
 }
 
-/* A session that cannot be taken over stays with the worker it came from. */
-static void end_move(struct session *s, struct task *t, enum task_end how)
-{
-	s->moving = false;
-	if (how == END_RETURNED) {
-		finish_ok(s, t);
-		session_pump(s);
-		return;
-	}
-	fail_task(s, t, how);
-	session_free(s);
-}
-
 static void refuse_image(struct session *s, struct task *t, const char *words)
 {
 	struct failure f = {.op = FAIL_ERROR};
@@ -372,6 +359,23 @@ static void refuse_image(struct session *s, struct task *t, const char *words)
 	failure_words(&f, words);
 	say_failure(s, t->n, &f);
 	publish_failure(s, t->n, &f);
+}
+
+/* A session that cannot be taken over stays with the worker it came from. unfit: why what upgrade
+ * made cannot be stored; NULL: it can. */
+static void end_move(struct session *s, struct task *t, enum task_end how, const char *unfit)
+{
+	s->moving = false;
+	if (how == END_RETURNED && !unfit) {
+		finish_ok(s, t);
+		session_pump(s);
+		return;
+	}
+	if (how == END_RETURNED)
+		refuse_image(s, t, unfit);
+	else
+		fail_task(s, t, how);
+	session_free(s);
 }
 
 void session_task_ended(struct session *s, struct task *t, enum task_end how)
@@ -386,7 +390,7 @@ void session_task_ended(struct session *s, struct task *t, enum task_end how)
 		session_run_for(s, protected_finish);
 	kept = publish_image(s, &why);
 	if (s->moving)
-		end_move(s, t, kept < 0 && how == END_RETURNED ? END_LIMIT : how);
+		end_move(s, t, how, kept < 0 ? why.words : NULL);
 	else if (how != END_RETURNED)
 		fail_task(s, t, how);
 	else if (kept < 0)
