@@ -23,6 +23,8 @@ struct ws;
 
 struct gateway {
 	struct loop *loop;
+	char boot[17]; /* of the machine; "": not known. After another one, pages may know more than
+			  the log. */
 	struct visitor_key key;
 	struct watch_limits watch;
 	size_t session_bytes;     /* of memory, for the sessions of a Space */

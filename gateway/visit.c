@@ -313,6 +313,7 @@ static void welcome(struct visit *v, const char *state)
 	struct wire_welcome m = {.session = v->session->id,
 		.state = state,
 		.bundle = shown_bundle(v),
+		.boot = v->gateway->boot[0] ? v->gateway->boot : NULL,
 		.user = v->who.user[0] ? v->who.user : NULL,
 		.owner = v->owner,
 		.upload_max = (int64_t)v->gateway->upload_bytes};
@@ -327,6 +328,8 @@ static bool can_resume(const struct visit *v)
 	bool all;
 
 	(void)outbox_after(&v->session->outbox, v->join_seq, v->session->last_seq, &all);
+	if (v->join_boot[0] && strcmp(v->join_boot, v->gateway->boot))
+		return false;
 	return all && v->join_seq > 0 && !strcmp(v->join_bundle, shown_bundle(v));
 }
 
@@ -447,6 +450,7 @@ static int on_join(struct visit *v, const struct frame *f, struct err *e)
 	v->join_seq = f->seq;
 	(void)snprintf(v->join_session, sizeof(v->join_session), "%s", m.session ? m.session : "");
 	(void)snprintf(v->join_bundle, sizeof(v->join_bundle), "%s", m.bundle ? m.bundle : "");
+	(void)snprintf(v->join_boot, sizeof(v->join_boot), "%s", m.boot ? m.boot : "");
 	r = keep_query(v, m.query, e);
 	wire_join_done(&m);
 	if (r < 0)

@@ -54,6 +54,7 @@ struct visit {
 	uint32_t join_seq;
 	char join_session[33];
 	char join_bundle[65];
+	char join_boot[17];
 	char *join_query; /* owned */
 };
 

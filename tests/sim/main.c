@@ -4,7 +4,6 @@
  *	--count N      this many seeds (3000), and those in tests/sim/seeds.txt
  *	--from N       the first of them (1)
  *	--full         100 times as many
- *	--power        in every fourth the power fails too, and the end of the log is lost
  *	--seed N       one, telling what happens in it
  *	--without WHAT the product with a hole (leave_out.h): 0 when a seed finds it
  */
@@ -124,10 +123,6 @@ static int read_options(int argc, char **argv, struct options *o)
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
 
-		if (!strcmp(argv[i], "--power")) {
-			world_may_lose_power = true;
-			continue;
-		}
 		if (!strcmp(argv[i], "--full")) {
 			o->count = COUNT * 100;
 			continue;

@@ -233,8 +233,7 @@ void truth_check_log(struct sessions *t, bool power_lost);
 extern struct gateway *gateway; /* NULL: it does not run */
 extern char world_dir[64];
 extern const struct bundle *world_live;
-extern bool world_may_lose_power; /* with --power */
-extern bool world_loses_power;    /* this history may lose what is not synced */
+extern bool world_loses_power; /* this history may lose what is not synced */
 
 /* Plays a history. Returns when all is well; broken() otherwise. */
 void world_play(uint32_t seed);

@@ -39,7 +39,7 @@ struct tab {
 	struct conn *conn; /* NULL: not connected */
 	bool joined;
 	char session[ID_LEN + 1]; /* "": none yet */
-	char bundle[65];
+	char bundle[65], boot[17];
 	uint32_t seq, last_n;
 	bool shows, fresh, replays;
 	json_t *comps;                   /* owned */
@@ -162,6 +162,7 @@ static void on_welcome(struct tab *t, const struct frame *f)
 		"a page lost its session, which had accepted %u events",
 		truth_of(t->session)->accepted);
 	(void)snprintf(t->session, sizeof(t->session), "%s", m.session);
+	(void)snprintf(t->boot, sizeof(t->boot), "%s", m.boot);
 	(void)snprintf(t->conn->session, sizeof(t->conn->session), "%s", m.session);
 	t->joined = true;
 	t->n_interrupted = 0;
@@ -430,7 +431,8 @@ void tab_reconnect(unsigned i)
 {
 	struct tab *t = &tabs[i];
 	struct wire_join m = {.session = t->session[0] ? t->session : NULL,
-		.bundle = t->bundle[0] ? t->bundle : NULL};
+		.bundle = t->bundle[0] ? t->bundle : NULL,
+		.boot = t->boot[0] ? t->boot : NULL};
 	struct frame f = {.type = WIRE_JOIN, .seq = t->shows ? t->seq : 0};
 	struct conn *c = conns;
 	struct buf value;

@@ -30,7 +30,8 @@ static struct bundle bundles[BUNDLES_MAX];
 static size_t n_bundles;
 const struct bundle *world_live;
 static int64_t epoch;
-bool world_may_lose_power, world_loses_power;
+bool world_loses_power;
+static unsigned boots;
 static bool calm;
 
 /* --- bundles and routes --- */
@@ -115,6 +116,7 @@ static void open_gateway(void)
 	if (!g)
 		broken("out of memory");
 	g->loop = (void *)g; /* never looked into */
+	(void)snprintf(g->boot, sizeof(g->boot), "%u", boots);
 	g->session_bytes = 256u << 20;
 	space_limits_default(&g->space_limits);
 	watch_limits_default(&g->watch);
@@ -185,6 +187,7 @@ static void lose_power(void)
 	struct stat st;
 
 	trace("the power fails");
+	boots++;
 	gateway_died();
 	agent_kill();
 	(void)snprintf(path, sizeof(path), "%s/sessions/%08d.log", world_dir, newest_segment());
@@ -501,7 +504,7 @@ static void begin(uint32_t seed)
 	sim_seed(seed);
 	sim_now = 1000000000;
 	calm = false;
-	world_loses_power = world_may_lose_power && seed % 4 == 0;
+	world_loses_power = seed % 4 == 0;
 	n_bundles = 0;
 	n_workers = 0;
 	epoch = 1;

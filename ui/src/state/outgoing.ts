@@ -141,15 +141,18 @@ export class Ledger {
 
   /**
    * Joined: the gateway's last accepted number decides. Events up to it are in the log, the
-   * others are numbered on from it and have to be sent. `gap`: groups were missed, so an accepted
-   * event may be finished already. Returns the events whose acceptance is news.
+   * others are numbered on from it and have to be sent; also those that it had accepted, and lost
+   * with the power. `gap`: groups were missed, so an accepted event may be finished already. Returns
+   * the events whose acceptance is news.
    */
   joined(last: EventId, gap: boolean): readonly Outgoing[] {
     const news = this.all().filter((e) => e.state === "queued" && e.n <= last);
     let n = last as number;
 
-    this.#events.value = this.all().map((e) => {
-      if (e.state === "queued" && e.n > last) return { ...e, n: ++n as EventId, sent: false };
+    // Of an event without a kind only its number was known.
+    const known = this.all().filter((e) => e.n <= last || e.kind !== 0);
+    this.#events.value = known.map((e) => {
+      if (e.n > last) return { ...e, n: ++n as EventId, state: "queued", sent: false };
       if (gap || e.state === "unsure") return { ...e, state: "unsure", sent: true };
       return e.state === "queued" ? { ...e, state: "running", sent: true } : e;
     });

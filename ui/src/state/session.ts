@@ -106,6 +106,7 @@ export class Session {
   #wasLive = false;
   #loadDue = false;
   #fresh = false; // the next TREE is a new session's first
+  #first = false; // the next COMMIT is the first behind a new session's first TREE
   #replays = false; // the next COMMIT closes a state, not news, and may have a number we know
   #group: Group = emptyGroup();
   #restored: Map<string, readonly [string, unknown]>;
@@ -190,13 +191,15 @@ export class Session {
   onOpen(kind: Kind = "socket"): void {
     this.carrier.value = kind;
     this.#joined = false;
-    this.#replays = this.#fresh = false;
+    this.#replays = this.#fresh = this.#first = false;
     this.#group = emptyGroup();
     const query = this.#world.query;
+    const boot = this.welcome.peek()?.boot;
     this.#port?.send([
       write.join(this.page.tree.peek() ? this.#seq : 0, {
         ...(this.#id ? { session: this.#id } : {}),
         ...(this.#bundle ? { bundle: this.#bundle } : {}),
+        ...(boot ? { boot } : {}),
         ...(Object.keys(query).length > 0 ? { query } : {}),
       }),
     ]);
@@ -291,6 +294,7 @@ export class Session {
     // A new session has no state to wait for; another one's page is shown with its state or not at all.
     if (this.#fresh) {
       this.#replays = this.#fresh = false;
+      this.#first = true;
       this.#applyGroup(false);
     } else {
       this.#start("staged", STAGED_MS, () => this.#showStaged());
@@ -306,8 +310,9 @@ export class Session {
 
   #commit(seq: number, event: EventId, finish: boolean): void {
     // The COMMIT of a state belongs to no event; one that does is news, whatever came before it.
-    // With a number that we have it is a state too: of a new session that already holds what was typed.
-    const replay = event === 0 && (this.#replays || seq === this.#seq);
+    // Behind a new session's first tree it is a state when it brings no group: one that was typed in.
+    const replay = event === 0 && (this.#replays || (this.#first && seq === this.#seq));
+    this.#first = false;
     this.#replays = false;
     if (seq <= this.#seq && !replay) {
       this.#group = emptyGroup();
