@@ -291,12 +291,15 @@ int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8
 
 static void dismiss(struct sessions *t, struct session *s, struct pending *p)
 {
+	bool secret = p->secret_length > 0;
 	uint32_t n = p->n;
 
-	if (p->secret_length)
+	if (session_append(t, s, LOG_FORGET, n, NULL, 0) < 0)
+		return;
+	session_apply_dismiss(s, n);
+	/* Last: as long as the event may be wanted again, so is its password. */
+	if (secret)
 		secret_remove(t->secret_fd, s->number, n);
-	if (session_append(t, s, LOG_FORGET, n, NULL, 0) == 0)
-		session_apply_dismiss(s, n);
 }
 
 static void cancel_one(struct sessions *t, struct session *s, struct pending *p)
