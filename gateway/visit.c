@@ -224,6 +224,10 @@ void visit_show_all(struct visit *v)
 	tree = page_tree_frames(page);
 	buf_init(&b, SHOW_MAX);
 	r = buf_add(&b, tree->data, tree->len);
+	/* A new session's first tree is shown at once, so state that came meanwhile needs another.
+	 */
+	if (r == 0 && v->fresh && !session_is_untouched(v->session))
+		r = buf_add(&b, tree->data, tree->len);
 	/* The COMMIT says that the state is complete; with its first tree a new session has none.
 	 */
 	if (r == 0 && !(v->fresh && session_is_untouched(v->session)))

@@ -1,7 +1,8 @@
 // What a visitor's first load takes, and whether it is within the limit: node size.mjs [--out DIR]
 //
 // Counted with gzip, the larger of the two: a browser asks for brotli on https and localhost only.
-// The Space's page is counted with the Markdown renderer, as a Space with a chat loads it.
+// The Space's page is counted with the Markdown renderer, as a Space with a chat loads it, and without
+// what only `vitrine dev` loads.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -15,7 +16,7 @@ let over = false;
 for (const [page, load] of Object.entries(manifest)) {
   const files = [
     load.html,
-    ...[load.theme, load.icon, load.style, load.script, ...load.chunks, ...load.lazy].map((n) => `assets/${n}`),
+    ...[load.theme, load.icon, load.style, load.script, ...load.chunks, ...load.lazy.filter((n) => !n.startsWith("dev-"))].map((n) => `assets/${n}`),
   ];
   const rows = files.map((name) => {
     const bytes = readFileSync(join(out, name));

@@ -198,7 +198,7 @@ static void on_tree(struct tab *t, const struct frame *f)
 static void on_commit(struct tab *t, const struct frame *f)
 {
 	trace("tab %u gets COMMIT %u of event %u", t->number, f->seq, f->node);
-	bool replay = f->node == 0 && (t->replays || f->seq == t->seq);
+	bool replay = f->node == 0 && t->replays;
 
 	t->replays = false;
 	if (f->seq <= t->seq && !replay) {

@@ -149,10 +149,9 @@ export class Ledger {
     const news = this.all().filter((e) => e.state === "queued" && e.n <= last);
     let n = last as number;
 
-    // Of an event without a kind only its number was known.
-    const known = this.all().filter((e) => e.n <= last || e.kind !== 0);
-    this.#events.value = known.map((e) => {
-      if (e.n > last) return { ...e, n: ++n as EventId, state: "queued", sent: false };
+    this.#events.value = this.all().map((e) => {
+      // Without a kind only its number was known.
+      if (e.n > last && e.kind) return { ...e, n: ++n as EventId, state: "queued", sent: false };
       if (gap || e.state === "unsure") return { ...e, state: "unsure", sent: true };
       return e.state === "queued" ? { ...e, state: "running", sent: true } : e;
     });

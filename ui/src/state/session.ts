@@ -106,7 +106,6 @@ export class Session {
   #wasLive = false;
   #loadDue = false;
   #fresh = false; // the next TREE is a new session's first
-  #first = false; // the next COMMIT is the first behind a new session's first TREE
   #replays = false; // the next COMMIT closes a state, not news, and may have a number we know
   #group: Group = emptyGroup();
   #restored: Map<string, readonly [string, unknown]>;
@@ -191,16 +190,16 @@ export class Session {
   onOpen(kind: Kind = "socket"): void {
     this.carrier.value = kind;
     this.#joined = false;
-    this.#replays = this.#fresh = this.#first = false;
+    this.#replays = this.#fresh = false;
     this.#group = emptyGroup();
     const query = this.#world.query;
     const boot = this.welcome.peek()?.boot;
     this.#port?.send([
       write.join(this.page.tree.peek() ? this.#seq : 0, {
-        ...(this.#id ? { session: this.#id } : {}),
-        ...(this.#bundle ? { bundle: this.#bundle } : {}),
-        ...(boot ? { boot } : {}),
-        ...(Object.keys(query).length > 0 ? { query } : {}),
+        ...(this.#id && { session: this.#id }),
+        ...(this.#bundle && { bundle: this.#bundle }),
+        ...(boot && { boot }),
+        ...(Object.keys(query).length && { query }),
       }),
     ]);
   }
@@ -294,7 +293,6 @@ export class Session {
     // A new session has no state to wait for; another one's page is shown with its state or not at all.
     if (this.#fresh) {
       this.#replays = this.#fresh = false;
-      this.#first = true;
       this.#applyGroup(false);
     } else {
       this.#start("staged", STAGED_MS, () => this.#showStaged());
@@ -310,9 +308,7 @@ export class Session {
 
   #commit(seq: number, event: EventId, finish: boolean): void {
     // The COMMIT of a state belongs to no event; one that does is news, whatever came before it.
-    // Behind a new session's first tree it is a state when it brings no group: one that was typed in.
-    const replay = event === 0 && (this.#replays || (this.#first && seq === this.#seq));
-    this.#first = false;
+    const replay = this.#replays && event === 0;
     this.#replays = false;
     if (seq <= this.#seq && !replay) {
       this.#group = emptyGroup();

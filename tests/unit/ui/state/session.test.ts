@@ -162,17 +162,6 @@ test("a state whose commit has a number that is known is applied all the same", 
   assert.equal(b.session.notice.value?.kind, "deployed");
 });
 
-test("a new session's first tree may come with what was typed in it already", () => {
-  const b = new Bench();
-  b.session.showRecorded({ tree: TREE, bundle: "b1", title: "Test", phase: "asleep" });
-  b.open();
-  b.get(welcome("new"));
-  b.session.setValue(b.cell("textbox2"), "early");
-  b.session.fire(b.cell("textbox2"), "submit");
-  b.get(accepted(1), treeOf(TREE), set(2, "value", "early"), commit(0, 0));
-  assert.equal(text(b), "early");
-});
-
 test("what was accepted and is lost with the power is sent again, with its values", () => {
   const b = new Bench().begin();
   b.get(welcome("resumed", 0, 0, { boot: "b" }));
