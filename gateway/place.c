@@ -187,7 +187,9 @@ size_t place_serving(const struct space *s)
 
 static struct scale_view view_of(const struct space *s, uint64_t now)
 {
-	struct scale_view v = {.max = s->gateway->space_limits.of[LIMIT_REPLICAS],
+	uint64_t allowed = s->gateway->space_limits.of[LIMIT_REPLICAS];
+	uint64_t wanted = s->route->replicas;
+	struct scale_view v = {.max = wanted && wanted < allowed ? wanted : allowed,
 		.delay_usec = queue_delay_usec(s, now)};
 
 	for (const struct replica *r = s->replicas; r; r = r->next) {

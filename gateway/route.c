@@ -120,6 +120,7 @@ static void fill(struct route *r, const struct edge_route *m)
 	copy(r->class, sizeof(r->class), m->class);
 	r->epoch = m->epoch;
 	r->sleep_sec = m->sleep_sec;
+	r->replicas = (uint64_t)m->replicas;
 	r->private = m->private;
 	r->stopped = m->stopped;
 	(void)page_unref(r->page);

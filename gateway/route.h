@@ -29,6 +29,7 @@ struct route {
 	char class[17];
 	int64_t epoch;
 	int64_t sleep_sec; /* 0: never */
+	uint64_t replicas; /* most workers at a time; 0: as the operator's limit */
 	bool private;
 	bool stopped;
 	struct page *page;   /* owned reference; NULL: no tree was recorded */

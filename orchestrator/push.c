@@ -92,6 +92,7 @@ static void accept_build(struct push *p, const struct build_result *result)
 		.entry = f->app_file,
 		.class = f->class,
 		.sleep_sec = f->sleep_sec,
+		.replicas = f->replicas,
 		.title = *result->title ? result->title : p->name,
 		.emoji = f->emoji,
 		.tree = result->tree,

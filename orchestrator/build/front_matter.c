@@ -35,6 +35,7 @@ enum {
 	KEY_APP_FILE,
 	KEY_CLASS,
 	KEY_SLEEP,
+	KEY_REPLICAS,
 	KEY_MODELS,
 	KEY_SDK,
 	KEYS_WITH_MEANING,
@@ -46,6 +47,7 @@ static const struct key keys[] = {
 	[KEY_APP_FILE] = {"app_file", TEXT, 255},
 	[KEY_CLASS] = {"class", CHOICE, .choices = classes},
 	[KEY_SLEEP] = {"sleep_after", NUMBER, 604800},
+	[KEY_REPLICAS] = {"replicas", NUMBER, FRONT_MATTER_REPLICAS_MAX},
 	[KEY_MODELS] = {"models", LIST, FRONT_MATTER_MODEL_MAX},
 	[KEY_SDK] = {"sdk", CHOICE, .choices = sdks},
 	{"colorFrom", CHOICE, .choices = colors},
@@ -351,6 +353,8 @@ static int take_value(struct reader *rd, size_t key, const yaml_node_t *node, st
 		r = check_number(k, node, &number, e);
 		if (r == 0 && key == KEY_SLEEP)
 			rd->f->sleep_sec = number;
+		if (r == 0 && key == KEY_REPLICAS)
+			rd->f->replicas = number;
 		return r;
 	case ANY:
 		return 0;

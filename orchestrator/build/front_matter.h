@@ -15,6 +15,7 @@
 #define FRONT_MATTER_MODELS_MAX 32
 #define FRONT_MATTER_MODEL_MAX 160
 #define FRONT_MATTER_SLEEP_DEFAULT 300
+#define FRONT_MATTER_REPLICAS_MAX 64
 
 struct front_matter {
 	char title[201];
@@ -22,6 +23,7 @@ struct front_matter {
 	char app_file[256];
 	char class[17];
 	int64_t sleep_sec;
+	int64_t replicas; /* 0: as many as the operator allows */
 	char models[FRONT_MATTER_MODELS_MAX][FRONT_MATTER_MODEL_MAX + 1];
 	int model_lines[FRONT_MATTER_MODELS_MAX]; /* in README.md, from 1 */
 	size_t n_models;

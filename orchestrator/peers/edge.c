@@ -37,7 +37,8 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 		.owner = store_text(row, 1),
 		.name = store_text(row, 2),
 		.epoch = (uint64_t)store_int(row, 3),
-		.sleep_sec = (uint64_t)store_int(row, 7)};
+		.sleep_sec = (uint64_t)store_int(row, 7),
+		.replicas = (uint64_t)store_int(row, 10)};
 	CLEANUP(json_unrefp) json_t *parsed = NULL;
 	struct err e = {0};
 

@@ -69,3 +69,7 @@ CREATE TABLE trash (
 	owner text NOT NULL,
 	name text NOT NULL
 );
+
+-- version: 2
+-- Most workers at a time; 0: as many as the operator allows.
+ALTER TABLE builds ADD COLUMN replicas bigint NOT NULL DEFAULT 0;

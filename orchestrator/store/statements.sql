@@ -65,19 +65,19 @@ ORDER BY s.updated_usec DESC, s.id LIMIT $2;
 SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id
 FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: space_routes
-SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree
+SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas
 FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id > $1 ORDER BY s.id LIMIT $2;
 -- name: space_route
-SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree
+SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas
 FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: space_count
 SELECT count(*) FROM spaces;
 
 -- name: build_add
 INSERT INTO builds (id, space_id, number, state, commit_id, bundle, entry, class, sleep_sec, title,
-	emoji, tree, api, message, phases, log, created_usec)
+	emoji, tree, api, message, phases, log, created_usec, replicas)
 VALUES ($1, $2, (SELECT coalesce(max(number), 0) + 1 FROM builds WHERE space_id = $2),
-	$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+	$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 -- name: build_pending
 SELECT b.id, b.space_id, b.commit_id, s.owner, s.name FROM builds b
 JOIN spaces s ON s.id = b.space_id WHERE b.state = 'pending' ORDER BY b.number;

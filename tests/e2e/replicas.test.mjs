@@ -31,9 +31,9 @@ const served = (page, words) =>
 const workers = async () => (await platform.workerPids(space)).length;
 
 before(async () => {
-  platform = await Platform.start({ args: ["--limit", "replicas=2", "--limit", "calm=3"] });
+  platform = await Platform.start({ args: ["--limit", "calm=3"] });
   repo = new Repo(platform, space);
-  await repo.deploy({ "README.md": frontMatter(), "app.lua": app });
+  await repo.deploy({ "README.md": frontMatter("replicas: 2\n"), "app.lua": app });
   browser = await launchBrowser();
   for (const options of [{}, {}, { viewport: { width: 390, height: 700 }, colorScheme: "dark" }]) {
     const page = await openPage(browser, options);

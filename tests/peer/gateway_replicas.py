@@ -148,6 +148,25 @@ def no_more_workers_come_than_the_operator_allows(g):
     done(worker, a, starts(worker, a))
 
 
+def no_more_workers_come_than_the_space_asks_for(g):
+    g.start()
+    g.route(tree=TREE_ONE, replicas=1)
+    g.synced()
+    a, b = visitor(g), visitor(g)
+    worker = g.wake(tree=TREE_ONE)
+    for _ in (a, b):
+        f = worker.open()
+        (a if f.json()["session"] == a.session else b).channel = f.channel
+    a.event(1)
+    b.event(1)
+    first = starts(worker, a)
+    place(b, place=1)
+    time.sleep(1.2)
+    g.agent.quiet(skip=(NOTE,))
+    done(worker, a, first)
+    done(worker, b, starts(worker, b))
+
+
 def whoever_comes_anew_goes_to_the_least_loaded(g):
     (a, b), worker = begin(g, 2)
     a.event(1)
@@ -402,6 +421,7 @@ run([sessions_of_a_space_are_bounded_in_words,
      an_event_that_starts_at_once_is_told_nothing,
      a_second_worker_comes_and_takes_who_waits,
      no_more_workers_come_than_the_operator_allows,
+     no_more_workers_come_than_the_space_asks_for,
      whoever_comes_anew_goes_to_the_least_loaded,
      a_calm_space_loses_a_worker_and_no_session,
      what_runs_on_a_drained_worker_is_not_cut,

@@ -81,6 +81,7 @@ class Push(Case):
         self.assertEqual((route["title"], route["entry"], route["class"], route["sleep_sec"]),
                          ("Test", "app.lua", "small", 300))
         self.assertEqual(route["tree"], {"title": "T", "root": {}})
+        self.assertNotIn("replicas", route)
         until("the agent has it", lambda: self.p.agent.bundles)
         self.assertEqual(self.p.agent.bundles[0], ({"bundle": route["bundle"]}, 1))
         self.assert_clean("admin/demo")
@@ -952,7 +953,7 @@ class Peers(Case):
         for i in range(300):
             db.execute("INSERT INTO spaces VALUES (?, 'admin', ?, ?, 1, 1, 1)", ("id%d" % i, "s%d" % i, "b%d" % i))
             db.execute("INSERT INTO builds VALUES (?, ?, 1, 'ready', ?, ?, 'app.lua', 'small', 300, 'T', '', ?,"
-                       " NULL, NULL, '[]', '', 1)", ("b%d" % i, "id%d" % i, "c" * 40, "a" * 64, tree))
+                       " NULL, NULL, '[]', '', 1, 0)", ("b%d" % i, "id%d" % i, "c" * 40, "a" * 64, tree))
         db.commit()
         db.close()
         self.p.start()

@@ -19,6 +19,8 @@ static const struct {
 	{"---\ncolorFrom: mauve\n---\n", "README.md:2: colorFrom"},
 	{"---\npinned: perhaps\n---\n", "README.md:2: pinned: 'perhaps' is neither true nor false"},
 	{"---\nsleep_after: soon\n---\n", "README.md:2: sleep_after: 'soon' is no whole number"},
+	{"---\nreplicas: 65\n---\n", "replicas: 65 is over the limit of 64"},
+	{"---\nreplicas: many\n---\n", "README.md:2: replicas: 'many' is no whole number"},
 	{"---\nsleep_after: -1\n---\n", "README.md:2: sleep_after"},
 	{"---\nsleep_after: 604801\n---\n", "604801 is over the limit of 604800"},
 	{"---\nsleep_after: 99999999999999999999\n---\n", "README.md:2: sleep_after"},
@@ -61,15 +63,15 @@ TEST(our_keys_are_read)
 	struct err e;
 
 	CHECK(parse("---\r\ntitle: \"How does this sound?\"\r\nemoji: 🙂\r\nsdk: lua\r\n"
-		    "app_file: src/main.lua\r\nclass: medium\r\nsleep_after: 60\r\n"
+		    "app_file: src/main.lua\r\nclass: medium\r\nsleep_after: 60\r\nreplicas: 2\r\n"
 		    "models:\r\n  - vitrine/tiny-sentiment\r\n  - vitrine/tiny-writer\r\n---\r\n# "
 		    "Hello\r\n",
 		      &f, &e) == 0);
 	CHECK(!strcmp(f.title, "How does this sound?") && !strcmp(f.emoji, "🙂"));
 	CHECK(!strcmp(f.app_file, "src/main.lua") && f.app_file_line == 5);
-	CHECK(!strcmp(f.class, "medium") && f.sleep_sec == 60);
+	CHECK(!strcmp(f.class, "medium") && f.sleep_sec == 60 && f.replicas == 2);
 	CHECK(f.n_models == 2 && !strcmp(f.models[1], "vitrine/tiny-writer") &&
-		f.model_lines[1] == 10);
+		f.model_lines[1] == 11);
 	CHECK(f.notes.len == 0);
 	front_matter_done(&f);
 }
