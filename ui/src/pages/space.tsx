@@ -11,8 +11,16 @@ import { QueueAt } from "../widgets/queue";
 import { SpaceContext, type Space } from "../widgets/space";
 import { Header } from "./header";
 import { StatusLine, Toasts } from "./status";
-import { halves, uploadFile } from "./upload";
+import { halves } from "./half";
 import { UPLOAD_MAX } from "proto";
+
+async function sender() {
+  try {
+    return await import("./upload");
+  } catch {
+    throw new Error("The connection is away. Try again in a moment.");
+  }
+}
 
 export interface SpacePageProps {
   readonly session: Session;
@@ -37,8 +45,8 @@ export function SpacePage({ session, owner, name, base, comeBack, dev }: SpacePa
     () => ({
       session,
       base,
-      upload: (cell, file, progress, signal) =>
-        uploadFile(base, cell.key, file, session.welcome.peek()?.upload_max ?? UPLOAD_MAX, progress, signal),
+      upload: async (cell, file, progress, signal) =>
+        (await sender()).uploadFile(base, cell.key, file, session.welcome.peek()?.upload_max ?? UPLOAD_MAX, progress, signal),
       halves: (cell) => halves(base, cell.key),
     }),
     [session, base],

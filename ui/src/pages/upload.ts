@@ -1,13 +1,12 @@
 /*
  * A file on its way up, from a browser: XMLHttpRequest, because fetch does not tell how far a body
- * is, and where an upload was before a reload, in localStorage.
+ * is. Loaded when the first file is chosen.
  */
 import { giveUp, send, Stopped, type Answer, type Sent, type Ways } from "../wire/tus";
 import { sizeWords } from "../widgets/file_rules";
-import type { FileValue, Half } from "../widgets/space";
+import type { FileValue } from "../widgets/space";
+import { keep, keyOf, read } from "./half";
 
-const KEPT = "vitrine-upload ";
-const KEPT_MS = 3_600_000; // as long as the gateway keeps it
 const SILENT_MS = 20_000; // a piece that gets nowhere for so long is cut and sent again
 const DISK_MS = 120_000; // the last one waits for the disk
 
@@ -21,7 +20,7 @@ export async function uploadFile(
   signal: AbortSignal,
 ): Promise<FileValue> {
   if (file.size > max) throw new Error(`${file.name} has ${sizeWords(file.size)}; at most ${sizeWords(max)} can be uploaded.`);
-  const key = `${KEPT}${JSON.stringify([base, place, file.name, file.size, file.lastModified])}`;
+  const key = keyOf(base, place, file);
   const ways: Ways = {
     // One that makes an upload is heard to its end: else nobody could drop what it has made.
     ask: (method, url, headers, body, step) => ask(method, url, headers, body, step, method === "POST" ? null : signal),
@@ -42,17 +41,6 @@ export async function uploadFile(
     }
     throw error;
   }
-}
-
-/** Uploads of this component that a reload has interrupted. */
-export function halves(base: string, place: string): Half[] {
-  const found: Half[] = [];
-  for (const key of keys()) {
-    const kept = read(key);
-    const [at, where, name, size] = JSON.parse(key.slice(KEPT.length)) as [string, string, string, number];
-    if (kept && at === base && where === place) found.push({ name, size, sent: kept.sent });
-  }
-  return found;
 }
 
 function ask(
@@ -101,40 +89,4 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     addEventListener("online", end);
     signal.addEventListener("abort", end);
   });
-}
-
-/* --- what a reload leaves; without storage a reload begins anew --- */
-
-interface Kept {
-  readonly url: string;
-  readonly sent: number;
-  readonly at: number;
-}
-
-function keys(): string[] {
-  try {
-    return Object.keys(localStorage).filter((key) => key.startsWith(KEPT));
-  } catch {
-    return [];
-  }
-}
-
-function read(key: string): Kept | null {
-  try {
-    const kept = JSON.parse(localStorage.getItem(key) ?? "null") as Kept | null;
-    if (kept && Date.now() - kept.at < KEPT_MS) return kept;
-    localStorage.removeItem(key);
-  } catch {
-    // not there
-  }
-  return null;
-}
-
-function keep(key: string, url: string | null, sent: number): void {
-  try {
-    if (url === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, JSON.stringify({ url, sent, at: Date.now() }));
-  } catch {
-    // full, or forbidden
-  }
 }
