@@ -310,6 +310,31 @@ static int check_counts(
 	return 0;
 }
 
+/* Of those that nobody writes and that have rested long enough, the one that rests longest. */
+static struct partial *idlest(const struct partials *p, const char *space, int64_t now_sec)
+{
+	struct partial *found = NULL;
+
+	for (struct partial *u = p->all; u; u = u->next)
+		if (!u->holder && !strcmp(u->space, space) && !partial_is_whole(u) &&
+			now_sec >= u->touched_sec + PARTIAL_YIELD_SEC &&
+			(!found || u->touched_sec < found->touched_sec))
+			found = u;
+	return found;
+}
+
+static int reserve(
+	struct partials *p, const char *space, uint64_t length, int64_t now_sec, struct err *e)
+{
+	struct partial *idle;
+	int r;
+
+	while ((r = files_reserve(p->files, space, length, e)) == -ENOSPC &&
+		(idle = idlest(p, space, now_sec)))
+		partial_drop(idle);
+	return r;
+}
+
 int partial_new(struct partials *p, const char *space, const char *visitor, const char *name,
 	uint64_t length, int64_t now_sec, struct partial **ret, struct err *e)
 {
@@ -317,7 +342,7 @@ int partial_new(struct partials *p, const char *space, const char *visitor, cons
 	int r = check_counts(p, space, visitor, e);
 
 	if (r == 0)
-		r = files_reserve(p->files, space, length, e);
+		r = reserve(p, space, length, now_sec, e);
 	if (r < 0)
 		return r;
 	u = calloc(1, sizeof(*u));

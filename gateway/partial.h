@@ -19,6 +19,7 @@
 #define PARTIALS_PER_SPACE 256
 #define PARTIALS_PER_VISITOR 16 /* one page sends a few at a time, one may be open twice */
 #define PARTIAL_KEEP_SEC 3600   /* without a byte */
+#define PARTIAL_YIELD_SEC 60    /* without a byte, and another needs the room */
 #define PARTIAL_STALL_SEC 5     /* a request that brought nothing for so long gives way */
 
 struct partials;
@@ -30,8 +31,10 @@ struct partials *partials_free(struct partials *p);
 DEFINE_CLEANUP(struct partials *, partials_free)
 
 /*
- * Begins an upload of length bytes with its room on the disk set aside. -ENOSPC: disk or the
- * Space's share is full. -EDQUOT: the visitor or the Space has too many that are not finished.
+ * Begins an upload of length bytes with its room on the disk set aside. Where the share has no
+ * room, uploads of the Space that have rested for PARTIAL_YIELD_SEC make some: else whoever
+ * announces much and sends nothing would keep everybody out. -ENOSPC: disk or the Space's share is
+ * full. -EDQUOT: the visitor or the Space has too many that are not finished.
  */
 int partial_new(struct partials *p, const char *space, const char *visitor, const char *name,
 	uint64_t length, int64_t now_sec, struct partial **ret, struct err *e);

@@ -187,6 +187,28 @@ TEST(the_share_of_the_space_is_set_aside_from_the_start)
 	end();
 }
 
+TEST(who_announces_much_and_sends_nothing_makes_room)
+{
+	struct partial *idle, *busy, *holder = NULL, *v;
+	char id[ID_LEN + 1];
+
+	fresh();
+	busy = make("busy", 400);
+	CHECK(partial_claim(busy, 0, now, &holder, NULL) == 0);
+	idle = make("idle", 600);
+	memcpy(id, partial_id(idle), sizeof(id));
+	now += PARTIAL_YIELD_SEC - 1;
+	CHECK(partial_new(partials, "s1", BOB, "b", 500, now, &v, NULL) == -ENOSPC);
+	CHECK(partial_find(partials, "s1", id, ADA) == idle);
+	now++;
+	CHECK(partial_new(partials, "s1", BOB, "b", 500, now, &v, NULL) == 0);
+	CHECK(!partial_find(partials, "s1", id, ADA) && holder == busy);
+	now += PARTIAL_YIELD_SEC;
+	CHECK(partial_new(partials, "s1", BOB, "b", 700, now, &v, NULL) == -ENOSPC);
+	CHECK(holder == busy); /* whoever writes is never pushed out */
+	end();
+}
+
 TEST(unfinished_ones_of_a_visitor_are_counted)
 {
 	struct partial *u;
