@@ -15,7 +15,8 @@ static const struct command commands[] = {
 		"[--data DIR] [--listen ADDR] [--port N] [--token-file FILE] "
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "
 		"[--isolation full|dense] [--local-metrics] [--proxy ADDRESS] "
-		"[--log-format text|json] [--uploads FILE_MIB,SPACE_MIB] "
+		"[--log-format text|json] [--log-limits MIB,DAYS,MIB] "
+		"[--uploads FILE_MIB,SPACE_MIB] "
 		"[--disk-warn MIB] [--disk-reserve MIB] [--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},
 	{"status", "[--json]", "what runs, for whom", cmd_status},

@@ -169,6 +169,8 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 		arg(p, "--disk-warn=%s", s->config.disk_warn);
 	if (s->config.disk_reserve)
 		arg(p, "--disk-reserve=%s", s->config.disk_reserve);
+	if (s->config.log_limits)
+		arg(p, "--log-limits=%s", s->config.log_limits);
 	if (s->config.local_metrics)
 		arg(p, "--local-metrics");
 	p->fds[p->n_fds++] = s->sockets[SOCK_EDGE];

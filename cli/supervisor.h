@@ -30,7 +30,8 @@ struct supervisor_config {
 	unsigned long upload_mib, files_mib; /* of a file, of a Space's files; 0: the default */
 	struct space_limits limits;
 	const char *disk_warn,
-		*disk_reserve; /* MiB, as the orchestrator takes them; NULL: by size */
+		*disk_reserve;  /* MiB, as the orchestrator takes them; NULL: by size */
+	const char *log_limits; /* as the orchestrator takes them; NULL: the default */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

@@ -38,6 +38,7 @@ struct up {
 	struct box_classes classes;
 	struct box_pool pool;
 	const char *disk_warn, *disk_reserve;
+	const char *log_limits; /* as the orchestrator takes them */
 	bool dense, local_metrics;
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
@@ -257,6 +258,7 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"disk-warn", required_argument, NULL, 'W'},
 		{"disk-reserve", required_argument, NULL, 'R'},
 		{"log-format", required_argument, NULL, 'L'},
+		{"log-limits", required_argument, NULL, 'g'},
 		{"uploads", required_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'I'},
 		{0}};
 	int c, r = 0;
@@ -302,6 +304,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'x':
 			u->proxy = optarg;
 			break;
+		case 'g':
+			u->log_limits = optarg;
+			break;
 		case 'M':
 			u->local_metrics = true;
 			break;
@@ -342,6 +347,7 @@ static int serve(struct up *u, struct err *e)
 		.pool = u->pool,
 		.dense = u->dense,
 		.disk_warn = u->disk_warn,
+		.log_limits = u->log_limits,
 		.disk_reserve = u->disk_reserve,
 		.local_metrics = u->local_metrics,
 		.proxy = u->proxy,

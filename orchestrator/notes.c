@@ -160,6 +160,35 @@ static void tell_end(struct world *w, const struct space *space, const struct ag
 			json_pack("{s:I}", "retry_ms", (json_int_t)m->retry_ms));
 }
 
+static void tell_running(
+	struct world *w, const struct space *space, const char *replica, uint64_t wake_usec)
+{
+	json_t *fields = json_pack("{s:s}", "replica", replica);
+
+	if (wake_usec)
+		(void)json_object_set_new(fields, "ms", json_real((double)wake_usec / 1000));
+	tell(w, EVENT_WORKER_RUNNING, space, fields);
+}
+
+/* The gateway's word may overtake the agent's, which comes over another link: it waits here. */
+static struct early {
+	char replica[ID_LEN + 1];
+	uint64_t wake_usec;
+} early[16];
+
+static void tell_loading(struct world *w, const struct space *space, const struct agent_worker *m,
+	const char *commit, json_int_t replicas)
+{
+	tell(w, EVENT_WORKER_LOADING, space,
+		json_pack("{s:s, s:s*, s:f, s:I}", "replica", m->replica, "commit", commit, "ms",
+			(double)m->box_usec / 1000, "replicas", replicas));
+	for (size_t i = 0; i < sizeof(early) / sizeof(early[0]); i++)
+		if (!strcmp(early[i].replica, m->replica)) {
+			early[i].replica[0] = '\0';
+			tell_running(w, space, m->replica, early[i].wake_usec);
+		}
+}
+
 void notes_take_worker(struct world *w, const struct agent_worker *m, size_t replicas)
 {
 	const char *commit = commit_of(w, m->space, m->bundle);
@@ -171,25 +200,24 @@ void notes_take_worker(struct world *w, const struct agent_worker *m, size_t rep
 	if (!strcmp(m->phase, "waking"))
 		tell(w, EVENT_WORKER_WAKING, &space, json_pack("{s:s*}", "commit", commit));
 	else if (!strcmp(m->phase, "running"))
-		tell(w, EVENT_WORKER_LOADING, &space,
-			json_pack("{s:s, s:s*, s:f, s:I}", "replica", m->replica, "commit", commit,
-				"ms", (double)m->box_usec / 1000, "replicas",
-				(json_int_t)replicas));
+		tell_loading(w, &space, m, commit, (json_int_t)replicas);
 	else if (!strcmp(m->phase, "exited"))
 		tell_end(w, &space, m, (json_int_t)replicas);
 }
 
 void notes_take_worker_up(struct world *w, const struct edge_worker_up *m)
 {
-	json_t *fields = json_pack("{s:s}", "replica", m->replica);
+	static size_t next;
+	struct early *held = &early[next % (sizeof(early) / sizeof(early[0]))];
 	struct space space;
 	struct err e = {0};
 
-	if (space_by_id(w->store, m->space, &space, &e) < 0) {
-		json_decref(fields);
+	if (!agent_peer_has_worker(w->agent, m->replica)) {
+		next++;
+		(void)snprintf(held->replica, sizeof(held->replica), "%s", m->replica);
+		held->wake_usec = m->wake_usec;
 		return;
 	}
-	if (m->wake_usec)
-		(void)json_object_set_new(fields, "ms", json_real((double)m->wake_usec / 1000));
-	tell(w, EVENT_WORKER_RUNNING, &space, fields);
+	if (space_by_id(w->store, m->space, &space, &e) == 0)
+		tell_running(w, &space, m->replica, m->wake_usec);
 }

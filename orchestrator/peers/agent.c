@@ -380,6 +380,14 @@ bool agent_peer_is_connected(const struct agent_peer *a)
 	return a->link != NULL;
 }
 
+bool agent_peer_has_worker(const struct agent_peer *a, const char *replica)
+{
+	for (size_t i = 0; i < a->n_workers; i++)
+		if (!strcmp(a->workers[i].replica, replica))
+			return true;
+	return false;
+}
+
 json_t *agent_peer_workers(const struct agent_peer *a)
 {
 	json_t *list = json_array();

@@ -45,5 +45,8 @@ void agent_peer_forget(struct agent_peer *a, uint32_t ticket);
 /* Sends a bundle ahead of its first start; without an agent nothing happens, it asks later. */
 void agent_peer_offer(struct agent_peer *a, const char *bundle);
 
+/* Whether the agent has said that this worker runs, and not yet that it has ended. */
+bool agent_peer_has_worker(const struct agent_peer *a, const char *replica);
+
 /* Array of {replica, space (id), bundle, epoch, phase, pid}: the caller's. */
 json_t *agent_peer_workers(const struct agent_peer *a);

@@ -1,6 +1,7 @@
 // Logs and events of a whole platform, as an owner reads them with the CLI.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { launchBrowser, openPage, screenshot } from "./lib/browser.mjs";
 import { frontMatter, Repo } from "./lib/git.mjs";
 import { Platform } from "./lib/platform.mjs";
 import { until } from "./lib/process.mjs";
@@ -11,13 +12,17 @@ const app = `local ui, log = require "vitrine.ui", require "vitrine.log"
 return ui.page({ title = "Talker" }, function(page)
   local say = ui.button { "Say", id = "say" }
   local fail = ui.button { "Fail", id = "fail" }
+  local flood = ui.button { "Flood", id = "flood" }
+  flood:on_click(function()
+    for i = 1, 30 do print(("row " .. i .. "\\n"):rep(30)) end
+  end)
   say:on_click(function(session)
     session.n = (session.n or 0) + 1
     print("number " .. session.n)
     log.warn { "spoke", n = session.n }
   end)
   fail:on_click(function() print "before it" error "the owner's secret" end)
-  return ui.column { say, fail }
+  return ui.column { say, fail, flood }
 end)
 `;
 let platform, repo, commit;
@@ -187,5 +192,115 @@ test("what cannot be asked for is refused in words", async () => {
 
     assert.notEqual(code, 0);
     assert.match(output, words);
+  }
+});
+
+/* --- the pages --- */
+
+const rows = (page) => page.locator(".log-line").count();
+const texts = (page) => page.locator(".log-words").allInnerTexts();
+
+async function signIn(page, next) {
+  await page.goto(`${platform.url}/-/sign-in?next=${encodeURIComponent(next)}`);
+  await page.getByLabel("Name").fill("admin");
+  await page.getByLabel("Password").fill(platform.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL((url) => !url.pathname.includes("sign-in"));
+  page.problems.length = 0; // "nobody is signed in" is one for the browser
+}
+
+test("the page follows, finds a visitor's reference, and goes on over kill -9 of the orchestrator", async () => {
+  const browser = await launchBrowser();
+
+  try {
+    const page = await openPage(browser);
+    const visitor = await Visitor.join(platform, space);
+
+    await signIn(page, `/spaces/${space}/-/logs`);
+    await page.getByText("Live", { exact: true }).waitFor();
+    const failure = await visitor.act("fail", "click");
+
+    await page.getByText(`reference ${failure.reference}`).first().waitFor();
+    await page.getByLabel("Search the lines").fill(failure.reference);
+    await until("only the failure is there", async () => (await texts(page))[0]?.includes(failure.reference) &&
+      (await rows(page)) === (await page.locator(".log-line.error").count()));
+    assert.ok(page.url().endsWith(`#${failure.reference}`));
+    await page.reload();
+    await page.getByRole("button", { name: `Reference ${failure.reference}` }).waitFor();
+    await page.getByRole("button", { name: "Show the whole session" }).click();
+    await page.getByText("before it").waitFor();
+    await page.goto(`${platform.url}/spaces/${space}/-/logs`);
+    await page.getByText("Live", { exact: true }).waitFor();
+    const numbers = async () => (await texts(page)).filter((t) => /^number/.test(t)).length;
+
+    await visitor.act("say", "click");
+    await page.getByText("number 1", { exact: true }).last().waitFor();
+    const before = await numbers();
+
+    await platform.killService("orchestrator");
+    await visitor.act("say", "click");
+    await page.getByText("number 2", { exact: true }).last().waitFor();
+    await page.getByText("Live", { exact: true }).waitFor();
+    assert.equal(await numbers(), before + 1);
+    await screenshot(page, "logs");
+    await visitor.close();
+  } finally {
+    await browser.close();
+  }
+});
+
+test("who reads further up is left alone, and the page stays bounded", async () => {
+  const browser = await launchBrowser();
+
+  try {
+    const page = await openPage(browser, { viewport: { width: 390, height: 800 }, colorScheme: "dark" });
+    const visitor = await Visitor.join(platform, space);
+
+    await signIn(page, `/spaces/${space}/-/logs`);
+    await visitor.act("flood", "click");
+    await page.getByText("row 30", { exact: true }).last().waitFor();
+    await until("the page is full", async () => (await rows(page)) === 800);
+    const log = page.getByRole("log");
+
+    await log.evaluate((box) => box.scrollTo(0, box.scrollHeight / 2));
+    await page.getByRole("button", { name: "Jump to now" }).waitFor();
+    const at = await log.evaluate((box) => box.scrollTop);
+
+    await visitor.act("say", "click");
+    await page.getByRole("button", { name: /2 new lines · Jump to now/ }).waitFor();
+    assert.equal(await log.evaluate((box) => box.scrollTop), at);
+    await page.getByRole("button", { name: "Jump to now" }).click();
+    await page.getByText("number 1", { exact: true }).last().waitFor();
+    await until("the end is shown", () => log.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 40));
+    assert.equal(await rows(page), 800);
+    await log.evaluate((box) => box.scrollTo(0, 0));
+    await page.getByRole("button", { name: "Show earlier lines" }).click();
+    await until("there is more", async () => (await rows(page)) > 800);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it scrolls sideways");
+    await screenshot(page, "logs-phone-dark");
+    await visitor.close();
+  } finally {
+    await browser.close();
+  }
+});
+
+test("a push shows up in the open page of builds, and its lines are a link away", async () => {
+  const browser = await launchBrowser();
+
+  try {
+    const page = await openPage(browser);
+
+    await signIn(page, `/spaces/${space}/-/builds`);
+    await page.locator(".build.live").waitFor();
+    const before = await page.locator(".builds .build").count();
+
+    await repo.deploy({ "app.lua": `${app}-- again\n` });
+    await until("it is listed", async () => (await page.locator(".builds .build").count()) === before + 1);
+    await page.locator(".build.live .build-lines").click();
+    await page.getByText("✓ app loaded").waitFor();
+    await page.getByText("Complete").waitFor();
+    assert.deepEqual(page.problems, []);
+  } finally {
+    await browser.close();
   }
 });

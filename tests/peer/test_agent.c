@@ -712,6 +712,74 @@ TEST(a_flood_of_log_lines_is_cut_for_the_space_and_the_owner_is_told)
 	teardown(&fx);
 }
 
+TEST(lines_and_news_wait_in_order_while_the_orchestrator_is_away)
+{
+	static const char *const said[] = {
+		"\x1eprint session=0a1b2c3d event=3\x1fone", "two \\ \"three\"", "last"};
+	struct fixture fx;
+	struct worker *w = NULL;
+	const char *logs;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "";
+	wake(&fx, 10);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+	for (size_t i = 0; i < SLOTS; i++)
+		if (fx.workers[i].got_app && !fx.workers[i].check)
+			w = &fx.workers[i];
+	CHECK(w);
+	UNTIL(&fx, fx.orchestrator.last_type == AGENT_WORKER);
+	fx.orchestrator.listener = listener_free(fx.orchestrator.listener);
+	fx.orchestrator.link = link_free(fx.orchestrator.link);
+	/* The agent is slow to notice at worst: what it sent meanwhile is lost with the link. */
+	for (int i = 0; i < 20; i++)
+		CHECK(loop_dispatch(fx.loop, 10) == 0);
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		CHECK(write_some(w->log, said[i], strlen(said[i])) == strlen(said[i]));
+		CHECK(write_some(w->log, "\n", 1) == 1);
+	}
+	for (int i = 0; i < 20; i++)
+		CHECK(loop_dispatch(fx.loop, 10) == 0);
+	listen_as(&fx, &fx.orchestrator, "agent.sock");
+	UNTIL(&fx, strstr(buf_str(&fx.orchestrator.logs), "\"last\""));
+	logs = strstr(buf_str(&fx.orchestrator.logs), "\"line\":\"one\"");
+	CHECK(logs && strstr(logs, "\"session\":\"0a1b2c3d\"") && strstr(logs, "\"event\":3"));
+	logs = strstr(logs, "two \\\\ \\\"three\\\"");
+	CHECK(logs && strstr(logs, "\"last\""));
+	/* Then it tells which workers run, as no news. */
+	UNTIL(&fx, fx.orchestrator.last_type == AGENT_WORKER);
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"again\":true"));
+	teardown(&fx);
+}
+
+TEST(a_line_of_nothing_but_quotes_harms_no_link)
+{
+	struct fixture fx;
+	struct worker *w = NULL;
+	static char line[8193];
+	unsigned int connections;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "";
+	wake(&fx, 10);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+	for (size_t i = 0; i < SLOTS; i++)
+		if (fx.workers[i].got_app && !fx.workers[i].check)
+			w = &fx.workers[i];
+	CHECK(w);
+	connections = fx.orchestrator.connections;
+	memset(line, '"', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	CHECK(write_some(w->log, line, sizeof(line)) == sizeof(line));
+	UNTIL(&fx, fx.orchestrator.logs.len > 16384);
+	CHECK(fx.orchestrator.connections == connections);
+	teardown(&fx);
+}
+
 static void send_raw(struct link *l, const void *bytes, size_t n)
 {
 	CHECK(send(link_fd(l), bytes, n, MSG_NOSIGNAL) == (ssize_t)n);

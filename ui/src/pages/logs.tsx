@@ -238,7 +238,7 @@ function countAfter(lines: readonly Line[], id: number): number {
 
 function Row({ line, before, want }: { line: Line; before: Line | undefined; want: (more: Partial<Wanted>) => void }) {
   const { commit, session, ref } = line;
-  if (line.gap) return <p class="log-mark">Lines are missing here: they were removed for newer ones</p>;
+  if (line.gap) return <p class="log-mark gap">Lines are missing here: they were removed for newer ones</p>;
   return (
     <>
       {commit && before?.commit !== commit && (
@@ -263,7 +263,7 @@ function Row({ line, before, want }: { line: Line; before: Line | undefined; wan
         <span class="log-words">
           {line.level !== "info" && <b class="log-tag">{line.level}</b>}
           {line.line}
-          {ref && <a class="log-ref" href={`#${ref}`}>{`reference ${ref}`}</a>}
+          {ref && before?.ref !== ref && <a class="log-ref" href={`#${ref}`}>{`reference ${ref}`}</a>}
         </span>
       </p>
     </>
