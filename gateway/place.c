@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/metrics.h"
 #include "gateway/replica.h"
 #include "gateway/wake.h"
 
@@ -213,6 +214,7 @@ static void add_one(struct space *s, const struct scale_view *v)
 		"visitors waited %llu ms for a turn: worker %zu of at most %zu is started",
 		(unsigned long long)(v->delay_usec / USEC_PER_MSEC), v->serving + 1, v->max);
 	log_info("space=%s %s", s->id, line);
+	gateway_count(GATEWAY_WORKERS_ADDED, 1);
 	wake_note(s->gateway->wake, place_find(s, s->route->bundle)->id, line);
 }
 
@@ -240,6 +242,7 @@ static void remove_one(struct space *s)
 	if (!c.replica)
 		return;
 	log_info("space=%s replica=%s is not needed any more and is drained", s->id, c.replica->id);
+	gateway_count(GATEWAY_WORKERS_DRAINED, 1);
 	c.replica->draining = true;
 	sessions_each(s->gateway->sessions, drain_one, &c);
 }

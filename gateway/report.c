@@ -28,11 +28,18 @@ static void count_replicas(void *value, void *data)
 		((size_t *)data)[r->phase]++;
 }
 
+static void count_waiting(void *value, void *data)
+{
+	*(size_t *)data += ((struct space *)value)->queue.n;
+}
+
 static void fill_gauges(struct gateway *g)
 {
-	size_t phases[REPLICA_RUNNING + 1] = {0};
+	size_t phases[REPLICA_RUNNING + 1] = {0}, waiting = 0;
 
 	spaces_each(g->spaces, count_replicas, phases);
+	spaces_each(g->spaces, count_waiting, &waiting);
+	gateway_gauge(GATEWAY_WAITING, waiting);
 	gateway_gauge(GATEWAY_SOCKETS, ws_count(g->ws));
 	gateway_gauge(GATEWAY_STREAMS, streams_count(g->streams));
 	gateway_gauge(GATEWAY_SESSIONS, sessions_count(g->sessions));
