@@ -159,10 +159,11 @@ function events(facts: Facts): Finding {
     };
   }
   if (seen.end !== undefined) return { ...base, tone: "good", words: `It flows, and holds through ${QUIET_MS / 1000} s of silence.` };
+  const silent = seen.ms - (seen.tick ?? seen.open ?? 0);
   return {
     ...base,
     tone: "slow",
-    words: `It flows, and ${lower(culprit(facts))} cuts it after ${seconds(seen.ms)} s without a word. Vitrine says something every 5 s, so pages are not cut.`,
+    words: `It flows, and ${lower(culprit(facts))} cuts it after ${seconds(silent)} s without a word. Vitrine says something every 5 s, so pages are not cut.`,
     lines: TIMEOUT,
   };
 }
