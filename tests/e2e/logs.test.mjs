@@ -284,6 +284,25 @@ test("who reads further up is left alone, and the page stays bounded", async () 
   }
 });
 
+test("an owner who meets an error on the page is one link from its lines", async () => {
+  const browser = await launchBrowser();
+
+  try {
+    const page = await openPage(browser);
+
+    await signIn(page, `/spaces/${space}`);
+    await page.getByRole("button", { name: "Fail" }).click();
+    const link = page.locator(".card.failed a");
+    const reference = await link.innerText();
+
+    await link.click();
+    await page.getByRole("button", { name: `Reference ${reference}` }).waitFor();
+    await page.getByText("the owner's secret").waitFor();
+  } finally {
+    await browser.close();
+  }
+});
+
 test("a push shows up in the open page of builds, and its lines are a link away", async () => {
   const browser = await launchBrowser();
 

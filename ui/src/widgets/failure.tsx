@@ -6,12 +6,13 @@ import { Icon } from "./icon";
 import { useSpace } from "./space";
 
 export function FailureAt({ node }: { node: NodeId }) {
-  const { page } = useSpace().session;
+  const { base, session } = useSpace();
+  const { page } = session;
   const failure = page.failures.value.get(node);
   const lost = page.interrupted.value.filter((i) => i.node === node);
   return (
     <>
-      {failure && <FailureCard id={`c${node}-failure`} failure={failure} close={() => page.forgive(node)} />}
+      {failure && <FailureCard id={`c${node}-failure`} failure={failure} logs={`${base}/-/logs`} close={() => page.forgive(node)} />}
       {lost.map((i) => (
         <InterruptedCard key={i.n} lost={i} />
       ))}
@@ -19,7 +20,15 @@ export function FailureAt({ node }: { node: NodeId }) {
   );
 }
 
-export function FailureCard({ id, failure, close }: { id: string; failure: Failure; close: () => void }) {
+interface CardProps {
+  readonly id: string;
+  readonly failure: Failure;
+  /** Address of the Space's log, for its owner. */
+  readonly logs?: string;
+  readonly close: () => void;
+}
+
+export function FailureCard({ id, failure, logs, close }: CardProps) {
   if (failure.kind === FAIL_CANCELLED) {
     return (
       <p class="note" role="status" id={id}>
@@ -43,7 +52,12 @@ export function FailureCard({ id, failure, close }: { id: string; failure: Failu
             <pre tabIndex={0}>{failure.traceback}</pre>
           </details>
         )}
-        {failure.reference && <p class="faint">Reference {failure.reference}</p>}
+        {failure.reference && (
+          <p class="faint">
+            {/* Only its owner is told where it happened. */}
+            Reference {logs && place ? <a href={`${logs}#${failure.reference}`}>{failure.reference}</a> : failure.reference}
+          </p>
+        )}
       </div>
       <button type="button" class="chip-button quiet" aria-label="Dismiss" onClick={close}>
         <Icon name="close" />
