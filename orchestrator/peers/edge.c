@@ -200,24 +200,48 @@ static int on_identify(struct edge_peer *g, const struct frame *f, struct err *e
 	return link_send(g->link, &answer);
 }
 
+/* Where the Space's activity is, or would have to be: they are kept in order of ids. */
+static size_t activity_at(const struct edge_peer *g, const char *space_id, bool *ret_found)
+{
+	size_t low = 0, high = g->n;
+
+	*ret_found = false;
+	while (low < high && !*ret_found) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(g->activities[middle].space, space_id);
+
+		*ret_found = order == 0;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return *ret_found ? high : low;
+}
+
 static struct activity *find_activity(const struct edge_peer *g, const char *space_id)
 {
-	for (size_t i = 0; i < g->n; i++)
-		if (!strcmp(g->activities[i].space, space_id))
-			return &g->activities[i];
-	return NULL;
+	bool found;
+	size_t at = activity_at(g, space_id, &found);
+
+	return found ? &g->activities[at] : NULL;
 }
 
 static void drop_activity(struct edge_peer *g, const char *space_id)
 {
 	struct activity *a = find_activity(g, space_id);
 
-	if (a)
-		*a = g->activities[--g->n];
+	if (!a)
+		return;
+	g->n--;
+	memmove(a, a + 1, (size_t)(g->activities + g->n - a) * sizeof(*a));
 }
 
-static struct activity *add_activity(struct edge_peer *g)
+static struct activity *add_activity(struct edge_peer *g, const char *space_id)
 {
+	bool found;
+	size_t at;
+
 	if (g->n == ACTIVITIES_MAX)
 		return NULL;
 	if (g->n == g->cap) {
@@ -229,7 +253,9 @@ static struct activity *add_activity(struct edge_peer *g)
 		g->activities = grown;
 		g->cap = cap;
 	}
-	return &g->activities[g->n++];
+	at = activity_at(g, space_id, &found);
+	memmove(&g->activities[at + 1], &g->activities[at], (g->n++ - at) * sizeof(*g->activities));
+	return &g->activities[at];
 }
 
 static int on_activity(struct edge_peer *g, const struct frame *f, struct err *e)
@@ -242,7 +268,7 @@ static int on_activity(struct edge_peer *g, const struct frame *f, struct err *e
 		return r;
 	a = find_activity(g, m.space);
 	if (!a)
-		a = add_activity(g);
+		a = add_activity(g, m.space);
 	if (a) {
 		*a = (struct activity){
 			.sessions = (int64_t)m.sessions, .visits = (int64_t)m.visits};

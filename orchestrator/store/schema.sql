@@ -73,3 +73,11 @@ CREATE TABLE trash (
 -- version: 2
 -- Most workers at a time; 0: as many as the operator allows.
 ALTER TABLE builds ADD COLUMN replicas bigint NOT NULL DEFAULT 0;
+
+-- version: 3
+-- What a search looks through: owner, name and title of what is live, in lower case. Without it each
+-- search would read every build's row.
+ALTER TABLE spaces ADD COLUMN words text;
+UPDATE spaces SET words = (SELECT lower(spaces.owner || '/' || spaces.name || ' ' || b.title)
+FROM builds b WHERE b.id = spaces.live_build);
+CREATE INDEX spaces_updated ON spaces (updated_usec DESC, id);

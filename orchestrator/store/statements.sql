@@ -54,12 +54,14 @@ SELECT id, owner, name, live_build, epoch, created_usec, updated_usec FROM space
 -- name: space_delete
 DELETE FROM spaces WHERE id = $1;
 -- name: space_go_live
-UPDATE spaces SET live_build = $2, epoch = epoch + 1, updated_usec = $4
+UPDATE spaces SET live_build = $2, epoch = epoch + 1, updated_usec = $4,
+	words = (SELECT lower(spaces.owner || '/' || spaces.name || ' ' || b.title) FROM builds b
+		WHERE b.id = $2)
 WHERE id = $1 AND epoch = $3;
 -- name: space_list
 SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id
 FROM spaces s JOIN builds b ON b.id = s.live_build
-WHERE lower(s.owner || '/' || s.name || ' ' || b.title) LIKE $1 ESCAPE '\'
+WHERE s.words LIKE $1 ESCAPE '\'
 ORDER BY s.updated_usec DESC, s.id LIMIT $2;
 -- name: space_one
 SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id

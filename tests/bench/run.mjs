@@ -12,6 +12,7 @@ import { runProgram, until } from "../e2e/lib/process.mjs";
 import { visitorCookie } from "../e2e/lib/wire.mjs";
 import { benchDev } from "./dev.mjs";
 import { benchFairness } from "./fairness.mjs";
+import { benchMany } from "./many.mjs";
 import { benchUpload } from "./upload.mjs";
 
 const client = join(buildDir, "bin/bench_client");
@@ -450,6 +451,7 @@ async function benchBombs(calmClicks = 10_000, attackClicks = 20_000) {
 const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory, box: benchBox, bombs: benchBombs,
   dev: () => benchDev({ run, figure, percentile, cleanups }),
   fairness: () => benchFairness({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
+  many: () => benchMany({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   upload: () => benchUpload({ startPlatform, newRepo, run, figure, say, cleanups }) };
 const name = process.argv[2];
 
