@@ -531,8 +531,10 @@ static int on_event(struct visit *v, const struct frame *f, struct err *e)
 	if (f->length > 0 && !json_text_valid(f->value, f->length))
 		return err_set(e, -EBADMSG, "EVENT: is not JSON");
 	r = f->seq > v->session->last_event ? check_rate(v, e) : 0;
-	if (r < 0)
+	if (r < 0) {
+		gateway_count(GATEWAY_REFUSED_EVENTS, 1);
 		return r;
+	}
 	if (f->seq != v->values_n)
 		drop_values(v);
 	copy.channel = 0;
