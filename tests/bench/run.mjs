@@ -13,6 +13,7 @@ import { visitorCookie } from "../e2e/lib/wire.mjs";
 import { benchDev } from "./dev.mjs";
 import { benchFairness } from "./fairness.mjs";
 import { benchMany } from "./many.mjs";
+import { benchSockets } from "./sockets.mjs";
 import { benchUpload } from "./upload.mjs";
 
 const client = join(buildDir, "bin/bench_client");
@@ -214,8 +215,10 @@ async function benchWake(rounds = 40) {
 
 // --- click ------------------------------------------------------------------------------------
 
+let echoServer;
+
 async function startEcho() {
-  const server = spawn(join(buildDir, "bin/bench_echo"), { stdio: ["ignore", "pipe", "inherit"] });
+  const server = echoServer = spawn(join(buildDir, "bin/bench_echo"), { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
 
   server.stdout.on("data", (bytes) => {
@@ -451,6 +454,8 @@ async function benchBombs(calmClicks = 10_000, attackClicks = 20_000) {
 const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: benchMemory, box: benchBox, bombs: benchBombs,
   dev: () => benchDev({ run, figure, percentile, cleanups }),
   fairness: () => benchFairness({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
+  sockets: () => benchSockets({ startPlatform, startEcho: async () => { const port = await startEcho(); return { port, pid: echoServer.pid }; },
+    newRepo, run, numbers, percentile, figure, echoApp, client, pathOf }),
   many: () => benchMany({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   upload: () => benchUpload({ startPlatform, newRepo, run, figure, say, cleanups }) };
 const name = process.argv[2];

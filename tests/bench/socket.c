@@ -21,13 +21,19 @@ int ws_start(struct web_socket *s, int port, const char *path, const char *cooki
 	struct sockaddr_in to = {.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	/* Who begins very many sessions from one address is slowed down: so each 200 have another.
+	 */
+	static uint32_t started;
+	struct sockaddr_in from = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + started++ / 200)};
 	CLEANUP(buf_done) struct buf request;
 	int one = 1, r;
 
 	buf_init(&s->in, MESSAGE_MAX);
 	s->taken = 0;
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s->fd < 0 || connect(s->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&from, sizeof(from)) < 0 ||
+		connect(s->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return err_set(e, -errno, "connect to port %d: %s", port, strerror(errno));
 	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 
