@@ -1,8 +1,8 @@
 /*
  * Compaction: a new segment is begun, a STATE record of every live session goes into it a few at
- * a time while ordinary records keep coming, and when the last one is in, the older segments are
- * deleted. A kill at any moment is harmless: until then they are all still there, and a STATE
- * replaces whatever was read of its session before.
+ * a time while ordinary records keep coming, and when the last one is on the disk, the older
+ * segments are deleted. A kill or a power cut at any moment is harmless: until then they are all
+ * still there, and a STATE replaces whatever was read of its session before.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -67,6 +67,7 @@ void sessions_compact_done(struct sessions *t)
 	free(t->compact_list);
 	t->compact_list = NULL;
 	t->compact_from = 0;
+	t->compact_end = 0;
 }
 
 static int write_one(struct sessions *t, struct session *s, size_t *written)
@@ -98,6 +99,10 @@ static void step(struct sessions *t)
 		t->compact_at++;
 	}
 	if (t->compact_at < t->compact_n)
+		return;
+	if (!t->compact_end)
+		t->compact_end = session_log_written(t->log);
+	if (session_log_safe(t->log) < t->compact_end)
 		return;
 	session_log_drop_before(t->log, t->compact_from);
 	sessions_compact_done(t);

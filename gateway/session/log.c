@@ -24,7 +24,10 @@ struct session_log {
 	struct segment *segments; /* owned; in order, the last is the newest */
 	size_t n, cap;
 	uint64_t damaged;
-	bool dirty;
+	int rolled_fd; /* owned; the segment before, not yet on the disk to its end; -1: it is */
+	bool rolled;   /* the newest segment's name is not on the disk yet */
+	/* Bytes appended: all, at the last session_log_take_dirty, and on the disk. */
+	uint64_t written, taken, safe;
 };
 
 static void put_u32(uint8_t *p, uint32_t v)
@@ -225,6 +228,7 @@ int session_log_open(
 		return -ENOMEM;
 	l->fd = -1;
 	l->dir_fd = -1;
+	l->rolled_fd = -1;
 	r = fs_mkdirs(dir, 0700, e);
 	if (r < 0)
 		return r;
@@ -248,6 +252,8 @@ struct session_log *session_log_free(struct session_log *l)
 		return NULL;
 	if (l->fd >= 0)
 		close(l->fd);
+	if (l->rolled_fd >= 0)
+		close(l->rolled_fd);
 	if (l->dir_fd >= 0)
 		close(l->dir_fd);
 	free(l->segments);
@@ -264,6 +270,7 @@ static int write_whole(struct session_log *l, const struct iovec *parts, size_t 
 
 	if (put == (ssize_t)total) {
 		s->bytes += total;
+		l->written += total;
 		return 0;
 	}
 	/* Part of a record would look torn and hide what comes after it. */
@@ -298,8 +305,18 @@ int session_log_append(struct session_log *l, uint32_t session, enum log_kind ki
 	for (size_t i = 0; i < n_parts; i++)
 		crc = crc32c(crc, parts[i].iov_base, parts[i].iov_len);
 	put_u32(head + 4, crc);
-	l->dirty = true;
 	return write_whole(l, all, n_parts + 1, LOG_HEADER + length);
+}
+
+/* The end of the segment is brought to the disk by the next sync. */
+static void keep_rolled(struct session_log *l)
+{
+	/* Two segments between two syncs do not come in peace. */
+	if (l->rolled_fd >= 0) {
+		(void)fdatasync(l->rolled_fd);
+		close(l->rolled_fd);
+	}
+	l->rolled_fd = l->fd;
 }
 
 int session_log_roll(struct session_log *l)
@@ -318,9 +335,9 @@ int session_log_roll(struct session_log *l)
 		(void)unlinkat(l->dir_fd, name, 0);
 		return r;
 	}
-	if (l->fd >= 0)
-		close(l->fd);
+	keep_rolled(l);
 	l->fd = fd;
+	l->rolled = true;
 	return number;
 }
 
@@ -358,10 +375,39 @@ uint64_t session_log_damaged(const struct session_log *l)
 	return l->damaged;
 }
 
-int session_log_take_dirty(struct session_log *l)
+size_t session_log_take_dirty(struct session_log *l, int ret[LOG_DIRTY_MAX])
 {
-	if (!l->dirty)
-		return -1;
-	l->dirty = false;
-	return fcntl(l->fd, F_DUPFD_CLOEXEC, 3);
+	size_t n = 0;
+
+	if (l->written == l->safe)
+		return 0;
+	ret[0] = fcntl(l->fd, F_DUPFD_CLOEXEC, 3);
+	if (ret[0] < 0)
+		return 0; /* later, then */
+	n++;
+	if (l->rolled_fd >= 0)
+		ret[n++] = l->rolled_fd;
+	l->rolled_fd = -1;
+	if (l->rolled) {
+		ret[n] = fcntl(l->dir_fd, F_DUPFD_CLOEXEC, 3);
+		l->rolled = ret[n] < 0;
+		n += ret[n] >= 0;
+	}
+	l->taken = l->written;
+	return n;
+}
+
+void session_log_synced(struct session_log *l)
+{
+	l->safe = l->taken;
+}
+
+uint64_t session_log_written(const struct session_log *l)
+{
+	return l->written;
+}
+
+uint64_t session_log_safe(const struct session_log *l)
+{
+	return l->safe;
 }

@@ -66,7 +66,14 @@ uint64_t session_log_current(const struct session_log *l); /* of the newest one 
 uint64_t session_log_damaged(const struct session_log *l); /* records skipped in replay */
 
 /*
- * A duplicate of the current segment's fd when something was appended since the last call; the
- * caller runs fdatasync on it and closes it. -1: nothing to do.
+ * What was appended since the last call, as files that the caller brings to the disk with fsync and
+ * closes: at most LOG_DIRTY_MAX of them, returned is how many. When that has gone well the caller
+ * says session_log_synced, before it asks again.
  */
-int session_log_take_dirty(struct session_log *l);
+#define LOG_DIRTY_MAX 3
+size_t session_log_take_dirty(struct session_log *l, int ret[LOG_DIRTY_MAX]);
+void session_log_synced(struct session_log *l);
+
+/* Bytes appended since the log was opened, and how many of them a power cut leaves. */
+uint64_t session_log_written(const struct session_log *l);
+uint64_t session_log_safe(const struct session_log *l);

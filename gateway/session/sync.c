@@ -16,7 +16,8 @@ struct log_sync {
 	struct source *timer;    /* owned */
 	pthread_t thread;
 	bool started;
-	int fd;             /* owned while a sync is under way */
+	int fds[LOG_DIRTY_MAX]; /* owned while a sync is under way */
+	size_t n;
 	atomic_int outcome; /* 1: running; else 0 or -errno */
 	uint64_t took_usec; /* of the last one; the thread's until outcome is set */
 };
@@ -25,26 +26,36 @@ static void *run(void *data)
 {
 	struct log_sync *s = data;
 	uint64_t began = clock_mono_usec();
-	int outcome = fdatasync(s->fd) < 0 ? -errno : 0;
+	int outcome = 0;
 
+	for (size_t i = 0; i < s->n; i++)
+		if (fsync(s->fds[i]) < 0)
+			outcome = -errno;
 	s->took_usec = clock_mono_usec() - began;
 	atomic_store(&s->outcome, outcome);
 	return NULL;
 }
 
+static void finish(struct log_sync *s)
+{
+	int outcome = atomic_load(&s->outcome);
+
+	for (size_t i = 0; i < s->n; i++)
+		close(s->fds[i]);
+	gateway_observe(GATEWAY_LOG_SYNCS, s->took_usec);
+	if (outcome == 0) {
+		session_log_synced(s->log);
+		return;
+	}
+	gateway_count(GATEWAY_LOG_FAILED, 1);
+	log_error("the session log cannot be brought to the disk: %s", strerror(-outcome));
+}
+
 static void collect(struct log_sync *s)
 {
-	int outcome;
-
 	(void)pthread_join(s->thread, NULL);
 	s->started = false;
-	close(s->fd);
-	outcome = atomic_load(&s->outcome);
-	gateway_observe(GATEWAY_LOG_SYNCS, s->took_usec);
-	if (outcome < 0)
-		gateway_count(GATEWAY_LOG_FAILED, 1);
-	if (outcome < 0)
-		log_error("the session log cannot be brought to the disk: %s", strerror(-outcome));
+	finish(s);
 }
 
 static void on_timer(void *data)
@@ -56,14 +67,14 @@ static void on_timer(void *data)
 		return; /* the disk is slower than we are */
 	if (s->started)
 		collect(s);
-	s->fd = session_log_take_dirty(s->log);
-	if (s->fd < 0)
+	s->n = session_log_take_dirty(s->log, s->fds);
+	if (s->n == 0)
 		return;
 	atomic_store(&s->outcome, 1);
 	s->started = pthread_create(&s->thread, NULL, run, s) == 0;
 	if (!s->started) {
-		(void)fdatasync(s->fd);
-		close(s->fd);
+		(void)run(s);
+		finish(s);
 	}
 }
 

@@ -1,6 +1,6 @@
 /*
  * Brings the session log to the disk every SYNC_USEC while it grows, in a thread that lives for
- * one fdatasync: a disk that takes its time must not hold up clicks.
+ * one sync: a disk that takes its time must not hold up clicks.
  */
 #pragma once
 

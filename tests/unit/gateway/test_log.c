@@ -179,20 +179,58 @@ TEST(a_full_disk_leaves_the_log_as_it_was)
 	CHECK(fs_remove_tree(dir) == 0);
 }
 
+/* How many files had to be brought to the disk. */
+static size_t sync_now(struct session_log *l)
+{
+	int fds[LOG_DIRTY_MAX];
+	size_t n = session_log_take_dirty(l, fds);
+
+	for (size_t i = 0; i < n; i++) {
+		CHECK(fsync(fds[i]) == 0);
+		close(fds[i]);
+	}
+	if (n)
+		session_log_synced(l);
+	return n;
+}
+
+TEST(a_segment_that_was_left_is_synced_to_its_end)
+{
+	struct seen s;
+	struct session_log *l;
+	int fds[LOG_DIRTY_MAX];
+
+	fresh_dir();
+	l = open_log(&s);
+	put(l, 1, "x");
+	CHECK(sync_now(l) == 2);
+	put(l, 1, "the end of the segment");
+	CHECK(session_log_roll(l) == 2);
+	put(l, 1, "y");
+	CHECK(session_log_safe(l) < session_log_written(l));
+	CHECK(session_log_take_dirty(l, fds) == 3); /* both segments and the folder */
+	for (size_t i = 0; i < 3; i++)
+		close(fds[i]);
+	put(l, 1, "while the disk is busy");
+	session_log_synced(l);
+	CHECK(session_log_safe(l) < session_log_written(l)); /* of the last one nobody knows */
+	CHECK(sync_now(l) == 1);
+	(void)session_log_free(l);
+	CHECK(fs_remove_tree(dir) == 0);
+}
+
 TEST(dirty_is_told_once)
 {
 	struct seen s;
 	struct session_log *l;
-	int fd;
 
 	fresh_dir();
 	l = open_log(&s);
-	CHECK(session_log_take_dirty(l) == -1);
+	CHECK(sync_now(l) == 0);
 	put(l, 1, "x");
-	fd = session_log_take_dirty(l);
-	CHECK(fd >= 0 && fdatasync(fd) == 0);
-	close(fd);
-	CHECK(session_log_take_dirty(l) == -1);
+	CHECK(sync_now(l) == 2); /* the segment and, as it is new, its folder */
+	CHECK(session_log_safe(l) == session_log_written(l));
+	CHECK(sync_now(l) == 0);
 	(void)session_log_free(l);
 	CHECK(fs_remove_tree(dir) == 0);
 }
