@@ -28,7 +28,7 @@ OPEN, VALUE, EVENT, CANCEL, CLOSE, ACK, RESUME, FILE = range(0x30, 0x38)
 JOIN, RETRY = 0x40, 0x41
 WELCOME, TREE, ACCEPTED, PHASE, INTERRUPTED, BYE, QUEUE = range(0x50, 0x57)
 ROUTE, ROUTE_GONE, SYNCED, IDENTITY, IDENTIFY, ACTIVITY = 0x60, 0x61, 0x62, 0x63, 0x68, 0x69
-METRICS = 0x6f  # comes by itself every other second
+NEWS = (0x6a, 0x6f)  # WORKER_UP and METRICS come by themselves
 WAKE, SLEEP, STOP, NOTE, LINK, WAKE_FAILED, GONE, SYNC, CPU = \
     0x80, 0x81, 0x82, 0x83, 0x88, 0x89, 0x8A, 0x8B, 0x8C
 SET, APPEND, REMOVE = 1, 2, 3
@@ -118,7 +118,7 @@ class Peer:
             f = self.next()
             if f.type == type:
                 break
-            assert f.type in (*skip, METRICS), "wanted 0x%02x, got %r" % (type, f)
+            assert f.type in (*skip, *NEWS), "wanted 0x%02x, got %r" % (type, f)
         for name, value in fields.items():
             assert getattr(f, name) == value, "%s: wanted %r in %r" % (name, value, f)
         return f
@@ -130,7 +130,7 @@ class Peer:
             if not self.inbox and not select.select([self.sock], [], [], 0.02)[0]:
                 continue
             f = self.next()
-            assert f.type in (*skip, METRICS), "unexpected %r" % f
+            assert f.type in (*skip, *NEWS), "unexpected %r" % f
 
     def close(self):
         self.sock.close()

@@ -152,8 +152,10 @@ class Started(Staged):
 
     def start(self, name):
         unit, sockets = self.unit(name + ".service"), self.sockets[name]
-        argv = shlex.split(unit.get("Service.ExecStart")[0].replace(
-            "${VITRINE_URL}", "http://127.0.0.1:%d" % self.port))
+        command = unit.get("Service.ExecStart")[0].replace(
+            "${VITRINE_URL}", "http://127.0.0.1:%d" % self.port)
+        # A variable without braces is as many words as it has, none when it is not set.
+        argv = [word for word in shlex.split(command) if not word.startswith("$")]
         with open(self.stage + self.prefix + "/lib/sysusers.d/vitrine.conf") as f:
             uid = int(re.search(r"^u vitrine-%s (\d+)" % name, f.read(), re.M).group(1))
         for folder in unit.get("Service.StateDirectory"):
