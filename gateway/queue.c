@@ -15,7 +15,7 @@
 #define LANES_MAX 32                     /* that get an expected start */
 
 struct ticket {
-	struct ticket *next;
+	struct ticket *next, **at;
 	uint32_t session, n, node;
 	uint8_t kind;
 	bool own_lane; /* its handler declares a concurrency */
@@ -145,34 +145,35 @@ static void drop_stale_runs(struct replica *r)
 
 /* --- who waits --- */
 
-static struct ticket **find_ticket(struct row *q, uint32_t session)
+static struct ticket *ticket_of(const struct session *s)
 {
-	for (struct ticket **at = &q->head; *at; at = &(*at)->next)
-		if ((*at)->session == session)
-			return at;
-	return NULL;
+	return s->live->ticket;
 }
 
-static void unlink_ticket(struct row *q, struct ticket **at)
+static void ticket_free(struct space *s, struct ticket *t)
 {
-	struct ticket *t = *at;
+	struct row *q = &s->queue;
+	struct session *session = sessions_by_number(s->gateway->sessions, t->session);
 
-	*at = t->next;
-	if (!t->next)
-		q->tail = at;
+	if (session)
+		session->live->ticket = NULL;
+	*t->at = t->next;
+	if (t->next)
+		t->next->at = t->at;
+	else
+		q->tail = t->at;
 	q->n--;
+	free(t);
 }
 
 /* The visitor, if there is one, hears that the wait is over. */
-static void drop_ticket(struct space *s, struct ticket **at)
+static void drop_ticket(struct space *s, struct ticket *t)
 {
-	struct ticket *t = *at;
 	struct session *session = sessions_by_number(s->gateway->sessions, t->session);
 
-	unlink_ticket(&s->queue, at);
 	if (t->told_place && session && session->live->visit == t->told_visit && t->told_visit)
 		visit_show_queue(session->live->visit, t->n, t->node, 0, 0, 0);
-	free(t);
+	ticket_free(s, t);
 }
 
 static void add_ticket(struct space *s, const struct session *session, const struct pending *p,
@@ -180,18 +181,20 @@ static void add_ticket(struct space *s, const struct session *session, const str
 {
 	struct ticket *t;
 
-	if (find_ticket(&s->queue, session->number))
+	if (ticket_of(session))
 		return;
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return; /* its turn comes with the session's next event */
-	*t = (struct ticket){.session = session->number,
+	*t = (struct ticket){.at = s->queue.tail,
+		.session = session->number,
 		.n = p->n,
 		.node = p->node,
 		.kind = p->kind,
 		.own_lane = h && h->concurrency,
 		.concurrency = h ? h->concurrency : 0,
 		.since_usec = clock_mono_usec()};
+	session->live->ticket = t;
 	*s->queue.tail = t;
 	s->queue.tail = &t->next;
 	s->queue.n++;
@@ -223,11 +226,11 @@ void queue_sent(struct space *s, struct session *session, const struct frame *ev
 {
 	struct replica *r = session->live->replica;
 	const struct gesture *h = r->page ? page_gesture(r->page, event->node, event->op) : NULL;
-	struct ticket **at = s->queue.n ? find_ticket(&s->queue, session->number) : NULL;
+	struct ticket *t = ticket_of(session);
 	bool parallel = h && h->parallel;
 
-	if (at && (*at)->n == event->seq)
-		drop_ticket(s, at);
+	if (t && t->n == event->seq)
+		drop_ticket(s, t);
 	if (parallel || !stands_behind(r, session, event->seq))
 		add_run(r, (struct run){.session = session->number,
 				   .n = event->seq,
@@ -297,17 +300,52 @@ static struct session *holder(const struct space *s, const struct ticket *t)
 	return p && p->state == EVENT_HELD ? session : NULL;
 }
 
+/* Some worker runs fewer handlers than it may. */
+static bool has_free_worker(const struct space *s)
+{
+	for (const struct replica *r = s->replicas; r; r = r->next)
+		if (replica_serves(r, r->bundle) && r->runs.n < TASKS_MAX)
+			return true;
+	return false;
+}
+
+/* Handlers that run as often as they may on every worker, as one walk along the row found. */
+struct full {
+	struct {
+		uint32_t node;
+		uint8_t kind;
+	} list[LANES_MAX];
+	size_t n;
+};
+
+static bool is_full(struct full *f, const struct space *s, const struct ticket *t)
+{
+	if (!t->own_lane)
+		return false;
+	for (size_t i = 0; i < f->n; i++)
+		if (f->list[i].node == t->node && f->list[i].kind == t->kind)
+			return true;
+	for (const struct replica *r = s->replicas; r; r = r->next)
+		if (replica_serves(r, r->bundle) && has_room(r, t->node, t->kind, t->concurrency))
+			return false;
+	if (f->n < LANES_MAX) {
+		f->list[f->n].node = t->node;
+		f->list[f->n++].kind = t->kind;
+	}
+	return true;
+}
+
 void queue_go_on(struct space *s)
 {
 	struct ticket **at = &s->queue.head;
+	struct full full = {.n = 0};
 
-	while (*at) {
+	/* Most often one handler has ended and the first in the row takes its place. */
+	while (*at && has_free_worker(s)) {
 		struct ticket *t = *at;
-		struct session *session = holder(s, t);
+		struct session *session = is_full(&full, s, t) ? NULL : holder(s, t);
 
-		if (!session)
-			drop_ticket(s, at);
-		else
+		if (session)
 			try_turn(s, t, session);
 		/* It may have gone, and no other one has. */
 		if (*at == t)
@@ -317,13 +355,19 @@ void queue_go_on(struct space *s)
 
 void queue_forget(struct space *s, const struct session *session)
 {
-	struct ticket **at = find_ticket(&s->queue, session->number);
-	struct ticket *t = at ? *at : NULL;
+	if (ticket_of(session))
+		ticket_free(s, ticket_of(session));
+}
 
-	if (!t)
-		return;
-	unlink_ticket(&s->queue, at);
-	free(t);
+static void drop_stale_tickets(struct space *s)
+{
+	struct ticket *next;
+
+	for (struct ticket *t = s->queue.head; t; t = next) {
+		next = t->next;
+		if (!holder(s, t))
+			drop_ticket(s, t);
+	}
 }
 
 /* --- telling --- */
@@ -416,6 +460,7 @@ void queue_look(struct space *s, uint64_t now_usec)
 
 	for (struct replica *r = s->replicas; r; r = r->next)
 		drop_stale_runs(r);
+	drop_stale_tickets(s);
 	queue_go_on(s);
 	for (struct ticket *t = s->queue.head; t; t = t->next)
 		if ((l = lane_of(s, &lanes, t, now_usec)))

@@ -73,6 +73,7 @@ struct session_live {
 	uint64_t left_usec;   /* when the last visitor went (monotonic); 0: one is connected */
 	uint64_t moving_usec; /* since when MOVING */
 	struct rate rate;     /* of its events; visit.c's */
+	void *ticket;         /* borrowed; its place in the Space's row, queue.c's; NULL: none */
 };
 
 struct sessions;
