@@ -137,7 +137,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
 		if (take_option(o, c, optarg) < 0)
 			return -1;
-	return o->data && o->run && o->url && o->hook ? 0 : -1;
+	/* git starts it from the repo's folder: a relative one would be no hook, and no build. */
+	return o->data && o->run && o->url && o->hook && o->hook[0] == '/' ? 0 : -1;
 }
 
 /* --- what is found at start --- */
@@ -418,7 +419,7 @@ int main(int argc, char **argv)
 	(void)umask(077);
 	if (parse_options(argc, argv, &o) < 0) {
 		fprintf(stderr,
-			"usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook PATH\n"
+			"usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook /PATH\n"
 			"       [--gateway-uid N] [--agent-uid N] [--token-fd N] "
 			"[--local-metrics]\n"
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB]\n"

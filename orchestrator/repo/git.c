@@ -287,6 +287,15 @@ static int make_ends(struct ends *p, const char *repo, struct err *e)
 	return 0;
 }
 
+static void limit_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__ /* then the hook sets aside terabytes of addresses */
+	const struct rlimit memory = {MEMORY_MAX, MEMORY_MAX};
+
+	(void)setrlimit(RLIMIT_DATA, &memory);
+#endif
+}
+
 /* In the child. git unpacks what strangers push, and parses it: one repo is all it may touch, the
  * hook all it may start beyond itself. */
 static int confine(void *data)
@@ -298,10 +307,9 @@ static int confine(void *data)
 		{hook, LANDLOCK_EXECUTE}, /* a link: the program behind it */
 		GIT_NEEDS,
 	};
-	const struct rlimit memory = {MEMORY_MAX, MEMORY_MAX};
 	struct err e = {0};
 
-	(void)setrlimit(RLIMIT_DATA, &memory);
+	limit_memory();
 	(void)snprintf(hook, sizeof(hook), "%s/pre-receive", plan->hooks ? plan->hooks : "");
 	return confine_further(CONFINE_GIT, paths, sizeof(paths) / sizeof(paths[0]), &e);
 }

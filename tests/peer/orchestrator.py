@@ -951,7 +951,8 @@ class Peers(Case):
         tree = json.dumps({"title": "T", "root": {"text": "x" * 200000}})
         db = sqlite3.connect(self.p.data + "/vitrine.db")
         for i in range(300):
-            db.execute("INSERT INTO spaces VALUES (?, 'admin', ?, ?, 1, 1, 1)", ("id%d" % i, "s%d" % i, "b%d" % i))
+            db.execute("INSERT INTO spaces (id, owner, name, live_build, epoch, created_usec, updated_usec)"
+                       " VALUES (?, 'admin', ?, ?, 1, 1, 1)", ("id%d" % i, "s%d" % i, "b%d" % i))
             db.execute("INSERT INTO builds VALUES (?, ?, 1, 'ready', ?, ?, 'app.lua', 'small', 300, 'T', '', ?,"
                        " NULL, NULL, '[]', '', 1, 0)", ("b%d" % i, "id%d" % i, "c" * 40, "a" * 64, tree))
         db.commit()
