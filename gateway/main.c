@@ -294,7 +294,7 @@ static int make_links(struct program *p, struct err *e)
 	if (r == 0)
 		r = http_new(g, p->settings.ui, p->settings.run, &g->http, e);
 	if (r == 0)
-		r = ws_new(g, &g->ws);
+		r = ws_begin(g->ws, g);
 	if (r == 0)
 		r = report_new(g, &p->report);
 	return r;
@@ -362,7 +362,9 @@ int main(int argc, char **argv)
 	p.gateway.session_bytes = (size_t)p.settings.sessions_mib << 20;
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_fd_limit();
-	r = confine(&p.settings, &e);
+	r = ws_load(&p.gateway.ws);
+	if (r == 0)
+		r = confine(&p.settings, &e);
 	if (r == 0)
 		r = loop_new(&p.gateway.loop);
 	if (r == 0)

@@ -4,7 +4,9 @@
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -57,9 +59,11 @@ struct ws_socket {
 struct ws {
 	struct gateway *gateway;
 	struct lws_context *context; /* owned */
-	struct source *lazy_timer;   /* owned */
-	struct source *slow_timer;   /* owned */
-	struct source *leave_timer;  /* owned */
+	uv_loop_t uv;                /* the library's own loop polls every socket at every turn */
+	bool has_uv;
+	struct source *lazy_timer;  /* owned */
+	struct source *slow_timer;  /* owned */
+	struct source *leave_timer; /* owned */
 	struct ws_socket *lazy_list, *slow_list;
 	size_t count;
 	bool lazy_armed, leaving, stopping;
@@ -218,6 +222,18 @@ static void socket_end(void *transport, bool retry)
 
 static const struct visit_ops visit_ops = {.send = socket_send, .end = socket_end};
 
+/*
+ * Nothing of the socket's is buffered. By hand, because under a foreign loop libwebsockets 4.1 goes
+ * without a word when a callback asks it to close. RFC 6455, 5.5.1.
+ */
+static int say_close(struct ws_socket *s, unsigned code)
+{
+	const uint8_t frame[] = {0x88, 2, (uint8_t)(code >> 8), (uint8_t)code};
+
+	(void)send(lws_get_socket_fd(s->wsi), frame, sizeof(frame), MSG_DONTWAIT | MSG_NOSIGNAL);
+	return -1;
+}
+
 static int on_writable(struct ws_socket *s)
 {
 	count_kept(s, 0);
@@ -238,18 +254,11 @@ static int on_writable(struct ws_socket *s)
 		lws_callback_on_writable(s->wsi);
 		return 0;
 	}
-	if (s->ws->leaving) {
-		lws_close_reason(
-			s->wsi, (enum lws_close_status)1012, NULL, 0); /* service restart */
-		return -1;
-	}
-	if (s->ending) {
-		/* RFC 6455, 7.4.1 and the registry: 1013 try again later, 1008 policy */
-		lws_close_reason(s->wsi,
-			s->retry ? (enum lws_close_status)1013 : LWS_CLOSE_STATUS_POLICY_VIOLATION,
-			NULL, 0);
-		return -1;
-	}
+	/* 7.4.1 and the registry: 1012 service restart, 1013 try again later, 1008 policy */
+	if (s->ws->leaving)
+		return say_close(s, 1012);
+	if (s->ending)
+		return say_close(s, s->retry ? 1013 : 1008);
 	if (s->overflowed) {
 		s->overflowed = false;
 		visit_drained(s->visit);
@@ -535,12 +544,13 @@ static void on_library_line(int level, const char *line)
 	log_line(level == LLL_ERR ? LOG_WARN : LOG_DEBUG, "libwebsockets: %.*s", (int)n, line);
 }
 
-int ws_new(struct gateway *g, struct ws **ret)
+int ws_load(struct ws **ret)
 {
 	/* Under the shortest idle time that proxies are seen to have, which is 10 s. */
 	static const lws_retry_bo_t keepalive = {
 		.secs_since_valid_ping = 8, .secs_since_valid_hangup = 50};
 	CLEANUP(ws_freep) struct ws *w = calloc(1, sizeof(*w));
+	void *loops[1];
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols,
@@ -553,16 +563,34 @@ int ws_new(struct gateway *g, struct ws **ret)
 		.max_http_header_data2 = 16384,
 		.max_http_header_pool2 = 256,
 		.retry_and_idle_policy = &keepalive,
-		.options = LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS |
+		.foreign_loops = loops,
+		.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS |
 			   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
 	};
-	lws_sock_file_fd_type fd;
 	int r;
 
 	if (!w)
 		return -ENOMEM;
-	w->gateway = g;
+	r = uv_loop_init(&w->uv);
+	if (r < 0)
+		return r;
+	w->has_uv = true;
+	loops[0] = &w->uv;
+	info.pcontext = &w->context; /* set to NULL when it is gone */
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_line);
+	w->context = lws_create_context(&info);
+	if (!w->context)
+		return -EIO;
+	*ret = TAKE_PTR(w);
+	return 0;
+}
+
+int ws_begin(struct ws *w, struct gateway *g)
+{
+	lws_sock_file_fd_type fd;
+	int r;
+
+	w->gateway = g;
 	r = loop_add_timer(g->loop, flush_lazy, w, &w->lazy_timer);
 	if (r == 0)
 		r = loop_add_timer(g->loop, resume_slow, w, &w->slow_timer);
@@ -570,9 +598,6 @@ int ws_new(struct gateway *g, struct ws **ret)
 		r = loop_add_timer(g->loop, on_leave, w, &w->leave_timer);
 	if (r < 0)
 		return r;
-	w->context = lws_create_context(&info);
-	if (!w->context)
-		return -EIO;
 	fd.filefd = loop_fd(g->loop);
 	if (fd.filefd < 0)
 		return fd.filefd;
@@ -580,11 +605,10 @@ int ws_new(struct gateway *g, struct ws **ret)
 	fd.filefd = dup(fd.filefd);
 	if (fd.filefd < 0)
 		return -errno;
-	if (!lws_adopt_descriptor_vhost(lws_get_vhost_by_name(w->context, "default"),
-		    LWS_ADOPT_RAW_FILE_DESC, fd, "loop", NULL))
-		return -EIO;
-	*ret = TAKE_PTR(w);
-	return 0;
+	return lws_adopt_descriptor_vhost(lws_get_vhost_by_name(w->context, "default"),
+		       LWS_ADOPT_RAW_FILE_DESC, fd, "loop", NULL)
+		       ? 0
+		       : -EIO;
 }
 
 struct ws *ws_free(struct ws *w)
@@ -593,6 +617,12 @@ struct ws *ws_free(struct ws *w)
 		return NULL;
 	if (w->context)
 		lws_context_destroy(w->context);
+	if (w->has_uv) {
+		(void)uv_run(&w->uv, UV_RUN_DEFAULT); /* what the library closes … */
+		if (w->context)
+			lws_context_destroy(w->context); /* … before it lets go of the rest */
+		(void)uv_loop_close(&w->uv);
+	}
 	(void)source_free(w->lazy_timer);
 	(void)source_free(w->slow_timer);
 	(void)source_free(w->leave_timer);
@@ -602,8 +632,8 @@ struct ws *ws_free(struct ws *w)
 
 void ws_run(struct ws *w)
 {
-	while (!w->stopping && lws_service(w->context, 0) >= 0)
-		;
+	while (!w->stopping)
+		(void)uv_run(&w->uv, UV_RUN_ONCE);
 }
 
 void ws_stop(struct ws *w)
@@ -611,6 +641,9 @@ void ws_stop(struct ws *w)
 	w->leaving = true;
 	w->stopping = w->count == 0;
 	timer_arm_after(w->leave_timer, LEAVE_USEC);
-	(void)lws_callback_on_writable_all_protocol(w->context, &protocols[0]);
+	/* By name: the library works with a copy of the table. */
+	(void)lws_callback_on_writable_all_protocol(
+		w->context, lws_vhost_name_to_protocol(lws_get_vhost_by_name(w->context, "default"),
+				    protocols[0].name));
 	lws_cancel_service(w->context);
 }

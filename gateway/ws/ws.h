@@ -1,6 +1,7 @@
 /*
- * WebSockets: the only home of libwebsockets, whose loop is the outer one of this process;
- * base/loop nests in it as one more file descriptor.
+ * WebSockets: the only home of libwebsockets, whose loop is the outer one of this process
+ * (libuv's: its own polls every socket at every turn); base/loop nests in it as one more file
+ * descriptor.
  *
  * Carries whole frames in binary messages. What a socket has not taken waits in a queue with a
  * ceiling; a page that falls behind catches up when it has drained.
@@ -15,7 +16,9 @@
 #include "gateway/limits.h"
 #include "gateway/space.h"
 
-int ws_new(struct gateway *g, struct ws **ret);
+/* Before the process confines itself: the library loads a part of itself from a file. */
+int ws_load(struct ws **ret);
+int ws_begin(struct ws *w, struct gateway *g);
 struct ws *ws_free(struct ws *w);
 DEFINE_CLEANUP(struct ws *, ws_free)
 

@@ -9,8 +9,8 @@ build=${VITRINE_BUILD_DIR:-$root/build}
 packages_run=(
   build-essential cmake ninja-build pkg-config git ca-certificates
   libjansson-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libwebsockets-dev libcap-dev
-  libuv1-dev libev-dev libseccomp-dev libyaml-dev libgit2-dev libargon2-dev zlib1g-dev
-  libpcre2-dev libutf8proc-dev libcurl4-openssl-dev liblua5.4-dev libpng-dev libjpeg-dev
+  libwebsockets-evlib-uv libuv1-dev libev-dev libseccomp-dev libyaml-dev libgit2-dev libargon2-dev
+  zlib1g-dev libpcre2-dev libutf8proc-dev libcurl4-openssl-dev liblua5.4-dev libpng-dev libjpeg-dev
 )
 
 # What the tests take beyond that.
