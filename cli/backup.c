@@ -22,6 +22,7 @@
 #include "cli/sizes.h"
 
 #define PATH_LONG 4096
+#define INSIDE_LONG (PATH_LONG + 64) /* of one of the few paths below the folder */
 #define TAR "/usr/bin/tar"
 
 static int run_tar(char *const argv[], struct err *e)
@@ -62,7 +63,7 @@ static bool somebody_listens(const char *data)
 /* The supervisor's lock, kept until fd is closed; systemd's services have none, but they listen. */
 static int lock_data(const char *data, int *ret_fd, struct err *e)
 {
-	char path[PATH_LONG];
+	char path[INSIDE_LONG];
 
 	(void)snprintf(path, sizeof(path), "%s/orchestrator", data);
 	if (access(path, R_OK | X_OK) < 0)
@@ -109,8 +110,10 @@ static int write_archive(const char *data, const char *list_dir, const char *nam
 {
 	char part[PATH_LONG + 8];
 	char *argv[] = {"tar", "--create", wants_zstd(name) ? "--zstd" : "--gzip", "--file", part,
-		"--numeric-owner", "--sort=name", "--exclude=./run", "--exclude=*-shm", "-C",
-		(char *)list_dir, MANIFEST_NAME, "-C", (char *)data, ".", NULL};
+		"--force-local", "--numeric-owner", "--sort=name", "--anchored",
+		"--exclude=./" MANIFEST_RUN, "--exclude=./" MANIFEST_HOOKS,
+		"--exclude=./" MANIFEST_SHM, "-C", (char *)list_dir, MANIFEST_NAME, "-C",
+		(char *)data, ".", NULL};
 	CLEANUP(closep) int fd = -1;
 	int r;
 
@@ -127,15 +130,24 @@ static int write_archive(const char *data, const char *list_dir, const char *nam
 	return r;
 }
 
-static int back_up(const char *data, const char *where, struct err *e)
+/* tar changes folders one after the other, and lists are made of what comes after a path. */
+static int whole_path(const char *path, char ret[PATH_LONG], struct err *e)
+{
+	return realpath(path, ret) ? 0 : err_set(e, -errno, "%s: %s", path, strerror(errno));
+}
+
+static int back_up(const char *folder, const char *where, struct err *e)
 {
 	CLEANUP(buf_done) struct buf list;
 	CLEANUP(closep) int lock = -1;
-	char name[PATH_LONG], dir[] = "/tmp/vitrine-backup-XXXXXX", path[64], size[32];
+	char data[PATH_LONG], name[PATH_LONG], dir[] = "/tmp/vitrine-backup-XXXXXX", path[64],
+					       size[32];
 	struct manifest_sum sum;
-	int r = lock_data(data, &lock, e);
+	int r = whole_path(folder, data, e);
 
 	buf_init(&list, MANIFEST_MAX);
+	if (r == 0)
+		r = lock_data(data, &lock, e);
 	if (r == 0)
 		r = name_of(where, name, e);
 	if (r == 0)
@@ -182,7 +194,7 @@ static int make_empty(const char *data, struct err *e)
 static int verify(const char *data, struct manifest_sum *ret, struct err *e)
 {
 	CLEANUP(buf_done) struct buf list;
-	char path[PATH_LONG];
+	char path[INSIDE_LONG];
 	int r;
 
 	buf_init(&list, MANIFEST_MAX);
@@ -195,15 +207,18 @@ static int verify(const char *data, struct manifest_sum *ret, struct err *e)
 	return r;
 }
 
-static int restore(const char *data, const char *from, struct err *e)
+static int restore(const char *folder, const char *from, struct err *e)
 {
-	char *argv[] = {"tar", "--extract", "--file", (char *)from, "--numeric-owner",
-		"--same-permissions", "-C", (char *)data, NULL};
+	char data[PATH_LONG];
+	char *argv[] = {"tar", "--extract", "--file", (char *)from, "--force-local",
+		"--numeric-owner", "--same-permissions", "-C", data, NULL};
 	struct manifest_sum sum;
 	char size[32];
 	int r = access(from, R_OK) < 0 ? err_set(e, -errno, "%s: %s", from, strerror(errno))
-				       : make_empty(data, e);
+				       : make_empty(folder, e);
 
+	if (r == 0)
+		r = whole_path(folder, data, e);
 	if (r < 0)
 		return r;
 	r = run_tar(argv, e);

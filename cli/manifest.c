@@ -13,14 +13,36 @@
 #include "base/digest.h"
 
 #define HEAD "vitrine backup 1, version "
-#define LEFT_OUT "-shm" /* of SQLite; made anew */
 
 static bool is_left_out(const char *path)
 {
-	size_t n = strlen(path);
+	static const char *const all[] = {
+		MANIFEST_NAME, MANIFEST_RUN, MANIFEST_HOOKS, MANIFEST_SHM};
 
-	return !strcmp(path, MANIFEST_NAME) || !strcmp(path, "run") ||
-	       (n > 4 && !strcmp(path + n - 4, LEFT_OUT));
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (!strcmp(path, all[i]))
+			return true;
+	return false;
+}
+
+/* An archive that somebody had in hands may bring more than the files that its list vouches for. */
+static int check_kind(const FTSENT *f, struct err *e)
+{
+	switch (f->fts_info) {
+	case FTS_D:
+	case FTS_DP:
+		return 0;
+	case FTS_F:
+		return f->fts_statp->st_mode & (S_ISUID | S_ISGID)
+			       ? err_set(e, -EBADMSG, "%s: runs as its owner", f->fts_path)
+			       : 1;
+	case FTS_DNR:
+	case FTS_ERR:
+	case FTS_NS:
+		return err_set(e, -f->fts_errno, "%s: %s", f->fts_path, strerror(f->fts_errno));
+	default:
+		return err_set(e, -EBADMSG, "%s: neither a file nor a folder", f->fts_path);
+	}
 }
 
 typedef int (*file_fn)(
@@ -39,13 +61,13 @@ static int each_file(const char *dir, file_fn fn, void *data, struct err *e)
 	while (r == 0 && (f = fts_read(tree))) {
 		const char *path = f->fts_pathlen >= above ? f->fts_path + above : "";
 
-		if (is_left_out(path))
+		if (is_left_out(path)) {
 			(void)fts_set(tree, f, FTS_SKIP);
-		else if (f->fts_info == FTS_F)
+			continue;
+		}
+		r = check_kind(f, e);
+		if (r > 0)
 			r = fn(f->fts_path, path, (uint64_t)f->fts_statp->st_size, data, e);
-		else if (f->fts_info == FTS_DNR || f->fts_info == FTS_ERR || f->fts_info == FTS_NS)
-			r = err_set(
-				e, -f->fts_errno, "%s: %s", f->fts_path, strerror(f->fts_errno));
 	}
 	(void)fts_close(tree);
 	return r;
@@ -103,6 +125,14 @@ static int count_file(const char *full, const char *path, uint64_t size, void *d
 	return 0;
 }
 
+static bool leads_out(const char *path)
+{
+	size_t n = strlen(path);
+
+	return path[0] == '/' || !strncmp(path, "../", 3) || strstr(path, "/../") ||
+	       !strcmp(path, "..") || (n > 2 && !strcmp(path + n - 3, "/.."));
+}
+
 static int check_line(const char *dir, const char *line, struct manifest_sum *sum, struct err *e)
 {
 	char full[8192], hash[SHA256_HEX + 1], want[SHA256_HEX + 1];
@@ -111,7 +141,7 @@ static int check_line(const char *dir, const char *line, struct manifest_sum *su
 	int at = 0;
 
 	if (sscanf(line, "%64[0-9a-f] %llu %n", want, &size, &at) != 2 || !at || !line[at] ||
-		line[at] == '/' || strstr(line + at, ".."))
+		leads_out(line + at))
 		return err_set(e, -EBADMSG, "the list of files: '%.80s' is no line of it", line);
 	(void)snprintf(full, sizeof(full), "%s/%s", dir, line + at);
 	if (lstat(full, &st) < 0 || !S_ISREG(st.st_mode))

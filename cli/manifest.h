@@ -1,7 +1,7 @@
 /*
  * The list of a data folder's files that travels in its backup, as text: a first line with the
  * version, then for each file SHA-256, size and path below the folder. What is made anew at each
- * start is left out: run/, and SQLite's shared memory.
+ * start is left out: run/, the links of git's hooks, SQLite's shared memory.
  */
 #pragma once
 
@@ -14,17 +14,25 @@
 #define MANIFEST_NAME "vitrine-backup.txt"
 #define MANIFEST_MAX (256u << 20)
 
+/* Paths below the folder that are left out, with all below them. */
+#define MANIFEST_RUN "run"
+#define MANIFEST_HOOKS "orchestrator/hooks"
+#define MANIFEST_SHM "orchestrator/vitrine.db-shm"
+
 struct manifest_sum {
 	size_t files;
 	uint64_t bytes;
 };
 
-/* Appends the list of dir. -EINVAL: a path with a newline. */
+/*
+ * Appends the list of dir, an absolute path as realpath gives it. -EINVAL: a path with a newline.
+ * -EBADMSG: a link, a device, a program that would run as somebody else.
+ */
 int manifest_write(const char *dir, struct buf *b, struct manifest_sum *ret, struct err *e);
 
 /*
  * Compares dir with the list of n bytes. -EBADMSG with words: the list is none, a file is missing,
- * is another one, or is not in the list.
+ * is another one, or is not in the list; or as above.
  */
 int manifest_check(
 	const char *dir, const char *list, size_t n, struct manifest_sum *ret, struct err *e);

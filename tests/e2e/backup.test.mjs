@@ -1,6 +1,6 @@
 // vitrine backup and restore: everything is there again, elsewhere; damage is found.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -82,6 +82,42 @@ test("a damaged backup is found, and nothing of it is left", async () => {
   writeFileSync(cut, readFileSync(file).subarray(0, 2000));
   assert.equal((await run("restore", cut, "--data", join(dir, "cut"))).code, 1);
   assert.ok(!existsSync(join(dir, "cut")));
+});
+
+/** The backup, taken apart, changed, and put together again. */
+async function forged(name, change) {
+  const inside = join(dir, name), packed = join(dir, `${name}.tar`);
+
+  mkdirSync(inside);
+  await runProgram("tar", ["-xf", file, "-C", inside]);
+  change(inside);
+  await runProgram("tar", ["-cf", packed, "-C", inside, "."]);
+  return run("restore", packed, "--data", join(dir, `${name}-restored`));
+}
+
+test("what its list does not vouch for is refused: links, and programs that run as their owner", async () => {
+  const link = await forged("link", (inside) => symlinkSync("/etc", join(inside, "gateway/elsewhere")));
+
+  assert.equal(link.code, 1);
+  assert.match(link.output, /elsewhere: neither a file nor a folder/);
+  const setid = await forged("setid", (inside) => chmodSync(join(inside, "orchestrator/vitrine.db"), 0o4755));
+
+  assert.equal(setid.code, 1);
+  assert.match(setid.output, /vitrine\.db: runs as its owner/);
+});
+
+test("whatever way the folder and the file are named, and whatever names are in it", async () => {
+  const data = join(dir, "made"), odd = join(data, "orchestrator/repos/ann-shm/mood.git");
+
+  mkdirSync(odd, { recursive: true });
+  writeFileSync(join(odd, "notes..txt"), "kept");
+  const made = await runProgram(vitrine, ["backup", "12:00.tar.gz", "--data", "made/"], { cwd: dir });
+
+  assert.equal(made.code, 0, made.output);
+  const back = await runProgram(vitrine, ["restore", "12:00.tar.gz", "--data", "made-again/"], { cwd: dir });
+
+  assert.equal(back.code, 0, back.output);
+  assert.equal(readFileSync(join(dir, "made-again/orchestrator/repos/ann-shm/mood.git/notes..txt"), "utf8"), "kept");
 });
 
 test("restored elsewhere, a visit goes on with its state, and a push with its history", async () => {
