@@ -212,6 +212,31 @@ static void start_failed(struct space *s, const char *bundle, const char *messag
 	scale_refused(&s->scale, retry_usec, clock_mono_usec());
 }
 
+struct leaving {
+	struct replica *replica;
+	bool close; /* the worker lives and is told */
+	const char *why;
+};
+
+static void detach_one(struct session *session, void *data)
+{
+	struct leaving *c = data;
+
+	if (session->live->replica == c->replica)
+		session_detach(c->replica->space->gateway->sessions, session, c->close, c->why);
+}
+
+/* Its sessions leave it. close: it lives and is told of each; else nothing is sent to it any more.
+ */
+static void take_off(struct replica *r, bool close, const char *why)
+{
+	struct leaving c = {r, close, why};
+
+	if (!close)
+		r->link = link_free(r->link);
+	sessions_each(r->space->gateway->sessions, detach_one, &c);
+}
+
 void replica_load_failed(struct replica *r, const struct app_load_failed *m)
 {
 	struct space *s = r->space;
@@ -225,6 +250,7 @@ void replica_load_failed(struct replica *r, const struct app_load_failed *m)
 		(void)snprintf(detail, sizeof(detail), "%.1000s", m->message);
 	log_warn("space=%s replica=%s the app did not load: %s", s->id, r->id, detail);
 	wake_stop(s->gateway->wake, r->id, "the app did not load");
+	take_off(r, false, "its worker was restarted"); /* of one that was handed over */
 	replica_free(r);
 	start_failed(s, bundle, "This demo could not be started.", detail, LOAD_RETRY_USEC);
 }
@@ -267,32 +293,15 @@ void replicas_wake_failed(struct gateway *g, uint32_t seq, const struct wake_wak
 
 /* --- workers go --- */
 
-struct leaving {
-	struct replica *replica;
-	bool close; /* the worker lives and is told */
-	const char *why;
-};
-
-static void detach_one(struct session *session, void *data)
-{
-	struct leaving *c = data;
-
-	if (session->live->replica == c->replica)
-		session_detach(c->replica->space->gateway->sessions, session, c->close, c->why);
-}
-
 void replica_lost(struct replica *r, const char *fault, const char *why)
 {
 	struct space *s = r->space;
-	struct leaving c = {r, false, why};
 	char bundle[65];
 
 	log_info("space=%s replica=%s lost: %s", s->id, r->id, why);
 	gateway_count(GATEWAY_WORKERS_LOST, 1);
 	memcpy(bundle, r->bundle, sizeof(bundle));
-	/* Its link first: nothing is sent to it any more while sessions leave. */
-	r->link = link_free(r->link);
-	sessions_each(s->gateway->sessions, detach_one, &c);
+	take_off(r, false, why);
 	/* Also one whose link merely ended: it may live on without it. */
 	if (fault)
 		wake_stop(s->gateway->wake, r->id, fault);
@@ -337,10 +346,8 @@ void replicas_burned(struct gateway *g, const char *replica, uint64_t usec)
 
 void replica_put_to_sleep(struct replica *r)
 {
-	struct leaving c = {r, true, "the Space went to sleep"};
-
 	log_info("space=%s replica=%s goes to sleep", r->space->id, r->id);
-	sessions_each(r->space->gateway->sessions, detach_one, &c);
+	take_off(r, true, "the Space went to sleep");
 	wake_sleep(r->space->gateway->wake, r->id);
 	replica_free(r);
 }
@@ -357,6 +364,7 @@ void replicas_end_stuck(struct space *s, uint64_t now)
 		log_warn("space=%s replica=%s said nothing for too long", s->id, r->id);
 		memcpy(bundle, r->bundle, sizeof(bundle));
 		wake_stop(s->gateway->wake, r->id, "it took too long to start");
+		take_off(r, false, "its worker was restarted");
 		replica_free(r);
 		start_failed(s, bundle, "This demo took too long to start.", NULL, LOAD_RETRY_USEC);
 		return; /* the list may be another one now */

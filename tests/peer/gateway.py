@@ -274,6 +274,25 @@ def the_gateway_is_killed_and_nothing_is_lost(g):
     click(again, worker, 3, "c", "C")
 
 
+def a_worker_that_gives_up_at_a_handover_costs_no_session(g):
+    page, worker = ready(g)
+    click(page, worker, 1, "a", "A")
+    g.kill()
+    g.start()
+    g.give_worker(0, pair=(worker.sock, g.kept["r1"]))
+    g.synced()
+    worker.expect(RESUME, skip=(ACK,), channel=0)
+    worker.expect(RESUME)  # its session stands on it
+    worker.send(Frame(LOAD_FAILED, {"message": "no more"}))
+    assert g.agent.expect(STOP).json()["reason"] == "the app did not load"
+    again = Page(g.port, cookie=page.cookie)
+    again.join(page.session, seq=1, bundle="b1")
+    assert again.welcome.seq == 1
+    another = g.wake("r2")
+    another.open()
+    click(again, another, 2, "b", "B")
+
+
 def a_worker_that_forgot_is_told_everything(g):
     page, worker = ready(g)
     page.event(1, values=[(7, b'"a"')])
