@@ -12,7 +12,6 @@
 #include "gateway/session/sessions_private.h"
 
 #define LOG_SMALL (8ull << 20) /* below, garbage does not matter */
-#define FULL 8                 /* the log is, at this many times as much */
 #define SEGMENT_FULL 2         /* … and a segment */
 #define STEP_PART 4            /* this part of it is written in one step */
 
@@ -34,7 +33,7 @@ static bool is_due(struct sessions *t)
 	if (total < small(t))
 		return false;
 	sessions_each(t, add_weight, &live);
-	return total > live * 2 && (total > small(t) * FULL || live < total / 2);
+	return total > live * 2;
 }
 
 static void note_number(struct session *s, void *data)
@@ -57,6 +56,7 @@ static void begin(struct sessions *t)
 	t->compact_list = list;
 	t->compact_n = t->compact_at = 0;
 	t->compact_from = number;
+	t->compact_failures = session_log_failures(t->log);
 	sessions_each(t, note_number, t);
 	if (session_log_append(t->log, 0, LOG_STATE, t->next_number, NULL, 0) < 0)
 		sessions_compact_done(t);
@@ -104,7 +104,9 @@ static void step(struct sessions *t)
 		t->compact_end = session_log_written(t->log);
 	if (session_log_safe(t->log) < t->compact_end)
 		return;
-	session_log_drop_before(t->log, t->compact_from);
+	/* Some of the states may not be there after all: they are written once more. */
+	if (session_log_failures(t->log) == t->compact_failures)
+		session_log_drop_before(t->log, t->compact_from);
 	sessions_compact_done(t);
 }
 

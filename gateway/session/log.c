@@ -25,7 +25,8 @@ struct session_log {
 	size_t n, cap;
 	uint64_t damaged;
 	int rolled_fd; /* owned; the segment before, not yet on the disk to its end; -1: it is */
-	bool rolled;   /* the newest segment's name is not on the disk yet */
+	uint32_t failures;
+	bool rolled; /* the newest segment's name is not on the disk yet */
 	/* Bytes appended: all, at the last session_log_take_dirty, and on the disk. */
 	uint64_t written, taken, safe;
 };
@@ -313,7 +314,8 @@ static void keep_rolled(struct session_log *l)
 {
 	/* Two segments between two syncs do not come in peace. */
 	if (l->rolled_fd >= 0) {
-		(void)fdatasync(l->rolled_fd);
+		if (fdatasync(l->rolled_fd) < 0)
+			session_log_sync_failed(l);
 		close(l->rolled_fd);
 	}
 	l->rolled_fd = l->fd;
@@ -325,6 +327,8 @@ int session_log_roll(struct session_log *l)
 	char name[32];
 	int fd, r;
 
+	if (l->fd >= 0 && l->segments[l->n - 1].bytes == 0)
+		return l->segments[l->n - 1].number; /* nothing is in it: the disk is full, say */
 	(void)snprintf(name, sizeof(name), "%08d.log", number);
 	fd = openat(l->dir_fd, name, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -395,6 +399,17 @@ size_t session_log_take_dirty(struct session_log *l, int ret[LOG_DIRTY_MAX])
 	}
 	l->taken = l->written;
 	return n;
+}
+
+void session_log_sync_failed(struct session_log *l)
+{
+	l->rolled = true;
+	l->failures++;
+}
+
+uint32_t session_log_failures(const struct session_log *l)
+{
+	return l->failures;
 }
 
 void session_log_synced(struct session_log *l)

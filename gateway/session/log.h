@@ -55,7 +55,8 @@ DEFINE_CLEANUP(struct session_log *, session_log_free)
 int session_log_append(struct session_log *l, uint32_t session, enum log_kind kind, uint32_t n,
 	const struct iovec *parts, size_t n_parts);
 
-/* Starts a new segment; returns its number. Later appends go there. Negative errno. */
+/* Starts a new segment, unless the newest is empty; returns its number. Later appends go there.
+ * Negative errno. */
 int session_log_roll(struct session_log *l);
 
 /* Deletes every segment before number. */
@@ -73,6 +74,13 @@ uint64_t session_log_damaged(const struct session_log *l); /* records skipped in
 #define LOG_DIRTY_MAX 3
 size_t session_log_take_dirty(struct session_log *l, int ret[LOG_DIRTY_MAX]);
 void session_log_synced(struct session_log *l);
+
+/*
+ * It has gone wrong: what was taken may be lost with the power, whatever a later sync says, since
+ * the kernel tells of a failed write once. How often that was.
+ */
+void session_log_sync_failed(struct session_log *l);
+uint32_t session_log_failures(const struct session_log *l);
 
 /* Bytes appended since the log was opened, and how many of them a power cut leaves. */
 uint64_t session_log_written(const struct session_log *l);

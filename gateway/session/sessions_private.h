@@ -19,7 +19,8 @@ struct sessions {
 	int compact_from;       /* first segment that stays; 0: none under way */
 	uint32_t *compact_list; /* owned; numbers still to be written */
 	size_t compact_n, compact_at;
-	uint64_t compact_end; /* of the log, once they are all written; 0: they are not */
+	uint32_t compact_failures; /* of syncs, when it began */
+	uint64_t compact_end;      /* of the log, once they are all written; 0: they are not */
 };
 
 int session_make_live(struct session *s);

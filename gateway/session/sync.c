@@ -47,6 +47,7 @@ static void finish(struct log_sync *s)
 		session_log_synced(s->log);
 		return;
 	}
+	session_log_sync_failed(s->log);
 	gateway_count(GATEWAY_LOG_FAILED, 1);
 	log_error("the session log cannot be brought to the disk: %s", strerror(-outcome));
 }
