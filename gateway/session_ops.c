@@ -79,6 +79,7 @@ static void send_file(struct session *s, struct gateway *g, const char *id)
 
 #define FILES_AT_ONCE 16
 #define FILES_LISTED 256
+#define FILES_TRIED 1024
 
 /*
  * The next "file":"ID" in the bytes, found without parsing; what only looks like one names no
@@ -120,7 +121,10 @@ static int list_files(struct session *s, const uint8_t *bytes, size_t n, struct 
 	int r = list ? 0 : -ENOMEM;
 	const uint8_t *at = bytes;
 
-	while (list && json_array_size(list) < FILES_LISTED && next_file_id(&at, bytes + n, id)) {
+	/* What only looks like a file costs a look as well. */
+	for (int tried = 0; list && tried < FILES_TRIED && json_array_size(list) < FILES_LISTED &&
+			    next_file_id(&at, bytes + n, id);
+		tried++) {
 		struct file_info info;
 		CLEANUP(closep) int fd = files_open(g->files, s->space, id, &info);
 

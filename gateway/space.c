@@ -480,6 +480,7 @@ static void tick_one(void *value, void *data)
 		bound_sessions(s);
 	if (s->replicas && is_idle(s, now))
 		end_all(s);
+	queue_look(s, now); /* also runs of sessions that were forgotten, when nobody waits */
 	place_scale(s, now);
 	end_old_workers(s, now);
 	if (s->n_visits > 0 && s->route && !place_find(s, s->route->bundle))
