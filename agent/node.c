@@ -567,13 +567,16 @@ static int on_hello(struct slot *s, const struct frame *f, struct err *e)
 
 	if (r < 0)
 		return r;
+	if (s->hello) { /* it would begin the time for its tests anew */
+		app_hello_done(&m);
+		return err_set(e, -EPROTO, "HELLO came twice");
+	}
 	if (!m.tests) {
 		finish_check(s, &(struct check_result){.hello = &m});
 		app_hello_done(&m);
 		end_box(s);
 		return 0;
 	}
-	slot_drop_hello(s); /* a second one is a hostile worker's */
 	s->hello = malloc(sizeof(m));
 	if (!s->hello) {
 		app_hello_done(&m);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "proto/box_class.h"
+#include "proto/constants.h"
 #include "proto/messages.h"
 
 #define QUEUE_MAX (8u << 20)
@@ -533,7 +534,7 @@ void peers_log_line(
 
 	buf_init(&value, 64 << 10);
 	agent_count(AGENT_LOG_LINES, 1);
-	if (l && link_queued(l) > LOG_QUEUE_MAX) {
+	if ((l ? link_queued(l) : p->backlog.records.len) > LOG_QUEUE_MAX) {
 		agent_count(AGENT_LOG_LINES_DROPPED, 1);
 		if (p->lines_dropped++ % 1000 == 0)
 			log_warn(
@@ -610,6 +611,7 @@ void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
 	const struct app_hello *hello = result->hello;
 	const struct app_load_failed *failed = result->failed;
 	struct agent_checked m = {.ok = hello != NULL, .message = result->why};
+	const size_t max = (size_t)proto_value_max(PROTO_AGENT, PROTO_UP, AGENT_CHECKED);
 
 	if (s) {
 		m.box_usec = (int64_t)(s->started_usec - j->asked_usec);
@@ -629,6 +631,14 @@ void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
 		m.line = failed->line;
 		m.traceback = failed->traceback;
 	}
-	(void)POST(p, PEER_ORCHESTRATOR, AGENT_CHECKED, j->seq, &m, agent_checked_write, 4 << 20,
-		NULL, 0);
+	if (m.title && strlen(m.title) > TITLE_MAX)
+		m = (struct agent_checked){
+			.message = "the page's title is over its limit of 200 bytes"};
+	/* Written again the worker's JSON may be longer than it came. */
+	if (POST(p, PEER_ORCHESTRATOR, AGENT_CHECKED, j->seq, &m, agent_checked_write, max, NULL,
+		    0) != -ENOSPC)
+		return;
+	m = (struct agent_checked){.message = "the page with what its tests say is too large"};
+	(void)POST(
+		p, PEER_ORCHESTRATOR, AGENT_CHECKED, j->seq, &m, agent_checked_write, max, NULL, 0);
 }

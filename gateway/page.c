@@ -10,7 +10,6 @@
 #include "proto/messages.h"
 
 #define TREE_BYTES_MAX (2u << 20)
-#define TITLE_MAX 200 /* as WIRE_TREE */
 
 struct page {
 	unsigned refs;
