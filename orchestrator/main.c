@@ -55,13 +55,16 @@ static bool parse_number(const char *text, unsigned long max, unsigned long *ret
 }
 
 /* MIB,DAYS,MIB: of one Space, of a line, of all Spaces. */
+/* A search reads all of a Space's log while everybody else waits. */
+#define SPACE_MIB_MAX 64
+
 static int parse_log_limits(const char *text, struct journal_limits *ret)
 {
 	unsigned int space_mib, days, total_mib;
 	char rest;
 
 	if (sscanf(text, "%u,%u,%u%c", &space_mib, &days, &total_mib, &rest) != 3 ||
-		space_mib < 1 || space_mib > 4096 || days < 1 || days > 3650 ||
+		space_mib < 1 || space_mib > SPACE_MIB_MAX || days < 1 || days > 3650 ||
 		total_mib < space_mib)
 		return -1;
 	*ret = (struct journal_limits){.name_max = (size_t)space_mib << 20,

@@ -61,15 +61,11 @@ static void say(struct build *b, const char *fmt, ...)
 	}
 	/* Words of an app among them: a terminal shows them, and does not obey. */
 	utf8_scrub(line, strlen(line));
-	for (char *p = line; *p; p++)
-		if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
-			*p = '?';
 	if (buf_addf(&b->log, "%s\n", line) < 0)
 		return; /* over BUILD_LOG_MAX: enough has been said */
 	b->ops->on_line(line, b->data);
 }
 
-/* detail: more words for the line, or "". */
 static void count_phase(const char *name, uint64_t usec)
 {
 	static const struct {
@@ -88,6 +84,7 @@ static void count_phase(const char *name, uint64_t usec)
 			orchestrator_observe(phases[i].id, usec);
 }
 
+/* detail: more words for the line, or "". */
 static void record_phase(struct build *b, const char *name, const char *detail, uint64_t usec)
 {
 	double ms = (double)(usec / 100) / 10;

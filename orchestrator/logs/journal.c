@@ -28,6 +28,7 @@ static void on_sweep(void *data)
 {
 	struct journals *j = data;
 
+	j->sweeps_soon = false;
 	journals_sweep(j, clock_wall_usec());
 	timer_arm_after(j->timer, SWEEP_USEC);
 }
@@ -325,8 +326,11 @@ int64_t journal_append(struct journals *j, const char *name, const void *line, s
 				(unsigned long long)j->dropped, strerror(-r));
 		return r;
 	}
-	if (j->timer && j->limits.total_max && j->total > j->limits.total_max)
+	/* Not put off by every line that comes meanwhile. */
+	if (j->timer && j->limits.total_max && j->total > j->limits.total_max && !j->sweeps_soon) {
+		j->sweeps_soon = true;
 		timer_arm_after(j->timer, SWEEP_FIRST_USEC);
+	}
 	call_watches(g);
 	return segment_end(&g->segments[g->n - 1]);
 }

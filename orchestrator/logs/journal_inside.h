@@ -34,6 +34,7 @@ struct journals {
 	int dir; /* owned */
 	struct journal_limits limits;
 	struct source *timer; /* owned; NULL: nobody sweeps */
+	bool sweeps_soon;
 	struct journal *open; /* owned list of n */
 	size_t n;
 	uint64_t clock, dropped;

@@ -162,6 +162,7 @@ void journals_sweep(struct journals *j, uint64_t wall_usec)
 	const struct journal_limits *limits = &j->limits;
 	struct sweep s = {.journals = j};
 	size_t removed = 0;
+	uint64_t goal = limits->total_max;
 
 	entries_each(j->dir, find_folder, &s);
 	if (s.n > 0)
@@ -169,11 +170,14 @@ void journals_sweep(struct journals *j, uint64_t wall_usec)
 	j->total = 0;
 	for (size_t i = 0; i < s.n; i++)
 		j->total += (uint64_t)s.found[i].size;
+	/* Some room, or the next line would want a sweep again. */
+	if (j->total > goal)
+		goal -= goal / 16;
 	for (size_t i = 0; i < s.n; i++) {
 		bool old =
 			limits->age_usec && s.found[i].changed_usec + limits->age_usec < wall_usec;
 
-		if (!old && (!limits->total_max || j->total <= limits->total_max))
+		if (!old && (!limits->total_max || j->total <= goal))
 			break;
 		remove_segment(j, &s.found[i]);
 		removed++;
