@@ -472,17 +472,6 @@ static const char *kept_path(const char *space, const char *id, char ret[128])
 	return ret;
 }
 
-int upload_kept_size(struct files *f, const char *space, const char *id, uint64_t *ret)
-{
-	char path[128];
-	struct stat st;
-
-	if (fstatat(f->dir_fd, kept_path(space, id, path), &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	*ret = (uint64_t)st.st_size;
-	return 0;
-}
-
 void upload_drop_kept(struct files *f, const char *space, const char *id)
 {
 	char path[128];

@@ -68,8 +68,6 @@ uint64_t upload_size(const struct upload *u); /* bytes written so far */
 bool upload_is_text(const struct upload *u);
 void upload_set_name(struct upload *u, const char *name);
 
-/* Bytes of a kept upload on the disk. -ENOENT. */
-int upload_kept_size(struct files *f, const char *space, const char *id, uint64_t *ret);
 /* Removes a kept upload's bytes. */
 void upload_drop_kept(struct files *f, const char *space, const char *id);
 

@@ -78,8 +78,8 @@ static void fill(struct address *a, const struct sockaddr *peer)
 			a->key_length = 4;
 			(void)inet_ntop(AF_INET, a->key, a->text, sizeof(a->text));
 		} else {
-			memcpy(a->key, &in6->sin6_addr, 8);
-			a->key_length = 8;
+			memcpy(a->key, &in6->sin6_addr, 16);
+			a->key_length = 8; /* of which the rest says nothing */
 			(void)inet_ntop(AF_INET6, &in6->sin6_addr, a->text, sizeof(a->text));
 		}
 	} else {
@@ -117,21 +117,29 @@ static bool fill_text(struct address *a, const char *text, size_t n)
 	return true;
 }
 
-static bool is_proxy(const struct limits *l, const struct address *a)
+/* A proxy is one address, and no subscriber's network: it stands for itself, apart from its
+ * neighbours. */
+static void note_proxy(const struct limits *l, struct address *a)
 {
-	for (size_t i = 0; i < l->n_proxies; i++)
-		if (l->proxies[i].key_length == a->key_length &&
-			!memcmp(l->proxies[i].key, a->key, a->key_length))
-			return true;
-	return false;
+	size_t whole = a->key_length == 8 ? 16 : a->key_length;
+
+	for (size_t i = 0; i < l->n_proxies && !a->proxy; i++)
+		a->proxy = l->proxies[i].key_length == whole &&
+			   !memcmp(l->proxies[i].key, a->key, whole);
+	if (a->proxy)
+		a->key_length = whole;
 }
 
 int limits_trust(struct limits *l, const char *proxy)
 {
+	struct address *a = &l->proxies[l->n_proxies];
+
 	if (l->n_proxies == LIMITS_PROXIES_MAX)
 		return -ENOSPC;
-	if (!fill_text(&l->proxies[l->n_proxies], proxy, strlen(proxy)))
+	if (!fill_text(a, proxy, strlen(proxy)))
 		return -EINVAL;
+	if (a->key_length == 8)
+		a->key_length = 16;
 	l->n_proxies++;
 	return 0;
 }
@@ -154,12 +162,13 @@ static void drop_idle(void *value, void *data)
 	free(a);
 }
 
-static struct address *enter(struct limits *l, const struct address *probe)
+static struct address *enter(struct limits *l, struct address *probe)
 {
 	struct address *a;
 
 	if (l->total >= l->total_max)
 		return NULL;
+	note_proxy(l, probe);
 	a = map_get(&l->addresses, probe->key, probe->key_length);
 	if (!a) {
 		if (l->addresses.n >= LIMITS_ADDRESSES_MAX)
@@ -168,7 +177,6 @@ static struct address *enter(struct limits *l, const struct address *probe)
 		if (!a)
 			return NULL;
 		*a = *probe;
-		a->proxy = is_proxy(l, a);
 		if (map_put(&l->addresses, a->key, a->key_length, a) < 0) {
 			free(a);
 			return NULL;
@@ -188,9 +196,8 @@ struct address *limits_enter(struct limits *l, const struct sockaddr *peer)
 /* From the right: what stands further left, whoever came has written himself. */
 struct address *limits_enter_behind(struct limits *l, struct address *a, const char *list, size_t n)
 {
-	struct address probe = {0};
-
 	while (a->proxy && n > 0) {
+		struct address probe = {0};
 		size_t start = n;
 
 		while (start > 0 && list[start - 1] != ',')
@@ -201,7 +208,8 @@ struct address *limits_enter_behind(struct limits *l, struct address *a, const c
 			start++;
 		if (!fill_text(&probe, list + start, n - start))
 			break;
-		if (!is_proxy(l, &probe))
+		note_proxy(l, &probe);
+		if (!probe.proxy)
 			return enter(l, &probe);
 		while (start > 0 && list[start - 1] != ',')
 			start--;

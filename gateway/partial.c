@@ -291,10 +291,25 @@ struct partials *partials_free(struct partials *p)
 
 /* --- one upload --- */
 
+/* Of those that nobody writes and that have rested long enough, the one that rests longest. space:
+ * NULL: of all. */
+static struct partial *idlest(const struct partials *p, const char *space, int64_t now_sec)
+{
+	struct partial *found = NULL;
+
+	for (struct partial *u = p->all; u; u = u->next)
+		if (!u->holder && (!space || !strcmp(u->space, space)) && !partial_is_whole(u) &&
+			now_sec >= u->touched_sec + PARTIAL_YIELD_SEC &&
+			(!found || u->touched_sec < found->touched_sec))
+			found = u;
+	return found;
+}
+
 static int check_counts(
-	const struct partials *p, const char *space, const char *visitor, struct err *e)
+	struct partials *p, const char *space, const char *visitor, int64_t now_sec, struct err *e)
 {
 	size_t of_space = 0, of_visitor = 0;
+	struct partial *idle;
 
 	for (const struct partial *u = p->all; u; u = u->next) {
 		of_space += !strcmp(u->space, space);
@@ -304,23 +319,14 @@ static int check_counts(
 		return err_set(e, -EDQUOT,
 			"you have %d uploads that are not finished; finish or cancel one first",
 			PARTIALS_PER_VISITOR);
-	if (of_space >= PARTIALS_PER_SPACE || p->n >= PARTIALS_MAX)
+	if (of_space < PARTIALS_PER_SPACE && p->n < PARTIALS_MAX)
+		return 0;
+	idle = idlest(p, of_space >= PARTIALS_PER_SPACE ? space : NULL, now_sec);
+	if (!idle)
 		return err_set(
 			e, -EDQUOT, "too many uploads are under way here; try again in a minute");
+	partial_drop(idle);
 	return 0;
-}
-
-/* Of those that nobody writes and that have rested long enough, the one that rests longest. */
-static struct partial *idlest(const struct partials *p, const char *space, int64_t now_sec)
-{
-	struct partial *found = NULL;
-
-	for (struct partial *u = p->all; u; u = u->next)
-		if (!u->holder && !strcmp(u->space, space) && !partial_is_whole(u) &&
-			now_sec >= u->touched_sec + PARTIAL_YIELD_SEC &&
-			(!found || u->touched_sec < found->touched_sec))
-			found = u;
-	return found;
 }
 
 static int reserve(
@@ -339,7 +345,7 @@ int partial_new(struct partials *p, const char *space, const char *visitor, cons
 	uint64_t length, int64_t now_sec, struct partial **ret, struct err *e)
 {
 	struct partial *u;
-	int r = check_counts(p, space, visitor, e);
+	int r = check_counts(p, space, visitor, now_sec, e);
 
 	if (r == 0)
 		r = reserve(p, space, length, now_sec, e);

@@ -20,7 +20,8 @@ struct upload_state {
 	struct upload *upload; /* owned; NULL before the first byte of a form's file */
 	struct MHD_PostProcessor *processor; /* owned; NULL: the body is the file */
 	char space[33];
-	bool taken;   /* a form's first file is the one */
+	bool taken;   /* a form's first file is the one … */
+	bool over;    /* … and another one has begun */
 	bool settled; /* its bytes are on the disk, or not: see settling */
 	struct settling settling, ahead;
 	size_t unsettled;      /* bytes since ahead began */
@@ -76,8 +77,10 @@ static enum MHD_Result on_piece(void *data, enum MHD_ValueKind kind, const char 
 	(void)coding;
 	if (!filename || (u->taken && !u->upload) || r->refusal)
 		return MHD_YES;
-	if (offset == 0 && u->taken)
+	if (u->taken && (u->over || offset != upload_size(u->upload))) {
+		u->over = true;
 		return MHD_YES;
+	}
 	if (!u->taken) {
 		u->taken = true;
 		start_file(r, filename);

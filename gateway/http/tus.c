@@ -223,7 +223,9 @@ static size_t tus_feed(struct request *r, const char *bytes, size_t n)
 		request_refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "%s", e.text);
 	else if (done < 0)
 		request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s", e.text);
-	if (done < 0)
+	if (done < 0 && u->made)
+		partial_drop(u->upload); /* nobody was told of it */
+	else if (done < 0)
 		partial_rest(u->upload);
 	u->unsettled += n;
 	if (u->upload && u->unsettled >= SETTLE_AHEAD && !u->ahead.job) {
@@ -342,6 +344,8 @@ static bool make_whole(struct request *r)
 		n = u->ahead.outcome < 0 ? u->ahead.outcome : u->settling.outcome;
 		if (n == 0)
 			n = partial_finish(u->upload, &u->info, &e);
+		else
+			partial_drop(u->upload); /* asked again it would say that all is well */
 		if (n < 0) {
 			request_refuse(r, MHD_HTTP_INSUFFICIENT_STORAGE, "%s",
 				e.code ? e.text : "the disk does not take the file");

@@ -75,6 +75,7 @@ TEST(a_trusted_proxy_names_who_is_behind_it_and_nobody_else_does)
 	CHECK(behind(l, proxy, "") == proxy && behind(l, proxy, "unknown") == proxy);
 	CHECK(behind(l, proxy, "9.9.9.9,") == proxy && behind(l, proxy, "[") == proxy);
 	CHECK(behind(l, proxy, "127.0.0.1,127.0.0.1") == proxy);
+	CHECK(address_is_proxy(enter(l, "fd00::1")) && !address_is_proxy(enter(l, "fd00::2")));
 	stranger = enter(l, "10.0.0.66");
 	CHECK(behind(l, stranger, "10.0.0.1") == stranger && !behind(l, stranger, "1.2.3.4"));
 	(void)limits_free(l);

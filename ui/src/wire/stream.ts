@@ -89,16 +89,26 @@ abstract class StreamCarrier implements Carrier {
     if (bytes.byteLength > 0) this.on.onPacket(bytes);
   }
 
-  /** A request that is given up after `ms` without its answer's head. */
+  /** A request that is given up after `ms` without its answer's head; its body ends with `cut`, which ends when this closes. */
   protected async ask(path: string, ms: number, init: RequestInit = {}, cut?: AbortSignal): Promise<Response> {
     const late = new AbortController();
-    const cancel = this.world.later(() => late.abort(), ms);
-    const signal = AbortSignal.any([this.#abort.signal, late.signal, ...(cut ? [cut] : [])]);
+    const stop = () => late.abort();
+    const cancel = this.world.later(stop, ms);
+    const unlink = cut ? () => {} : this.whenClosed(stop);
+    cut?.addEventListener("abort", stop, { once: true });
     try {
-      return await this.world.fetch(path, { ...init, signal, cache: "no-store", credentials: "same-origin" });
+      return await this.world.fetch(path, { ...init, signal: late.signal, cache: "no-store", credentials: "same-origin" });
     } finally {
       cancel();
+      unlink();
     }
+  }
+
+  /** By hand: AbortSignal.any is younger than the browsers that this is built for. */
+  protected whenClosed(stop: () => void): () => void {
+    if (this.#abort.signal.aborted) stop();
+    this.#abort.signal.addEventListener("abort", stop, { once: true });
+    return () => this.#abort.signal.removeEventListener("abort", stop);
   }
 
   protected readUrl(name: "events" | "poll", more = ""): string {
@@ -204,10 +214,12 @@ export class EventsCarrier extends StreamCarrier {
   protected async read(rtt: number): Promise<void> {
     for (let tries = 0; tries < TRIES; ) {
       if (tries > 1) await this.pause(PAUSE_MS << tries);
+      const began = this.world.now();
       const brought = await this.#readOnce(Math.max(BUFFERED_MS, 4 * rtt));
       if (this.closed) return;
       if (!this.#opened) throw new Ended("the event stream is held up on its way");
-      tries = brought ? 0 : tries + 1;
+      // What is cut at once each time brings its first event each time, too.
+      tries = brought && this.world.now() - began >= CUT_MS ? 0 : tries + 1;
     }
     throw new Ended("the event stream is cut again and again");
   }
@@ -215,6 +227,7 @@ export class EventsCarrier extends StreamCarrier {
   /** One request; true: it brought something before it was cut. */
   async #readOnce(firstMs: number): Promise<boolean> {
     const cut = new AbortController();
+    const unlink = this.whenClosed(() => cut.abort());
     let cancel = this.world.later(() => cut.abort(), this.#opened ? SILENT_MS : firstMs);
     let brought = false;
     try {
@@ -241,6 +254,7 @@ export class EventsCarrier extends StreamCarrier {
       return brought;
     } finally {
       cancel();
+      unlink();
     }
   }
 

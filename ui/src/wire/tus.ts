@@ -5,6 +5,7 @@
  */
 
 /** The first piece passes a proxy that takes 1 MB at once, as nginx does unless it is told more. */
+const ANEW_MAX = 2; // times that an upload begins again because nobody knows it
 export const PIECE_MIN = 1000 * 1024;
 export const PIECE_MAX = 16 * 1024 * 1024;
 const BODY = "application/offset+octet-stream";
@@ -61,6 +62,7 @@ export async function send(uploads: string, file: Source, ways: Ways): Promise<A
   let piece = PIECE_MIN;
   let most = PIECE_MAX;
   let cuts = 0;
+  let anew = 0;
   for (;;) {
     if (ways.signal.aborted) throw new Stopped();
     const end = Math.min(offset + piece, file.size);
@@ -87,7 +89,9 @@ export async function send(uploads: string, file: Source, ways: Ways): Promise<A
     } else if (ways.signal.aborted) {
       throw new Stopped();
     } else if ((answer.status === 404 || answer.status === 410) && url !== null) {
-      // It rested for too long, or the platform let it go: from the beginning.
+      // It rested for too long, or the platform let it go: from the beginning. Again and again that is
+      // a visitor whose cookie does not come back, and each time room is set aside.
+      if (++anew > ANEW_MAX) throw new Error(`${file.name} cannot be sent: the platform forgets it, perhaps because this site's cookie is blocked.`);
       url = null;
       known = true;
       offset = 0;

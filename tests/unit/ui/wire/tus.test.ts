@@ -102,6 +102,16 @@ test("an upload that the gateway has let go begins again", async () => {
   assert.deepEqual(gateway.said, ["HEAD +0", "POST +5000"]);
 });
 
+test("who is forgotten each time is told so, instead of beginning for ever", async () => {
+  const gateway = new Gateway(), source = file(3 * PIECE_MIN);
+  gateway.happen = (method) => {
+    gateway.clock += 60_000; // slowly, so that the pieces stay small
+    return method === "PATCH" ? { answer: { status: 404, headers: { "Tus-Resumable": "1.0.0" } } } : null;
+  };
+  await assert.rejects(send(UPLOADS, source, gateway.ways()), /the platform forgets it/);
+  assert.ok(gateway.said.length < 10);
+});
+
 test("the last answer may be lost", async () => {
   const gateway = new Gateway(), source = file(2 * PIECE_MIN);
   gateway.happen = (_, n) => (n === 2 ? { take: PIECE_MIN, answer: { status: 0 } } : null);
