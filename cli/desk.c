@@ -285,12 +285,13 @@ int desk_push(struct desk *d, struct buf *said, enum desk_push *ret, struct err 
 	}
 	if (r != 0)
 		return git_failed("commit", r, &all, e);
-	d->pushed = true;
+	d->pushed = false; /* until it has arrived, or the same saved again would do nothing */
 	buf_clear(&all);
 	r = git(d, push, &all, e);
 	keep_lines(buf_str(&all), said);
 	if (r < 0 || (r > 0 && said->len == 0))
 		return git_failed("push", r, &all, e);
+	d->pushed = true;
 	*ret = r == 0 ? DESK_LIVE : DESK_REFUSED;
 	return 0;
 }

@@ -36,7 +36,8 @@ static void print_line(const json_t *event, void *data)
 	printf(*colour ? "\033[0m\n" : "\n");
 }
 
-static bool take_option(struct stream *s, int opt, const char *value, bool *build)
+/* build: of builds instead of the app; one: of one of them. */
+static bool take_option(struct stream *s, int opt, const char *value, bool *build, bool *one)
 {
 	static const struct {
 		int opt;
@@ -45,6 +46,7 @@ static bool take_option(struct stream *s, int opt, const char *value, bool *buil
 		{'r', "--ref", "ref"}, {'c', "--commit", "commit"}, {'b', "--build", "build"}};
 
 	*build = *build || opt == 'b';
+	*one = *one || (opt == 'b' && value);
 	if (opt == 'b' && !value)
 		return true;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -62,12 +64,12 @@ int cmd_logs(int argc, char **argv)
 {
 	struct client_options o = {0};
 	struct stream s = {.print = print_line};
-	bool build = false;
+	bool build = false, one = false;
 	int opt;
 
 	stream_init(&s);
 	while ((opt = getopt_long(argc, argv, "fn:", known, NULL)) != -1)
-		if (!client_option(&o, opt, optarg) && !take_option(&s, opt, optarg, &build))
+		if (!client_option(&o, opt, optarg) && !take_option(&s, opt, optarg, &build, &one))
 			return 2;
 	if (optind != argc - 1) {
 		fprintf(stderr, "usage: vitrine logs [-f] [-n N] [--since 10m] [--level LEVEL] "
@@ -75,6 +77,8 @@ int cmd_logs(int argc, char **argv)
 				"OWNER/NAME\n");
 		return 2;
 	}
+	if (one)
+		s.follow = false; /* it has ended, or its lines come when it does */
 	return stream_run(
 		&s, &o, "/api/spaces/%.200s/logs/%s", argv[optind], build ? "build" : "run");
 }

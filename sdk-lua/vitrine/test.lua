@@ -16,6 +16,7 @@ local raise, describe = parts.raise, parts.describe
 local TESTS_MAX = 200
 local NAME_MAX = 100
 local WORDS_MAX = 1000
+local FILE_MAX, LINE_MAX = 255, 1 << 24 -- of a place in app.TESTED
 local SHOWN_MAX = 300
 
 local M = {}
@@ -65,7 +66,10 @@ local function read_error(e)
   end
   if type(words) ~= "string" then words = "the error is not a text: " .. describe(words) end
   local file, line, rest = match(words, "^([^:\n]+):(%d+): (.*)$")
-  return clip(rest or words, WORDS_MAX), file, tointeger(line), trace
+  line = tointeger(line)
+  -- An app's own words may look like a place.
+  if file and (#file > FILE_MAX or not line or line > LINE_MAX) then file, line, rest = nil, nil, nil end
+  return clip(rest or words, WORDS_MAX), file, line, trace
 end
 
 -- --- tests ----------------------------------------------------------------------------------

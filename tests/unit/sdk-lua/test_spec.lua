@@ -351,3 +351,11 @@ end)]], [[
       test.fails(function() v:set("Photo", "x") end, "visit:upload")
     end)]], { files = { ["img/cat.png"] = "PNG of a cat" } })
 end)
+
+it("words of an app that look like a place are words", function()
+  local t = tested(HELLO, [[test("fails", function() error("user:1700000000: expired", 0) end)]])
+
+  equal(false, t.ok)
+  equal("user:1700000000: expired", t.message)
+  equal(nil, t.line)
+end)
