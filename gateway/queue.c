@@ -52,7 +52,7 @@ void runs_done(struct runs *r)
 
 /* --- what runs --- */
 
-static struct run *find_run(struct runs *r, uint32_t session, uint32_t n)
+static struct run *find_run(const struct runs *r, uint32_t session, uint32_t n)
 {
 	for (size_t i = 0; i < r->n; i++)
 		if (r->list[i].session == session && r->list[i].n == n)
@@ -136,7 +136,8 @@ static void drop_stale_runs(struct replica *r)
 		const struct session *s = sessions_by_number(t, run->session);
 		const struct pending *p = s ? session_pending(s, run->n) : NULL;
 
-		if (p && p->state == EVENT_SENT && s->live->replica == r)
+		if (p && s->live->replica == r &&
+			(p->state == EVENT_SENT || s->live->phase == SESSION_REOPENING))
 			i++;
 		else
 			r->runs.list[i] = r->runs.list[--r->runs.n];
@@ -216,7 +217,8 @@ bool queue_may_send(struct space *s, struct session *session, const struct pendi
 		return true;
 	if (!(h && h->parallel) && stands_behind(r, session, p->n))
 		return !(h && h->concurrency);
-	if (has_room(r, p->node, p->kind, h ? h->concurrency : 0))
+	if (find_run(&r->runs, session->number, p->n) || /* its place was kept */
+		has_room(r, p->node, p->kind, h ? h->concurrency : 0))
 		return true;
 	add_ticket(s, session, p, h);
 	return false;
@@ -228,9 +230,13 @@ void queue_sent(struct space *s, struct session *session, const struct frame *ev
 	const struct gesture *h = r->page ? page_gesture(r->page, event->node, event->op) : NULL;
 	struct ticket *t = ticket_of(session);
 	bool parallel = h && h->parallel;
+	struct run *kept;
 
 	if (t && t->n == event->seq)
 		drop_ticket(s, t);
+	kept = find_run(&r->runs, session->number, event->seq);
+	if (kept)
+		*kept = r->runs.list[--r->runs.n];
 	if (parallel || !stands_behind(r, session, event->seq))
 		add_run(r, (struct run){.session = session->number,
 				   .n = event->seq,
@@ -276,6 +282,7 @@ static void try_turn(struct space *s, struct ticket *t, struct session *session)
 {
 	struct replica *here = session->live->replica;
 	struct replica *other;
+	struct run run;
 
 	if (session->live->phase != SESSION_OPEN || !here)
 		return;
@@ -287,8 +294,18 @@ static void try_turn(struct space *s, struct ticket *t, struct session *session)
 	if (session_count_pending(session, EVENT_SENT) > 0)
 		return;
 	other = with_room(s, here->bundle, t);
-	if (other)
-		place_on(other, session);
+	if (!other)
+		return;
+	/* A worker that had the session before is asked first whether it still has; meanwhile the
+	 * place is taken, or the next in the row would be sent after the same one. */
+	run = (struct run){.session = t->session,
+		.n = t->n,
+		.node = t->node,
+		.kind = t->kind,
+		.since_usec = clock_mono_usec()};
+	place_on(other, session);
+	if (session->live->phase == SESSION_REOPENING)
+		add_run(other, run);
 }
 
 /* The session whose first waiting event the ticket is for; NULL: it waits no longer. */
