@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #define LOG_LINE_MAX 1024
 #define LOG_JSON_MAX (6 * LOG_LINE_MAX + 512) /* each byte may become \\u00xx */
@@ -59,12 +60,13 @@ static void remember(enum log_level level, uint64_t now, const char *text)
 	(void)snprintf(r->text, sizeof(r->text), "%.*s", LOG_RECENT_TEXT - 1, text);
 }
 
-/* What came from outside cannot begin a line of its own. */
+/* What came from outside can neither begin a line of its own nor command a terminal. */
 static void scrub(char *text)
 {
+	utf8_scrub(text, strlen(text));
 	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
+		if (*text == '\t')
+			*text = ' ';
 }
 
 /* --- JSON --- */
@@ -86,27 +88,11 @@ static void put_text(struct out *o, const char *text)
 	put(o, text, strlen(text));
 }
 
-/* How many bytes of valid UTF-8 the next character has; 0: it is none (RFC 3629). */
-static size_t character(const unsigned char *s, size_t n)
-{
-	size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (length == 0 || length > n || s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < length; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return length;
-}
-
 static void put_string(struct out *o, const char *text, size_t n)
 {
 	put_text(o, "\"");
 	while (n > 0) {
-		size_t length = character((const unsigned char *)text, n);
+		size_t length = utf8_length((const unsigned char *)text, n);
 
 		if (*text == '"' || *text == '\\')
 			put_text(o, "\\");

@@ -106,7 +106,7 @@ TEST(in_json_leading_pairs_are_fields_and_all_text_is_escaped)
 	CHECK(!strcmp(
 		json_string_value(json_object_get(json_object_get(o, "fields"), "key")), "\"q\""));
 	CHECK(!strcmp(json_string_value(json_object_get(o, "message")),
-		"he said \"no\" \\ ?\xc3\xa4 x=1?{\"level\":\"info\"}"));
+		"he said \"no\" \\ ?\xc3\xa4 x=1 {\"level\":\"info\"}"));
 	time = json_string_value(json_object_get(o, "time"));
 	CHECK(strlen(time) == 24 && time[10] == 'T' && time[23] == 'Z');
 	unsetenv("VITRINE_LOG");
