@@ -224,7 +224,7 @@ test("the page follows, finds a visitor's reference, and goes on over kill -9 of
     await page.getByLabel("Search the lines").fill(failure.reference);
     await until("only the failure is there", async () => (await texts(page))[0]?.includes(failure.reference) &&
       (await rows(page)) === (await page.locator(".log-line.error").count()));
-    assert.ok(page.url().endsWith(`#${failure.reference}`));
+    await until("the address names it", () => page.url().endsWith(`#${failure.reference}`));
     await page.reload();
     await page.getByRole("button", { name: `Reference ${failure.reference}` }).waitFor();
     await page.getByRole("button", { name: "Show the whole session" }).click();
