@@ -32,9 +32,9 @@ DEFINE_CLEANUP(struct partials *, partials_free)
 
 /*
  * Begins an upload of length bytes with its room on the disk set aside. Where the share or the
- * number of uploads has no room, uploads of the Space that have rested for PARTIAL_YIELD_SEC make some: else whoever
- * announces much and sends nothing would keep everybody out. -ENOSPC: disk or the Space's share is
- * full. -EDQUOT: the visitor or the Space has too many that are not finished.
+ * number of uploads has no room, uploads of the Space that have rested for PARTIAL_YIELD_SEC make
+ * some: else whoever announces much and sends nothing would keep everybody out. -ENOSPC: disk or
+ * the Space's share is full. -EDQUOT: the visitor or the Space has too many that are not finished.
  */
 int partial_new(struct partials *p, const char *space, const char *visitor, const char *name,
 	uint64_t length, int64_t now_sec, struct partial **ret, struct err *e);
