@@ -35,6 +35,16 @@ static const struct {
 	{"clear", EVENT_CLEAR},
 	{"upload", EVENT_UPLOAD},
 	{"example", EVENT_EXAMPLE},
+	{"stream", EVENT_STREAM},
+	{"stop", EVENT_STOP},
+	{"unload", EVENT_UNLOAD},
+	{"tick", EVENT_TICK},
+	{"like", EVENT_LIKE},
+	{"retry", EVENT_RETRY},
+	{"undo", EVENT_UNDO},
+	{"edit", EVENT_EDIT},
+	{"focus", EVENT_FOCUS},
+	{"blur", EVENT_BLUR},
 };
 
 /* Arrays of a page are built once and small; growing by one keeps this simple. */

@@ -29,6 +29,7 @@ local methods, type_methods = {}, {}
 local EVENTS = {}
 for _, name in ipairs {
   "click", "submit", "change", "input", "load", "select", "clear", "upload", "example",
+  "stream", "stop", "unload", "tick", "like", "retry", "undo", "edit", "focus", "blur",
 } do
   EVENTS[name] = constants["EVENT_" .. upper(name)]
 end

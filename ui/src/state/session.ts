@@ -10,14 +10,24 @@
  */
 import { batch, computed, signal } from "@preact/signals";
 import {
+  EVENT_BLUR,
   EVENT_CHANGE,
   EVENT_CLEAR,
   EVENT_CLICK,
+  EVENT_EDIT,
   EVENT_EXAMPLE,
+  EVENT_FOCUS,
   EVENT_INPUT,
+  EVENT_LIKE,
   EVENT_LOAD,
+  EVENT_RETRY,
   EVENT_SELECT,
+  EVENT_STOP,
+  EVENT_STREAM,
   EVENT_SUBMIT,
+  EVENT_TICK,
+  EVENT_UNDO,
+  EVENT_UNLOAD,
   EVENT_UPLOAD,
   EVENTS_PENDING_MAX,
   type WireTree,
@@ -45,6 +55,16 @@ const EVENTS = {
   clear: EVENT_CLEAR,
   upload: EVENT_UPLOAD,
   example: EVENT_EXAMPLE,
+  stream: EVENT_STREAM,
+  stop: EVENT_STOP,
+  unload: EVENT_UNLOAD,
+  tick: EVENT_TICK,
+  like: EVENT_LIKE,
+  retry: EVENT_RETRY,
+  undo: EVENT_UNDO,
+  edit: EVENT_EDIT,
+  focus: EVENT_FOCUS,
+  blur: EVENT_BLUR,
 } as const;
 
 /** Only the newest of these matters: while one runs, the next waits and carries the last value. */
