@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -315,11 +316,14 @@ static void start_agent(struct fixture *fx)
 	CHECK(fx->pid > 0);
 }
 
-static void setup_with(struct fixture *fx, const char *pool)
+static void setup_with(struct fixture *fx, const char *pool, pid_t worker_pid)
 {
 	char path[128];
 
-	*fx = (struct fixture){.dir = "/tmp/vitrine-agent-XXXXXX", .on_app = "", .pool = pool};
+	*fx = (struct fixture){.dir = "/tmp/vitrine-agent-XXXXXX",
+		.on_app = "",
+		.pool = pool,
+		.worker_pid = worker_pid};
 	CHECK(mkdtemp(fx->dir));
 	CHECK(loop_new(&fx->loop) == 0);
 	fx->boxd = (struct fake){fx, "boxd", .kind = PROTO_BOX, .incoming = PROTO_UP};
@@ -350,7 +354,7 @@ static void setup_with(struct fixture *fx, const char *pool)
 
 static void setup(struct fixture *fx)
 {
-	setup_with(fx, "small=2");
+	setup_with(fx, "small=2", 0);
 }
 
 static void stop_agent(struct fixture *fx, int signo)
@@ -662,15 +666,15 @@ TEST(a_worker_that_uses_much_processor_time_is_reported_each_second)
 	pid_t busy = fork();
 
 	CHECK(busy >= 0);
-	if (busy == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
+	if (busy == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0) {
+		/* Or a busy machine gives it too little to be worth a report. */
+		(void)setpriority(PRIO_PROCESS, 0, -20);
 		for (;;)
 			;
-	setup(&fx);
-	fx.worker_pid = busy;
-	/* Boxes that were begun before do not have that pid yet: this build uses one up. */
+	}
+	setup_with(&fx, "small=2", busy);
 	fx.on_app = "hello";
 	check_build(&fx, 1);
-	check_build(&fx, 2);
 	fx.on_app = "";
 	wake(&fx, 10);
 	UNTIL(&fx, fx.gateway.last_type == WAKE_CPU);
@@ -937,7 +941,7 @@ TEST(each_class_has_as_many_blank_boxes_as_the_operator_says)
 {
 	struct fixture fx;
 
-	setup_with(&fx, "small=1,large=2");
+	setup_with(&fx, "small=1,large=2", 0);
 	UNTIL(&fx, blank(&fx, BOX_SMALL) == 1 && blank(&fx, BOX_LARGE) == 2);
 	stay(&fx);
 	CHECK(blank(&fx, BOX_SMALL) == 1 && blank(&fx, BOX_LARGE) == 2);
@@ -970,7 +974,7 @@ TEST(with_an_empty_pool_every_class_is_built_on_demand)
 	static const char *const classes[] = {"small", "medium", "large"};
 	struct fixture fx;
 
-	setup_with(&fx, "small=0,medium=0,large=0");
+	setup_with(&fx, "small=0,medium=0,large=0", 0);
 	fx.on_app = "hello";
 	check_build(&fx, 1);
 	stay(&fx);
@@ -998,7 +1002,7 @@ TEST(the_pool_is_refilled_at_idle_priority_and_a_start_never)
 {
 	struct fixture fx;
 
-	setup_with(&fx, "small=2,large=0");
+	setup_with(&fx, "small=2,large=0", 0);
 	UNTIL(&fx, blank(&fx, BOX_SMALL) == 2 && count_promoted(&fx) == 2);
 	for (size_t i = 0; i < SLOTS; i++)
 		CHECK(!fx.workers[i].app || fx.workers[i].refill);
@@ -1015,7 +1019,7 @@ TEST(a_start_takes_over_a_refill_under_way_and_has_it_promoted)
 {
 	struct fixture fx;
 
-	setup_with(&fx, "small=1");
+	setup_with(&fx, "small=1", 0);
 	UNTIL(&fx, blank(&fx, BOX_SMALL) == 1 && count_promoted(&fx) == 1);
 	fx.on_app = "hello";
 	fx.seal_late = true;
@@ -1037,7 +1041,7 @@ TEST(a_start_that_somebody_waits_for_gets_the_slot_of_a_box_that_waits)
 {
 	struct fixture fx;
 
-	setup_with(&fx, "small=8");
+	setup_with(&fx, "small=8", 0);
 	UNTIL(&fx, blank(&fx, BOX_SMALL) == SLOTS);
 	fx.on_app = "hello";
 	check_build_as(&fx, 1, "large");
@@ -1049,7 +1053,7 @@ TEST(a_node_whose_boxes_all_serve_says_so)
 {
 	struct fixture fx;
 
-	setup_with(&fx, "small=0");
+	setup_with(&fx, "small=0", 0);
 	fx.on_app = "hello";
 	check_build(&fx, 1);
 	fx.on_app = "";
@@ -1071,7 +1075,7 @@ TEST(no_byte_of_an_app_reaches_a_box_before_it_is_sealed)
 	struct fixture fx;
 	struct worker *w = &fx.workers[0];
 
-	setup_with(&fx, "small=0");
+	setup_with(&fx, "small=0", 0);
 	fx.on_app = "hello";
 	fx.seal_late = true;
 	send_check(&fx, 1, "small");
