@@ -2,7 +2,7 @@
 //
 // Counted with gzip, the larger of the two: a browser asks for brotli on https and localhost only.
 // The Space's page is counted with the Markdown renderer, as a Space with a chat loads it, and without
-// what only `vitrine dev` or an upload loads.
+// what only `vitrine dev`, an upload or a heavier widget loads.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -16,7 +16,7 @@ let over = false;
 for (const [page, load] of Object.entries(manifest)) {
   const files = [
     load.html,
-    ...[load.theme, load.icon, load.style, load.script, ...load.chunks, ...load.lazy.filter((n) => !/^(dev|upload)-/.test(n))].map((n) => `assets/${n}`),
+    ...[load.theme, load.icon, load.style, load.script, ...load.chunks, ...load.lazy.filter((n) => n.startsWith("prose_render-"))].map((n) => `assets/${n}`),
   ];
   const rows = files.map((name) => {
     const bytes = readFileSync(join(out, name));

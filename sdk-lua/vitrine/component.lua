@@ -5,6 +5,7 @@ local parts = import "parts"
 local state = import "state"
 local values = import "values"
 local data = import "components"
+local layout = import "layout"
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
 local setmetatable = setmetatable
 local format, find, match, gmatch =
@@ -44,6 +45,21 @@ local INPUTS = {
 local LAYOUT = { row = true, column = true }
 local POSITIONAL = { button = "value", markdown = "value" }
 local EMPTY = { textbox = "", markdown = "", checkbox = false, chatbot = {} }
+local checks = {}
+
+-- What a family of components says of its own. inputs: whose value the visitor changes. containers:
+-- which have children. positional: the property that may stand first without a name. empty: the
+-- value after :clear(). checks: functions(what, props, record, records) that raise.
+for _, family in ipairs { layout } do
+  local function take(from, into)
+    for name, value in pairs(from or {}) do into[name] = value end
+  end
+  take(family.inputs, INPUTS)
+  take(family.containers, LAYOUT)
+  take(family.positional, POSITIONAL)
+  take(family.empty, EMPTY)
+  take(family.checks, checks)
+end
 
 for name, c in pairs(data.components) do
   local spec, events = {}, {}
@@ -120,7 +136,7 @@ end
 ---Shows another value to this visitor.
 function methods.set(self, value)
   local rec, S = placed(self, "set")
-  if LAYOUT[rec.type] then raise("%s has no value", name_of(rec)) end
+  if not rec.spec.value then raise("%s has no value", name_of(rec)) end
   state.set(S, rec, "value", check_value(rec, "value", value))
 end
 
@@ -295,8 +311,6 @@ for name in pairs(components) do event_methods(name) end
 
 -- --- constructors --------------------------------------------------------------------------
 
-local checks = {}
-
 function checks.slider(what, p)
   local low, high = p.min or 0, p.max or 100
   if low >= high then raise("%s: 'min' must be below 'max' (got %s, %s)", what, low, high) end
@@ -331,11 +345,11 @@ end
 
 local function read_children(what, t, rec)
   rec.children = {}
-  for i = 1, #t do
+  for i = POSITIONAL[rec.type] and type(t[1]) == "string" and 2 or 1, #t do
     if not is_handle(t[i]) then
       raise("%s: item %d is not a component (got %s)", what, i, describe(t[i]))
     end
-    rec.children[i] = t[i]
+    rec.children[#rec.children + 1] = t[i]
   end
 end
 
@@ -345,7 +359,7 @@ local function read_props(what, t, c, rec)
     local event = type(key) == "string" and match(key, "^on_(%a+)$")
     if type(key) == "number" then
       local prop = POSITIONAL[c.name]
-      if key == 1 and prop then
+      if key == 1 and prop and not (LAYOUT[c.name] and is_handle(value)) then
         local which = format("%s: the first argument", what)
         rec.props[prop] = parts.as_kind(which, c.spec[prop].kind, value)
       elseif not LAYOUT[c.name] then
@@ -376,7 +390,7 @@ local function make(name, t)
   local handle = setmetatable({}, handle_mt)
   records[handle] = rec
   local later = read_props(what, t, c, rec)
-  if checks[name] then checks[name](what, rec.props) end
+  if checks[name] then checks[name](what, rec.props, rec, records) end
   if rec.props.value ~= nil and normalise[name] and not values.of_files[name] then
     rec.props.value = normalise[name](what, nil, rec.props.value)
   end

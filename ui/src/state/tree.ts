@@ -134,4 +134,5 @@ const INPUTS: ReadonlySet<string> = new Set([
   "dropdown",
   "image",
   "file",
+  "tabs",
 ] satisfies ComponentType[]);

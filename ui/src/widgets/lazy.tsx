@@ -8,6 +8,13 @@ import type { WidgetProps } from "./space";
 
 type Widget = FunctionComponent<WidgetProps>;
 
+const all: (() => Promise<void>)[] = [];
+
+/** Fetches every lazy widget there is: for those who show a page at one go. */
+export async function loadAll(): Promise<void> {
+  await Promise.all(all.map((load) => load()));
+}
+
 /** load: `() => import("./table").then((m) => m.Table)`. Fetched once, for every such widget. */
 export function lazy(load: () => Promise<Widget>): Widget {
   const loaded = signal<Widget | null>(null);
@@ -17,16 +24,15 @@ export function lazy(load: () => Promise<Widget>): Widget {
     if (loading) return;
     loading = true;
     failed.value = false;
-    load().then(
-      (widget) => {
-        loaded.value = widget;
-      },
-      () => {
-        loading = false;
-        failed.value = true;
-      },
-    );
+    void fetchIt().catch(() => {
+      loading = false;
+      failed.value = true;
+    });
   };
+  const fetchIt = async () => {
+    loaded.value = await load();
+  };
+  all.push(fetchIt);
   return function Lazy(props) {
     const Now = loaded.value;
     if (Now) return <Now {...props} />;

@@ -10,9 +10,11 @@ import { Dropdown } from "./dropdown";
 import { Examples } from "./examples";
 import { FailureAt } from "./failure";
 import { File } from "./file";
+import { Group } from "./group";
 import { Image } from "./image";
 import { Json } from "./json";
 import { Label } from "./label";
+import { lazy } from "./lazy";
 import { Markdown } from "./markdown";
 import { NumberBox } from "./number";
 import { Progress } from "./progress";
@@ -21,6 +23,7 @@ import { Radio } from "./radio";
 import { Row } from "./row";
 import { Slider } from "./slider";
 import type { WidgetProps } from "./space";
+import { Tab } from "./tab";
 import { Textbox } from "./textbox";
 
 /** Every component of proto/components.def; the compiler counts them. */
@@ -42,6 +45,9 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   progress: Progress,
   row: Row,
   column: Column,
+  group: Group,
+  tabs: lazy(() => import("./tabs").then((m) => m.Tabs)),
+  tab: Tab,
 };
 
 export function Nodes({ cells, inRow }: { cells: readonly Cell[]; inRow?: boolean }) {

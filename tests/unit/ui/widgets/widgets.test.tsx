@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { FAIL_ERROR, FAIL_INVALID, type ComponentType } from "proto";
 import { addressOf } from "@ui/widgets/image";
+import { loadAll } from "@ui/widgets/lazy";
 import { WIDGETS } from "@ui/widgets/node";
 import { clamp, parseNumber } from "@ui/widgets/number";
 import { loadProse } from "@ui/widgets/prose";
@@ -9,13 +10,16 @@ import { placeWords, waitWords } from "@ui/widgets/queue";
 import { accepted, append, Bench, commit, el, fail, interrupted, queue, set } from "../support/session";
 import { assertInert, HOSTILE, html } from "../support/html";
 
-before(() => loadProse());
+before(async () => {
+  await loadProse();
+  await loadAll();
+});
 
 const page = (...children: object[]) => new Bench().begin({ title: "T", root: el(1, "column", {}, undefined, children) });
-const one = (type: string, props: object, on?: object) => html(page(el(2, type, props, on)));
+const one = (type: string, props: object, on?: object, children?: object[]) => html(page(el(2, type, props, on, children)));
 
 /** One honest and complete example of every component. */
-const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; shows: readonly RegExp[] }>> = {
+const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; children?: object[]; shows: readonly RegExp[] }>> = {
   textbox: {
     props: { label: "Name", info: "As on the card", value: "Ada", placeholder: "p" },
     shows: [/<label[^>]*for="c2"[^>]*>Name<\/label>/, /<input[^>]*id="c2"/, /value="Ada"/, /aria-describedby="c2-info"/, /As on the card/],
@@ -45,11 +49,18 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; shows
   progress: { props: { value: { fraction: 0.25, message: "Reading" } }, shows: [/<progress[^>]*value="0.25"/, /25 %/, /Reading/] },
   row: { props: {}, shows: [/class="row gap-medium"/] },
   column: { props: { gap: "small" }, shows: [/class="column gap-small"/] },
+  group: { props: { label: "Address" }, children: [el(3, "markdown", { value: "in it" })], shows: [/role="group" aria-labelledby="c2-label"/, />Address</, /in it/] },
+  tabs: {
+    props: { label: "Parts", value: "b" },
+    children: [el(3, "tab", { label: "A" }, {}, [el(5, "markdown", { value: "first" })]), el(4, "tab", { label: "B", name: "b" }, {}, [el(6, "markdown", { value: "second" })])],
+    shows: [/role="tablist" aria-label="Parts"/, /id="c4-tab" aria-selected="true" aria-controls="c4-panel" tabindex="0"/, /id="c3-tab" aria-selected="false"[^>]*tabindex="-1"/, /id="c3-panel"[^>]* hidden/, /second/],
+  },
+  tab: { props: { label: "Alone" }, children: [el(3, "markdown", { value: "in it" })], shows: [/in it/] },
 };
 
-for (const [type, { props, on, shows }] of Object.entries(HONEST)) {
+for (const [type, { props, on, children, shows }] of Object.entries(HONEST)) {
   test(`${type} shows what it is given`, () => {
-    const out = one(type, props, on);
+    const out = one(type, props, on, children);
     for (const pattern of shows) assert.match(out, pattern);
     assertInert(out);
   });
@@ -97,6 +108,13 @@ test("a textbox has the form that its fields ask for", () => {
   assert.match(one("textbox", { submit: true }), /aria-label="Send"/);
   assert.match(one("textbox", { password: true }), /type="password"/);
   assert.match(one("textbox", { max_length: 10, value: "123456789" }), /9 of 10 bytes/);
+});
+
+test("a tab that was never open is not made, and a hidden one is not in the row", () => {
+  const tab = (n: number, props: object) => el(n, "tab", props, {}, [el(n + 10, "markdown", { value: `inside ${n}` })]);
+  const out = one("tabs", {}, {}, [tab(3, { label: "A", visible: false }), tab(4, { label: "B" }), tab(5, { label: "C" })]);
+  assert.doesNotMatch(out, /inside 3|c3-tab|inside 5/);
+  assert.match(out, /inside 4/);
 });
 
 test("a button is busy while its event runs, and can be stopped", () => {

@@ -3,11 +3,10 @@ local test = require "vitrine.test"
 test("says what was typed, loudly when asked to", function(app)
   local visitor = app:visit()
   visitor:submit("Text", "hello")
-  test.equal(visitor:value "markdown", "You said **hello**.")
+  test.equal(visitor:value "said", "You said **hello**.")
   visitor:set("Shout", true)
   visitor:submit("Text", "hello")
-  test.equal(visitor:value "markdown", "You said **HELLO**.")
-  test.equal(#visitor:value "Echo", 4)
+  test.equal(visitor:value "said", "You said **HELLO**.")
 end)
 
 test("shows what the page holds", function(app)
@@ -22,7 +21,7 @@ end)
 
 test("the slider moves the shares", function(app)
   local visitor = app:visit()
-  visitor:set("Slider", 90)
+  visitor:set("Share of the left", 90)
   test.equal(visitor:value("Shares").label, "left")
 end)
 
@@ -33,4 +32,10 @@ test("counting can be stopped, and a refusal says why", function(app)
   end
   test.equal(visitor:toasts(), {})
   test.fails(function() visitor:click "Refuse" end, "This button always refuses")
+end)
+
+test("the chat answers", function(app)
+  local visitor = app:visit()
+  visitor:submit("Message", "hello")
+  test.equal(#visitor:value "Echo", 2)
 end)
