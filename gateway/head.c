@@ -244,6 +244,7 @@ static bool take_segment(const char **at, size_t *n, char *ret, size_t size)
 
 bool space_path_parse(const char *target, size_t n, struct space_path *ret)
 {
+	static const char as[] = "/-/as/";
 	const char *query = memchr(target, '?', n);
 
 	if (query)
@@ -255,6 +256,17 @@ bool space_path_parse(const char *target, size_t n, struct space_path *ret)
 	if (!take_segment(&target, &n, ret->owner, sizeof(ret->owner)) ||
 		!take_segment(&target, &n, ret->name, sizeof(ret->name)))
 		return false;
+	ret->visitor = (struct span){0};
+	if (n > sizeof(as) - 1 && !memcmp(target, as, sizeof(as) - 1)) {
+		const char *at = target + sizeof(as) - 1;
+		const char *end = memchr(at, '/', n - (sizeof(as) - 1));
+
+		if (!end)
+			end = target + n;
+		ret->visitor = (struct span){at, (size_t)(end - at)};
+		n -= (size_t)(end - target);
+		target = end;
+	}
 	ret->rest = target;
 	ret->rest_length = n;
 	return true;

@@ -41,11 +41,15 @@ bool host_is_sane(const char *host, size_t n);
 /* True when an Origin header ("https://host:port") names the same host and port as Host. */
 bool origin_matches(const struct span *origin, const struct span *host);
 
-/* /spaces/OWNER/NAME and what follows, from a target; query cut off. */
+/*
+ * /spaces/OWNER/NAME and what follows, from a target; query cut off. A page inside another site's
+ * has no cookies: its requests say between the two who the visitor is, /-/as/VISITOR.
+ */
 struct space_path {
 	char owner[41];
 	char name[97];
-	const char *rest; /* borrowed: "" or starts with '/' */
+	struct span visitor; /* borrowed; as in the cookie, not checked yet */
+	const char *rest;    /* borrowed: "" or starts with '/' */
 	size_t rest_length;
 };
 

@@ -96,12 +96,19 @@ static void refuse_knock(struct knock *k, const char *status, const char *why)
 
 /* --- WebSockets --- */
 
-static void fill_visitor(struct gateway *g, const struct head *h, struct ws_offer *offer)
+static void fill_visitor(struct gateway *g, const struct head *h, const struct space_path *path,
+	struct ws_offer *offer)
 {
 	size_t n = 0;
 	const char *cookie =
 		h->cookie.at ? cookie_find(h->cookie.at, h->cookie.n, VISITOR_COOKIE, &n) : NULL;
 
+	if (path->visitor.at) {
+		/* Whoever else sits behind this browser's cookies is not meant. */
+		if (!visitor_check(&g->key, path->visitor.at, path->visitor.n, offer->visitor))
+			visitor_new(&g->key, offer->visitor, (char[VISITOR_COOKIE_LEN + 1]){0});
+		return;
+	}
 	if (!cookie || !visitor_check(&g->key, cookie, n, offer->visitor))
 		visitor_new(&g->key, offer->visitor, offer->set_cookie);
 	if (h->cookie.at)
@@ -148,7 +155,7 @@ static void upgrade(struct knock *k, const struct head *h, const struct space_pa
 	if (!look_behind(k, h))
 		return;
 	offer.address = k->address;
-	fill_visitor(g, h, &offer);
+	fill_visitor(g, h, path, &offer);
 	/* The worker starts while the socket is still shaking hands. */
 	if (!route->private)
 		space_expect(offer.space);

@@ -40,6 +40,15 @@ const pages = await esbuild.build({
   splitting: true,
 });
 const theme = await esbuild.build({ ...common, entryPoints: ["src/theme.ts"], format: "iife" });
+// Other sites' pages name it, so its name stays.
+await esbuild.build({
+  ...common,
+  entryPoints: ["src/embed/vitrine_space.ts"],
+  format: "iife",
+  outdir: out,
+  entryNames: "vitrine-space",
+  metafile: false,
+});
 const icon = copyHashed("src/html/icon.svg");
 
 const manifest = {};
@@ -49,7 +58,7 @@ for (const page of ["space", "platform"]) {
   manifest[page] = { html: `${page}.html`, ...load, theme: entryOf(theme.metafile, "src/theme.ts"), icon };
 }
 writeFileSync(join(out, "manifest.json"), JSON.stringify(manifest, null, 2));
-if (!dev) readdirSync(assets).forEach((name) => precompress(join(assets, name)));
+if (!dev) [...readdirSync(assets).map((name) => join(assets, name)), join(out, "vitrine-space.js")].forEach(precompress);
 
 function copyHashed(path) {
   const bytes = readFileSync(join(UI, path));

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { options } from "./options.mjs";
 
-const LIMIT = 60_000;
+const LIMIT = 64_000;
+const ELEMENT_LIMIT = 10_000;
 const { out, quiet } = options();
 const manifest = JSON.parse(readFileSync(join(out, "manifest.json"), "utf8"));
 let over = false;
@@ -31,6 +32,12 @@ for (const [page, load] of Object.entries(manifest)) {
     console.error(`${page}: ${all.gz} bytes with gzip, the limit is ${LIMIT}`);
     over = true;
   }
+}
+const element = gzipSync(readFileSync(join(out, "vitrine-space.js")), { level: 9 }).length;
+if (!quiet) console.log(`${kb(element)} gz  vitrine-space.js`);
+if (element >= ELEMENT_LIMIT) {
+  console.error(`vitrine-space.js: ${element} bytes with gzip, the limit is ${ELEMENT_LIMIT}`);
+  over = true;
 }
 process.exitCode = over ? 1 : 0;
 

@@ -181,7 +181,8 @@ bool request_identify(struct request *r)
 	const char *cookie;
 	size_t n = 0;
 
-	if (r->asked)
+	/* Inside another site's page nobody is signed in, whatever the browser sends. */
+	if (r->asked || r->path.visitor.at)
 		return true;
 	r->asked = true;
 	cookie = header ? cookie_find(header, strlen(header), SIGN_IN_COOKIE, &n) : NULL;
@@ -207,6 +208,11 @@ void request_visitor(struct request *r)
 
 	if (r->visitor[0])
 		return;
+	if (r->path.visitor.at) {
+		if (!visitor_check(key, r->path.visitor.at, r->path.visitor.n, r->visitor))
+			visitor_new(key, r->visitor, (char[VISITOR_COOKIE_LEN + 1]){0});
+		return;
+	}
 	cookie = header ? cookie_find(header, strlen(header), VISITOR_COOKIE, &n) : NULL;
 	if (!cookie || !visitor_check(key, cookie, n, r->visitor))
 		visitor_new(key, r->visitor, r->set_cookie);
@@ -357,6 +363,7 @@ static const struct {
 } space_paths[] = {
 	{"", false, &page_handler},
 	{"/", false, &page_handler},
+	{"/-/embed", false, &embed_handler},
 	{"/-/ws", false, &upgrade_handler},
 	{"/-/stream", false, &stream_handler},
 	{"/-/send", false, &send_handler},

@@ -17,10 +17,14 @@
 
 #define PAGE_MAX (6u << 20)
 
-static const char policy[] = "default-src 'self'; script-src 'self'; style-src 'self' "
-			     "'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; "
-			     "object-src 'none'; base-uri 'none'; form-action 'self'; "
-			     "frame-ancestors 'self'";
+#define POLICY                                                                                     \
+	"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' " \
+	"data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action "        \
+	"'self'; "
+
+static const char policy[] = POLICY "frame-ancestors 'self'";
+/* For /-/embed alone: in it nobody is signed in, so nothing of anybody's is clicked unseen. */
+static const char embed_policy[] = POLICY "frame-ancestors *";
 
 static bool is_read(const struct request *r)
 {
@@ -72,7 +76,8 @@ static enum MHD_Result answer_html(struct request *r, unsigned status, const str
 	if (!response)
 		return MHD_NO;
 	response_header(response, "Content-Type", "text/html; charset=utf-8");
-	response_header(response, "Content-Security-Policy", policy);
+	response_header(response, "Content-Security-Policy",
+		r->handler == &embed_handler ? embed_policy : policy);
 	response_header(response, "Cache-Control", cache);
 	response_header(response, "ETag", etag);
 	return answer(r, status, response);
@@ -171,6 +176,43 @@ static enum MHD_Result page_finish(struct request *r)
 
 const struct handler page_handler = {.name = "page", .begin = begin_read, .finish = page_finish};
 
+/* --- the same inside another site's page --- */
+
+/* The visitor travels in the page: where third parties' cookies are blocked it still has one. */
+static int write_embed_data(const struct request *r, const struct route *route, struct buf *b)
+{
+	char id[ID_LEN + 1], visitor[VISITOR_COOKIE_LEN + 1];
+	int n = write_data(r, route, b);
+
+	if (n < 0)
+		return n;
+	visitor_new(&request_gateway(r)->key, id, visitor);
+	b->len--;
+	return buf_addf(b, ",\"visitor\":\"%s\"}", visitor);
+}
+
+static enum MHD_Result embed_finish(struct request *r)
+{
+	static const char words[] = "There is no such Space, or it is not for everybody.";
+	struct route *route =
+		route_by_name(request_gateway(r)->routes, r->path.owner, r->path.name);
+	enum MHD_Result done;
+	struct buf data;
+
+	if (!route || route->private)
+		return answer_bytes(r, MHD_HTTP_NOT_FOUND, "text/plain; charset=utf-8", words,
+			sizeof(words) - 1);
+	buf_init(&data, PAGE_MAX);
+	if (write_embed_data(r, route, &data) < 0)
+		done = answer_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the page is too large");
+	else
+		done = answer_template(r, MHD_HTTP_OK, "space.html", route->title, &data);
+	buf_done(&data);
+	return done;
+}
+
+const struct handler embed_handler = {.name = "embed", .begin = begin_read, .finish = embed_finish};
+
 /* --- assets --- */
 
 static const struct {
@@ -264,6 +306,11 @@ static enum MHD_Result answer_asset(
 	response_header(response, "Vary", "Accept-Encoding");
 	if (coding)
 		response_header(response, "Content-Encoding", coding);
+	/* The one file that other sites' pages load, also as a module. */
+	if (!strcmp(name, "vitrine-space.js")) {
+		response_header(response, "Access-Control-Allow-Origin", "*");
+		response_header(response, "Cross-Origin-Resource-Policy", "cross-origin");
+	}
 	if (!strcmp(name + strlen(name) - 4, ".svg"))
 		response_header(response, "Content-Security-Policy", "default-src 'none'; sandbox");
 	return answer(r, MHD_HTTP_OK, response);

@@ -127,6 +127,7 @@ void response_events(struct MHD_Response *response);
 
 /* --- the handlers --- */
 extern const struct handler page_handler;     /* the Space's page */
+extern const struct handler embed_handler;    /* the same inside another site's page */
 extern const struct handler platform_handler; /* platform pages, also as 404 */
 extern const struct handler missing_handler;
 extern const struct handler asset_handler;

@@ -100,7 +100,7 @@ static enum MHD_Result open_finish(struct request *r)
 		return answer_error(r, r->refusal, r->refusal_words);
 	request_visitor(r);
 	start.visitor = r->visitor;
-	if (header)
+	if (header && !r->path.visitor.at)
 		start.cookie =
 			cookie_find(header, strlen(header), SIGN_IN_COOKIE, &start.cookie_length);
 	n = r->address ? stream_open(g->streams, &start, &s, &e) : -ENOMEM;

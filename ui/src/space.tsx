@@ -15,6 +15,8 @@ interface PageData {
   readonly tree?: unknown;
   readonly phase?: string | null;
   readonly base: string;
+  /** Inside another site's page: who the visitor is, where no cookie can say it. */
+  readonly visitor?: string;
 }
 
 const QUERY_MAX = 4096; // of the 8192 bytes that JOIN may have
@@ -25,8 +27,21 @@ function readData(): PageData {
   return JSON.parse(element.textContent) as PageData;
 }
 
-function readQuery(): Record<string, string> {
-  return location.search.length > QUERY_MAX ? {} : Object.fromEntries(new URLSearchParams(location.search));
+/** Without what is meant for the frame. */
+function readQuery(embedded: boolean): Record<string, string> {
+  const query = new URLSearchParams(location.search.length > QUERY_MAX ? "" : location.search);
+  if (embedded) query.delete("theme");
+  return Object.fromEntries(query);
+}
+
+/** Where this page's own requests go. Inside another site's page they name the visitor, the same
+ * one for as long as the tab's memory lasts. */
+function wireBase({ owner, name, base, visitor }: PageData): string {
+  if (!visitor) return base;
+  const kept = storage(`vitrine:visitor:${owner}/${name}`);
+  const known = kept.load() ?? visitor;
+  kept.save(known);
+  return `${base}/-/as/${encodeURIComponent(known)}`;
 }
 
 /** One per tab and Space, so that two tabs are two sessions and a reload is the same one. */
@@ -59,10 +74,11 @@ function isDev(kept: ReturnType<typeof storage>): boolean {
 
 function start(): void {
   const data = readData();
+  const wire = wireBase(data);
   const session = new Session({
     keeper: storage(`vitrine:${data.owner}/${data.name}`),
     later,
-    query: readQuery(),
+    query: readQuery(data.visitor !== undefined),
     warn: (message) => console.warn(message),
   });
   let link: Link | null = null;
@@ -75,7 +91,7 @@ function start(): void {
   });
   const connect = () => {
     link?.close();
-    link = new Link(session, browserWorld(data.base, storage("vitrine:transport")));
+    link = new Link(session, browserWorld(wire, storage("vitrine:transport")));
     session.attach(link);
     link.open();
   };
@@ -99,11 +115,14 @@ function start(): void {
       owner={data.owner}
       name={data.name}
       base={data.base}
+      wire={wire}
+      embedded={data.visitor !== undefined}
       comeBack={connect}
       dev={isDev(storage(`vitrine:dev:${data.owner}/${data.name}`))}
     />,
     app,
   );
+  if (data.visitor !== undefined) void import("./embed/frame").then((m) => m.beFramed(app));
 }
 
 start();

@@ -9,13 +9,14 @@ export const artifacts = join(dirname(fileURLToPath(import.meta.url)), "../artif
 const executablePath = process.env.VITRINE_CHROMIUM ??
   ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
 
-export function launchBrowser() {
+/** more: arguments of Chromium. */
+export function launchBrowser(more = []) {
   if (!executablePath) throw new Error("no Chromium; scripts/test installs it");
   return chromium.launch({
     executablePath,
     headless: true,
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+      "--disable-background-networking", "--disable-component-update", "--disable-sync", ...more],
   });
 }
 

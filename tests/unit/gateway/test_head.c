@@ -33,6 +33,28 @@ TEST(a_complete_head_is_taken_apart)
 	CHECK(!strcmp(path.owner, "a") && !strcmp(path.name, "b") && path.rest_length == 5);
 }
 
+static void check_path(const char *target, const char *visitor, const char *rest)
+{
+	struct space_path path;
+	struct span left;
+
+	CHECK(space_path_parse(target, strlen(target), &path));
+	left = (struct span){path.rest, path.rest_length};
+	CHECK(is(&left, rest));
+	CHECK(visitor ? path.visitor.at && is(&path.visitor, visitor) : !path.visitor.at);
+}
+
+TEST(a_path_may_say_who_the_visitor_is)
+{
+	check_path("/spaces/a/b/-/as/id.sum/-/ws?x=/-/as/y", "id.sum", "/-/ws");
+	check_path("/spaces/a/b/-/as/id.sum", "id.sum", "");
+	check_path("/spaces/a/b/-/as//-/ws", "", "/-/ws");
+	check_path("/spaces/a/b/-/as/x/-/as/y/-/ws", "x", "/-/as/y/-/ws");
+	check_path("/spaces/a/b/-/as/", NULL, "/-/as/");
+	check_path("/spaces/a/b/-/as", NULL, "/-/as");
+	check_path("/spaces/a/b?/-/as/x/-/ws", NULL, "");
+}
+
 TEST(every_prefix_of_a_head_waits_for_more)
 {
 	static const char text[] = "POST /api/x HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n";

@@ -27,6 +27,10 @@ export interface SpacePageProps {
   readonly owner: string;
   readonly name: string;
   readonly base: string;
+  /** Where its requests go. */
+  readonly wire: string;
+  /** Inside another site's page: only the app is shown. */
+  readonly embedded: boolean;
   /** Joins again after the connection was ended for good. */
   readonly comeBack: () => void;
   /** Its author is at work: refused builds are told over the page. */
@@ -40,16 +44,16 @@ const CARRIERS: Readonly<Record<Kind, string>> = {
   poll: "Connection: polling",
 };
 
-export function SpacePage({ session, owner, name, base, comeBack, dev }: SpacePageProps) {
+export function SpacePage({ session, owner, name, base, wire, embedded, comeBack, dev }: SpacePageProps) {
   const space = useMemo<Space>(
     () => ({
       session,
       base,
       upload: async (cell, file, progress, signal) =>
-        (await sender()).uploadFile(base, cell.key, file, session.welcome.peek()?.upload_max ?? UPLOAD_MAX, progress, signal),
-      halves: (cell) => halves(base, cell.key),
+        (await sender()).uploadFile(wire, cell.key, file, session.welcome.peek()?.upload_max ?? UPLOAD_MAX, progress, signal),
+      halves: (cell) => halves(wire, cell.key),
     }),
-    [session, base],
+    [session, base, wire],
   );
   const welcome = session.welcome.value;
   const menu = session.owner.value
@@ -65,24 +69,33 @@ export function SpacePage({ session, owner, name, base, comeBack, dev }: SpacePa
       <a class="skip" href="#main">
         Skip to the app
       </a>
-      <Header
-        user={welcome ? (welcome.user ?? null) : undefined}
-        menu={menu}
-        where={
-          <>
-            <span class="where-owner">{owner}</span>
-            <span class="where-slash" aria-hidden="true">
-              /
-            </span>
-            <a href={base} aria-current="page">
-              {name}
-            </a>
-          </>
-        }
-      />
+      {!embedded && (
+        <Header
+          user={welcome ? (welcome.user ?? null) : undefined}
+          menu={menu}
+          where={
+            <>
+              <span class="where-owner">{owner}</span>
+              <span class="where-slash" aria-hidden="true">
+                /
+              </span>
+              <a href={base} aria-current="page">
+                {name}
+              </a>
+            </>
+          }
+        />
+      )}
       <main id="main" class="space" tabIndex={-1}>
         <Body session={session} comeBack={comeBack} />
       </main>
+      {embedded && (
+        <footer class="embed-foot">
+          <a href={base} target="_blank" rel="noopener">
+            {owner}/{name} on Vitrine
+          </a>
+        </footer>
+      )}
       <StatusLine session={session} />
       <Toasts session={session} />
       {dev && session.owner.value && <Author owner={owner} name={name} />}
