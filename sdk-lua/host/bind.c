@@ -16,6 +16,7 @@
 #include "sdk-lua/host/inside.h"
 #include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/reader.h"
+#include "sdk-lua/host/reply.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/session.h"
 #include "sdk-lua/host/source.h"
@@ -61,12 +62,15 @@ static int host_raise(lua_State *L)
 	return lua_error(L);
 }
 
-/* state(): the SDK's table of the running session, nil while loading. */
+/* state(): the SDK's table of the running session, or of the running call; nil while loading. */
 static int host_state(lua_State *L)
 {
+	struct task *t = worker_of(L)->current;
 	struct session *s = here(L);
 
-	if (s)
+	if (s && t->called)
+		lua_rawgetp(L, LUA_REGISTRYINDEX, &t->state_key);
+	else if (s)
 		lua_rawgeti(L, LUA_REGISTRYINDEX, s->state_ref);
 	else
 		lua_pushnil(L);
@@ -81,7 +85,7 @@ static int sent(lua_State *L, int status, lua_KContext context)
 	return 0;
 }
 
-static int after_group_add(lua_State *L, struct session *s, int r)
+int bind_added(lua_State *L, struct session *s, int r)
 {
 	struct worker *w = s->worker;
 
@@ -105,9 +109,10 @@ static int after_group_add(lua_State *L, struct session *s, int r)
 /* patch(node, op, path, value): one change of what the visitor sees. */
 static int host_patch(lua_State *L)
 {
-	static const struct value_rules rules = {.depth_max = SESSION_IMAGE_DEPTH_MAX};
 	struct session *s = need_session(L);
 	struct worker *w = s->worker;
+	const struct value_rules rules = {
+		.depth_max = SESSION_IMAGE_DEPTH_MAX, .object_mark = w->object_mark};
 	uint32_t node = (uint32_t)luaL_checkinteger(L, 1);
 	uint8_t op = (uint8_t)luaL_checkinteger(L, 2);
 	size_t n_path, n = 0;
@@ -117,6 +122,10 @@ static int host_patch(lua_State *L)
 	int r = 0;
 
 	luaL_argcheck(L, n_path <= PATCH_PATH_MAX, 3, "path too long");
+	if (w->current->called) {
+		w->current->shown = true;
+		return 0;
+	}
 	buf_clear(&w->scratch);
 	w->scratch.max = GROUP_MAX;
 	if (op == PATCH_SET) {
@@ -134,8 +143,8 @@ static int host_patch(lua_State *L)
 		return luaL_error(
 			L, "%s%s: too much is shown at once: over 7 MiB", path, why.words);
 	if (r < 0)
-		return after_group_add(L, s, r);
-	return after_group_add(L, s, group_add(s, APP_PATCH, op, node, path, n_path + 1, value, n));
+		return bind_added(L, s, r);
+	return bind_added(L, s, group_add(s, APP_PATCH, op, node, path, n_path + 1, value, n));
 }
 
 /* blob(bytes, type[, name]) -> id that values name as {file = id}. */
@@ -157,7 +166,7 @@ static int host_blob(lua_State *L)
 	r = group_add(s, APP_BLOB, 0, 0, head, ID_LEN + 1 + n_type + 1, bytes, n);
 	lua_pushlstring(L, head, ID_LEN);
 	if (r < 0)
-		return after_group_add(L, s, r);
+		return bind_added(L, s, r);
 	return 1;
 }
 
@@ -315,8 +324,9 @@ static int host_emit(lua_State *L)
 /* call(request) -> id, or nil, code, words. request: the fields of infer.CALL. */
 static int host_call(lua_State *L)
 {
-	static const struct value_rules rules = {.depth_max = SESSION_IMAGE_DEPTH_MAX};
 	struct worker *w = worker_of(L);
+	const struct value_rules rules = {
+		.depth_max = SESSION_IMAGE_DEPTH_MAX, .object_mark = w->object_mark};
 	struct value_why why;
 	struct call *c;
 	int r;
@@ -474,8 +484,9 @@ static int host_upload_read(lua_State *L)
 /* json_encode(value) -> text; nil, words. */
 static int host_json_encode(lua_State *L)
 {
-	static const struct value_rules rules = {.depth_max = JSON_DEPTH_MAX - 1};
 	struct worker *w = worker_of(L);
+	const struct value_rules rules = {
+		.depth_max = JSON_DEPTH_MAX - 1, .object_mark = w->object_mark};
 	struct value_why why;
 	int r;
 
@@ -529,15 +540,17 @@ static int decode_again(lua_State *L, int status, lua_KContext context)
 	return decode_on(L, &r);
 }
 
-/* json_decode(text) -> value; nil, words. */
+/* json_decode(text, exact) -> value; nil, words. exact: see reader.h. */
 static int host_json_decode(lua_State *L)
 {
 	struct reader r;
 	size_t n;
 	const char *text = luaL_checklstring(L, 1, &n);
 
-	lua_settop(L, 1);
 	reader_init(&r, text, n);
+	r.exact = lua_toboolean(L, 2);
+	r.object_ref = worker_of(L)->object_ref;
+	lua_settop(L, 1);
 	return decode_on(L, &r);
 }
 
@@ -563,6 +576,9 @@ int bind_open(lua_State *L)
 		{"stop", host_stop},
 		{"upload", host_upload},
 		{"upload_read", host_upload_read},
+		{"call_state", reply_host_state},
+		{"result", reply_host_result},
+		{"turn", reply_host_turn},
 		{"stage_send", stage_host_send},
 		{"stage_next", stage_host_next},
 		{"json_encode", host_json_encode},
@@ -575,9 +591,13 @@ int bind_open(lua_State *L)
 	lua_setfield(L, -2, "null");
 	lua_pushinteger(L, VALUES_MAX);
 	lua_setfield(L, -2, "values_max");
-	/* The metatable that says "a map even when empty", for the page's tree. */
-	lua_newtable(L);
+	/* The metatable that says "a map" of an empty table. */
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "map");
+	lua_setfield(L, -2, "__metatable");
 	worker_of(L)->object_mark = lua_topointer(L, -1);
+	lua_pushvalue(L, -1);
+	worker_of(L)->object_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_setfield(L, -2, "object");
 	return 1;
 }

@@ -91,7 +91,8 @@ static void name_key(struct value_why *why, const char *name)
 /* key at -2, value at -1 of L. */
 static int write_key(struct session *s, lua_State *L, struct buf *scratch, struct value_why *why)
 {
-	static const struct value_rules rules = {.depth_max = SESSION_IMAGE_DEPTH_MAX};
+	const struct value_rules rules = {
+		.depth_max = SESSION_IMAGE_DEPTH_MAX, .object_mark = s->worker->object_mark};
 	struct kept_key *k;
 	const char *name;
 	size_t n, at = 0;

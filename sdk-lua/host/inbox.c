@@ -200,7 +200,8 @@ static void queue_input(struct session *s, struct input *i)
 	s->worker->inputs_bytes += size;
 }
 
-int inbox_event(struct worker *w, const struct frame *f, struct err *e)
+/* An EVENT or a CALL takes its number, and waits for its turn. */
+static int take(struct worker *w, const struct frame *f, bool call, struct err *e)
 {
 	CLEANUP(freep) struct input *i = NULL;
 	struct session *s = session_find(w, f->channel);
@@ -211,12 +212,14 @@ int inbox_event(struct worker *w, const struct frame *f, struct err *e)
 	if (f->seq <= s->last_n)
 		return 0;
 	if (s->n_inputs + s->running >= EVENTS_PENDING_MAX)
-		return err_set(e, -EPROTO,
-			"app.EVENT: session %u has %d unfinished events, the limit", f->channel,
-			EVENTS_PENDING_MAX);
+		return err_set(e, -EPROTO, "%s: session %u has %d unfinished events, the limit",
+			proto_name(PROTO_APP, f->type), f->channel, EVENTS_PENDING_MAX);
+	if (call) /* values are an event's; a call has arguments */
+		clear_values(s);
 	i = input_new(s, f);
 	if (!i)
 		return err_set(e, -ENOMEM, "out of memory");
+	i->call = call;
 	if (s->inputs_bytes + f->length + i->values > INPUT_SESSION_MAX ||
 		w->inputs_bytes + f->length > INPUT_WORKER_MAX) {
 		i->refusal = "too much is waiting to be handled";
@@ -226,10 +229,20 @@ int inbox_event(struct worker *w, const struct frame *f, struct err *e)
 	s->last_n = f->seq;
 	h = worker_handler(w, f->node, f->op);
 	if (h && h->n_cancels)
-		session_cancel_nodes(s, h->cancels, h->n_cancels);
+		session_cancel_nodes(s, h->cancels, h->n_cancels, call);
 	queue_input(s, TAKE_PTR(i));
 	session_pump(s);
 	return 0;
+}
+
+int inbox_event(struct worker *w, const struct frame *f, struct err *e)
+{
+	return take(w, f, false, e);
+}
+
+int inbox_call(struct worker *w, const struct frame *f, struct err *e)
+{
+	return take(w, f, true, e);
 }
 
 static bool cancel_waiting(struct session *s, uint32_t n)

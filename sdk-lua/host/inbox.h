@@ -9,6 +9,7 @@
 int inbox_open(struct worker *w, const struct frame *f, struct err *e);
 int inbox_value(struct worker *w, const struct frame *f, struct err *e);
 int inbox_event(struct worker *w, const struct frame *f, struct err *e);
+int inbox_call(struct worker *w, const struct frame *f, struct err *e);
 int inbox_cancel(struct worker *w, const struct frame *f, struct err *e);
 int inbox_close(struct worker *w, const struct frame *f, struct err *e);
 int inbox_ack(struct worker *w, const struct frame *f, struct err *e);

@@ -39,7 +39,7 @@ enum worker_state { WORKER_BLANK, WORKER_LOADING, WORKER_RUNNING, WORKER_ENDED }
 /* --- handlers that run --- */
 
 enum task_state { TASK_FREE, TASK_READY, TASK_RUNNING, TASK_WAITING };
-enum task_wait { WAIT_NOTHING, WAIT_TIME, WAIT_CALL, WAIT_ACK, WAIT_STAGE };
+enum task_wait { WAIT_NOTHING, WAIT_TIME, WAIT_CALL, WAIT_ACK, WAIT_STAGE, WAIT_TURN };
 
 enum task_end {
 	END_RETURNED,
@@ -59,7 +59,13 @@ struct task {
 	uint32_t n, node;        /* event; 0: load, upgrade */
 	const struct handler *handler; /* borrowed; NULL: none declared */
 	bool parallel;
-	int n_args; /* on the thread's stack for the next resume */
+	bool called;           /* serves a CALL: see reply.h */
+	bool ordered;          /* counted in session->in_order */
+	bool shown;            /* a call: its outputs changed since the last RESULT_YIELD */
+	uint64_t yielded_usec; /* that one, monotonic */
+	int state_key;         /* its address: registry key of a call's own SDK table */
+	struct buf result;     /* of RESULT_FINAL, from when the handler gave it to its end */
+	int n_args;            /* on the thread's stack for the next resume */
 	uint64_t cpu_usec;
 	uint64_t wall_usec;                /* what it may take */
 	uint64_t deadline_usec, wake_usec; /* monotonic; 0: none */
@@ -118,6 +124,7 @@ struct input {
 	struct input *next;
 	uint32_t n, node;
 	uint8_t kind;
+	bool call;           /* a CALL: the payload is name, NUL, arguments */
 	const char *refusal; /* static words; NULL: it can run */
 	size_t length;       /* of the payload */
 	size_t values;       /* bytes of value records behind it */
@@ -154,7 +161,8 @@ struct session {
 	const char *values_refusal;
 	struct input *inputs, **inputs_tail;
 	size_t n_inputs, inputs_bytes;
-	unsigned int in_order; /* handlers that run and are not parallel */
+	unsigned int
+		in_order; /* handlers that run and have the session table for themselves: 0, 1 */
 	unsigned int running;
 	struct upload *uploads;
 };
@@ -182,7 +190,8 @@ struct worker {
 	struct handler *handlers; /* owned */
 	size_t n_handlers;
 	int sdk_ref; /* the SDK's entry functions */
-	int run_ref;
+	int run_ref, call_ref;
+	int object_ref; /* the metatable of object_mark */
 	const void *object_mark;
 
 	struct task tasks[TASKS_MAX];

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "sdk-lua/host/group.h"
 #include "sdk-lua/host/image.h"
+#include "sdk-lua/host/reply.h"
 
 struct keep {
 	struct session *s;
@@ -82,25 +83,28 @@ static uint32_t running_event(const struct session *s)
 	return 0;
 }
 
-void publish_soon(struct session *s)
+void publish_at(struct session *s, uint64_t due)
 {
 	struct worker *w = s->worker;
-	uint64_t now, due;
 
-	if (s->pending.len == 0 || s->moving)
-		return;
-	now = clock_mono_usec();
-	due = s->flushed_usec + w->options.flush_usec;
-	if (now >= due) {
-		commit_interim(s, running_event(s));
-		return;
-	}
 	s->flush_due = true;
 	/* One timer for all, at the earliest; the others are looked at again then. */
 	if (w->flush_at == 0 || due < w->flush_at) {
 		w->flush_at = due;
 		timer_arm(w->flush_timer, due);
 	}
+}
+
+void publish_soon(struct session *s)
+{
+	uint64_t due = s->flushed_usec + s->worker->options.flush_usec;
+
+	if (s->pending.len == 0 || s->moving)
+		return;
+	if (clock_mono_usec() >= due)
+		commit_interim(s, running_event(s));
+	else
+		publish_at(s, due);
 }
 
 void publish_due(void *worker)
@@ -113,6 +117,7 @@ void publish_due(void *worker)
 
 		if (s && s->flush_due) {
 			s->flush_due = false;
+			reply_due(s);
 			publish_soon(s);
 		}
 	}

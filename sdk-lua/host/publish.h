@@ -24,6 +24,9 @@ void publish_refusal(struct session *s, uint32_t n, uint8_t op, const char *word
 void publish_soon(struct session *s);
 void publish_due(void *worker);
 
+/* Has publish_due look at the session at that time, or before. */
+void publish_at(struct session *s, uint64_t due_usec);
+
 /* In the middle of a handler: an interim group goes out once it holds half of what it may. */
 void publish_much(struct session *s);
 

@@ -17,6 +17,8 @@ void reader_init(struct reader *r, const char *text, size_t n)
 	r->end = text + n;
 	r->state = READER_VALUE;
 	r->depth = 0;
+	r->object_ref = 0;
+	r->exact = false;
 }
 
 static int wrong(struct reader *r, const char *words)
@@ -110,7 +112,7 @@ static size_t read_unicode(struct reader *r, const char *end, char *out)
 {
 	long c = hex4(r->at, end), low;
 
-	if (c <= 0 || (c >= 0xdc00 && c < 0xe000))
+	if (c < 0 || (c == 0 && !r->exact) || (c >= 0xdc00 && c < 0xe000))
 		return 0;
 	r->at += 4;
 	if (c < 0xd800 || c >= 0xe000)
@@ -271,6 +273,10 @@ static int put_away(lua_State *L, struct reader *r)
 		lua_rawseti(L, -2, ++*filled);
 		return 0;
 	}
+	if (r->exact && lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		lua_pushlightuserdata(L, NULL);
+	}
 	lua_pushvalue(L, -2);
 	if (lua_rawget(L, -4) != LUA_TNIL)
 		return wrong(r, "two fields of one name");
@@ -302,6 +308,10 @@ static int close_level(lua_State *L, struct reader *r)
 {
 	r->at++;
 	r->depth--;
+	if (r->object_ref && r->state == READER_FIRST && r->filled[r->depth] < 0) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, r->object_ref);
+		lua_setmetatable(L, -2);
+	}
 	return end_value(L, r);
 }
 
@@ -346,6 +356,8 @@ static int read_name(lua_State *L, struct reader *r)
 	result = push_string(L, r);
 	if (result < 0)
 		return result;
+	if (r->exact && strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
+		return wrong(r, "NUL in the name of a field");
 	skip_space(r);
 	if (next(r) != ':')
 		return wrong(r, "':' is expected here");

@@ -3,8 +3,9 @@
  * that a megabyte of "{},{},…" ends with Lua's own "not enough memory" and not with the worker.
  *
  * null in a list is the light userdata NULL (json.null), a null field is absent, null itself is
- * nil. Two fields of one name, NUL in a string, and what is not UTF-8 are refused. Knows no
- * session.
+ * nil. Two fields of one name, NUL in a string, and what is not UTF-8 are refused. One that
+ * is exact loses nothing instead: a null field is json.null too, and text, though no name, may hold
+ * NUL. Knows no session.
  */
 #pragma once
 
@@ -22,9 +23,12 @@ struct reader {
 	enum reader_state state;
 	int depth;
 	lua_Integer filled[JSON_DEPTH_MAX]; /* items of the list that is open there; -1: a map */
+	int object_ref; /* registry reference of the metatable that {} gets; 0: none */
+	bool exact;
 	char words[96];
 };
 
+/* object_ref and exact are set afterwards. */
 void reader_init(struct reader *r, const char *text, size_t n);
 
 /*

@@ -11,6 +11,7 @@
 #include "sdk-lua/host/image.h"
 #include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/reader.h"
+#include "sdk-lua/host/reply.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/task.h"
 #include "sdk-lua/host/trace.h"
@@ -133,6 +134,7 @@ static void push_json(lua_State *L, struct start *a, const uint8_t *text, size_t
 		return;
 	}
 	reader_init(&r, (const char *)text, n);
+	r.object_ref = a->s->worker->object_ref;
 	if (reader_run(L, &r, INT64_MAX) == 1)
 		return;
 	a->not_json = true;
@@ -180,13 +182,71 @@ static int protected_start(lua_State *L)
 	return 0;
 }
 
+/* Puts call(state, node, kind, name, arguments as text) there: what is long to read is read by the
+ * handler's own coroutine, which can be interrupted. */
+static int protected_start_call(lua_State *L)
+{
+	struct start *a = lua_touserdata(L, 1);
+	const char *name = (const char *)a->input->bytes;
+	size_t n = a->input->length, n_name = strnlen(name, n);
+
+	a->task = task_get(a->s->worker);
+	lua_settop(L, 0);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, a->s->worker->call_ref);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, a->s->state_ref);
+	lua_pushinteger(L, a->input->node);
+	lua_pushinteger(L, a->input->kind);
+	lua_pushlstring(L, name, n_name);
+	lua_pushlstring(L, name + n_name + 1, n_name < n ? n - n_name - 1 : 0);
+	luaL_checkstack(a->task->thread, 6, NULL);
+	a->task->n_args = 5;
+	lua_xmove(L, a->task->thread, 6);
+	return 0;
+}
+
 static void count_running(struct session *s, struct task *t, int by)
 {
 	s->running += (unsigned int)by;
-	if (!t->parallel)
-		s->in_order += (unsigned int)by;
 	if (t->handler)
 		((struct handler *)t->handler)->running += (unsigned int)by;
+}
+
+/* --- who has the session table --- */
+
+static void set_ordered(struct session *s, struct task *t, bool ordered)
+{
+	if (t->ordered == ordered)
+		return;
+	t->ordered = ordered;
+	s->in_order += ordered ? 1 : -1u;
+}
+
+bool session_take_turn(struct task *t)
+{
+	if (t->parallel || t->ordered)
+		return true;
+	if (t->session->in_order > 0)
+		return false;
+	set_ordered(t->session, t, true);
+	return true;
+}
+
+/* To the earliest call of those that wait for it. */
+static void give_turn(struct session *s)
+{
+	struct task *first = NULL;
+
+	for (size_t i = 0; i < TASKS_MAX && s->in_order == 0; i++) {
+		struct task *t = &s->worker->tasks[i];
+
+		if (t->state == TASK_WAITING && t->wait == WAIT_TURN && t->session == s &&
+			(!first || t->n < first->n))
+			first = t;
+	}
+	if (!first)
+		return;
+	set_ordered(s, first, true);
+	task_wake(first);
 }
 
 void session_start_task(
@@ -198,6 +258,8 @@ void session_start_task(
 	t->n = n;
 	t->node = node;
 	count_running(s, t, 1);
+	if (!t->parallel && !t->called)
+		set_ordered(s, t, true);
 	task_start(t);
 }
 
@@ -210,7 +272,7 @@ static void start_input(struct session *s, struct input *i)
 		publish_refusal(s, i->n, FAIL_INVALID, i->refusal);
 		return;
 	}
-	if (worker_protect(w, protected_start, &a) != LUA_OK) {
+	if (worker_protect(w, i->call ? protected_start_call : protected_start, &a) != LUA_OK) {
 		lua_pop(w->L, 1);
 		publish_refusal(s, i->n, FAIL_LIMIT, "the app's memory is full");
 		return;
@@ -220,6 +282,7 @@ static void start_input(struct session *s, struct input *i)
 		publish_refusal(s, i->n, FAIL_INVALID, "what came with this event is not JSON");
 		return;
 	}
+	a.task->called = i->call;
 	session_start_task(s, a.task, worker_handler(w, i->node, i->kind), i->n, i->node);
 }
 
@@ -237,8 +300,8 @@ static bool may_start(const struct session *s, const struct input *i)
 	const struct handler *h = worker_handler(s->worker, i->node, i->kind);
 
 	if (i->refusal)
-		return s->in_order == 0;
-	if (s->in_order > 0 && !(h && h->parallel))
+		return i->call || s->in_order == 0;
+	if (!i->call && s->in_order > 0 && !(h && h->parallel))
 		return false;
 	if (h && h->concurrency && h->running >= h->concurrency)
 		return false;
@@ -248,7 +311,9 @@ static bool may_start(const struct session *s, const struct input *i)
 void session_pump(struct session *s)
 {
 	struct input **at = &s->inputs;
-	bool blocked = false; /* one that runs in order waits: later ones of its kind wait behind */
+	/* An event that runs in order waits: later ones wait behind it. So do calls, which come to
+	 * no order by waiting themselves, but must not keep the session table from it for ever. */
+	bool blocked = false;
 
 	if (s->moving || s->unacked > s->worker->options.unacked_max)
 		return;
@@ -258,7 +323,7 @@ void session_pump(struct session *s)
 		bool parallel = h && h->parallel;
 
 		if ((blocked && !parallel) || !may_start(s, i)) {
-			blocked |= !parallel;
+			blocked |= !parallel && !i->call;
 			at = &i->next;
 			continue;
 		}
@@ -349,7 +414,12 @@ static void fail_task(struct session *s, struct task *t, enum task_end how)
 
 static void finish_ok(struct session *s, struct task *t)
 {
-	publish(s, t->n, COMMIT_FINISH);
+	const char *words = t->called ? reply_finish(t) : NULL;
+
+	if (words)
+		publish_refusal(s, t->n, FAIL_LIMIT, words);
+	else
+		publish(s, t->n, COMMIT_FINISH);
 }
 
 static void refuse_image(struct session *s, struct task *t, const char *words)
@@ -384,8 +454,10 @@ void session_task_ended(struct session *s, struct task *t, enum task_end how)
 	int kept;
 
 	count_running(s, t, -1);
+	set_ordered(s, t, false);
 	if (how == END_DROPPED)
 		return;
+	give_turn(s);
 	if (s->running == 0)
 		session_run_for(s, protected_finish);
 	kept = publish_image(s, &why);
@@ -399,7 +471,7 @@ void session_task_ended(struct session *s, struct task *t, enum task_end how)
 		finish_ok(s, t);
 }
 
-void session_cancel_nodes(struct session *s, const uint32_t *nodes, size_t n)
+void session_cancel_nodes(struct session *s, const uint32_t *nodes, size_t n, bool calls)
 {
 	struct worker *w = s->worker;
 
@@ -407,7 +479,7 @@ void session_cancel_nodes(struct session *s, const uint32_t *nodes, size_t n)
 		struct task *t = &w->tasks[i];
 
 		for (size_t k = 0; k < n && t->state != TASK_FREE && t->session == s; k++)
-			if (t->node == nodes[k] && t->state != TASK_RUNNING)
+			if (t->node == nodes[k] && t->called == calls && t->state != TASK_RUNNING)
 				task_stop(t, END_CANCELLED, NULL);
 	}
 }

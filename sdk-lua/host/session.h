@@ -18,8 +18,9 @@ void sessions_free(struct worker *w);
 /* Ends the handler of event n, 0: all of them, and tells the visitor unless how is END_DROPPED. */
 void session_stop_tasks(struct session *s, uint32_t n, enum task_end how);
 
-/* Ends every running handler of these components (cancels = …). */
-void session_cancel_nodes(struct session *s, const uint32_t *nodes, size_t n);
+/* Ends every running handler of these components (cancels = …): those of calls or those of events,
+ * as what cancels them is one. */
+void session_cancel_nodes(struct session *s, const uint32_t *nodes, size_t n, bool calls);
 
 /* Starts a handler whose function and arguments are on the task's thread. h may be NULL. */
 void session_start_task(
@@ -27,6 +28,12 @@ void session_start_task(
 
 /* A handler of the session has ended; what failed is said in the group that finishes it. */
 void session_task_ended(struct session *s, struct task *t, enum task_end how);
+
+/*
+ * The running call's handler is about to touch the session table, and has it for itself from now to
+ * its end. False: another has it; the task is woken when its turn has come.
+ */
+bool session_take_turn(struct task *t);
 
 /* Starts what can start now. */
 void session_pump(struct session *s);

@@ -10,6 +10,7 @@
 #include "sdk-lua/host/coro.h"
 #include "sdk-lua/host/infer.h"
 #include "sdk-lua/host/publish.h"
+#include "sdk-lua/host/reply.h"
 #include "sdk-lua/host/session.h"
 
 static void queue_add(struct task_queue *q, struct task *t)
@@ -73,6 +74,7 @@ int tasks_init(struct worker *w)
 		if (r < 0)
 			return r;
 		t->worker = w;
+		buf_init(&t->result, GROUP_MAX);
 		t->thread_ref = LUA_NOREF;
 	}
 	return 0;
@@ -82,6 +84,7 @@ void tasks_done(struct worker *w)
 {
 	for (size_t i = 0; i < TASKS_MAX; i++) {
 		calls_free(&w->tasks[i]);
+		buf_done(&w->tasks[i].result);
 		w->tasks[i].timer = source_free(w->tasks[i].timer);
 	}
 }
@@ -154,6 +157,7 @@ static void end(struct task *t, enum task_end how)
 		drop_thread(t);
 		worker_collect(w);
 	}
+	reply_forget(t);
 	t->session = NULL;
 	t->handler = NULL;
 	w->pump_all = true;
@@ -209,6 +213,8 @@ static void after_yield(struct task *t)
 		stop_for_cpu(t);
 		return;
 	}
+	if (t->called)
+		reply_soon(t);
 	if (t->session)
 		publish_soon(t->session);
 	if (preempt_why() == YIELD_SLICE) {

@@ -77,7 +77,7 @@ static size_t plain_run(const unsigned char *s, size_t n)
 	return i;
 }
 
-int value_add_string(struct buf *out, const char *s, size_t n, bool strict)
+static int add_string(struct buf *out, const char *s, size_t n, bool strict, bool nul)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	int r = buf_add(out, "\"", 1);
@@ -89,7 +89,7 @@ int value_add_string(struct buf *out, const char *s, size_t n, bool strict)
 		i += run;
 		if (r < 0 || i == n)
 			continue;
-		if (p[i] && p[i] < 0x80)
+		if ((p[i] || nul) && p[i] < 0x80)
 			r = add_escaped(out, p[i]);
 		else if (strict)
 			r = -EINVAL;
@@ -98,6 +98,11 @@ int value_add_string(struct buf *out, const char *s, size_t n, bool strict)
 		i++;
 	}
 	return r < 0 ? r : buf_add(out, "\"", 1);
+}
+
+int value_add_string(struct buf *out, const char *s, size_t n, bool strict)
+{
+	return add_string(out, s, n, strict, false);
 }
 
 static int refuse(struct writer *w, const char *words)
@@ -287,7 +292,7 @@ static int write_table(struct writer *w, int index, int depth)
 		lua_pop(w->L, 1);
 		return too_many(w);
 	}
-	if (count == places && count == length && !marked)
+	if (count == places && count == length && (count > 0 || !marked))
 		return write_list(w, index, length, depth + 1);
 	if (count == names)
 		return write_map(w, index, count, depth + 1);
@@ -313,7 +318,7 @@ static int write_value(struct writer *w, int index, int depth)
 		return write_number(w, index);
 	case LUA_TSTRING:
 		s = lua_tolstring(w->L, index, &n);
-		r = value_add_string(w->out, s, n, true);
+		r = add_string(w->out, s, n, true, w->rules->nul);
 		return r != -EINVAL ? r
 				    : refuse(w, "a string that is not UTF-8 text cannot be kept");
 	case LUA_TTABLE:

@@ -26,8 +26,9 @@ struct value_why {
 /* Deepest nesting that value_encode accepts; SESSION_IMAGE_DEPTH_MAX for a session's values. */
 struct value_rules {
 	int depth_max;
-	const void *object_mark; /* metatable (lua_topointer) of a table that is a map even when
+	const void *object_mark; /* metatable (lua_topointer) of a table that is a map where it is
 				  * empty; NULL: every table with a metatable is refused */
+	bool nul;                /* text may hold NUL; keys may not */
 };
 
 /*

@@ -113,6 +113,8 @@ static int protected_sdk(lua_State *L)
 	lua_call(L, 3, 1);
 	lua_getfield(L, 1, "run");
 	w->run_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	lua_getfield(L, 1, "call");
+	w->call_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	w->sdk_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	return 0;
 }
@@ -433,6 +435,7 @@ static int on_resume(
 SESSION_MESSAGE(open)
 SESSION_MESSAGE(value)
 SESSION_MESSAGE(event)
+SESSION_MESSAGE(call)
 SESSION_MESSAGE(cancel)
 SESSION_MESSAGE(close)
 SESSION_MESSAGE(ack)
@@ -453,6 +456,7 @@ static const struct {
 	{APP_OPEN, false, true, WHEN(WORKER_RUNNING), on_open},
 	{APP_VALUE, false, true, WHEN(WORKER_RUNNING), on_value},
 	{APP_EVENT, false, true, WHEN(WORKER_RUNNING), on_event},
+	{APP_CALL, false, true, WHEN(WORKER_RUNNING), on_call},
 	{APP_CANCEL, false, true, WHEN(WORKER_RUNNING), on_cancel},
 	{APP_CLOSE, false, true, WHEN(WORKER_RUNNING), on_close},
 	{APP_ACK, false, true, WHEN(WORKER_RUNNING), on_ack},

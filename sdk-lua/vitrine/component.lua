@@ -31,6 +31,7 @@ local EVENTS = {}
 for _, name in ipairs {
   "click", "submit", "change", "input", "load", "select", "clear", "upload", "example",
   "stream", "stop", "unload", "tick", "like", "retry", "undo", "edit", "focus", "blur",
+  "call",
 } do
   EVENTS[name] = constants["EVENT_" .. upper(name)]
 end
@@ -97,7 +98,9 @@ local function placed(self, what, kinds)
   if not host.state() then
     raise("%s:%s: there is no visitor yet; give the value to the constructor", name_of(rec), what)
   end
-  if not rec.node then raise("%s:%s: this component is not on the page", name_of(rec), what) end
+  if not rec.node or (rec.aside and not host.state().call) then
+    raise("%s:%s: this component is not on the page", name_of(rec), what)
+  end
   return rec, host.state()
 end
 
@@ -235,7 +238,7 @@ type_methods.chatbot = {
 
 local HANDLER_FIELDS = {
   fn = true, api_name = true, concurrency = true, parallel = true, retry = true, inputs = true,
-  cancels = true, show_progress = true,
+  cancels = true, show_progress = true, outputs = true, description = true, stream = true,
 }
 
 local function handle_list(what, list)
@@ -275,15 +278,22 @@ local function read_handler(what, spec)
     and not (type(name) == "string" and find(name, "^[%w_]+$") and #name <= 64) then
     raise("%s: 'api_name' is 1 to 64 letters, digits or _ (got %s)", what, describe(name))
   end
-  for _, flag in ipairs { "parallel", "retry" } do
+  if h.description ~= nil and not (type(h.description) == "string" and #h.description <= 2000) then
+    raise("%s: 'description' is a text of at most 2000 bytes (got %s)", what, describe(h.description))
+  end
+  for _, flag in ipairs { "parallel", "retry", "stream" } do
     if h[flag] ~= nil and type(h[flag]) ~= "boolean" then
       raise("%s: '%s' must be true or false (got %s)", what, flag, describe(h[flag]))
     end
   end
   h.inputs = handle_list(what .. ": 'inputs'", h.inputs)
   h.cancels = handle_list(what .. ": 'cancels'", h.cancels)
-  if type(h.show_progress) ~= "boolean" then
+  h.fills = handle_list(what .. ": 'outputs'", h.outputs)
+  h.outputs = h.fills
+  if type(h.show_progress) == "table" then
     h.outputs = handle_list(what .. ": 'show_progress'", h.show_progress)
+  elseif h.show_progress == false then
+    h.outputs = nil
   end
   return h
 end

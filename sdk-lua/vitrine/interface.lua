@@ -5,6 +5,7 @@ local component = import "component"
 local page_room = import "page"
 local values = import "values"
 local type, ipairs, next, select = type, ipairs, next, select
+local unpack = lua.table.unpack
 local raise, describe = parts.raise, parts.describe
 local records, make, add_handler = component.records, component.make, component.add_handler
 local handle_list, INPUTS = component.handle_list, component.inputs
@@ -14,50 +15,13 @@ local M = {}
 local INTERFACE_FIELDS = {
   title = true, description = true, inputs = true, outputs = true, examples = true, fn = true,
   submit = true, clear = true, api_name = true, concurrency = true, retry = true, upgrade = true,
-  run_examples = true,
+  run_examples = true, stream = true,
 }
 
-local function set_outputs(outputs, ...)
-  for i, output in ipairs(outputs) do output:set((select(i, ...))) end
-end
-
-local function can_append(handle)
-  local t = records[handle].type
-  return t == "textbox" or t == "markdown"
-end
-
--- Text pieces of an iterator are added to the first output, other values replace it.
-local function drain(outputs, f, s, control, closer)
-  local closing <close> = closer
-  local out = outputs[1]
-  local first = true
-  while true do
-    local piece = f(s, control)
-    if piece == nil then return end
-    control = piece
-    if type(piece) == "string" and can_append(out) then
-      if first then out:set("") end
-      out:append(piece)
-    else
-      out:set(piece)
-    end
-    first = false
-  end
-end
-
--- The handler of ui.interface: results fill the outputs, coroutine.yield fills them on the way,
--- an iterator as result is read to its end.
-local function interface_fn(fn, inputs, outputs)
-  local n = #inputs
-  local function show(...) set_outputs(outputs, ...) end
-  local function take(f, ...)
-    if type(f) == "function" then return drain(outputs, f, ...) end
-    set_outputs(outputs, f, ...)
-  end
-  return function(...)
-    host.emit(show)
-    take(fn(...))
-  end, n
+-- One value for each output, nil where fn gave fewer; an iterator as it is.
+local function one_each(n, first, ...)
+  if type(first) == "function" or select("#", ...) + 1 >= n then return first, ... end
+  return unpack({ first, ... }, 1, n)
 end
 
 local function check_interface(what, t)
@@ -100,6 +64,7 @@ local function interface_inputs(t, inputs, outputs, handler)
   local public = {}
   for k, v in next, handler do public[k] = v end
   public.api_name = t.api_name ~= false and (t.api_name or "predict") or nil
+  public.description = t.description
   add_handler(run, "click", public)
   for _, input in ipairs(inputs) do
     if records[input].type == "textbox" and not records[input].handlers.submit then
@@ -131,6 +96,7 @@ end
 ---@field api_name? string|false
 ---@field concurrency? integer
 ---@field retry? boolean
+---@field stream? boolean fn yields, or gives an iterator: said to programs that ask
 ---@field upgrade? fun(old: table): table?
 
 ---@param t vitrine.Interface
@@ -140,9 +106,10 @@ function M.interface(t)
   local inputs, outputs = check_interface(what, t)
   local app, page = page_room.new(what, t)
   local handler = {
-    fn = interface_fn(t.fn, inputs, outputs),
+    fn = function(...) return one_each(#outputs, t.fn(...)) end,
     inputs = inputs,
-    show_progress = outputs,
+    outputs = outputs,
+    stream = t.stream,
     concurrency = t.concurrency,
     retry = t.retry,
   }

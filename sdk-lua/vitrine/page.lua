@@ -4,9 +4,10 @@ local parts = import "parts"
 local state = import "state"
 local values = import "values"
 local component = import "component"
+local call = import "call"
 local data = import "components"
 local type, ipairs, next, setmetatable = type, ipairs, next, setmetatable
-local format, lower, gsub = lua.string.format, lua.string.lower, lua.string.gsub
+local format = lua.string.format
 local raise, describe = parts.raise, parts.describe
 local constants = data.constants
 local records, is_handle, name_of = component.records, component.is_handle, component.name_of
@@ -38,6 +39,7 @@ function M.new(what, options)
     title = check_title(what, options.title),
     upgrade = check_upgrade(what, options.upgrade),
     handlers = {},
+    functions = {},
   }
   return app, pages[app]
 end
@@ -50,6 +52,26 @@ function page_methods.on_load(self, spec)
   if not pages[self] then raise("page:on_load: call it with ':' on the page") end
   if host.state() then raise("page:on_load: handlers are declared while the page is built") end
   pages[self].handlers.load = read_handler("page:on_load", spec)
+end
+
+---A function for programs that has no place on the page. Its inputs and outputs are components that
+---only describe what it takes and gives.
+---@param name string
+---@param spec { inputs?: table, outputs?: table, fn: function, description?: string }
+---@usage page:api("add", { inputs = { ui.number { label = "A" }, ui.number { label = "B" } },
+---  outputs = ui.number { label = "Sum" }, fn = function(a, b) return a + b end })
+function page_methods.api(self, name, spec)
+  if not pages[self] then raise("page:api: call it with ':' on the page") end
+  if host.state() then raise("page:api: functions are declared while the page is built") end
+  if type(spec) ~= "table" or is_handle(spec) then
+    raise("page:api: a name and a table { inputs = …, outputs = …, fn = … } (got %s)", describe(spec))
+  end
+  local fields = { api_name = name }
+  if type(name) ~= "string" then raise("page:api: the name is a text (got %s)", describe(name)) end
+  for key, value in next, spec do fields[key] = value end
+  fields.api_name = name
+  local functions = pages[self].functions
+  functions[#functions + 1] = read_handler(format("page:api '%s'", name), fields)
 end
 
 ---A page of components. build runs once; its result is the root.
@@ -134,24 +156,6 @@ local function declare(node, what, event, h)
   host.handler(node, component.events[event], parallel, h.concurrency or 0, h.on.cancels)
 end
 
-local function describe_api(name, rec, event, h)
-  local function port(handle)
-    local r = records[handle]
-    local label = r.props.label
-    return {
-      name = r.props.id or (label and lower((gsub(label, "[^%w]+", "_")))) or r.type,
-      label = label,
-      component = r.type,
-      type = component.components[r.type].value,
-      node = r.node,
-    }
-  end
-  local entry = { name = name, node = rec.node, event = event, inputs = {}, outputs = {} }
-  for i, c in ipairs(h.inputs or {}) do entry.inputs[i] = port(c) end
-  for i, c in ipairs(h.outputs or {}) do entry.outputs[i] = port(c) end
-  return entry
-end
-
 ---Gives every component its key and number, declares the handlers. Called once, with what app.lua
 ---returned.
 function M.finish(app)
@@ -159,25 +163,27 @@ function M.finish(app)
   if not page or not page.root then
     raise("the app file returns an app: ui.page or ui.interface (got %s)", describe(app))
   end
-  local built = { nodes = {}, order = {}, count = 0, page = page }
+  local built = { nodes = {}, order = {}, count = 0, page = page, api = {}, functions = {} }
   place(page.root, "", {}, 1, built)
-  local api, names = {}, {}
   for _, rec in ipairs(built.order) do
     for _, event in ipairs(parts.names(rec.handlers)) do
       local h = rec.handlers[event]
       declare(rec.node, name_of(rec), event, h)
       if h.api_name then
-        if names[h.api_name] then raise("two functions have the api_name '%s'", h.api_name) end
-        names[h.api_name] = true
-        api[#api + 1] = describe_api(h.api_name, rec, event, h)
+        call.declare(built, format("%s:on_%s", name_of(rec), event), rec.node, event, h)
       end
     end
     if rec.example_inputs then
       rec.props.inputs = nodes_of("ui.examples: 'inputs'", rec.example_inputs)
     end
   end
-  if page.handlers.load then declare(0, "page", "load", page.handlers.load) end
-  built.api = api
+  if page.handlers.load then
+    declare(0, "page", "load", page.handlers.load)
+    if page.handlers.load.api_name then
+      call.declare(built, "page:on_load", 0, "load", page.handlers.load)
+    end
+  end
+  for _, h in ipairs(page.functions) do call.declare_aside(built, h) end
   return built
 end
 

@@ -3,6 +3,7 @@
 local host, lua, import = ...
 local data = import "components"
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
+local getmetatable, setmetatable = getmetatable, setmetatable
 local format, lower, find, sub =
   lua.string.format, lua.string.lower, lua.string.find, lua.string.sub
 local concat, sort = lua.table.concat, lua.table.sort
@@ -114,6 +115,8 @@ local function copy(value, what)
       if type(v) == "table" then v = below(v, depth + 1) end
       new[k] = v
     end
+    -- What says of an empty one that it is a map.
+    if getmetatable(t) == "map" then setmetatable(new, host.object) end
     return new
   end
   return below(value, 1)
@@ -165,7 +168,7 @@ local wanted = {
 
 ---Returns the value as the kind of components.def wants it; raises naming what and kind.
 function M.as_kind(what, kind, value)
-  if value == nil then return nil end
+  if value == nil or value == host.null then return nil end
   if sub(kind, 1, 5) == "enum:" then
     local options = sub(kind, 6)
     if type(value) == "string" and #value > 0 and not find(value, "|", 1, true)

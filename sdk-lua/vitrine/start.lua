@@ -24,6 +24,7 @@ local parts = import "parts"
 local state = import "state"
 local page = import "page"
 local visit = import "visit"
+local call = import "call"
 
 local SOURCE_MAX = 1 << 20 -- as host/source.h
 
@@ -293,6 +294,11 @@ end
 function M.greet(S) page.greet(S, built) end
 
 function M.run(S, ...) visit.event(S, built, ...) end
+
+function M.call(S, ...) call.run(S, built, ...) end
+
+---What a running call's outputs show.
+function M.outputs(C) return call.outputs(C) end
 
 function M.finish(S) visit.rest(S, built) end
 

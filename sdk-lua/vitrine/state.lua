@@ -6,7 +6,7 @@ local type, next, tonumber = type, next, tonumber
 local getmetatable, setmetatable = getmetatable, setmetatable
 local find, gmatch, sub = lua.string.find, lua.string.gmatch, lua.string.sub
 local tremove = lua.table.remove
-local copy = parts.copy
+local copy, raise = parts.copy, parts.raise
 local constants = data.constants
 local SET, APPEND, REMOVE = constants.PATCH_SET, constants.PATCH_APPEND, constants.PATCH_REMOVE
 local NIL = {} -- stands for nil in an overlay, which differs from "as on the page"
@@ -29,6 +29,32 @@ function M.new(channel, id, image, user, query)
     user = user,
     query = query or {},
   }
+end
+
+-- A call's session: the session's table behind a door, which opens when it is this call's turn.
+local function stand_in(S, C)
+  local mt = { __metatable = false, __name = "session" }
+  local function enter()
+    if host.state() ~= C then raise("this session belongs to another call") end
+    host.turn()
+    return S.session
+  end
+  function mt.__index(_, key)
+    if methods[key] then return methods[key] end
+    return enter()[key]
+  end
+  function mt.__newindex(_, key, value) enter()[key] = value end
+  function mt.__pairs() return next, enter(), nil end
+  return setmetatable({}, mt)
+end
+
+---The SDK's table of one call: the session with values of its own. parallel: it takes no turns.
+function M.for_call(S, parallel)
+  local C = {
+    overlay = {}, channel = S.channel, id = S.id, user = S.user, query = S.query, call = true,
+  }
+  C.session = parallel and S.session or stand_in(S, C)
+  return C
 end
 
 ---Replaces the session table by what upgrade(old) made.

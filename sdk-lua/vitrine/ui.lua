@@ -10,8 +10,9 @@ local component = import "component"
 local page = import "page"
 local interface = import "interface"
 local data = import "components"
-local type, pairs, tostring, setmetatable = type, pairs, tostring, setmetatable
+local type, pairs, next, tostring, setmetatable = type, pairs, next, tostring, setmetatable
 local format = lua.string.format
+local min, max = lua.math.min, lua.math.max
 local raise, refuse = parts.raise, parts.refuse
 
 local M = {}
@@ -21,9 +22,15 @@ M.bytes, M.page, M.interface = values.bytes, page.page, interface.interface
 
 -- --- words to the visitor ------------------------------------------------------------------
 
+-- As app.RESULT names them.
+local LEVELS = { info = "info", warn = "warning", error = "error", success = "success" }
+
 local function toast(kind, message)
   if not host.state() then raise("ui.%s: there is no visitor yet", kind) end
   message = parts.as_kind(format("ui.%s: the message", kind), "string", message)
+  if host.state().call then
+    return host.result(data.constants.RESULT_LOG, { level = LEVELS[kind], message = message or "" })
+  end
   host.patch(0, data.constants.PATCH_SET, "toast", { kind = kind, message = message })
 end
 
@@ -39,17 +46,47 @@ function M.refuse(message)
   refuse(parts.as_kind("ui.refuse: the message", "string", message) or "refused")
 end
 
+local STEPS = {
+  fraction = "number", index = "integer", length = "integer", unit = "string", message = "string",
+}
+
+-- ui.progress { index, length, unit, message }: the fraction and the words to be shown for them.
+local function counted(t)
+  parts.check_fields("ui.progress", t, STEPS)
+  for field, kind in next, STEPS do
+    parts.as_kind(format("ui.progress: '%s'", field), kind, t[field])
+  end
+  local fraction, message = t.fraction, t.message
+  if t.index and t.length and t.length > 0 and not fraction then
+    fraction = min(max(t.index / t.length, 0), 1)
+  end
+  if t.index and not message then
+    message = format("%d%s%s", t.index, t.length and format(" of %d", t.length) or "",
+      t.unit and " " .. t.unit or "")
+  end
+  return fraction, message
+end
+
 ---How far the handler is, shown over the outputs until it ends.
----@param fraction? number 0 to 1; nil: unknown
+---@param fraction? number|{index?: integer, length?: integer, unit?: string, message?: string} 0 to 1; nil: unknown
 ---@param message? string
 ---@usage ui.progress(0.5, "Half of it")
+---@usage ui.progress { index = 3, length = 10, unit = "pages", message = "Reading" }
 local function progress(fraction, message)
   local S = host.state()
+  local steps = type(fraction) == "table" and fraction or nil
   if not S then raise("ui.progress: there is no visitor yet") end
+  if steps then fraction, message = counted(steps) end
   fraction = parts.as_kind("ui.progress: the fraction", "number", fraction)
   message = parts.as_kind("ui.progress: the message", "string", message)
   if fraction and (fraction < 0 or fraction > 1) then
     raise("ui.progress: the fraction is from 0 to 1 (got %s)", fraction)
+  end
+  if S.call then
+    return host.result(data.constants.RESULT_PROGRESS, {
+      fraction = fraction, index = steps and steps.index, length = steps and steps.length,
+      unit = steps and steps.unit, message = steps and steps.message or message,
+    })
   end
   S.progress = true
   host.patch(0, data.constants.PATCH_SET, "progress", { fraction = fraction, message = message })

@@ -4,6 +4,7 @@ local parts = import "parts"
 local state = import "state"
 local values = import "values"
 local component = import "component"
+local fill = import "fill"
 local data = import "components"
 local type, ipairs, select = type, ipairs, select
 local format = lua.string.format
@@ -42,16 +43,17 @@ local function input_value(S, handle)
   return value
 end
 
-local function call_handler(S, h, payload)
+---Runs a handler for what S shows; say: see fill.run.
+function M.handle(S, h, payload, say)
   local inputs = h.inputs
   local n = inputs and #inputs or 0
-  if n == 0 then return h.fn(S.session, payload) end
-  if n == 1 then return h.fn(input_value(S, inputs[1]), S.session, payload) end
+  if n == 0 then return fill.run(h, say, S.session, payload) end
+  if n == 1 then return fill.run(h, say, input_value(S, inputs[1]), S.session, payload) end
   local args = {}
   for i = 1, n do args[i] = input_value(S, inputs[i]) end
   args[n + 1] = S.session
   args[n + 2] = payload
-  return h.fn(unpack(args, 1, n + 2))
+  return fill.run(h, say, unpack(args, 1, n + 2))
 end
 
 ---One event of a visitor: values that came with it, then its handler.
@@ -66,7 +68,7 @@ function M.event(S, built, node, kind, payload, ...)
     handlers = rec.handlers
   end
   local h = handlers[EVENT_NAMES[kind]]
-  if h and h.fn then call_handler(S, h, payload) end
+  if h and h.fn then M.handle(S, h, payload) end
 end
 
 ---After the last running handler: progress goes, passwords are forgotten.

@@ -8,12 +8,13 @@ local open_bench
 
 local TYPE = {
   APP = 0x20, INFER = 0x21, OPEN = 0x30, VALUE = 0x31, EVENT = 0x32, CANCEL = 0x33, CLOSE = 0x34,
-  ACK = 0x35, RESUME = 0x36, FILE = 0x37, TOKEN = 0xb8, RESULT = 0xb9, ERROR = 0xba,
+  ACK = 0x35, RESUME = 0x36, FILE = 0x37, CALL = 0x38, TOKEN = 0xb8, RESULT = 0xb9, ERROR = 0xba,
 }
-local KIND = { click = 1, submit = 2, change = 3, input = 4, load = 5, select = 6, clear = 7, upload = 8, example = 9 }
+local KIND = { click = 1, submit = 2, change = 3, input = 4, load = 5, select = 6, clear = 7, upload = 8, example = 9, call = 63 }
 local SET, APPEND, REMOVE = 1, 2, 3
 M.TYPE, M.KIND = TYPE, KIND
 M.FAIL = { ERROR = 1, LIMIT = 2, CANCELLED = 3, INVALID = 4 }
+M.RESULT = { YIELD = 1, FINAL = 2, PROGRESS = 3, LOG = 4 }
 M.INTERIM, M.FINISH = 1, 2
 
 ---One claim. Its bench is closed afterwards.
@@ -225,7 +226,7 @@ function App:open(o)
   next_channel = next_channel + 1
   local v = setmetatable({
     app = self, channel = o.channel or next_channel, n = 0, seq = o.seq or 0, groups = {}, finished = {},
-    frames = {}, image = {}, props = {},
+    frames = {}, image = {}, props = {}, results = {},
   }, Visitor)
   self.visitors[v.channel] = v
   local body = { session = "s" .. v.channel, image = 0, overlay = 0, files = o.files, user = o.user, from = o.from, query = o.query }
@@ -271,6 +272,15 @@ function Visitor:apply(group, f)
   elseif f.type == "FAIL" then
     group.fail = bench.decode(f.value)
     group.fail.op, group.fail.n = f.op, f.node
+  elseif f.type == "RESULT" then
+    local of = self.results[f.node] or { yields = {}, progress = {}, logs = {} }
+    self.results[f.node] = of
+    if f.op == M.RESULT.FINAL then
+      of.final = f.value
+    else
+      local list = ({ of.yields, [3] = of.progress, [4] = of.logs })[f.op]
+      list[#list + 1] = f.op == M.RESULT.YIELD and f.value or bench.decode(f.value)
+    end
   elseif f.type == "BLOB" then
     group.blobs = group.blobs or {}
     local id, media, bytes = f.value:match("^([^%z]*)%z([^%z]*)%z(.*)$")
@@ -331,6 +341,26 @@ function Visitor:fire(key, kind, values, payload)
     value = payload == nil and "null" or bench.encode(payload),
   })
   return self.n
+end
+
+---A program calls a function; arguments as JSON text. Returns n.
+function Visitor:call(name, arguments)
+  local known
+  for _, f in ipairs(self.app.hello.api) do known = f.name == name and f or known end
+  self.n = self.n + 1
+  self.app:send("CALL", {
+    channel = self.channel, node = known and known.node or 0, seq = self.n,
+    op = known and KIND[known.event] or KIND.call, value = name .. "\0" .. arguments,
+  })
+  return self.n
+end
+
+---Calls and waits: the final result as JSON text, or nil and the FAIL; then all of its results.
+function Visitor:ask(name, arguments)
+  local n = self:call(name, arguments)
+  local group = self:await(n)
+  local of = self.results[n] or { yields = {}, progress = {}, logs = {} }
+  return not group.fail and of.final or nil, group.fail, of
 end
 
 ---Runs until event n is finished; returns the group that finished it.
