@@ -145,9 +145,9 @@ static int sent(lua_State *L, int status, lua_KContext context)
 int stage_host_send(lua_State *L)
 {
 	static const char *const names[] = {
-		"open", "value", "event", "cancel", "close", "file", NULL};
+		"open", "value", "event", "call", "cancel", "close", "file", NULL};
 	static const uint8_t types[] = {
-		APP_OPEN, APP_VALUE, APP_EVENT, APP_CANCEL, APP_CLOSE, APP_FILE};
+		APP_OPEN, APP_VALUE, APP_EVENT, APP_CALL, APP_CANCEL, APP_CLOSE, APP_FILE};
 	struct stage *g = worker_of(L)->stage;
 	uint8_t type = types[luaL_checkoption(L, 1, NULL, names)];
 	size_t n, n_file;

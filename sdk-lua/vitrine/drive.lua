@@ -7,11 +7,11 @@ local state = import "state"
 local visit = import "visit"
 local component = import "component"
 local data = import "components"
-local type, ipairs, next, tostring = type, ipairs, next, tostring
+local type, ipairs, next, select, tostring = type, ipairs, next, select, tostring
 local pcall, error, setmetatable = pcall, error, setmetatable
 local format, find, match, sub =
   lua.string.format, lua.string.find, lua.string.match, lua.string.sub
-local concat = lua.table.concat
+local concat, unpack = lua.table.concat, lua.table.unpack
 local raise, describe = parts.raise, parts.describe
 local of_files = import("values").of_files
 local constants, records, INPUTS = data.constants, component.records, component.inputs
@@ -86,6 +86,25 @@ local function hear_image(s, op, kept, key, bytes)
   end
 end
 
+local function hear_result(s, op, n, bytes)
+  local value = host.json_decode(bytes, true)
+  if op == constants.RESULT_LOG then
+    s.toasts[#s.toasts + 1] = { kind = value.level, message = value.message }
+  elseif op == constants.RESULT_PROGRESS then
+    s.progress = value
+  elseif op == constants.RESULT_FINAL then
+    s.results[n] = value
+  else
+    local list = s.yields[n] or {}
+    s.yields[n] = list
+    list[#list + 1] = value
+  end
+end
+
+local function hear_blob(s, id, bytes)
+  s.blobs[id] = sub(bytes, find(bytes, "\0", 1, true) + 1)
+end
+
 local function hear(s, n, op, seq, records_of_group)
   s.seq = seq
   for _, r in ipairs(records_of_group) do
@@ -98,6 +117,10 @@ local function hear(s, n, op, seq, records_of_group)
     elseif kind == "app.FAIL" then
       s.failed[n] = host.json_decode(bytes)
       s.failed[n].op = rop
+    elseif kind == "app.RESULT" then
+      hear_result(s, rop, node, bytes)
+    elseif kind == "app.BLOB" then
+      hear_blob(s, sub(bytes, 1, cut - 1), sub(bytes, cut + 1))
     end
   end
   if op == constants.COMMIT_FINISH then s.finished[n] = true end
@@ -286,6 +309,16 @@ local function send_file(s, f)
   send(s, "file", 0, 0, 0, json(f.says), f.bytes)
 end
 
+local function give_file(s, file)
+  local title, kind, bytes = read_file(file)
+  local id = format("test%d", #s.files + 1)
+  local says = { id = id, name = title, type = kind or "application/octet-stream", size = #bytes }
+  local f = { says = says, bytes = bytes }
+  send_file(s, f)
+  s.files[#s.files + 1] = f
+  return { file = id, name = says.name, type = says.type, size = says.size }
+end
+
 ---Chooses a file: a path in the repo, or {name, bytes, type}; where several may be chosen, one more.
 ---@usage s:upload("Photo", { name = "cat.png", bytes = "…" })
 function Visit:upload(name, file)
@@ -295,13 +328,7 @@ function Visit:upload(name, file)
     raise("visit:upload: '%s' is a %s, which takes no files", name, rec.type)
   end
   check_usable(s, "upload", name, rec)
-  local title, kind, bytes = read_file(file)
-  local id = format("test%d", #s.files + 1)
-  local says = { id = id, name = title, type = kind or "application/octet-stream", size = #bytes }
-  local f = { says = says, bytes = bytes }
-  send_file(s, f)
-  s.files[#s.files + 1] = f
-  local value = { file = id, name = says.name, type = says.type, size = says.size }
+  local value = give_file(s, file)
   if rec.spec.multiple and state.get(s.seen, rec, "multiple") then
     local list = self:get(name, "value") or {}
     list[#list + 1] = value
@@ -355,6 +382,72 @@ function Visit:cancel()
   local s = me(self, "cancel")
   send(s, "cancel", 0, 0, 0)
 end
+
+-- --- functions that programs call ----------------------------------------------------------
+
+local function start_call(self, what, name, ...)
+  local s = me(self, what)
+  local f = built.functions[name]
+  if not f then
+    local near = type(name) == "string" and parts.nearest(name, built.functions)
+    raise("visit:%s: there is no function %s%s", what, describe(name),
+      near and format("; did you mean '%s'?", near) or "")
+  end
+  local texts, n = {}, s.n + 1
+  for i = 1, select("#", ...) do texts[i] = json((select(i, ...))) end
+  s.n = n
+  send(s, "call", f.entry.node, n, f.kind, name .. "\0[" .. concat(texts, ",") .. "]")
+  return s, n, format("the call of '%s'", name), #f.entry.outputs
+end
+
+local function values_of(list, n)
+  local own = {}
+  for i = 1, n do
+    if list[i] ~= host.null then own[i] = list[i] end
+  end
+  return unpack(own, 1, n)
+end
+
+---Calls a function as a program does, and returns its results.
+---@param name string its api_name
+---@param ... any arguments; nil: the default
+---@usage test.equal(s:call("greet", "Ada"), "Hello, Ada!")
+function Visit:call(name, ...)
+  local s, n, doing, count = start_call(self, "call", name, ...)
+  await(s, n, doing)
+  return values_of(s.results[n] or {}, count)
+end
+
+---The same, once for each result on the way.
+---@usage for text in s:yields("spell", "fox") do seen[#seen + 1] = text end
+function Visit:yields(name, ...)
+  local s, n, doing, count = start_call(self, "yields", name, ...)
+  local at = 0
+  return function()
+    while not (s.yields[n] and s.yields[n][at + 1]) do
+      if s.finished[n] then return fail(s, n, doing) end
+      listen(true)
+    end
+    at = at + 1
+    return values_of(s.yields[n][at], count)
+  end
+end
+
+---A file as an argument of a call: a path in the repo, or {name, bytes, type}.
+---@usage s:call("size", s:file { name = "cat.png", bytes = "…" })
+function Visit:file(file) return give_file(me(self, "file"), file) end
+
+---The content of a file that the app made.
+---@usage test.equal(s:bytes(s:call "report"), "a,b")
+function Visit:bytes(file)
+  local s = me(self, "bytes")
+  local bytes = type(file) == "table" and s.blobs[file.file]
+  if not bytes then raise("visit:bytes: a file that the app made is needed (got %s)", describe(file)) end
+  return bytes
+end
+
+---How far the last handler that said so was.
+function Visit:progress() return parts.copy(me(self, "progress").progress) end
 
 -- --- looking --------------------------------------------------------------------------------
 
@@ -447,7 +540,7 @@ function M.visit(_, options)
   last_channel = last_channel + 1
   local s = {
     channel = last_channel, n = 0, seq = 0, image = {}, overlay = {}, drafts = {}, toasts = {}, files = {},
-    finished = {}, failed = {}, user = options.user, query = parts.copy(options.query or {}),
+    finished = {}, failed = {}, results = {}, yields = {}, blobs = {}, user = options.user, query = parts.copy(options.query or {}),
   }
   for key, value in next, options.session or {} do s.image[key] = json(value) end
   sessions[s.channel] = s

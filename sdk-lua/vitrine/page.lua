@@ -58,8 +58,7 @@ end
 ---only describe what it takes and gives.
 ---@param name string
 ---@param spec { inputs?: table, outputs?: table, fn: function, description?: string }
----@usage page:api("add", { inputs = { ui.number { label = "A" }, ui.number { label = "B" } },
----  outputs = ui.number { label = "Sum" }, fn = function(a, b) return a + b end })
+---@usage return ui.page({}, function(page) page:api("now", { outputs = ui.number {}, fn = os.time }) return ui.row {} end)
 function page_methods.api(self, name, spec)
   if not pages[self] then raise("page:api: call it with ':' on the page") end
   if host.state() then raise("page:api: functions are declared while the page is built") end

@@ -74,7 +74,10 @@ end
 
 -- --- tests ----------------------------------------------------------------------------------
 
-local app_mt = { __index = { visit = drive.visit }, __metatable = false, __name = "app" }
+-- A program that calls once has a session of its own, as a visitor has.
+local function call(self, name, ...) return drive.visit(self):call(name, ...) end
+
+local app_mt = { __index = { visit = drive.visit, call = call }, __metatable = false, __name = "app" }
 
 local function add_result(name, began, message, file, line, trace)
   results[#results + 1] = {

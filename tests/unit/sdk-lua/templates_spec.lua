@@ -223,6 +223,10 @@ local ui, models = require "vitrine.ui", require "vitrine.models"
 return ui.page({}, function(page)
   local text, greeting = ui.textbox { label = "Text" }, ui.textbox { label = "Greeting", value = "Hello, Ada!" }
   page:on_load(function(session) session.turns = { "one", "two" } end)
+  page:api("greet", { inputs = text, outputs = greeting, fn = function(name) return "Hello, " .. name .. "!" end })
+  page:api("spell", { inputs = text, outputs = greeting, fn = function(word) return word:gmatch "." end })
+  page:api("size", { inputs = ui.file {}, outputs = ui.number {}, fn = function(file) return file.size end })
+  page:api("report", { outputs = ui.file {}, fn = function() return ui.bytes("a,b", "text/csv") end })
   return ui.column { text, greeting, ui.textbox { label = "Message", on_submit = function() end },
     ui.button { "Submit", on_click = function() end }, ui.button { "Write", on_click = function() text:set "x" end },
     ui.button { "Refuse", on_click = function() ui.refuse "This button always refuses; that is all." end },
