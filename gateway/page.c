@@ -6,6 +6,7 @@
 
 #include "base/frame.h"
 #include "base/json.h"
+#include "gateway/paint/paint.h"
 #include "proto/constants.h"
 #include "proto/messages.h"
 
@@ -14,9 +15,11 @@
 struct page {
 	unsigned refs;
 	char bundle[65];
-	char *title;              /* owned */
-	struct buf tree;          /* JSON text */
-	struct buf frames;        /* TREE */
+	char *title;       /* owned */
+	struct buf tree;   /* JSON text */
+	struct buf frames; /* TREE */
+	struct buf paint;  /* HTML of its first paint, once it was asked for */
+	bool painted;
 	uint32_t *secrets;        /* owned; n_secrets nodes */
 	struct gesture *handlers; /* owned */
 	size_t n_secrets, n_handlers, n_nodes;
@@ -153,6 +156,7 @@ int page_new(const char *bundle, const char *space_title, const json_t *tree, st
 	p->refs = 1;
 	buf_init(&p->tree, TREE_BYTES_MAX);
 	buf_init(&p->frames, TREE_BYTES_MAX * 2);
+	buf_init(&p->paint, PAINT_MAX);
 	(void)snprintf(p->bundle, sizeof(p->bundle), "%s", bundle);
 	r = keep_title(p, tree, space_title, e);
 	if (r < 0)
@@ -182,6 +186,7 @@ struct page *page_unref(struct page *p)
 	free(p->title);
 	buf_done(&p->tree);
 	buf_done(&p->frames);
+	buf_done(&p->paint);
 	free(p->secrets);
 	free(p->handlers);
 	free(p);
@@ -201,6 +206,21 @@ const char *page_tree(const struct page *p)
 const struct buf *page_tree_frames(const struct page *p)
 {
 	return &p->frames;
+}
+
+/* Made when the first visitor comes: most pages of a large platform are seen by nobody today. */
+const struct buf *page_paint(struct page *p)
+{
+	json_t *tree;
+
+	if (p->painted)
+		return &p->paint;
+	p->painted = true;
+	tree = json_loadb(buf_str(&p->tree), p->tree.len, JSON_ALLOW_NUL, NULL);
+	if (tree && paint_tree(p->title, tree, &p->paint) < 0)
+		buf_done(&p->paint);
+	json_decref(tree);
+	return &p->paint;
 }
 
 bool page_is_secret(const struct page *p, uint32_t node)

@@ -30,6 +30,9 @@ const char *page_bundle(const struct page *p);
 const char *page_tree(const struct page *p);              /* JSON text */
 const struct buf *page_tree_frames(const struct page *p); /* TREE, as frames */
 
+/* Its first paint as HTML, made once; empty where it would be over PAINT_MAX. Borrowed. */
+const struct buf *page_paint(struct page *p);
+
 /* The component's text is a password: its VALUE is not stored. */
 bool page_is_secret(const struct page *p, uint32_t node);
 

@@ -13,14 +13,15 @@
 #include "base/json.h"
 #include "gateway/http/request.h"
 #include "gateway/http/site.h"
+#include "gateway/paint/paint.h"
 #include "gateway/space.h"
 
 #define PAGE_MAX (6u << 20)
 
 #define POLICY                                                                                     \
 	"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' " \
-	"data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action "        \
-	"'self'; "
+	"data: blob:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; "             \
+	"base-uri 'none'; form-action 'self'; "
 
 static const char policy[] = POLICY "frame-ancestors 'self'";
 /* For /-/embed alone: in it nobody is signed in, so nothing of anybody's is clicked unseen. */
@@ -83,8 +84,8 @@ static enum MHD_Result answer_html(struct request *r, unsigned status, const str
 	return answer(r, status, response);
 }
 
-static enum MHD_Result answer_template(struct request *r, unsigned status, const char *name,
-	const char *title, const struct buf *data)
+static enum MHD_Result answer_template(
+	struct request *r, unsigned status, const char *name, const struct site_holes *holes)
 {
 	const struct buf *template = site_template(request_site(r), name);
 	enum MHD_Result done;
@@ -95,7 +96,7 @@ static enum MHD_Result answer_template(struct request *r, unsigned status, const
 			status == MHD_HTTP_OK ? MHD_HTTP_SERVICE_UNAVAILABLE : status,
 			"the web UI is not installed");
 	buf_init(&html, PAGE_MAX);
-	if (site_fill(template, title, data, &html) < 0)
+	if (site_fill(template, holes, &html) < 0)
 		done = answer_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the page is too large");
 	else
 		done = answer_html(r, status, &html);
@@ -108,7 +109,8 @@ static enum MHD_Result answer_template(struct request *r, unsigned status, const
 static enum MHD_Result platform_finish(struct request *r)
 {
 	request_visitor(r);
-	return answer_template(r, MHD_HTTP_OK, "platform.html", "Vitrine", NULL);
+	return answer_template(
+		r, MHD_HTTP_OK, "platform.html", &(struct site_holes){.title = "Vitrine"});
 }
 
 const struct handler platform_handler = {
@@ -116,7 +118,8 @@ const struct handler platform_handler = {
 
 static enum MHD_Result missing_finish(struct request *r)
 {
-	return answer_template(r, MHD_HTTP_NOT_FOUND, "platform.html", "Not found", NULL);
+	return answer_template(
+		r, MHD_HTTP_NOT_FOUND, "platform.html", &(struct site_holes){.title = "Not found"});
 }
 
 const struct handler missing_handler = {.name = "missing", .finish = missing_finish};
@@ -151,12 +154,17 @@ static int write_data(const struct request *r, const struct route *route, struct
 	return n < 0 ? n : buf_add(b, "}", 1);
 }
 
+static const struct buf *painted(const struct route *route)
+{
+	return route->page ? page_paint(route->page) : NULL;
+}
+
 static enum MHD_Result page_finish(struct request *r)
 {
 	struct gateway *g = request_gateway(r);
 	struct route *route = route_by_name(g->routes, r->path.owner, r->path.name);
 	enum MHD_Result done;
-	struct buf data;
+	struct buf data, paint;
 
 	if (!route)
 		return missing_finish(r);
@@ -166,11 +174,16 @@ static enum MHD_Result page_finish(struct request *r)
 		return missing_finish(r);
 	request_visitor(r);
 	buf_init(&data, PAGE_MAX);
-	if (write_data(r, route, &data) < 0)
+	buf_init(&paint, PAGE_MAX);
+	if (write_data(r, route, &data) < 0 ||
+		paint_page(route->owner, route->name, painted(route), &paint) < 0)
 		done = answer_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the page is too large");
 	else
-		done = answer_template(r, MHD_HTTP_OK, "space.html", route->title, &data);
+		done = answer_template(r, MHD_HTTP_OK, "space.html",
+			&(struct site_holes){
+				.title = route->title, .paint = &paint, .data = &data});
 	buf_done(&data);
+	buf_done(&paint);
 	return done;
 }
 
@@ -197,17 +210,21 @@ static enum MHD_Result embed_finish(struct request *r)
 	struct route *route =
 		route_by_name(request_gateway(r)->routes, r->path.owner, r->path.name);
 	enum MHD_Result done;
-	struct buf data;
+	struct buf data, paint;
 
 	if (!route || route->private)
 		return answer_bytes(r, MHD_HTTP_NOT_FOUND, "text/plain; charset=utf-8", words,
 			sizeof(words) - 1);
 	buf_init(&data, PAGE_MAX);
-	if (write_embed_data(r, route, &data) < 0)
+	buf_init(&paint, PAGE_MAX);
+	if (write_embed_data(r, route, &data) < 0 || paint_embed(painted(route), &paint) < 0)
 		done = answer_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the page is too large");
 	else
-		done = answer_template(r, MHD_HTTP_OK, "space.html", route->title, &data);
+		done = answer_template(r, MHD_HTTP_OK, "space.html",
+			&(struct site_holes){
+				.title = route->title, .paint = &paint, .data = &data});
 	buf_done(&data);
+	buf_done(&paint);
 	return done;
 }
 

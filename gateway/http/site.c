@@ -132,29 +132,44 @@ static int add_data(struct buf *b, const struct buf *data)
 	return r < 0 ? r : buf_add_str(b, "</script>");
 }
 
-int site_fill(
-	const struct buf *template, const char *title, const struct buf *data, struct buf *ret)
+/* Bytes of the hole that begins here; 0: it is a comment like any other. */
+static size_t fill_hole(const char *at, const struct site_holes *holes, struct buf *b, int *ret)
 {
-	static const char title_mark[] = "<!--vitrine:title-->";
-	static const char data_mark[] = "<!--vitrine:data-->";
+	static const char title[] = "<!--vitrine:title-->", paint[] = "<!--vitrine:paint-->",
+			  data[] = "<!--vitrine:data-->";
+
+	if (!strncmp(at, title, sizeof(title) - 1)) {
+		*ret = holes->title ? add_html(b, holes->title) : 0;
+		return sizeof(title) - 1;
+	}
+	if (!strncmp(at, paint, sizeof(paint) - 1)) {
+		*ret = holes->paint ? buf_add(b, holes->paint->data, holes->paint->len) : 0;
+		return sizeof(paint) - 1;
+	}
+	if (!strncmp(at, data, sizeof(data) - 1)) {
+		*ret = holes->data ? add_data(b, holes->data) : 0;
+		return sizeof(data) - 1;
+	}
+	return 0;
+}
+
+int site_fill(const struct buf *template, const struct site_holes *holes, struct buf *ret)
+{
 	const char *at = buf_str(template), *end = at + template->len;
 	int r = 0;
 
 	while (r == 0 && at < end) {
 		const char *mark = strstr(at, "<!--vitrine:");
+		size_t hole;
 
 		if (!mark)
 			return buf_add(ret, at, (size_t)(end - at));
 		r = buf_add(ret, at, (size_t)(mark - at));
-		at = mark;
-		if (r == 0 && !strncmp(mark, title_mark, sizeof(title_mark) - 1)) {
-			r = add_html(ret, title);
-			at += sizeof(title_mark) - 1;
-		} else if (r == 0 && !strncmp(mark, data_mark, sizeof(data_mark) - 1)) {
-			if (data)
-				r = add_data(ret, data);
-			at += sizeof(data_mark) - 1;
-		} else if (r == 0) {
+		if (r < 0)
+			return r;
+		hole = fill_hole(mark, holes, ret, &r);
+		at = mark + hole;
+		if (hole == 0) {
 			r = buf_add(ret, at, 4);
 			at += 4;
 		}

@@ -19,12 +19,15 @@ DEFINE_CLEANUP(struct site *, site_free)
 /* name: "space.html" or "platform.html". NULL: not there. Borrowed until the next call. */
 const struct buf *site_template(struct site *s, const char *name);
 
-/*
- * Fills in a template: <!--vitrine:title--> with the title as HTML text, <!--vitrine:data--> with
- * the JSON in a script element that holds data. data may be NULL. -ENOSPC, -ENOMEM.
- */
-int site_fill(
-	const struct buf *template, const char *title, const struct buf *data, struct buf *ret);
+/* What stands in a template's holes; NULL: nothing. */
+struct site_holes {
+	const char *title;       /* text; <!--vitrine:title--> */
+	const struct buf *paint; /* HTML; <!--vitrine:paint--> */
+	const struct buf *data; /* JSON, in a script element that holds data; <!--vitrine:data--> */
+};
+
+/* Fills in a template. -ENOSPC, -ENOMEM. */
+int site_fill(const struct buf *template, const struct site_holes *holes, struct buf *ret);
 
 /* The folder, for opening files below it. */
 int site_dir_fd(const struct site *s);

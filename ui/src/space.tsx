@@ -3,6 +3,7 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { SpacePage } from "./pages/space";
 import { Session } from "./state/session";
+import { fetchWidgets } from "./widgets/node";
 import { browserWorld, later, Link } from "./wire/link";
 import "./styles/space.css";
 
@@ -64,6 +65,19 @@ function storage(key: string) {
   };
 }
 
+/** This long the page that came as HTML may stand while the code of its widgets comes. */
+const PAINTED_MS = 2000;
+
+/**
+ * The page that came as HTML is readable; it gives way once, when all that it shows can be drawn, so
+ * that nothing flickers or moves. A page without such widgets does not wait at all.
+ */
+async function untilDrawable(session: Session): Promise<void> {
+  const cells = session.page.tree.peek()?.cells.values() ?? [];
+  const away = fetchWidgets(new Set([...cells].map((c) => c.type)));
+  if (away) await Promise.race([away, new Promise((done) => setTimeout(done, PAINTED_MS))]);
+}
+
 const DEV = "#dev"; // what vitrine dev opens
 
 /** For this tab from then on: a link inside the page would drop the address's end. */
@@ -72,7 +86,7 @@ function isDev(kept: ReturnType<typeof storage>): boolean {
   return kept.load() === DEV;
 }
 
-function start(): void {
+async function start(): Promise<void> {
   const data = readData();
   const wire = wireBase(data);
   const session = new Session({
@@ -108,7 +122,9 @@ function start(): void {
   });
   const app = document.getElementById("app");
   if (!app) throw new Error("the page has no #app");
+  await untilDrawable(session);
   app.replaceChildren();
+  app.classList.remove("painted");
   render(
     <SpacePage
       session={session}
@@ -125,4 +141,4 @@ function start(): void {
   if (data.visitor !== undefined) void import("./embed/frame").then((m) => m.beFramed(app));
 }
 
-start();
+void start();

@@ -2,10 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { propsOf, valueOf, type Cell } from "../state/tree";
 import type { Sent } from "../wire/tus";
+import { addressOf } from "./address";
 import { Field } from "./field";
 import { listed, refusal, sizeWords } from "./file_rules";
 import { Icon } from "./icon";
-import { addressOf } from "./image";
 import { idOf, useSpace, type FileValue, type Space, type WidgetProps } from "./space";
 
 export function File({ cell }: WidgetProps) {

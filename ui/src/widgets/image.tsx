@@ -1,6 +1,7 @@
 /* A picture: shown, or chosen, dropped or pasted by the visitor. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { propsOf, valueOf, type Cell } from "../state/tree";
+import { addressOf } from "./address";
 import { Field } from "./field";
 import { Icon } from "./icon";
 import type { Sent } from "../wire/tus";
@@ -32,16 +33,6 @@ export function Image({ cell }: WidgetProps) {
       </figure>
     </Field>
   );
-}
-
-/** {file} is an upload or something the app made; a text is a path that the SDK has published. */
-export function addressOf(value: unknown, base: string): string | null {
-  const file = typeof value === "object" && value !== null ? (value as Record<string, unknown>)["file"] : value;
-  if (typeof file !== "string" || file === "") return null;
-  const parts = file.split("/");
-  // A browser walks such parts before it asks: the address would name something else.
-  if (parts.some((p) => p === "" || p === "." || p === "..")) return null;
-  return `${base}/-/file/${parts.map(encodeURIComponent).join("/")}`;
 }
 
 function Picture({ source, alt }: { source: string; alt: string }) {

@@ -8,45 +8,51 @@ import type { WidgetProps } from "./space";
 
 type Widget = FunctionComponent<WidgetProps>;
 
+/** A widget whose code may still be away; `ready` fetches it, and resolves also where that fails. */
+export type LazyWidget = Widget & { readonly ready: () => Promise<void> };
+
 const all: (() => Promise<void>)[] = [];
 
 /** Fetches every lazy widget there is: for those who show a page at one go. */
 export async function loadAll(): Promise<void> {
-  await Promise.all(all.map((load) => load()));
+  await Promise.all(all.map((begin) => begin()));
 }
 
 /** load: `() => import("./table").then((m) => m.Table)`. Fetched once, for every such widget. */
-export function lazy(load: () => Promise<Widget>): Widget {
+export function lazy(load: () => Promise<Widget>): LazyWidget {
   const loaded = signal<Widget | null>(null);
   const failed = signal(false);
-  let loading = false;
-  const begin = () => {
-    if (loading) return;
-    loading = true;
+  let loading: Promise<void> | null = null;
+  const begin = () =>
+    (loading ??= load().then(
+      (widget) => {
+        loaded.value = widget;
+      },
+      () => {
+        loading = null;
+        failed.value = true;
+      },
+    ));
+  const again = () => {
     failed.value = false;
-    void fetchIt().catch(() => {
-      loading = false;
-      failed.value = true;
-    });
+    void begin();
   };
-  const fetchIt = async () => {
-    loaded.value = await load();
-  };
-  all.push(fetchIt);
-  return function Lazy(props) {
+  function Lazy(props: WidgetProps) {
     const Now = loaded.value;
     if (Now) return <Now {...props} />;
     if (failed.value) {
       return (
         <p class="nothing" role="status">
           This part of the page could not be loaded.{" "}
-          <button type="button" class="chip-button" onClick={begin}>
+          <button type="button" class="chip-button" onClick={again}>
             Try again
           </button>
         </p>
       );
     }
-    begin();
+    void begin();
     return <div class="lazy-place" aria-busy="true" />;
-  };
+  }
+  all.push(begin);
+  return Object.assign(Lazy, { ready: begin });
 }

@@ -3,21 +3,18 @@ import type { FunctionComponent } from "preact";
 import type { ComponentType } from "proto";
 import type { Cell } from "../state/tree";
 import { Button } from "./button";
-import { Chatbot } from "./chatbot";
 import { Checkbox } from "./checkbox";
 import { Column } from "./column";
 import { Dropdown } from "./dropdown";
 import { Examples } from "./examples";
 import { FailureAt } from "./failure";
-import { File } from "./file";
 import { Group } from "./group";
-import { Image } from "./image";
-import { Json } from "./json";
 import { Label } from "./label";
-import { lazy } from "./lazy";
+import { lazy, type LazyWidget } from "./lazy";
 import { Markdown } from "./markdown";
 import { NumberBox } from "./number";
 import { Progress } from "./progress";
+import { loadProse } from "./prose";
 import { QueueAt } from "./queue";
 import { Radio } from "./radio";
 import { Row } from "./row";
@@ -37,10 +34,10 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   button: Button,
   label: Label,
   markdown: Markdown,
-  json: Json,
-  image: Image,
-  file: File,
-  chatbot: Chatbot,
+  json: lazy(() => import("./json").then((m) => m.Json)),
+  image: lazy(() => import("./image").then((m) => m.Image)),
+  file: lazy(() => import("./file").then((m) => m.File)),
+  chatbot: lazy(() => import("./chatbot").then((m) => m.Chatbot)),
   examples: Examples,
   progress: Progress,
   row: Row,
@@ -49,6 +46,20 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   tabs: lazy(() => import("./tabs").then((m) => m.Tabs)),
   tab: Tab,
 };
+
+/** Types whose text is Markdown. */
+const PROSE: ReadonlySet<string> = new Set(["markdown", "chatbot"]);
+
+/** Fetches what these components need and no first load has. Null: they are all here. */
+export function fetchWidgets(types: ReadonlySet<string>): Promise<unknown> | null {
+  const away: Promise<unknown>[] = [];
+  for (const type of types) {
+    const widget = Object.hasOwn(WIDGETS, type) ? WIDGETS[type as ComponentType] : null;
+    if (widget && "ready" in widget) away.push((widget as LazyWidget).ready());
+    if (PROSE.has(type)) away.push(loadProse());
+  }
+  return away.length > 0 ? Promise.all(away) : null;
+}
 
 export function Nodes({ cells, inRow }: { cells: readonly Cell[]; inRow?: boolean }) {
   return (

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { FAIL_ERROR, FAIL_INVALID, type ComponentType } from "proto";
-import { addressOf } from "@ui/widgets/image";
+import { addressOf } from "@ui/widgets/address";
 import { loadAll } from "@ui/widgets/lazy";
 import { WIDGETS } from "@ui/widgets/node";
 import { clamp, parseNumber } from "@ui/widgets/number";
