@@ -252,6 +252,7 @@ static int make_stores(struct program *p, struct err *e)
 		.per_visitor = g->space_limits.of[LIMIT_VISITOR_SESSIONS],
 		.space_bytes = g->session_bytes,
 		.keep_sec = (uint64_t)p->settings.keep_sec,
+		.leave_sec = g->space_limits.of[LIMIT_LEAVE],
 		.untouched_sec = SESSION_UNTOUCHED_SEC};
 	char path[4096];
 	int r;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "base/frame.h"
 #include "base/json.h"
 #include "gateway/paint/paint.h"
@@ -23,6 +24,7 @@ struct page {
 	uint32_t *secrets;        /* owned; n_secrets nodes */
 	struct gesture *handlers; /* owned */
 	size_t n_secrets, n_handlers, n_nodes;
+	bool presence;
 };
 
 static const struct {
@@ -66,6 +68,7 @@ static int note_handler(struct page *p, uint32_t node, uint8_t kind, const json_
 {
 	struct gesture *grown = reallocarray(p->handlers, p->n_handlers + 1, sizeof(*grown));
 	json_int_t concurrency = json_integer_value(json_object_get(h, "concurrency"));
+	const json_t *id = json_object_get(h, "concurrency_id");
 
 	if (!grown)
 		return -ENOMEM;
@@ -76,7 +79,10 @@ static int note_handler(struct page *p, uint32_t node, uint8_t kind, const json_
 		.parallel = json_is_true(json_object_get(h, "parallel")),
 		.cancels = json_array_size(json_object_get(h, "cancels")) > 0,
 		.concurrency =
-			concurrency > 0 && concurrency < TASKS_MAX ? (uint32_t)concurrency : 0};
+			concurrency > 0 && concurrency < TASKS_MAX ? (uint32_t)concurrency : 0,
+		.group = json_is_string(id)
+				 ? crc32c(0, json_string_value(id), json_string_length(id)) | 1
+				 : 0};
 	return 0;
 }
 
@@ -161,6 +167,7 @@ int page_new(const char *bundle, const char *space_title, const json_t *tree, st
 	r = keep_title(p, tree, space_title, e);
 	if (r < 0)
 		return r;
+	p->presence = json_is_true(json_object_get(tree, "presence"));
 	r = root ? walk(p, root, 1, e) : err_set(e, -EINVAL, "tree: no root");
 	if (r == 0)
 		r = note_handlers(p, 0, json_object_get(tree, "on"));
@@ -229,6 +236,11 @@ bool page_is_secret(const struct page *p, uint32_t node)
 		if (p->secrets[i] == node)
 			return true;
 	return false;
+}
+
+bool page_wants_presence(const struct page *p)
+{
+	return p->presence;
 }
 
 const struct gesture *page_gesture(const struct page *p, uint32_t node, uint8_t kind)

@@ -36,6 +36,9 @@ const struct buf *page_paint(struct page *p);
 /* The component's text is a password: its VALUE is not stored. */
 bool page_is_secret(const struct page *p, uint32_t node);
 
+/* Something on it needs to know whether the visitor is there: app.PRESENCE. */
+bool page_wants_presence(const struct page *p);
+
 /* What the page declares of the handler of a gesture. */
 struct gesture {
 	uint32_t node;
@@ -44,6 +47,7 @@ struct gesture {
 	bool parallel;        /* runs beside other events of its session */
 	bool cancels;         /* stops others */
 	uint32_t concurrency; /* runs of it at a time in one worker; 0: no limit of its own */
+	uint32_t group;       /* of those that share the limit; 0: it is its own */
 };
 
 /* NULL: the page has no handler for this event. Borrowed. */

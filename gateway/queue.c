@@ -17,7 +17,7 @@
 struct ticket {
 	struct ticket *next, **at;
 	uint32_t session, n, node;
-	uint8_t kind;
+	struct lane_id lane;
 	bool own_lane; /* its handler declares a concurrency */
 	uint32_t concurrency;
 	uint64_t since_usec;
@@ -51,6 +51,11 @@ void runs_done(struct runs *r)
 }
 
 /* --- what runs --- */
+
+static struct lane_id lane_id(const struct gesture *h, uint32_t node, uint8_t kind)
+{
+	return h && h->group ? (struct lane_id){h->group, 0} : (struct lane_id){node, kind};
+}
 
 static struct run *find_run(const struct runs *r, uint32_t session, uint32_t n)
 {
@@ -97,6 +102,7 @@ static bool stands_behind(const struct replica *r, const struct session *s, uint
 static void promote(struct replica *r, struct session *s, uint64_t now)
 {
 	for (const struct pending *p = s->pending; p; p = p->next) {
+		const struct gesture *h = r->page ? page_gesture(r->page, p->node, p->kind) : NULL;
 		struct run *run;
 
 		if (p->state != EVENT_SENT)
@@ -108,21 +114,25 @@ static void promote(struct replica *r, struct session *s, uint64_t now)
 			continue;
 		add_run(r, (struct run){.session = s->number,
 				   .n = p->n,
-				   .node = p->node,
-				   .kind = p->kind,
+				   .lane = lane_id(h, p->node, p->kind),
 				   .since_usec = now});
 		return;
 	}
 }
 
-static bool has_room(const struct replica *r, uint32_t node, uint8_t kind, uint32_t concurrency)
+static bool same_lane(struct lane_id a, struct lane_id b)
+{
+	return a.node == b.node && a.kind == b.kind;
+}
+
+static bool has_room(const struct replica *r, struct lane_id lane, uint32_t concurrency)
 {
 	uint32_t here = 0;
 
 	if (r->runs.n >= TASKS_MAX)
 		return false;
 	for (size_t i = 0; i < r->runs.n && concurrency; i++)
-		here += r->runs.list[i].node == node && r->runs.list[i].kind == kind;
+		here += same_lane(r->runs.list[i].lane, lane);
 	return !concurrency || here < concurrency;
 }
 
@@ -191,7 +201,7 @@ static void add_ticket(struct space *s, const struct session *session, const str
 		.session = session->number,
 		.n = p->n,
 		.node = p->node,
-		.kind = p->kind,
+		.lane = lane_id(h, p->node, p->kind),
 		.own_lane = h && h->concurrency,
 		.concurrency = h ? h->concurrency : 0,
 		.since_usec = clock_mono_usec()};
@@ -218,7 +228,7 @@ bool queue_may_send(struct space *s, struct session *session, const struct pendi
 	if (!(h && h->parallel) && stands_behind(r, session, p->n))
 		return !(h && h->concurrency);
 	if (find_run(&r->runs, session->number, p->n) || /* its place was kept */
-		has_room(r, p->node, p->kind, h ? h->concurrency : 0))
+		has_room(r, lane_id(h, p->node, p->kind), h ? h->concurrency : 0))
 		return true;
 	add_ticket(s, session, p, h);
 	return false;
@@ -240,8 +250,7 @@ void queue_sent(struct space *s, struct session *session, const struct frame *ev
 	if (parallel || !stands_behind(r, session, event->seq))
 		add_run(r, (struct run){.session = session->number,
 				   .n = event->seq,
-				   .node = event->node,
-				   .kind = event->op,
+				   .lane = lane_id(h, event->node, event->op),
 				   .parallel = parallel,
 				   .since_usec = clock_mono_usec()});
 }
@@ -253,7 +262,7 @@ void queue_finished(struct replica *r, struct session *session, uint32_t n)
 	uint64_t now = clock_mono_usec();
 
 	if (run) {
-		pace_note(&s->queue.pace, run->node, run->kind, now - run->since_usec);
+		pace_note(&s->queue.pace, run->lane.node, run->lane.kind, now - run->since_usec);
 		pace_note(&s->queue.pace, 0, 0, now - run->since_usec);
 		*run = r->runs.list[--r->runs.n];
 	}
@@ -271,7 +280,7 @@ static struct replica *with_room(const struct space *s, const char *bundle, cons
 	struct replica *best = NULL;
 
 	for (struct replica *r = s->replicas; r; r = r->next)
-		if (replica_serves(r, bundle) && has_room(r, t->node, t->kind, t->concurrency) &&
+		if (replica_serves(r, bundle) && has_room(r, t->lane, t->concurrency) &&
 			(!best || r->runs.n < best->runs.n))
 			best = r;
 	return best;
@@ -286,8 +295,7 @@ static void try_turn(struct space *s, struct ticket *t, struct session *session)
 
 	if (session->live->phase != SESSION_OPEN || !here)
 		return;
-	if (replica_serves(here, here->bundle) &&
-		has_room(here, t->node, t->kind, t->concurrency)) {
+	if (replica_serves(here, here->bundle) && has_room(here, t->lane, t->concurrency)) {
 		session_go_on(s->gateway->sessions, session);
 		return;
 	}
@@ -298,11 +306,8 @@ static void try_turn(struct space *s, struct ticket *t, struct session *session)
 		return;
 	/* A worker that had the session before is asked first whether it still has; meanwhile the
 	 * place is taken, or the next in the row would be sent after the same one. */
-	run = (struct run){.session = t->session,
-		.n = t->n,
-		.node = t->node,
-		.kind = t->kind,
-		.since_usec = clock_mono_usec()};
+	run = (struct run){
+		.session = t->session, .n = t->n, .lane = t->lane, .since_usec = clock_mono_usec()};
 	place_on(other, session);
 	if (session->live->phase == SESSION_REOPENING)
 		add_run(other, run);
@@ -328,10 +333,7 @@ static bool has_free_worker(const struct space *s)
 
 /* Handlers that run as often as they may on every worker, as one walk along the row found. */
 struct full {
-	struct {
-		uint32_t node;
-		uint8_t kind;
-	} list[LANES_MAX];
+	struct lane_id list[LANES_MAX];
 	size_t n;
 };
 
@@ -340,15 +342,13 @@ static bool is_full(struct full *f, const struct space *s, const struct ticket *
 	if (!t->own_lane)
 		return false;
 	for (size_t i = 0; i < f->n; i++)
-		if (f->list[i].node == t->node && f->list[i].kind == t->kind)
+		if (same_lane(f->list[i], t->lane))
 			return true;
 	for (const struct replica *r = s->replicas; r; r = r->next)
-		if (replica_serves(r, r->bundle) && has_room(r, t->node, t->kind, t->concurrency))
+		if (replica_serves(r, r->bundle) && has_room(r, t->lane, t->concurrency))
 			return false;
-	if (f->n < LANES_MAX) {
-		f->list[f->n].node = t->node;
-		f->list[f->n++].kind = t->kind;
-	}
+	if (f->n < LANES_MAX)
+		f->list[f->n++] = t->lane;
 	return true;
 }
 
@@ -391,8 +391,7 @@ static void drop_stale_tickets(struct space *s)
 
 /* Who waits for the same thing: a handler with a limit of its own, or any place at all. */
 struct lane {
-	uint32_t node;
-	uint8_t kind;
+	struct lane_id id;
 	size_t of, place;
 	uint64_t mean_usec;
 	struct pace_line line;
@@ -407,7 +406,7 @@ static void line_up(const struct space *s, struct lane *l, uint32_t concurrency,
 {
 	size_t doors = 0;
 
-	l->mean_usec = pace_mean(&s->queue.pace, l->node, l->kind);
+	l->mean_usec = pace_mean(&s->queue.pace, l->id.node, l->id.kind);
 	if (!l->mean_usec)
 		return;
 	for (const struct replica *r = s->replicas; r; r = r->next)
@@ -415,8 +414,7 @@ static void line_up(const struct space *s, struct lane *l, uint32_t concurrency,
 	pace_line_init(&l->line, doors, l->mean_usec);
 	for (const struct replica *r = s->replicas; r; r = r->next)
 		for (size_t i = 0; i < r->runs.n; i++)
-			if (!concurrency || (r->runs.list[i].node == l->node &&
-						    r->runs.list[i].kind == l->kind))
+			if (!concurrency || same_lane(r->runs.list[i].lane, l->id))
 				pace_line_running(&l->line, now - r->runs.list[i].since_usec);
 }
 
@@ -424,17 +422,16 @@ static void line_up(const struct space *s, struct lane *l, uint32_t concurrency,
 static struct lane *lane_of(
 	const struct space *s, struct lanes *lanes, const struct ticket *t, uint64_t now)
 {
-	uint32_t node = t->own_lane ? t->node : 0;
-	uint8_t kind = t->own_lane ? t->kind : 0;
+	struct lane_id id = t->own_lane ? t->lane : (struct lane_id){0};
 	struct lane *l;
 
 	for (size_t i = 0; i < lanes->n; i++)
-		if (lanes->list[i].node == node && lanes->list[i].kind == kind)
+		if (same_lane(lanes->list[i].id, id))
 			return &lanes->list[i];
 	if (lanes->n == LANES_MAX)
 		return NULL;
 	l = &lanes->list[lanes->n++];
-	*l = (struct lane){.node = node, .kind = kind};
+	*l = (struct lane){.id = id};
 	line_up(s, l, t->concurrency, now);
 	return l;
 }

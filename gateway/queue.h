@@ -26,10 +26,17 @@ struct row {
 	struct pace pace;
 };
 
+/* What counts against one limit: the runs of a handler, or, kind 0, of all with its concurrency_id.
+ */
+struct lane_id {
+	uint32_t node;
+	uint8_t kind;
+};
+
 /* A handler under way on a worker that counts for its TASKS_MAX. */
 struct run {
-	uint32_t session, n, node;
-	uint8_t kind;
+	uint32_t session, n;
+	struct lane_id lane;
 	bool parallel;
 	uint64_t since_usec; /* monotonic */
 };

@@ -377,7 +377,7 @@ void replicas_watch(struct space *s, uint64_t now)
 	struct replica *next;
 
 	for (struct replica *r = s->replicas; r; r = next) {
-		struct watch_view v = {.running = r->running > 0};
+		struct watch_view v = {.running = r->running > 0, .ticks = r->present > 0};
 		const char *why;
 
 		next = r->next;

@@ -46,6 +46,7 @@ struct replica {
 	struct link *link;        /* owned; NULL while WAKING */
 	struct page *page;        /* owned reference; NULL before HELLO */
 	size_t sessions, running; /* counted by each tick */
+	size_t present;           /* of the sessions, where its page needs to know; likewise */
 	struct runs runs;         /* handlers under way (queue.h) */
 	bool draining;            /* it gets no more events and ends when its sessions have left */
 	uint64_t unused_usec;     /* since when one to be ended has no session; 0: it has */

@@ -196,6 +196,14 @@ static bool may_send(struct session *s, const struct pending *p, bool behind, vo
 	return r ? queue_may_send(r->space, s, p, behind) : !behind;
 }
 
+static bool wants_presence(const struct session *s, void *data)
+{
+	const struct replica *r = s->live->replica;
+
+	(void)data;
+	return r && r->page && page_wants_presence(r->page);
+}
+
 static void settled(struct session *s, void *data)
 {
 	(void)data;
@@ -239,6 +247,7 @@ const struct sessions_ops space_sessions_ops = {
 	.want_worker = want_worker,
 	.may_retry = may_retry,
 	.may_send = may_send,
+	.wants_presence = wants_presence,
 	.settled = settled,
 	.acks_due = acks_due,
 	.tell_owner = tell_owner,

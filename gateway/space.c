@@ -378,7 +378,7 @@ static void clear_counts(void *value, void *data)
 	(void)data;
 	((struct space *)value)->held = 0;
 	for (struct replica *r = ((struct space *)value)->replicas; r; r = r->next)
-		r->sessions = r->running = r->gathered = 0;
+		r->sessions = r->running = r->present = r->gathered = 0;
 }
 
 static void count_one(struct session *session, void *data)
@@ -395,6 +395,7 @@ static void count_one(struct session *session, void *data)
 		return;
 	}
 	r->sessions++;
+	r->present += session->live->told_presence == PRESENCE_HERE;
 	r->running += session_count_pending(session, EVENT_SENT) > 0;
 	r->gathered += session->live->group.image.len + session->live->group.visible.len;
 }

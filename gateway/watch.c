@@ -86,7 +86,7 @@ static void note_waiting(struct watch *w, const struct watch_view *v, uint64_t n
 		w->waits_usec = 0;
 	else if (!w->waits_usec)
 		w->waits_usec = now_usec;
-	w->running = v->running;
+	w->running = v->running || v->ticks;
 }
 
 static bool is_over(uint64_t since_usec, uint64_t limit_usec, uint64_t now_usec)

@@ -38,6 +38,7 @@ struct watch_view {
 	uint64_t stalled_usec; /* as link_stalled_usec */
 	int unread;            /* bytes in its socket and in our queue */
 	bool running;          /* it has unfinished events */
+	bool ticks;            /* a visitor is there whose page runs by itself */
 };
 
 void watch_heard(struct watch *w);                       /* it sent a message */

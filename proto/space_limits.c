@@ -14,6 +14,7 @@ static const struct {
 } limits[SPACE_LIMITS] = {
 	[LIMIT_REPLICAS] = {"replicas", 64, 4},
 	[LIMIT_CALM] = {"calm", 86400, 30},
+	[LIMIT_LEAVE] = {"leave", 86400, 15},
 	[LIMIT_SESSIONS] = {"sessions", 1000000, 20000},
 	[LIMIT_VISITOR_SESSIONS] = {"visitor-sessions", 100000, 64},
 	[LIMIT_SESSION_EVENTS] = {"session-events", 1000000, 500},

@@ -15,6 +15,7 @@
 enum space_limit {
 	LIMIT_REPLICAS,         /* workers of one Space */
 	LIMIT_CALM,             /* s without anybody waiting until one of several workers goes */
+	LIMIT_LEAVE,            /* s that a page may be gone until its visitor has left */
 	LIMIT_SESSIONS,         /* sessions of one Space */
 	LIMIT_VISITOR_SESSIONS, /* sessions of one visitor, in all Spaces */
 	LIMIT_SESSION_EVENTS,   /* a second, of one session */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "gateway/metrics.h"
 #include "gateway/session/frames.h"
+#include "gateway/session/presence.h"
 #include "gateway/session/secret.h"
 #include "gateway/session/sessions_private.h"
 #include "proto/messages.h"
@@ -195,6 +196,7 @@ void session_set_visit(struct sessions *t, struct session *s, void *visit)
 {
 	s->live->visit = visit;
 	s->live->left_usec = visit ? 0 : t->ops.now_usec(t->data);
+	presence_tell(t, s);
 }
 
 static size_t count_frames(const uint8_t *bytes, size_t n)
@@ -484,6 +486,7 @@ void session_detach(struct sessions *t, struct session *s, bool close, const cha
 	live->replica = NULL;
 	live->resend = false;
 	live->sent_n = 0;
+	live->told_presence = 0;
 	live->target[0] = '\0'; /* of a move under way the log has not heard */
 	set_phase(s, SESSION_DETACHED);
 	if (!s->replica_id[0])
@@ -529,6 +532,7 @@ static void send_open(struct sessions *t, struct session *s, const char *from)
 	struct frame f = {.type = APP_OPEN, .channel = s->number, .seq = s->last_seq};
 	struct buf b;
 
+	s->live->told_presence = 0;
 	buf_init(&b, 16 << 20);
 	if (write_open(t, s, from, &b) < 0) {
 		log_error("session=%u is too large to be opened", s->number);
@@ -552,6 +556,7 @@ static void send_unfinished(struct sessions *t, struct session *s)
 		if (p->state == EVENT_SENT)
 			p->state = EVENT_HELD;
 	set_phase(s, SESSION_OPEN);
+	presence_tell(t, s);
 	session_pump(t, s);
 }
 
@@ -662,6 +667,7 @@ void session_resumed(struct sessions *t, struct session *s)
 	if (s->live->phase != SESSION_RESUMING)
 		return;
 	set_phase(s, SESSION_OPEN);
+	presence_tell(t, s);
 	for (struct pending *p = s->pending; p && s->live->replica; p = p->next) {
 		if (p->state == EVENT_INTERRUPTED)
 			continue;
@@ -888,6 +894,8 @@ static int commit(struct sessions *t, struct session *s, const struct frame *f, 
 	show_group(t, s, moves);
 	schedule_ack(t, s, g->image.len + g->visible.len);
 	group_clear(g);
+	if (moves)
+		presence_tell(t, s);
 	if (moves)
 		session_pump(t, s);
 	if (f->op == COMMIT_FINISH && live->phase == SESSION_OPEN &&

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "gateway/metrics.h"
+#include "gateway/session/presence.h"
 #include "gateway/session/secret.h"
 #include "gateway/session/sessions_private.h"
 #include "proto/messages.h"
@@ -426,6 +427,7 @@ static void tick_one(struct session *s, void *data)
 	uint64_t keep =
 		session_is_untouched(s) ? k->t->limits.untouched_sec : k->t->limits.keep_sec;
 
+	presence_tell(k->t, s);
 	if (live->resend)
 		request_again(k->t, s);
 	if (live->phase == SESSION_MOVING && k->now - live->moving_usec > MOVING_MAX_USEC) {

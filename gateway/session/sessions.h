@@ -70,10 +70,11 @@ struct session_live {
 	bool ack_due;
 	uint32_t ack_bytes;
 	struct session *next_ack;
-	uint64_t left_usec;   /* when the last visitor went (monotonic); 0: one is connected */
-	uint64_t moving_usec; /* since when MOVING */
-	struct rate rate;     /* of its events; visit.c's */
-	void *ticket;         /* borrowed; its place in the Space's row, queue.c's; NULL: none */
+	uint64_t left_usec;    /* when the last visitor went (monotonic); 0: one is connected */
+	uint64_t moving_usec;  /* since when MOVING */
+	uint8_t told_presence; /* PRESENCE_… that its worker knows; 0: nothing (presence.c) */
+	struct rate rate;      /* of its events; visit.c's */
+	void *ticket;          /* borrowed; its place in the Space's row, queue.c's; NULL: none */
 };
 
 struct sessions;
@@ -106,6 +107,8 @@ struct sessions_ops {
 	/* The event may go to the session's worker now. behind: an earlier one of the session was
 	 * told to wait. session_go_on says that there may be room again. NULL: always. */
 	bool (*may_send)(struct session *s, const struct pending *p, bool behind, void *data);
+	/* Its page needs to know whether the visitor is there. NULL: never. */
+	bool (*wants_presence)(const struct session *s, void *data);
 	/* None of its events is running any more: a moment to move. */
 	void (*settled)(struct session *s, void *data);
 	/* sessions_flush_acks should be called in a moment. */
@@ -121,6 +124,7 @@ struct sessions_limits {
 	size_t per_visitor;
 	size_t space_bytes;     /* in memory, of all sessions of a Space; see sessions_bound */
 	uint64_t keep_sec;      /* without a visitor */
+	uint64_t leave_sec;     /* without a visitor until it has left */
 	uint64_t untouched_sec; /* the same for sessions in which nothing happened */
 	uint64_t compact_bytes; /* a log below this is left as it is; 0: 8 MiB */
 };

@@ -22,6 +22,7 @@
 #include "sdk-lua/host/source.h"
 #include "sdk-lua/host/stage.h"
 #include "sdk-lua/host/task.h"
+#include "sdk-lua/host/ticker.h"
 #include "sdk-lua/host/trace.h"
 
 #define TEXT_MAX (1u << 20)
@@ -273,7 +274,8 @@ static int host_monotonic(lua_State *L)
 	return 1;
 }
 
-/* handler(node, kind, parallel, concurrency, cancels): what the page declares; while loading. */
+/* handler(node, kind, parallel, concurrency, cancels, group, leave): what the page declares; while
+ * loading. */
 static int host_handler(lua_State *L)
 {
 	struct worker *w = worker_of(L);
@@ -281,6 +283,8 @@ static int host_handler(lua_State *L)
 	struct handler h = {.node = (uint32_t)luaL_checkinteger(L, 1),
 		.kind = (uint8_t)luaL_checkinteger(L, 2),
 		.parallel = lua_toboolean(L, 3),
+		.leave = lua_toboolean(L, 7),
+		.group = (uint32_t)luaL_optinteger(L, 6, 0),
 		.concurrency = (unsigned int)luaL_optinteger(L, 4, 0)};
 
 	if (w->state != WORKER_LOADING)
@@ -304,6 +308,24 @@ static int host_handler(lua_State *L)
 	w->handlers = grown;
 	w->handlers[w->n_handlers++] = h;
 	return 0;
+}
+
+/* timer(node, seconds): that component ticks so often for this visitor; 0: it does not. */
+static int host_timer(lua_State *L)
+{
+	struct session *s = need_session(L);
+	lua_Number seconds = luaL_checknumber(L, 2) * (lua_Number)USEC_PER_SEC;
+	uint64_t every;
+	int r;
+
+	luaL_argcheck(L, seconds >= 0 && seconds <= (lua_Number)TICK_USEC_MAX, 2, "out of range");
+	every = (uint64_t)seconds;
+	if (every > 0 && every < TICK_USEC_MIN)
+		every = TICK_USEC_MIN;
+	r = ticker_set(s, (uint32_t)luaL_checkinteger(L, 1), every);
+	if (r == -ENOSPC)
+		return luaL_error(L, "more than %d timers run at once", TICKERS_MAX);
+	return r < 0 ? luaL_error(L, "not enough memory") : 0;
 }
 
 /* emit(f): what coroutine.yield in the running handler calls. */
@@ -571,6 +593,7 @@ int bind_open(lua_State *L)
 		{"monotonic", host_monotonic},
 		{"handler", host_handler},
 		{"emit", host_emit},
+		{"timer", host_timer},
 		{"call", host_call},
 		{"next", host_next},
 		{"stop", host_stop},

@@ -9,6 +9,7 @@
 #include "sdk-lua/host/files.h"
 #include "sdk-lua/host/group.h"
 #include "sdk-lua/host/image.h"
+#include "sdk-lua/host/presence.h"
 #include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/session.h"
@@ -232,6 +233,7 @@ static int take(struct worker *w, const struct frame *f, bool call, struct err *
 		session_cancel_nodes(s, h->cancels, h->n_cancels, call);
 	queue_input(s, TAKE_PTR(i));
 	session_pump(s);
+	presence_check(s, h, f->seq);
 	return 0;
 }
 

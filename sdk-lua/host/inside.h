@@ -86,8 +86,10 @@ struct handler {
 	uint32_t node;
 	uint8_t kind;
 	bool parallel;
+	bool leave;               /* ends when the visitor has left */
+	uint32_t group;           /* handlers that share concurrency; 0: it has its own */
 	unsigned int concurrency; /* 0: only TASKS_MAX limits it */
-	unsigned int running;
+	unsigned int running;     /* of the whole group */
 	size_t n_cancels;
 	uint32_t *cancels; /* owned: nodes */
 };
@@ -117,6 +119,14 @@ struct group {
 	bool sent;
 	size_t length;
 	uint8_t bytes[]; /* records, see group.c */
+};
+
+/* Of a component that ticks. See ticker.h. */
+struct ticker {
+	struct ticker *next;
+	uint32_t node;
+	uint64_t every_usec, due_usec; /* monotonic */
+	bool late;                     /* due, and not started yet */
 };
 
 /* An event that waits for its turn. */
@@ -165,6 +175,9 @@ struct session {
 		in_order; /* handlers that run and have the session table for themselves: 0, 1 */
 	unsigned int running;
 	struct upload *uploads;
+	struct ticker *tickers; /* owned */
+	bool present, left;     /* as the gateway said last */
+	bool unload_due;
 };
 
 /* --- the worker --- */
@@ -203,6 +216,8 @@ struct worker {
 	struct source *settle_timer; /* owned */
 	struct source *flush_timer;  /* owned */
 	uint64_t flush_at;           /* when it fires; 0: not armed */
+	struct source *tick_timer;   /* owned */
+	uint64_t tick_at;            /* likewise */
 	bool pump_all; /* a task slot or a place in a handler's concurrency became free */
 	size_t inputs_bytes;
 	size_t shown_bytes; /* pending and groups of all sessions */

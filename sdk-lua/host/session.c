@@ -9,11 +9,13 @@
 #include "sdk-lua/host/files.h"
 #include "sdk-lua/host/group.h"
 #include "sdk-lua/host/image.h"
+#include "sdk-lua/host/presence.h"
 #include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/reader.h"
 #include "sdk-lua/host/reply.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/task.h"
+#include "sdk-lua/host/ticker.h"
 #include "sdk-lua/host/trace.h"
 
 static struct session **bucket_of(struct worker *w, uint32_t channel)
@@ -72,6 +74,7 @@ void session_free(struct session *s)
 	groups_free(s);
 	image_free(&s->image);
 	uploads_free(s);
+	tickers_free(s);
 	buf_done(&s->values);
 	luaL_unref(w->L, LUA_REGISTRYINDEX, s->state_ref);
 	free(s);
@@ -207,8 +210,12 @@ static int protected_start_call(lua_State *L)
 static void count_running(struct session *s, struct task *t, int by)
 {
 	s->running += (unsigned int)by;
-	if (t->handler)
-		((struct handler *)t->handler)->running += (unsigned int)by;
+	for (size_t i = 0; t->handler && i < s->worker->n_handlers; i++) {
+		struct handler *h = &s->worker->handlers[i];
+
+		if (h == t->handler || (h->group && h->group == t->handler->group))
+			h->running += (unsigned int)by;
+	}
 }
 
 /* --- who has the session table --- */
@@ -308,15 +315,23 @@ static bool may_start(const struct session *s, const struct input *i)
 	return task_free(s->worker);
 }
 
-void session_pump(struct session *s)
+bool session_start_own(struct session *s, uint32_t node, uint8_t kind)
+{
+	struct input i = {.node = node, .kind = kind};
+
+	if (s->moving || s->unacked > s->worker->options.unacked_max || !may_start(s, &i))
+		return false;
+	start_input(s, &i);
+	return true;
+}
+
+static void pump_inputs(struct session *s)
 {
 	struct input **at = &s->inputs;
 	/* An event that runs in order waits: later ones wait behind it. So do calls, which come to
 	 * no order by waiting themselves, but must not keep the session table from it for ever. */
 	bool blocked = false;
 
-	if (s->moving || s->unacked > s->worker->options.unacked_max)
-		return;
 	while (*at) {
 		struct input *i = *at;
 		const struct handler *h = worker_handler(s->worker, i->node, i->kind);
@@ -338,12 +353,20 @@ void session_pump(struct session *s)
 	}
 }
 
+void session_pump(struct session *s)
+{
+	if (s->moving || s->unacked > s->worker->options.unacked_max)
+		return;
+	pump_inputs(s);
+	presence_pump(s);
+}
+
 void sessions_pump_all(struct worker *w)
 {
 	w->pump_all = false;
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
 		for (struct session *s = w->buckets[i]; s; s = s->next)
-			if (s->inputs)
+			if (s->inputs || s->tickers || s->unload_due)
 				session_pump(s);
 }
 
@@ -416,6 +439,9 @@ static void finish_ok(struct session *s, struct task *t)
 {
 	const char *words = t->called ? reply_finish(t) : NULL;
 
+	/* What the worker ran by itself, and nobody sees a difference, is no group. */
+	if (t->n == 0 && t->handler && s->pending.len == 0)
+		return;
 	if (words)
 		publish_refusal(s, t->n, FAIL_LIMIT, words);
 	else
@@ -461,6 +487,9 @@ void session_task_ended(struct session *s, struct task *t, enum task_end how)
 	if (s->running == 0)
 		session_run_for(s, protected_finish);
 	kept = publish_image(s, &why);
+	/* It would fail again, so many times a second. */
+	if (how != END_RETURNED && t->n == 0 && t->handler && t->handler->kind == EVENT_TICK)
+		(void)ticker_set(s, t->node, 0);
 	if (s->moving)
 		end_move(s, t, how, kept < 0 ? why.words : NULL);
 	else if (how != END_RETURNED)

@@ -35,6 +35,9 @@ void session_task_ended(struct session *s, struct task *t, enum task_end how);
  */
 bool session_take_turn(struct task *t);
 
+/* Starts an event that no visitor made, n = 0, if it can start now. */
+bool session_start_own(struct session *s, uint32_t node, uint8_t kind);
+
 /* Starts what can start now. */
 void session_pump(struct session *s);
 void sessions_pump_all(struct worker *w);

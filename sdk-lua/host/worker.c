@@ -21,6 +21,7 @@
 #include "sdk-lua/host/infer.h"
 #include "sdk-lua/host/inside.h"
 #include "sdk-lua/host/library.h"
+#include "sdk-lua/host/presence.h"
 #include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/sdk.h"
@@ -28,6 +29,7 @@
 #include "sdk-lua/host/source.h"
 #include "sdk-lua/host/stage.h"
 #include "sdk-lua/host/task.h"
+#include "sdk-lua/host/ticker.h"
 #include "sdk-lua/host/trace.h"
 
 #define HELLO_MAX (2u << 20)
@@ -414,6 +416,13 @@ static int on_infer(
 	return infer_attach(w, fd);
 }
 
+static int on_presence(
+	struct worker *w, const struct frame *f, struct link_files *files, struct err *e)
+{
+	(void)files;
+	return presence_take(w, f, e);
+}
+
 static int on_resume(
 	struct worker *w, const struct frame *f, struct link_files *files, struct err *e)
 {
@@ -460,6 +469,7 @@ static const struct {
 	{APP_CANCEL, false, true, WHEN(WORKER_RUNNING), on_cancel},
 	{APP_CLOSE, false, true, WHEN(WORKER_RUNNING), on_close},
 	{APP_ACK, false, true, WHEN(WORKER_RUNNING), on_ack},
+	{APP_PRESENCE, false, true, WHEN(WORKER_RUNNING), on_presence},
 	{APP_FILE, false, true, WHEN(WORKER_RUNNING), upload_on_file},
 	{APP_RESUME, true, true, WHEN(WORKER_LOADING) | WHEN(WORKER_RUNNING), on_resume},
 };
@@ -563,6 +573,8 @@ int worker_new(const struct worker_options *options, struct worker **ret, struct
 	if (r == 0)
 		r = loop_add_timer(w->loop, on_settled, w, &w->settle_timer);
 	if (r == 0)
+		r = loop_add_timer(w->loop, tickers_due, w, &w->tick_timer);
+	if (r == 0)
 		r = tasks_init(w);
 	if (r == 0)
 		r = start_lua(w, e);
@@ -593,6 +605,7 @@ struct worker *worker_free(struct worker *w)
 	if (w->options.infer_fd >= 0)
 		close(w->options.infer_fd);
 	w->flush_timer = source_free(w->flush_timer);
+	w->tick_timer = source_free(w->tick_timer);
 	w->settle_timer = source_free(w->settle_timer);
 	if (w->L)
 		lua_close(w->L);

@@ -114,7 +114,7 @@ function M.declare_aside(built, h)
     end
   end
   M.declare(built, what, node, "call", h)
-  host.handler(node, component.events.call, h.parallel, h.concurrency or 0)
+  host.handler(node, component.events.call, h.parallel, h.concurrency or 0, nil, h.group)
 end
 
 -- --- a call ---------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ local M = {}
 local records = {}
 local components = {} -- type → { name, spec, events, value }
 local methods, type_methods = {}, {}
+M.rules = {} -- type → property → check(what, value), beyond its kind
 
 local EVENTS = {}
 for _, name in ipairs {
@@ -75,11 +76,17 @@ local function is_handle(v) return records[v] ~= nil end
 local function name_of(rec) return "ui." .. rec.type end
 
 
+function M.check_rule(what, kind, prop, value)
+  local rule = M.rules[kind] and M.rules[kind][prop]
+  if rule and value ~= nil then rule(what, value) end
+end
+
 -- The value as it travels and is stored.
 local function check_value(rec, prop, value)
   local what = format("%s: '%s'", name_of(rec), prop)
   if value == nil then return nil end
   value = parts.as_kind(what, rec.spec[prop].kind, value)
+  M.check_rule(what, rec.type, prop, value)
   if prop == "value" and normalise[rec.type] and host.state() then
     return normalise[rec.type](what, host.state(), value)
   end
@@ -239,6 +246,7 @@ type_methods.chatbot = {
 local HANDLER_FIELDS = {
   fn = true, api_name = true, concurrency = true, parallel = true, retry = true, inputs = true,
   cancels = true, show_progress = true, outputs = true, description = true, stream = true,
+  concurrency_id = true, on_leave = true,
 }
 
 local function handle_list(what, list)
@@ -277,6 +285,13 @@ local function read_handler(what, spec)
   if name ~= nil and name ~= false
     and not (type(name) == "string" and find(name, "^[%w_]+$") and #name <= 64) then
     raise("%s: 'api_name' is 1 to 64 letters, digits or _ (got %s)", what, describe(name))
+  end
+  local lane = h.concurrency_id
+  if lane ~= nil and not (type(lane) == "string" and #lane >= 1 and #lane <= 64) then
+    raise("%s: 'concurrency_id' is a string of 1 to 64 bytes (got %s)", what, describe(lane))
+  end
+  if h.on_leave ~= nil and h.on_leave ~= "cancel" and h.on_leave ~= "finish" then
+    raise("%s: 'on_leave' must be \"cancel\" or \"finish\" (got %s)", what, describe(h.on_leave))
   end
   if h.description ~= nil and not (type(h.description) == "string" and #h.description <= 2000) then
     raise("%s: 'description' is a text of at most 2000 bytes (got %s)", what, describe(h.description))
@@ -380,6 +395,7 @@ local function read_props(what, t, c, rec)
     elseif c.spec[key] then
       local which = format("%s: '%s'", what, tostring(key))
       rec.props[key] = parts.as_kind(which, c.spec[key].kind, value)
+      M.check_rule(which, c.name, key, rec.props[key])
     else
       parts.unknown(what, key, c.spec)
     end

@@ -73,6 +73,13 @@ function page_methods.api(self, name, spec)
   functions[#functions + 1] = read_handler(format("page:api '%s'", name), fields)
 end
 
+---Runs when a visitor has left: the page was closed, or out of reach for longer than a reload takes.
+function page_methods.on_unload(self, spec)
+  if not pages[self] then raise("page:on_unload: call it with ':' on the page") end
+  if host.state() then raise("page:on_unload: handlers are declared while the page is built") end
+  pages[self].handlers.unload = read_handler("page:on_unload", spec)
+end
+
 ---A page of components. build runs once; its result is the root.
 ---@param options { title?: string, upgrade?: fun(old: table): table? }
 ---@param build fun(page: table): table
@@ -140,7 +147,37 @@ local function nodes_of(what, handles)
   return nodes
 end
 
-local function declare(node, what, event, h)
+local function all_handlers(built)
+  local list = {}
+  for _, rec in ipairs(built.order) do
+    for _, h in next, rec.handlers do list[#list + 1] = h end
+  end
+  for _, h in next, built.page.handlers do list[#list + 1] = h end
+  for _, h in ipairs(built.page.functions) do list[#list + 1] = h end
+  return list
+end
+
+-- Handlers with the same concurrency_id share one limit, which one of them names, 1 unless told.
+local function share_limits(handlers)
+  local limits = {}
+  for _, h in ipairs(handlers) do
+    local id = h.concurrency_id
+    if id and h.concurrency then
+      if limits[id] and limits[id] ~= h.concurrency then
+        raise("the handlers with concurrency_id '%s' name different limits (%d, %d)", id,
+          min(limits[id], h.concurrency), max(limits[id], h.concurrency))
+      end
+      limits[id] = h.concurrency
+    end
+  end
+  for _, h in ipairs(handlers) do
+    if h.concurrency_id then
+      h.concurrency, h.group = limits[h.concurrency_id] or 1, host.crc32c(h.concurrency_id) | 1
+    end
+  end
+end
+
+local function declare(built, node, what, event, h)
   h.on = object()
   for _, list in ipairs { "inputs", "outputs", "cancels" } do
     local nodes = nodes_of(format("%s:on_%s: '%s'", what, event, list), h[list])
@@ -151,8 +188,10 @@ local function declare(node, what, event, h)
   local parallel = h.parallel or h.fn == nil
   -- The gateway reads these: it holds back what would only wait here.
   if parallel then h.on.parallel = true end
-  h.on.concurrency = h.concurrency
-  host.handler(node, component.events[event], parallel, h.concurrency or 0, h.on.cancels)
+  h.on.concurrency, h.on.concurrency_id = h.concurrency, h.concurrency_id
+  if h.on_leave == "cancel" or event == "tick" or event == "unload" then built.presence = true end
+  host.handler(node, component.events[event], parallel, h.concurrency or 0, h.on.cancels, h.group,
+    h.on_leave == "cancel")
 end
 
 ---Gives every component its key and number, declares the handlers. Called once, with what app.lua
@@ -164,10 +203,11 @@ function M.finish(app)
   end
   local built = { nodes = {}, order = {}, count = 0, page = page, api = {}, functions = {} }
   place(page.root, "", {}, 1, built)
+  share_limits(all_handlers(built))
   for _, rec in ipairs(built.order) do
     for _, event in ipairs(parts.names(rec.handlers)) do
       local h = rec.handlers[event]
-      declare(rec.node, name_of(rec), event, h)
+      declare(built, rec.node, name_of(rec), event, h)
       if h.api_name then
         call.declare(built, format("%s:on_%s", name_of(rec), event), rec.node, event, h)
       end
@@ -176,11 +216,11 @@ function M.finish(app)
       rec.props.inputs = nodes_of("ui.examples: 'inputs'", rec.example_inputs)
     end
   end
-  if page.handlers.load then
-    declare(0, "page", "load", page.handlers.load)
-    if page.handlers.load.api_name then
-      call.declare(built, "page:on_load", 0, "load", page.handlers.load)
-    end
+  for _, event in ipairs(parts.names(page.handlers)) do
+    declare(built, 0, "page", event, page.handlers[event])
+  end
+  if page.handlers.load and page.handlers.load.api_name then
+    call.declare(built, "page:on_load", 0, "load", page.handlers.load)
   end
   for _, h in ipairs(page.functions) do call.declare_aside(built, h) end
   return built
@@ -219,6 +259,7 @@ function M.hello(built, load_usec, tests)
       title = page.title,
       root = tree_node(records[page.root]),
       load = page.handlers.load and true or nil,
+      presence = built.presence,
     },
     api = built.api,
     load_usec = load_usec,

@@ -25,6 +25,7 @@ local state = import "state"
 local page = import "page"
 local visit = import "visit"
 local call = import "call"
+local timer = import "timer"
 
 local SOURCE_MAX = 1 << 20 -- as host/source.h
 
@@ -291,7 +292,10 @@ function M.upgrade(S)
   end
 end
 
-function M.greet(S) page.greet(S, built) end
+function M.greet(S)
+  page.greet(S, built)
+  timer.begin(S, built)
+end
 
 function M.run(S, ...) visit.event(S, built, ...) end
 

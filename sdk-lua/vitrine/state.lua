@@ -74,6 +74,12 @@ function M.get(S, rec, prop)
   return value
 end
 
+-- Components whose properties mean something to the worker itself: type → fn(S, rec).
+local watched = {}
+
+---fn(S, rec) runs after each change of a component of this type.
+function M.watch(kind, fn) watched[kind] = fn end
+
 ---Stores without telling the browser.
 function M.keep(S, rec, prop, value)
   local own = S.overlay[rec.node]
@@ -83,6 +89,7 @@ function M.keep(S, rec, prop, value)
   end
   if value == nil then value = NIL end
   own[prop] = value
+  if watched[rec.type] then watched[rec.type](S, rec) end
 end
 
 ---A table of the overlay that may be changed in place; the page's own is copied first.

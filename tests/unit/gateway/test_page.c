@@ -49,6 +49,26 @@ TEST(it_knows_passwords_and_safe_handlers_and_is_ready_to_send)
 	CHECK(page_unref(p) == NULL);
 }
 
+TEST(it_knows_shared_limits_and_whether_the_visitor_matters)
+{
+	struct page *p = NULL;
+	const struct gesture *a, *b, *c;
+
+	CHECK(parse("{\"presence\":true,\"root\":{\"n\":1,\"on\":{\"click\":{\"concurrency\":2,"
+		    "\"concurrency_id\":\"gpu\"},\"change\":{\"concurrency\":2,"
+		    "\"concurrency_id\":\"gpu\"},\"submit\":{\"concurrency\":2,"
+		    "\"concurrency_id\":{}}}}}",
+		      &p, NULL) == 0);
+	a = page_gesture(p, 1, EVENT_CLICK);
+	b = page_gesture(p, 1, EVENT_CHANGE);
+	c = page_gesture(p, 1, EVENT_SUBMIT);
+	CHECK(a && b && c && a->group && a->group == b->group && c->group == 0);
+	CHECK(page_wants_presence(p));
+	(void)page_unref(p);
+	CHECK(parse("{\"root\":{\"n\":1}}", &p, NULL) == 0 && !page_wants_presence(p));
+	(void)page_unref(p);
+}
+
 static int see_title(const struct frame *f, void *data, struct err *e)
 {
 	struct wire_tree m;

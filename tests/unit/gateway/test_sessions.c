@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "gateway/session/frames.h"
 #include "proto/messages.h"
@@ -66,7 +67,9 @@ struct world {
 	size_t shown_all;
 	struct noted noted[4096];
 	size_t n_noted;
-	bool wants, retry_safe;
+	bool wants, retry_safe, wants_presence;
+	uint8_t presence[16]; /* what workers were told, in order */
+	size_t n_presence;
 	char told[1024]; /* to the Space's owner, last */
 };
 
@@ -308,7 +311,10 @@ static void show_all(struct session *s, void *data)
 
 static void send_frame(struct session *s, const struct frame *f, void *data)
 {
-	(void)data;
+	struct world *x = data;
+
+	if (f->type == APP_PRESENCE && x->n_presence < sizeof(x->presence))
+		x->presence[x->n_presence++] = f->op;
 	worker_take(s->live->replica, f);
 }
 
@@ -387,6 +393,12 @@ static void tell_owner(struct session *s, const char *words, void *data)
 		((struct world *)data)->told, sizeof(((struct world *)data)->told), "%s", words);
 }
 
+static bool wants_presence(const struct session *s, void *data)
+{
+	(void)s;
+	return ((struct world *)data)->wants_presence;
+}
+
 static const struct sessions_ops ops = {
 	.now_usec = now_usec,
 	.wall_sec = wall_sec,
@@ -402,11 +414,15 @@ static const struct sessions_ops ops = {
 	.settled = settled,
 	.acks_due = nothing,
 	.tell_owner = tell_owner,
+	.wants_presence = wants_presence,
 	.forgotten = forgotten,
 };
 
-static const struct sessions_limits limits = {
-	.per_space = 100, .per_visitor = 10, .keep_sec = 3600, .untouched_sec = 60};
+static const struct sessions_limits limits = {.per_space = 100,
+	.per_visitor = 10,
+	.keep_sec = 3600,
+	.leave_sec = 15,
+	.untouched_sec = 60};
 
 /* --- driving it --- */
 
@@ -872,6 +888,39 @@ TEST(a_handler_that_may_be_retried_is_retried_by_itself)
 	worker_work(w, false);
 	deliver(&x, w);
 	CHECK(x.finished[1] == 1);
+	end_world(&x);
+}
+
+TEST(a_page_that_needs_it_has_its_worker_told_whether_the_visitor_is_there)
+{
+	static struct world x;
+	struct worker *w;
+
+	start_world(&x);
+	x.wants_presence = true;
+	w = start_worker(&x, 0, "b1");
+	put_on(&x, w); /* nobody is there, which it knows without a word */
+	CHECK(x.n_presence == 0);
+	connect_visitor(&x);
+	disconnect(&x);
+	sessions_tick(x.sessions);
+	CHECK(x.n_presence == 2);
+	x.now += 14 * USEC_PER_SEC;
+	sessions_tick(x.sessions);
+	CHECK(x.n_presence == 2);
+	x.now += 2 * USEC_PER_SEC;
+	sessions_tick(x.sessions);
+	sessions_tick(x.sessions);
+	connect_visitor(&x);
+	CHECK(x.n_presence == 4);
+	kill_worker(&x, w);
+	w = start_worker(&x, 1, "b1");
+	put_on(&x, w);
+	CHECK(x.n_presence == 5);
+	CHECK(!memcmp(x.presence, "\1\2\3\1\1", 5));
+	x.wants_presence = false;
+	disconnect(&x);
+	CHECK(x.n_presence == 5);
 	end_world(&x);
 }
 

@@ -121,6 +121,24 @@ TEST(processor_time_counts_while_nobody_asked_for_it)
 	}
 }
 
+TEST(a_page_that_runs_by_itself_may_use_the_processor_while_a_visitor_is_there)
+{
+	struct fixture f;
+	const char *why = NULL;
+
+	setup(&f);
+	(void)look(&f, (struct watch_view){.ticks = true});
+	for (int i = 0; i < 1000; i++) {
+		watch_burned(&f.watch, SEC / 2);
+		CHECK(!look(&f, (struct watch_view){.ticks = true}));
+	}
+	for (int i = 0; !why && i < 100; i++) {
+		watch_burned(&f.watch, SEC / 2);
+		why = look(&f, (struct watch_view){0});
+	}
+	CHECK(why && strstr(why, "processor"));
+}
+
 TEST(limits_are_set_by_name_in_seconds_and_nothing_else)
 {
 	static const char *const bad[] = {"", "stall", "stall=", "stall=0", "stall=-1", "stall=1s",

@@ -8,9 +8,10 @@ local open_bench
 
 local TYPE = {
   APP = 0x20, INFER = 0x21, OPEN = 0x30, VALUE = 0x31, EVENT = 0x32, CANCEL = 0x33, CLOSE = 0x34,
-  ACK = 0x35, RESUME = 0x36, FILE = 0x37, CALL = 0x38, TOKEN = 0xb8, RESULT = 0xb9, ERROR = 0xba,
+  ACK = 0x35, RESUME = 0x36, FILE = 0x37, CALL = 0x38, PRESENCE = 0x39, TOKEN = 0xb8, RESULT = 0xb9, ERROR = 0xba,
 }
-local KIND = { click = 1, submit = 2, change = 3, input = 4, load = 5, select = 6, clear = 7, upload = 8, example = 9, call = 63 }
+local KIND = { click = 1, submit = 2, change = 3, input = 4, load = 5, select = 6, clear = 7, upload = 8, example = 9,
+  unload = 12, tick = 13, call = 63 }
 local SET, APPEND, REMOVE = 1, 2, 3
 M.TYPE, M.KIND = TYPE, KIND
 M.FAIL = { ERROR = 1, LIMIT = 2, CANCELLED = 3, INVALID = 4 }

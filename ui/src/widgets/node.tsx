@@ -40,6 +40,7 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   chatbot: lazy(() => import("./chatbot").then((m) => m.Chatbot)),
   examples: Examples,
   progress: Progress,
+  timer: Nothing,
   row: Row,
   column: Column,
   group: Group,
@@ -61,6 +62,13 @@ export function fetchWidgets(types: ReadonlySet<string>): Promise<unknown> | nul
   return away.length > 0 ? Promise.all(away) : null;
 }
 
+/** Components that take no place on the page. */
+const UNSEEN: ReadonlySet<string> = new Set(["timer"] satisfies ComponentType[]);
+
+function Nothing() {
+  return null;
+}
+
 export function Nodes({ cells, inRow }: { cells: readonly Cell[]; inRow?: boolean }) {
   return (
     <>
@@ -74,6 +82,7 @@ export function Nodes({ cells, inRow }: { cells: readonly Cell[]; inRow?: boolea
 export function Node({ cell, inRow = false }: { cell: Cell; inRow?: boolean }) {
   const props = cell.props.value;
   if (props["visible"] === false) return null;
+  if (UNSEEN.has(cell.type)) return <FailureAt node={cell.n} />;
   const known = Object.hasOwn(WIDGETS, cell.type);
   const Widget = WIDGETS[cell.type as ComponentType];
   return (
