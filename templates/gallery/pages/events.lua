@@ -1,21 +1,46 @@
 local ui, time = require "vitrine.ui", require "vitrine.time"
 
-return function()
+local function counting()
   local slow   = ui.button "Count to five"
   local stop   = ui.button { "Stop counting", variant = "stop" }
   local refuse = ui.button { "Refuse", variant = "stop" }
 
-  slow:on_click(function(session)
-    for i = 1, 5 do
-      session:progress(i / 5, "step " .. i)
-      time.sleep(0.2)
-    end
-    ui.info "Counted to five."
-  end)
+  slow:on_click {
+    on_leave = "cancel",
+    fn = function(session)
+      for i = 1, 5 do
+        session:progress(i / 5, "step " .. i)
+        time.sleep(0.2)
+      end
+      ui.info "Counted to five."
+    end,
+  }
 
   stop:on_click { cancels = { slow } }
 
   refuse:on_click(function() ui.refuse "This button always refuses; that is all it does." end)
 
   return ui.row { slow, stop, refuse }
+end
+
+local function clock()
+  local shown = ui.textbox { label = "Ticks", value = "0", interactive = false }
+  local pause = ui.button "Start the timer"
+  local timer = ui.timer { every = 0.5, active = false }
+
+  timer:on_tick(function(session)
+    session.ticks = (session.ticks or 0) + 1
+    shown:set(tostring(session.ticks))
+  end)
+
+  pause:on_click(function()
+    timer:update { active = not timer.active }
+    pause:set(timer.active and "Stop the timer" or "Start the timer")
+  end)
+
+  return ui.row { shown, ui.column { pause, timer } }
+end
+
+return function()
+  return ui.column { counting(), clock() }
 end

@@ -82,7 +82,7 @@ export function Nodes({ cells, inRow }: { cells: readonly Cell[]; inRow?: boolea
 export function Node({ cell, inRow = false }: { cell: Cell; inRow?: boolean }) {
   const props = cell.props.value;
   if (props["visible"] === false) return null;
-  if (UNSEEN.has(cell.type)) return <FailureAt node={cell.n} />;
+  if (UNSEEN.has(cell.type)) return inRow ? null : <FailureAt node={cell.n} />;
   const known = Object.hasOwn(WIDGETS, cell.type);
   const Widget = WIDGETS[cell.type as ComponentType];
   return (

@@ -47,6 +47,7 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
   },
   examples: { props: { rows: [["one"], ["two"]], inputs: [1] }, shows: [/<button[^>]*class="chip"[^>]*>one</, />Examples</] },
   progress: { props: { value: { fraction: 0.25, message: "Reading" } }, shows: [/<progress[^>]*value="0.25"/, /25 %/, /Reading/] },
+  timer: { props: { every: 0.5, active: false }, shows: [/^((?!is-timer).)*$/s] },
   row: { props: {}, shows: [/class="row gap-medium"/] },
   column: { props: { gap: "small" }, shows: [/class="column gap-small"/] },
   group: { props: { label: "Address" }, children: [el(3, "markdown", { value: "in it" })], shows: [/role="group" aria-labelledby="c2-label"/, />Address</, /in it/] },
