@@ -179,7 +179,9 @@ function M.outputs(C)
   if C.filling then return nil end
   local list = {}
   for i, handle in ipairs(C.outputs) do
-    local value = state.get(C, records[handle], "value")
+    local rec = records[handle]
+    local value = state.get(C, rec, "value")
+    if values.for_programs[rec.type] then value = values.for_programs[rec.type](value) end
     if value == nil then value = null end
     list[i] = value
   end

@@ -4,6 +4,7 @@ local host, lua, import = ...
 local parts = import "parts"
 local state = import "state"
 local values = import "values"
+local dataframe = import "dataframe"
 local data = import "components"
 local layout = import "layout"
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
@@ -42,7 +43,7 @@ for name, number in pairs(EVENTS) do EVENT_NAMES[number] = name end
 -- Components whose value the visitor changes.
 local INPUTS = {
   textbox = true, number = true, slider = true, checkbox = true, radio = true, dropdown = true,
-  image = true, file = true,
+  image = true, file = true, dataframe = true,
 }
 local LAYOUT = { row = true, column = true }
 local POSITIONAL = { button = "value", markdown = "value" }
@@ -88,7 +89,7 @@ local function check_value(rec, prop, value)
   value = parts.as_kind(what, rec.spec[prop].kind, value)
   M.check_rule(what, rec.type, prop, value)
   if prop == "value" and normalise[rec.type] and host.state() then
-    return normalise[rec.type](what, host.state(), value)
+    return normalise[rec.type](what, host.state(), value, rec)
   end
   return value
 end
@@ -120,6 +121,7 @@ function handle_mt.__index(self, key)
     if key == "value" and values.of_files[rec.type] then
       return values.as_input(value, rec.props.multiple)
     end
+    if key == "value" and values.given[rec.type] then return values.given[rec.type](value) end
     return parts.copy(value)
   end
   if type(key) == "string" and sub(key, 1, 3) == "on_" then
@@ -241,6 +243,26 @@ type_methods.chatbot = {
   end,
 }
 
+local TABLE = { dataframe = true }
+
+type_methods.dataframe = {
+  ---Shows another row i, from 1; the others do not travel again.
+  set_row = function(self, i, row)
+    local rec, S = placed(self, "set_row", TABLE)
+    dataframe.set_row(S, rec, i, row)
+  end,
+  ---Adds rows at the end.
+  append_rows = function(self, rows)
+    local rec, S = placed(self, "append_rows", TABLE)
+    dataframe.append_rows(S, rec, rows)
+  end,
+  ---Takes row i away.
+  remove_row = function(self, i)
+    local rec, S = placed(self, "remove_row", TABLE)
+    dataframe.remove_row(S, rec, i)
+  end,
+}
+
 -- --- events --------------------------------------------------------------------------------
 
 local HANDLER_FIELDS = {
@@ -320,7 +342,9 @@ local function add_handler(self, event, spec)
   if not rec.events[event] then raise("%s has no event '%s'", name_of(rec), event) end
   if host.state() then raise("%s: handlers are declared while the page is built", what) end
   local h = read_handler(what, spec)
-  if not h.inputs and INPUTS[rec.type] and event ~= "clear" then h.inputs = { self } end
+  -- Who selects a part of it changes nothing, and a whole table would be much to hand over.
+  local part = event == "clear" or event == "select" and values.selected[rec.type]
+  if not h.inputs and INPUTS[rec.type] and not part then h.inputs = { self } end
   rec.handlers[event] = h
   return self
 end
@@ -418,7 +442,7 @@ local function make(name, t)
   local later = read_props(what, t, c, rec)
   if checks[name] then checks[name](what, rec.props, rec, records) end
   if rec.props.value ~= nil and normalise[name] and not values.of_files[name] then
-    rec.props.value = normalise[name](what, nil, rec.props.value)
+    rec.props.value = normalise[name](what, nil, rec.props.value, rec)
   end
   for event, spec in next, later do add_handler(handle, event, spec) end
   return handle

@@ -13,7 +13,7 @@ local format, find, match, sub =
   lua.string.format, lua.string.find, lua.string.match, lua.string.sub
 local concat, unpack = lua.table.concat, lua.table.unpack
 local raise, describe = parts.raise, parts.describe
-local of_files = import("values").of_files
+local of_files, given_of = import("values").of_files, import("values").given
 local constants, records, INPUTS = data.constants, component.records, component.inputs
 local SET, APPEND = constants.PATCH_SET, constants.PATCH_APPEND
 
@@ -459,7 +459,10 @@ function Visit:get(name, prop)
   if not rec.spec[prop] then parts.unknown("visit:get", prop, rec.spec) end
   local draft = prop == "value" and s.drafts[rec]
   if draft then return parts.copy(draft.value) end
-  return parts.copy(state.get(s.seen, rec, prop))
+  local value = state.get(s.seen, rec, prop)
+  local given = prop == "value" and given_of[rec.type]
+  if given then return given(value, function(id) return s.blobs[id] end) end
+  return parts.copy(value)
 end
 
 ---What a component shows.

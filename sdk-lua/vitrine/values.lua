@@ -3,6 +3,7 @@
 local host, lua, import = ...
 local parts = import "parts"
 local state = import "state"
+local dataframe = import "dataframe"
 local data = import "components"
 local type, pairs, ipairs, tostring = type, pairs, ipairs, tostring
 local rawget, setmetatable = rawget, setmetatable
@@ -248,6 +249,17 @@ end
 
 function normalise.json(what, _, v) return parts.copy(v, what) end
 
+normalise.dataframe = dataframe.normalise
+
+-- By type: what an app gets of a stored value that is not plain.
+M.given = { dataframe = dataframe.given }
+
+-- By type: what a program gets of it.
+M.for_programs = { dataframe = dataframe.for_programs }
+
+-- By type: the part of it that a visitor selected, from what the page says; nil where there is none.
+M.selected = { dataframe = dataframe.selected }
+
 M.bundled_image, M.bundled_file = bundled_image, bundled_file
 M.as_turn, M.normalise = as_turn, normalise
 
@@ -310,6 +322,8 @@ function accept.dropdown(S, rec, v)
   end
   return chosen
 end
+
+accept.dataframe = dataframe.accept
 
 function accept.image(_, _, v)
   if v == nil then return nil end

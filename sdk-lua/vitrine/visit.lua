@@ -39,6 +39,7 @@ local function input_value(S, handle)
   local value = state.get(S, rec, "value")
   if values.of_files[rec.type] then return values.as_input(value, rec.props.multiple) end
   if value == nil and rec.type == "slider" then return state.get(S, rec, "min") end
+  if values.given[rec.type] then return values.given[rec.type](value) end
   if type(value) == "table" then return parts.copy(value) end
   return value
 end
@@ -66,6 +67,8 @@ function M.event(S, built, node, kind, payload, ...)
     local rec = built.nodes[node]
     if not rec then refuse("The page has changed; reload it.") end
     handlers = rec.handlers
+    local selected = values.selected[rec.type]
+    if selected and EVENT_NAMES[kind] == "select" then payload = selected(S, rec, payload) end
   end
   local h = handlers[EVENT_NAMES[kind]]
   if h and h.fn then M.handle(S, h, payload) end

@@ -308,7 +308,10 @@ function Visitor:apply_patch(node, op, path, value)
   local at = own[prop]
   local keys = {}
   for key in rest:gmatch("[^/]+") do keys[#keys + 1] = tonumber(key) and tonumber(key) + 1 or key end
-  for i = 1, #keys - 1 do at = at[keys[i]] end
+  for i = 1, #keys - 1 do
+    at[keys[i]] = at[keys[i]] or {} -- what names an item makes the container
+    at = at[keys[i]]
+  end
   local last = keys[#keys]
   at[last] = op == APPEND and (at[last] or "") .. value or value
 end

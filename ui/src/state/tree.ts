@@ -135,4 +135,5 @@ const INPUTS: ReadonlySet<string> = new Set([
   "image",
   "file",
   "tabs",
+  "dataframe",
 ] satisfies ComponentType[]);

@@ -36,6 +36,10 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
   },
   markdown: { props: { value: "**hi**" }, shows: [/<strong>hi<\/strong>/] },
   json: { props: { value: { a: [1, "x", null] } }, shows: [/<details open/, />a: </, /&quot;x&quot;|"x"/, />null</] },
+  dataframe: {
+    props: { label: "Prices", value: { headers: ["name", "price"], rows: [["tea", 3.5]], tail: '["coffee",4]\n', edits: { r0: ["tea", 9] } } },
+    shows: [/role="grid"[^>]*aria-label="Prices"/, /aria-rowcount="3"/, /role="columnheader"[^>]*is-number/, />tea</, />9</, />coffee</],
+  },
   image: { props: { label: "Photo", value: { file: "f1", name: "n", type: "image/png", size: 1 }, alt: "Hills" }, shows: [/<img src="\/spaces\/o\/n\/-\/file\/f1" alt="Hills"/] },
   file: {
     props: { label: "Table", types: ".csv", value: { file: "f1", name: "a.csv", type: "text/plain", size: 1234567 } },
