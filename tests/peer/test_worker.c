@@ -149,6 +149,128 @@ TEST(a_collection_that_goes_round_for_seconds_ends_the_worker)
 		     "collectgarbage() collectgarbage()"));
 }
 
+/* --- calls --- */
+
+#define FUNCTIONS                                                                                  \
+	"local ui, time = require 'vitrine.ui', require 'vitrine.time'\n"                          \
+	"return ui.page({}, function(page)\n"                                                      \
+	"  page:api('echo', { inputs = ui.textbox { label = 'Text', max_length = 4000000 },\n"     \
+	"    outputs = ui.textbox {}, fn = function(t) return t end })\n"                          \
+	"  page:api('any', { inputs = ui.json { label = 'Value' }, outputs = ui.json {},\n"        \
+	"    fn = function(v) return v end })\n"                                                   \
+	"  page:api('wait', { fn = function() time.sleep(50) end })\n"                             \
+	"  return ui.row {}\n"                                                                     \
+	"end)\n"
+
+/* Sends CALL n of that function; arguments: JSON of n_arguments bytes. */
+static void call(
+	struct peer *p, uint32_t n, const char *name, const char *arguments, size_t n_arguments)
+{
+	char key[64];
+	struct frame f = {.type = APP_CALL, .op = EVENT_CALL, .channel = 7, .seq = n};
+	struct buf value;
+
+	(void)snprintf(key, sizeof(key), "api/%s", name);
+	f.node = crc32c(0, key, strlen(key));
+	buf_init(&value, 5 << 20);
+	CHECK(buf_add(&value, name, strlen(name) + 1) == 0);
+	CHECK(buf_add(&value, arguments, n_arguments) == 0);
+	f.value = value.data;
+	f.length = value.len;
+	peer_send(p, &f, -1);
+	buf_done(&value);
+}
+
+/* Until event n has ended: how many bytes RESULT_FINAL had; -1: none came, a FAIL did. */
+static long ended(struct peer *p, uint32_t n)
+{
+	struct frame in;
+	long final = -2;
+
+	do {
+		CHECK(peer_receive(p, &in));
+		CHECK(in.type != APP_PATCH);
+		if (in.type == APP_RESULT && in.op == RESULT_FINAL && in.node == n)
+			final = (long)in.length;
+		if (in.type == APP_FAIL && in.node == n)
+			final = -1;
+		if (in.type == APP_COMMIT)
+			peer_send(p, &(struct frame){.type = APP_ACK, .channel = 7, .seq = in.seq},
+				-1);
+	} while (in.type != APP_COMMIT || in.op != COMMIT_FINISH || in.node != n);
+	CHECK(final != -2);
+	return final;
+}
+
+static long peak_kib(pid_t pid);
+
+TEST(a_megabyte_of_text_goes_through_a_call_and_hostile_ones_end_alone)
+{
+	const size_t mib = 1 << 20, most = (4 << 20) - 64;
+	struct peer p;
+	uint32_t n = 0;
+	char *big = malloc(most);
+	int status;
+
+	CHECK(big);
+	memset(big, 'x', most);
+	memcpy(big, "[\"", 2);
+	memcpy(big + mib + 2, "\"]", 2);
+	peer_start(&p, WORKER_PROGRAM);
+	(void)peer_load(&p, FUNCTIONS);
+	peer_open(&p);
+	for (int i = 0; i < 4; i++) {
+		call(&p, ++n, "echo", big, mib + 4);
+		CHECK(ended(&p, n) == (long)mib + 4);
+	}
+	/* No array, no end, too many, no such function, a table for every two bytes. */
+	call(&p, ++n, "echo", "{}", 2);
+	CHECK(ended(&p, n) == -1);
+	big[mib + 2] = 'x';
+	call(&p, ++n, "echo", big, most);
+	CHECK(ended(&p, n) == -1);
+	call(&p, ++n, "echo", "[\"a\",1,2,3]", 12);
+	CHECK(ended(&p, n) == -1);
+	call(&p, ++n, "nothing", "[]", 2);
+	CHECK(ended(&p, n) == -1);
+	for (size_t i = 0; i + 3 <= most; i += 3)
+		memcpy(big + i, "[],", 3);
+	call(&p, ++n, "any", big, most);
+	CHECK(ended(&p, n) == -1);
+	big[0] = '[';
+	call(&p, ++n, "any", big, most);
+	CHECK(ended(&p, n) == -1);
+	call(&p, ++n, "any", "[{}]", 4);
+	CHECK(ended(&p, n) == 4);
+	CHECK(peak_kib(p.pid) < 62 << 10);
+	status = peer_end(&p);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	free(big);
+}
+
+TEST(calls_end_by_cancel_with_a_word_and_by_close_without)
+{
+	struct peer p;
+	struct frame in;
+	int status;
+
+	peer_start(&p, WORKER_PROGRAM);
+	(void)peer_load(&p, FUNCTIONS);
+	peer_open(&p);
+	for (uint32_t n = 1; n <= 20; n++) /* more than run at once */
+		call(&p, n, "wait", "[]", 2);
+	for (uint32_t n = 20; n >= 1; n--) {
+		peer_send(&p, &(struct frame){.type = APP_CANCEL, .channel = 7, .seq = n}, -1);
+		CHECK(ended(&p, n) == -1);
+	}
+	call(&p, 21, "wait", "[]", 2);
+	peer_send(&p, &(struct frame){.type = APP_CLOSE, .channel = 7}, -1);
+	call(&p, 22, "any", "[1]", 3); /* the session is not there any more */
+	CHECK(peer_receive(&p, &in) && in.type == APP_LOST);
+	status = peer_end(&p);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static long peak_kib(pid_t pid)
 {
 	char path[64], line[256];

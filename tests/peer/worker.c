@@ -53,7 +53,7 @@ void peer_start(struct peer *p, const char *program)
 	p->sealed_usec = clock_mono_usec() - began;
 }
 
-void peer_send(struct peer *p, const struct frame *f, int fd)
+static void send_part(struct peer *p, const struct frame *f, int fd)
 {
 	int r;
 
@@ -63,6 +63,22 @@ void peer_send(struct peer *p, const struct frame *f, int fd)
 		(void)poll(&wait, 1, PATIENCE_MS);
 	}
 	CHECK(r == 0);
+}
+
+void peer_send(struct peer *p, const struct frame *f, int fd)
+{
+	struct frame part = *f;
+	size_t left = f->length;
+
+	for (; left > FRAME_VALUE_MAX; left -= FRAME_VALUE_MAX) {
+		part.length = FRAME_VALUE_MAX;
+		part.more = true;
+		send_part(p, &part, -1);
+		part.value += FRAME_VALUE_MAX;
+	}
+	part.length = left;
+	part.more = false;
+	send_part(p, &part, fd);
 }
 
 bool peer_receive(struct peer *p, struct frame *ret)
