@@ -7,6 +7,7 @@ local values = import "values"
 local dataframe = import "dataframe"
 local data = import "components"
 local layout = import "layout"
+local message = import "message"
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
 local setmetatable = setmetatable
 local format, find, match, gmatch =
@@ -16,7 +17,7 @@ local concat = lua.table.concat
 local tointeger = lua.math.tointeger
 local raise, describe = parts.raise, parts.describe
 local constants = data.constants
-local normalise, as_turn = values.normalise, values.as_turn
+local normalise = values.normalise
 
 local M = {}
 
@@ -47,13 +48,13 @@ local INPUTS = {
 }
 local LAYOUT = { row = true, column = true }
 local POSITIONAL = { button = "value", markdown = "value" }
-local EMPTY = { textbox = "", markdown = "", checkbox = false, chatbot = {} }
+local EMPTY = { textbox = "", markdown = "", checkbox = false }
 local checks = {}
 
 -- What a family of components says of its own. inputs: whose value the visitor changes. containers:
 -- which have children. positional: the property that may stand first without a name. empty: the
 -- value after :clear(). checks: functions(what, props, record, records) that raise.
-for _, family in ipairs { layout } do
+for _, family in ipairs { layout, message } do
   local function take(from, into)
     for name, value in pairs(from or {}) do into[name] = value end
   end
@@ -175,8 +176,6 @@ function methods.clear(self)
 end
 
 local TEXT = { textbox = true, markdown = true }
-local CHAT = { chatbot = true }
-
 local function append_text(self, text)
   local rec, S = placed(self, "append", TEXT)
   text = parts.as_kind(name_of(rec) .. ":append: the text", "string", text)
@@ -184,64 +183,6 @@ local function append_text(self, text)
 end
 type_methods.textbox = { append = append_text }
 type_methods.markdown = { append = append_text }
-
----@class vitrine.ChatItem One message of a chatbot, growing.
----@field content string
-local Item = {}
-local items = setmetatable({}, { __mode = "k" })
-local item_mt = { __metatable = false, __name = "message" }
-
-local function turn_of(self, what)
-  local item = items[self]
-  if not item then raise("chatbot message%s: call it with ':' on a message", what or "") end
-  local turns = state.own_table(item.S, item.rec, "value")
-  return item, turns[item.at]
-end
-
----Adds text to the end of the message.
-function Item:add(text)
-  local item, turn = turn_of(self, ":add")
-  text = parts.as_kind("chatbot message:add: the text", "string", text) or ""
-  if not turn then raise("this message is not in the chat any more") end
-  if host.state() ~= item.S then raise("this message belongs to another visitor") end
-  if text == "" then return end
-  host.patch(item.rec.node, constants.PATCH_APPEND, item.path, text)
-  turn.content = turn.content .. text
-end
-
----Replaces the text of the message.
-function Item:set(text)
-  local item, turn = turn_of(self, ":set")
-  text = parts.as_kind("chatbot message:set: the text", "string", text) or ""
-  if not turn then raise("this message is not in the chat any more") end
-  if host.state() ~= item.S then raise("this message belongs to another visitor") end
-  host.patch(item.rec.node, constants.PATCH_SET, item.path, text)
-  turn.content = text
-end
-
-function item_mt.__index(self, key)
-  if Item[key] then return Item[key] end
-  local _, turn = turn_of(self)
-  if key == "content" or key == "role" then return turn and turn[key] end
-  parts.unknown("chatbot message", key, { add = true, set = true, content = true, role = true })
-end
-
-function item_mt.__newindex() raise("chatbot message: change it with :add(text) or :set(text)") end
-
-type_methods.chatbot = {
-  ---Adds a message; the returned one takes more text with :add(text).
-  append = function(self, turn)
-    local rec, S = placed(self, "append", CHAT)
-    turn = as_turn("ui.chatbot:append", turn)
-    local turns = state.own_table(S, rec, "value")
-    local at = #turns
-    host.patch(rec.node, constants.PATCH_SET, "value/" .. at, turn)
-    turns[at + 1] = turn
-    local item = setmetatable({}, item_mt)
-    items[item] = { S = S, rec = rec, at = at + 1, path = "value/" .. at .. "/content" }
-    return item
-  end,
-}
 
 local TABLE = { dataframe = true }
 
@@ -487,7 +428,7 @@ function M.constructors.examples(t)
   return handle
 end
 M.records, M.components, M.inputs = records, components, INPUTS
-M.events, M.event_names = EVENTS, EVENT_NAMES
+M.events, M.event_names, M.type_methods, M.placed = EVENTS, EVENT_NAMES, type_methods, placed
 M.make, M.add_handler, M.read_handler = make, add_handler, read_handler
 M.handle_list, M.is_handle, M.name_of = handle_list, is_handle, name_of
 

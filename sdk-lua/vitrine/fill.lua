@@ -51,6 +51,7 @@ local function take_any(outputs, say, ...)
 end
 
 local function nobody() end
+local function as_it_is(...) return ... end
 
 ---Runs a handler with its arguments. say(true): outputs are about to change; say(): they have, on
 ---the way.
@@ -58,9 +59,10 @@ function M.run(h, say, ...)
   local outputs = h.fills
   if not outputs then return h.fn(...) end
   say = say or nobody
+  local shape = h.shape or as_it_is
   host.emit(function(...)
     say(true)
-    set_outputs(outputs, ...)
+    set_outputs(outputs, shape(...))
     say()
   end)
   take_any(outputs, say, h.fn(...))

@@ -9,6 +9,7 @@ local values = import "values"
 local component = import "component"
 local page = import "page"
 local interface = import "interface"
+local chat = import "chat"
 local data = import "components"
 local type, pairs, next, tostring, setmetatable = type, pairs, next, tostring, setmetatable
 local format = lua.string.format
@@ -18,7 +19,7 @@ local raise, refuse = parts.raise, parts.refuse
 local M = {}
 
 for name, constructor in pairs(component.constructors) do M[name] = constructor end
-M.bytes, M.page, M.interface = values.bytes, page.page, interface.interface
+M.bytes, M.page, M.interface, M.chat = values.bytes, page.page, interface.interface, chat.chat
 
 -- --- words to the visitor ------------------------------------------------------------------
 

@@ -179,6 +179,8 @@ local function one_file(what, S, v)
     describe(v))
 end
 
+M.one_file = one_file
+
 function normalise.file(what, S, v)
   if type(v) ~= "table" or rawget(v, "bytes") or v.file ~= nil then return one_file(what, S, v) end
   local list = {}
@@ -229,24 +231,6 @@ function normalise.label(what, _, v)
   return { label = v.label or (confidences[1] and confidences[1].label), confidences = confidences }
 end
 
-local function as_turn(what, turn)
-  local role, content
-  if type(turn) == "table" then role, content = turn.role, turn.content end
-  if type(role) ~= "string" or type(content) ~= "string" then
-    raise("%s: a message is {role = \"user\" or \"assistant\", content = text}", what)
-  end
-  return { role = role, content = content }
-end
-
-function normalise.chatbot(what, _, v)
-  if type(v) ~= "table" then
-    raise("%s: a list of messages is needed (got %s)", what, describe(v))
-  end
-  local turns = {}
-  for i, turn in ipairs(v) do turns[i] = as_turn(what, turn) end
-  return turns
-end
-
 function normalise.json(what, _, v) return parts.copy(v, what) end
 
 normalise.dataframe = dataframe.normalise
@@ -261,13 +245,16 @@ M.for_programs = { dataframe = dataframe.for_programs }
 M.selected = { dataframe = dataframe.selected }
 
 M.bundled_image, M.bundled_file = bundled_image, bundled_file
-M.as_turn, M.normalise = as_turn, normalise
+M.normalise = normalise
 
 -- --- what visitors send --------------------------------------------------------------------
 
 -- By type: the value as it is stored, or nil and words.
 local accept = {}
 M.accept = accept
+
+-- By type: what a gesture carries, checked; raises words for the visitor.
+M.gesture = {}
 
 function accept.textbox(S, rec, v)
   if v == nil then return "" end
@@ -357,6 +344,8 @@ local function accept_file(S, rec, v)
   end
   return file
 end
+
+M.accept_file = accept_file
 
 function accept.file(S, rec, v)
   if v == nil then return nil end

@@ -69,6 +69,8 @@ function M.event(S, built, node, kind, payload, ...)
     handlers = rec.handlers
     local selected = values.selected[rec.type]
     if selected and EVENT_NAMES[kind] == "select" then payload = selected(S, rec, payload) end
+    local check = values.gesture[rec.type]
+    if check then payload = check(S, rec, EVENT_NAMES[kind], payload) end
   end
   local h = handlers[EVENT_NAMES[kind]]
   if h and h.fn then M.handle(S, h, payload) end

@@ -37,5 +37,7 @@ end)
 test("the chat answers", function(app)
   local visitor = app:visit()
   visitor:submit("Message", "hello")
-  test.equal(#visitor:value "Echo", 2)
+  local said = visitor:value "Echo"
+  test.equal(#said, 5)
+  test.equal(said[5].content[2].text, "You said: hello")
 end)

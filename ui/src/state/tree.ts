@@ -136,4 +136,5 @@ const INPUTS: ReadonlySet<string> = new Set([
   "file",
   "tabs",
   "dataframe",
+  "multimodal",
 ] satisfies ComponentType[]);

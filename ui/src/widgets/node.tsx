@@ -38,6 +38,7 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   image: lazy(() => import("./image").then((m) => m.Image)),
   file: lazy(() => import("./file").then((m) => m.File)),
   chatbot: lazy(() => import("./chatbot").then((m) => m.Chatbot)),
+  multimodal: lazy(() => import("./multimodal").then((m) => m.Multimodal)),
   dataframe: lazy(() => import("./dataframe").then((m) => m.Dataframe)),
   examples: Examples,
   progress: Progress,

@@ -3,18 +3,19 @@
  * loads; until it is there, the source stands in its place.
  */
 import { signal } from "@preact/signals";
-import type { VNode } from "preact";
+import { useRef } from "preact/hooks";
 import { memo } from "./memo";
+import type { Growing } from "./prose_render";
 
-type Render = (text: string, breaks?: boolean) => VNode;
+type Renderer = Pick<typeof import("./prose_render"), "renderProse" | "renderGrowing">;
 
-const render = signal<Render | null>(null);
+const render = signal<Renderer | null>(null);
 let loading: Promise<void> | null = null;
 
 export function loadProse(): Promise<void> {
   loading ??= import("./prose_render").then(
     (module) => {
-      render.value = module.renderProse;
+      render.value = module;
     },
     () => {
       loading = null; // offline just now; the next text tries again
@@ -23,12 +24,14 @@ export function loadProse(): Promise<void> {
   return loading;
 }
 
-export const Prose = memo(function Prose({ text, breaks }: { text: string; breaks?: boolean }) {
+/** grows: more of the text is to come, so what has come is not read again each time. */
+export const Prose = memo(function Prose({ text, breaks, grows }: { text: string; breaks?: boolean; grows?: boolean }) {
   const now = render.value;
+  const grown = useRef<Growing>({ text: "", shown: [] });
   if (text === "") return null;
   if (!now) {
     void loadProse();
     return <div class="prose source">{text}</div>;
   }
-  return <div class="prose">{now(text, breaks)}</div>;
+  return <div class="prose">{grows ? now.renderGrowing(grown.current, text, breaks) : now.renderProse(text, breaks)}</div>;
 });

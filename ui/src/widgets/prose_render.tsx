@@ -19,6 +19,44 @@ export function renderProse(text: string, breaks = false): VNode {
   }
 }
 
+/** The blocks of a growing text that are whole, and the text they are of. */
+export interface Growing {
+  text: string;
+  shown: VNode[];
+}
+
+/**
+ * The same for a text that grows at its end: only its last block is read again, the others are the
+ * very elements they were, which costs the page nothing.
+ */
+export function renderGrowing(grown: Growing, text: string, breaks = false): VNode {
+  if (!text.startsWith(grown.text)) {
+    grown.text = "";
+    grown.shown = [];
+  }
+  try {
+    const rest = text.slice(grown.text.length);
+    const tokens = Lexer.lex(rest, { gfm: true, breaks });
+    const last = tokens.findLastIndex((t) => t.type !== "space");
+    const whole = tokens.slice(0, Math.max(last, 0));
+    const raw = whole.map((t) => t.raw).join("");
+    // Where the lexer has changed the text on its way, nobody knows how far it has come.
+    const known = raw !== "" && rest.startsWith(raw);
+    if (known) {
+      for (const token of whole) grown.shown.push(<>{block(token, 0)}</>);
+      grown.text += raw;
+    }
+    return (
+      <>
+        {grown.shown}
+        {blocks(known ? tokens.slice(whole.length) : tokens, 0)}
+      </>
+    );
+  } catch {
+    return <p class="source">{text}</p>;
+  }
+}
+
 function blocks(tokens: readonly Token[], depth: number): ComponentChildren {
   if (depth > DEPTH_MAX) return tokens.map((t) => t.raw).join("");
   return tokens.map((token) => block(token, depth));

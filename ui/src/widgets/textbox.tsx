@@ -92,7 +92,7 @@ interface AreaProps {
   submit: () => void;
 }
 
-function Area({ attributes, text, lines, maxLines, enterSends, submit }: AreaProps) {
+export function Area({ attributes, text, lines, maxLines, enterSends, submit }: AreaProps) {
   const area = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => {
     if (area.current) grow(area.current, Math.max(lines, maxLines));
@@ -134,7 +134,7 @@ interface SendProps {
   submit: () => void;
 }
 
-function Send({ cell, busy, empty, submit }: SendProps) {
+export function Send({ cell, busy, empty, submit }: SendProps) {
   const { session } = useSpace();
   if (busy) {
     return (
@@ -150,7 +150,7 @@ function Send({ cell, busy, empty, submit }: SendProps) {
   );
 }
 
-function Count({ text, max }: { text: string; max: number }) {
+export function Count({ text, max }: { text: string; max: number }) {
   // Every UTF-16 unit is at most three bytes: no need to encode what is surely short.
   if (text.length * 3 < max * NEARLY_FULL) return null;
   const bytes = new TextEncoder().encode(text).length;

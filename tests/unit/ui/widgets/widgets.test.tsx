@@ -49,6 +49,11 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
     props: { value: [{ role: "user", content: "**q**" }, { role: "assistant", content: "**a**" }] },
     shows: [/role="log"/, /\*\*q\*\*/, /<strong>a<\/strong>/, /aria-live="polite"/],
   },
+  multimodal: {
+    props: { label: "Message", value: { text: "look", files: [{ file: "f1", name: "a.png", type: "image/png", size: 9 }] } },
+    on: { submit: {} },
+    shows: [/<textarea[^>]*id="c2"/, />look</, /aria-label="Add files"/, /aria-label="Remove a\.png"/, /src="\/spaces\/o\/n\/-\/file\/f1"/, /aria-label="Send"/],
+  },
   examples: { props: { rows: [["one"], ["two"]], inputs: [1] }, shows: [/<button[^>]*class="chip"[^>]*>one</, />Examples</] },
   progress: { props: { value: { fraction: 0.25, message: "Reading" } }, shows: [/<progress[^>]*value="0.25"/, /25 %/, /Reading/] },
   timer: { props: { every: 0.5, active: false }, shows: [/^((?!is-timer).)*$/s] },
