@@ -9,6 +9,7 @@
 #include "gateway/watch.h"
 #include "proto/space_limits.h"
 
+struct callers;
 struct edge;
 struct files;
 struct http;
@@ -39,10 +40,12 @@ struct gateway {
 	struct spaces *spaces;
 	struct edge *edge;
 	struct wake *wake;
+	struct callers *callers;
 	struct streams *streams;
 	struct ws *ws;
 	struct http *http;
 };
 
 #define SESSION_KEEP_SEC (7 * 86400) /* without a visitor */
+#define SESSION_PROGRAM_SEC 3600     /* the same of a program that does not call any more */
 #define SESSION_UNTOUCHED_SEC 3600   /* the same when nothing ever happened in it */

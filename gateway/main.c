@@ -21,6 +21,7 @@
 #include "base/crc32c.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "gateway/call/call.h"
 #include "gateway/edge.h"
 #include "gateway/files.h"
 #include "gateway/gateway.h"
@@ -253,12 +254,15 @@ static int make_stores(struct program *p, struct err *e)
 		.space_bytes = g->session_bytes,
 		.keep_sec = (uint64_t)p->settings.keep_sec,
 		.leave_sec = g->space_limits.of[LIMIT_LEAVE],
-		.untouched_sec = SESSION_UNTOUCHED_SEC};
+		.untouched_sec = SESSION_UNTOUCHED_SEC,
+		.program_sec = SESSION_PROGRAM_SEC};
 	char path[4096];
 	int r;
 
 	if (limits.untouched_sec > limits.keep_sec)
 		limits.untouched_sec = limits.keep_sec;
+	if (limits.program_sec > limits.keep_sec)
+		limits.program_sec = limits.keep_sec;
 	r = visitor_key_load(below(&p->settings, "visitor.key", path), &g->key, e);
 	if (r == 0)
 		r = limits_new((size_t)p->settings.sockets_per_address, SOCKETS_TOTAL, &g->limits);
@@ -292,6 +296,8 @@ static int make_links(struct program *p, struct err *e)
 		r = wake_new(g, p->settings.run, &g->wake);
 	if (r == 0)
 		r = streams_new(g, &g->streams);
+	if (r == 0)
+		r = callers_new(g, &g->callers);
 	if (r == 0)
 		r = http_new(g, p->settings.ui, p->settings.run, &g->http, e);
 	if (r == 0)
@@ -335,6 +341,7 @@ static void take_down(struct program *p)
 	(void)ws_free(g->ws);
 	(void)http_free(g->http);
 	(void)streams_free(g->streams);
+	(void)callers_free(g->callers);
 	(void)edge_free(g->edge);
 	(void)wake_free(g->wake);
 	(void)log_sync_free(p->sync);

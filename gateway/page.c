@@ -25,6 +25,8 @@ struct page {
 	struct gesture *handlers; /* owned */
 	size_t n_secrets, n_handlers, n_nodes;
 	bool presence;
+	struct function_table functions; /* owned */
+	bool has_functions;
 };
 
 static const struct {
@@ -50,6 +52,7 @@ static const struct {
 	{"edit", EVENT_EDIT},
 	{"focus", EVENT_FOCUS},
 	{"blur", EVENT_BLUR},
+	{"call", EVENT_CALL},
 };
 
 /* Arrays of a page are built once and small; growing by one keeps this simple. */
@@ -179,6 +182,33 @@ int page_new(const char *bundle, const char *space_title, const json_t *tree, st
 	return 0;
 }
 
+static uint8_t kind_of(const char *event)
+{
+	for (size_t i = 0; i < sizeof(event_names) / sizeof(*event_names); i++)
+		if (!strcmp(event_names[i].name, event))
+			return event_names[i].kind;
+	return 0;
+}
+
+int page_set_functions(struct page *p, json_t *api)
+{
+	int r = functions_read(api, kind_of, &p->functions);
+
+	for (size_t i = 0; r == 0 && i < p->functions.n; i++) {
+		const struct function *f = &p->functions.list[i];
+
+		if (!page_gesture(p, f->node, f->kind))
+			r = note_handler(p, f->node, f->kind, f->entry);
+	}
+	p->has_functions = r == 0 && api;
+	return r;
+}
+
+const struct function_table *page_functions(const struct page *p)
+{
+	return p->has_functions ? &p->functions : NULL;
+}
+
 struct page *page_ref(struct page *p)
 {
 	if (p)
@@ -196,6 +226,7 @@ struct page *page_unref(struct page *p)
 	buf_done(&p->paint);
 	free(p->secrets);
 	free(p->handlers);
+	functions_done(&p->functions);
 	free(p);
 	return NULL;
 }

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "gateway/call/function.h"
 
 struct page;
 
@@ -32,6 +33,13 @@ const struct buf *page_tree_frames(const struct page *p); /* TREE, as frames */
 
 /* Its first paint as HTML, made once; empty where it would be over PAINT_MAX. Borrowed. */
 const struct buf *page_paint(struct page *p);
+
+/*
+ * What programs may call of it, HELLO.api; an array, or NULL where nobody has said. Functions
+ * without a place in the tree are gestures too from then on. -ENOMEM.
+ */
+int page_set_functions(struct page *p, json_t *api);
+const struct function_table *page_functions(const struct page *p); /* NULL: nobody has said */
 
 /* The component's text is a password: its VALUE is not stored. */
 bool page_is_secret(const struct page *p, uint32_t node);

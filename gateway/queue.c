@@ -9,6 +9,7 @@
 #include "gateway/place.h"
 #include "gateway/replica.h"
 #include "gateway/visit.h"
+#include "proto/messages.h"
 
 #define TELL_USEC (500 * USEC_PER_MSEC)  /* at least, between two words to one visitor */
 #define QUIET_USEC (100 * USEC_PER_MSEC) /* who waits no longer is told nothing */
@@ -18,7 +19,8 @@ struct ticket {
 	struct ticket *next, **at;
 	uint32_t session, n, node;
 	struct lane_id lane;
-	bool own_lane; /* its handler declares a concurrency */
+	bool call, program; /* of a call; of a program's session */
+	bool own_lane;      /* its handler declares a concurrency */
 	uint32_t concurrency;
 	uint64_t since_usec;
 	/* what its visitor was told last */
@@ -89,7 +91,7 @@ static bool stands_behind(const struct replica *r, const struct session *s, uint
 	for (const struct pending *p = s->pending; p; p = p->next) {
 		const struct gesture *h;
 
-		if (p->state != EVENT_SENT || p->n == n)
+		if (p->state != EVENT_SENT || p->n == n || p->call)
 			continue;
 		h = r->page ? page_gesture(r->page, p->node, p->kind) : NULL;
 		if (!h || !h->parallel)
@@ -105,7 +107,7 @@ static void promote(struct replica *r, struct session *s, uint64_t now)
 		const struct gesture *h = r->page ? page_gesture(r->page, p->node, p->kind) : NULL;
 		struct run *run;
 
-		if (p->state != EVENT_SENT)
+		if (p->state != EVENT_SENT || p->call)
 			continue;
 		run = find_run(&r->runs, s->number, p->n);
 		if (run && !run->parallel)
@@ -161,13 +163,27 @@ static struct ticket *ticket_of(const struct session *s)
 	return s->live->ticket;
 }
 
+static void unhook(struct session *session, const struct ticket *t)
+{
+	struct pending *p = t->call ? session_pending(session, t->n) : NULL;
+
+	if (p)
+		p->ticket = NULL;
+	else if (!t->call)
+		session->live->ticket = NULL;
+}
+
 static void ticket_free(struct space *s, struct ticket *t)
 {
 	struct row *q = &s->queue;
 	struct session *session = sessions_by_number(s->gateway->sessions, t->session);
 
 	if (session)
-		session->live->ticket = NULL;
+		unhook(session, t);
+	/* Whoever is a program is told when the row moves. */
+	if (q->programs > 0)
+		spaces_look_now(s->spaces);
+	q->programs -= t->program;
 	*t->at = t->next;
 	if (t->next)
 		t->next->at = t->at;
@@ -187,12 +203,12 @@ static void drop_ticket(struct space *s, struct ticket *t)
 	ticket_free(s, t);
 }
 
-static void add_ticket(struct space *s, const struct session *session, const struct pending *p,
-	const struct gesture *h)
+static void add_ticket(
+	struct space *s, const struct session *session, struct pending *p, const struct gesture *h)
 {
 	struct ticket *t;
 
-	if (ticket_of(session))
+	if (p->call ? p->ticket : ticket_of(session))
 		return;
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -202,30 +218,41 @@ static void add_ticket(struct space *s, const struct session *session, const str
 		.n = p->n,
 		.node = p->node,
 		.lane = lane_id(h, p->node, p->kind),
+		.call = p->call,
+		.program = session_is_program(session),
 		.own_lane = h && h->concurrency,
 		.concurrency = h ? h->concurrency : 0,
 		.since_usec = clock_mono_usec()};
-	session->live->ticket = t;
+	if (p->call)
+		p->ticket = t;
+	else
+		session->live->ticket = t;
 	*s->queue.tail = t;
 	s->queue.tail = &t->next;
 	s->queue.n++;
-	spaces_look_soon(s->spaces);
+	s->queue.programs += t->program;
+	if (t->program)
+		spaces_look_now(s->spaces);
+	else
+		spaces_look_soon(s->spaces);
 }
 
-bool queue_may_send(struct space *s, struct session *session, const struct pending *p, bool behind)
+bool queue_may_send(struct space *s, struct session *session, struct pending *p, bool behind)
 {
 	const struct replica *r = session->live->replica;
 	const struct gesture *h;
+	bool parallel;
 
 	if (!r || !r->page)
 		return !behind;
 	h = page_gesture(r->page, p->node, p->kind);
-	if (behind && !(h && h->parallel))
+	parallel = p->call || (h && h->parallel);
+	if (behind && !parallel)
 		return false;
 	/* What stops others must not wait for them. */
 	if (p->cancelled || (h && h->cancels))
 		return true;
-	if (!(h && h->parallel) && stands_behind(r, session, p->n))
+	if (!parallel && stands_behind(r, session, p->n))
 		return !(h && h->concurrency);
 	if (find_run(&r->runs, session->number, p->n) || /* its place was kept */
 		has_room(r, lane_id(h, p->node, p->kind), h ? h->concurrency : 0))
@@ -238,8 +265,9 @@ void queue_sent(struct space *s, struct session *session, const struct frame *ev
 {
 	struct replica *r = session->live->replica;
 	const struct gesture *h = r->page ? page_gesture(r->page, event->node, event->op) : NULL;
-	struct ticket *t = ticket_of(session);
-	bool parallel = h && h->parallel;
+	struct pending *p = event->type == APP_CALL ? session_pending(session, event->seq) : NULL;
+	struct ticket *t = p ? p->ticket : ticket_of(session);
+	bool parallel = p || (h && h->parallel);
 	struct run *kept;
 
 	if (t && t->n == event->seq)
@@ -360,12 +388,15 @@ void queue_go_on(struct space *s)
 	/* Most often one handler has ended and the first in the row takes its place. */
 	while (*at && has_free_worker(s)) {
 		struct ticket *t = *at;
+		size_t before = s->queue.n;
 		struct session *session = is_full(&full, s, t) ? NULL : holder(s, t);
 
 		if (session)
 			try_turn(s, t, session);
-		/* It may have gone, and no other one has. */
-		if (*at == t)
+		/* Most often it has gone alone; a session's calls may have gone together. */
+		if (s->queue.n + 1 < before)
+			at = &s->queue.head;
+		else if (*at == t)
 			at = &t->next;
 	}
 }
@@ -374,6 +405,9 @@ void queue_forget(struct space *s, const struct session *session)
 {
 	if (ticket_of(session))
 		ticket_free(s, ticket_of(session));
+	for (struct pending *p = session->pending; p; p = p->next)
+		if (p->ticket)
+			ticket_free(s, p->ticket);
 }
 
 static void drop_stale_tickets(struct space *s)
@@ -455,8 +489,11 @@ static void tell(const struct space *s, struct ticket *t, struct lane *l, uint64
 	struct visit *visit = session ? session->live->visit : NULL;
 
 	l->place++;
-	if (!visit || now - t->since_usec < QUIET_USEC || !is_news(t, l, expected, visit) ||
-		(t->told_visit == visit && now - t->told_usec < TELL_USEC))
+	if (!visit || !is_news(t, l, expected, visit))
+		return;
+	/* People need not read what will have changed before they have. */
+	if (!t->program && (now - t->since_usec < QUIET_USEC ||
+				   (t->told_visit == visit && now - t->told_usec < TELL_USEC)))
 		return;
 	visit_show_queue(visit, t->n, t->node, l->place, l->of,
 		l->mean_usec ? start / USEC_PER_MSEC + 1 : 0);

@@ -3,7 +3,7 @@
  * handlers at a time, and of one handler no more than it declares; what would only wait there waits
  * here, unsent: so it can go to whichever worker is free first, outlives every worker, and its
  * visitor can be told the place. One ticket per session, in the order in which they came; a
- * session's next event queues behind those of others.
+ * session's next event queues behind those of others. Calls have one each.
  *
  * Knows nothing of when workers are added or ended; says how long the oldest event has waited.
  */
@@ -22,7 +22,7 @@ struct ticket;
 
 struct row {
 	struct ticket *head, **tail; /* owned */
-	size_t n;
+	size_t n, programs;          /* tickets; of programs */
 	struct pace pace;
 };
 
@@ -51,7 +51,7 @@ void queue_done(struct row *q);
 void runs_done(struct runs *r);
 
 /* As sessions_ops.may_send; a no gives the session a ticket. */
-bool queue_may_send(struct space *s, struct session *session, const struct pending *p, bool behind);
+bool queue_may_send(struct space *s, struct session *session, struct pending *p, bool behind);
 
 /* The event was sent to the session's worker. */
 void queue_sent(struct space *s, struct session *session, const struct frame *event);

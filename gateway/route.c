@@ -106,6 +106,8 @@ static struct page *read_page(const struct edge_route *m)
 		return NULL;
 	if (page_new(m->bundle, m->title, m->tree, &page, &e) < 0)
 		log_warn("space=%s its recorded page is not shown: %s", m->space, e.text);
+	else if (page_set_functions(page, m->api) < 0)
+		log_error("space=%s out of memory: its functions are not known", m->space);
 	return page;
 }
 

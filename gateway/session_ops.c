@@ -46,9 +46,11 @@ static void send_frame(struct session *s, const struct frame *f, void *data)
 	struct replica *r = s->live->replica;
 
 	(void)data;
-	if (f->type == APP_EVENT)
+	if (f->type == APP_EVENT || f->type == APP_CALL)
 		queue_sent(r->space, s, f);
 	worker_link_send(r, f, NULL, 0);
+	if (f->type == APP_CALL && s->live->visit)
+		visit_show_started(s->live->visit, f->seq, f->node);
 }
 
 static void cork(struct session *s, bool on, void *data)
@@ -188,7 +190,7 @@ static bool may_retry(const struct session *s, uint32_t node, uint8_t kind, void
 	return page && page_may_retry(page, node, kind);
 }
 
-static bool may_send(struct session *s, const struct pending *p, bool behind, void *data)
+static bool may_send(struct session *s, struct pending *p, bool behind, void *data)
 {
 	struct replica *r = s->live->replica;
 
@@ -201,7 +203,7 @@ static bool wants_presence(const struct session *s, void *data)
 	const struct replica *r = s->live->replica;
 
 	(void)data;
-	return r && r->page && page_wants_presence(r->page);
+	return r && r->page && !session_is_program(s) && page_wants_presence(r->page);
 }
 
 static void settled(struct session *s, void *data)

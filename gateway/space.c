@@ -142,6 +142,12 @@ void spaces_look_soon(struct spaces *s)
 	timer_arm_after(s->looks, LOOK_USEC);
 }
 
+void spaces_look_now(struct spaces *s)
+{
+	s->looks_armed = true;
+	timer_arm_after(s->looks, 0);
+}
+
 struct space *space_by_id(struct spaces *s, const char *id)
 {
 	return map_get_str(&s->by_id, id);

@@ -94,6 +94,7 @@ void spaces_synced(struct spaces *s);
 void spaces_each(struct spaces *s, void (*fn)(void *space, void *data), void *data);
 void spaces_acks_soon(struct spaces *s); /* sessions_flush_acks in a moment */
 void spaces_look_soon(struct spaces *s); /* somebody waits: looked at more often than each second */
+void spaces_look_now(struct spaces *s);  /* in the next round */
 /* PHASE to those whom this bundle concerns. */
 void space_tell_phase(struct space *s, const char *bundle);
 /* The bundle has no worker, and that is why; detail is for the owner, NULL: no more to say. */

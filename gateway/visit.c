@@ -39,7 +39,10 @@ int visit_new(const struct visit_start *start, struct visit **ret)
 		.space = start->space,
 		.ops = start->ops,
 		.transport = start->transport,
-		.address = start->address};
+		.address = start->address,
+		.program = start->program != NULL};
+	if (start->program)
+		v->who = *start->program;
 	memcpy(v->visitor, start->visitor, sizeof(v->visitor));
 	frame_joiner_init(&v->joiner);
 	buf_init(&v->values, VALUES_MAX);
@@ -161,6 +164,12 @@ void visit_show_queue(
 			write_queue);
 }
 
+void visit_show_started(struct visit *v, uint32_t n, uint32_t node)
+{
+	if (v->program)
+		visit_show_queue(v, n, node, 0, 0, 0);
+}
+
 /* A group ends with its COMMIT, which is a bare header. */
 static void note_shown(struct visit *v, const uint8_t *frames, size_t n)
 {
@@ -216,7 +225,7 @@ void visit_show_all(struct visit *v)
 	struct buf b;
 	int r;
 
-	if (v->phase != VISIT_JOINED)
+	if (v->phase != VISIT_JOINED || v->program)
 		return;
 	v->wants_tree = !page;
 	if (!page)
@@ -407,7 +416,7 @@ static void on_identity(const struct identity *who, void *data)
 
 static void ask(struct visit *v)
 {
-	struct identity who = {0};
+	struct identity who = v->who;
 	int r = v->cookie ? edge_identify(v->gateway->edge, v->cookie, strlen(v->cookie), &who,
 				    on_identity, v, &v->asking)
 			  : 1;
@@ -547,9 +556,36 @@ static int on_event(struct visit *v, const struct frame *f, struct err *e)
 	return r;
 }
 
+int visit_call(struct visit *v, struct frame *call, struct err *e)
+{
+	CLEANUP(buf_done) struct buf b;
+	int r;
+
+	if (v->phase != VISIT_JOINED)
+		return err_set(e, -ENOTCONN, "this session has ended");
+	r = check_rate(v, e);
+	if (r < 0) {
+		gateway_count(GATEWAY_REFUSED_EVENTS, 1);
+		return r;
+	}
+	call->channel = 0;
+	call->seq = v->session->last_event + 1;
+	buf_init(&b, SESSION_PENDING_BYTES_MAX);
+	if (frame_write(&b, call) < 0)
+		return err_set(e, -EMSGSIZE, "the arguments are over the limit of %u bytes",
+			SESSION_PENDING_BYTES_MAX);
+	return session_event(
+		v->gateway->sessions, v->session, call->seq, b.data, b.len, NULL, 0, e);
+}
+
 static int on_cancel(struct visit *v, const struct frame *f, struct err *e)
 {
 	(void)e;
+	/* Nobody has to be told by a worker that it never saw the call. */
+	if (v->program && session_withdraw(v->gateway->sessions, v->session, f->seq)) {
+		spaces_look_now(v->space->spaces);
+		return 0;
+	}
 	session_cancel(v->gateway->sessions, v->session, f->seq);
 	return 0;
 }

@@ -42,6 +42,7 @@ struct visit {
 	struct identity who;
 	struct identify *asking; /* borrowed; NULL: not waiting */
 	bool owner;
+	bool program; /* has no page: it is shown no tree and no state */
 	struct frame_joiner joiner;
 	struct buf values, secrets; /* VALUE frames ahead of their event */
 	uint32_t values_n;          /* that event's number */
@@ -67,6 +68,7 @@ struct visit_start {
 	const char *visitor; /* id */
 	const char *cookie;  /* sign-in cookie or NULL, cookie_length bytes */
 	size_t cookie_length;
+	const struct identity *program; /* it is a program, and this is who; NULL: it is a page */
 };
 
 int visit_new(const struct visit_start *start, struct visit **ret);
@@ -81,6 +83,12 @@ int visit_take(struct visit *v, const uint8_t *bytes, size_t n, struct err *e);
 /* The queue is empty again after -ENOBUFS. */
 void visit_drained(struct visit *v);
 
+/*
+ * CALL of a program, whose seq is filled in. Refused with words, the visit goes on: as
+ * session_event, and -EAGAIN: too many in too short a time.
+ */
+int visit_call(struct visit *v, struct frame *call, struct err *e);
+
 /* Ends it with words for the visitor. */
 void visit_end(struct visit *v, bool retry, const char *reason);
 
@@ -90,6 +98,7 @@ void visit_show_phase(struct visit *v, const char *phase, const char *message);
 /* Place in the row, from 1, of so many; 0: the wait is over. expected_ms: 0: nobody knows. */
 void visit_show_queue(
 	struct visit *v, uint32_t n, uint32_t node, size_t place, size_t of, int64_t expected_ms);
+void visit_show_started(struct visit *v, uint32_t n, uint32_t node); /* a call went to a worker */
 void visit_show_all(struct visit *v); /* TREE, overlay, COMMIT; waits for the page if need be */
 void visit_page_known(struct visit *v);
 void visit_tick(struct visit *v); /* asks again who it is when that is still open */

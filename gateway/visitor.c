@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/fs.h"
+#include "gateway/session/state.h"
 
 #define TAG_LEN 16
 
@@ -71,6 +72,26 @@ bool visitor_check(
 	/* The tag was made over these bytes by us, so they are an id. */
 	memcpy(ret_id, id, sizeof(id));
 	return true;
+}
+
+void visitor_of_program(const struct visitor_key *key, const char *space, const char *user,
+	const void *name, size_t n, char ret_id[ID_LEN + 1])
+{
+	static const char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned int length = 0;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	if (buf_addf(&b, "program\n%s\n%s\n", space, user) == 0 && buf_add(&b, name, n) == 0)
+		(void)HMAC(EVP_sha256(), key->bytes, VISITOR_KEY_LEN, b.data, b.len, mac, &length);
+	buf_done(&b);
+	if (length < ID_LEN)
+		random_bytes(mac, ID_LEN); /* out of memory: a session for itself */
+	for (size_t i = 0; i < ID_LEN; i++)
+		ret_id[i] = letters[mac[i] % 32];
+	ret_id[0] = SESSION_PROGRAM;
+	ret_id[ID_LEN] = '\0';
 }
 
 const char *cookie_find(const char *header, size_t n, const char *name, size_t *ret_n)

@@ -31,6 +31,13 @@ bool visitor_check(
 	const struct visitor_key *key, const char *cookie, size_t n, char ret_id[ID_LEN + 1]);
 
 /*
+ * The visitor that a program is: the same for the same Space, user ("" for nobody) and key, and
+ * nobody who knows these can tell it. Not a visitor that a cookie names.
+ */
+void visitor_of_program(const struct visitor_key *key, const char *space, const char *user,
+	const void *name, size_t n, char ret_id[ID_LEN + 1]);
+
+/*
  * The value of a cookie in a Cookie header of n bytes; the first one counts. NULL: not there.
  * Borrowed from header, ret_n bytes.
  */

@@ -39,6 +39,8 @@ static int on_hello(struct replica *r, const struct frame *f, struct err *e)
 	r->deaf = false; /* a worker that was loading answers both at once */
 	r->blank = f->op != 0;
 	n = page_new(r->bundle, r->space->route ? r->space->route->title : "", m.tree, &page, e);
+	if (n == 0 && page_set_functions(page, m.api) < 0)
+		log_error("space=%s out of memory: its functions cannot be called", r->space->id);
 	if (n == 0)
 		replica_hello(r, page, m.upgrade);
 	app_hello_done(&m);
@@ -106,6 +108,7 @@ static const struct {
 	{APP_IMAGE, true, LOADED, 1, 2, on_session_frame},
 	{APP_COMMIT, true, LOADED, 8, 0, on_session_frame},
 	{APP_FAIL, true, LOADED, 4, 2, on_session_frame},
+	{APP_RESULT, true, LOADED, 1, 2, on_session_frame},
 	{APP_BLOB, true, LOADED, 64, 4, on_session_frame},
 	{APP_LOST, true, LOADED, 16, 0, on_session_frame},
 };
@@ -205,7 +208,8 @@ void worker_link_send(struct replica *r, const struct frame *f, const int *fds, 
 {
 	int sent = r->link ? link_send_files(r->link, f, fds, n) : -EPIPE;
 
-	if (f->type == APP_EVENT || f->type == APP_OPEN || f->type == APP_RESUME)
+	if (f->type == APP_EVENT || f->type == APP_CALL || f->type == APP_OPEN ||
+		f->type == APP_RESUME)
 		flow_add_event(&r->flow);
 	/* -EPIPE is reported through on_closed. A full queue means that the worker stopped
 	 * reading: shutting the socket down makes the link report that too. */

@@ -7,6 +7,7 @@
 
 struct cursor {
 	const uint8_t *at, *end;
+	bool nul; /* strings may hold it */
 };
 
 static void skip_space(struct cursor *c)
@@ -74,7 +75,7 @@ static bool take_unicode_escape(struct cursor *c)
 	int first = hex4(c);
 	int second;
 
-	if (first <= 0 || (first >= 0xdc00 && first <= 0xdfff))
+	if (first < 0 || (first == 0 && !c->nul) || (first >= 0xdc00 && first <= 0xdfff))
 		return false;
 	if (first < 0xd800 || first > 0xdbff)
 		return true;
@@ -187,14 +188,22 @@ static bool take_value(struct cursor *c, int depth)
 	}
 }
 
-bool json_text_valid(const uint8_t *text, size_t n)
+static bool is_valid(struct cursor c)
 {
-	struct cursor c = {text, text + n};
-
 	if (!take_value(&c, 0))
 		return false;
 	skip_space(&c);
 	return c.at == c.end;
+}
+
+bool json_text_valid(const uint8_t *text, size_t n)
+{
+	return is_valid((struct cursor){.at = text, .end = text + n});
+}
+
+bool json_text_valid_nul(const uint8_t *text, size_t n)
+{
+	return is_valid((struct cursor){.at = text, .end = text + n, .nul = true});
 }
 
 static int quote_ascii(struct buf *b, uint8_t ch)

@@ -127,7 +127,8 @@ static void send_event(struct sessions *t, struct session *s, struct pending *p)
 		t->ops.send_files(s, p->frames, p->length, t->data);
 	(void)frames_each(p->frames, p->length, SESSION_VALUE_MAX, send_frame, &c, NULL);
 	p->state = EVENT_SENT;
-	if (p->n > s->live->sent_n)
+	/* A worker knows calls by their number, events as what is above the last one. */
+	if (!p->call && p->n > s->live->sent_n)
 		s->live->sent_n = p->n;
 	if (p->cancelled) {
 		send_head(t, s, APP_CANCEL, p->n);
@@ -161,7 +162,7 @@ static void mark_waiting(struct sessions *t, struct session *s, uint32_t before,
 
 /*
  * Sends what waits, in order. A retried event is older than what the worker has seen since; it
- * would ignore it, so the session is opened anew once nothing runs.
+ * would ignore it, so the session is opened anew once nothing runs. Calls stand in no order.
  */
 void session_pump(struct sessions *t, struct session *s)
 {
@@ -171,11 +172,12 @@ void session_pump(struct sessions *t, struct session *s)
 		if (p->state != EVENT_HELD)
 			continue;
 		if (t->ops.may_send && !t->ops.may_send(s, p, waits, t->data))
-			waits = true;
-		else if (p->n <= s->live->sent_n)
+			waits = waits || !p->call;
+		else if (!p->call && p->n <= s->live->sent_n)
 			old = true;
 		else {
-			if (waits) /* it overtakes; the worker will ignore what is older */
+			if (waits &&
+				!p->call) /* it overtakes; the worker will ignore what is older */
 				mark_waiting(t, s, p->n, false);
 			send_event(t, s, p);
 		}
@@ -212,8 +214,15 @@ static size_t count_frames(const uint8_t *bytes, size_t n)
 	return count;
 }
 
+static bool is_call(const uint8_t *frames, size_t n)
+{
+	struct frame f;
+
+	return n > 0 && frame_read(&f, frames, n, NULL) > 0 && f.type == APP_CALL;
+}
+
 static int check_event(
-	const struct session *s, uint32_t n, size_t length, size_t frames, struct err *e)
+	const struct session *s, uint32_t n, size_t length, size_t frames, bool call, struct err *e)
 {
 	size_t open = session_count_pending(s, EVENT_HELD) + session_count_pending(s, EVENT_SENT);
 
@@ -227,8 +236,8 @@ static int check_event(
 	if (s->pending_bytes + length > SESSION_PENDING_BYTES_MAX)
 		return err_set(e, -EMSGSIZE, "unfinished events: over the limit of %u bytes",
 			SESSION_PENDING_BYTES_MAX);
-	if (s->overlay.bytes + length + 4096 > OVERLAY_MAX ||
-		s->overlay.n + frames > OVERLAY_CELLS_MAX)
+	if (!call && (s->overlay.bytes + length + 4096 > OVERLAY_MAX ||
+			     s->overlay.n + frames > OVERLAY_CELLS_MAX))
 		return err_set(e, -EMSGSIZE, "this page's values: over the limit of %d bytes",
 			OVERLAY_MAX);
 	return 0;
@@ -270,7 +279,8 @@ int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8
 		show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
 		return 0;
 	}
-	r = check_event(s, n, length + secret_length, count_frames(frames, length), e);
+	r = check_event(s, n, length + secret_length, count_frames(frames, length),
+		is_call(frames, length), e);
 	if (r < 0)
 		gateway_count(GATEWAY_REFUSED_EVENTS, 1);
 	if (r == 0)
@@ -330,6 +340,21 @@ void session_cancel(struct sessions *t, struct session *s, uint32_t n)
 			cancel_one(t, s, p);
 	}
 	session_go_on(t, s); /* one that waited for its turn need not */
+}
+
+bool session_withdraw(struct sessions *t, struct session *s, uint32_t n)
+{
+	struct pending *p = session_pending(s, n);
+	bool secret = p && p->secret_length > 0;
+
+	if (!p || p->state == EVENT_SENT)
+		return false;
+	if (session_append(t, s, LOG_FORGET, n, "", 1) < 0)
+		return false;
+	session_apply_withdraw(s, n);
+	if (secret)
+		secret_remove(t->secret_fd, s->number, n);
+	return true;
 }
 
 static int retry_one(struct sessions *t, struct session *s, struct pending *p)
@@ -922,6 +947,8 @@ int session_worker_frame(
 		return r < 0 ? r : gather(g, &g->visible, f, e);
 	case APP_FAIL:
 		g->fails = true;
+		return gather(g, &g->visible, f, e);
+	case APP_RESULT:
 		return gather(g, &g->visible, f, e);
 	case APP_IMAGE:
 		return gather(g, &g->image, f, e);

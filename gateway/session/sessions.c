@@ -73,6 +73,28 @@ void sessions_each(struct sessions *t, void (*fn)(struct session *s, void *data)
 	map_each(&t->by_number, (void (*)(void *, void *))fn, data);
 }
 
+struct by_visitor {
+	const char *space, *visitor;
+	struct session *found;
+};
+
+static void look_for_visitor(struct session *s, void *data)
+{
+	struct by_visitor *c = data;
+
+	if (!c->found && !strcmp(s->visitor, c->visitor) && !strcmp(s->space, c->space))
+		c->found = s;
+}
+
+struct session *sessions_by_visitor(struct sessions *t, const char *space, const char *visitor)
+{
+	struct by_visitor c = {space, visitor, NULL};
+
+	if (count_of(&t->visitor_counts, visitor) > 0)
+		sessions_each(t, look_for_visitor, &c);
+	return c.found;
+}
+
 struct session_log *sessions_log(struct sessions *t)
 {
 	return t->log;
@@ -121,10 +143,12 @@ static int replay_one(
 	case LOG_MOVE:
 		return session_apply_move(s, rec->value, rec->length, e);
 	case LOG_FORGET:
-		if (rec->n) {
+		if (rec->n && rec->length)
+			session_apply_withdraw(s, rec->n);
+		else if (rec->n)
 			session_apply_dismiss(s, rec->n);
+		if (rec->n)
 			return 0;
-		}
 		leave(t, s);
 		(void)session_free(s);
 		return 0;
@@ -295,14 +319,14 @@ static void consider(struct session *s, void *data)
 
 	if (s->live->visit || (o->space && strcmp(s->space, o->space)) ||
 		(o->visitor && strcmp(s->visitor, o->visitor)) ||
-		(o->space && !session_is_untouched(s)))
+		(o->space && !session_is_untouched(s) && !session_is_program(s)))
 		return;
 	if (!o->found || s->live->left_usec < o->found->live->left_usec)
 		o->found = s;
 }
 
 /* Room for one more: the longest abandoned session of the visitor gives way, of the Space only
- * one in which nothing ever happened. */
+ * one in which nothing ever happened, or a program's. */
 static bool make_room(struct sessions *t, const char *space, const char *visitor)
 {
 	struct oldest o = {.space = space, .visitor = visitor};
@@ -427,6 +451,8 @@ static void tick_one(struct session *s, void *data)
 	uint64_t keep =
 		session_is_untouched(s) ? k->t->limits.untouched_sec : k->t->limits.keep_sec;
 
+	if (session_is_program(s) && k->t->limits.program_sec)
+		keep = k->t->limits.program_sec;
 	presence_tell(k->t, s);
 	if (live->resend)
 		request_again(k->t, s);

@@ -48,7 +48,7 @@ enum session_phase {
 
 struct session_group {
 	struct buf image;   /* IMAGE frames */
-	struct buf visible; /* PATCH and FAIL frames */
+	struct buf visible; /* PATCH, FAIL and RESULT frames */
 	uint32_t frames;
 	bool fails;
 };
@@ -106,7 +106,7 @@ struct sessions_ops {
 	bool (*may_retry)(const struct session *s, uint32_t node, uint8_t kind, void *data);
 	/* The event may go to the session's worker now. behind: an earlier one of the session was
 	 * told to wait. session_go_on says that there may be room again. NULL: always. */
-	bool (*may_send)(struct session *s, const struct pending *p, bool behind, void *data);
+	bool (*may_send)(struct session *s, struct pending *p, bool behind, void *data);
 	/* Its page needs to know whether the visitor is there. NULL: never. */
 	bool (*wants_presence)(const struct session *s, void *data);
 	/* None of its events is running any more: a moment to move. */
@@ -126,6 +126,7 @@ struct sessions_limits {
 	uint64_t keep_sec;      /* without a visitor */
 	uint64_t leave_sec;     /* without a visitor until it has left */
 	uint64_t untouched_sec; /* the same for sessions in which nothing happened */
+	uint64_t program_sec;   /* the same for those of programs; 0: as the others */
 	uint64_t compact_bytes; /* a log below this is left as it is; 0: 8 MiB */
 };
 
@@ -137,6 +138,9 @@ DEFINE_CLEANUP(struct sessions *, sessions_free)
 
 struct session *sessions_by_id(struct sessions *t, const char *id); /* NULL: none */
 struct session *sessions_by_number(struct sessions *t, uint32_t number);
+/* One of the visitor in that Space; NULL: none. Looks through all sessions if the visitor has any.
+ */
+struct session *sessions_by_visitor(struct sessions *t, const char *space, const char *visitor);
 size_t sessions_count(const struct sessions *t);
 void sessions_each(struct sessions *t, void (*fn)(struct session *s, void *data), void *data);
 
@@ -156,13 +160,16 @@ void sessions_forget(struct sessions *t, struct session *s);
 void session_set_visit(struct sessions *t, struct session *s, void *visit);
 
 /*
- * Event n with its frames VALUE* EVENT (channel 0) as they came; secret frames apart.
+ * Event n with its frames VALUE* EVENT, or CALL (channel 0) as they came; secret frames apart.
  * -EPROTO: n leaves a gap. -EBUSY: too many unfinished. -EMSGSIZE: over a limit. -ENOSPC, -EIO:
  * the log cannot be written. All with words for the visitor; nothing was accepted then.
  */
 int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8_t *frames,
 	size_t length, const uint8_t *secret, size_t secret_length, struct err *e);
 void session_cancel(struct sessions *t, struct session *s, uint32_t n);
+/* Forgets event n, which was interrupted or which no worker has seen: it never starts. False: it is
+ * neither. */
+bool session_withdraw(struct sessions *t, struct session *s, uint32_t n);
 int session_retry(struct sessions *t, struct session *s, uint32_t n, struct err *e);
 
 /*
@@ -198,8 +205,8 @@ void session_resumed(struct sessions *t, struct session *s);
 void session_detach(struct sessions *t, struct session *s, bool close, const char *why);
 
 /*
- * PATCH, IMAGE, FAIL, COMMIT, BLOB, LOST from the session's worker. Negative with words: the
- * worker broke the protocol or a limit, its link must end.
+ * PATCH, IMAGE, FAIL, RESULT, COMMIT, BLOB, LOST from the session's worker. Negative with words:
+ * the worker broke the protocol or a limit, its link must end.
  */
 int session_worker_frame(
 	struct sessions *t, struct session *s, const struct frame *f, struct err *e);

@@ -70,6 +70,11 @@ size_t session_count_pending(const struct session *s, enum event_state state)
 	return n;
 }
 
+bool session_is_program(const struct session *s)
+{
+	return s->visitor[0] == SESSION_PROGRAM;
+}
+
 bool session_is_untouched(const struct session *s)
 {
 	return s->last_event == 0 && s->last_seq == 0;
@@ -174,7 +179,8 @@ struct in_context {
 	struct session *session;
 	uint32_t node;
 	uint8_t kind;
-	bool event; /* an EVENT was among them */
+	bool event; /* an EVENT or CALL was among them */
+	bool call;
 };
 
 static int take_value(struct session *s, const struct frame *f)
@@ -197,8 +203,9 @@ static int on_in_frame(const struct frame *f, void *data, struct err *e)
 
 	if (f->type == APP_VALUE)
 		return take_value(c->session, f);
-	if (f->type != APP_EVENT)
+	if (f->type != APP_EVENT && f->type != APP_CALL)
 		return err_set(e, -EBADMSG, "IN record holds frame type %u", f->type);
+	c->call = f->type == APP_CALL;
 	c->node = f->node;
 	c->kind = f->op;
 	c->event = true;
@@ -243,6 +250,7 @@ int session_apply_in(
 		.node = c.node,
 		.kind = c.kind,
 		.state = s->replica_id[0] ? EVENT_SENT : EVENT_HELD,
+		.call = c.call,
 		.length = length};
 	memcpy(p->frames, frames, length);
 	insert_pending(s, p);
@@ -466,6 +474,11 @@ void session_apply_dismiss(struct session *s, uint32_t n)
 		finish_event(s, n);
 }
 
+void session_apply_withdraw(struct session *s, uint32_t n)
+{
+	finish_event(s, n); /* for a replay it may have been sent */
+}
+
 /* --- STATE --- */
 
 #define STATE_RETRIED 0x80 /* beside the state of an event */
@@ -539,6 +552,7 @@ static int restore_event(struct session *s, uint32_t n, uint8_t state, const uin
 		.kind = c.kind,
 		.state = (enum event_state)(state & ~STATE_RETRIED),
 		.retried = state & STATE_RETRIED,
+		.call = c.call,
 		.length = length};
 	memcpy(p->frames, frames, length);
 	insert_pending(s, p);

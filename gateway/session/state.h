@@ -7,7 +7,8 @@
  *	IN n    empty                                             interrupted event n is wanted
  *again OUT seq frames of one group, COMMIT last                  a group of a worker MOVE    bundle
  *NUL replica                                open on that worker; no replica: on none FORGET  n = 0:
- *the session; otherwise interrupted event n is dismissed STATE   all of it at once (compaction);
+ *the session; otherwise interrupted event n is dismissed, or with a byte of value event n, which no
+ *worker has seen, is withdrawn STATE   all of it at once (compaction);
  *session 0: n is the next session number
  *
  * Knows no socket, no worker and no clock.
@@ -49,6 +50,8 @@ struct pending {
 		       * than what the worker has seen */
 	uint64_t taken_usec; /* when, monotonic; 0: before the last start. Not in the log. */
 	bool cancelled; /* CANCEL came while held; goes out behind the event. Not in the log. */
+	bool call;      /* a CALL: runs beside the session's other events, in no order */
+	void *ticket;   /* borrowed; a call's place in the Space's row, queue.c's; NULL: none */
 	size_t secret_length; /* bytes at the start that are not in the log but in a file (secret.h)
 			       */
 	size_t length;
@@ -84,6 +87,10 @@ DEFINE_CLEANUP(struct session *, session_free)
 
 struct pending *session_pending(const struct session *s, uint32_t n); /* NULL: none */
 size_t session_count_pending(const struct session *s, enum event_state state);
+
+/* First letter of the visitor that a program is; no random_id has it. */
+#define SESSION_PROGRAM 'u'
+bool session_is_program(const struct session *s);
 
 /* True while nothing in it is worth keeping: no event was accepted and no group came. */
 bool session_is_untouched(const struct session *s);
@@ -127,6 +134,7 @@ int session_write_move(const char *bundle, const char *replica, struct buf *b);
 int session_apply_move(struct session *s, const uint8_t *value, size_t n, struct err *e);
 void session_apply_retry(struct session *s, uint32_t n);
 void session_apply_dismiss(struct session *s, uint32_t n);
+void session_apply_withdraw(struct session *s, uint32_t n);
 
 int session_write_state(const struct session *s, struct buf *b);
 int session_apply_state(struct session *s, const uint8_t *value, size_t n, struct err *e);

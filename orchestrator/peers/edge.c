@@ -32,7 +32,7 @@ struct edge_peer {
 static int write_route(const struct store_row *row, bool with_tree, struct buf *b)
 {
 	const char *bundle = store_text(row, 4), *title = store_text(row, 8),
-		   *tree = store_text(row, 9);
+		   *tree = store_text(row, 9), *api = store_text(row, 11);
 	struct edge_route m = {.space = store_text(row, 0),
 		.owner = store_text(row, 1),
 		.name = store_text(row, 2),
@@ -40,6 +40,7 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 		.sleep_sec = (uint64_t)store_int(row, 7),
 		.replicas = (uint64_t)store_int(row, 10)};
 	CLEANUP(json_unrefp) json_t *parsed = NULL;
+	CLEANUP(json_unrefp) json_t *functions = NULL;
 	struct err e = {0};
 
 	m.title = *title ? title : m.name;
@@ -50,6 +51,8 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 	}
 	if (with_tree && *tree && json_parse(tree, strlen(tree), 4u << 20, &parsed, &e) == 0)
 		m.tree = parsed;
+	if (m.tree && *api && json_parse(api, strlen(api), 4u << 20, &functions, &e) == 0)
+		m.api = functions;
 	return edge_route_write(&m, b);
 }
 
@@ -187,7 +190,9 @@ static int on_identify(struct edge_peer *g, const struct frame *f, struct err *e
 	buf_init(&b, 1024);
 	if (r < 0)
 		return r;
-	if (people_by_cookie(g->config.people, m.cookie, &who, &ignored) == 0) {
+	if ((strncmp(m.cookie, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0
+			    ? people_by_token(g->config.people, m.cookie, &who, &ignored)
+			    : people_by_cookie(g->config.people, m.cookie, &who, &ignored)) == 0) {
 		who_is.user = who.user;
 		who_is.admin = who.admin;
 	}

@@ -67,10 +67,10 @@ ORDER BY s.updated_usec DESC, s.id LIMIT $2;
 SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id
 FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: space_routes
-SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas
+SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api
 FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id > $1 ORDER BY s.id LIMIT $2;
 -- name: space_route
-SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas
+SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api
 FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: space_count
 SELECT count(*) FROM spaces;

@@ -201,6 +201,23 @@ static void queue_input(struct session *s, struct input *i)
 	s->worker->inputs_bytes += size;
 }
 
+/* Sent again by a gateway that took over. Calls come in no order, so each is looked for. */
+static bool is_known(const struct session *s, uint32_t n, bool call)
+{
+	const struct worker *w = s->worker;
+
+	if (!call)
+		return n <= s->last_n;
+	for (const struct input *i = s->inputs; i; i = i->next)
+		if (i->n == n)
+			return true;
+	for (size_t i = 0; i < TASKS_MAX; i++)
+		if (w->tasks[i].state != TASK_FREE && w->tasks[i].session == s &&
+			w->tasks[i].n == n)
+			return true;
+	return false;
+}
+
 /* An EVENT or a CALL takes its number, and waits for its turn. */
 static int take(struct worker *w, const struct frame *f, bool call, struct err *e)
 {
@@ -210,7 +227,7 @@ static int take(struct worker *w, const struct frame *f, bool call, struct err *
 
 	if (!s)
 		return lost(w, f->channel, 0);
-	if (f->seq <= s->last_n)
+	if (is_known(s, f->seq, call))
 		return 0;
 	if (s->n_inputs + s->running >= EVENTS_PENDING_MAX)
 		return err_set(e, -EPROTO, "%s: session %u has %d unfinished events, the limit",
@@ -227,7 +244,8 @@ static int take(struct worker *w, const struct frame *f, bool call, struct err *
 		i->length = i->values = 0;
 	}
 	clear_values(s);
-	s->last_n = f->seq;
+	if (!call)
+		s->last_n = f->seq;
 	h = worker_handler(w, f->node, f->op);
 	if (h && h->n_cancels)
 		session_cancel_nodes(s, h->cancels, h->n_cancels, call);
