@@ -8,6 +8,7 @@ local dataframe = import "dataframe"
 local data = import "components"
 local layout = import "layout"
 local message = import "message"
+local inputs = import "inputs"
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
 local setmetatable = setmetatable
 local format, find, match, gmatch =
@@ -33,7 +34,7 @@ M.rules = {} -- type → property → check(what, value), beyond its kind
 local EVENTS = {}
 for _, name in ipairs {
   "click", "submit", "change", "input", "load", "select", "clear", "upload", "example",
-  "stream", "stop", "unload", "tick", "like", "retry", "undo", "edit", "focus", "blur",
+  "stream", "stop", "unload", "tick", "like", "retry", "undo", "edit", "focus", "blur", "close",
   "call",
 } do
   EVENTS[name] = constants["EVENT_" .. upper(name)]
@@ -53,8 +54,8 @@ local checks = {}
 
 -- What a family of components says of its own. inputs: whose value the visitor changes. containers:
 -- which have children. positional: the property that may stand first without a name. empty: the
--- value after :clear(). checks: functions(what, props, record, records) that raise.
-for _, family in ipairs { layout, message } do
+-- value after :clear(). checks: functions(what, props, record, records) that raise. rules: as M.rules.
+for _, family in ipairs { inputs, layout, message } do
   local function take(from, into)
     for name, value in pairs(from or {}) do into[name] = value end
   end
@@ -63,6 +64,7 @@ for _, family in ipairs { layout, message } do
   take(family.positional, POSITIONAL)
   take(family.empty, EMPTY)
   take(family.checks, checks)
+  take(family.rules, M.rules)
 end
 
 for name, c in pairs(data.components) do
@@ -301,36 +303,8 @@ for name in pairs(components) do event_methods(name) end
 
 -- --- constructors --------------------------------------------------------------------------
 
-function checks.slider(what, p)
-  local low, high = p.min or 0, p.max or 100
-  if low >= high then raise("%s: 'min' must be below 'max' (got %s, %s)", what, low, high) end
-  if p.step and p.step <= 0 then raise("%s: 'step' must be above 0 (got %s)", what, p.step) end
-end
-
-local function check_choice(what, p)
-  if p.value == nil then return end
-  local chosen = type(p.value) == "table" and p.value or { p.value }
-  for _, v in ipairs(chosen) do
-    local known = false
-    for _, c in ipairs(p.choices or {}) do
-      known = known or v == (type(c) == "table" and c.value or c)
-    end
-    if not known then
-      raise("%s: 'value' must be one of the choices (got %s)", what, describe(v))
-    end
-  end
-end
-checks.radio, checks.dropdown = check_choice, check_choice
-
 function checks.image(what, p)
   if type(p.value) == "string" then values.bundled_image(what, p.value) end
-end
-
-function checks.file(what, p)
-  if type(p.value) == "string" then values.bundled_file(what, p.value) end
-  if p.max_files and (p.max_files < 1 or p.max_files > 16) then
-    raise("%s: 'max_files' must be from 1 to 16 (got %s)", what, p.max_files)
-  end
 end
 
 local function read_children(what, t, rec)

@@ -25,19 +25,32 @@ M.bytes, M.page, M.interface, M.chat = values.bytes, page.page, interface.interf
 
 -- As app.RESULT names them.
 local LEVELS = { info = "info", warn = "warning", error = "error", success = "success" }
+local TOAST_FIELDS = { true, message = true, title = true, duration = true }
 
-local function toast(kind, message)
-  if not host.state() then raise("ui.%s: there is no visitor yet", kind) end
-  message = parts.as_kind(format("ui.%s: the message", kind), "string", message)
+local function toast(kind, spec)
+  local what = "ui." .. kind
+  if not host.state() then raise("%s: there is no visitor yet", what) end
+  if type(spec) ~= "table" then spec = { spec } end
+  parts.check_fields(what, spec, TOAST_FIELDS)
+  local message = parts.as_kind(what .. ": the message", "string", spec.message or spec[1])
+  local title = parts.as_kind(what .. ": 'title'", "string", spec.title)
+  local duration = parts.as_kind(what .. ": 'duration'", "number", spec.duration)
+  if duration and duration < 0 then raise("%s: 'duration' is in seconds (got %s)", what, duration) end
   if host.state().call then
     return host.result(data.constants.RESULT_LOG, { level = LEVELS[kind], message = message or "" })
   end
-  host.patch(0, data.constants.PATCH_SET, "toast", { kind = kind, message = message })
+  host.patch(0, data.constants.PATCH_SET, "toast",
+    { kind = kind, message = message, title = title, duration = duration })
 end
 
----A short message over the page.
+---A short message over the page: its words, or {words, title = …, duration = seconds}; duration 0
+---stays until the visitor dismisses it.
+---@param message string|{ [1]: string, title?: string, duration?: number }
 ---@usage ui.info("Saved")
+---@usage ui.info { "It is in your folder.", title = "Saved", duration = 10 }
 function M.info(message) toast("info", message) end
+---@usage ui.success("Saved")
+function M.success(message) toast("success", message) end
 function M.warn(message) toast("warn", message) end
 function M.error(message) toast("error", message) end
 

@@ -285,31 +285,6 @@ function accept.checkbox(_, _, v)
   return v
 end
 
-local function is_choice(S, rec, v)
-  for _, c in ipairs(state.get(S, rec, "choices")) do
-    if v == (type(c) == "table" and c.value or c) then return true end
-  end
-  return false
-end
-
-function accept.radio(S, rec, v)
-  if v == nil then return nil end
-  if not is_choice(S, rec, v) then return nil, "must be one of the choices" end
-  return v
-end
-
-function accept.dropdown(S, rec, v)
-  if not state.get(S, rec, "multiple") then return accept.radio(S, rec, v) end
-  if v == nil then return {} end
-  if type(v) ~= "table" then return nil, "must be a list of choices" end
-  local chosen = {}
-  for i, item in ipairs(v) do
-    if not is_choice(S, rec, item) then return nil, "must be among the choices" end
-    chosen[i] = item
-  end
-  return chosen
-end
-
 accept.dataframe = dataframe.accept
 
 function accept.image(_, _, v)

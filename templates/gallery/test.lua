@@ -11,12 +11,26 @@ end)
 
 test("shows what the page holds", function(app)
   local visitor = app:visit()
-  visitor:example(2)
   visitor:set("Number", 7)
+  visitor:set("Extras", { "Milk", "oat" })
+  visitor:set("One of 5,000", "Star 4711")
+  visitor:set("Several, or your own", { "chess", "falconry" })
+  visitor:set("Range", { 10, 90 })
+  visitor:set("Day", "2026-12-24")
   visitor:click "Show what the page holds"
   local held = visitor:value "What the page holds"
-  test.equal(held.colour, "blue")
   test.equal(held.number, 7)
+  test.equal(held.extras, { "Milk", "oat" })
+  test.equal(held.star, "Star 4711")
+  test.equal(held.tags, { "chess", "falconry" })
+  test.equal(held.range, { 10, 90 })
+  test.equal(held.day, "2026-12-24")
+end)
+
+test("a report is made when it is asked for", function(app)
+  local visitor = app:visit()
+  visitor:click "Make a report"
+  test.equal(visitor:value("Make a report").name, "report.csv")
 end)
 
 test("the slider moves the shares", function(app)

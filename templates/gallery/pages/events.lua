@@ -20,7 +20,15 @@ local function counting()
 
   refuse:on_click(function() ui.refuse "This button always refuses; that is all it does." end)
 
-  return ui.row { slow, stop, refuse }
+  local word  = ui.textbox { label = "Word" }
+  local times = ui.number { label = "Times", value = 2, min = 1, max = 9 }
+  local out   = ui.markdown { id = "repeated", value = "" }
+  local ready = ui.examples {
+    label = "Ready-made", inputs = { word, times }, rows = { { "ho ", 3 }, { "tick ", 2 } },
+    on_example = function() out:set((word.value or ""):rep(times.value)) end,
+  }
+
+  return ui.column { ui.row { slow, stop, refuse }, ui.row { word, times }, ready, out }
 end
 
 local function clock()

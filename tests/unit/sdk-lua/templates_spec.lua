@@ -89,7 +89,7 @@ it("template gallery shows every component, and all of them work", function()
   local app = template "gallery"
   local there = {}
   for _, node in pairs(app.nodes) do there[node.type] = true end
-  for name in read("proto/components.def"):gmatch "COMPONENT%((%w+), \"" do
+  for name in read("proto/components.def"):gmatch "COMPONENT%(([%w_]+), \"" do
     if name ~= "progress" and not there[name] then error("no " .. name) end
   end
   local v = app:open()
@@ -97,7 +97,8 @@ it("template gallery shows every component, and all of them work", function()
     for event in pairs(node.on or {}) do
       -- A button may say "Refuse", and then does.
       if node.props.value ~= "Refuse" then
-        local values = event == "upload" and { [key] = { file = "f" } } or event == "submit" and { [key] = "hello" } or nil
+        local file = { file = "f" }
+        local values = event == "upload" and { [key] = node.props.multiple and { file } or file } or event == "submit" and { [key] = "hello" } or nil
         if event == "upload" then
           app:send("FILE", { channel = v.channel, file = "PNG", value = '{"id":"f","name":"a.png","type":"image/png","size":3}' })
         end

@@ -10,6 +10,7 @@ const NOTICE_MS = 4500;
 /** Without a connection for this long, something is in the way rather than late. */
 const STUCK_MS = 10_000;
 const TOAST_MS = 6000;
+const TIMER_MAX = 2_000_000_000;
 
 const NOTICES: Readonly<Record<Notice, string>> = {
   resynchronised: "Back in step. Nothing was lost.",
@@ -100,26 +101,46 @@ function useLate(line: Line | null): Line | null {
 }
 
 export function Toasts({ session }: { session: Session }) {
+  const toasts = session.page.toasts.value;
+  const cards = (urgent: boolean) =>
+    toasts
+      .filter((t) => (t.kind === "error") === urgent)
+      .map((t) => <ToastCard key={t.id} toast={t} close={() => session.page.dismissToast(t.id)} />);
   return (
-    <div class="toasts" role="status" aria-live="polite">
-      {session.page.toasts.value.map((toast) => (
-        <ToastCard key={toast.id} toast={toast} close={() => session.page.dismissToast(toast.id)} />
-      ))}
+    <div class="toasts">
+      <div role="status">{cards(false)}</div>
+      <div role="alert">{cards(true)}</div>
     </div>
   );
 }
 
+const TOAST_ICONS = { info: "info", success: "check", warn: "alert", error: "alert" } as const;
+const TOAST_KINDS: Readonly<Record<string, string>> = { warn: "Warning: ", error: "Error: " };
+
+/** It waits for who reads or has it in hand. What went wrong is said at once, and stays longer. */
 function ToastCard({ toast, close }: { toast: Toast; close: () => void }) {
   const [held, setHeld] = useState(false);
+  const ms = toast.duration === null ? TOAST_MS * (toast.kind === "error" ? 2 : 1) : toast.duration * 1000;
   useEffect(() => {
-    if (held) return;
-    const timer = setTimeout(close, TOAST_MS);
+    if (held || ms === 0) return;
+    const timer = setTimeout(close, Math.min(ms, TIMER_MAX));
     return () => clearTimeout(timer);
   }, [held]);
   return (
-    <div class={`toast ${toast.kind}`} onPointerEnter={() => setHeld(true)} onPointerLeave={() => setHeld(false)}>
-      <span class="dot" aria-hidden="true" />
-      <p>{toast.message}</p>
+    <div
+      class={`toast ${toast.kind}`}
+      onPointerEnter={() => setHeld(true)}
+      onPointerLeave={() => setHeld(false)}
+      onFocusIn={() => setHeld(true)}
+      onFocusOut={() => setHeld(false)}
+      onKeyDown={(e) => e.key === "Escape" && close()}
+    >
+      <Icon name={TOAST_ICONS[toast.kind]} />
+      <div class="toast-words">
+        {TOAST_KINDS[toast.kind] && <span class="hidden">{TOAST_KINDS[toast.kind]}</span>}
+        {toast.title && <p class="toast-title">{toast.title}</p>}
+        <p>{toast.message}</p>
+      </div>
       <button type="button" class="chip-button quiet" aria-label="Dismiss" onClick={close}>
         <Icon name="close" />
       </button>

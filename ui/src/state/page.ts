@@ -40,12 +40,15 @@ export interface Progress {
   readonly message: string;
 }
 
-export type ToastKind = "info" | "warn" | "error";
+export type ToastKind = "info" | "success" | "warn" | "error";
 
 export interface Toast {
   readonly id: number;
   readonly kind: ToastKind;
   readonly message: string;
+  readonly title: string;
+  /** s; 0: until it is dismissed; null: as usual. */
+  readonly duration: number | null;
 }
 
 const TOASTS_MAX = 4;
@@ -134,8 +137,8 @@ export class Page {
     this.queue.value = queue;
   }
 
-  toast(kind: ToastKind, message: string): void {
-    const toast = { id: ++this.#toasts, kind, message };
+  toast(kind: ToastKind, message: string, title = "", duration: number | null = null): void {
+    const toast = { id: ++this.#toasts, kind, message, title, duration };
     this.toasts.value = [...this.toasts.peek(), toast].slice(-TOASTS_MAX);
   }
 
@@ -159,13 +162,18 @@ export class Page {
   }
 
   #readToast(value: unknown): void {
-    const { kind, message } = (value ?? {}) as Record<string, unknown>;
+    const { kind, message, title, duration } = (value ?? {}) as Record<string, unknown>;
     if (typeof message !== "string") return;
-    this.toast(TOAST_KINDS.find((k) => k === kind) ?? "info", message);
+    this.toast(
+      TOAST_KINDS.find((k) => k === kind) ?? "info",
+      message,
+      typeof title === "string" ? title : "",
+      typeof duration === "number" && duration >= 0 ? duration : null,
+    );
   }
 }
 
-const TOAST_KINDS: readonly ToastKind[] = ["info", "warn", "error"];
+const TOAST_KINDS: readonly ToastKind[] = ["info", "success", "warn", "error"];
 
 export function readProgress(value: unknown): Progress | null {
   if (typeof value !== "object" || value === null) return null;

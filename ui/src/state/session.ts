@@ -14,6 +14,7 @@ import {
   EVENT_CHANGE,
   EVENT_CLEAR,
   EVENT_CLICK,
+  EVENT_CLOSE,
   EVENT_EDIT,
   EVENT_EXAMPLE,
   EVENT_FOCUS,
@@ -65,6 +66,7 @@ const EVENTS = {
   edit: EVENT_EDIT,
   focus: EVENT_FOCUS,
   blur: EVENT_BLUR,
+  close: EVENT_CLOSE,
 } as const;
 
 /** Only the newest of these matters: while one runs, the next waits and carries the last value. */

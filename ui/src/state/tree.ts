@@ -137,4 +137,9 @@ const INPUTS: ReadonlySet<string> = new Set([
   "tabs",
   "dataframe",
   "multimodal",
+  "checkbox_group",
+  "range_slider",
+  "datetime",
+  "color",
+  "upload_button",
 ] satisfies ComponentType[]);

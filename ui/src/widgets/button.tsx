@@ -1,6 +1,8 @@
-/* Does something, and can be told to stop while it does. */
+/* Does something, and can be told to stop while it does; or leads somewhere. */
 import { Icon } from "./icon";
 import { propsOf } from "../state/tree";
+import { lookOf, Ornament } from "./button_look";
+import { httpLink } from "./link";
 import { useBusy, useSpace, idOf, type WidgetProps } from "./space";
 import { asText } from "./textbox";
 
@@ -8,13 +10,38 @@ export function Button({ cell }: WidgetProps) {
   const props = propsOf(cell, "button");
   const { session } = useSpace();
   const busy = useBusy(cell);
+  const link = httpLink(props.link);
+  const words = (
+    <>
+      <Ornament cell={cell} />
+      <span>{asText(props.value) || props.label || "Run"}</span>
+    </>
+  );
+  if (link && props.interactive !== false) {
+    return (
+      <div class="action">
+        <a
+          id={idOf(cell)}
+          class={lookOf(cell)}
+          href={link}
+          target="_blank"
+          rel="noopener noreferrer"
+          title={props.info}
+          onClick={() => session.fire(cell, "click")}
+        >
+          {words}
+          <span class="hidden">, opens in a new tab</span>
+        </a>
+      </div>
+    );
+  }
   const dead = props.interactive === false || !cell.on["click"];
   return (
     <div class={busy ? "action busy" : "action"}>
       <button
         type="button"
         id={idOf(cell)}
-        class={`button ${props.variant ?? "secondary"}`}
+        class={lookOf(cell)}
         disabled={dead}
         aria-disabled={busy}
         aria-busy={busy}
@@ -22,7 +49,7 @@ export function Button({ cell }: WidgetProps) {
         onClick={() => !busy && session.fire(cell, "click")}
       >
         <span class="spinner" aria-hidden="true" />
-        <span>{asText(props.value) || props.label || "Run"}</span>
+        {words}
       </button>
       {busy && (
         <button type="button" class="button stop late" title="Stop" onClick={() => session.cancel(cell.n)}>

@@ -14,3 +14,8 @@ export function options(choices: unknown): readonly Option[] {
       : { label: String(c), value: String(c) },
   );
 }
+
+/** A value as a set of chosen ones, whatever it is. */
+export function chosenOf(value: unknown): ReadonlySet<string> {
+  return new Set(Array.isArray(value) ? value.filter((v): v is string => typeof v === "string") : []);
+}

@@ -206,7 +206,7 @@ function Input({ cell }: { cell: Cell }) {
             id={idOf(cell)}
             type="file"
             multiple={props.multiple === true}
-            {...(props.types ? { accept: props.types } : {})}
+            {...(props.types ? { accept: String(props.types) } : {})}
             aria-label={words(props.multiple === true, files.length)}
             onChange={(e) => {
               take(e.currentTarget.files);

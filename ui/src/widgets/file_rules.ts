@@ -15,12 +15,12 @@ export function sizeWords(bytes: number): string {
 
 /** ".csv,image/*" as it is read. */
 export function listed(types: string): string {
-  return types.split(/[,\s]+/).filter(Boolean).join(", ");
+  return String(types).split(/[,\s]+/).filter(Boolean).join(", ");
 }
 
 /** types: endings and media types, as in ".csv,image/*". The SDK decides; this spares the sending. */
 export function isOf(types: string | undefined, name: string, type: string): boolean {
-  const wanted = (types ?? "").toLowerCase().split(/[,\s]+/).filter(Boolean);
+  const wanted = String(types ?? "").toLowerCase().split(/[,\s]+/).filter(Boolean);
   return (
     wanted.length === 0 ||
     wanted.some((w) => (w.startsWith(".") ? name.toLowerCase().endsWith(w) : w.endsWith("/*") ? type.startsWith(w.slice(0, -1)) : type === w))

@@ -18,8 +18,11 @@ export async function loadAll(): Promise<void> {
   await Promise.all(all.map((begin) => begin()));
 }
 
-/** load: `() => import("./table").then((m) => m.Table)`. Fetched once, for every such widget. */
-export function lazy(load: () => Promise<Widget>): LazyWidget {
+/**
+ * load: `() => import("./table").then((m) => m.Table)`. Fetched once, for every such widget.
+ * quiet: an ornament, whose place is not held and whose absence is not told.
+ */
+export function lazy(load: () => Promise<Widget>, quiet = false): LazyWidget {
   const loaded = signal<Widget | null>(null);
   const failed = signal(false);
   let loading: Promise<void> | null = null;
@@ -40,6 +43,7 @@ export function lazy(load: () => Promise<Widget>): LazyWidget {
   function Lazy(props: WidgetProps) {
     const Now = loaded.value;
     if (Now) return <Now {...props} />;
+    if (failed.value && quiet) return null;
     if (failed.value) {
       return (
         <p class="nothing" role="status">
@@ -51,7 +55,7 @@ export function lazy(load: () => Promise<Widget>): LazyWidget {
       );
     }
     void begin();
-    return <div class="lazy-place" aria-busy="true" />;
+    return quiet ? null : <div class="lazy-place" aria-busy="true" />;
   }
   all.push(begin);
   return Object.assign(Lazy, { ready: begin });

@@ -3,34 +3,36 @@ import type { FunctionComponent } from "preact";
 import type { ComponentType } from "proto";
 import type { Cell } from "../state/tree";
 import { Button } from "./button";
-import { Checkbox } from "./checkbox";
 import { Column } from "./column";
-import { Dropdown } from "./dropdown";
-import { Examples } from "./examples";
 import { FailureAt } from "./failure";
 import { Group } from "./group";
 import { Label } from "./label";
 import { lazy, type LazyWidget } from "./lazy";
 import { Markdown } from "./markdown";
-import { NumberBox } from "./number";
 import { Progress } from "./progress";
 import { loadProse } from "./prose";
 import { QueueAt } from "./queue";
-import { Radio } from "./radio";
 import { Row } from "./row";
-import { Slider } from "./slider";
 import type { WidgetProps } from "./space";
 import { Tab } from "./tab";
 import { Textbox } from "./textbox";
 
+const field = (name: keyof typeof import("./fields")) => lazy(() => import("./fields").then((m) => m[name]));
+
 /** Every component of proto/components.def; the compiler counts them. */
 export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetProps>>> = {
   textbox: Textbox,
-  number: NumberBox,
-  slider: Slider,
-  checkbox: Checkbox,
-  radio: Radio,
-  dropdown: Dropdown,
+  number: field("NumberBox"),
+  slider: field("Slider"),
+  checkbox: field("Checkbox"),
+  radio: field("Radio"),
+  dropdown: field("Dropdown"),
+  checkbox_group: field("CheckboxGroup"),
+  range_slider: field("RangeSlider"),
+  datetime: field("Datetime"),
+  color: field("Color"),
+  upload_button: field("UploadButton"),
+  download_button: field("DownloadButton"),
   button: Button,
   label: Label,
   markdown: Markdown,
@@ -40,7 +42,7 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   chatbot: lazy(() => import("./chatbot").then((m) => m.Chatbot)),
   multimodal: lazy(() => import("./multimodal").then((m) => m.Multimodal)),
   dataframe: lazy(() => import("./dataframe").then((m) => m.Dataframe)),
-  examples: Examples,
+  examples: lazy(() => import("./examples").then((m) => m.Examples)),
   progress: Progress,
   timer: Nothing,
   row: Row,
@@ -101,6 +103,6 @@ function share(cell: Cell): Record<string, string> {
   const { scale, min_width } = cell.props.value as { scale?: number; min_width?: number };
   const grow = typeof scale === "number" ? scale : 1;
   if (grow === 0) return { flex: "0 0 auto" };
-  const width = cell.type === "column" ? (min_width ?? 320) : cell.type === "button" ? 112 : 168;
+  const width = cell.type === "column" ? (min_width ?? 320) : cell.type.endsWith("button") ? 112 : 168;
   return { flex: `${grow} 1 min(100%, ${width}px)` };
 }

@@ -29,11 +29,15 @@ export function NumberBox({ cell }: WidgetProps) {
         min={props.min}
         max={props.max}
         step={props.step ?? "any"}
+        placeholder={props.placeholder ?? ""}
         readOnly={props.interactive === false}
         onInput={(e) => {
+          const text = e.currentTarget.value;
+          setTyping(text);
+          if (!isExact(text)) return session.page.invalid(cell.n, `Whole numbers are exact up to ${Number.MAX_SAFE_INTEGER}.`);
           changed.current = true;
-          setTyping(e.currentTarget.value);
-          session.setValue(cell, parseNumber(e.currentTarget.value));
+          session.setValue(cell, parseNumber(text));
+          session.page.forgive(cell.n);
         }}
         onBlur={settle}
         onKeyDown={(e) => {
@@ -52,6 +56,11 @@ export function asNumber(value: unknown): number | null {
 
 export function parseNumber(text: string): number | null {
   return text.trim() === "" ? null : asNumber(Number(text));
+}
+
+/** Would this whole number be another one than was typed? */
+export function isExact(text: string): boolean {
+  return !/^\s*[+-]?\d+\s*$/.test(text) || Number.isSafeInteger(Number(text));
 }
 
 export function clamp(value: number, min?: number, max?: number): number {

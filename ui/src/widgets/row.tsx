@@ -12,7 +12,7 @@ export function Row({ cell }: WidgetProps) {
   const { gap = "medium" } = propsOf(cell, "row");
   // Panels side by side are as high as each other, and so are buttons; fields stand on one line.
   const panels = cell.children.some((c) => c.type === "column");
-  const even = panels || (cell.children.length > 0 && cell.children.every((c) => c.type === "button"));
+  const even = panels || (cell.children.length > 0 && cell.children.every((c) => c.type.endsWith("button")));
   return (
     <>
       <div class={`row gap-${gap}${panels ? " panels" : ""}${even ? " even" : ""}`}>

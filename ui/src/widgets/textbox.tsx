@@ -1,5 +1,6 @@
 /* Text of one or more lines. Enter sends where there is something to send; Shift+Enter breaks. */
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Session } from "../state/session";
 import { propsOf, valueOf, type Cell } from "../state/tree";
 import { CopyButton } from "./copy";
 import { Field, useControl } from "./field";
@@ -34,14 +35,25 @@ export function Textbox({ cell }: WidgetProps) {
     session.fire(cell, "submit");
   };
 
+  useEffect(() => {
+    if (props.autofocus && document.activeElement === document.body) document.getElementById(control.id)?.focus({ preventScroll: true });
+  }, []);
+
   const attributes = {
     ...control,
+    dir: props.direction ?? "auto",
     class: "input",
     value: text,
     placeholder: props.placeholder ?? "",
     readOnly: readonly,
     onInput: (e: Event) => type((e.currentTarget as HTMLInputElement).value),
-    onBlur: settle,
+    onFocus: () => session.fire(cell, "focus"),
+    onBlur: (e: Event) => {
+      settle();
+      session.fire(cell, "blur");
+      const wrong = (e.currentTarget as HTMLInputElement).validity?.typeMismatch;
+      if (wrong) session.page.invalid(cell.n, MISMATCH[props.kind ?? ""] ?? "This looks wrong.");
+    },
   };
   const many = props.submit === true || (props.lines ?? 1) > 1;
   return (
@@ -49,7 +61,7 @@ export function Textbox({ cell }: WidgetProps) {
       cell={cell}
       props={props}
       class={props.submit ? "composer" : ""}
-      aside={readonly && text !== "" && <CopyButton text={() => text} quiet />}
+      aside={(readonly || props.copy) && text !== "" && <CopyButton text={() => text} quiet />}
     >
       {props.password ? (
         <Password attributes={attributes} submit={submit} />
@@ -63,10 +75,10 @@ export function Textbox({ cell }: WidgetProps) {
           submit={submit}
         />
       ) : (
-        <input type="text" {...attributes} autoComplete="off" onKeyDown={(e) => onEnter(e, submit)} />
+        <Line attributes={attributes} kind={props.kind} before={props.prefix} behind={props.suffix} submit={submit} />
       )}
       {props.submit && !readonly && <Send cell={cell} busy={busy} empty={text.trim() === ""} submit={submit} />}
-      <Count text={text} max={props.max_length ?? 100_000} />
+      <Count text={text} max={props.max_length ?? 100_000} always={props.count === true} />
     </Field>
   );
 }
@@ -81,6 +93,36 @@ function onEnter(e: KeyboardEvent, run: () => void): void {
   if (e.key !== "Enter" || e.isComposing) return;
   e.preventDefault();
   run();
+}
+
+const MISMATCH: Readonly<Record<string, string>> = {
+  email: "This does not look like an e-mail address.",
+  url: "This does not look like an address: it begins with https://.",
+};
+
+/** What the browser fills in, and which keyboard a phone shows. */
+const KINDS: Readonly<Record<string, string>> = { email: "email", url: "url", tel: "tel" };
+
+interface LineProps {
+  attributes: Record<string, unknown>;
+  kind: unknown;
+  before: unknown;
+  behind: unknown;
+  submit: () => void;
+}
+
+function Line({ attributes, kind, before, behind, submit }: LineProps) {
+  const known = typeof kind === "string" && Object.hasOwn(KINDS, kind);
+  const form = { type: known || kind === "search" ? String(kind) : "text", autoComplete: known ? KINDS[String(kind)] : "off" };
+  const input = <input {...attributes} {...(form as object)} onKeyDown={(e) => onEnter(e, submit)} />;
+  if (!before && !behind) return input;
+  return (
+    <div class="affixed">
+      {before && <span class="affix">{asText(before)}</span>}
+      {input}
+      {behind && <span class="affix">{asText(behind)}</span>}
+    </div>
+  );
 }
 
 interface AreaProps {
@@ -138,7 +180,7 @@ export function Send({ cell, busy, empty, submit }: SendProps) {
   const { session } = useSpace();
   if (busy) {
     return (
-      <button type="button" class="send stop" aria-label="Stop" onClick={() => session.cancel(cell.n)}>
+      <button type="button" class="send stop" aria-label="Stop" onClick={() => stop(session, cell)}>
         <Icon name="stop" />
       </button>
     );
@@ -150,13 +192,18 @@ export function Send({ cell, busy, empty, submit }: SendProps) {
   );
 }
 
-export function Count({ text, max }: { text: string; max: number }) {
+function stop(session: Session, cell: Cell): void {
+  session.cancel(cell.n);
+  session.fire(cell, "stop");
+}
+
+export function Count({ text, max, always = false }: { text: string; max: number; always?: boolean }) {
   // Every UTF-16 unit is at most three bytes: no need to encode what is surely short.
-  if (text.length * 3 < max * NEARLY_FULL) return null;
+  if (!always && text.length * 3 < max * NEARLY_FULL) return null;
   const bytes = new TextEncoder().encode(text).length;
-  if (bytes < max * NEARLY_FULL) return null;
+  if (!always && bytes < max * NEARLY_FULL) return null;
   return (
-    <p class={bytes > max ? "count over" : "count"} role="status">
+    <p class={bytes > max ? "count over" : "count"} role={bytes < max * NEARLY_FULL ? "note" : "status"}>
       {bytes} of {max} bytes
     </p>
   );

@@ -2,11 +2,16 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { FAIL_ERROR, FAIL_INVALID, type ComponentType } from "proto";
 import { addressOf } from "@ui/widgets/address";
+import { options } from "@ui/widgets/choices";
+import { colorOf } from "@ui/widgets/color";
+import { found } from "@ui/widgets/combobox";
 import { loadAll } from "@ui/widgets/lazy";
+import { httpLink } from "@ui/widgets/link";
 import { WIDGETS } from "@ui/widgets/node";
-import { clamp, parseNumber } from "@ui/widgets/number";
+import { clamp, isExact, parseNumber } from "@ui/widgets/number";
 import { loadProse } from "@ui/widgets/prose";
 import { placeWords, waitWords } from "@ui/widgets/queue";
+import { pairOf } from "@ui/widgets/range_slider";
 import { accepted, append, Bench, commit, el, fail, interrupted, queue, set } from "../support/session";
 import { assertInert, HOSTILE, html } from "../support/html";
 
@@ -27,6 +32,12 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
   number: { props: { label: "Age", value: 3, min: 0, max: 9 }, shows: [/type="number"/, /value="3"/, /min="0"/, /max="9"/, /for="c2"/] },
   slider: { props: { label: "Heat", value: 5, min: 0, max: 10 }, shows: [/type="range"/, /type="number"/, /aria-label="Heat: value"/, /--at: ?50%/] },
   checkbox: { props: { label: "Agree", value: true }, shows: [/type="checkbox"[^>]* checked/, /<span>Agree<\/span>/] },
+  range_slider: { props: { label: "Span", value: [20, 60] }, shows: [/--from: ?20%/, /--to: ?60%/, /type="range"[^>]*aria-label="Span: from"/, /aria-label="Span: to, value"/] },
+  checkbox_group: { props: { label: "Extras", choices: ["Milk", { label: "Oat", value: "o" }], value: ["o"] }, shows: [/role="group"/, /type="checkbox"[^>]*>[^<]*<span>Milk/, /checked[^>]*>[^<]*<span>Oat/] },
+  datetime: { props: { label: "Day", value: "2026-11-26", min: "2026-01-01" }, shows: [/type="date"/, /value="2026-11-26"/, /min="2026-01-01"/, /for="c2"/] },
+  color: { props: { label: "Wall", value: "#0b6b5d", choices: ["#ff0000"] }, shows: [/type="color"[^>]*aria-label="Wall: picker"/, /type="text"[^>]*id="c2"[^>]*value="#0b6b5d"|value="#0b6b5d"/, /aria-label="#ff0000"/] },
+  upload_button: { props: { label: "Send it", types: ".csv" }, shows: [/type="file"[^>]*accept="\.csv"|accept="\.csv"/, /<button[^>]*id="c2"/, />Send it</] },
+  download_button: { props: { label: "Get it", value: { file: "f1", name: "a.csv" } }, shows: [/<button[^>]*id="c2"/, />Get it</] },
   radio: { props: { label: "Size", choices: ["s", { label: "Large", value: "l" }], value: "l" }, shows: [/role="radiogroup"/, /value="l" checked/, />Large</] },
   dropdown: { props: { label: "City", choices: ["Paris", "Rome"], value: "Rome" }, shows: [/<select[^>]*id="c2"/, /<option[^>]*selected[^>]*>Rome/] },
   button: { props: { value: "Go", variant: "primary" }, on: { click: {} }, shows: [/<button[^>]*class="button primary"/, />Go</] },
@@ -81,7 +92,7 @@ test("every component has a widget and an example here", () => {
 });
 
 const WRONG = [null, 0, -1.5, true, "", HOSTILE, [], {}, [[]], [null], { file: HOSTILE }, { label: HOSTILE, confidences: [{ label: HOSTILE, confidence: 7 }] }, [{ role: HOSTILE, content: HOSTILE }], { a: { b: [HOSTILE] } }];
-const FIELDS = ["value", "label", "info", "placeholder", "choices", "rows", "inputs", "min", "max", "step", "lines", "top", "open", "height", "alt", "gap", "scale", "variant", "min_width", "max_length"];
+const FIELDS = ["value", "label", "info", "placeholder", "choices", "rows", "inputs", "min", "max", "step", "lines", "top", "open", "height", "alt", "gap", "scale", "variant", "size", "icon", "link", "types", "kind", "prefix", "multiple", "custom", "min_width", "max_length"];
 
 for (const type of Object.keys(HONEST)) {
   test(`${type} withstands any value in any field`, () => {
@@ -125,6 +136,56 @@ test("a tab that was never open is not made, and a hidden one is not in the row"
   const out = one("tabs", {}, {}, [tab(3, { label: "A", visible: false }), tab(4, { label: "B" }), tab(5, { label: "C" })]);
   assert.doesNotMatch(out, /inside 3|c3-tab|inside 5/);
   assert.match(out, /inside 4/);
+});
+
+const many = Array.from({ length: 5000 }, (_, i) => `Star ${i}`);
+
+test("a long list is a field to type in; several are chips, each with its way out", () => {
+  const single = one("dropdown", { label: "Star", choices: many, value: "Star 7" });
+  assert.match(single, /role="combobox"[^>]*aria-expanded="false"/);
+  assert.match(single, /value="Star 7"/);
+  assert.ok(single.length < 3000, "no row exists before the list is open");
+  const several = one("dropdown", { multiple: true, choices: ["a", "b"], value: ["b", "gone"] });
+  assert.match(several, /aria-label="Remove b"/);
+});
+
+test("what is typed finds what begins with it first, and may be a value of its own", () => {
+  const all = options(["beta", "alphabet", { label: "Alpha", value: "a" }]);
+  assert.deepEqual(found(all, "alpha", false).map((r) => r.value), ["alphabet", "a"]);
+  assert.deepEqual(found(all, "bet", false).map((r) => r.value), ["beta", "alphabet"]);
+  assert.deepEqual(found(all, "new", true).map((r) => [r.value, r.written]), [["new", true]]);
+  assert.deepEqual(found(all, "ALPHA ", true).map((r) => r.value), ["alphabet", "a"]);
+  assert.equal(found(options(many), "4711", false).length, 1);
+});
+
+test("only http and https are links", () => {
+  assert.equal(httpLink("https://example.org/a?b"), "https://example.org/a?b");
+  for (const bad of ["javascript:alert(1)", " javascript:alert(1)", "data:image/svg+xml,<svg/>", "//x", "/a", "mailto:a@b", HOSTILE, 7, null]) {
+    assert.equal(httpLink(bad), null);
+  }
+  assert.match(one("button", { value: "Out", link: "https://example.org/" }), /<a[^>]*href="https:\/\/example\.org\/"[^>]*rel="noopener noreferrer"/);
+  assert.doesNotMatch(one("button", { value: "Out", link: "javascript:alert(1)" }), /<a|javascript:/);
+});
+
+test("a range and a colour are what they can be, whatever comes", () => {
+  assert.deepEqual([pairOf([20, 60], 0, 100), pairOf(null, 0, 9), pairOf([8, 3], 0, 9), pairOf([-5, 50], 0, 9), pairOf("x", 1, 2)], [
+    [20, 60], [0, 9], [8, 8], [0, 9], [1, 2],
+  ]);
+  assert.deepEqual([colorOf("#0B6b5D"), colorOf("red"), colorOf("#fff"), colorOf({})], ["#0b6b5d", null, null, null]);
+});
+
+test("a whole number that would become another one is told, not sent", () => {
+  assert.deepEqual([isExact("9007199254740991"), isExact("9007199254740993"), isExact("-9007199254740993"), isExact("1e300"), isExact("0.5"), isExact("")], [
+    true, false, false, true, true, true,
+  ]);
+});
+
+test("a textbox says its kind, its direction and what stands around it", () => {
+  assert.match(one("textbox", { kind: "email" }), /type="email"[^>]*autocomplete="email"|autocomplete="email"[^>]*type="email"/i);
+  assert.match(one("textbox", { direction: "rtl" }), /dir="rtl"/);
+  assert.match(one("textbox", { prefix: "€", suffix: "kg" }), /<span class="affix">€<\/span>[\s\S]*<span class="affix">kg<\/span>/);
+  assert.match(one("textbox", { count: true, value: "abc", max_length: 100 }), /3 of 100 bytes/);
+  assert.match(one("textbox", { copy: true, value: "abc" }), /title="Copy"/);
 });
 
 test("a button is busy while its event runs, and can be stopped", () => {
