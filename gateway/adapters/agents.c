@@ -170,9 +170,9 @@ static int add_function(struct buf *b, const struct about *about, const json_t *
 }
 
 static const char how[] =
-	"Errors are JSON, `{\"error\": words}`, with `field` where an argument was refused (400) "
-	"and `reference`\nfor the Space's owner where the function failed (500). 429 comes with "
-	"`Retry-After`.\n\n"
+	"Errors are JSON, `{\"error\": words}`, with `field` where an argument was refused (400). "
+	"500: "
+	"the function\nfailed. 429 and 503 come with `Retry-After`.\n\n"
 	"- **As it goes**: send `Accept: text/event-stream`; events `queue`, `progress`, `log`, "
 	"`value`, then\n  `result` or `error`.\n"
 	"- **With memory**: calls with the same `?session=WORD` share what the Space remembers of "

@@ -22,7 +22,7 @@ static const struct {
 	{"401", "Unauthorized", "The token is not known."},
 	{"404", "NotFound", "There is no such Space, or no such function, for whoever asks."},
 	{"429", "TooMany", "Too much at once; Retry-After says when to come back."},
-	{"500", "Failed", "The function failed. Its owner finds reference in the Space's log."},
+	{"500", "Failed", "The function failed. The number in error is for its owner's log."},
 	{"503", "Unavailable", "The Space cannot be started now."},
 };
 
@@ -125,9 +125,8 @@ static json_t *common_schemas(void)
 	json_t *file = json_pack("{ss s{s{ss} s{ss} s{ss} s{ss}} s[s]}", "type", "object",
 		"properties", "file", "type", "string", "name", "type", "string", "type", "type",
 		"string", "size", "type", "integer", "required", "file");
-	json_t *error = json_pack("{ss s{s{ss} s{ss} s{ss}} s[s]}", "type", "object", "properties",
-		"error", "type", "string", "field", "type", "string", "reference", "type", "string",
-		"required", "error");
+	json_t *error = json_pack("{ss s{s{ss} s{ss}} s[s]}", "type", "object", "properties",
+		"error", "type", "string", "field", "type", "string", "required", "error");
 
 	return json_pack("{so so}", "File", file, "Error", error);
 }

@@ -10,6 +10,16 @@ void response_header(struct MHD_Response *response, const char *name, const char
 	(void)MHD_add_response_header(response, name, value);
 }
 
+/* Without credentials: what comes from there is nobody's, whatever cookies the browser has. */
+static void add_cors(struct MHD_Response *response)
+{
+	response_header(response, "Access-Control-Allow-Origin", "*");
+	response_header(response, "Access-Control-Allow-Methods", "GET, POST");
+	response_header(response, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+	response_header(response, "Access-Control-Max-Age", "86400");
+	response_header(response, "Cross-Origin-Resource-Policy", "cross-origin");
+}
+
 enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *response)
 {
 	char cookie[VISITOR_COOKIE_LEN + 128];
@@ -19,6 +29,8 @@ enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *
 		return MHD_NO;
 	response_header(response, "X-Content-Type-Options", "nosniff");
 	response_header(response, "Referrer-Policy", "same-origin");
+	if (r->cors)
+		add_cors(response);
 	if (r->tus)
 		response_header(response, "Tus-Resumable", TUS_VERSION);
 	if (r->tus && status == MHD_HTTP_PRECONDITION_FAILED)

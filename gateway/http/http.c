@@ -27,14 +27,15 @@
 
 struct http {
 	struct gateway *gateway;
-	struct MHD_Daemon *daemon;   /* owned */
-	struct source *source;       /* owned; the daemon's epoll fd */
-	struct source *timer;        /* owned; the daemon's deadlines */
-	struct source *kick;         /* owned; a turn that is due */
-	struct site *site;           /* owned */
-	struct upstreams *upstreams; /* owned */
-	struct disk *disk;           /* owned */
-	struct request *suspended;   /* borrowed; all of them */
+	struct MHD_Daemon *daemon;     /* owned */
+	struct source *source;         /* owned; the daemon's epoll fd */
+	struct source *timer;          /* owned; the daemon's deadlines */
+	struct source *kick;           /* owned; a turn that is due */
+	struct site *site;             /* owned */
+	struct upstreams *upstreams;   /* owned */
+	struct disk *disk;             /* owned */
+	struct request *suspended;     /* borrowed; all of them */
+	struct mcp_request *mcp_calls; /* borrowed; those that run */
 	bool running, ending;
 	bool resumed; /* a request, while running: MHD_get_timeout does not know */
 };
@@ -129,6 +130,11 @@ struct upstreams *request_upstreams(const struct request *r)
 	return r->http->upstreams;
 }
 
+struct mcp_request **request_mcp_calls(const struct request *r)
+{
+	return &r->http->mcp_calls;
+}
+
 const char *request_header(const struct request *r, const char *name)
 {
 	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
@@ -188,6 +194,33 @@ bool request_identify(struct request *r)
 	cookie = header ? cookie_find(header, strlen(header), SIGN_IN_COOKIE, &n) : NULL;
 	if (!cookie || edge_identify(r->http->gateway->edge, cookie, n, &r->who, on_identity, r,
 			       &r->asking) != 0)
+		return true;
+	request_suspend(r);
+	return false;
+}
+
+/* Gradio's Python client has a header of its own for it. */
+static const char *find_token(const struct request *r)
+{
+	const char *header = request_header(r, "Authorization");
+
+	if (!header)
+		header = request_header(r, "X-HF-Authorization");
+	return header && !strncasecmp(header, "Bearer ", 7) ? header + 7 : NULL;
+}
+
+bool request_identify_program(struct request *r, bool *ret_token)
+{
+	const char *token = find_token(r);
+
+	*ret_token = token != NULL;
+	if (r->asked)
+		return true;
+	if (!token)
+		return !request_is_same_origin(r) || request_identify(r);
+	r->asked = true;
+	if (edge_identify(r->http->gateway->edge, token, strlen(token), &r->who, on_identity, r,
+		    &r->asking) != 0)
 		return true;
 	request_suspend(r);
 	return false;
@@ -373,6 +406,10 @@ static const struct {
 	{"/-/uploads", false, &tus_handler},
 	{"/-/uploads/", true, &tus_handler},
 	{"/-/file/", true, &file_handler},
+	{"/-/api/", true, &rest_handler},
+	{"/-/openapi.json", false, &openapi_handler},
+	{"/-/agents.md", false, &agents_handler},
+	{"/-/mcp", false, &mcp_handler},
 	{"/-/", true, &platform_handler},
 	{"/info/refs", false, &upstream_handler},
 	{"/git-upload-pack", false, &upstream_handler},

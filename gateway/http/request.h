@@ -19,6 +19,7 @@
 
 struct disk_job;
 struct http;
+struct mcp_request;
 struct request;
 struct site;
 struct upstreams;
@@ -53,6 +54,7 @@ struct request {
 	struct space_path path;
 	size_t swallowed;
 	bool begun, suspended, gone;
+	bool cors;   /* pages of other sites may read the answer: it is nobody's in particular */
 	bool tus;    /* the answer says which version of tus it speaks */
 	void *state; /* the handler's */
 	/* a refusal that has been decided and waits for the body's end */
@@ -69,6 +71,7 @@ struct request {
 struct gateway *request_gateway(const struct request *r);
 struct site *request_site(const struct request *r);
 struct upstreams *request_upstreams(const struct request *r);
+struct mcp_request **request_mcp_calls(const struct request *r); /* those that run */
 
 void request_suspend(struct request *r);
 void request_resume(struct request *r);
@@ -86,6 +89,11 @@ void request_refuse(struct request *r, unsigned status, const char *fmt, ...)
 
 /* Fills who, asking the orchestrator if there is a cookie. False: suspended, call again. */
 bool request_identify(struct request *r);
+/*
+ * The same for a program: by its token, or, without one, by the cookie of a page of our own.
+ * *ret_token: there is one, so that an unknown one can be told. False: suspended, call again.
+ */
+bool request_identify_program(struct request *r, bool *ret_token);
 bool request_owns(const struct request *r, const struct route *route);
 
 /* The visitor's id from the cookie; a new one is made and set with the answer. */
@@ -131,6 +139,10 @@ extern const struct handler embed_handler;    /* the same inside another site's 
 extern const struct handler platform_handler; /* platform pages, also as 404 */
 extern const struct handler missing_handler;
 extern const struct handler asset_handler;
+extern const struct handler rest_handler;    /* a function of a Space */
+extern const struct handler openapi_handler; /* what they are */
+extern const struct handler agents_handler;
+extern const struct handler mcp_handler;
 extern const struct handler health_handler;
 extern const struct handler upload_handler;
 extern const struct handler tus_handler; /* uploads that go on after a cut */

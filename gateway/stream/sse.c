@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "gateway/base64.h"
+
 #define PADDING 2048
 
 int sse_write_open(struct buf *b)
@@ -9,39 +11,31 @@ int sse_write_open(struct buf *b)
 	return buf_addf(b, ":%*s\nevent: open\ndata:\n\n", PADDING, "");
 }
 
-/* RFC 4648, 4 */
-static void encode(uint8_t *at, const uint8_t *bytes, size_t n)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < n; i += 3, at += 4) {
-		uint32_t v = (uint32_t)bytes[i] << 16;
-
-		if (i + 1 < n)
-			v |= (uint32_t)bytes[i + 1] << 8;
-		if (i + 2 < n)
-			v |= bytes[i + 2];
-		at[0] = (uint8_t)digits[v >> 18];
-		at[1] = (uint8_t)digits[v >> 12 & 63];
-		at[2] = (uint8_t)(i + 1 < n ? digits[v >> 6 & 63] : '=');
-		at[3] = (uint8_t)(i + 2 < n ? digits[v & 63] : '=');
-	}
-}
-
 int sse_write_bytes(struct buf *b, uint64_t id, const uint8_t *bytes, size_t n)
 {
-	size_t length = (n + 2) / 3 * 4;
-	int r = buf_reserve(b, length + 64); /* of which the lines around it use less than 64 */
+	size_t before = b->len;
+	int r = buf_addf(b, "id: %" PRIu64 "\ndata: ", id);
 
-	if (r < 0)
-		return r;
-	r = buf_addf(b, "id: %" PRIu64 "\ndata: ", id);
-	if (r < 0)
-		return r;
-	encode(b->data + b->len, bytes, n);
-	b->len += length;
-	return buf_add(b, "\n\n", 2);
+	if (r == 0)
+		r = base64_add(b, bytes, n);
+	if (r == 0)
+		r = buf_add(b, "\n\n", 2);
+	if (r < 0 && b->len > before) {
+		b->len = before;
+		b->data[before] = '\0';
+	}
+	return r;
+}
+
+int sse_add_line(struct buf *b, const uint8_t *json, size_t n)
+{
+	size_t at = b->len;
+	int r = buf_add(b, json, n);
+
+	for (; r == 0 && at < b->len; at++)
+		if (b->data[at] == '\n' || b->data[at] == '\r')
+			b->data[at] = ' ';
+	return r;
 }
 
 int sse_write_beat(struct buf *b)

@@ -13,6 +13,8 @@
  * -ENOSPC, -ENOMEM, as the others. */
 int sse_write_open(struct buf *b);
 int sse_write_bytes(struct buf *b, uint64_t id, const uint8_t *bytes, size_t n);
+/* JSON as the rest of one line: between its tokens a line's end is a space. */
+int sse_add_line(struct buf *b, const uint8_t *json, size_t n);
 /* Says nothing but that the stream lives. */
 int sse_write_beat(struct buf *b);
 /* The last event, "end". */
