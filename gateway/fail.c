@@ -9,7 +9,8 @@
 static int write_redacted(struct buf *b, const struct frame *f, const struct app_fail *m)
 {
 	char words[128];
-	struct app_fail less = {.message = m->message, .reference = m->reference};
+	struct app_fail less = {
+		.message = m->message, .reference = m->reference, .fields = m->fields};
 	struct frame out = *f;
 	struct buf value;
 	int r;

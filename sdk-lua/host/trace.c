@@ -1,6 +1,7 @@
 #include "sdk-lua/host/trace.h"
 
 #include <ctype.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,24 +81,24 @@ size_t trace_split(const char *message, size_t n, char *ret_file, size_t file_ma
 	return (size_t)(end - message) + (end[1] == ' ' ? 2 : 1);
 }
 
-/* The text in message or [1] of the table on top; lua_next makes nothing. */
-static const char *table_words(lua_State *L, size_t *ret_n)
+/* The text in message or [1] of the table on top, and that in fields; lua_next makes nothing. */
+static void read_table(struct failure *f, lua_State *L)
 {
-	const char *words = NULL;
 
 	if (!lua_checkstack(L, 3))
-		return NULL;
+		return;
 	lua_pushnil(L);
 	while (lua_next(L, -2)) {
-		bool named = lua_type(L, -2) == LUA_TSTRING &&
-			     strcmp(lua_tostring(L, -2), "message") == 0;
+		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+		bool named = strcmp(key, "message") == 0;
 		bool first = lua_isinteger(L, -2) && lua_tointeger(L, -2) == 1;
 
-		if ((named || (first && !words)) && lua_type(L, -1) == LUA_TSTRING)
-			words = lua_tolstring(L, -1, ret_n);
+		if (lua_type(L, -1) == LUA_TSTRING && (named || (first && !f->message)))
+			f->message = lua_tolstring(L, -1, &f->message_length);
+		else if (lua_type(L, -1) == LUA_TSTRING && strcmp(key, "fields") == 0)
+			f->fields = lua_tolstring(L, -1, &f->fields_length);
 		lua_pop(L, 1);
 	}
-	return words;
 }
 
 static void name_reference(struct failure *f)
@@ -122,7 +123,7 @@ void failure_read(struct failure *f, lua_State *L)
 {
 	*f = (struct failure){.op = FAIL_ERROR};
 	if (lua_type(L, -1) == LUA_TTABLE)
-		f->message = table_words(L, &f->message_length);
+		read_table(f, L);
 	if (f->message) {
 		f->op = FAIL_INVALID;
 		return;
@@ -152,6 +153,22 @@ static int add_field(struct buf *b, const char *name, const char *s, size_t n)
 	return r < 0 ? r : value_add_string(b, s, n, false);
 }
 
+/* An app that raises such a table of its own may have put anything there. */
+static int add_refused(struct buf *b, const struct failure *f)
+{
+	json_t *list;
+	int r;
+
+	if (!f->fields || f->op != FAIL_INVALID || f->fields_length > FAILURE_FIELDS_MAX)
+		return 0;
+	list = json_loadb(f->fields, f->fields_length, 0, NULL);
+	r = json_is_array(list) ? buf_add_str(b, ",\"fields\":") : 0;
+	if (r == 0 && json_is_array(list))
+		r = buf_add(b, f->fields, f->fields_length);
+	json_decref(list);
+	return r;
+}
+
 int failure_write(const struct failure *f, struct buf *value)
 {
 	size_t n =
@@ -166,5 +183,7 @@ int failure_write(const struct failure *f, struct buf *value)
 		r = add_field(value, "traceback", f->traceback, strlen(f->traceback));
 	if (r == 0 && f->reference[0])
 		r = add_field(value, "reference", f->reference, strlen(f->reference));
+	if (r == 0)
+		r = add_refused(value, f);
 	return r < 0 ? r : buf_add(value, "}", 1);
 }

@@ -13,6 +13,7 @@
 #define FAILURE_MESSAGE_MAX 4096
 #define FAILURE_TRACE_MAX 6144
 #define FAILURE_REFERENCE 10
+#define FAILURE_FIELDS_MAX (32u << 10)
 
 struct failure {
 	uint8_t op;          /* FAIL_… */
@@ -21,6 +22,8 @@ struct failure {
 	char file[256]; /* "" where unknown */
 	int line;
 	char traceback[FAILURE_TRACE_MAX];
+	const char *fields; /* borrowed: JSON text of what was refused where; NULL: nowhere */
+	size_t fields_length;
 	char reference[FAILURE_REFERENCE + 1]; /* "" for what the visitor is told in words */
 };
 

@@ -4,6 +4,7 @@ local host, lua, import = ...
 local parts = import "parts"
 local state = import "state"
 local values = import "values"
+local chain = import "chain"
 local dataframe = import "dataframe"
 local data = import "components"
 local layout = import "layout"
@@ -211,8 +212,46 @@ type_methods.dataframe = {
 local HANDLER_FIELDS = {
   fn = true, api_name = true, concurrency = true, parallel = true, retry = true, inputs = true,
   cancels = true, show_progress = true, outputs = true, description = true, stream = true,
-  concurrency_id = true, on_leave = true,
+  concurrency_id = true, on_leave = true, trigger = true, debounce = true, validate = true,
+  cache = true,
 }
+
+local TRIGGERS = { once = true, multiple = true, last = true }
+local DEBOUNCE_MAX = 60 -- seconds
+
+local function is_number(v, low, high) return type(v) == "number" and v >= low and v <= high end
+
+-- Field → is it right?, what it is.
+local HANDLER_RULES = {
+  trigger = { function(v) return TRIGGERS[v] end, "\"once\", \"multiple\" or \"last\"" },
+  debounce = { function(v) return is_number(v, 0, DEBOUNCE_MAX) end, "0 to 60 seconds" },
+  validate = { function(v) return type(v) == "function" end, "a function" },
+  cache = { function(v) return type(v) == "boolean" or is_number(v, 0, 1 << 31) end, "true, or seconds" },
+  on_leave = { function(v) return v == "cancel" or v == "finish" end, "\"cancel\" or \"finish\"" },
+  concurrency_id = {
+    function(v) return type(v) == "string" and #v >= 1 and #v <= 64 end, "a string of 1 to 64 bytes",
+  },
+}
+
+local function check_rules(what, h)
+  for field, rule in next, HANDLER_RULES do
+    if h[field] ~= nil and not rule[1](h[field]) then
+      raise("%s: '%s' must be %s (got %s)", what, field, rule[2], describe(h[field]))
+    end
+  end
+end
+
+-- A result can be kept where it is known what it is: values of outputs.
+local function check_cache(what, h)
+  if not h.cache then return end
+  if not h.fills then raise("%s: 'cache' keeps what fills 'outputs'; there are none", what) end
+  for _, handle in ipairs(h.fills) do
+    if values.of_files[records[handle].type] then
+      raise("%s: 'cache' cannot keep files; outputs has %s", what, name_of(records[handle]))
+    end
+  end
+  h.cache_key = what .. "\0"
+end
 
 local function handle_list(what, list)
   if list == nil then return nil end
@@ -251,13 +290,7 @@ local function read_handler(what, spec)
     and not (type(name) == "string" and find(name, "^[%w_]+$") and #name <= 64) then
     raise("%s: 'api_name' is 1 to 64 letters, digits or _ (got %s)", what, describe(name))
   end
-  local lane = h.concurrency_id
-  if lane ~= nil and not (type(lane) == "string" and #lane >= 1 and #lane <= 64) then
-    raise("%s: 'concurrency_id' is a string of 1 to 64 bytes (got %s)", what, describe(lane))
-  end
-  if h.on_leave ~= nil and h.on_leave ~= "cancel" and h.on_leave ~= "finish" then
-    raise("%s: 'on_leave' must be \"cancel\" or \"finish\" (got %s)", what, describe(h.on_leave))
-  end
+  check_rules(what, h)
   if h.description ~= nil and not (type(h.description) == "string" and #h.description <= 2000) then
     raise("%s: 'description' is a text of at most 2000 bytes (got %s)", what, describe(h.description))
   end
@@ -275,6 +308,7 @@ local function read_handler(what, spec)
   elseif h.show_progress == false then
     h.outputs = nil
   end
+  check_cache(what, h)
   return h
 end
 
@@ -289,7 +323,7 @@ local function add_handler(self, event, spec)
   local part = event == "clear" or event == "select" and values.selected[rec.type]
   if not h.inputs and INPUTS[rec.type] and not part then h.inputs = { self } end
   rec.handlers[event] = h
-  return self
+  return chain.handle(what, h, read_handler)
 end
 
 local function event_methods(name)
@@ -331,6 +365,11 @@ local function read_props(what, t, c, rec)
       end
     elseif event and c.events[event] then
       later[event] = value
+    elseif key == "validate" and INPUTS[c.name] then
+      if type(value) ~= "function" then
+        raise("%s: 'validate' must be a function (got %s)", what, describe(value))
+      end
+      rec.validate = value
     elseif c.spec[key] then
       local which = format("%s: '%s'", what, tostring(key))
       rec.props[key] = parts.as_kind(which, c.spec[key].kind, value)

@@ -15,7 +15,7 @@ local M = {}
 local INTERFACE_FIELDS = {
   title = true, description = true, inputs = true, outputs = true, examples = true, fn = true,
   submit = true, clear = true, api_name = true, concurrency = true, retry = true, upgrade = true,
-  run_examples = true, stream = true,
+  run_examples = true, validate = true, cache = true, concurrency_id = true, on_leave = true, stream = true,
 }
 
 -- One value for each output, nil where fn gave fewer; an iterator as it is.
@@ -112,6 +112,10 @@ function M.interface(t)
     stream = t.stream,
     concurrency = t.concurrency,
     retry = t.retry,
+    validate = t.validate,
+    cache = t.cache,
+    concurrency_id = t.concurrency_id,
+    on_leave = t.on_leave,
   }
   local right = {}
   for i, output in ipairs(outputs) do

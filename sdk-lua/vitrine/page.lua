@@ -5,9 +5,10 @@ local state = import "state"
 local values = import "values"
 local component = import "component"
 local call = import "call"
+local chain = import "chain"
 local data = import "components"
 local type, ipairs, next, setmetatable = type, ipairs, next, setmetatable
-local format, min, max = lua.string.format, lua.math.min, lua.math.max
+local format, min, max, floor = lua.string.format, lua.math.min, lua.math.max, lua.math.floor
 local raise, describe = parts.raise, parts.describe
 local constants = data.constants
 local records, is_handle, name_of = component.records, component.is_handle, component.name_of
@@ -51,7 +52,9 @@ local page_methods = {}
 function page_methods.on_load(self, spec)
   if not pages[self] then raise("page:on_load: call it with ':' on the page") end
   if host.state() then raise("page:on_load: handlers are declared while the page is built") end
-  pages[self].handlers.load = read_handler("page:on_load", spec)
+  local h = read_handler("page:on_load", spec)
+  pages[self].handlers.load = h
+  return chain.handle("page:on_load", h, read_handler)
 end
 
 ---A function for programs that has no place on the page. Its inputs and outputs are components that
@@ -77,7 +80,9 @@ end
 function page_methods.on_unload(self, spec)
   if not pages[self] then raise("page:on_unload: call it with ':' on the page") end
   if host.state() then raise("page:on_unload: handlers are declared while the page is built") end
-  pages[self].handlers.unload = read_handler("page:on_unload", spec)
+  local h = read_handler("page:on_unload", spec)
+  pages[self].handlers.unload = h
+  return chain.handle("page:on_unload", h, read_handler)
 end
 
 ---A page of components. build runs once; its result is the root.
@@ -183,6 +188,16 @@ local function declare(built, node, what, event, h)
     local nodes = nodes_of(format("%s:on_%s: '%s'", what, event, list), h[list])
     if #nodes > 0 then h.on[list] = nodes end
   end
+  chain.each(h, function(link)
+    local where = format("%s:on_%s:%s", what, event, link.when)
+    nodes_of(where .. ": 'inputs'", link.inputs)
+    local nodes = nodes_of(where .. ": 'outputs'", link.outputs)
+    if h.on.outputs then -- otherwise every output waits
+      for _, node in ipairs(nodes) do h.on.outputs[#h.on.outputs + 1] = node end
+    end
+  end)
+  h.on.trigger = h.trigger
+  if h.debounce then h.on.debounce = floor(h.debounce * 1000) end
   if h.retry then h.on.retry = true end
   -- One that only cancels has nothing to wait for.
   local parallel = h.parallel or h.fn == nil

@@ -5,6 +5,9 @@ local state = import "state"
 local values = import "values"
 local component = import "component"
 local fill = import "fill"
+local cache = import "cache"
+local chain = import "chain"
+local check = import "check"
 local data = import "components"
 local type, ipairs, select = type, ipairs, select
 local format = lua.string.format
@@ -48,10 +51,12 @@ end
 function M.handle(S, h, payload, say)
   local inputs = h.inputs
   local n = inputs and #inputs or 0
-  if n == 0 then return fill.run(h, say, S.session, payload) end
-  if n == 1 then return fill.run(h, say, input_value(S, inputs[1]), S.session, payload) end
+  if n == 0 and not h.cache then return fill.run(h, say, S.session, payload) end
+  if n == 1 and not h.cache and not check.wanted(h) then return fill.run(h, say, input_value(S, inputs[1]), S.session, payload) end
   local args = {}
   for i = 1, n do args[i] = input_value(S, inputs[i]) end
+  if check.wanted(h) then check.arguments(S, h, args, n) end
+  if h.cache then return cache.run(S, h, say, args, n) end
   args[n + 1] = S.session
   args[n + 2] = payload
   return fill.run(h, say, unpack(args, 1, n + 2))
@@ -73,7 +78,7 @@ function M.event(S, built, node, kind, payload, ...)
     if check then payload = check(S, rec, EVENT_NAMES[kind], payload) end
   end
   local h = handlers[EVENT_NAMES[kind]]
-  if h and h.fn then M.handle(S, h, payload) end
+  if h then chain.run(S, h, payload, M.handle) end
 end
 
 ---After the last running handler: progress goes, passwords are forgotten.

@@ -49,6 +49,33 @@ local function clock()
   return ui.row { shown, ui.column { pause, timer } }
 end
 
+-- One handler behind another, and what happens when the first refuses.
+local function chain()
+  local word  = ui.textbox { label = "A word", value = "listen", validate = function(text)
+    if text:find "%s" then return "one word, please" end
+  end }
+  local run   = ui.button { "Reverse it, then count", variant = "primary" }
+  local back  = ui.textbox { label = "Backwards", interactive = false }
+  local count = ui.textbox { label = "Letters", interactive = false }
+
+  local first = run:on_click { inputs = word, outputs = back, fn = function(text)
+    if text == "" then ui.refuse "There is nothing to reverse." end
+    return text:reverse()
+  end }
+  first:ok { inputs = back, outputs = count, fn = function(text) return tostring(#text) end }
+  first:fail { outputs = count, fn = function(_, why) return why end }
+
+  return ui.row { ui.column { word, run }, ui.column { back, count } }
+end
+
+-- The answer waits until typing has stopped, and is kept for whoever types the same.
+local function kept()
+  local text  = ui.textbox { label = "Answers when you rest", placeholder = "Type something" }
+  local shown = ui.textbox { label = "In capitals", interactive = false }
+  text:on_input { debounce = 0.3, outputs = shown, cache = 600, fn = function(t) return t:upper() end }
+  return ui.row { text, shown }
+end
+
 return function()
-  return ui.column { counting(), clock() }
+  return ui.column { counting(), chain(), kept(), clock() }
 end

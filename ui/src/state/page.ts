@@ -16,6 +16,10 @@ export interface Failure {
   readonly line?: number;
   readonly traceback?: string;
   readonly reference?: string;
+  /** Components whose values were refused. */
+  readonly fields?: unknown;
+  /** The component whose event was refused for this one's value. */
+  readonly of?: NodeId;
 }
 
 export interface Interrupted {
@@ -107,8 +111,29 @@ export class Page {
   }
 
   fail(node: NodeId, failure: Failure): void {
+    if (this.#refuseFields(node, failure)) return;
     const at = this.cell(node) ? node : PAGE;
     this.failures.value = new Map(this.failures.peek()).set(at, failure);
+  }
+
+  /** Each refusal stands at its own component. False: there is none that the page shows. */
+  #refuseFields(of: NodeId, failure: Failure): boolean {
+    const failures = new Map(this.failures.peek());
+    let found = false;
+    for (const field of Array.isArray(failure.fields) ? (failure.fields as unknown[]) : []) {
+      const { node, message } = (field ?? {}) as { node?: unknown; message?: unknown };
+      if (typeof message !== "string" || !this.cell(node as NodeId)) continue;
+      failures.set(node as NodeId, { kind: FAIL_INVALID, message, of });
+      found = true;
+    }
+    if (found) this.failures.value = failures;
+    return found;
+  }
+
+  /** What was refused the last time is asked anew. */
+  forgiveFields(of: NodeId): void {
+    const left = [...this.failures.peek()].filter(([, failure]) => failure.of !== of);
+    if (left.length < this.failures.peek().size) this.failures.value = new Map(left);
   }
 
   /** Refused before it was sent. */

@@ -132,6 +132,7 @@ export class Session {
   #group: Group = emptyGroup();
   #restored: Map<string, readonly [string, unknown]>;
   readonly #again = new Map<string, () => void>();
+  readonly #debounced = new Map<string, () => void>();
   readonly #timers = new Map<string, () => void>();
   #notices = 0;
 
@@ -174,9 +175,31 @@ export class Session {
   fire(cell: Cell, name: EventName, data: unknown = null): boolean {
     const handler = cell.on[name];
     if (!handler) return false;
+    if (!handler.debounce) return this.#fireNow(cell, name, data);
+    this.#debounced.set(`${cell.key} ${name}`, () => this.#fireNow(cell, name, data));
+    this.#start(`debounce ${cell.key} ${name}`, handler.debounce, () => this.#settle(`${cell.key} ${name}`));
+    return true;
+  }
+
+  /** What waits for the visitor to come to rest happens now. */
+  #settle(key: string): void {
+    const fire = this.#debounced.get(key);
+    this.#stop(`debounce ${key}`);
+    this.#debounced.delete(key);
+    fire?.();
+  }
+
+  #fireNow(cell: Cell, name: EventName, data: unknown): boolean {
+    const handler = cell.on[name];
+    if (!handler) return false;
+    const trigger = handler.trigger ?? (LATEST.has(name) ? "last" : "multiple");
+    const runs = trigger !== "multiple" && this.ledger.busyAt(cell.n).some((e) => e.kind === EVENTS[name]);
+    if (runs && trigger === "once") return false;
+    // What came before it is sent before it.
+    for (const key of [...this.#debounced.keys()]) if (key !== `${cell.key} ${name}`) this.#settle(key);
     for (const n of handler.cancels ?? []) this.cancel(n);
-    if (LATEST.has(name) && this.ledger.busyAt(cell.n).some((e) => e.kind === EVENTS[name])) {
-      this.#again.set(`${cell.key} ${name}`, () => this.fire(cell, name, data));
+    if (runs) {
+      this.#again.set(`${cell.key} ${name}`, () => this.#fireNow(cell, name, data));
       return true;
     }
     return this.#queue(cell.n, EVENTS[name], data);
@@ -454,6 +477,7 @@ export class Session {
       return false;
     }
     this.page.forgive(node);
+    this.page.forgiveFields(node);
     const secret = values.some(([n]) => isSecretNode(this.page, n));
     const event = this.ledger.add({ node, kind, data, values, secret });
     for (const [n, value] of values) {

@@ -13,6 +13,10 @@ export interface Handler {
   readonly cancels?: readonly NodeId[];
   /** Nodes that show that it runs. */
   readonly outputs?: readonly NodeId[];
+  /** While one runs, further gestures are left out, queued, or the newest of them waits. */
+  readonly trigger?: "once" | "multiple" | "last";
+  /** ms without another gesture until it is sent. */
+  readonly debounce?: number;
 }
 
 /** What the visitor made of a component and the gateway does not hold yet. */

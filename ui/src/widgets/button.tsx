@@ -10,6 +10,8 @@ export function Button({ cell }: WidgetProps) {
   const props = propsOf(cell, "button");
   const { session } = useSpace();
   const busy = useBusy(cell);
+  // Unless its handler says otherwise, a second click while it runs is a mistake.
+  const waits = busy && (cell.on["click"]?.trigger ?? "once") === "once";
   const link = httpLink(props.link);
   const words = (
     <>
@@ -43,10 +45,10 @@ export function Button({ cell }: WidgetProps) {
         id={idOf(cell)}
         class={lookOf(cell)}
         disabled={dead}
-        aria-disabled={busy}
+        aria-disabled={waits}
         aria-busy={busy}
         title={props.info}
-        onClick={() => !busy && session.fire(cell, "click")}
+        onClick={() => !waits && session.fire(cell, "click")}
       >
         <span class="spinner" aria-hidden="true" />
         {words}

@@ -1,6 +1,6 @@
 /* The frame of a component: its label, its help, and what it is doing. */
 import type { ComponentChildren } from "preact";
-import type { CommonProps } from "proto";
+import { FAIL_INVALID, type CommonProps } from "proto";
 import { useSpace, useWaiting, idOf } from "./space";
 import type { Cell } from "../state/tree";
 
@@ -46,12 +46,13 @@ export function Field({ cell, props, as = "control", class: className, aside, ch
 
 /** What a control says about itself to who cannot see the frame. */
 export function useControl(cell: Cell, props: CommonProps) {
-  const failed = useSpace().session.page.failures.value.has(cell.n);
+  const failure = useSpace().session.page.failures.value.get(cell.n);
   const id = idOf(cell);
-  const described = [props.info ? `${id}-info` : "", failed ? `${id}-failure` : ""].join(" ").trim();
+  const described = [props.info ? `${id}-info` : "", failure ? `${id}-failure` : ""].join(" ").trim();
   return {
     id,
     ...(props.label ? {} : { "aria-label": cell.type }),
     ...(described ? { "aria-describedby": described } : {}),
+    ...(failure?.kind === FAIL_INVALID ? { "aria-invalid": true as const } : {}),
   };
 }
