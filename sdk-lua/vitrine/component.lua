@@ -6,6 +6,7 @@ local state = import "state"
 local values = import "values"
 local chain = import "chain"
 local dataframe = import "dataframe"
+local plot = import "plot"
 local data = import "components"
 local layout = import "layout"
 local message = import "message"
@@ -204,6 +205,16 @@ type_methods.dataframe = {
   remove_row = function(self, i)
     local rec, S = placed(self, "remove_row", TABLE)
     dataframe.remove_row(S, rec, i)
+  end,
+}
+
+local PLOT = { plot = true }
+
+type_methods.plot = {
+  ---Adds a point {x =, y =, series? =}, or a list of them; the others do not travel again.
+  append = function(self, points)
+    local rec, S = placed(self, "append", PLOT)
+    plot.append(S, rec, points)
   end,
 }
 

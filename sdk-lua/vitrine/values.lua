@@ -4,6 +4,7 @@ local host, lua, import = ...
 local parts = import "parts"
 local state = import "state"
 local dataframe = import "dataframe"
+local plot = import "plot"
 local data = import "components"
 local type, pairs, ipairs, tostring = type, pairs, ipairs, tostring
 local rawget, setmetatable = rawget, setmetatable
@@ -234,15 +235,16 @@ end
 function normalise.json(what, _, v) return parts.copy(v, what) end
 
 normalise.dataframe = dataframe.normalise
+normalise.plot = plot.normalise
 
 -- By type: what an app gets of a stored value that is not plain.
-M.given = { dataframe = dataframe.given }
+M.given = { dataframe = dataframe.given, plot = plot.given }
 
 -- By type: what a program gets of it.
-M.for_programs = { dataframe = dataframe.for_programs }
+M.for_programs = { dataframe = dataframe.for_programs, plot = plot.given }
 
 -- By type: the part of it that a visitor selected, from what the page says; nil where there is none.
-M.selected = { dataframe = dataframe.selected }
+M.selected = { dataframe = dataframe.selected, plot = plot.selected }
 
 M.bundled_image, M.bundled_file = bundled_image, bundled_file
 M.normalise = normalise

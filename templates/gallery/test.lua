@@ -55,3 +55,14 @@ test("the chat answers", function(app)
   test.equal(#said, 5)
   test.equal(said[5].content[2].text, "You said: hello")
 end)
+
+test("a table is edited, and a walk grows", function(app)
+  local visitor = app:visit()
+  local teas = visitor:value "Teas"
+  teas.rows[1][2] = 13
+  visitor:set("Teas", teas)
+  visitor:click "Ten steps"
+  visitor:click "Ten steps"
+  test.equal(visitor:value("Teas").rows[1][2], 13)
+  test.equal(#visitor:value("A walk").series[1].x, 20)
+end)

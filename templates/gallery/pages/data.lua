@@ -19,6 +19,15 @@ local function hundred_thousand()
   return { headers = { "Number", "Name", "Value", "Third" }, rows = rows }
 end
 
+local function waves()
+  local sine, noise = { name = "sine", x = {}, y = {} }, { name = "noise", kind = "scatter", x = {}, y = {} }
+  for i = 1, 200 do
+    sine.x[i], sine.y[i] = i / 10, math.sin(i / 15)
+    noise.x[i], noise.y[i] = i / 10, math.sin(i / 15) + (i * 7919 % 101 - 50) / 120
+  end
+  return { sine, noise }
+end
+
 return function()
   local share = ui.slider { label = "Share of the left", value = 40 }
   local bars  = ui.label { label = "Shares" }
@@ -36,8 +45,28 @@ return function()
   local fill  = ui.button "Show 100,000 rows"
   fill:on_click(function() large:set(hundred_thousand()) end)
 
+  local lines = ui.plot { label = "Waves", value = waves(), x_label = "seconds" }
+  local bars_of = ui.plot {
+    label = "Cups a day", kind = "bar", value = {
+      { name = "Tea", x = { "Mon", "Tue", "Wed", "Thu", "Fri" }, y = { 3, 5, 4, 8, 2 } },
+      { name = "Coffee", x = { "Mon", "Tue", "Wed", "Thu", "Fri" }, y = { 4, 4, 6, 2, 5 } },
+    },
+  }
+  local live  = ui.plot { label = "A walk", kind = "area", window = 100, height = 220 }
+  local step  = ui.button "Ten steps"
+  step:on_click(function(session)
+    session.walk = session.walk or { at = 0, n = 0 }
+    local walk = session.walk
+    for _ = 1, 10 do
+      walk.n, walk.at = walk.n + 1, walk.at + math.random(-10, 10)
+      live:append { x = walk.n, y = walk.at, series = "walk" }
+    end
+  end)
+
   return ui.column {
     shop, where,
+    ui.row { ui.column { lines }, ui.column { bars_of } },
+    step, live,
     ui.row { ui.column { share }, ui.column { bars } },
     ui.json { label = "A value", value = { name = "Vitrine", tags = { "demo", "lua" }, size = { width = 3, height = 4 } } },
     fill, large,

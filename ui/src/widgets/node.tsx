@@ -41,6 +41,7 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   file: lazy(() => import("./file").then((m) => m.File)),
   chatbot: lazy(() => import("./chatbot").then((m) => m.Chatbot)),
   multimodal: lazy(() => import("./multimodal").then((m) => m.Multimodal)),
+  plot: lazy(() => import("./plot").then((m) => m.Plot)),
   dataframe: lazy(() => import("./dataframe").then((m) => m.Dataframe)),
   examples: lazy(() => import("./examples").then((m) => m.Examples)),
   progress: Progress,
