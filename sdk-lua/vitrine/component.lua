@@ -179,6 +179,14 @@ function methods.clear(self)
   state.set(S, rec, "value", parts.copy(empty))
 end
 
+for _, name in ipairs(layout.folding) do
+  type_methods[name] = {
+    ---Unfolds it, or shows it, for this visitor.
+    open = function(self) methods.set(self, true) end,
+    close = function(self) methods.set(self, false) end,
+  }
+end
+
 local TEXT = { textbox = true, markdown = true }
 local function append_text(self, text)
   local rec, S = placed(self, "append", TEXT)
@@ -331,7 +339,7 @@ local function add_handler(self, event, spec)
   if host.state() then raise("%s: handlers are declared while the page is built", what) end
   local h = read_handler(what, spec)
   -- Who selects a part of it changes nothing, and a whole table would be much to hand over.
-  local part = event == "clear" or event == "select" and values.selected[rec.type]
+  local part = event == "clear" or event == "close" or event == "select" and values.selected[rec.type]
   if not h.inputs and INPUTS[rec.type] and not part then h.inputs = { self } end
   rec.handlers[event] = h
   return chain.handle(what, h, read_handler)

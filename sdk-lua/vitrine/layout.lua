@@ -1,4 +1,4 @@
--- Components that hold others: groups, tabs.
+-- Components that hold others: groups, tabs, and what folds away or stands over the page.
 local host, lua, import = ...
 local parts = import "parts"
 local values = import "values"
@@ -6,10 +6,14 @@ local ipairs = ipairs
 local raise = parts.raise
 
 local M = {
-  inputs = { tabs = true },
-  containers = { group = true, tabs = true, tab = true },
-  positional = { tab = "label" },
+  inputs = { tabs = true, accordion = true, sidebar = true, modal = true },
+  containers = {
+    group = true, tabs = true, tab = true, accordion = true, sidebar = true, modal = true,
+  },
+  positional = { tab = "label", accordion = "label", sidebar = "label", modal = "label" },
   checks = {},
+  -- Those that open and close.
+  folding = { "accordion", "sidebar", "modal" },
 }
 
 function M.checks.tab(what, p)
@@ -33,6 +37,14 @@ function M.checks.tabs(what, p, rec, records)
     raise("%s: 'value' must be the name of one of the tabs (got '%s')", what, p.value)
   end
 end
+
+function M.checks.sidebar(what, p)
+  if p.width and (p.width < 160 or p.width > 640) then
+    raise("%s: 'width' must be from 160 to 640 (got %s)", what, p.width)
+  end
+end
+
+for _, name in ipairs(M.folding) do values.accept[name] = values.accept.checkbox end
 
 function values.accept.tabs(_, rec, v)
   if v ~= nil and not rec.tabs[v] then return nil, "must be one of the tabs" end

@@ -139,5 +139,50 @@ test("tabs open with the arrow keys, and a reload finds the open one", async () 
   await page.getByText("Noon was opened.").waitFor();
   await page.reload();
   await page.getByRole("tab", { name: "Noon", selected: true }).waitFor();
+});
+
+test("a modal keeps the focus, Escape closes it, and the focus goes back", async () => {
+  const ask = page.getByRole("button", { name: "Delete the poem" });
+
+  await ask.click();
+  const dialog = page.getByRole("dialog", { name: "Delete the poem?" });
+
+  await dialog.waitFor();
+  for (let i = 0; i < 6; i++) {
+    await page.keyboard.press("Tab");
+    const where = await page.evaluate(() => document.activeElement?.closest("dialog, main")?.tagName ?? "none");
+
+    assert.notEqual(where, "MAIN", "the page behind has no focus");
+  }
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+  await page.getByText("It was closed without an answer.").waitFor();
+  await until("the focus is where it was", async () => ask.evaluate((e) => e === document.activeElement));
+  await ask.click();
+  await dialog.getByRole("button", { name: "Keep it" }).click();
+  await dialog.waitFor({ state: "hidden" });
+  await page.getByText("It stays.").waitFor();
+});
+
+test("an accordion and a sidebar fold, and the page makes room for the sidebar", async () => {
+  const head = page.getByRole("button", { name: "Advanced" });
+
+  assert.equal(await head.getAttribute("aria-expanded"), "false");
+  await head.press("Enter");
+  await page.getByRole("slider", { name: "Temperature" }).waitFor();
+  await page.getByRole("button", { name: "Show the sidebar" }).click();
+  const aside = page.getByRole("complementary", { name: "Settings" });
+
+  await aside.waitFor();
+  const edge = await aside.evaluate((e) => e.getBoundingClientRect().right);
+
+  await until("nothing of the page is under it", async () =>
+    page.locator(".space-title").evaluate((e, x) => e.getBoundingClientRect().left >= x, edge));
+  await page.setViewportSize({ width: 360, height: 740 });
+  await aside.waitFor({ state: "hidden" });
+  await page.getByRole("button", { name: "Show: Settings" }).click();
+  await aside.waitFor();
+  await page.keyboard.press("Escape");
+  await aside.waitFor({ state: "hidden" });
   assert.deepEqual(page.problems, []);
 });

@@ -1,5 +1,37 @@
 local ui = require "vitrine.ui"
 
+local function asked()
+  local answer  = ui.markdown { id = "answer", value = "Nothing was asked yet." }
+  local ask     = ui.button "Delete the poem"
+  local yes, no = ui.button { "Delete it", variant = "stop" }, ui.button "Keep it"
+  local sure    = ui.modal {
+    "Delete the poem?", size = "small",
+    ui.markdown "It cannot be written again.",
+    ui.row { no, yes },
+    on_close = function() answer:set "It was closed without an answer." end,
+  }
+  local function answers(button, words)
+    button:on_click(function()
+      sure:close()
+      answer:set(words)
+    end)
+  end
+  answers(yes, "It is gone.")
+  answers(no, "It stays.")
+  ask:on_click(function() sure:open() end)
+  return ui.column { ask, answer, sure }
+end
+
+local function beside()
+  local settings = ui.sidebar {
+    "Settings", value = false,
+    ui.slider { label = "Size of the letters", value = 16, min = 10, max = 24 },
+    ui.checkbox { label = "Wide lines" },
+  }
+  local show = ui.button { "Show the sidebar", on_click = function() settings:open() end }
+  return ui.column { show, settings }
+end
+
 return function()
   local seen = ui.markdown { id = "tab_seen", value = "The first tab is open." }
   local function tab(label, words)
@@ -25,5 +57,12 @@ return function()
       tab("Night", "`on_select` says that it was opened."),
     },
     seen,
+    ui.markdown "## Accordion",
+    ui.accordion { "Advanced", value = false, ui.slider { label = "Temperature", max = 2, step = 0.1, value = 0.7 } },
+    ui.accordion { "Open at first", info = "three lines", ui.markdown "What is folded away is made when it is first opened." },
+    ui.markdown "## Modal",
+    asked(),
+    ui.markdown "## Sidebar",
+    beside(),
   }
 end

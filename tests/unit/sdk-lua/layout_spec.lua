@@ -39,3 +39,27 @@ refuses("two tabs of one name", "ui.tabs { ui.tab { 'A' }, ui.tab { 'A' } }", "t
 refuses("tabs without a tab", "ui.tabs {}", "there is no ui.tab in it")
 refuses("an open tab that is not there", "ui.tabs { value = 'B', ui.tab { 'A' } }", "must be the name of one of the tabs")
 refuses("a label where children belong", "ui.group { 'A', ui.markdown 'x' }", "item 1 is not a component")
+
+it("what folds is opened and closed by the app and by the visitor", function()
+  local app = s.load(page([[ui.column { a, m, go }]], [[
+local a = ui.accordion { "More", id = "a", value = false, ui.markdown "1" }
+local m = ui.modal { "Sure?", id = "m", ui.markdown "2", on_close = function(session) session.closed = true end }
+local go = ui.button { "Go", id = "go", on_click = function(session)
+  session.was = { a.value, m.value }
+  a:open()
+  m:open()
+end }]]))
+  equal({ label = "More", value = false }, app.nodes.a.props)
+  local v = app:open()
+  v:click "go"
+  equal({ false, false }, v:stored().was)
+  equal(true, v:see "a")
+  equal(true, v:see "m")
+  v:await(v:fire("m", "close", { m = false }))
+  equal(true, v:stored().closed)
+  v:click "go"
+  equal({ true, false }, v:stored().was)
+  match("must be true or false", v:await(v:fire("m", "close", { m = "x" })).fail.message)
+end)
+
+refuses("a sidebar wider than a page", "ui.sidebar { 'S', width = 9000 }", "'width' must be from 160 to 640")

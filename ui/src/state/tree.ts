@@ -146,4 +146,7 @@ const INPUTS: ReadonlySet<string> = new Set([
   "datetime",
   "color",
   "upload_button",
+  "accordion",
+  "sidebar",
+  "modal",
 ] satisfies ComponentType[]);

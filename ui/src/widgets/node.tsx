@@ -51,6 +51,9 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   group: Group,
   tabs: lazy(() => import("./tabs").then((m) => m.Tabs)),
   tab: Tab,
+  accordion: lazy(() => import("./folding").then((m) => m.Accordion)),
+  sidebar: lazy(() => import("./folding").then((m) => m.Sidebar)),
+  modal: lazy(() => import("./folding").then((m) => m.Modal)),
 };
 
 /** Types whose text is Markdown. */

@@ -80,6 +80,9 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
     children: [el(3, "tab", { label: "A" }, {}, [el(5, "markdown", { value: "first" })]), el(4, "tab", { label: "B", name: "b" }, {}, [el(6, "markdown", { value: "second" })])],
     shows: [/role="tablist" aria-label="Parts"/, /id="c4-tab" aria-selected="true" aria-controls="c4-panel" tabindex="0"/, /id="c3-tab" aria-selected="false"[^>]*tabindex="-1"/, /id="c3-panel"[^>]* hidden/, /second/],
   },
+  accordion: { props: { label: "More" }, children: [el(3, "markdown", { value: "in it" })], shows: [/aria-expanded="true" aria-controls="c2-body"/, />More</, /in it/] },
+  sidebar: { props: { label: "Settings" }, children: [el(3, "markdown", { value: "in it" })], shows: [/<aside[^>]*aria-label="Settings"/, /aria-expanded="true"/, /in it/] },
+  modal: { props: { label: "Really?", value: true }, children: [el(3, "markdown", { value: "in it" })], shows: [/<dialog[^>]*aria-labelledby="c2-label"/, />Really\?</, /aria-label="Close"/, /in it/] },
   tab: { props: { label: "Alone" }, children: [el(3, "markdown", { value: "in it" })], shows: [/in it/] },
 };
 
@@ -133,6 +136,12 @@ test("a textbox has the form that its fields ask for", () => {
   assert.match(one("textbox", { submit: true }), /aria-label="Send"/);
   assert.match(one("textbox", { password: true }), /type="password"/);
   assert.match(one("textbox", { max_length: 10, value: "123456789" }), /9 of 10 bytes/);
+});
+
+test("what is folded away is not made before it is opened", () => {
+  for (const type of ["accordion", "modal", "sidebar"]) {
+    assert.doesNotMatch(one(type, { value: false }, {}, [el(3, "markdown", { value: "inside" })]), /inside/);
+  }
 });
 
 test("a tab that was never open is not made, and a hidden one is not in the row", () => {
