@@ -1,5 +1,7 @@
 /* Entry of the platform's own pages. */
 import { render } from "preact";
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { Account } from "./pages/account";
 import { Builds } from "./pages/builds";
 import { Connection } from "./pages/connection";
@@ -11,6 +13,16 @@ import { Settings } from "./pages/settings";
 import { SignIn } from "./pages/sign_in";
 import "./styles/platform.css";
 import "./styles/logs.css";
+import "./styles/api.css";
+
+/** A page that is not among what every other one loads. */
+function Later<M>({ load, show }: { load: () => Promise<M>; show: (module: M) => ComponentChildren }) {
+  const [part, setPart] = useState<M | null>(null);
+  useEffect(() => {
+    void load().then((module) => setPart(() => module));
+  }, []);
+  return <>{part && show(part)}</>;
+}
 
 function Page({ route }: { route: Route }) {
   switch (route.page) {
@@ -22,6 +34,8 @@ function Page({ route }: { route: Route }) {
       return <Account />;
     case "connection":
       return <Connection />;
+    case "api":
+      return <Later load={() => import("./pages/api_page")} show={(m) => <m.ApiPage owner={route.owner} name={route.name} />} />;
     case "builds":
       return <Builds owner={route.owner} name={route.name} />;
     case "logs":

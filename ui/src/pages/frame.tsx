@@ -55,11 +55,11 @@ export function Frame({ title, where, children, class: className }: FrameProps) 
 interface SpaceFrameProps {
   readonly owner: string;
   readonly name: string;
-  readonly tab: "builds" | "logs" | "settings";
+  readonly tab: keyof typeof TABS;
   readonly children: ComponentChildren;
 }
 
-const TABS = { builds: "Builds", logs: "Logs", settings: "Settings" } as const;
+const TABS = { api: "API", builds: "Builds", logs: "Logs", settings: "Settings" } as const;
 
 export function SpaceFrame({ owner, name, tab, children }: SpaceFrameProps) {
   const base = `/spaces/${owner}/${name}`;

@@ -4,10 +4,10 @@ export type Route =
   | { readonly page: "sign-in"; readonly next: string }
   | { readonly page: "account" }
   | { readonly page: "connection" }
-  | { readonly page: "builds" | "logs" | "settings"; readonly owner: string; readonly name: string }
+  | { readonly page: "api" | "builds" | "logs" | "settings"; readonly owner: string; readonly name: string }
   | { readonly page: "not-found" };
 
-const SPACE = /^\/spaces\/([a-z0-9-]+)\/([A-Za-z0-9._-]+)\/-\/(builds|logs|settings)\/?$/;
+const SPACE = /^\/spaces\/([a-z0-9-]+)\/([A-Za-z0-9._-]+)\/-\/(api|builds|logs|settings)\/?$/;
 
 export function routeOf(path: string, query: string): Route {
   const space = SPACE.exec(path);

@@ -89,13 +89,15 @@ export function SpacePage({ session, owner, name, base, wire, embedded, comeBack
       <main id="main" class="space" tabIndex={-1}>
         <Body session={session} comeBack={comeBack} />
       </main>
-      {embedded && (
-        <footer class="embed-foot">
+      <footer class="space-foot">
+        {embedded ? (
           <a href={base} target="_blank" rel="noopener">
             {owner}/{name} on Vitrine
           </a>
-        </footer>
-      )}
+        ) : (
+          <a href={`${base}/-/api`}>Use by API or embed it</a>
+        )}
+      </footer>
       <StatusLine session={session} />
       <Toasts session={session} />
       {dev && session.owner.value && <Author owner={owner} name={name} />}

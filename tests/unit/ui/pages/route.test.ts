@@ -10,6 +10,7 @@ for (const [path, page] of [
   ["/-/account", "account"],
   ["/-/tokens", "account"],
   ["/-/connection", "connection"],
+  ["/spaces/ada/hello/-/api", "api"],
   ["/spaces/ada/hello/-/builds", "builds"],
   ["/spaces/ada/hello/-/logs/", "logs"],
   ["/spaces/ada/hello/-/settings", "settings"],
