@@ -194,6 +194,7 @@ static void queue_input(struct session *s, struct input *i)
 {
 	size_t size = sizeof(*i) + i->length + i->values;
 
+	i->arrival = ++s->worker->arrivals;
 	*s->inputs_tail = i;
 	s->inputs_tail = &i->next;
 	s->n_inputs++;

@@ -135,6 +135,7 @@ struct input {
 	uint32_t n, node;
 	uint8_t kind;
 	bool call;           /* a CALL: the payload is name, NUL, arguments */
+	uint64_t arrival;    /* counts the worker's events */
 	const char *refusal; /* static words; NULL: it can run */
 	size_t length;       /* of the payload */
 	size_t values;       /* bytes of value records behind it */
@@ -174,6 +175,7 @@ struct session {
 	unsigned int
 		in_order; /* handlers that run and have the session table for themselves: 0, 1 */
 	unsigned int running;
+	uint64_t served_usec; /* of the processor, against worker->served_usec: see task.c */
 	struct upload *uploads;
 	struct ticker *tickers; /* owned */
 	bool present, left;     /* as the gateway said last */
@@ -209,6 +211,8 @@ struct worker {
 
 	struct task tasks[TASKS_MAX];
 	struct task_queue quick, busy;
+	uint64_t served_usec; /* what the session had that was served last */
+	uint64_t arrivals;
 	struct task *current; /* that runs right now */
 
 	struct session *buckets[SESSION_BUCKETS];

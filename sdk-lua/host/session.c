@@ -315,59 +315,99 @@ static bool may_start(const struct session *s, const struct input *i)
 	return task_free(s->worker);
 }
 
+static bool can_pump(const struct session *s)
+{
+	return !s->moving && s->unacked <= s->worker->options.unacked_max;
+}
+
 bool session_start_own(struct session *s, uint32_t node, uint8_t kind)
 {
 	struct input i = {.node = node, .kind = kind};
 
-	if (s->moving || s->unacked > s->worker->options.unacked_max || !may_start(s, &i))
+	if (!can_pump(s) || !may_start(s, &i))
 		return false;
 	start_input(s, &i);
 	return true;
 }
 
-static void pump_inputs(struct session *s)
+/* The first of its events that can start now; NULL: none. */
+static struct input **startable(struct session *s)
 {
-	struct input **at = &s->inputs;
 	/* An event that runs in order waits: later ones wait behind it. So do calls, which come to
 	 * no order by waiting themselves, but must not keep the session table from it for ever. */
 	bool blocked = false;
 
-	while (*at) {
-		struct input *i = *at;
+	if (!can_pump(s))
+		return NULL;
+	for (struct input **at = &s->inputs; *at; at = &(*at)->next) {
+		const struct input *i = *at;
 		const struct handler *h = worker_handler(s->worker, i->node, i->kind);
 		bool parallel = h && h->parallel;
 
-		if ((blocked && !parallel) || !may_start(s, i)) {
-			blocked |= !parallel && !i->call;
-			at = &i->next;
-			continue;
-		}
-		*at = i->next;
-		if (!*at)
-			s->inputs_tail = at;
-		s->n_inputs--;
-		s->inputs_bytes -= sizeof(*i) + i->length + i->values;
-		s->worker->inputs_bytes -= sizeof(*i) + i->length + i->values;
-		start_input(s, i);
-		free(i);
+		if ((!blocked || parallel) && may_start(s, i))
+			return at;
+		blocked |= !parallel && !i->call;
 	}
+	return NULL;
+}
+
+static void start_at(struct session *s, struct input **at)
+{
+	struct input *i = *at;
+
+	*at = i->next;
+	if (!*at)
+		s->inputs_tail = at;
+	s->n_inputs--;
+	s->inputs_bytes -= sizeof(*i) + i->length + i->values;
+	s->worker->inputs_bytes -= sizeof(*i) + i->length + i->values;
+	start_input(s, i);
+	free(i);
 }
 
 void session_pump(struct session *s)
 {
-	if (s->moving || s->unacked > s->worker->options.unacked_max)
+	struct input **at;
+
+	if (!can_pump(s))
 		return;
-	pump_inputs(s);
+	while ((at = startable(s)))
+		start_at(s, at);
 	presence_pump(s);
+}
+
+/* A place goes to the session that has the fewest, and of those to the one that has waited longest:
+ * NULL: nobody can use one. */
+static struct session *next_session(struct worker *w, struct input ***ret_at)
+{
+	struct session *next = NULL;
+
+	for (size_t i = 0; i < SESSION_BUCKETS; i++)
+		for (struct session *s = w->buckets[i]; s; s = s->next) {
+			struct input **at = s->inputs ? startable(s) : NULL;
+
+			if (!at || (next && s->running > next->running) ||
+				(next && s->running == next->running &&
+					(*at)->arrival > (**ret_at)->arrival))
+				continue;
+			next = s;
+			*ret_at = at;
+		}
+	return next;
 }
 
 void sessions_pump_all(struct worker *w)
 {
+	struct input **at = NULL;
+	struct session *next;
+
 	w->pump_all = false;
+	while (task_free(w) && (next = next_session(w, &at)))
+		start_at(next, at);
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
 		for (struct session *s = w->buckets[i]; s; s = s->next)
-			if (s->inputs || s->tickers || s->unload_due)
-				session_pump(s);
+			if ((s->tickers || s->unload_due) && can_pump(s))
+				presence_pump(s);
 }
 
 /* Runs one of the SDK's own functions as this session: what it shows belongs to it. */

@@ -32,6 +32,19 @@ static struct task *queue_take(struct task_queue *q)
 	return t;
 }
 
+/* --- whose turn at the processor --- */
+
+/* Sessions that compute get the same each, with however many handlers: the next slice is for the
+ * one that has had the least. One that begins to compute begins where the others are. */
+static void busy_add(struct worker *w, struct task *t)
+{
+	struct session *s = t->session;
+
+	if (s && s->served_usec < w->served_usec)
+		s->served_usec = w->served_usec;
+	queue_add(&w->busy, t);
+}
+
 static void queue_remove(struct task_queue *q, struct task *t)
 {
 	for (struct task **at = &q->head; *at; at = &(*at)->next) {
@@ -42,6 +55,19 @@ static void queue_remove(struct task_queue *q, struct task *t)
 			q->tail = at;
 		return;
 	}
+}
+
+static struct task *busy_take(struct worker *w)
+{
+	struct task *next = w->busy.head;
+
+	for (struct task *t = next; t && next->session; t = t->next)
+		if (!t->session || t->session->served_usec < next->session->served_usec)
+			next = t;
+	queue_remove(&w->busy, next);
+	if (next->session)
+		w->served_usec = next->session->served_usec;
+	return next;
 }
 
 static void on_timer(void *data)
@@ -219,7 +245,7 @@ static void after_yield(struct task *t)
 		publish_soon(t->session);
 	if (preempt_why() == YIELD_SLICE) {
 		t->state = TASK_READY;
-		queue_add(&w->busy, t);
+		busy_add(w, t);
 		return;
 	}
 	assert(preempt_why() == YIELD_WAIT);
@@ -261,7 +287,10 @@ static void run(struct task *t)
 	status = lua_resume(t->thread, NULL, n_args, &n_results);
 	preempt_end();
 	w->current = NULL;
-	t->cpu_usec += cpu_now() - before;
+	before = cpu_now() - before;
+	t->cpu_usec += before;
+	if (t->session)
+		t->session->served_usec += before;
 	if (status == LUA_YIELD) {
 		after_yield(t);
 		return;
@@ -281,7 +310,7 @@ void tasks_run(struct worker *w)
 	while (n-- > 0 && w->quick.head)
 		run(queue_take(&w->quick));
 	if (w->busy.head)
-		run(queue_take(&w->busy));
+		run(busy_take(w));
 }
 
 int task_wait(lua_State *L, enum task_wait wait, lua_KFunction k, lua_KContext context)

@@ -448,3 +448,45 @@ it("hostile arguments end the call and nothing else", function()
   app.bench:captured()
   equal("[1]", (v:ask("echo", "[1]")))
 end)
+
+-- --- fairness -------------------------------------------------------------------------------
+
+local BURN = [[ page:api("burn", { inputs = ui.number { label = "Rounds" }, fn = function(n)
+    for _ = 1, n do end
+  end }) ]]
+
+it("sessions that compute get the same each, with however many calls", function()
+  local app = load(BURN)
+  local many, one = app:open(), app:open()
+  local calls = {}
+  for i = 1, 8 do calls[i] = many:call("burn", "[10000000]") end
+  app:pump(3)
+  local n = one:call("burn", "[10000000]")
+  one:await(n)
+  local ended = 0
+  for i = 1, 8 do if many.finished[calls[i]] then ended = ended + 1 end end
+  if ended > 2 then error(ended .. " of the eight had ended before the one of the other session") end
+end)
+
+it("a place that becomes free goes to who has the fewest", function()
+  local app = load [[ local order = {}
+    page:api("take", { inputs = ui.textbox { label = "Who" }, outputs = ui.json {}, fn = function(who)
+      order[#order + 1] = who
+      time.sleep(0.005)
+      return order
+    end }) ]]
+  local a, b, c = app:open(), app:open(), app:open()
+  for _ = 1, 24 do a:call("take", '["a"]') end
+  for _ = 1, 2 do
+    b:call("take", '["b"]')
+    c:call("take", '["c"]')
+  end
+  local n = a.n
+  a:await(n)
+  local last, others = 0, 0
+  for i, who in ipairs(s.json.decode(a.results[n].final)[1]) do
+    if who ~= "a" then last, others = i, others + 1 end
+  end
+  equal(4, others)
+  if last > 24 then error("the last of the others was number " .. last .. " of 28") end
+end)
