@@ -12,8 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FUNCTIONS_MAX 256       /* of one Space */
-#define FUNCTION_VALUES_MAX 128 /* inputs, and outputs, of one function */
+#include "proto/constants.h"
 
 struct function {
 	const char *name;     /* borrowed from entry, as is the description */

@@ -161,18 +161,21 @@ int inbox_value(struct worker *w, const struct frame *f, struct err *e)
 	return 0;
 }
 
-static struct input *input_new(struct session *s, const struct frame *f)
+/* Values that have come belong to an event; a call has arguments. */
+static struct input *input_new(struct session *s, const struct frame *f, bool call)
 {
-	struct input *i = calloc(1, sizeof(*i) + f->length + s->values.len);
+	size_t values = call ? 0 : s->values.len;
+	struct input *i = calloc(1, sizeof(*i) + f->length + values);
 
 	if (!i)
 		return NULL;
 	i->n = f->seq;
 	i->node = f->node;
 	i->kind = f->op;
-	i->refusal = s->values_refusal;
+	i->call = call;
+	i->refusal = call ? NULL : s->values_refusal;
 	i->length = f->length;
-	i->values = s->values.len;
+	i->values = values;
 	if (i->length)
 		memcpy(i->bytes, f->value, i->length);
 	if (i->values)
@@ -202,7 +205,8 @@ static void queue_input(struct session *s, struct input *i)
 	s->worker->inputs_bytes += size;
 }
 
-/* Sent again by a gateway that took over. Calls come in no order, so each is looked for. */
+/* Sent again by a gateway that took over. Calls come in no order, so each is looked for, also among
+ * those whose end the gateway has not said to have. */
 static bool is_known(const struct session *s, uint32_t n, bool call)
 {
 	const struct worker *w = s->worker;
@@ -211,6 +215,9 @@ static bool is_known(const struct session *s, uint32_t n, bool call)
 		return n <= s->last_n;
 	for (const struct input *i = s->inputs; i; i = i->next)
 		if (i->n == n)
+			return true;
+	for (const struct group *g = s->groups; g; g = g->next)
+		if (g->op == COMMIT_FINISH && g->node == n)
 			return true;
 	for (size_t i = 0; i < TASKS_MAX; i++)
 		if (w->tasks[i].state != TASK_FREE && w->tasks[i].session == s &&
@@ -233,20 +240,18 @@ static int take(struct worker *w, const struct frame *f, bool call, struct err *
 	if (s->n_inputs + s->running >= EVENTS_PENDING_MAX)
 		return err_set(e, -EPROTO, "%s: session %u has %d unfinished events, the limit",
 			proto_name(PROTO_APP, f->type), f->channel, EVENTS_PENDING_MAX);
-	if (call) /* values are an event's; a call has arguments */
-		clear_values(s);
-	i = input_new(s, f);
+	i = input_new(s, f, call);
 	if (!i)
 		return err_set(e, -ENOMEM, "out of memory");
-	i->call = call;
 	if (s->inputs_bytes + f->length + i->values > INPUT_SESSION_MAX ||
 		w->inputs_bytes + f->length > INPUT_WORKER_MAX) {
 		i->refusal = "too much is waiting to be handled";
 		i->length = i->values = 0;
 	}
-	clear_values(s);
-	if (!call)
+	if (!call) {
+		clear_values(s);
 		s->last_n = f->seq;
+	}
 	h = worker_handler(w, f->node, f->op);
 	if (h && h->n_cancels)
 		session_cancel_nodes(s, h->cancels, h->n_cancels, call);

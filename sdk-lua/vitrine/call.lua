@@ -84,6 +84,15 @@ end
 function M.declare(built, what, node, event, h)
   local name = h.api_name
   if built.functions[name] then raise("two functions have the api_name '%s'", name) end
+  if #built.api == constants.FUNCTIONS_MAX then
+    raise("%s: a Space has at most %d functions", what, constants.FUNCTIONS_MAX)
+  end
+  for list, field in next, { inputs = "inputs", fills = "outputs" } do
+    if h[list] and #h[list] > constants.FUNCTION_VALUES_MAX then
+      raise("%s: '%s': at most %d components (got %d)", what, field,
+        constants.FUNCTION_VALUES_MAX, #h[list])
+    end
+  end
   local entry = {
     name = name, node = node, event = event, description = h.description,
     stream = h.stream or false, concurrency = h.concurrency, inputs = {}, outputs = {},

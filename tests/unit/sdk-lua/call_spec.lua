@@ -77,6 +77,17 @@ it("two functions of one name are refused", function()
   match("two functions have the api_name 'a'", why.message)
 end)
 
+it("more functions, or inputs of one, than programs can be told are refused", function()
+  local function why(body)
+    return s.load_failure([[local ui = require "vitrine.ui" return ui.page({}, function(page) ]] .. body
+      .. [[ return ui.row {} end)]]).message
+  end
+  match("at most 256 functions", why [[ for i = 1, 257 do page:api("f" .. i, { fn = print }) end ]])
+  match("'inputs': at most 128 components %(got 129%)", why [[ local list = {}
+    for i = 1, 129 do list[i] = ui.number { label = "n" } end
+    page:api("f", { inputs = list, fn = print }) ]])
+end)
+
 it("JSON comes back as it went in", function()
   local app = load(ECHO)
   local v = app:open()
@@ -385,6 +396,23 @@ it("RESUME sends results again, a repeated n is ignored, CLOSE ends calls withou
   app:send("CLOSE", { channel = v.channel })
   app:pump(5)
   equal({ 2, false }, { v.seq, app.ended or false })
+end)
+
+it("calls come in any order, and leave what a visitor has typed to the event it goes with", function()
+  local app = s.load([[local ui = require "vitrine.ui" return ui.page({}, function(page)
+    local text, out = ui.textbox { id = "text" }, ui.textbox { id = "out" }
+    text:on_submit { inputs = text, outputs = out, fn = string.upper } ]] .. ECHO .. [[
+    return ui.row { text, out } end)]])
+  local v = app:open()
+  local echo = app.hello.api[1].node
+  local function call(n) app:send("CALL", { channel = v.channel, node = echo, seq = n, op = 63, value = "echo\0[" .. n .. "]" }) end
+  call(3)
+  v:value("text", '"typed"')
+  call(2)
+  v:await(v:fire("text", "submit"))
+  v:await(2)
+  v:await(3)
+  equal({ "TYPED", "[2]", "[3]" }, { v:see "out", v.results[2].final, v.results[3].final })
 end)
 
 it("a call to a session that is not here is LOST", function()
