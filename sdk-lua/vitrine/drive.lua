@@ -201,7 +201,8 @@ local function find_rec(s, what, name)
   not_there(s, what, name)
 end
 
-local function check_usable(s, what, name, rec)
+-- looks: what only looks at it, as selecting a part of it does.
+local function check_usable(s, what, name, rec, looks)
   local at = rec
   while at do
     if state.get(s.seen, at, "visible") == false then
@@ -209,7 +210,7 @@ local function check_usable(s, what, name, rec)
     end
     at = above[at]
   end
-  if state.get(s.seen, rec, "interactive") == false then
+  if not looks and state.get(s.seen, rec, "interactive") == false then
     raise("visit:%s: '%s' is not interactive now", what, name)
   end
 end
@@ -243,7 +244,7 @@ end
 local function start(self, what, name, event, payload)
   local s = me(self, what)
   local rec = find_rec(s, what, name)
-  check_usable(s, what, name, rec)
+  check_usable(s, what, name, rec, event == "select")
   if not rec.handlers[event] then
     raise("visit:%s: nothing happens on %s of '%s': it has no on_%s", what, event, name, event)
   end

@@ -7,7 +7,7 @@ import { propsOf, valueOf } from "../state/tree";
 import css from "../styles/plot.css" with { type: "text" };
 import { Field } from "./field";
 import { draw, type Frame, type Look } from "./plot_draw";
-import { nearest, PlotReader, spanOfX, spanOfY, stops, valueText, within, wordsOf, zoomed, type Data, type Span } from "./plot_model";
+import { nearest, PlotReader, spanOfX, spanOfY, spanSaid, stops, valueText, within, wordsOf, zoomed, type Data, type Span } from "./plot_model";
 import { idOf, useSpace, type WidgetProps } from "./space";
 import { addStyle } from "./style";
 
@@ -57,9 +57,10 @@ function Area({ cell, data, shown }: WidgetProps & { data: Data; shown: Readonly
   const height = typeof props.height === "number" ? Math.max(120, Math.min(2000, props.height)) : 300;
   const log = props.log === true;
 
-  const whole = spanOfX(data, shown) ?? { from: 0, to: 1 };
+  const whole = (data.axis === "number" ? spanSaid(props.x_range) : null) ?? spanOfX(data, shown) ?? { from: 0, to: 1 };
   const x = (zoom && within(zoom, whole)) ?? whole;
-  const y = useMemo(() => spanOfY(data, shown, x, log), [data, shown, x.from, x.to, log]);
+  const rangeY = spanSaid(props.y_range);
+  const y = useMemo(() => (rangeY && !(log && rangeY.from <= 0) ? rangeY : spanOfY(data, shown, x, log)), [data, shown, x.from, x.to, log, rangeY?.from, rangeY?.to]);
   const points = at === null ? [] : nearest(data, shown, at, x);
   const snapped = points.reduce<number | null>((best, p, i) => {
     const v = data.series[i]?.x[p];
@@ -75,7 +76,7 @@ function Area({ cell, data, shown }: WidgetProps & { data: Data; shown: Readonly
     canvas.current.height = Math.round(height * ratio);
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     const labels = { xLabel: props.x_label ?? "", yLabel: props.y_label ?? "" };
-    frame.current = draw(ctx, { data, shown, x, y, log, ...labels, width, height, at: snapped, points: together, chosen }, lookOf(canvas.current));
+    frame.current = draw(ctx, { data, shown, x, y, log, ...labels, width, height, dot: dotSize(props.dot_size), at: snapped, points: together, chosen }, lookOf(canvas.current));
   });
 
   const go = (next: Span | null) => setZoom(next && within(next, whole));
@@ -234,6 +235,10 @@ function NumbersTable({ data }: { data: Data }) {
       {xs.length > rows.length && <p class="nothing">The last {rows.length} of {xs.length}</p>}
     </div>
   );
+}
+
+function dotSize(said: unknown): number {
+  return typeof said === "number" ? Math.max(1, Math.min(100, said)) : 7;
 }
 
 /** What a screen reader is told of the picture. */

@@ -21,6 +21,8 @@ export interface Scene {
   /** CSS pixels of the whole canvas. */
   readonly width: number;
   readonly height: number;
+  /** CSS pixels across a point. */
+  readonly dot: number;
   /** x of the points that are pointed at; null: none. */
   readonly at: number | null;
   readonly points: readonly number[];
@@ -211,7 +213,7 @@ function fillBelow(ctx: CanvasRenderingContext2D, s: Scene, f: Frame, run: reado
 function drawDots(ctx: CanvasRenderingContext2D, s: Scene, f: Frame, series: Series, colour: string): void {
   ctx.fillStyle = colour;
   ctx.globalAlpha = series.x.length > 400 ? 0.45 : 0.75;
-  const r = series.x.length > 2000 ? 2 : 3.5;
+  const r = series.x.length > 2000 ? Math.min(2, s.dot / 2) : s.dot / 2;
   series.x.forEach((x, i) => {
     const y = series.y[i] ?? NaN;
     if (x >= s.x.from && x <= s.x.to && (!s.log || y > 0)) dot(ctx, f.toX(x), f.toY(y), r);

@@ -157,6 +157,14 @@ export function spanOfY(data: Data, shown: ReadonlySet<number>, x: Span, log: bo
   return { from: grounded && from === 0 ? 0 : from - air, to: grounded && to === 0 ? 0 : to + air };
 }
 
+/** {from, to} as an app says it; null: it says nothing. */
+export function spanSaid(v: unknown): Span | null {
+  if (!Array.isArray(v) || v.length !== 2) return null;
+  const [from, to]: unknown[] = v;
+  const fine = typeof from === "number" && typeof to === "number" && to > from && Number.isFinite(to - from);
+  return fine ? { from, to } : null;
+}
+
 function extent(lists: readonly (readonly number[])[]): Span | null {
   let from = Infinity;
   let to = -Infinity;

@@ -7,6 +7,7 @@ import {
   PlotReader,
   spanOfX,
   spanOfY,
+  spanSaid,
   stops,
   ticksOf,
   timeTicksOf,
@@ -88,4 +89,9 @@ test("zooming stays inside the whole, and out of it is all of it", () => {
   assert.deepEqual(within({ from: 80, to: 130 }, whole), { from: 50, to: 100 });
   assert.equal(within(zoomed({ from: 25, to: 75 }, 2, 50), whole), null);
   assert.equal(within({ from: 5, to: 5 }, whole), null);
+});
+
+test("a range that an app says counts only when it is one", () => {
+  assert.deepEqual(spanSaid([-1, 48]), { from: -1, to: 48 });
+  for (const v of [null, [1], [2, 1], [0, Infinity], ["0", 1], { from: 0, to: 1 }]) assert.equal(spanSaid(v), null);
 });
