@@ -1,24 +1,14 @@
 // What the gallery's components do in a real browser, by keyboard where a keyboard can do it.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { launchBrowser, openPage } from "./lib/browser.mjs";
 import { Repo } from "./lib/git.mjs";
-import { Platform, root } from "./lib/platform.mjs";
+import { Platform } from "./lib/platform.mjs";
 import { until } from "./lib/process.mjs";
+import { template } from "./lib/templates.mjs";
 
 let platform, browser, page, repo;
-
-/** The files of a template's repo. */
-function template(name) {
-  const folder = join(root, "templates", name);
-
-  return Object.fromEntries(readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .map((path) => [path.slice(folder.length + 1), readFileSync(path)]));
-}
 
 before(async () => {
   platform = await Platform.start();
