@@ -427,11 +427,52 @@ static void paint_json(struct out *o, const struct widget *w)
 	end_field(o);
 }
 
+/* Paper to draw on, and a line of tools. */
+static void paint_pad(struct out *o, const struct widget *w, double side, bool square)
+{
+	side = fmin(fmax(side, 0), 10000);
+	begin_field(o, w, GROUP, NULL);
+	out_markup(o, "<div class=\"pad\"><div class=\"pad-paper\" style=\"");
+	if (square)
+		out_markupf(o, "width: min(100%%, %.0fpx); aspect-ratio: 1", side);
+	else
+		out_markupf(o, "height: %.0fpx", side);
+	out_markup(o, "\"></div><div class=\"pad-tools\"><span class=\"chip-button\"></span></div>"
+		      "</div>");
+	end_field(o);
+}
+
+static void paint_sketch(struct out *o, const struct widget *w)
+{
+	paint_pad(o, w, number_of(w, "height", 280), true);
+}
+
+/* Sound and film come with the visitor's session. */
+static void paint_recording(struct out *o, const struct widget *w)
+{
+	bool sound = !strcmp(w->type, "audio");
+
+	begin_field(o, w, GROUP, NULL);
+	if (is_true(w, "upload") && is_live(w))
+		out_markupf(o,
+			"<div class=\"upload media-drop\"><span class=\"upload-hint\"><svg "
+			"class=\"icon\"></svg><span><b>%s</b><br>or drop one "
+			"here</span></span></div>",
+			sound ? "Choose a sound" : "Choose a film");
+	else if (!is_live(w) || !(is_true(w, "microphone") || is_true(w, "webcam")))
+		put_nothing(o, sound ? "No sound yet" : "No film yet");
+	end_field(o);
+}
+
 static void paint_image(struct out *o, const struct widget *w)
 {
-	bool upload =
-		is_true(w, "upload") && !json_is_false(json_object_get(w->props, "interactive"));
+	bool upload = (is_true(w, "upload") || is_true(w, "webcam")) && is_live(w);
 	double height = number_of(w, "height", 0);
+
+	if (is_true(w, "sketch") && is_live(w)) {
+		paint_pad(o, w, number_of(w, "height", 320), false);
+		return;
+	}
 
 	begin_field(o, w, GROUP, NULL);
 	out_markup(o, upload ? "<div class=\"upload\"" : "<figure class=\"picture\"");
@@ -534,6 +575,9 @@ static const struct {
 	{"markdown", paint_markdown},
 	{"json", paint_json},
 	{"image", paint_image},
+	{"sketch", paint_sketch},
+	{"audio", paint_recording},
+	{"video", paint_recording},
 	{"chatbot", paint_chatbot},
 	{"code", paint_code},
 	{"html", paint_frame},

@@ -11,6 +11,7 @@ local data = import "components"
 local layout = import "layout"
 local message = import "message"
 local inputs = import "inputs"
+local media = import "media"
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
 local setmetatable = setmetatable
 local format, find, match, gmatch =
@@ -57,7 +58,8 @@ local checks = {}
 -- What a family of components says of its own. inputs: whose value the visitor changes. containers:
 -- which have children. positional: the property that may stand first without a name. empty: the
 -- value after :clear(). checks: functions(what, props, record, records) that raise. rules: as M.rules.
-for _, family in ipairs { inputs, layout, message } do
+-- methods: by type and name, functions(record, S, …) for the visitor whose handler runs.
+for _, family in ipairs { inputs, layout, message, media } do
   local function take(from, into)
     for name, value in pairs(from or {}) do into[name] = value end
   end
@@ -185,6 +187,16 @@ for _, name in ipairs(layout.folding) do
     open = function(self) methods.set(self, true) end,
     close = function(self) methods.set(self, false) end,
   }
+end
+
+for kind, own in pairs(media.methods) do
+  type_methods[kind] = {}
+  for name, method in pairs(own) do
+    type_methods[kind][name] = function(self, ...)
+      local rec, S = placed(self, name, { [kind] = true })
+      return method(rec, S, ...)
+    end
+  end
 end
 
 local TEXT = { textbox = true, markdown = true }

@@ -290,7 +290,7 @@ end
 
 local TYPES = {
   png = "image/png", jpg = "image/jpeg", jpeg = "image/jpeg", gif = "image/gif",
-  webp = "image/webp", csv = "text/csv", txt = "text/plain", json = "application/json",
+  webp = "image/webp", wav = "audio/wav", mp3 = "audio/mpeg", mp4 = "video/mp4", webm = "video/webm", csv = "text/csv", txt = "text/plain", json = "application/json",
 }
 
 -- A file of the repo, or one that the test has made.

@@ -20,6 +20,8 @@ local M = {}
 ---@field name string as the visitor called it
 ---@field type string media type
 ---@field size integer bytes
+---@field width? integer pixels of a picture
+---@field height? integer
 local File = {}
 local file_mt = { __index = File, __metatable = false, __name = "file" }
 
@@ -70,7 +72,10 @@ end
 function M.as_file(value)
   if type(value) ~= "table" or type(value.file) ~= "string" then return value end
   return setmetatable(
-    { file = value.file, name = value.name, type = value.type, size = value.size },
+    {
+      file = value.file, name = value.name, type = value.type, size = value.size,
+      width = value.width, height = value.height,
+    },
     file_mt
   )
 end
@@ -130,6 +135,8 @@ local function blob(S, key, bytes, media_type, name)
   end
   return value
 end
+
+M.blob = blob
 
 local function bundled_image(what, path)
   local media_type = image_type(path)
@@ -289,7 +296,8 @@ end
 
 accept.dataframe = dataframe.accept
 
-function accept.image(_, _, v)
+---An upload that is here, with what the gateway found in its bytes; or nil and words.
+function M.accept_upload(v)
   if v == nil then return nil end
   if type(v) ~= "table" or type(v.file) ~= "string" then return nil, "must be an upload" end
   local known = host.upload(v.file)
@@ -310,7 +318,7 @@ local function is_of(types, file)
 end
 
 local function accept_file(S, rec, v)
-  local file, words = accept.image(S, rec, v)
+  local file, words = M.accept_upload(v)
   if not file then return nil, words or "must be an upload" end
   local most, types = state.get(S, rec, "max_size"), state.get(S, rec, "types")
   if most and file.size > most then

@@ -352,7 +352,7 @@ end)]]
   local v = app:open()
   for i = 1, 40 do
     app:send("FILE", { channel = v.channel, file = "content " .. i,
-      value = s.json.encode { id = "f" .. i, name = "n", type = "t/t", size = 9 } })
+      value = s.json.encode { id = "f" .. i, name = "n", type = "image/png", size = 9 } })
     app:pump(1)
   end
   v:await(v:fire("photo", "upload", { photo = { file = "f40" } }))

@@ -85,6 +85,12 @@ it("template writer keeps the conversation over another worker", function()
   again:await(n)
 end)
 
+-- What the gateway says of an upload that such a component takes.
+local function upload_of(kind)
+  local media_type = ({ audio = "audio/wav", video = "video/mp4" })[kind] or "image/png"
+  return s.json.encode { id = "f", name = "a.x", type = media_type, size = 3 }
+end
+
 it("template gallery shows every component, and all of them work", function()
   local app = template "gallery"
   local there = {}
@@ -100,7 +106,7 @@ it("template gallery shows every component, and all of them work", function()
         local file = { file = "f" }
         local values = event == "upload" and { [key] = node.props.multiple and { file } or file } or event == "submit" and { [key] = "hello" } or nil
         if event == "upload" then
-          app:send("FILE", { channel = v.channel, file = "PNG", value = '{"id":"f","name":"a.png","type":"image/png","size":3}' })
+          app:send("FILE", { channel = v.channel, file = "PNG", value = upload_of(node.type) })
         end
         local fail = v:await(v:fire(key, event, values)).fail
         -- What names no message is refused.
@@ -137,7 +143,7 @@ local function exercise(source, files)
       local values
       if node.type == "textbox" then values = { [key] = "hello" } end
       if event == "upload" then
-        app:send("FILE", { channel = v.channel, file = "PNG", value = '{"id":"f","name":"a.png","type":"image/png","size":3}' })
+        app:send("FILE", { channel = v.channel, file = "PNG", value = upload_of(node.type) })
         values = { [key] = { file = "f" } }
       end
       fire(key, event, values)

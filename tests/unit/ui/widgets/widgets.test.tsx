@@ -56,6 +56,15 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
     shows: [/role="application"[^>]*aria-label="Trend: a \(line, 3 points\), b \(bar, 1 points\)/, /aria-pressed="true"[\s\S]*>a</, /<canvas/],
   },
   image: { props: { label: "Photo", value: { file: "f1", name: "n", type: "image/png", size: 1 }, alt: "Hills" }, shows: [/<img src="\/spaces\/o\/n\/-\/file\/f1" alt="Hills"/] },
+  sketch: { props: { label: "Digit", grid: 28 }, shows: [/<canvas[^>]*id="c2"/, /role="toolbar" aria-label="Tools of Digit"/, /Undo/] },
+  audio: {
+    props: { label: "Voice", interactive: false, value: { file: "f1", name: "a.wav", type: "audio/wav", size: 1 } },
+    shows: [/<audio[^>]*src="\/spaces\/o\/n\/-\/file\/f1"/, /aria-label="Play Voice"/, /role="slider"[^>]*aria-label="Place in Voice"/, /download="a\.wav"/],
+  },
+  video: {
+    props: { label: "Film", value: { file: "f1", name: "a.mp4", type: "video/mp4", size: 1 } },
+    shows: [/<video[^>]*src="\/spaces\/o\/n\/-\/file\/f1"/, /controls/, /aria-label="Film"/],
+  },
   file: {
     props: { label: "Table", types: ".csv", value: { file: "f1", name: "a.csv", type: "text/plain", size: 1234567 } },
     shows: [/type="file"[^>]*accept="\.csv"|accept="\.csv"[^>]*type="file"/, />a\.csv</, /1\.2 MB/, /aria-label="Remove a\.csv"/],
