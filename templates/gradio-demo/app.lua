@@ -38,7 +38,7 @@ local function combine()
 end
 
 local function stream()
-  local text, out = words { label = "Text", value = "Every letter comes by itself." }, shown { label = "So far", lines = 3 }
+  local text, out = words { label = "Text", placeholder = "Every letter comes by itself" }, shown { label = "So far", lines = 3 }
   local run, stop = ui.button { "Stream", variant = "primary" }, ui.button { "Stop", variant = "stop" }
   run:on_click {
     api_name = "stream", description = "Says a text letter by letter.", stream = true,
@@ -87,7 +87,7 @@ local function files()
 end
 
 local function messages()
-  local text, said = words { label = "Text", value = "Well done" }, shown { label = "Result" }
+  local text, said = words { label = "Text", placeholder = "Well done" }, shown { label = "Result" }
   local run, fail = ui.button { "Notify", variant = "primary" }, ui.button "Fail midway"
   run:on_click {
     api_name = "notify", description = "Says a text as a note and as a warning.",

@@ -8,16 +8,20 @@ return ui.page({ title = "A small writer" }, function(page)
   }
   local input = ui.textbox { placeholder = "Message…", submit = true, max_length = 1000 }
 
-  input:on_submit { api_name = "chat", concurrency = 4, fn = function(message, session)
-    local turns = session.turns or {}
-    turns[#turns + 1] = { role = "user", content = message }
-    chat:append(turns[#turns])
-    input:clear()
-    local reply = chat:append { role = "assistant", content = "" }
-    for token in llm:stream(turns) do reply:add(token) end
-    turns[#turns + 1] = { role = "assistant", content = reply.content }
-    session.turns = turns
-  end }
+  input:on_submit {
+    api_name = "chat", description = "Answers a message; remembers the conversation of its session.",
+    outputs = chat, stream = true, concurrency = 4,
+    fn = function(message, session)
+      local turns = session.turns or {}
+      turns[#turns + 1] = { role = "user", content = message }
+      chat:append(turns[#turns])
+      input:clear()
+      local reply = chat:append { role = "assistant", content = "" }
+      for token in llm:stream(turns) do reply:add(token) end
+      turns[#turns + 1] = { role = "assistant", content = reply.content }
+      session.turns = turns
+    end,
+  }
 
   return ui.column { chat, input }
 end)
