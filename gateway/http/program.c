@@ -382,6 +382,9 @@ bool program_call(struct program *p, struct slice named, const char *key, size_t
 
 	buf_init(&args, CALL_ARGS_MAX + 16);
 	n = named_arguments(p->function->entry, named, &files, &args, ret_field, field_size, e);
+	if (n == -ENOSPC && !e->text[0])
+		n = err_set(e, -EMSGSIZE, "the arguments are over the limit of %u bytes",
+			CALL_ARGS_MAX);
 	if (n == 0)
 		n = caller_open(request_gateway(r)->callers, &start, &p->caller, e);
 	if (n == 0)
@@ -390,7 +393,7 @@ bool program_call(struct program *p, struct slice named, const char *key, size_t
 	if (n == 0 && !keep_looking(p))
 		n = -ENOMEM;
 	*ret_status = n < 0 ? status_of(n) : MHD_HTTP_OK;
-	if (n < 0 && e && !e->text[0])
+	if (n < 0 && !e->text[0])
 		(void)err_set(e, n, "%s", strerror(-n));
 	return n == 0;
 }

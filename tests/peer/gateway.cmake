@@ -27,3 +27,9 @@ add_test(NAME peer_gateway_replicas
     $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(peer_gateway_replicas PROPERTIES TIMEOUT 600)
+
+add_test(NAME peer_gateway_programs
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_programs.py
+    $<TARGET_FILE:vitrine-gateway>
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(peer_gateway_programs PROPERTIES TIMEOUT 300)
