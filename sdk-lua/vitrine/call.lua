@@ -98,15 +98,23 @@ function M.declare(built, what, node, event, h)
     stream = h.stream or false, concurrency = h.concurrency, inputs = {}, outputs = {},
   }
   local taken = {}
-  for i, c in ipairs(h.inputs or {}) do
+  local given = {} -- what the session holds itself no program gives
+  for _, c in ipairs(h.inputs or {}) do
+    if not records[c].session_key then given[#given + 1] = c end
+  end
+  for i, c in ipairs(given) do
     entry.inputs[i] = describe_input(what .. ": 'inputs'", c, taken)
   end
   taken = {}
-  for i, c in ipairs(h.fills or {}) do
+  local shown = {}
+  for _, c in ipairs(h.fills or {}) do
+    if not records[c].session_key then shown[#shown + 1] = c end
+  end
+  for i, c in ipairs(shown) do
     entry.outputs[i] = describe_port(what .. ": 'outputs'", c, taken)
   end
   built.api[#built.api + 1] = entry
-  built.functions[name] = { handler = h, entry = entry, kind = component.events[event] }
+  built.functions[name] = { handler = h, entry = entry, kind = component.events[event], given = given, shown = shown }
 end
 
 ---A function without a place on the page: page:api.
@@ -173,7 +181,7 @@ local function take_arguments(C, f, text)
   if not find(text, "^[ \t\r\n]*%[") then refuse "the arguments are not a JSON array" end
   local args, words = host.json_decode(text, true)
   if words then refuse(format("the arguments are not a JSON array: %s", words)) end
-  local inputs, ports = f.handler.inputs or {}, f.entry.inputs
+  local inputs, ports = f.given, f.entry.inputs
   for i = #inputs + 1, #args do
     if args[i] ~= null then
       refuse(format("'%s' takes %d argument%s, not %d", f.entry.name, #inputs,
@@ -205,7 +213,7 @@ function M.run(S, built, node, kind, name, text)
   end
   local h = f.handler
   local C = state.for_call(S, h.parallel)
-  C.outputs = h.fills or {}
+  C.outputs = f.shown
   host.call_state(C)
   take_arguments(C, f, text)
   if h.fn then

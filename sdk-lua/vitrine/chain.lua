@@ -3,6 +3,7 @@
 -- handler.
 local host, lua, import = ...
 local parts = import "parts"
+local state = import "state"
 local type, ipairs, next, pcall, error = type, ipairs, next, pcall, error
 local setmetatable, tostring = setmetatable, tostring
 local format = lua.string.format
@@ -31,7 +32,7 @@ local function link(self, when, spec)
   local own = handlers[self]
   if not own then raise("%s: call it with ':' on what declaring a handler returns", when) end
   local what = format("%s:%s", own.what, when)
-  if host.state() then raise("%s: handlers are declared while the page is built", what) end
+  if not state.building() then raise("%s: handlers are declared while the page is built", what) end
   if handlers[spec] then raise("%s: a handler stands in one place only; give its function", what) end
   if type(spec) == "table" and next(spec) ~= nil then parts.check_fields(what, spec, FIELDS) end
   local h = own.read(what, spec)

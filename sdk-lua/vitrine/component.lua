@@ -29,7 +29,13 @@ local M = {}
 -- What is known of a handle stays out of the app's reach. Not weak: components are only made while
 -- the app loads, and one inside the other, as they are, in a table of weak keys take the collector
 -- quadratic time.
-local records = {}
+-- Those that a render makes are kept with the session, and found only in it.
+local records = setmetatable({}, {
+  __index = function(_, handle)
+    local S = host.state()
+    return S and (S.making and S.making[handle] or S.handles and S.handles[handle]) or nil
+  end,
+})
 local components = {} -- type → { name, spec, events, value }
 local methods, type_methods = {}, {}
 M.rules = {} -- type → property → check(what, value), beyond its kind
@@ -119,8 +125,13 @@ local function placed(self, what, kinds)
   return rec, host.state()
 end
 
+-- A render makes its components anew; who holds one of before holds nothing.
+local function known(self)
+  return records[self] or raise("this component is not on the page any more")
+end
+
 function handle_mt.__index(self, key)
-  local rec = records[self]
+  local rec = known(self)
   local method = methods[key] or (type_methods[rec.type] and type_methods[rec.type][key])
   if method then return method end
   if rec.spec[key] then
@@ -139,7 +150,7 @@ function handle_mt.__index(self, key)
 end
 
 function handle_mt.__newindex(self, key)
-  local rec = records[self]
+  local rec = known(self)
   if rec.spec[key] then
     raise("%s: set it with :%s", name_of(rec),
       key == "value" and "set(value)" or format("update{ %s = … }", key))
@@ -148,7 +159,7 @@ function handle_mt.__newindex(self, key)
 end
 
 function handle_mt.__tostring(self)
-  local rec = records[self]
+  local rec = known(self)
   return name_of(rec) .. (rec.key and " " .. rec.key or "")
 end
 
@@ -348,7 +359,7 @@ local function add_handler(self, event, spec)
   local what = format("%s:on_%s", rec and name_of(rec) or "component", event)
   if not rec then raise("%s: call it with ':' on a component", what) end
   if not rec.events[event] then raise("%s has no event '%s'", name_of(rec), event) end
-  if host.state() then raise("%s: handlers are declared while the page is built", what) end
+  if not state.building() then raise("%s: handlers are declared while the page is built", what) end
   local h = read_handler(what, spec)
   -- Who selects a part of it changes nothing, and a whole table would be much to hand over.
   local part = event == "clear" or event == "close" or event == "select" and values.selected[rec.type]
@@ -415,7 +426,7 @@ end
 local function make(name, t)
   local c, what = components[name], "ui." .. name
   local rec = { type = name, spec = c.spec, events = c.events, props = {}, handlers = {} }
-  if host.state() then raise("%s: components are made while the page is built", what) end
+  if not state.building() then raise("%s: components are made while the page is built", what) end
   if type(t) == "string" and POSITIONAL[name] then t = { t } end
   if t == nil then t = {} end
   if type(t) ~= "table" or is_handle(t) then
@@ -423,7 +434,8 @@ local function make(name, t)
   end
   if LAYOUT[name] then read_children(what, t, rec) end
   local handle = setmetatable({}, handle_mt)
-  records[handle] = rec
+  local S = host.state()
+  if S then S.making[handle] = rec else records[handle] = rec end
   local later = read_props(what, t, c, rec)
   if checks[name] then checks[name](what, rec.props, rec, records) end
   if rec.props.value ~= nil and normalise[name] and not values.of_files[name] then

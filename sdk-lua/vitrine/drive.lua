@@ -70,7 +70,8 @@ local function hear_patch(s, op, node, path, bytes)
   if op == SET then value = host.json_decode(bytes) end
   if node ~= 0 then
     s.overlay[#s.overlay + 1] = cell_text(node, op, path, bytes)
-    state.apply(s.seen, built.nodes[node], path, op, value)
+    local rec = built.nodes[node]
+    if rec then state.apply(s.seen, rec, path, op, value) end
   elseif path == "toast" and value then
     s.toasts[#s.toasts + 1] = value
   elseif path == "progress" then

@@ -132,11 +132,13 @@ end
 
 local function place(handle, above, counts, depth, built)
   local rec = records[handle]
+  if rec.session_key then raise("%s has no place on the page", name_of(rec)) end
   if rec.node then raise("%s '%s' stands twice on the page", name_of(rec), rec.key) end
   if depth > constants.TREE_DEPTH_MAX then
     raise("the page is nested deeper than %d", constants.TREE_DEPTH_MAX)
   end
   give_key(rec, above, counts, built)
+  if rec.make and built.renders then built.renders[#built.renders + 1] = rec end
   built.order[#built.order + 1] = rec
   local below = {}
   for _, child in ipairs(rec.children or {}) do place(child, rec.key, below, depth + 1, built) end
@@ -144,10 +146,10 @@ end
 
 local function nodes_of(what, handles)
   local nodes = {}
-  for i, handle in ipairs(handles or {}) do
+  for _, handle in ipairs(handles or {}) do
     local rec = records[handle]
     if not rec.node then raise("%s names a %s that is not on the page", what, name_of(rec)) end
-    nodes[i] = rec.node
+    if not rec.session_key then nodes[#nodes + 1] = rec.node end
   end
   return nodes
 end
@@ -182,22 +184,32 @@ local function share_limits(handlers)
   end
 end
 
-local function declare(built, node, what, event, h)
-  h.on = object()
+M.place, M.nodes_of = place, nodes_of
+
+-- What the browser has to know of a handler.
+local function describe_handler(what, h, on)
   for _, list in ipairs { "inputs", "outputs", "cancels" } do
-    local nodes = nodes_of(format("%s:on_%s: '%s'", what, event, list), h[list])
-    if #nodes > 0 then h.on[list] = nodes end
+    local nodes = nodes_of(format("%s: '%s'", what, list), h[list])
+    if #nodes > 0 then on[list] = nodes end
   end
   chain.each(h, function(link)
-    local where = format("%s:on_%s:%s", what, event, link.when)
+    local where = format("%s:%s", what, link.when)
     nodes_of(where .. ": 'inputs'", link.inputs)
     local nodes = nodes_of(where .. ": 'outputs'", link.outputs)
-    if h.on.outputs then -- otherwise every output waits
-      for _, node in ipairs(nodes) do h.on.outputs[#h.on.outputs + 1] = node end
+    if on.outputs then -- otherwise every output waits
+      for _, node in ipairs(nodes) do on.outputs[#on.outputs + 1] = node end
     end
   end)
-  h.on.trigger = h.trigger
-  if h.debounce then h.on.debounce = floor(h.debounce * 1000) end
+  on.trigger = h.trigger
+  if h.debounce then on.debounce = floor(h.debounce * 1000) end
+  return on
+end
+
+---The same for one that a render makes.
+function M.describe(what, h) return describe_handler(what, h, {}) end
+
+local function declare(built, node, what, event, h)
+  h.on = describe_handler(format("%s:on_%s", what, event), h, object())
   if h.retry then h.on.retry = true end
   -- One that only cancels has nothing to wait for.
   local parallel = h.parallel or h.fn == nil
@@ -216,7 +228,7 @@ function M.finish(app)
   if not page or not page.root then
     raise("the app file returns an app: ui.page or ui.interface (got %s)", describe(app))
   end
-  local built = { nodes = {}, order = {}, count = 0, page = page, api = {}, functions = {} }
+  local built = { nodes = {}, order = {}, count = 0, page = page, api = {}, functions = {}, renders = {} }
   place(page.root, "", {}, 1, built)
   share_limits(all_handlers(built))
   for _, rec in ipairs(built.order) do
@@ -273,7 +285,7 @@ function M.hello(built, load_usec, tests)
     tree = {
       title = page.title,
       root = tree_node(records[page.root]),
-      load = page.handlers.load and true or nil,
+      load = (page.handlers.load or #built.renders > 0) and true or nil,
       presence = built.presence,
     },
     api = built.api,

@@ -13,6 +13,12 @@ local NIL = {} -- stands for nil in an overlay, which differs from "as on the pa
 
 local M = {}
 
+---May components and handlers be declared now? While the app loads, and in the function of a render.
+function M.building()
+  local S = host.state()
+  return not S or S.making ~= nil
+end
+
 -- A session's table is the visitor's own; its methods come from here.
 local methods = {}
 M.methods = methods
@@ -65,6 +71,11 @@ end
 
 ---The value of a property as this visitor sees it; tables are the overlay's own.
 function M.get(S, rec, prop)
+  if rec.session_key and prop == "value" then
+    local value = S and S.session[rec.session_key]
+    if value == nil then value = copy(rec.props.value) end
+    return value
+  end
   local own = S and S.overlay[rec.node]
   local value = own and own[prop]
   if value == NIL then return nil end
@@ -82,6 +93,10 @@ function M.watch(kind, fn) watched[kind] = fn end
 
 ---Stores without telling the browser.
 function M.keep(S, rec, prop, value)
+  if rec.session_key and prop == "value" then
+    S.session[rec.session_key] = value
+    return
+  end
   local own = S.overlay[rec.node]
   if not own then
     own = {}
@@ -105,7 +120,7 @@ end
 
 ---Stores and shows.
 function M.set(S, rec, prop, value)
-  host.patch(rec.node, SET, prop, value)
+  if not rec.session_key then host.patch(rec.node, SET, prop, value) end
   M.keep(S, rec, prop, value)
 end
 

@@ -7,6 +7,8 @@ local component = import "component"
 local fill = import "fill"
 local cache = import "cache"
 local chain = import "chain"
+local kept = import "kept"
+local render = import "render"
 local check = import "check"
 local data = import "components"
 local type, ipairs, select = type, ipairs, select
@@ -17,8 +19,14 @@ local records, INPUTS, EVENT_NAMES = component.records, component.inputs, compon
 
 local M = {}
 
+local function find(S, built, node)
+  return built.nodes[node] or S.nodes and S.nodes[node]
+end
+
 local function take_value(S, built, node, v)
-  local rec = built.nodes[node]
+  local rec = find(S, built, node)
+  -- A render may have taken away what the visitor was just typing in.
+  if not rec and S.nodes then return end
   if not rec then refuse("The page has changed; reload it.") end
   local words
   if not INPUTS[rec.type] then
@@ -64,12 +72,14 @@ end
 
 ---One event of a visitor: values that came with it, then its handler.
 function M.event(S, built, node, kind, payload, ...)
+  render.begin(S, built)
+  kept.begin(S)
   if ... ~= nil then take_values(S, built, ...) end
   local handlers
   if node == 0 then
     handlers = built.page.handlers
   else
-    local rec = built.nodes[node]
+    local rec = find(S, built, node)
     if not rec then refuse("The page has changed; reload it.") end
     handlers = rec.handlers
     local selected = values.selected[rec.type]
@@ -79,10 +89,13 @@ function M.event(S, built, node, kind, payload, ...)
   end
   local h = handlers[EVENT_NAMES[kind]]
   if h then chain.run(S, h, payload, M.handle) end
+  kept.settle(S, M.handle)
+  render.settle(S, built)
 end
 
 ---After the last running handler: progress goes, passwords are forgotten.
 function M.rest(S, built)
+  render.rest(S)
   if S.progress then
     S.progress = nil
     host.patch(0, data.constants.PATCH_SET, "progress", nil)
@@ -105,10 +118,13 @@ end
 function M.restore(S, built, overlay)
   for _, cell in ipairs(overlay) do
     local rec = built.nodes[cell[1]]
+    if cell[4] == host.null then cell[4] = nil end
     if rec and type(cell[2]) == "string" then
-      local value = cell[4]
-      if value == host.null then value = nil end
-      state.apply(S, rec, cell[2], cell[3], value)
+      state.apply(S, rec, cell[2], cell[3], cell[4])
+    elseif cell[1] ~= 0 and type(cell[2]) == "string" then
+      S.later = S.later or {}
+      S.later[cell[1]] = S.later[cell[1]] or {}
+      S.later[cell[1]][#S.later[cell[1]] + 1] = cell
     end
   end
 end

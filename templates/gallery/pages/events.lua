@@ -76,6 +76,33 @@ local function kept()
   return ui.row { text, shown }
 end
 
+-- A list that is made from the session's value; each row has handlers of its own.
+local function todos()
+  local items = ui.state { id = "todos", value = { "Look at this list" } }
+  local more  = ui.textbox { label = "To do", placeholder = "One more", submit = true }
+  more:on_submit(function(text)
+    local list = items.value
+    list[#list + 1] = text
+    items:set(list)
+    more:clear()
+  end)
+
+  local list = ui.render { inputs = items, fn = function(all)
+    if #all == 0 then return ui.markdown "_Nothing to do._" end
+    local rows = {}
+    for i, item in ipairs(all) do
+      local done = ui.button { "Done", scale = 0 }
+      done:on_click(function()
+        table.remove(all, i)
+        items:set(all)
+      end)
+      rows[i] = ui.row { ui.markdown(item), done }
+    end
+    return rows
+  end }
+  return ui.row { ui.column { more }, ui.column { list } }
+end
+
 return function()
-  return ui.column { counting(), chain(), kept(), clock() }
+  return ui.column { counting(), todos(), chain(), kept(), clock() }
 end

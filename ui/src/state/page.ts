@@ -3,10 +3,11 @@
  * passing notes. Changed by the session, read by the widgets.
  */
 import { batch, signal } from "@preact/signals";
-import { FAIL_INVALID } from "proto";
+import { FAIL_INVALID, TREE_NODES_MAX } from "proto";
 import { PAGE, type EventId, type NodeId, type Patch } from "../wire/messages";
 import { applyPatch } from "./patch";
-import { carryDrafts, readTree, type Cell, type Tree } from "./tree";
+import { readMade } from "./made";
+import { carryDrafts, readTree, TreeError, type Cell, type Tree } from "./tree";
 
 export interface Failure {
   /** FAIL_ERROR, FAIL_LIMIT, FAIL_CANCELLED, FAIL_INVALID */
@@ -56,6 +57,8 @@ export interface Toast {
 }
 
 const TOASTS_MAX = 4;
+const HIDDEN_MAX = 2000; // components that a ui.render took away and may show again
+const EARLY_MAX = 4096;
 
 export class Page {
   readonly tree = signal<Tree | null>(null);
@@ -67,6 +70,12 @@ export class Page {
   readonly queue = signal<ReadonlyMap<EventId, Queued>>(new Map());
   #came: { json: unknown; title: string } | null = null; // the tree as it came, to start over from
   #toasts = 0;
+  /** A component has come that no tree told of. */
+  onMade: (cell: Cell) => void = () => {};
+  readonly #made = new Map<NodeId, ReadonlyMap<NodeId, Cell>>(); // by the ui.render
+  readonly #hidden = new Map<NodeId, Cell>();
+  readonly #early = new Map<NodeId, Patch[]>(); // of a state: changes of what is made later in it
+  #typed = new Map<string, Cell>(); // drafts of the tree before
 
   /**
    * The title is for a tree without one. Throws TreeError. Every patch so far is forgotten; what the
@@ -75,7 +84,8 @@ export class Page {
   show(json: unknown, title = ""): void {
     const tree = readTree(json);
     batch(() => {
-      carryDrafts(this.tree.peek(), tree);
+      this.#typed = carryDrafts(this.tree.peek(), tree);
+      for (const map of [this.#made, this.#hidden, this.#early]) map.clear();
       this.#came = { json, title };
       this.tree.value = tree;
       this.title.value = tree.title || title;
@@ -102,12 +112,56 @@ export class Page {
       return;
     }
     const cell = this.cell(patch.node);
-    if (!cell) return;
+    if (!cell) {
+      if (replay && this.#early.size < EARLY_MAX) this.#early.set(patch.node, [...(this.#early.get(patch.node) ?? []), patch]);
+      return;
+    }
     const before = cell.props.peek();
     const after = applyPatch(before, patch);
     if (after === before) return;
     cell.props.value = after;
+    if (cell.below && after["children"] !== before["children"]) this.#remake(cell, after["children"]);
     if (!replay && after["value"] !== before["value"]) rebase(cell, after["value"]);
+  }
+
+  #remake(render: Cell, json: unknown): void {
+    const cells = this.tree.peek()?.cells;
+    const owned = this.#made.get(render.n) ?? new Map<NodeId, Cell>();
+    if (!cells) return;
+    try {
+      const room = TREE_NODES_MAX - (cells.size - owned.size);
+      const { cells: shown, all } = readMade(json, room, (n) => owned.get(n) ?? (cells.has(n) ? "taken" : this.#hidden.get(n)));
+      for (const [n, cell] of owned) if (!all.has(n)) this.#hide(cells, n, cell);
+      this.#made.set(render.n, all);
+      for (const [n, cell] of all) {
+        cells.set(n, cell);
+        this.#hidden.delete(n);
+        if (!owned.has(n)) this.#comes(cell);
+      }
+      if (render.below) render.below.value = shown;
+    } catch (error) {
+      // What breaks the rules of a tree leaves the part as it was.
+      if (!(error instanceof TreeError)) throw error;
+    }
+  }
+
+  #hide(cells: Map<NodeId, Cell>, n: NodeId, cell: Cell): void {
+    cells.delete(n);
+    this.#hidden.set(n, cell);
+    for (const oldest of this.#hidden.keys()) {
+      if (this.#hidden.size <= HIDDEN_MAX) return;
+      this.#hidden.delete(oldest);
+    }
+  }
+
+  #comes(cell: Cell): void {
+    const typed = this.#typed.get(cell.key);
+    if (typed?.type === cell.type) cell.draft.value ??= typed.draft.peek();
+    this.#typed.delete(cell.key);
+    const early = this.#early.get(cell.n) ?? [];
+    this.#early.delete(cell.n);
+    for (const patch of early) this.patch(patch, true);
+    this.onMade(cell);
   }
 
   fail(node: NodeId, failure: Failure): void {

@@ -138,6 +138,7 @@ export class Session {
 
   constructor(world: SessionWorld) {
     this.#world = world;
+    this.page.onMade = (cell) => this.#restoreDraft(cell);
     const kept: Kept | null = readKept(world.keeper.load());
     this.#id = kept?.session || null;
     this.#restored = new Map(Object.entries(kept?.drafts ?? {}));

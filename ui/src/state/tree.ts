@@ -39,6 +39,10 @@ export interface Cell {
   /** Tree and patches. */
   readonly props: Signal<Props>;
   readonly draft: Signal<Draft | null>;
+  /** In a ui.render: the properties as the app made them last. */
+  readonly made?: Props;
+  /** Of a ui.render: what it shows now. */
+  readonly below?: Signal<readonly Cell[]>;
 }
 
 /** The tree broke a rule of docs/UI-TREE.md. */
@@ -50,7 +54,8 @@ export interface Tree {
   readonly title: string;
   readonly load: boolean;
   readonly root: Cell;
-  readonly cells: ReadonlyMap<NodeId, Cell>;
+  /** Those that a ui.render makes come and go. */
+  readonly cells: Map<NodeId, Cell>;
 }
 
 /** Throws TreeError. */
@@ -80,6 +85,7 @@ function readCell(json: unknown, depth: number, cells: Map<NodeId, Cell>): Cell 
     children: below,
     props: signal(props === undefined ? {} : record(props, `${key}: props`)),
     draft: signal(null),
+    ...(type === "render" ? { below: signal<readonly Cell[]>([]) } : {}),
   };
   cells.set(id, cell);
   if (Array.isArray(children)) {
@@ -88,7 +94,7 @@ function readCell(json: unknown, depth: number, cells: Map<NodeId, Cell>): Cell 
   return cell;
 }
 
-function record(json: unknown, what: string): Record<string, unknown> {
+export function record(json: unknown, what: string): Record<string, unknown> {
   // An empty Lua table arrives as [] where an object is meant.
   if (Array.isArray(json) && json.length === 0) return {};
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
@@ -97,15 +103,16 @@ function record(json: unknown, what: string): Record<string, unknown> {
   return json as Record<string, unknown>;
 }
 
-/** Carries what the visitor typed from one tree to the next, by key. */
-export function carryDrafts(from: Tree | null, to: Tree): void {
-  if (!from) return;
+/** Carries what the visitor typed from one tree to the next, by key. Returns what found no place yet. */
+export function carryDrafts(from: Tree | null, to: Tree): Map<string, Cell> {
   const drafts = new Map<string, Cell>();
-  for (const cell of from.cells.values()) if (cell.draft.peek()) drafts.set(cell.key, cell);
+  for (const cell of from?.cells.values() ?? []) if (cell.draft.peek()) drafts.set(cell.key, cell);
   for (const cell of to.cells.values()) {
     const old = drafts.get(cell.key);
     if (old && old.type === cell.type) cell.draft.value = old.draft.peek();
+    drafts.delete(cell.key);
   }
+  return drafts;
 }
 
 /** The properties with their type; widgets still treat `json` values as unknown. */

@@ -12,6 +12,7 @@ import { Markdown } from "./markdown";
 import { Progress } from "./progress";
 import { loadProse } from "./prose";
 import { QueueAt } from "./queue";
+import { Render } from "./render";
 import { Row } from "./row";
 import type { WidgetProps } from "./space";
 import { Tab } from "./tab";
@@ -49,6 +50,8 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   examples: lazy(() => import("./examples").then((m) => m.Examples)),
   progress: Progress,
   timer: Nothing,
+  state: Nothing,
+  render: Render,
   row: Row,
   column: Column,
   group: Group,
@@ -74,7 +77,7 @@ export function fetchWidgets(types: ReadonlySet<string>): Promise<unknown> | nul
 }
 
 /** Components that take no place on the page. */
-const UNSEEN: ReadonlySet<string> = new Set(["timer"] satisfies ComponentType[]);
+const UNSEEN: ReadonlySet<string> = new Set(["timer", "state"] satisfies ComponentType[]);
 
 function Nothing() {
   return null;

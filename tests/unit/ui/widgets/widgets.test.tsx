@@ -80,6 +80,8 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
   },
   examples: { props: { rows: [["one"], ["two"]], inputs: [1] }, shows: [/<button[^>]*class="chip"[^>]*>one</, />Examples</] },
   progress: { props: { value: { fraction: 0.25, message: "Reading" } }, shows: [/<progress[^>]*value="0.25"/, /25 %/, /Reading/] },
+  state: { props: { value: 3 }, shows: [/^((?!is-state).)*$/s] },
+  render: { props: {}, shows: [/class="node is-render"><div class="column/] },
   timer: { props: { every: 0.5, active: false }, shows: [/^((?!is-timer).)*$/s] },
   row: { props: {}, shows: [/class="row gap-medium"/] },
   column: { props: { gap: "small" }, shows: [/class="column gap-small"/] },
