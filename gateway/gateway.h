@@ -12,6 +12,7 @@
 struct callers;
 struct edge;
 struct files;
+struct gradio;
 struct http;
 struct limits;
 struct partials;
@@ -41,6 +42,7 @@ struct gateway {
 	struct edge *edge;
 	struct wake *wake;
 	struct callers *callers;
+	struct gradio *gradio;
 	struct streams *streams;
 	struct ws *ws;
 	struct http *http;

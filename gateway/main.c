@@ -21,6 +21,7 @@
 #include "base/crc32c.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "gateway/adapters/gradio/session.h"
 #include "gateway/call/call.h"
 #include "gateway/edge.h"
 #include "gateway/files.h"
@@ -299,6 +300,8 @@ static int make_links(struct program *p, struct err *e)
 	if (r == 0)
 		r = callers_new(g, &g->callers);
 	if (r == 0)
+		r = gradio_new(g, &g->gradio);
+	if (r == 0)
 		r = http_new(g, p->settings.ui, p->settings.run, &g->http, e);
 	if (r == 0)
 		r = ws_begin(g->ws, g);
@@ -339,8 +342,10 @@ static void take_down(struct program *p)
 	(void)doorman_free(p->doorman);
 	(void)report_free(p->report);
 	(void)ws_free(g->ws);
+	gradio_stop(g->gradio);
 	(void)http_free(g->http);
 	(void)streams_free(g->streams);
+	(void)gradio_free(g->gradio);
 	(void)callers_free(g->callers);
 	(void)edge_free(g->edge);
 	(void)wake_free(g->wake);

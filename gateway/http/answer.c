@@ -14,8 +14,9 @@ void response_header(struct MHD_Response *response, const char *name, const char
 static void add_cors(struct MHD_Response *response)
 {
 	response_header(response, "Access-Control-Allow-Origin", "*");
-	response_header(response, "Access-Control-Allow-Methods", "GET, POST");
-	response_header(response, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+	response_header(response, "Access-Control-Allow-Methods", "GET, HEAD, POST");
+	response_header(response, "Access-Control-Allow-Headers",
+		"Authorization, Content-Type, X-Gradio-User, X-HF-Authorization");
 	response_header(response, "Access-Control-Max-Age", "86400");
 	response_header(response, "Cross-Origin-Resource-Policy", "cross-origin");
 }
@@ -61,7 +62,7 @@ enum MHD_Result answer_bytes(
 
 enum MHD_Result answer_error(struct request *r, unsigned status, const char *words)
 {
-	json_t *o = json_pack("{ss}", "error", words);
+	json_t *o = json_pack("{ss}", r->detail ? "detail" : "error", words);
 	struct buf b;
 	enum MHD_Result done;
 

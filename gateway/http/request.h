@@ -56,6 +56,7 @@ struct request {
 	bool begun, suspended, gone;
 	bool cors;   /* pages of other sites may read the answer: it is nobody's in particular */
 	bool tus;    /* the answer says which version of tus it speaks */
+	bool detail; /* errors are {"detail": words}, as Gradio's clients read them */
 	void *state; /* the handler's */
 	/* a refusal that has been decided and waits for the body's end */
 	unsigned refusal;
@@ -130,6 +131,8 @@ enum MHD_Result answer_bytes(
 /* {"error": words} as JSON. */
 enum MHD_Result answer_error(struct request *r, unsigned status, const char *words);
 void response_header(struct MHD_Response *response, const char *name, const char *value);
+/* A file of the Space, or that there is none. */
+enum MHD_Result answer_stored_file(struct request *r, const char *space, const char *id);
 /* The headers of a text/event-stream that proxies pass on as it comes. */
 void response_events(struct MHD_Response *response);
 
@@ -157,4 +160,5 @@ extern const struct handler probe_wait_handler;
 extern const struct handler probe_events_handler;
 extern const struct handler probe_size_handler;
 extern const struct handler probe_range_handler;
+extern const struct handler gradio_handler; /* chooses among those of Gradio's protocol */
 extern const struct handler upstream_handler;

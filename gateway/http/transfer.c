@@ -287,7 +287,8 @@ static bool is_known(struct request *r, const char *etag)
 	return known && (!strcmp(known, "*") || strstr(known, etag));
 }
 
-static void add_file_headers(struct MHD_Response *response, const struct file_info *info)
+static void add_file_headers(
+	const struct request *r, struct MHD_Response *response, const struct file_info *info)
 {
 	char etag[ID_LEN + 3];
 
@@ -297,7 +298,8 @@ static void add_file_headers(struct MHD_Response *response, const struct file_in
 	response_header(response, "Content-Type", info->type);
 	response_header(response, "Cache-Control", "private, max-age=31536000, immutable");
 	response_header(response, "Content-Security-Policy", "default-src 'none'; sandbox");
-	response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+	if (!r->cors)
+		response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
 	add_disposition(response, info);
 }
 
@@ -308,7 +310,7 @@ static enum MHD_Result answer_known(struct request *r, const struct file_info *i
 
 	if (!response)
 		return MHD_NO;
-	add_file_headers(response, info);
+	add_file_headers(r, response, info);
 	return answer(r, MHD_HTTP_NOT_MODIFIED, response);
 }
 
@@ -342,8 +344,18 @@ static enum MHD_Result answer_file(struct request *r, int fd, const struct file_
 			range.first, range.first + range.length - 1, info->size);
 		response_header(response, "Content-Range", text);
 	}
-	add_file_headers(response, info);
+	add_file_headers(r, response, info);
 	return answer(r, range.partial ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, response);
+}
+
+enum MHD_Result answer_stored_file(struct request *r, const char *space, const char *id)
+{
+	struct file_info info;
+	int fd = files_open(request_gateway(r)->files, space, id, &info);
+
+	if (fd < 0)
+		return answer_error(r, MHD_HTTP_NOT_FOUND, "There is no such file.");
+	return answer_file(r, fd, &info);
 }
 
 static void file_begin(struct request *r)
@@ -358,9 +370,7 @@ static enum MHD_Result file_finish(struct request *r)
 	struct gateway *g = request_gateway(r);
 	struct route *route = route_by_name(g->routes, r->path.owner, r->path.name);
 	const size_t skip = strlen("/-/file/");
-	struct file_info info;
 	char id[ID_LEN + 1];
-	int fd;
 
 	if (route && route->private && !request_identify(r))
 		return MHD_YES;
@@ -369,10 +379,7 @@ static enum MHD_Result file_finish(struct request *r)
 		return answer_error(r, MHD_HTTP_NOT_FOUND, "There is no such file.");
 	memcpy(id, r->path.rest + skip, ID_LEN);
 	id[ID_LEN] = '\0';
-	fd = files_open(g->files, route->space, id, &info);
-	if (fd < 0)
-		return answer_error(r, MHD_HTTP_NOT_FOUND, "There is no such file.");
-	return answer_file(r, fd, &info);
+	return answer_stored_file(r, route->space, id);
 }
 
 const struct handler file_handler = {.name = "file", .begin = file_begin, .finish = file_finish};

@@ -429,22 +429,41 @@ static void set_body(struct exchange *x, struct request *r)
 		x->headers = curl_slist_append(x->headers, "Transfer-Encoding: chunked");
 }
 
-static bool prepare(struct exchange *x, struct request *r)
+static bool set_question(struct exchange *x, struct request *r, const struct buf *json)
+{
+	const char *host = request_header(r, "Host");
+	bool failed = false;
+
+	add_header(x, &failed, "X-Vitrine-Remote", r->address ? address_text(r->address) : "");
+	add_header(x, &failed, "Host", host ? host : "vitrine");
+	add_header(x, &failed, "Content-Type", "application/json");
+	x->headers = curl_slist_append(x->headers, "Expect:");
+	x->up.ended = true;
+	(void)curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE, (long)json->len);
+	return !failed && x->headers &&
+	       curl_easy_setopt(x->easy, CURLOPT_COPYPOSTFIELDS, json->data) == CURLE_OK;
+}
+
+/* json: the question, and target its path; NULL: the request is passed on. */
+static bool prepare(
+	struct exchange *x, struct request *r, const char *target, const struct buf *json)
 {
 	char url[9000];
 
-	(void)snprintf(url, sizeof(url), "http://vitrine%s", r->target);
+	(void)snprintf(url, sizeof(url), "http://vitrine%s", target);
 	x->easy = curl_easy_init();
-	if (!x->easy || !copy_headers(x, r))
+	if (!x->easy || !(json ? set_question(x, r, json) : copy_headers(x, r)))
 		return false;
 	if (curl_easy_setopt(x->easy, CURLOPT_URL, url) != CURLE_OK ||
 		curl_easy_setopt(x->easy, CURLOPT_UNIX_SOCKET_PATH, x->upstreams->socket_path) !=
 			CURLE_OK)
 		return false;
-	set_body(x, r);
-	(void)curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, r->method);
-	if (!strcmp(r->method, "HEAD"))
-		(void)curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
+	if (!json) {
+		set_body(x, r);
+		(void)curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, r->method);
+		if (!strcmp(r->method, "HEAD"))
+			(void)curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
+	}
 	(void)curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
 	(void)curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)curl_easy_setopt(x->easy, CURLOPT_PATH_AS_IS, 1L);
@@ -482,7 +501,7 @@ static struct exchange *exchange_free(struct exchange *x)
 	return NULL;
 }
 
-static struct exchange *exchange_new(struct request *r)
+static struct exchange *exchange_new(struct request *r, const char *target, const struct buf *json)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 	struct upstreams *u = request_upstreams(r);
@@ -498,7 +517,7 @@ static struct exchange *exchange_new(struct request *r)
 	if (x->next)
 		x->next->at = &x->next;
 	u->all = x;
-	if (!prepare(x, r) || loop_add_timer(u->loop, on_late, x, &x->deadline) < 0 ||
+	if (!prepare(x, r, target, json) || loop_add_timer(u->loop, on_late, x, &x->deadline) < 0 ||
 		curl_multi_add_handle(u->multi, x->easy) != CURLM_OK) {
 		x->done = true; /* never was among the running ones */
 		return exchange_free(x);
@@ -508,10 +527,31 @@ static struct exchange *exchange_new(struct request *r)
 
 static void upstream_begin(struct request *r)
 {
-	r->state = exchange_new(r);
+	r->state = exchange_new(r, r->target, NULL);
 	if (!r->state)
 		request_refuse(
 			r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the request cannot be passed on");
+}
+
+struct exchange *upstream_ask(struct request *r, const char *path, const struct buf *json)
+{
+	struct exchange *x = exchange_new(r, path, json);
+
+	if (x)
+		timer_arm_after(x->deadline, ANSWER_SEC * USEC_PER_SEC);
+	return x;
+}
+
+long upstream_status(const struct exchange *x)
+{
+	if (x->head_done)
+		return x->status;
+	return x->done ? -1 : 0;
+}
+
+void upstream_forget(struct exchange *x)
+{
+	(void)exchange_free(x);
 }
 
 static size_t upstream_feed(struct request *r, const char *bytes, size_t n)
@@ -559,7 +599,9 @@ static ssize_t on_client_wants(void *data, uint64_t position, char *room, size_t
 	return 0;
 }
 
-static void add_answer_headers(struct MHD_Response *response, const struct buf *head)
+/* only: a header's name; NULL: all of them. */
+static void add_answer_headers(
+	struct MHD_Response *response, const struct buf *head, const char *only)
 {
 	const char *at = buf_str(head), *end = at + head->len;
 
@@ -581,11 +623,17 @@ static void add_answer_headers(struct MHD_Response *response, const struct buf *
 		if (value && n < sizeof(name)) {
 			memcpy(name, at, n);
 			name[n] = '\0';
-			response_header(response, name, value);
+			if (!only || !strcasecmp(name, only))
+				response_header(response, name, value);
 		}
 		free(value);
 		at = stop + 1;
 	}
+}
+
+void upstream_copy_header(const struct exchange *x, const char *name, struct MHD_Response *response)
+{
+	add_answer_headers(response, &x->head, name);
 }
 
 static enum MHD_Result answer_away(struct request *r, const struct exchange *x)
@@ -615,7 +663,7 @@ static enum MHD_Result answer_passed(struct request *r, struct exchange *x)
 	if (!response)
 		return MHD_NO;
 	x->answering = true;
-	add_answer_headers(response, &x->head);
+	add_answer_headers(response, &x->head, NULL);
 	return answer(r, (unsigned)x->status, response);
 }
 

@@ -7,7 +7,7 @@
 
 struct cursor {
 	const uint8_t *at, *end;
-	bool nul; /* strings may hold it */
+	bool nul; /* strings may hold it, and halves of surrogate pairs */
 };
 
 static void skip_space(struct cursor *c)
@@ -69,13 +69,16 @@ static int hex4(struct cursor *c)
 	return v;
 }
 
-/* A lone half of a surrogate pair and NUL are refused, as base/json.h's parser refuses them. */
+/* A lone half of a surrogate pair and NUL are refused, as base/json.h's parser refuses them, unless
+ * strings may hold whatever a program's do. */
 static bool take_unicode_escape(struct cursor *c)
 {
 	int first = hex4(c);
 	int second;
 
-	if (first < 0 || (first == 0 && !c->nul) || (first >= 0xdc00 && first <= 0xdfff))
+	if (c->nul)
+		return first >= 0;
+	if (first <= 0 || (first >= 0xdc00 && first <= 0xdfff))
 		return false;
 	if (first < 0xd800 || first > 0xdbff)
 		return true;

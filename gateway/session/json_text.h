@@ -12,7 +12,8 @@
 
 /* True when the bytes are exactly one JSON value in valid UTF-8, nested at most JSON_DEPTH_MAX. */
 bool json_text_valid(const uint8_t *text, size_t n);
-/* The same where a string may hold NUL, written \u0000: what goes between programs and an app. */
+/* The same where a string may hold NUL and lone halves of surrogate pairs, written \u0000 and so
+ * on: what goes between programs and an app. */
 bool json_text_valid_nul(const uint8_t *text, size_t n);
 
 /* Appends the bytes as a JSON string; what is not UTF-8 becomes U+FFFD. -ENOSPC, -ENOMEM. */

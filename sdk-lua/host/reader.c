@@ -112,16 +112,14 @@ static size_t read_unicode(struct reader *r, const char *end, char *out)
 {
 	long c = hex4(r->at, end), low;
 
-	if (c < 0 || (c == 0 && !r->exact) || (c >= 0xdc00 && c < 0xe000))
+	if (c < 0 || (c == 0 && !r->exact) || (c >= 0xdc00 && c < 0xe000 && !r->exact))
 		return 0;
 	r->at += 4;
 	if (c < 0xd800 || c >= 0xe000)
 		return put_utf8(out, c);
-	if (end - r->at < 6 || r->at[0] != '\\' || r->at[1] != 'u')
-		return 0;
-	low = hex4(r->at + 2, end);
-	if (low < 0xdc00 || low >= 0xe000)
-		return 0;
+	low = end - r->at >= 6 && r->at[0] == '\\' && r->at[1] == 'u' ? hex4(r->at + 2, end) : -1;
+	if (c >= 0xdc00 || low < 0xdc00 || low >= 0xe000)
+		return r->exact ? put_utf8(out, c) : 0; /* half of a pair, as JavaScript has them */
 	r->at += 6;
 	return put_utf8(out, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
 }

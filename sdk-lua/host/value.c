@@ -77,6 +77,14 @@ static size_t plain_run(const unsigned char *s, size_t n)
 	return i;
 }
 
+/* Half of a surrogate pair, as the exact reader lets it in; 0: it is none. */
+static unsigned surrogate_at(const unsigned char *s, size_t n)
+{
+	if (n < 3 || s[0] != 0xed || s[1] < 0xa0 || s[1] > 0xbf || (s[2] & 0xc0) != 0x80)
+		return 0;
+	return 0xd000u | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
+}
+
 static int add_string(struct buf *out, const char *s, size_t n, bool strict, bool nul)
 {
 	const unsigned char *p = (const unsigned char *)s;
@@ -89,6 +97,11 @@ static int add_string(struct buf *out, const char *s, size_t n, bool strict, boo
 		i += run;
 		if (r < 0 || i == n)
 			continue;
+		if (nul && surrogate_at(p + i, n - i)) {
+			r = buf_addf(out, "\\u%04x", surrogate_at(p + i, n - i));
+			i += 3;
+			continue;
+		}
 		if ((p[i] || nul) && p[i] < 0x80)
 			r = add_escaped(out, p[i]);
 		else if (strict)
