@@ -204,7 +204,7 @@ local CHAT_FIELDS = {
   fn = true, title = true, description = true, placeholder = true, examples = true, value = true,
   multimodal = true, types = true, max_size = true, inputs = true, height = true, avatars = true,
   api_name = true, concurrency = true, retry = true, upgrade = true, message = true,
-  on_like = true, edit = true, undo = true, clear = true,
+  on_like = true, edit = true, undo = true, clear = true, theme = true,
 }
 
 -- The conversation so far as fn gets it: texts, and the files that came with them.
@@ -434,6 +434,7 @@ end
 ---@field fn function
 ---@field title? string
 ---@field description? string Markdown above the conversation
+---@field theme? string|table as in ui.page
 ---@field placeholder? string Markdown shown while nothing was said
 ---@field message? string what the empty message box says
 ---@field examples? any[] messages to begin with: strings, or {label, value}

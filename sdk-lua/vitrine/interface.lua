@@ -16,6 +16,7 @@ local INTERFACE_FIELDS = {
   title = true, description = true, inputs = true, outputs = true, examples = true, fn = true,
   submit = true, clear = true, api_name = true, concurrency = true, retry = true, upgrade = true,
   run_examples = true, validate = true, cache = true, concurrency_id = true, on_leave = true, stream = true,
+  theme = true,
 }
 
 -- One value for each output, nil where fn gave fewer; an iterator as it is.
@@ -89,6 +90,7 @@ end
 ---@field fn function values of the inputs, then the session; returns one value for each output
 ---@field title? string
 ---@field description? string Markdown above the inputs
+---@field theme? string|table as in ui.page
 ---@field examples? any[]
 ---@field run_examples? boolean
 ---@field submit? string

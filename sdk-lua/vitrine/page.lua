@@ -6,6 +6,7 @@ local values = import "values"
 local component = import "component"
 local call = import "call"
 local chain = import "chain"
+local theme = import "theme"
 local data = import "components"
 local type, ipairs, next, setmetatable = type, ipairs, next, setmetatable
 local format, min, max, floor = lua.string.format, lua.math.min, lua.math.max, lua.math.floor
@@ -39,13 +40,14 @@ function M.new(what, options)
   pages[app] = {
     title = check_title(what, options.title),
     upgrade = check_upgrade(what, options.upgrade),
+    theme = theme.read(what, options.theme),
     handlers = {},
     functions = {},
   }
   return app, pages[app]
 end
 
-local PAGE_FIELDS = { title = true, upgrade = true }
+local PAGE_FIELDS = { title = true, upgrade = true, theme = true }
 local page_methods = {}
 
 ---Runs for each visitor when the page opens: page:on_load(function(session) … end).
@@ -284,6 +286,7 @@ function M.hello(built, load_usec, tests)
   return {
     tree = {
       title = page.title,
+      theme = page.theme,
       root = tree_node(records[page.root]),
       load = (page.handlers.load or #built.renders > 0) and true or nil,
       presence = built.presence,

@@ -3,6 +3,7 @@ local mood = models.pipeline("text-classification", "vitrine/tiny-sentiment")
 
 return ui.interface {
   title    = "How does this sound?",
+  theme    = "plum",
   inputs   = ui.textbox { label = "Text", lines = 3, max_length = 2000 },
   outputs  = ui.label { label = "Mood" },
   examples = { "I love it.", "Not again." },

@@ -2,6 +2,7 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { SpacePage } from "./pages/space";
+import { dark } from "./pages/theme";
 import { Session } from "./state/session";
 import { fetchWidgets } from "./widgets/node";
 import { browserWorld, later, Link } from "./wire/link";
@@ -74,8 +75,21 @@ const PAINTED_MS = 2000;
  */
 async function untilDrawable(session: Session): Promise<void> {
   const cells = session.page.tree.peek()?.cells.values() ?? [];
-  const away = fetchWidgets(new Set([...cells].map((c) => c.type)));
+  const widgets = fetchWidgets(new Set([...cells].map((c) => c.type)));
+  const look = worn;
+  const away = widgets || look ? Promise.all([widgets, look]) : null;
   if (away) await Promise.race([away, new Promise((done) => setTimeout(done, PAINTED_MS))]);
+}
+
+let worn: Promise<void> | null = null;
+
+/** The look that the app asks for; most ask for none, and load nothing for it. */
+function wear(theme: unknown): void {
+  if (theme === null && !worn) return;
+  worn = import("./pages/look").then(
+    (m) => m.wear(theme, (is) => void (dark.value = is)),
+    () => undefined, // it can be used in the platform's own
+  );
 }
 
 const DEV = "#dev"; // what vitrine dev opens
@@ -114,6 +128,7 @@ async function start(): Promise<void> {
   effect(() => {
     document.title = session.page.title.value || data.title || data.name;
   });
+  effect(() => wear(session.page.tree.value?.theme ?? null));
   addEventListener("pagehide", () => session.save());
   addEventListener("online", () => link?.hurry());
   document.addEventListener("visibilitychange", () => {

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { Icon } from "../widgets/icon";
 
-const dark = signal(
+export const dark = signal(
   document.documentElement.dataset["theme"]
     ? document.documentElement.dataset["theme"] === "dark"
     : matchMedia("(prefers-color-scheme: dark)").matches,
