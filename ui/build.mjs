@@ -4,7 +4,7 @@
 //   OUT/assets/NAME-HASH.{js,css,svg}      immutable, each with .br and .gz beside it
 //   OUT/manifest.json                      what the first load of each page takes, for size.mjs
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
@@ -50,6 +50,8 @@ await esbuild.build({
   metafile: false,
 });
 const icon = copyHashed("src/html/icon.svg");
+
+cpSync(join(UI, "src/html/frame.html"), join(out, "frame.html"));
 
 const manifest = {};
 for (const page of ["space", "platform"]) {

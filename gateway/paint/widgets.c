@@ -490,20 +490,38 @@ static void paint_image(struct out *o, const struct widget *w)
 	end_field(o);
 }
 
+static void put_words(struct out *o, const char *text, bool mine)
+{
+	if (!text)
+		return;
+	if (!mine) {
+		prose_paint(o, text);
+		return;
+	}
+	out_markup(o, "<p class=\"source\">");
+	out_text(o, text);
+	out_markup(o, "</p>");
+}
+
 static void put_turn(struct out *o, const json_t *turn)
 {
 	const char *role = json_string_value(json_object_get(turn, "role"));
 	const char *content = json_string_value(json_object_get(turn, "content"));
 	bool mine = role && !strcmp(role, "user");
+	const json_t *part;
+	size_t i;
 
 	out_markup(
-		o, mine ? "<article class=\"turn user\"><div class=\"bubble\"><p class=\"source\">"
-			: "<article class=\"turn assistant\"><div class=\"bubble\">");
-	if (mine)
-		out_text(o, content);
-	else
-		prose_paint(o, content ? content : "");
-	out_markup(o, mine ? "</p></div></article>" : "</div></article>");
+		o, mine ? "<article class=\"turn user\">" : "<article class=\"turn assistant\">");
+	out_markup(o, "<div class=\"turn-body\"><div class=\"bubble\">");
+	put_words(o, content, mine);
+	json_array_foreach(json_object_get(turn, "content"), i, part)
+	{
+		/* What is folded, and files, wait for the script. */
+		if (!json_object_get(part, "title"))
+			put_words(o, json_string_value(json_object_get(part, "text")), mine);
+	}
+	out_markup(o, "</div></div></article>");
 }
 
 static void paint_chatbot(struct out *o, const struct widget *w)
@@ -516,6 +534,7 @@ static void paint_chatbot(struct out *o, const struct widget *w)
 	begin_field(o, w, GROUP, "chat");
 	out_markupf(o, "<div class=\"chat-log\" style=\"height: min(%.0fpx, 70vh)\">",
 		fmin(fmax(number_of(w, "height", 420), 0), 10000));
+	out_markup(o, "<div class=\"chat-turns\">");
 	if (json_array_size(turns) == 0) {
 		out_markup(o, "<div class=\"chat-empty\">");
 		if (placeholder)
@@ -529,7 +548,7 @@ static void paint_chatbot(struct out *o, const struct widget *w)
 		if (i < PAINT_ITEMS_MAX)
 			put_turn(o, turn);
 	}
-	out_markup(o, "</div>");
+	out_markup(o, "</div></div>");
 	end_field(o);
 }
 

@@ -12,6 +12,7 @@ local layout = import "layout"
 local message = import "message"
 local inputs = import "inputs"
 local media = import "media"
+local text = import "text"
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
 local setmetatable = setmetatable
 local format, find, match, gmatch =
@@ -65,7 +66,7 @@ local checks = {}
 -- which have children. positional: the property that may stand first without a name. empty: the
 -- value after :clear(). checks: functions(what, props, record, records) that raise. rules: as M.rules.
 -- methods: by type and name, functions(record, S, …) for the visitor whose handler runs.
-for _, family in ipairs { inputs, layout, message, media } do
+for _, family in ipairs { inputs, layout, message, media, text } do
   local function take(from, into)
     for name, value in pairs(from or {}) do into[name] = value end
   end
@@ -210,7 +211,7 @@ for kind, own in pairs(media.methods) do
   end
 end
 
-local TEXT = { textbox = true, markdown = true }
+local TEXT = { textbox = true, markdown = true, code = true, html = true }
 local function append_text(self, text)
   local rec, S = placed(self, "append", TEXT)
   text = parts.as_kind(name_of(rec) .. ":append: the text", "string", text)
@@ -218,6 +219,8 @@ local function append_text(self, text)
 end
 type_methods.textbox = { append = append_text }
 type_methods.markdown = { append = append_text }
+type_methods.code = { append = append_text }
+type_methods.html = { append = append_text }
 
 local TABLE = { dataframe = true }
 

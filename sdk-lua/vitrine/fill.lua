@@ -16,7 +16,7 @@ end
 
 local function can_append(handle)
   local t = records[handle].type
-  return t == "textbox" or t == "markdown"
+  return t == "textbox" or t == "markdown" or t == "code"
 end
 
 -- Text pieces of an iterator are added to the first output, other values replace it.

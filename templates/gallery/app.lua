@@ -8,6 +8,7 @@ local pages = {
   { "Data", "data" },
   { "Media", "media" },
   { "Chat", "chat" },
+  { "Texts", "text" },
 }
 
 return ui.page({ title = "Gallery" }, function(page)

@@ -109,8 +109,8 @@ it("template gallery shows every component, and all of them work", function()
           app:send("FILE", { channel = v.channel, file = "PNG", value = upload_of(node.type) })
         end
         local fail = v:await(v:fire(key, event, values)).fail
-        -- What names no message is refused.
-        local nameless = node.type == "chatbot" and fail and fail.op == s.FAIL.INVALID
+        -- What names no message and no piece is refused.
+        local nameless = (node.type == "chatbot" or node.type == "highlighted") and fail and fail.op == s.FAIL.INVALID
         if fail and fail.op ~= s.FAIL.CANCELLED and not nameless then error(key .. " " .. event .. ": " .. fail.message) end
       end
     end
@@ -129,7 +129,7 @@ local function exercise(source, files)
   local fail
   local function fire(key, event, values)
     local group = finish(app, v, v:fire(key, event, values))
-    -- What names no message is refused.
+    -- What names no message and no piece is refused.
     local nameless = key ~= "" and app.nodes[key].type == "chatbot" and group.fail and group.fail.op == s.FAIL.INVALID
     if not nameless then fail = fail or group.fail end
   end

@@ -161,4 +161,5 @@ const INPUTS: ReadonlySet<string> = new Set([
   "accordion",
   "sidebar",
   "modal",
+  "code",
 ] satisfies ComponentType[]);

@@ -6,6 +6,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { Lexer, type Token, type Tokens } from "marked";
 import { CopyButton } from "./copy";
+import { highlighted } from "./highlight";
 
 /** Deeper than any honest text; a thousand '>' must not end the page in a stack overflow. */
 const DEPTH_MAX = 40;
@@ -141,7 +142,7 @@ function Code({ text, lang }: { text: string; lang: string }): VNode {
         <CopyButton text={() => text} />
       </figcaption>
       <pre tabIndex={0}>
-        <code>{text}</code>
+        <code>{highlighted(text, name)}</code>
       </pre>
     </figure>
   );

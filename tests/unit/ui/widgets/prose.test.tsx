@@ -32,7 +32,7 @@ test("a line break is one in a chat, and a space elsewhere", () => {
 test("renders a fenced block with its language and something to copy it by", () => {
   const out = render("```lua\nreturn 1 < 2\n```");
   assert.match(out, /<span>lua<\/span>/);
-  assert.match(out, /<code>return 1 &lt; 2<\/code>/);
+  assert.match(out, /<code><span class="tok-keyword">return<\/span> <span class="tok-number">1<\/span> &lt; <span class="tok-number">2<\/span><\/code>/);
   assert.match(out, /<button[^>]*>/);
 });
 

@@ -73,6 +73,18 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
     props: { value: [{ role: "user", content: "**q**" }, { role: "assistant", content: "**a**" }] },
     shows: [/role="log"/, /\*\*q\*\*/, /<strong>a<\/strong>/, /aria-live="polite"/],
   },
+  code: {
+    props: { label: "Program", value: "return 1", language: "lua" },
+    shows: [/<textarea[^>]*id="c2"/, /<span class="tok-keyword">return<\/span>/, /for="c2"[^>]*>Program</, /Escape, then Tab/],
+  },
+  highlighted: {
+    props: { label: "Entities", value: [{ text: "Ada", label: "PER", score: 0.91 }, { text: " in " }, { text: "Rome", label: "LOC" }] },
+    shows: [/aria-label="Labels"/, /<mark class="mark mark-0">Ada<small>PER<\/small>/, /91 %/, /class="mark mark-1"/],
+  },
+  html: {
+    props: { label: "Page", value: "<b>hi</b>" },
+    shows: [/<iframe[^>]*src="\/frame\.html"[^>]*sandbox="allow-scripts allow-popups"|sandbox="allow-scripts allow-popups"[^>]*src="\/frame\.html"/, /title="Page"/],
+  },
   multimodal: {
     props: { label: "Message", value: { text: "look", files: [{ file: "f1", name: "a.png", type: "image/png", size: 9 }] } },
     on: { submit: {} },
