@@ -204,7 +204,7 @@ local CHAT_FIELDS = {
   fn = true, title = true, description = true, placeholder = true, examples = true, value = true,
   multimodal = true, types = true, max_size = true, inputs = true, height = true, avatars = true,
   api_name = true, concurrency = true, retry = true, upgrade = true, message = true,
-  on_like = true, edit = true, undo = true, clear = true, theme = true,
+  on_like = true, inputs_label = true, edit = true, undo = true, clear = true, theme = true,
 }
 
 -- The conversation so far as fn gets it: texts, and the files that came with them.
@@ -442,7 +442,8 @@ end
 ---@field multimodal? boolean messages may have files; fn gets {text, files}
 ---@field types? string which files
 ---@field max_size? integer bytes of one
----@field inputs? table more inputs, below the message
+---@field inputs? table more inputs, folded below the message
+---@field inputs_label? string what is said over them
 ---@field height? integer CSS pixels
 ---@field avatars? table { user = …, assistant = … }
 ---@field api_name? string|false for programs, "chat" unless told; session.chat_history is theirs
@@ -482,7 +483,11 @@ function M.chat(t)
   if t.api_name ~= false then chat_function(t, page, inputs) end
   local body = { chat, composer }
   if t.description ~= nil then body = { make("markdown", { t.description }), chat, composer } end
-  for _, extra in ipairs(extras) do body[#body + 1] = extra end
+  if #extras > 0 then
+    local more = { label = t.inputs_label or "More", value = false }
+    for i, extra in ipairs(extras) do more[i] = extra end
+    body[#body + 1] = component.constructors.accordion(more)
+  end
   page.root = make("column", body)
   return app
 end

@@ -8,6 +8,10 @@ Markdown with **all of GFM**: ~~struck~~, `code`, https://example.org, and
 
 > A quotation
 
+Formulas, as in $e^{i\pi} + 1 = 0$ and
+
+$$\int_{-\infty}^{\infty} e^{-x^2}\,dx = \sqrt{\pi}, \qquad \begin{pmatrix} a & b \\ c & d \end{pmatrix}^{-1} = \frac{1}{ad - bc} \begin{pmatrix} d & -b \\ -c & a \end{pmatrix}$$
+
 | Animal | Legs |
 |---|--:|
 | ant | 6 |

@@ -40,7 +40,7 @@ function Editor({ cell, text, language, rows }: WidgetProps & { text: string; la
   const { session } = useSpace();
   const control = useControl(cell, props);
   const behind = useRef<HTMLPreElement>(null);
-  const leaves = useRef(false); // Escape was pressed: the next Tab goes on to the next control
+  const writes = useRef(false); // Tab indents only for who has begun to write; others pass through
   const changed = useRef(false);
 
   const settle = () => {
@@ -48,12 +48,12 @@ function Editor({ cell, text, language, rows }: WidgetProps & { text: string; la
     changed.current = false;
   };
   const onKeyDown = (e: KeyboardEvent & { currentTarget: HTMLTextAreaElement }) => {
-    if (e.key === "Tab" && !leaves.current && !e.ctrlKey && !e.altKey && !e.metaKey) {
+    if (e.key === "Tab" && writes.current && !e.ctrlKey && !e.altKey && !e.metaKey) {
       e.preventDefault();
       indent(e.currentTarget, e.shiftKey);
       return;
     }
-    leaves.current = e.key === "Escape";
+    if (e.key === "Escape") writes.current = false;
     if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) {
       e.preventDefault();
       settle();
@@ -82,11 +82,15 @@ function Editor({ cell, text, language, rows }: WidgetProps & { text: string; la
         autocomplete="off"
         placeholder={asText(props.placeholder)}
         onInput={(e) => {
-          changed.current = true;
+          changed.current = writes.current = true;
           session.setValue(cell, e.currentTarget.value);
           session.fire(cell, "input");
         }}
-        onBlur={settle}
+        onPointerDown={() => (writes.current = true)}
+        onBlur={() => {
+          writes.current = false;
+          settle();
+        }}
         onKeyDown={onKeyDown}
         onScroll={(e) => {
           if (!behind.current) return;
@@ -94,7 +98,7 @@ function Editor({ cell, text, language, rows }: WidgetProps & { text: string; la
           behind.current.scrollLeft = e.currentTarget.scrollLeft;
         }}
       />
-      <p class="hidden">Tab indents. Press Escape, then Tab, to leave the editor.</p>
+      <p class="hidden">Once you write, Tab indents. Press Escape, then Tab, to leave the editor.</p>
     </div>
   );
 }

@@ -3,18 +3,85 @@
  * to sanitise: HTML in the source is text, and an address is a link only when its scheme is one
  * of those below.
  */
+import { signal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
-import { Lexer, type Token, type Tokens } from "marked";
+import { Lexer, type MarkedOptions, type Token, type Tokens } from "marked";
 import { CopyButton } from "./copy";
 import { highlighted } from "./highlight";
 
 /** Deeper than any honest text; a thousand '>' must not end the page in a stack overflow. */
 const DEPTH_MAX = 40;
 
+/* --- formulas: their code is a file of its own, which a text without any never loads --- */
+
+interface MathToken {
+  readonly type: "math";
+  readonly raw: string;
+  readonly text: string;
+  readonly display: boolean;
+}
+
+/** Each has a measure: none may look to the end of the text from each of its dollars. */
+const INLINE: readonly (readonly [RegExp, boolean])[] = [
+  [/^\$\$((?:\\[\s\S]|[^\\$]){1,2000}?)\$\$/, true],
+  [/^\$(?!\s)((?:\\[\s\S]|[^\\$\n]){1,1000}?)(?<!\s)\$(?!\d)/, false],
+  [/^\\\(([\s\S]{1,1000}?)\\\)/, false],
+  [/^\\\[([\s\S]{1,2000}?)\\\]/, true],
+];
+const BLOCK = /^ {0,3}(?:\$\$((?:\\[\s\S]|[^\\$]){1,5000}?)\$\$|\\\[([\s\S]{1,5000}?)\\\])[ \t]*(?:\n+|$)/;
+
+function inlineMath(source: string): MathToken | undefined {
+  if (!/^[$\\]/.test(source)) return undefined;
+  for (const [pattern, display] of INLINE) {
+    const found = pattern.exec(source);
+    if (found) return { type: "math", raw: found[0], text: found[1]!.trim(), display };
+  }
+  return undefined;
+}
+
+function blockMath(source: string): MathToken | undefined {
+  const found = BLOCK.exec(source);
+  return found ? { type: "math", raw: found[0], text: (found[1] ?? found[2] ?? "").trim(), display: true } : undefined;
+}
+
+const EXTENSIONS = {
+  renderers: {},
+  childTokens: {},
+  inline: [inlineMath],
+  block: [blockMath],
+  startInline: [(source: string) => source.search(/\$|\\[([]/)],
+  startBlock: [(source: string) => source.search(/\n {0,3}(?:\$\$|\\\[)/)],
+} as unknown as NonNullable<MarkedOptions["extensions"]>;
+
+function optionsOf(breaks: boolean): MarkedOptions {
+  return { gfm: true, breaks, extensions: EXTENSIONS };
+}
+
+const setter = signal<typeof import("./prose_math") | null>(null);
+let loading: Promise<void> | null = null;
+
+export function loadMath(): Promise<void> {
+  loading ??= import("./prose_math").then(
+    (module) => {
+      setter.value = module;
+    },
+    () => {
+      loading = null; // offline just now; the next formula tries again
+    },
+  );
+  return loading;
+}
+
+function Formula({ token }: { token: MathToken }): VNode {
+  const now = setter.value;
+  if (!now) void loadMath();
+  return now?.renderMath(token.text, token.display) ?? <code class="formula">{token.raw.trim()}</code>;
+}
+
 /** breaks: a line break in the source is one on the page, as people write in a chat. */
 export function renderProse(text: string, breaks = false): VNode {
   try {
-    return <>{blocks(Lexer.lex(text, { gfm: true, breaks }), 0)}</>;
+    return <>{blocks(Lexer.lex(text, optionsOf(breaks)), 0)}</>;
   } catch {
     return <p class="source">{text}</p>;
   }
@@ -37,7 +104,7 @@ export function renderGrowing(grown: Growing, text: string, breaks = false): VNo
   }
   try {
     const rest = text.slice(grown.text.length);
-    const tokens = Lexer.lex(rest, { gfm: true, breaks });
+    const tokens = Lexer.lex(rest, optionsOf(breaks));
     const last = tokens.findLastIndex((t) => t.type !== "space");
     const whole = tokens.slice(0, Math.max(last, 0));
     const raw = whole.map((t) => t.raw).join("");
@@ -84,6 +151,12 @@ function block(token: Token, depth: number): ComponentChildren {
       return table(token as Tokens.Table, depth);
     case "html":
       return <p class="source">{token.raw.trimEnd()}</p>;
+    case "math":
+      return (
+        <div class="math-scroll" tabIndex={0} role="region" aria-label="formula">
+          <Formula token={token as unknown as MathToken} />
+        </div>
+      );
     default:
       return inline(token, depth);
   }
@@ -172,6 +245,8 @@ function inline(token: Token, depth: number): ComponentChildren {
       return image(token as Tokens.Image);
     case "html":
       return token.raw;
+    case "math":
+      return <Formula token={token as unknown as MathToken} />;
     case "escape":
       return (token as Tokens.Escape).text;
     case "text": {
