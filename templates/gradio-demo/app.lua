@@ -73,14 +73,14 @@ local function slow()
 end
 
 local function files()
-  local image = ui.image { label = "Image", upload = true, height = 160, alt = "What you uploaded" }
+  local image = ui.file { label = "Image", info = "or any other file" }
   local out, run = ui.file { label = "Its bytes, backwards", interactive = false }, ui.button { "Reverse", variant = "primary" }
   run:on_click {
     api_name = "file", description = "Gives a file back with its bytes in reverse order.",
     inputs = image, outputs = out,
-    fn = function(picture)
-      if not picture then ui.refuse "Choose a picture first." end
-      return f.reverse_file(picture)
+    fn = function(file)
+      if not file then ui.refuse "Choose a file first." end
+      return f.reverse_file(file)
     end,
   }
   return tab("Files", "A file in, a file out: `file`.", { image, run }, { out })

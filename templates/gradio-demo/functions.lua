@@ -47,10 +47,10 @@ function M.fail_midway()
   ui.refuse "broke midway"
 end
 
-function M.reverse_file(image)
-  local bytes, words = image:read()
+function M.reverse_file(file)
+  local bytes, words = file:read()
   if not bytes then ui.refuse(words) end
-  return ui.bytes(bytes:reverse(), image.type, "reversed_" .. image.name)
+  return ui.bytes(bytes:reverse(), file.type, "reversed_" .. file.name)
 end
 
 function M.counter(amount, session)

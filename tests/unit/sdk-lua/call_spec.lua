@@ -94,7 +94,7 @@ it("JSON comes back as it went in", function()
   for _, text in ipairs {
     "null", "0", '""', "false", "[]", "{}", "[null]", '"null"', "9007199254740991", "-9007199254740991", "-1.5",
     '{"a":[],"b":{"c":{}},"n":null,"x":[null,{"":0}]}', '"a\\u0000b"', '"\u{2028}\u{2029}\u{202e}\u{feff}"',
-    '"\\u0001\\u001f\\u007f"', "1e-07", "[[{\"k\":[1,[2,[3]]]}]]",
+    '"\\ud800"', '"\\u0001\\u001f\\u007f"', "1e-07", "[[{\"k\":[1,[2,[3]]]}]]",
   } do
     equal("[" .. text .. "]", (v:ask("echo", "[" .. text .. "]")))
   end
@@ -467,7 +467,7 @@ it("hostile arguments end the call and nothing else", function()
   for _, text in ipairs {
     ("["):rep(70) .. ("]"):rep(70), "[" .. ("["):rep(40) .. ("]"):rep(40) .. "]", "[[" .. ("{},"):rep(1000000) .. "1]]",
     "[[" .. ("1,"):rep(200000) .. "1]]", '["' .. ("x"):rep(3 << 20) .. '"', '["\xff"]', '[{"a\\u0000b":1}]',
-    "[1e999]", "[99999999999999999999]", '["\\ud800"]',
+    "[1e999]", "[99999999999999999999]",
   } do
     local final, fail = v:ask("echo", text)
     equal(nil, final)
