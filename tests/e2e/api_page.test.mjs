@@ -1,15 +1,17 @@
 // The page about a Space for programs: what it shows, its form, and that every call on it runs.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { launchBrowser, openPage, screenshot } from "./lib/browser.mjs";
 import { Repo } from "./lib/git.mjs";
 import { Platform } from "./lib/platform.mjs";
 import { app, png } from "./lib/programs.mjs";
+import { pythonWith } from "./lib/python.mjs";
 
 const space = "admin/programs";
 const nasty = "O'N \"$HOME\" `id` ]] \\ é";
@@ -88,6 +90,39 @@ for (const [language, program, args] of [["curl", "bash", ["-c"]], ["Lua", "lua5
     assert.deepEqual(await output("count"), { count: 1 });
     assert.match((await output("picture")).same.url, /\/-\/file\/[a-z0-9]{26}$/);
   });
+
+test("the calls in JavaScript run as they stand there", async () => {
+  const output = async (name) => {
+    const file = join(folder, `${name}.mjs`);
+
+    writeFileSync(file, await code(name, "JavaScript"));
+    const { stdout } = await run(process.execPath, [file], { cwd: folder, timeout: 240_000 });
+
+    return new Function(`return ${stdout}`)();
+  };
+
+  symlinkSync(fileURLToPath(new URL("node_modules", import.meta.url)), join(folder, "node_modules"));
+  assert.deepEqual(await output("greet"), [greeting]);
+  assert.deepEqual(await output("count"), [1]);
+  const [{ url }] = await output("picture");
+
+  assert.deepEqual(Buffer.from(await (await fetch(url)).arrayBuffer()), Buffer.from(png, "base64"));
+});
+
+test("the calls in Python run as they stand there", async (t) => {
+  const { python, reason } = await pythonWith("gradio-2.6.0", "gradio_client==2.6.0");
+
+  if (!python) return t.skip(reason);
+  const output = async (name) => {
+    const { stdout } = await run(python, ["-c", await code(name, "Python")], { cwd: folder, timeout: 240_000 });
+
+    return stdout.replace(/^Loaded as API:.*\n/, "").replace(/\n$/, "");
+  };
+
+  assert.equal(await output("greet"), greeting);
+  assert.equal(Number(await output("count")), 1);
+  assert.deepEqual(readFileSync(await output("picture")), Buffer.from(png, "base64"));
+});
 
 test("the configuration for agents names an address that speaks MCP", async () => {
   const { mcpServers } = JSON.parse(await code("greet", "MCP"));

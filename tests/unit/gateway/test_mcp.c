@@ -10,6 +10,11 @@ static bool is(struct slice s, const char *text)
 	return s.n == strlen(text) && !memcmp(s.at, text, s.n);
 }
 
+static struct slice text(const char *json)
+{
+	return slice_of(json, strlen(json));
+}
+
 static int read_text(const char *text, struct mcp_message *m)
 {
 	struct err e = {0};
@@ -116,7 +121,7 @@ TEST(each_function_is_a_tool_with_its_schemas)
 
 	about.functions = functions;
 	buf_init(&b, 1 << 16);
-	CHECK(mcp_tools(&b, slice_of("1", 1), &about) == 0);
+	CHECK(mcp_tools(&b, text("1"), &about) == 0);
 	v = parsed(&b);
 	tools = json_object_get(json_object_get(v, "result"), "tools");
 	tool = json_array_get(tools, 0);
@@ -133,13 +138,12 @@ TEST(a_call_names_its_tool_and_may_ask_for_progress)
 	struct mcp_call c;
 	struct err e = {0};
 
-	m.params = slice_of(
-		"{\"name\":\"f\",\"arguments\":{\"a\":1},\"_meta\":{\"progressToken\":3}}", 64);
+	m.params = text("{\"name\":\"f\",\"arguments\":{\"a\":1},\"_meta\":{\"progressToken\":3}}");
 	CHECK(mcp_read_call(&m, &c, &e) == 0);
 	CHECK(!strcmp(c.tool, "f") && is(c.arguments, "{\"a\":1}") && is(c.token, "3"));
-	m.params = slice_of("{\"name\":\"f\"}", 12);
+	m.params = text("{\"name\":\"f\"}");
 	CHECK(mcp_read_call(&m, &c, &e) == 0 && is(c.arguments, "{}") && !c.token.at);
-	m.params = slice_of("{\"name\":\"f\",\"arguments\":[]}", 27);
+	m.params = text("{\"name\":\"f\",\"arguments\":[]}");
 	CHECK(mcp_read_call(&m, &c, &e) == -EINVAL);
 	m.params = (struct slice){0};
 	CHECK(mcp_read_call(&m, &c, &e) == -EINVAL);
@@ -163,7 +167,7 @@ static json_t *result_of(const char *outputs, const char *named)
 	given.function = f;
 	given.named = slice_of(named, strlen(named));
 	buf_init(&b, 1 << 16);
-	CHECK(mcp_call_result(&b, slice_of("1", 1), &given) == 0);
+	CHECK(mcp_call_result(&b, text("1"), &given) == 0);
 	json_decref(f);
 	v = parsed(&b);
 	result = json_incref(json_object_get(v, "result"));
@@ -208,7 +212,7 @@ TEST(a_note_on_the_way_says_how_far_it_is)
 	struct buf b;
 
 	buf_init(&b, 4096);
-	CHECK(mcp_progress(&b, slice_of("\"t\"", 3), 2, 5, "half \"way\"", 10) == 0);
+	CHECK(mcp_progress(&b, text("\"t\""), 2, 5, "half \"way\"", 10) == 0);
 	v = parsed(&b);
 	params = json_object_get(v, "params");
 	CHECK(!strcmp(text_at(v, "method"), "notifications/progress"));
@@ -217,7 +221,7 @@ TEST(a_note_on_the_way_says_how_far_it_is)
 	CHECK(json_number_value(json_object_get(params, "total")) == 5);
 	json_decref(v);
 	buf_init(&b, 4096);
-	CHECK(mcp_log(&b, "success", slice_of("{}", 2)) == 0);
+	CHECK(mcp_log(&b, "success", text("{}")) == 0);
 	v = parsed(&b);
 	CHECK(!strcmp(text_at(json_object_get(v, "params"), "level"), "info"));
 	json_decref(v);
