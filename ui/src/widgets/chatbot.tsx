@@ -51,7 +51,7 @@ export function Chatbot({ cell }: WidgetProps) {
         <div ref={scroll.inner} class="chat-turns">
           {turns.length === 0 && !waits && <Empty cell={cell} />}
           {blocks.map((block, i) => (
-            <Block key={i} cell={cell} block={block} from={i * BLOCK} final={i === blocks.length - 1} grows={waits && i === blocks.length - 1} avatars={avatars} />
+            <Block key={i} cell={cell} block={block} from={i * BLOCK} old={i < blocks.length - 2} final={i === blocks.length - 1} grows={waits && i === blocks.length - 1} avatars={avatars} />
           ))}
           {waits && last?.role !== "assistant" && <Typing avatars={avatars} />}
           {!waits && last?.role === "user" && cell.on["retry"] && <Unanswered retry={() => session.fire(cell, "retry", { index: turns.length })} />}
@@ -90,20 +90,22 @@ interface BlockProps {
   cell: Cell;
   block: readonly Message[];
   from: number;
+  /** Far from the newest message: drawn when it is looked at. */
+  old: boolean;
   /** Holds the newest message. */
   final: boolean;
   grows: boolean;
   avatars: Avatars | null;
 }
 
-const Block = memo(function Block({ cell, block, from, final, grows, avatars }: BlockProps) {
+const Block = memo(function Block({ cell, block, from, old, final, grows, avatars }: BlockProps) {
   return (
-    <>
+    <div class={old ? "turn-block old" : "turn-block"}>
       {block.map((message, i) => {
         const last = final && i === block.length - 1;
         return <Turn key={i} cell={cell} message={message} index={from + i + 1} last={last} grows={grows && last} avatars={avatars} />;
       })}
-    </>
+    </div>
   );
 });
 
