@@ -141,7 +141,7 @@ local function exercise(source, files)
     local node = app.nodes[key]
     for event in pairs(node.on or {}) do
       local values
-      if node.type == "textbox" then values = { [key] = "hello" } end
+      if node.type == "textbox" or node.type == "multimodal" then values = { [key] = "hello" } end
       if event == "upload" then
         app:send("FILE", { channel = v.channel, file = "PNG", value = upload_of(node.type) })
         values = { [key] = { file = "f" } }
@@ -194,7 +194,7 @@ end
 
 -- --- @usage of the SDK's modules ---------------------------------------------------------------
 
-for _, file in ipairs { "ui", "component", "page", "interface", "values", "models", "json", "time" } do
+for _, file in ipairs { "ui", "component", "page", "interface", "chat", "values", "models", "json", "time" } do
   for usage in read("sdk-lua/vitrine/" .. file .. ".lua"):gmatch "%-%-%-@usage ([^\n]*)" do
     it("usage of vitrine." .. file .. ": " .. usage, function()
       local where = usage:find "^return" and "app" or usage:find "^ui%.examples" and "page" or "handler"
