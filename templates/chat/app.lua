@@ -11,6 +11,7 @@ return ui.chat {
     { label = "A poem", value = "Write a short poem about rain" },
   },
   inputs = ui.slider { label = "How daring", id = "daring", value = 0.8, min = 0, max = 1.5, step = 0.1 },
+  inputs_label = "How it writes",
   height = 440,
   concurrency = 4,
 

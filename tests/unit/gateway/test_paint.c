@@ -115,6 +115,19 @@ TEST(values_of_the_wrong_kind_are_passed_over)
 	CHECK(*paint("{\"root\":7}", 4096) && *paint("{}", 4096));
 }
 
+TEST(a_message_of_parts_shows_its_texts_and_nothing_of_them_is_markup)
+{
+	const char *seen = paint("{\"root\":{\"n\":1,\"type\":\"chatbot\",\"props\":{\"value\":["
+				 "{\"role\":\"user\",\"content\":[{\"text\":\"<b>mine\"},"
+				 "{\"file\":\"f\"},5,null]},{\"role\":\"assistant\",\"content\":["
+				 "{\"title\":\"Thought\",\"text\":\"folded\"},"
+				 "{\"text\":\"*said*\"}]}]}}}",
+		65536);
+
+	CHECK(strstr(seen, "&lt;b&gt;mine") && strstr(seen, "<em>said</em>"));
+	CHECK(!strstr(seen, "folded") && !strstr(seen, "<b>"));
+}
+
 TEST(markdown_stands_as_the_renderer_will_lay_it_out)
 {
 	CHECK(!*prose(""));

@@ -193,6 +193,7 @@ function Edit({ text, done, cancel }: { text: string; done: (text: string) => vo
         ref={area}
         class="input"
         aria-label="Your message"
+        dir="auto"
         rows={Math.min(10, Math.max(2, draft.split("\n").length))}
         value={draft}
         onInput={(e) => setDraft(e.currentTarget.value)}

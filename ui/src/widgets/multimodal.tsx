@@ -39,6 +39,7 @@ export function Multimodal({ cell }: WidgetProps) {
   const attributes = {
     ...control,
     class: "input",
+    dir: "auto",
     value: value.text,
     placeholder: props.placeholder ?? "",
     readOnly: fixed,
