@@ -63,6 +63,7 @@ local function describe_input(what, handle, taken)
   local port, rec = describe_port(what, handle, taken)
   local default = rec.props.value
   if default == nil then default = natural(rec) end
+  if rec.props.required then default = nil end
   if default == nil then
     port.required = true
   elseif not values.of_files[rec.type] then

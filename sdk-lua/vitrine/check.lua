@@ -4,7 +4,7 @@ local host, lua, import = ...
 local parts = import "parts"
 local state = import "state"
 local component = import "component"
-local type, ipairs, error = type, ipairs, error
+local type, ipairs, next, error = type, ipairs, next, error
 local format, sub = lua.string.format, lua.string.sub
 local concat, pack, unpack = lua.table.concat, lua.table.pack, lua.table.unpack
 local raise, describe = parts.raise, parts.describe
@@ -32,13 +32,25 @@ local function refuse(S, found)
   error({ kind = "refused", message = concat(all, "; "), fields = host.json_encode(fields) }, 0)
 end
 
+local function is_empty(value)
+  return value == nil or value == "" or type(value) == "table" and next(value) == nil
+end
+
+-- Who leaves a needed one empty while changing it has not sent anything yet.
+local function is_needed(h, rec) return rec.props.required and not h.changes end
+
 ---Asks the validators of a handler and of its inputs; args: their values. Refuses for all of them at
 ---once.
 function M.arguments(S, h, args, n)
   local found = {}
   for i = 1, n do
     local rec = records[h.inputs[i]]
-    local words = rec.validate and read_words(name_of(rec), rec.validate(args[i], S.session))
+    local words
+    if is_needed(h, rec) and is_empty(args[i]) then
+      words = "This is needed."
+    elseif rec.validate then
+      words = read_words(name_of(rec), rec.validate(args[i], S.session))
+    end
     if words then found[#found + 1] = { rec = rec, words = words } end
   end
   if h.validate then
@@ -56,7 +68,8 @@ end
 function M.wanted(h)
   if h.validate then return true end
   for _, handle in ipairs(h.inputs or {}) do
-    if records[handle].validate then return true end
+    local rec = records[handle]
+    if rec.validate or is_needed(h, rec) then return true end
   end
   return false
 end

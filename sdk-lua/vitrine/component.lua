@@ -366,7 +366,9 @@ local function add_handler(self, event, spec)
   local h = read_handler(what, spec)
   -- Who selects a part of it changes nothing, and a whole table would be much to hand over.
   local part = event == "clear" or event == "close" or event == "select" and values.selected[rec.type]
-  if not h.inputs and INPUTS[rec.type] and not part then h.inputs = { self } end
+  if not h.inputs and INPUTS[rec.type] and not part then
+    h.inputs, h.changes = { self }, event ~= "submit"
+  end
   rec.handlers[event] = h
   return chain.handle(what, h, read_handler)
 end

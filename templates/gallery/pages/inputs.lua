@@ -19,7 +19,7 @@ local function texts()
     },
     ui.column {
       ui.textbox { label = "Password", password = true },
-      ui.textbox { label = "E-mail", kind = "email", placeholder = "ada@example.org" },
+      ui.textbox { label = "E-mail", kind = "email", placeholder = "ada@example.org", required = true },
       ui.textbox { label = "Price", prefix = "€", suffix = "per month", value = "12" },
       ui.textbox { label = "To copy", value = "git clone", copy = true },
       ui.textbox { label = "From right to left", value = "שלום", direction = "rtl" },

@@ -167,3 +167,27 @@ it("a message with a field that is not known is refused", function()
   app.bench:captured()
   match("unknown field 'timeout'", fail.message)
 end)
+
+it("what is needed is asked for when it is sent, not while it is changed, and of programs too", function()
+  local app = s.load [[
+local ui = require "vitrine.ui"
+return ui.page({}, function()
+  local name = ui.textbox { label = "Name", id = "name", required = true, value = "x", submit = true }
+  local tags = ui.checkbox_group { label = "Tags", id = "tags", choices = { "a" }, required = true }
+  local go = ui.button { "Go", id = "go" }
+  name:on_change(function(value, session) session.seen = value end)
+  name:on_submit(function(value, session) session.sent = value end)
+  go:on_click { inputs = { name, tags }, api_name = "send", fn = function(n, t, session) session.both = n .. #t end }
+  return ui.column { name, tags, go }
+end)]]
+  local v = app:open()
+  v:await(v:fire("name", "change", { name = "" }))
+  equal({ seen = "" }, v:stored())
+  match("Name: This is needed", v:await(v:fire("name", "submit")).fail.message)
+  local fail = v:click("go").fail
+  equal("Name: This is needed.; Tags: This is needed.", fail.message)
+  equal(2, #fail.fields)
+  equal(nil, v:click("go", { name = "Ada", tags = { "a" } }).fail)
+  equal("Ada1", v:stored().both)
+  equal({ true, true }, { app.hello.api[1].inputs[1].required, app.hello.api[1].inputs[2].required })
+end)

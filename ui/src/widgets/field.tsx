@@ -29,6 +29,7 @@ export function Field({ cell, props, as = "control", class: className, aside, ch
           {props.label && (
             <Label class="field-label" id={`${id}-label`} {...(as === "control" ? { for: id } : {})}>
               {props.label}
+              {isNeeded(cell) && <span class="needed" aria-hidden="true" />}
             </Label>
           )}
           {aside}
@@ -44,6 +45,10 @@ export function Field({ cell, props, as = "control", class: className, aside, ch
   );
 }
 
+function isNeeded(cell: Cell): boolean {
+  return cell.props.value["required"] === true;
+}
+
 /** What a control says about itself to who cannot see the frame. */
 export function useControl(cell: Cell, props: CommonProps) {
   const failure = useSpace().session.page.failures.value.get(cell.n);
@@ -53,6 +58,7 @@ export function useControl(cell: Cell, props: CommonProps) {
     id,
     ...(props.label ? {} : { "aria-label": cell.type }),
     ...(described ? { "aria-describedby": described } : {}),
+    ...(isNeeded(cell) ? { "aria-required": true as const } : {}),
     ...(failure?.kind === FAIL_INVALID ? { "aria-invalid": true as const } : {}),
   };
 }

@@ -10,7 +10,7 @@ export function Radio({ cell }: WidgetProps) {
   const value = valueOf(cell);
   return (
     <Field cell={cell} props={props} as="group">
-      <div class="radios" role="radiogroup" aria-label={props.label ?? "radio"}>
+      <div class="radios" role="radiogroup" aria-required={props.required === true} aria-label={props.label ?? "radio"}>
         {options(props.choices).map((o) => (
           <label class="radio" key={o.value}>
             <input

@@ -216,6 +216,13 @@ test("a whole number that would become another one is told, not sent", () => {
   ]);
 });
 
+test("what is needed is marked, in words for who does not see the mark", () => {
+  const out = one("textbox", { label: "Name", required: true });
+  assert.match(out, /<span class="needed" aria-hidden/);
+  assert.match(out, /aria-required="true"|aria-required/);
+  assert.doesNotMatch(one("textbox", { label: "Name" }), /needed|aria-required/);
+});
+
 test("a textbox says its kind, its direction and what stands around it", () => {
   assert.match(one("textbox", { kind: "email" }), /type="email"[^>]*autocomplete="email"|autocomplete="email"[^>]*type="email"/i);
   assert.match(one("textbox", { direction: "rtl" }), /dir="rtl"/);
