@@ -16,7 +16,7 @@
 #include "proto/messages.h"
 #include "tests/support/test.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 30000
 
 void peer_start(struct peer *p, const char *program)
 {
