@@ -14,6 +14,7 @@ import { benchDev } from "./dev.mjs";
 import { benchFairness } from "./fairness.mjs";
 import { benchMany } from "./many.mjs";
 import { benchSockets } from "./sockets.mjs";
+import { benchUi } from "./ui.mjs";
 import { benchUpload } from "./upload.mjs";
 
 const client = join(buildDir, "bin/bench_client");
@@ -457,6 +458,7 @@ const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: b
   sockets: () => benchSockets({ startPlatform, startEcho: async () => { const port = await startEcho(); return { port, pid: echoServer.pid }; },
     newRepo, run, numbers, percentile, figure, echoApp, client, pathOf }),
   many: () => benchMany({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
+  ui: () => benchUi({ startPlatform, newRepo, percentile, figure, say, cleanups }),
   upload: () => benchUpload({ startPlatform, newRepo, run, figure, say, cleanups }) };
 const name = process.argv[2];
 
