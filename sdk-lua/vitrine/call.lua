@@ -40,7 +40,7 @@ end
 
 local function value_type(rec)
   if not values.of_files[rec.type] then return component.components[rec.type].value end
-  return rec.props.multiple and "files" or "file"
+  return (rec.props.multiple or rec.type == "gallery") and "files" or "file"
 end
 
 local function describe_port(what, handle, taken)

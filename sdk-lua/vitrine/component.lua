@@ -13,6 +13,7 @@ local message = import "message"
 local inputs = import "inputs"
 local media = import "media"
 local text = import "text"
+local gallery = import "gallery"
 local type, pairs, ipairs, next, tostring = type, pairs, ipairs, next, tostring
 local setmetatable = setmetatable
 local format, find, match, gmatch =
@@ -66,7 +67,7 @@ local checks = {}
 -- which have children. positional: the property that may stand first without a name. empty: the
 -- value after :clear(). checks: functions(what, props, record, records) that raise. rules: as M.rules.
 -- methods: by type and name, functions(record, S, …) for the visitor whose handler runs.
-for _, family in ipairs { inputs, layout, message, media, text } do
+for _, family in ipairs { inputs, layout, message, media, text, gallery } do
   local function take(from, into)
     for name, value in pairs(from or {}) do into[name] = value end
   end
@@ -137,10 +138,10 @@ function handle_mt.__index(self, key)
   if method then return method end
   if rec.spec[key] then
     local value = state.get(rec.node and host.state(), rec, key)
+    if key == "value" and values.given[rec.type] then return values.given[rec.type](value) end
     if key == "value" and values.of_files[rec.type] then
       return values.as_input(value, rec.props.multiple)
     end
-    if key == "value" and values.given[rec.type] then return values.given[rec.type](value) end
     return parts.copy(value)
   end
   if type(key) == "string" and sub(key, 1, 3) == "on_" then

@@ -301,7 +301,8 @@ end
 ---Files of the repo that the page shows go to a session that does not have them.
 function M.greet(S, built)
   for _, rec in ipairs(built.order) do
-    if values.of_files[rec.type] and type(rec.props.value) == "string" then
+    local value = values.of_files[rec.type] and rec.props.value
+    if type(value) == "string" or value and rec.type == "gallery" then
       local own = S.overlay[rec.node]
       if not own or own.value == nil then
         state.set(S, rec, "value", values.normalise[rec.type]("ui." .. rec.type, S, rec.props.value))

@@ -48,9 +48,9 @@ end
 local function input_value(S, handle)
   local rec = records[handle]
   local value = state.get(S, rec, "value")
+  if values.given[rec.type] then return values.given[rec.type](value) end
   if values.of_files[rec.type] then return values.as_input(value, rec.props.multiple) end
   if value == nil and rec.type == "slider" then return state.get(S, rec, "min") end
-  if values.given[rec.type] then return values.given[rec.type](value) end
   if type(value) == "table" then return parts.copy(value) end
   return value
 end

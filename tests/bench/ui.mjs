@@ -4,7 +4,6 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createServer as createPort } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { launchBrowser } from "../e2e/lib/browser.mjs";
@@ -121,7 +120,7 @@ const staticFiles = {
 // --- starting them ------------------------------------------------------------------------------
 
 const freePort = () => new Promise((resolve) => {
-  const server = createPort().listen(0, "127.0.0.1", () => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
     const { port } = server.address();
 
     server.close(() => resolve(port));
@@ -212,7 +211,7 @@ function install(hand) {
     Object.getOwnPropertyDescriptor(proto, "value").set.call(input, text);
     input.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  window.__said = () => [...document.querySelectorAll(hand.out)].map((e) => e.textContent).join("|");
+  window.__said = () => [...document.querySelectorAll(hand.out)].map((e) => e.textContent.trim()).join("|");
   window.__greet = (text) => {
     const input = document.querySelector(hand.input);
     const button = hand.button ? document.querySelector(hand.button) : null;
@@ -489,7 +488,10 @@ async function streamFigures(browser, pages, { figure, say }) {
 
 async function rowFigures(browser, pages, { percentile, figure, say }) {
   const ours = await bumps(browser, pages.vitrine.more, "[role=gridcell]", 60);
-  const theirs = pages.gradio ? await bumps(browser, pages.gradio.more, "td", 8).catch((error) => say(`Gradio's table: ${error.message}`)) : null;
+  const theirs = pages.gradio ? await bumps(browser, pages.gradio.more, "td", 8).catch((error) => {
+    say(`without Gradio's table: ${error.message}`);
+    return null;
+  }) : null;
   const middle = (one) => one && percentile(one.took, 50);
 
   say(`row: ${middle(ours).toFixed(1)} ms, ${Math.round(ours.bytes)} bytes; Gradio ${theirs ? `${middle(theirs).toFixed(1)} ms, ${Math.round(theirs.bytes)} bytes` : "none"}`);

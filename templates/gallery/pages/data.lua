@@ -63,12 +63,27 @@ return function()
     end
   end)
 
+  -- Pictures as an app may make them: a bitmap, 4 × 4, one colour.
+  local function square(red, green, blue)
+    local pixel = string.char(blue, green, red)
+    local head = string.pack("<c2I4I4I4I4i4i4I2I2I4I4i4i4I4I4", "BM", 54 + 48, 0, 54, 40, 4, 4, 1, 24, 0, 48, 2835, 2835, 0, 0)
+    return ui.bytes(head .. pixel:rep(16), "image/bmp", "square.bmp")
+  end
+  local squares = ui.gallery { label = "Colours" }
+  local paint   = ui.button "Paint six"
+  paint:on_click(function()
+    local list = {}
+    for i = 1, 6 do list[i] = { square(i * 40, 120, 255 - i * 40), caption = "Colour " .. i } end
+    squares:set(list)
+  end)
+
   return ui.column {
     shop, where,
     ui.row { ui.column { lines }, ui.column { bars_of } },
     step, live,
     ui.row { ui.column { share }, ui.column { bars } },
     ui.json { label = "A value", value = { name = "Vitrine", tags = { "demo", "lua" }, size = { width = 3, height = 4 } } },
+    paint, squares,
     fill, large,
   }
 end

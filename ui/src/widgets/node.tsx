@@ -48,6 +48,7 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   highlighted: lazy(() => import("./highlighted").then((m) => m.Highlighted)),
   html: lazy(() => import("./html").then((m) => m.Html)),
   multimodal: lazy(() => import("./multimodal").then((m) => m.Multimodal)),
+  gallery: lazy(() => import("./gallery").then((m) => m.Gallery)),
   plot: lazy(() => import("./plot").then((m) => m.Plot)),
   dataframe: lazy(() => import("./dataframe").then((m) => m.Dataframe)),
   examples: lazy(() => import("./examples").then((m) => m.Examples)),

@@ -51,6 +51,10 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
     props: { label: "Prices", value: { headers: ["name", "price"], rows: [["tea", 3.5]], tail: '["coffee",4]\n', edits: { r0: ["tea", 9] } } },
     shows: [/role="grid"[^>]*aria-label="Prices"/, /aria-rowcount="3"/, /role="columnheader"[^>]*is-number/, />tea</, />9</, />coffee</],
   },
+  gallery: {
+    props: { label: "Cats", value: [{ file: "f1", name: "a.png", type: "image/png", size: 1, caption: "Tom" }, { file: "f2", name: "b.png" }], selected: 2 },
+    shows: [/role="list"[^>]*aria-label="Cats"/, /src="\/spaces\/o\/n\/-\/file\/f1" alt="Tom"/, /alt="b\.png"/, /aria-current="true"/],
+  },
   plot: {
     props: { label: "Trend", value: { series: [{ name: "a", x: [1, 2], y: [3, 4] }, { name: "b", kind: "bar", x: [1], y: [2] }], tail: "[0,3,5]\n" } },
     shows: [/role="application"[^>]*aria-label="Trend: a \(line, 3 points\), b \(bar, 1 points\)/, /aria-pressed="true"[\s\S]*>a</, /<canvas/],
