@@ -1,6 +1,7 @@
 /*
  * JSON into Lua values against jansson: the same texts are taken, with the same values, however
- * small the pieces are that are read at a time.
+ * small the pieces are that are read at a time. And what the exact reader takes is written as a
+ * text that it reads as the same: nothing is lost on a program's way to an app and back.
  */
 #include <lauxlib.h>
 #include <stdio.h>
@@ -76,6 +77,43 @@ static bool is_ours_to_refuse(const char *text, size_t n)
 	return false;
 }
 
+/* Reads exactly and writes; false: one of both refuses it. The value is left on top. */
+static bool pass(lua_State *L, int object_ref, const char *text, size_t n, struct buf *out)
+{
+	struct value_rules rules = {.depth_max = JSON_DEPTH_MAX, .nul = true};
+	struct value_why why;
+	struct reader r;
+
+	reader_init(&r, text, n);
+	r.object_ref = object_ref;
+	r.exact = true;
+	if (reader_run(L, &r, INT64_MAX) < 0)
+		return false;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, object_ref);
+	rules.object_mark = lua_topointer(L, -1);
+	lua_pop(L, 1);
+	return value_encode(L, -1, &rules, out, &why) == 0;
+}
+
+static void check_exact(lua_State *L, const char *text, size_t n)
+{
+	struct buf once, twice;
+	int object_ref;
+
+	buf_init(&once, 8 << 20);
+	buf_init(&twice, 8 << 20);
+	lua_settop(L, 0);
+	lua_newtable(L);
+	object_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	if (pass(L, object_ref, text, n, &once)) {
+		lua_settop(L, 0);
+		MUST(pass(L, object_ref, buf_str(&once), once.len, &twice));
+		MUST(once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0);
+	}
+	buf_done(&once);
+	buf_done(&twice);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	lua_State *L = luaL_newstate();
@@ -102,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(want);
 	}
 	json_decref(want);
+	check_exact(L, text, size);
 	lua_close(L);
 	return 0;
 }
