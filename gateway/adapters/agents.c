@@ -28,6 +28,16 @@ static int add_words(struct buf *b, const char *text)
 	return r;
 }
 
+/* [lowest, highest] where exactly two are wanted, otherwise one. Takes one over. */
+static json_t *example_list(const json_t *schema, json_t *one)
+{
+	json_t *highest = json_object_get(json_object_get(schema, "items"), "maximum");
+
+	if (json_integer_value(json_object_get(schema, "minItems")) == 2)
+		return json_pack("[oO]", one, highest ? highest : one);
+	return json_pack("[o]", one);
+}
+
 static json_t *example_value(const json_t *port)
 {
 	json_t *schema = schema_port(port, false), *value = json_object_get(schema, "default");
@@ -46,12 +56,14 @@ static json_t *example_value(const json_t *port)
 		ret = json_incref(json_object_get(items, "minimum"));
 	else if (type && !strcmp(type, "boolean"))
 		ret = json_false();
+	else if (type && !strcmp(type, "object"))
+		ret = json_object();
 	else
 		ret = json_string(type && !strcmp(type, "array") ? "" : "Hello");
 	if (!ret)
 		ret = json_integer(1);
 	if (!value && schema_is_list(port))
-		ret = json_pack("[o]", ret);
+		ret = example_list(schema, ret);
 	json_decref(schema);
 	return ret;
 }

@@ -142,6 +142,32 @@ static json_t *turns_schema(void)
 		"system", "content", "required", "role", "content");
 }
 
+static json_t *sketch_schema(void)
+{
+	return json_pack("{ss s{s{ss} s{ss} s{ss s{ss ss}}}}", "type", "object", "properties",
+		"width", "type", "integer", "height", "type", "integer", "pixels", "type", "array",
+		"items", "type", "integer", "description", "0 paper to 255 ink, row by row");
+}
+
+static json_t *message_schema(void)
+{
+	return json_pack("{ss s{s{ss} s{ss s{ss s{s{ss}} s[s]}}}}", "type", "object", "properties",
+		"text", "type", "string", "files", "type", "array", "items", "type", "object",
+		"properties", "file", "type", "string", "required", "file");
+}
+
+static json_t *table_schema(void)
+{
+	return json_pack("{ss}", "description",
+		"a table: {\"headers\": […], \"rows\": [[…], …]}, or an array of objects");
+}
+
+static json_t *datetime_schema(void)
+{
+	return json_pack("{ss ss}", "type", "string", "description",
+		"\"2026-11-26\", \"13:05\" or \"2026-11-26T13:05\"");
+}
+
 static const struct shape shapes[] = {
 	{NULL, "file", true, NULL},
 	{NULL, "files", true, NULL},
@@ -151,6 +177,12 @@ static const struct shape shapes[] = {
 	{"video", NULL, true, NULL},
 	{"label", NULL, false, label_schema},
 	{"chatbot", NULL, false, turns_schema},
+	{"sketch", NULL, false, sketch_schema},
+	{"multimodal", NULL, false, message_schema},
+	{"dataframe", NULL, false, table_schema},
+	{"datetime", NULL, false, datetime_schema},
+	{"checkbox_group", NULL, false, string_schema}, /* of each, as the next */
+	{"range_slider", NULL, false, number_schema},
 	{NULL, "string", false, string_schema},
 	{NULL, "number", false, number_schema},
 	{NULL, "boolean", false, boolean_schema},
@@ -178,11 +210,20 @@ bool schema_is_file(const json_t *port)
 	return s && s->file;
 }
 
+static bool is_component(const json_t *port, const char *name)
+{
+	const char *component = json_string_value(json_object_get(port, "component"));
+
+	return component && !strcmp(component, name);
+}
+
 bool schema_is_list(const json_t *port)
 {
 	const char *type = json_string_value(json_object_get(port, "type"));
 
-	return json_is_true(json_object_get(port, "multiple")) || (type && !strcmp(type, "files"));
+	return json_is_true(json_object_get(port, "multiple")) ||
+	       (type && !strcmp(type, "files")) || is_component(port, "checkbox_group") ||
+	       is_component(port, "range_slider");
 }
 
 bool schema_is_required(const json_t *port)
@@ -270,6 +311,9 @@ json_t *schema_port(const json_t *port, bool output)
 		add_limits(schema, port);
 	if (schema_is_list(port))
 		schema = json_pack("{ss so}", "type", "array", "items", schema);
+	if (is_component(port, "range_slider"))
+		(void)json_object_update_new(
+			schema, json_pack("{si si}", "minItems", 2, "maxItems", 2));
 	if (output)
 		allow_null(schema);
 	if (words)

@@ -35,7 +35,9 @@ end
 -- The value that an empty component of this type has.
 local function natural(rec)
   if rec.type == "checkbox" then return false end
-  if rec.type == "slider" then return rec.props.min or rec.spec.min.default end
+  local min = rec.spec.min and (rec.props.min or rec.spec.min.default)
+  if rec.type == "slider" then return min end
+  if rec.type == "range_slider" then return { min, rec.props.max or rec.spec.max.default } end
 end
 
 local function value_type(rec)
@@ -75,6 +77,7 @@ local function describe_input(what, handle, taken)
       if port[prop] == nil then port[prop] = rec.spec[prop].default end
     end
   end
+  if rec.props.custom then port.custom = true end
   if rec.spec.max_length then
     port.max_length = rec.props.max_length or rec.spec.max_length.default
   end

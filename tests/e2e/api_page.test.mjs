@@ -132,10 +132,14 @@ test("the configuration for agents names an address that speaks MCP", async () =
   assert.equal((await answer.json()).result.tools.length, 7);
 });
 
-test("the page fits a phone, and keys alone choose the language", async () => {
+test("the page fits a phone, keys alone choose the language, and axe finds nothing serious", async () => {
   await page.setViewportSize({ width: 360, height: 800 });
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
   await panel("greet").getByRole("tab", { name: "curl" }).click();
   await page.keyboard.press("ArrowRight");
   await page.locator("#greet-JavaScript:focus[aria-selected=true]").waitFor();
+  await page.evaluate(readFileSync(fileURLToPath(new URL("node_modules/axe-core/axe.min.js", import.meta.url)), "utf8"));
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+
+  assert.deepEqual(violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => `${v.id}: ${v.nodes[0].html}`), []);
 });

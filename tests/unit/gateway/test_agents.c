@@ -76,10 +76,11 @@ TEST(an_example_is_of_the_right_type)
 		"{\"inputs\":[{\"name\":\"a\",\"type\":\"number\",\"min\":3},{\"name\":\"b\","
 		"\"type\":\"boolean\"},{\"name\":\"c\",\"type\":\"string\",\"choices\":[\"x\"]},"
 		"{\"name\":\"d\",\"component\":\"image\"},{\"name\":\"e\",\"type\":\"string\","
-		"\"multiple\":true,\"choices\":[\"y\"]},{\"name\":\"g\",\"type\":\"number\"}]}");
+		"\"multiple\":true,\"choices\":[\"y\"]},{\"name\":\"g\",\"type\":\"number\"},{"
+		"\"name\":\"h\",\"component\":\"range_slider\",\"min\":2,\"max\":5}]}");
 	json_t *want =
 		parse("{\"a\":3,\"b\":false,\"c\":\"x\",\"d\":{\"file\":\"ID\"},\"e\":[\"y\"],"
-		      "\"g\":1}");
+		      "\"g\":1,\"h\":[2,5]}");
 	json_t *got = agents_example(f);
 
 	CHECK(json_equal(got, want));

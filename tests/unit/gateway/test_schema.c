@@ -105,6 +105,31 @@ TEST(an_argument_says_its_limits_and_its_default)
 	check_port("{\"component\":\"json\",\"type\":\"json\"}", false, "{}");
 }
 
+TEST(what_is_chosen_or_drawn_has_the_form_that_the_app_gets)
+{
+	check_port("{\"component\":\"checkbox_group\",\"type\":\"json\",\"choices\":[\"a\",\"b\"]}",
+		false,
+		"{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"a\",\"b\"]}}");
+	check_port("{\"component\":\"range_slider\",\"type\":\"json\",\"min\":0,\"max\":9}", false,
+		"{\"type\":\"array\",\"items\":{\"type\":\"number\",\"minimum\":0,\"maximum\":9},"
+		"\"minItems\":2,\"maxItems\":2}");
+	check_port("{\"component\":\"dropdown\",\"type\":\"string\",\"custom\":true,\"choices\":["
+		   "\"a\"]}",
+		false, "{\"type\":\"string\"}");
+	check_port("{\"component\":\"sketch\",\"type\":\"json\"}", false,
+		"{\"type\":\"object\",\"properties\":{\"width\":{\"type\":\"integer\"},\"height\":{"
+		"\"type\":"
+		"\"integer\"},\"pixels\":{\"type\":\"array\",\"items\":{\"type\":\"integer\","
+		"\"description\":"
+		"\"0 paper to 255 ink, row by row\"}}}}");
+	check_port("{\"component\":\"multimodal\",\"type\":\"json\"}", true,
+		"{\"type\":[\"object\",\"null\"],\"properties\":{\"text\":{\"type\":\"string\"},"
+		"\"files\":{"
+		"\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"file\":{"
+		"\"type\":"
+		"\"string\"}},\"required\":[\"file\"]}}}}");
+}
+
 TEST(a_result_may_be_null_and_says_no_limits)
 {
 	check_port("{\"component\":\"textbox\",\"type\":\"string\",\"max_length\":20,\"default\":"

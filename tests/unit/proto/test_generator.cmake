@@ -18,7 +18,7 @@ run(typescript ts)
 must_have("${ts}" typescript "export const EVENTS_PENDING_MAX = 32;")
 must_have("${ts}" typescript "WELCOME: 0x50")
 must_have("${ts}" typescript "export interface WireWelcome {")
-must_have("${ts}" typescript x
+must_have("${ts}" typescript "gap?: \"none\" | \"small\" | \"medium\" | \"large\";")
 must_have("${ts}" typescript "| { readonly type: \"build.phase\"; readonly commit: string; readonly name: string; readonly ms: number }")
 string(FIND "${ts}" "SPAWN" leaked)
 if(NOT leaked EQUAL -1)

@@ -46,6 +46,16 @@ it("HELLO describes what a function takes and gives", function()
   equal({ name = "length", component = "number", type = "number" }, f.outputs[2])
 end)
 
+it("a range is all of it unless told, and choices that may be others say so", function()
+  local app = load [[ page:api("pick", {
+    inputs = { ui.range_slider { min = 2, max = 8 }, ui.dropdown { choices = { "a" }, custom = true } },
+    fn = function() end }) ]]
+  local range, word = app.hello.api[1].inputs[1], app.hello.api[1].inputs[2]
+  equal({ 2, 8 }, range.default)
+  equal(nil, range.required)
+  equal(true, word.custom)
+end)
+
 it("a function on the page names its components, and one with api_name = false is none", function()
   local app = s.load [[local ui = require "vitrine.ui"
     return ui.page({}, function()
