@@ -100,7 +100,15 @@ test("an example begins a conversation; answers are made again and liked, words 
   await until("the words are in the box again", async () => (await message().inputValue()) === "edited");
 });
 
-test("a file goes with a message, and is in the conversation", async () => {
+test("a file goes with a message, and is in the conversation; a pasted one is taken, and taken away", async () => {
+  await message().evaluate((area) => {
+    const data = new DataTransfer();
+
+    data.items.add(new File(["x"], "pasted.png", { type: "image/png" }));
+    area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+  });
+  await page.getByRole("button", { name: "Remove pasted.png" }).click();
+  await until("it is gone", async () => (await page.getByRole("button", { name: "Remove pasted.png" }).count()) === 0);
   await page.setInputFiles('.multimodal input[type="file"]', { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("seven b") });
   await until("the file is there", async () => (await page.getByRole("button", { name: "Remove note.txt" }).count()) === 1);
   await message().fill("read it");
