@@ -284,6 +284,7 @@ static enum MHD_Result join_finish(struct request *r)
 	if (!ev)
 		return gradio_answer_refusal(r);
 	memcpy(state->event_id, gradio_event_id(ev), sizeof(state->event_id));
+	request_when_closed(r, gradio_noted, request_gateway(r)->gradio, state->event_id);
 	hold = gradio_hold_usec(ev);
 	if (hold == 0 || loop_add_timer(request_gateway(r)->loop, on_held, r, &state->hold) < 0)
 		return answer_event(r, state->event_id);

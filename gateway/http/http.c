@@ -499,16 +499,50 @@ static void look_behind(struct request *r)
 	r->counted = true;
 }
 
-static void begin(struct request *r, const char *method, const char *version)
+struct socket {
+	struct address *address; /* counted */
+	void (*closed)(void *data, const char *note);
+	void *data; /* borrowed, outlives the sockets */
+	char note[64];
+};
+
+static struct socket *socket_of(const struct request *r)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+void request_when_closed(struct request *r, void (*closed)(void *data, const char *note),
+	void *data, const char *note)
+{
+	struct socket *s = socket_of(r);
+
+	if (!s)
+		return;
+	s->closed = closed;
+	s->data = data;
+	(void)snprintf(s->note, sizeof(s->note), "%s", note);
+}
+
+static void socket_close(struct http *h, struct socket *s)
+{
+	if (s->closed && !h->ending)
+		s->closed(s->data, s->note);
+	limits_leave(h->gateway->limits, s->address);
+	free(s);
+}
+
+static void begin(struct request *r, const char *method, const char *version)
+{
+	const struct socket *socket = socket_of(r);
 	const char *host = request_header(r, "Host");
 
 	r->begun = true;
 	r->method = method;
 	r->version = version;
-	r->address = info ? info->socket_context : NULL;
+	r->address = socket ? socket->address : NULL;
 	if (r->address && address_is_proxy(r->address))
 		look_behind(r);
 	if (r->refusal)
@@ -594,11 +628,14 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 
 	(void)connection;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		*context = arriving;
-		arriving = NULL;
+		struct socket *s = calloc(1, sizeof(*s));
+
+		/* Without memory nobody takes the address; what is asked there is refused. */
+		if (s)
+			s->address = TAKE_PTR(arriving);
+		*context = s;
 	} else if (*context) {
-		limits_leave(h->gateway->limits, *context);
-		*context = NULL;
+		socket_close(h, TAKE_PTR(*context));
 	}
 }
 
@@ -615,7 +652,8 @@ void http_adopt(struct http *h, int fd, const struct sockaddr *peer, socklen_t l
 {
 	arriving = address;
 	/* On failure the fd has been closed and, when it got no connection, nobody took address. */
-	if (MHD_add_connection(h->daemon, fd, peer, length) != MHD_YES && arriving)
+	(void)MHD_add_connection(h->daemon, fd, peer, length);
+	if (arriving)
 		limits_leave(h->gateway->limits, address);
 	arriving = NULL;
 	kick(h);

@@ -84,6 +84,13 @@ const char *request_argument(const struct request *r, const char *name);
 /* False: an Origin is named, and it is not the host that serves this page. */
 bool request_is_same_origin(const struct request *r);
 
+/*
+ * When the connection that this request came on has ended, closed is called with a copy of note, 63
+ * bytes at most; the last one asked for counts. data has to outlive the connection.
+ */
+void request_when_closed(struct request *r, void (*closed)(void *data, const char *note),
+	void *data, const char *note);
+
 /* Remembers a refusal for the end of the body. */
 void request_refuse(struct request *r, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

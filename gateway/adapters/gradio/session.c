@@ -31,10 +31,9 @@
  * another thread than the one that reads the stream. What comes before may be lost, and a call that
  * ends before ends all of its calls. Its threads wait for each other, so many at once take longer.
  */
-#define NOTED_USEC (40 * USEC_PER_MSEC)
-#define NOTED_MORE_USEC (20 * USEC_PER_MSEC)
-#define NOTED_MANY 23
-#define NOTED_MAX_USEC (NOTED_USEC + NOTED_MANY * NOTED_MORE_USEC)
+#define NOTED_USEC (40 * USEC_PER_MSEC) /* after it has hung up, having read the answer */
+#define NOTED_MORE_USEC (30 * USEC_PER_MSEC)
+#define NOTED_MAX_USEC (3 * USEC_PER_SEC)
 #define IDLE_USEC (60 * USEC_PER_SEC) /* the session stays in the log, its caller goes */
 #define RESULT_USEC (600 * USEC_PER_SEC)
 #define BEAT_USEC (15 * USEC_PER_SEC)
@@ -688,10 +687,7 @@ static int start_call(struct gradio_event *ev, struct caller *c, const struct fu
 static void enqueue(struct gradio_event *ev, struct gradio_session *s, bool python)
 {
 	if (python)
-		ev->noted_usec =
-			ev->begun_usec + (s->pending < NOTED_MANY
-							 ? NOTED_USEC + s->pending * NOTED_MORE_USEC
-							 : NOTED_MAX_USEC);
+		ev->noted_usec = ev->begun_usec + NOTED_MAX_USEC;
 	ev->session = s;
 	ev->seq = ++s->joins;
 	ev->at = s->tail;
@@ -735,6 +731,21 @@ int gradio_start(struct gradio *g, const struct gradio_ask *ask, enum gradio_for
 		talk_arm(s);
 	*ret = ev;
 	return 0;
+}
+
+void gradio_noted(void *gradio, const char *event_id)
+{
+	struct gradio *g = gradio;
+	struct gradio_event *ev = map_get_str(&g->events, event_id);
+	uint64_t at = clock_mono_usec() + NOTED_USEC;
+
+	if (!ev || !ev->session || !ev->noted_usec)
+		return;
+	at += ev->session->pending * NOTED_MORE_USEC;
+	if (at < ev->noted_usec)
+		ev->noted_usec = at;
+	if (ev->held.len > 0)
+		timer_arm(ev->timer, ev->noted_usec);
 }
 
 const char *gradio_event_id(const struct gradio_event *ev)

@@ -60,6 +60,9 @@ int gradio_start(struct gradio *g, const struct gradio_ask *ask, enum gradio_for
 	struct err *e);
 const char *gradio_event_id(const struct gradio_event *ev);
 
+/* The Python client has hung up after it had the answer to its queue/join. */
+void gradio_noted(void *gradio, const char *event_id);
+
 /* How long the answer to queue/join has to wait, µs. */
 uint64_t gradio_hold_usec(const struct gradio_event *ev);
 
