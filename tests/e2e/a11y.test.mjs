@@ -163,6 +163,26 @@ function focused() {
   return { mark: e?.dataset.walk ?? null, inside: e?.closest("main") !== null, seen };
 }
 
+/** One walk over the page: what Tab did not reach, and where nobody saw that it was there. */
+async function walk(page) {
+  const all = await page.evaluate(reachable);
+  const missed = new Map(all.map((words, mark) => [String(mark), words]));
+  const unseen = [];
+
+  await page.locator("main").focus();
+  for (let step = 0; step < all.length * 3 + 20 && missed.size > 0; step++) {
+    await page.keyboard.press("Tab");
+    const { mark, inside, seen } = await page.evaluate(focused);
+
+    if (mark !== null && missed.has(mark)) {
+      if (!seen) unseen.push(missed.get(mark));
+      missed.delete(mark);
+    }
+    if (!inside && step > all.length) break;
+  }
+  return { missed: [...missed.values()], unseen };
+}
+
 test("Tab reaches whatever a mouse does on every page of the gallery, and one sees where it is", async () => {
   const page = await open("gallery", 1280, "light");
   const tabs = page.getByRole("tablist", { name: "Pages" }).getByRole("tab");
@@ -170,25 +190,11 @@ test("Tab reaches whatever a mouse does on every page of the gallery, and one se
   for (let i = 0; i < (await tabs.count()); i++) {
     await tabs.nth(i).click();
     await settled(page);
-    const all = await page.evaluate(reachable);
-    const missed = new Map(all.map((words, mark) => [String(mark), words]));
-    const unseen = [];
+    let found = await walk(page);
 
-    await page.locator("main").focus();
-    for (let step = 0; step < all.length * 3 + 20 && missed.size > 0; step++) {
-      await page.keyboard.press("Tab");
-      const { mark, inside, seen } = await page.evaluate(focused);
-
-      if (mark !== null && missed.has(mark)) {
-        if (!seen) unseen.push(missed.get(mark));
-        missed.delete(mark);
-      }
-      if (!inside && step > all.length) break;
-    }
-    const name = await tabs.nth(i).innerText();
-
-    assert.deepEqual([...missed.values()], [], `${name}: not reached`);
-    assert.deepEqual(unseen, [], `${name}: the focus cannot be seen`);
+    // What a widget draws anew meanwhile (colours of a program, a frame's content) has lost its mark.
+    for (let again = 0; again < 3 && found.missed.length + found.unseen.length > 0; again++) found = await walk(page);
+    assert.deepEqual(found, { missed: [], unseen: [] }, await tabs.nth(i).innerText());
   }
   await page.context().close();
 });
