@@ -33,12 +33,15 @@ const common = {
 
 rmSync(assets, { recursive: true, force: true });
 mkdirSync(assets, { recursive: true });
-const pages = await esbuild.build({
-  ...common,
-  entryPoints: ["src/space.tsx", "src/platform.tsx"],
-  format: "esm",
-  splitting: true,
-});
+// Apart from each other: what they share would be a third file for both.
+const builds = {};
+for (const page of ["space", "platform"]) {
+  const own = { ...common, entryPoints: [`src/${page}.tsx`], format: "esm", splitting: true };
+  const { outputFiles } = await esbuild.build({ ...own, write: false });
+  // A piece names the file that has its contents (see joined), so its name must change with every other.
+  const tag = outputFiles.reduce((hash, file) => hash.update(file.contents), createHash("sha256")).digest("hex").slice(0, 8);
+  builds[page] = await esbuild.build({ ...own, chunkNames: `${page === "space" ? "" : `${page}-`}[name]-${tag}-[hash]` });
+}
 const theme = await esbuild.build({ ...common, entryPoints: ["src/theme.ts"], format: "iife" });
 // Other sites' pages name it, so its name stays.
 await esbuild.build({
@@ -55,7 +58,7 @@ cpSync(join(UI, "src/html/frame.html"), join(out, "frame.html"));
 
 const manifest = {};
 for (const page of ["space", "platform"]) {
-  const load = firstLoad(pages.metafile, `src/${page}.tsx`);
+  const load = await joined(page, builds[page].metafile, firstLoad(builds[page].metafile, `src/${page}.tsx`));
   writeFileSync(join(out, `${page}.html`), fill(page, load));
   manifest[page] = { html: `${page}.html`, ...load, theme: entryOf(theme.metafile, "src/theme.ts"), icon };
 }
@@ -95,6 +98,39 @@ function firstLoad(metafile, entry) {
     chunks: [...chunks].map((p) => basename(p)),
     lazy: [...lazy].map((p) => basename(p)),
   };
+}
+
+/**
+ * The first load as one file: a browser has six connections, and sixteen small files wait for each
+ * other. The pieces keep their names for what is loaded later, and say where their contents are now.
+ */
+async function joined(page, metafile, load) {
+  const pieces = load.chunks.map((name, i) => {
+    const path = Object.keys(metafile.outputs).find((p) => basename(p) === name);
+    return { name, names: metafile.outputs[path].exports.map((own) => ({ own, core: `p${i}_${own}` })) };
+  });
+  const listed = (names, from, to) => names.map((n) => `${n[from]} as ${n[to]}`).join();
+  const contents = [
+    `import ${JSON.stringify(`./${load.script}`)};`,
+    ...pieces.map(({ name, names }) => `export {${listed(names, "own", "core")}} from ${JSON.stringify(`./${name}`)};`),
+  ].join("\n");
+  const later = {
+    name: "later",
+    setup: (build) => build.onResolve({ filter: /./ }, (args) => (args.kind === "dynamic-import" ? { path: args.path, external: true } : null)),
+  };
+  const core = await esbuild.build({
+    ...common,
+    entryNames: `${page}-core-[hash]`,
+    stdin: { contents, resolveDir: assets, sourcefile: `${page}-core.js` },
+    format: "esm",
+    plugins: [later],
+  });
+  const script = basename(Object.keys(core.metafile.outputs).find((p) => p.endsWith(".js")));
+  for (const { name, names } of pieces) {
+    writeFileSync(join(assets, name), `export{${listed(names, "core", "own")}}from${JSON.stringify(`./${script}`)};\n`);
+  }
+  rmSync(join(assets, load.script));
+  return { ...load, script, chunks: [] };
 }
 
 function fill(page, load) {
