@@ -52,6 +52,7 @@ static const struct {
 	{"edit", EVENT_EDIT},
 	{"focus", EVENT_FOCUS},
 	{"blur", EVENT_BLUR},
+	{"navigate", EVENT_NAVIGATE},
 	{"close", EVENT_CLOSE},
 	{"call", EVENT_CALL},
 };

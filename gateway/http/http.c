@@ -396,6 +396,7 @@ static const struct {
 } space_paths[] = {
 	{"", false, &page_handler},
 	{"/", false, &page_handler},
+	{"/p/", true, &page_handler},
 	{"/-/embed", false, &embed_handler},
 	{"/-/ws", false, &upgrade_handler},
 	{"/-/stream", false, &stream_handler},

@@ -165,6 +165,12 @@ static const struct buf *painted(const struct route *route)
 	return route->page ? page_paint(route->page) : NULL;
 }
 
+/* What was painted beforehand is the first page of an app that has several. */
+static bool is_first(const struct request *r)
+{
+	return r->path.rest_length <= 1;
+}
+
 static enum MHD_Result page_finish(struct request *r)
 {
 	struct gateway *g = request_gateway(r);
@@ -182,7 +188,8 @@ static enum MHD_Result page_finish(struct request *r)
 	buf_init(&data, PAGE_MAX);
 	buf_init(&paint, PAGE_MAX);
 	if (write_data(r, route, &data) < 0 ||
-		paint_page(route->owner, route->name, painted(route), &paint) < 0)
+		paint_page(route->owner, route->name, is_first(r) ? painted(route) : NULL, &paint) <
+			0)
 		done = answer_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the page is too large");
 	else
 		done = answer_template(r, MHD_HTTP_OK, "space.html",

@@ -86,6 +86,15 @@ static void paint_container(struct out *o, const json_t *node, int depth)
 	paint_column(o, node, depth);
 }
 
+/* ui/src/widgets/pages.tsx: the first one; the others have addresses of their own. */
+static void paint_pages(struct out *o, const json_t *node, int depth)
+{
+	const json_t *first = json_array_get(json_object_get(node, "children"), 0);
+
+	if (first)
+		paint_column(o, first, depth + 1);
+}
+
 /* ui/src/widgets/node.tsx: its share of a row. */
 static void put_share(struct out *o, const json_t *node, const json_t *props)
 {
@@ -129,6 +138,8 @@ static void paint_node(struct out *o, const json_t *node, enum place place, int 
 		paint_row(o, node, depth);
 	else if (has_type(node, "column"))
 		paint_column(o, node, depth);
+	else if (has_type(node, "pages"))
+		paint_pages(o, node, depth);
 	else if (json_array_size(json_object_get(node, "children")) > 0)
 		paint_container(o, node, depth);
 	else

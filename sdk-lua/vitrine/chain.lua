@@ -85,6 +85,8 @@ function M.run(S, h, payload, handle)
     handle(S, h, payload)
   end
   if not h.links then return end
+  -- A value that was refused is its visitor's to change; nothing has run yet.
+  if not ok and type(e) == "table" and e.fields then error(e, 0) end
   local dealt_with = ok
   for _, l in ipairs(h.links) do
     if l.when == "fail" and not ok then

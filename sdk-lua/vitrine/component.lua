@@ -9,6 +9,7 @@ local dataframe = import "dataframe"
 local plot = import "plot"
 local data = import "components"
 local layout = import "layout"
+local places = import "places"
 local message = import "message"
 local inputs = import "inputs"
 local media = import "media"
@@ -45,7 +46,7 @@ M.rules = {} -- type → property → check(what, value), beyond its kind
 local EVENTS = {}
 for _, name in ipairs {
   "click", "submit", "change", "input", "load", "select", "clear", "upload", "example",
-  "stream", "stop", "unload", "tick", "like", "retry", "undo", "edit", "focus", "blur", "close",
+  "stream", "stop", "unload", "tick", "like", "retry", "undo", "edit", "focus", "blur", "close", "navigate",
   "call",
 } do
   EVENTS[name] = constants["EVENT_" .. upper(name)]
@@ -67,7 +68,7 @@ local checks = {}
 -- which have children. positional: the property that may stand first without a name. empty: the
 -- value after :clear(). checks: functions(what, props, record, records) that raise. rules: as M.rules.
 -- methods: by type and name, functions(record, S, …) for the visitor whose handler runs.
-for _, family in ipairs { inputs, layout, message, media, text, gallery } do
+for _, family in ipairs { inputs, layout, message, media, text, gallery, places } do
   local function take(from, into)
     for name, value in pairs(from or {}) do into[name] = value end
   end

@@ -6,6 +6,7 @@ local values = import "values"
 local component = import "component"
 local call = import "call"
 local chain = import "chain"
+local places = import "places"
 local theme = import "theme"
 local data = import "components"
 local type, ipairs, next, setmetatable = type, ipairs, next, setmetatable
@@ -57,6 +58,15 @@ function page_methods.on_load(self, spec)
   local h = read_handler("page:on_load", spec)
   pages[self].handlers.load = h
   return chain.handle("page:on_load", h, read_handler)
+end
+
+---Runs when the address has changed: another page of the app, another query, or a reload.
+function page_methods.on_navigate(self, spec)
+  if not pages[self] then raise("page:on_navigate: call it with ':' on the page") end
+  if host.state() then raise("page:on_navigate: handlers are declared while the page is built") end
+  local h = read_handler("page:on_navigate", spec)
+  pages[self].handlers.navigate = h
+  return chain.handle("page:on_navigate", h, read_handler)
 end
 
 ---A function for programs that has no place on the page. Its inputs and outputs are components that
@@ -290,6 +300,7 @@ function M.hello(built, load_usec, tests)
       root = tree_node(records[page.root]),
       load = (page.handlers.load or #built.renders > 0) and true or nil,
       presence = built.presence,
+      navigate = (page.handlers.navigate or places.several()) and true or nil,
     },
     api = built.api,
     load_usec = load_usec,

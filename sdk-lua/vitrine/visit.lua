@@ -8,6 +8,7 @@ local fill = import "fill"
 local cache = import "cache"
 local chain = import "chain"
 local kept = import "kept"
+local places = import "places"
 local render = import "render"
 local check = import "check"
 local data = import "components"
@@ -77,6 +78,7 @@ function M.event(S, built, node, kind, payload, ...)
   if ... ~= nil then take_values(S, built, ...) end
   local handlers
   if node == 0 then
+    places.take(S, payload)
     handlers = built.page.handlers
   else
     local rec = find(S, built, node)
@@ -121,6 +123,8 @@ function M.restore(S, built, overlay)
     if cell[4] == host.null then cell[4] = nil end
     if rec and type(cell[2]) == "string" then
       state.apply(S, rec, cell[2], cell[3], cell[4])
+    elseif cell[1] == 0 and cell[2] == "location" then
+      places.restore(S, cell[4])
     elseif cell[1] ~= 0 and type(cell[2]) == "string" then
       S.later = S.later or {}
       S.later[cell[1]] = S.later[cell[1]] or {}

@@ -3,7 +3,7 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { SpacePage } from "./pages/space";
 import { dark } from "./pages/theme";
-import { Session } from "./state/session";
+import { Session, type Place } from "./state/session";
 import { fetchWidgets } from "./widgets/node";
 import { browserWorld, later, Link } from "./wire/link";
 import "./styles/space.css";
@@ -34,6 +34,27 @@ function readQuery(embedded: boolean): Record<string, string> {
   const query = new URLSearchParams(location.search.length > QUERY_MAX ? "" : location.search);
   if (embedded) query.delete("theme");
   return Object.fromEntries(query);
+}
+
+/** Where the visitor is, as the address says it. */
+function readPlace({ base, visitor }: PageData): Place {
+  const [, name = ""] = location.pathname.startsWith(`${base}/p/`) ? location.pathname.split("/p/") : [];
+  return { page: decode(name), query: readQuery(visitor !== undefined) };
+}
+
+function decode(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
+/** A frame's address is its own business. */
+function showPlace({ base, visitor }: PageData, { page, query }: Place): void {
+  if (visitor !== undefined) return;
+  const search = new URLSearchParams(query as Record<string, string>).toString();
+  history.pushState(null, "", `${base}${page ? `/p/${encodeURIComponent(page)}` : ""}${search ? `?${search}` : ""}`);
 }
 
 /** Where this page's own requests go. Inside another site's page they name the visitor, the same
@@ -106,7 +127,8 @@ async function start(): Promise<void> {
   const session = new Session({
     keeper: storage(`vitrine:${data.owner}/${data.name}`),
     later,
-    query: readQuery(data.visitor !== undefined),
+    place: readPlace(data),
+    show: (place) => showPlace(data, place),
     warn: (message) => console.warn(message),
   });
   let link: Link | null = null;
@@ -129,6 +151,7 @@ async function start(): Promise<void> {
     document.title = session.page.title.value || data.title || data.name;
   });
   effect(() => wear(session.page.tree.value?.theme ?? null));
+  addEventListener("popstate", () => session.arrive(readPlace(data)));
   addEventListener("pagehide", () => session.save());
   addEventListener("online", () => link?.hurry());
   document.addEventListener("visibilitychange", () => {

@@ -103,6 +103,29 @@ local function todos()
   return ui.row { ui.column { more }, ui.column { list } }
 end
 
-return function()
-  return ui.column { counting(), todos(), chain(), kept(), clock() }
+-- Pages with addresses of their own; the query is in the address too.
+local function addresses()
+  local word  = ui.textbox { label = "In the address", submit = true }
+  local there = ui.button "Go there"
+  local said  = ui.textbox { label = "You are at", interactive = false }
+
+  local function tell(session)
+    said:set("page '" .. session:page_name() .. "', word '" .. (session:query().word or "") .. "'")
+  end
+  word:on_submit(function(text, session)
+    session:set_query { word = text }
+    tell(session)
+  end)
+  there:on_click(function(session) session:open_page "there" end)
+
+  return ui.column {
+    ui.pages { ui.subpage { "Here", word, there }, ui.subpage { "There", name = "there", ui.markdown "You are there." } },
+    said,
+  }, tell
+end
+
+return function(page)
+  local pages, tell = addresses()
+  page:on_navigate(tell)
+  return ui.column { counting(), todos(), chain(), kept(), clock(), pages }
 end

@@ -163,6 +163,17 @@ it("a refused value is told at its component, and the handler does not run", fun
   equal("ran", v:see "out")
 end)
 
+it("a refused value runs nothing of the chain", function()
+  local app = page [[
+    local h = go:on_click { inputs = name, fn = say "a", validate = function() return "no" end }
+    h:fail(say "f")
+    h:next(say "n")
+  ]]
+  local v = app:open()
+  equal("Name: no", v:click("go").fail.message)
+  equal(nil, v:stored().said)
+end)
+
 it("a handler's validator sees all its values, and refuses each", function()
   local app = page([[
     local other = ui.textbox { id = "other", label = "Again" }

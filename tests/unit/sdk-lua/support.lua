@@ -11,7 +11,7 @@ local TYPE = {
   ACK = 0x35, RESUME = 0x36, FILE = 0x37, CALL = 0x38, PRESENCE = 0x39, TOKEN = 0xb8, RESULT = 0xb9, ERROR = 0xba,
 }
 local KIND = { click = 1, submit = 2, change = 3, input = 4, load = 5, select = 6, clear = 7, upload = 8, example = 9,
-  stream = 10, stop = 11, unload = 12, tick = 13, like = 14, retry = 15, undo = 16, edit = 17, focus = 18, blur = 19, close = 20, call = 63 }
+  stream = 10, stop = 11, unload = 12, tick = 13, navigate = 21, like = 14, retry = 15, undo = 16, edit = 17, focus = 18, blur = 19, close = 20, call = 63 }
 local SET, APPEND, REMOVE = 1, 2, 3
 M.TYPE, M.KIND = TYPE, KIND
 M.FAIL = { ERROR = 1, LIMIT = 2, CANCELLED = 3, INVALID = 4 }

@@ -72,6 +72,8 @@ export class Page {
   #toasts = 0;
   /** A component has come that no tree told of. */
   onMade: (cell: Cell) => void = () => {};
+  /** The app says where the visitor is now. */
+  onPlace: (place: unknown) => void = () => {};
   readonly #made = new Map<NodeId, ReadonlyMap<NodeId, Cell>>(); // by the ui.render
   readonly #hidden = new Map<NodeId, Cell>();
   readonly #early = new Map<NodeId, Patch[]>(); // of a state: changes of what is made later in it
@@ -233,6 +235,9 @@ export class Page {
         break;
       case "progress":
         this.progress.value = readProgress(value);
+        break;
+      case "location":
+        if (!replay) this.onPlace(value);
         break;
       case "toast":
         if (!replay) this.#readToast(value);

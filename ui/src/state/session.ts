@@ -8,7 +8,7 @@
  *	     ▲                       │                  │
  *	     └──── onLost (lost) ────┴──────────────────┘
  */
-import { batch, computed, signal } from "@preact/signals";
+import { batch, computed, signal, type Signal } from "@preact/signals";
 import {
   EVENT_BLUR,
   EVENT_CHANGE,
@@ -21,6 +21,7 @@ import {
   EVENT_INPUT,
   EVENT_LIKE,
   EVENT_LOAD,
+  EVENT_NAVIGATE,
   EVENT_RETRY,
   EVENT_SELECT,
   EVENT_STOP,
@@ -40,7 +41,7 @@ import { PAGE, write, type EventId, type NodeId, type Patch, type ServerMessage 
 import { readKept, writeKept, type Keeper, type Kept } from "./keep";
 import { Ledger, type Outgoing, type Value } from "./outgoing";
 import { Page, type Failure } from "./page";
-import { isInput, isSecret, TreeError, type Cell } from "./tree";
+import { isInput, isSecret, TreeError, type Cell, type Tree } from "./tree";
 
 export type Connection = "connecting" | "live" | "lost" | "ended";
 export type EventName = keyof typeof EVENTS;
@@ -88,12 +89,20 @@ export interface Port {
   close(): void;
 }
 
+/** Which of an app's pages, "" for the first, and its query parameters. */
+export interface Place {
+  readonly page: string;
+  readonly query: Readonly<Record<string, string>>;
+}
+
 export interface SessionWorld {
   readonly keeper: Keeper;
   /** Returns how to call it off. */
   later(run: () => void, ms: number): () => void;
-  /** The page's query parameters. */
-  readonly query: Readonly<Record<string, string>>;
+  /** Where the visitor is as the page begins. */
+  readonly place: Place;
+  /** Puts another place into the address bar, as a step that can be taken back. */
+  show(place: Place): void;
   warn(message: string): void;
 }
 
@@ -117,6 +126,7 @@ export class Session {
   readonly ended = signal("");
   /** Why the door was shut for now; joining goes on being tried. */
   readonly refusal = signal("");
+  readonly place: Signal<Place>;
   readonly owner = computed(() => this.welcome.value?.owner === true);
 
   readonly #world: SessionWorld;
@@ -127,6 +137,7 @@ export class Session {
   #joined = false;
   #wasLive = false;
   #loadDue = false;
+  #placeDue = false; // a session of before does not know where this page is
   #fresh = false; // the next TREE is a new session's first
   #replays = false; // the next COMMIT closes a state, not news, and may have a number we know
   #group: Group = emptyGroup();
@@ -138,6 +149,8 @@ export class Session {
 
   constructor(world: SessionWorld) {
     this.#world = world;
+    this.place = signal(world.place);
+    this.page.onPlace = (place) => this.#follow(place);
     this.page.onMade = (cell) => this.#restoreDraft(cell);
     const kept: Kept | null = readKept(world.keeper.load());
     this.#id = kept?.session || null;
@@ -206,6 +219,29 @@ export class Session {
     return this.#queue(cell.n, EVENTS[name], data);
   }
 
+  /** The visitor goes to another place of the app. */
+  go(place: Place): void {
+    this.#world.show(place);
+    this.arrive(place);
+  }
+
+  /** The address has changed: by a link, or a step back. */
+  arrive(place: Place): void {
+    this.place.value = place;
+    if (this.page.tree.peek()?.navigate) this.#queue(PAGE, EVENT_NAVIGATE, place);
+  }
+
+  /** The app has sent the visitor there. */
+  #follow(json: unknown): void {
+    const { page, query } = (json ?? {}) as { page?: unknown; query?: unknown };
+    if (typeof page !== "string" || typeof query !== "object" || query === null) return;
+    const texts = Object.entries(query).filter((pair): pair is [string, string] => typeof pair[1] === "string");
+    const place: Place = { page, query: Object.fromEntries(texts) };
+    if (samePlace(place, this.place.peek())) return;
+    this.#world.show(place);
+    this.place.value = place;
+  }
+
   /** Stops whatever runs for this component; 0: everything. */
   cancel(node: NodeId): void {
     const events = this.ledger.busy.peek().filter((e) => node === PAGE || e.node === node);
@@ -238,7 +274,7 @@ export class Session {
     this.#joined = false;
     this.#replays = this.#fresh = false;
     this.#group = emptyGroup();
-    const query = this.#world.query;
+    const { query } = this.place.peek();
     const boot = this.welcome.peek()?.boot;
     this.#port?.send([
       write.join(this.page.tree.peek() ? this.#seq : 0, {
@@ -318,6 +354,7 @@ export class Session {
     } else {
       const gap = body.state === "resynchronised";
       for (const event of this.ledger.joined(accepted, gap)) this.#takeOver(event);
+      this.#placeDue = !this.#wasLive;
       if (gap) this.#fireAgain();
       if (gap && this.#wasLive) this.#note("resynchronised");
     }
@@ -517,7 +554,11 @@ export class Session {
     if (!this.#joined || !tree || this.#group.tree) return;
     // Whether there is a load handler, the session's own bundle says.
     if (this.#loadDue && this.#bundle !== this.welcome.peek()?.bundle) return;
-    if (this.#loadDue) this.#queueLoad(tree.load);
+    if (this.#loadDue) this.#queueLoad(tree);
+    if (this.#placeDue && tree.navigate) {
+      this.ledger.add({ node: PAGE, kind: EVENT_NAVIGATE, data: this.place.peek(), values: [], secret: false });
+    }
+    this.#placeDue = false;
     const waiting = this.ledger.all().filter((e) => e.state === "queued" && !e.sent);
     if (waiting.length === 0) return;
     if (!this.#send(waiting.flatMap(frames))) return;
@@ -525,10 +566,10 @@ export class Session {
     this.#start("accept", ACCEPT_MS, () => this.#port?.restart());
   }
 
-  #queueLoad(load: boolean): void {
+  #queueLoad({ load, navigate }: Tree): void {
     this.#loadDue = false;
     if (!load) return;
-    this.ledger.add({ node: PAGE, kind: EVENT_LOAD, data: null, values: [], secret: false }, true);
+    this.ledger.add({ node: PAGE, kind: EVENT_LOAD, data: navigate ? this.place.peek() : null, values: [], secret: false }, true);
     this.ledger.begunAnew();
   }
 
@@ -561,6 +602,11 @@ export class Session {
   #note(kind: Notice): void {
     this.notice.value = { kind, id: ++this.#notices };
   }
+}
+
+function samePlace(a: Place, b: Place): boolean {
+  const text = ({ page, query }: Place) => JSON.stringify([page, Object.entries(query).sort()]);
+  return text(a) === text(b);
 }
 
 const QUIET_ENDS: ReadonlySet<string> = new Set(["failed", "stopped", "empty"]);

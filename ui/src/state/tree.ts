@@ -53,6 +53,8 @@ export class TreeError extends Error {
 export interface Tree {
   readonly title: string;
   readonly load: boolean;
+  /** The app wants to know where its visitors are. */
+  readonly navigate: boolean;
   /** How the app wants it to look; checked by who makes a look of it. */
   readonly theme: unknown;
   readonly root: Cell;
@@ -62,10 +64,10 @@ export interface Tree {
 
 /** Throws TreeError. */
 export function readTree(json: unknown): Tree {
-  const { title, root, load, theme } = record(json, "tree");
+  const { title, root, load, navigate, theme } = record(json, "tree");
   const cells = new Map<NodeId, Cell>();
   const cell = readCell(root, 0, cells);
-  return { title: typeof title === "string" ? title : "", load: load === true, theme: theme ?? null, root: cell, cells };
+  return { title: typeof title === "string" ? title : "", load: load === true, navigate: navigate === true, theme: theme ?? null, root: cell, cells };
 }
 
 function readCell(json: unknown, depth: number, cells: Map<NodeId, Cell>): Cell {

@@ -14,6 +14,7 @@ import { loadProse } from "./prose";
 import { QueueAt } from "./queue";
 import { Render } from "./render";
 import { Row } from "./row";
+import { Subpage } from "./subpage";
 import type { WidgetProps } from "./space";
 import { Tab } from "./tab";
 import { Textbox } from "./textbox";
@@ -55,6 +56,8 @@ export const WIDGETS: Readonly<Record<ComponentType, FunctionComponent<WidgetPro
   progress: Progress,
   timer: Nothing,
   state: Nothing,
+  pages: lazy(() => import("./pages").then((m) => m.Pages)),
+  subpage: Subpage,
   render: Render,
   row: Row,
   column: Column,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FAIL_INVALID } from "proto";
 import type { EventId, NodeId } from "@ui/wire/messages";
-import { accepted, Bench, commit, el } from "../support/session";
+import { accepted, Bench, commit, el, treeOf, welcome } from "../support/session";
 
 const page = (on: object, textOn: object = {}) => ({
   title: "Test",
@@ -100,4 +100,42 @@ test("a refusal that names nothing on the page stands at its event", () => {
     assert.deepEqual(told(b), ["3 Text: no"]);
     b.session.page.forgive(3 as NodeId);
   }
+});
+
+const PAGES = { ...page({}), navigate: true };
+
+test("where the visitor goes is in the address, and the app is told", () => {
+  const b = new Bench().begin(PAGES);
+  b.take();
+  b.session.go({ page: "about", query: { q: "1" } });
+  assert.deepEqual(b.shown, [{ page: "about", query: { q: "1" } }]);
+  assert.deepEqual(b.take().map((s) => [s.type, s.node, s.value]), [["EVENT", 0, { page: "about", query: { q: "1" } }]]);
+  b.session.arrive({ page: "", query: {} });
+  assert.equal(b.shown.length, 1, "a step back is in the address already");
+  assert.equal(b.take().length, 1);
+});
+
+const located = (value: unknown) => ({ type: "patch" as const, patch: { op: "set" as const, node: 0 as NodeId, path: "location", value } });
+
+test("the app sends the visitor to a place once, and a state does not", () => {
+  const b = new Bench().begin(PAGES);
+  b.take();
+  b.get(located({ page: "about", query: { q: "1" } }), commit(1, 0));
+  b.get(located({ page: "about", query: { q: "1" } }), commit(2, 0));
+  assert.deepEqual(b.shown, [{ page: "about", query: { q: "1" } }]);
+  assert.equal(b.take().filter((s) => s.type === "EVENT").length, 0);
+  for (const wrong of [null, 3, { page: 3, query: {} }, { page: "x", query: null }, { page: "x" }]) b.get(located(wrong), commit(3, 0));
+  assert.equal(b.shown.length, 1);
+});
+
+test("a page that goes on with a session says where it is, once", () => {
+  const b = new Bench(JSON.stringify({ session: "s1", drafts: {}, events: [] }));
+  b.open();
+  b.get(welcome("resynchronised", 3), treeOf(PAGES), located({ page: "about", query: {} }), commit(3, 0));
+  assert.deepEqual(b.shown, []);
+  assert.deepEqual(b.take().map((s) => s.type), ["JOIN", "EVENT"]);
+  b.lose();
+  b.open();
+  b.get(welcome("resumed", 3, 1));
+  assert.deepEqual(b.take().map((s) => s.type), ["JOIN"]);
 });

@@ -1,6 +1,6 @@
 /* A session with the other end of the link, the clock and the storage in the hands of a test. */
 import { MESSAGE } from "proto";
-import { Session } from "@ui/state/session";
+import { Session, type Place } from "@ui/state/session";
 import type { Cell } from "@ui/state/tree";
 import type { Frame } from "@ui/wire/frame";
 import type { EventId, NodeId, Patch, ServerMessage } from "@ui/wire/messages";
@@ -21,6 +21,7 @@ export class Bench {
   restarts = 0;
   closed = false;
   warnings: string[] = [];
+  shown: Place[] = [];
   kept: string | null;
   #timers: { at: number; run: () => void }[] = [];
   #time = 0;
@@ -35,7 +36,8 @@ export class Bench {
         this.#timers.push(timer);
         return () => void (this.#timers = this.#timers.filter((t) => t !== timer));
       },
-      query: {},
+      place: { page: "", query: {} },
+      show: (place) => void this.shown.push(place),
       warn: (message) => void this.warnings.push(message),
     });
     this.session.attach({

@@ -96,6 +96,12 @@ const HONEST: Readonly<Record<ComponentType, { props: object; on?: object; child
   },
   examples: { props: { rows: [["one"], ["two"]], inputs: [1] }, shows: [/<button[^>]*class="chip"[^>]*>one</, />Examples</] },
   progress: { props: { value: { fraction: 0.25, message: "Reading" } }, shows: [/<progress[^>]*value="0.25"/, /25 %/, /Reading/] },
+  pages: {
+    props: { label: "Parts" },
+    children: [el(3, "subpage", { label: "Home" }, {}, [el(5, "markdown", { value: "first" })]), el(4, "subpage", { label: "About", name: "about" }, {}, [el(6, "markdown", { value: "second" })])],
+    shows: [/<nav class="page-links" aria-label="Parts"/, /href="\/spaces\/o\/n" aria-current="page"[^>]*>Home</, /href="\/spaces\/o\/n\/p\/about"/, /^((?!second).)*$/s, /first/],
+  },
+  subpage: { props: { label: "Alone" }, children: [el(3, "markdown", { value: "in it" })], shows: [/in it/] },
   state: { props: { value: 3 }, shows: [/^((?!is-state).)*$/s] },
   render: { props: {}, shows: [/class="node is-render"><div class="column/] },
   timer: { props: { every: 0.5, active: false }, shows: [/^((?!is-timer).)*$/s] },
