@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/generate.h"
+
 enum line_kind { LINE_LINK, LINE_MESSAGE, LINE_HEAD, LINE_FIELD, LINE_RAW, LINE_FILE, LINE_SHARED };
 
 struct line {
@@ -51,12 +53,7 @@ static const struct constant constants[] = {
 };
 #define N_CONSTANTS (sizeof(constants) / sizeof(constants[0]))
 
-struct part {
-	bool component, common;
-	const char *component_name, *name, *kind, *fallback, *events, *doc;
-};
-
-static const struct part parts[] = {
+const struct part parts[] = {
 #define COMMON(n, k, f, d) {.common = true, .name = #n, .kind = k, .fallback = f, .doc = d},
 #define COMPONENT(n, v, ev, d)                                                                     \
 	{.component = true, .component_name = #n, .name = #n, .kind = v, .events = ev, .doc = d},
@@ -65,6 +62,7 @@ static const struct part parts[] = {
 #include "proto/components.def"
 };
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
+const size_t parts_count = N_PARTS;
 
 struct event_part {
 	bool event;
@@ -429,35 +427,6 @@ static void lua_components(void)
 	puts("}\n\nreturn M");
 }
 
-static const char *lua_type(const char *kind)
-{
-	if (!strcmp(kind, "choices"))
-		return "(string|{ label: string, value: string })[]";
-	if (!strcmp(kind, "json"))
-		return "any";
-	if (!strncmp(kind, "enum:", 5))
-		return "string";
-	return kind;
-}
-
-static void lua_annotations(void)
-{
-	puts("---@meta vitrine.ui\n-- Generated from proto/components.def: types for editors.\n\n"
-	     "---@class vitrine.Common");
-	for (size_t i = 0; i < N_PARTS; i++)
-		if (parts[i].common)
-			printf("---@field %s? %s %s\n", parts[i].name, lua_type(parts[i].kind),
-				parts[i].doc);
-	for (size_t i = 0; i < N_PARTS; i++) {
-		if (!parts[i].component)
-			continue;
-		printf("\n---@class vitrine.%s : vitrine.Common %s\n", parts[i].name, parts[i].doc);
-		for (size_t p = i + 1; p < N_PARTS && !parts[p].component; p++)
-			printf("---@field %s? %s %s (default %s)\n", parts[p].name,
-				lua_type(parts[p].kind), parts[p].doc, parts[p].fallback);
-	}
-}
-
 /* --- Markdown --- */
 
 static void md_message(size_t at)
@@ -546,32 +515,6 @@ static void events_md(void)
 				: !strcmp(p->kind, "INT") ? "integer"
 							  : "number",
 				!strcmp(p->need, "OPTIONAL") ? ", optional" : "", p->doc);
-	}
-}
-
-static void md_prop(const struct part *p)
-{
-	printf("| `%s` | %s | `%s` | %s |\n", p->name,
-		!strncmp(p->kind, "enum:", 5) ? "one of the words" : p->kind, p->fallback, p->doc);
-}
-
-static void components_md(void)
-{
-	puts("# Components\n\nWritten by the build from `proto/components.def`; edit that. Every "
-	     "component also takes:\n\n| field | kind | default | meaning |\n|---|---|---|---|");
-	for (size_t i = 0; i < N_PARTS; i++)
-		if (parts[i].common)
-			md_prop(&parts[i]);
-	for (size_t i = 0; i < N_PARTS; i++) {
-		if (!parts[i].component)
-			continue;
-		printf("\n## `ui.%s`\n\n%s Value: %s. Events: %s.\n\n| field | kind | default | "
-		       "meaning "
-		       "|\n|---|---|---|---|\n",
-			parts[i].name, parts[i].doc, parts[i].kind,
-			*parts[i].events ? parts[i].events : "none");
-		for (size_t p = i + 1; p < N_PARTS && !parts[p].component; p++)
-			md_prop(&parts[p]);
 	}
 }
 

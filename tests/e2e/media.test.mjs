@@ -146,6 +146,27 @@ test("a film is recorded and played", async () => {
   await until("it can be played", () => part("Film").locator("video.film").evaluate((v) => v.videoWidth > 0).catch(() => false), 20_000);
 });
 
+test("the template draw reads digits that are drawn with the mouse", async () => {
+  const repo = new Repo(platform, "admin/draw");
+  const file = (name) => readFile(new URL(`../../templates/draw/${name}`, import.meta.url), "utf8");
+  const names = ["README.md", "app.lua", "network.lua", "weights.lua", "held_out.lua", "test.lua"];
+  await repo.commit(Object.fromEntries(await Promise.all(names.map(async (n) => [n, await file(n)]))));
+  const { code, output } = await repo.push();
+  repo.remove();
+  assert.equal(code, 0, output);
+  await page.goto(`${platform.url}/spaces/admin/draw`);
+  const pad = page.getByRole("group", { name: "Your digit" });
+  const circle = Array.from({ length: 17 }, (_, i) => [0.5 + 0.22 * Math.sin((i * Math.PI) / 8), 0.5 - 0.32 * Math.cos((i * Math.PI) / 8)]);
+  const digits = { 0: circle, 1: [[0.5, 0.15], [0.5, 0.5], [0.5, 0.85]], 7: [[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.6, 0.5], [0.45, 0.85]] };
+  for (const [digit, line] of Object.entries(digits)) {
+    await draw(pad.locator("canvas"), line);
+    await page.locator(".verdict-top", { hasText: new RegExp(`^${digit}$`) }).waitFor();
+    if (digit === "7") await screenshot(page, "draw");
+    await pad.getByRole("button", { name: "Clear" }).click();
+    await page.getByText("No result yet").waitFor();
+  }
+});
+
 test("without devices, and where they are refused, the page says what to do", async () => {
   const context = await browser.newContext({ permissions: [] });
   const other = await context.newPage();

@@ -36,7 +36,7 @@ run(events-md events)
 must_have("${events}" events-md "## `worker.crashing`")
 must_have("${events}" events-md "- `retry_ms` integer: not before then")
 run(lua-annotations annotations)
-must_have("${annotations}" lua-annotations "---@class vitrine.slider : vitrine.Common")
+must_have("${annotations}" lua-annotations "---@class vitrine.slider.fields : vitrine.Common")
 
 run(lua-components lua)
 must_have("${lua}" lua-components "EVENTS_PENDING_MAX = 32,")

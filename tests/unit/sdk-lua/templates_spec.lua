@@ -168,7 +168,7 @@ local function passes(source, test)
   if not t.ok then error(("%s:%s: %s"):format(t.file, t.line, t.message), 2) end
 end
 
-for _, name in ipairs { "hello", "mood", "writer", "gallery", "gradio-demo", "chat", "dashboard", "life" } do
+for _, name in ipairs { "hello", "mood", "writer", "gallery", "gradio-demo", "chat", "dashboard", "draw", "life" } do
   it("template " .. name .. " passes its own test.lua", function() passes(repo(name)) end)
 end
 

@@ -1,0 +1,14 @@
+local ui = require "vitrine.ui"
+local network = require "network"
+
+return ui.page({ title = "Draw a digit" }, function()
+  local pad   = ui.sketch { label = "Your digit", info = "From 0 to 9", grid = network.side, height = 320 }
+  local guess = ui.label { label = "It looks like", top = 4 }
+
+  pad:on_change { api_name = "classify", outputs = guess, fn = function(drawing)
+    if drawing then return network.classify(drawing.pixels) end
+    guess:clear()
+  end }
+
+  return ui.row { ui.column { pad }, ui.column { guess } }
+end)
