@@ -17,7 +17,7 @@ const SPACE = "admin/matrix";
 const CLICKS = 3; // finished by each visitor before anything happens
 // A PNG as far as anybody looks: its signature, a header that says 64 × 64, and filling.
 const FILE = Buffer.concat([
-  Buffer.from("89504e470d0a1a0a0000000d49484452000000400000004008020000002562895c", "hex"), Buffer.alloc(300_000, 7)]);
+  Buffer.from("89504e470d0a1a0a0000000d4948445200000040000000400802000000250be689", "hex"), Buffer.alloc(300_000, 7)]);
 const HALF = 120_000;
 let platform, repo, version = 0;
 
