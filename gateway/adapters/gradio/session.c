@@ -81,7 +81,7 @@ struct gradio_session {
 	struct gradio_event *events; /* of GRADIO_QUEUE */
 	struct gradio_event **tail;
 	struct gradio_reader *readers;
-	size_t pending;
+	size_t pending, closing; /* events; readers that have not told their end yet */
 	uint64_t joins, opened; /* number of the last event; the one at the last stream's opening */
 	uint64_t closed_usec;   /* when a stream was last ended; 0: never */
 	uint64_t grace_usec;    /* deadlines; 0: not set */
@@ -149,6 +149,7 @@ static int reader_init(struct gradio *g, const char *beat, struct gradio_reader 
 	r->next = NULL;
 	r->at = NULL;
 	r->session = NULL;
+	r->closing = NULL;
 	r->event = NULL;
 	r->taken = 0;
 	r->ended = r->broken = r->failed = false;
@@ -499,6 +500,8 @@ static void close_streams(struct gradio_session *s)
 		struct gradio_reader *r = s->readers;
 
 		unhook(r);
+		r->closing = s;
+		s->closing++;
 		reader_add(r, GRADIO_CLOSE, strlen(GRADIO_CLOSE));
 		r->ended = true;
 	}
@@ -542,7 +545,7 @@ static void on_session_timer(void *data)
 		cancel_all(s);
 	}
 	drop_told(s, now);
-	if (s->idle_usec && now >= s->idle_usec && !s->events && !s->readers) {
+	if (s->idle_usec && now >= s->idle_usec && !s->events && !s->readers && !s->closing) {
 		talk_free(s);
 		return;
 	}
@@ -568,7 +571,7 @@ static void talk_arm(struct gradio_session *s)
 		s->alone_usec = 0;
 	else if (!s->alone_usec)
 		s->alone_usec = now + NEVER_OPENED_USEC;
-	if (s->readers || s->events)
+	if (s->readers || s->events || s->closing)
 		s->idle_usec = 0;
 	else if (!s->idle_usec)
 		s->idle_usec = now + IDLE_USEC;
@@ -758,6 +761,8 @@ uint64_t gradio_hold_usec(const struct gradio_event *ev)
 	const struct gradio_session *s = ev->session;
 	uint64_t now = clock_mono_usec();
 
+	if (s && !s->readers && s->closing)
+		return HOLD_USEC;
 	if (!s || s->readers || !s->closed_usec || now >= s->closed_usec + HOLD_USEC)
 		return 0;
 	return s->closed_usec + HOLD_USEC - now;
@@ -886,6 +891,13 @@ void gradio_reader_done(struct gradio_reader *r)
 	if (!r->gradio)
 		return;
 	unhook(r);
+	/* What counts is when it was written, and not when it was decided. */
+	if (r->closing) {
+		r->closing->closing--;
+		r->closing->closed_usec = clock_mono_usec();
+		talk_arm(r->closing);
+		r->closing = NULL;
+	}
 	if (s && !s->readers && s->pending > 0)
 		s->alone_usec = clock_mono_usec() + LOST_USEC;
 	if (s)

@@ -76,6 +76,7 @@ struct gradio_reader {
 	struct gradio *gradio;
 	struct gradio_session *session; /* borrowed; NULL: it is not one's */
 	struct gradio_event *event;     /* the same */
+	struct gradio_session *closing; /* borrowed; the one whose end it still has to tell */
 	struct buf out;
 	size_t taken;         /* of out */
 	bool ended, broken;   /* nothing comes after out; it has to be cut */
