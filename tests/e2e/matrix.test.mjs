@@ -333,7 +333,8 @@ test("in Chromium, while tokens stream: the page shows the whole answer, whateve
         await page.getByText("word5 ").first().waitFor();
         await happens(page, door);
         await page.getByText(answer.trim()).first().waitFor();
-        assert.equal(await page.locator(`text=word${1} `).count(), 1, "the answer is there twice");
+        // What a screen reader is told of it stands in a line of its own.
+        assert.equal(await page.locator("text=word1 ").and(page.locator(":not([aria-live=polite])")).count(), 1, "the answer is there twice");
         await page.context().close();
       });
   } finally {
