@@ -531,6 +531,11 @@ struct caller *caller_close(struct caller *c)
 	return NULL;
 }
 
+bool caller_is_over(const struct caller *c)
+{
+	return c->ended && !c->calls;
+}
+
 /* --- calling --- */
 
 const struct function_table *space_functions(struct space *s, struct page **ret_page)

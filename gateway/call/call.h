@@ -80,6 +80,8 @@ DEFINE_CLEANUP(struct callers *, callers_free)
  */
 int caller_open(
 	struct callers *t, const struct caller_start *start, struct caller **ret, struct err *e);
+/* Its session has ended and all of its calls have been told so: only another one can call. */
+bool caller_is_over(const struct caller *c);
 /* Calls that run go on, and are heard by nobody. */
 struct caller *caller_close(struct caller *c);
 DEFINE_CLEANUP(struct caller *, caller_close)

@@ -33,3 +33,9 @@ add_test(NAME peer_gateway_programs
     $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(peer_gateway_programs PROPERTIES TIMEOUT 300)
+
+add_test(NAME peer_gateway_gradio
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_gradio.py
+    $<TARGET_FILE:vitrine-gateway>
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(peer_gateway_gradio PROPERTIES TIMEOUT 300)

@@ -580,7 +580,10 @@ static void talk_arm(struct gradio_session *s)
 	sooner(&at, s->idle_usec);
 	for (const struct gradio_event *ev = s->events; ev; ev = ev->next)
 		sooner(&at, ev->done_usec ? ev->done_usec + TELL_AGAIN_USEC : 0);
-	timer_arm(s->timer, at);
+	if (at)
+		timer_arm(s->timer, at);
+	else
+		timer_disarm(s->timer);
 }
 
 static size_t write_key(const struct gradio_ask *ask, char *ret, size_t size)
@@ -609,6 +612,19 @@ static int open_caller(
 	return caller_open(g->gateway->callers, &start, ret, e);
 }
 
+/* Its visit was ended, by a limit or by the Space's owner: the clients hold on to their hash. */
+static int talk_renew(struct gradio_session *s, const struct gradio_ask *ask, struct err *e)
+{
+	struct caller *c = NULL;
+	int r = open_caller(s->gradio, ask, &c, e);
+
+	if (r < 0)
+		return r;
+	(void)caller_close(s->caller);
+	s->caller = c;
+	return 0;
+}
+
 static int talk_open(
 	struct gradio *g, const struct gradio_ask *ask, struct gradio_session **ret, struct err *e)
 {
@@ -617,7 +633,7 @@ static int talk_open(
 
 	if (s) {
 		*ret = s;
-		return 0;
+		return caller_is_over(s->caller) ? talk_renew(s, ask, e) : 0;
 	}
 	s = calloc(1, sizeof(*s));
 	if (!s)
@@ -709,7 +725,9 @@ int gradio_start(struct gradio *g, const struct gradio_ask *ask, enum gradio_for
 
 	if (g->stopping || g->events.n >= GRADIO_QUEUE_MAX || g->bytes > BYTES_MAX / 2)
 		return err_set(e, -EBUSY, "Queue is full: too much is under way. Try again soon.");
-	if (ask->hash)
+	/* What is not in the session's list could not keep the session: it has a caller of its own,
+	 * which is the same one while there is one of that hash. */
+	if (ask->hash && form == GRADIO_QUEUE)
 		r = talk_open(g, ask, &s, e);
 	if (r < 0)
 		return r;
@@ -726,7 +744,7 @@ int gradio_start(struct gradio *g, const struct gradio_ask *ask, enum gradio_for
 			talk_arm(s);
 		return r == -EAGAIN && s ? -EBUSY : r;
 	}
-	if (s && form == GRADIO_QUEUE)
+	if (s)
 		enqueue(ev, s, ask->python);
 	if (r < 0)
 		fail(ev, e->text, "Error");
@@ -918,7 +936,7 @@ static void stop_event(void *value, void *data)
 	(void)data;
 	if (ev->call)
 		fail(ev, "The server is restarting; call again.", "Error");
-	else if (ev->held.len > 0)
+	if (ev->held.len > 0) /* this end, too, if others are waiting to be said */
 		on_event_timer(ev);
 }
 
