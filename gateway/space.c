@@ -303,6 +303,18 @@ void spaces_synced(struct spaces *s)
 
 /* --- routes --- */
 
+/* It has become private: to them it does not exist any more. */
+static void end_strangers(struct space *space)
+{
+	struct visit *next;
+
+	for (struct visit *v = space->visits; v; v = next) {
+		next = v->next;
+		if (!v->owner)
+			visit_end(v, false, "There is no such Space.");
+	}
+}
+
 void space_route_changed(struct spaces *s, struct route *route)
 {
 	struct space *space = space_by_id(s, route->space);
@@ -310,6 +322,8 @@ void space_route_changed(struct spaces *s, struct route *route)
 	if (!space)
 		return;
 	space->route = route;
+	if (route->private)
+		end_strangers(space);
 	if (route->stopped) {
 		end_all(space);
 		space_tell_phase(space, route->bundle);

@@ -26,6 +26,17 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 	return 0;
 }
 
+int live_set_private(struct world *w, struct space *space, bool private, struct err *e)
+{
+	int r = space_set_private(w->store, space, private, e);
+
+	if (r < 0)
+		return r;
+	log_info("space=%s/%s is %s", space->owner, space->name, private ? "private" : "public");
+	edge_peer_route(w->edge, space->id);
+	return 0;
+}
+
 static int remove_trash(
 	struct world *w, const char *id, const char *owner, const char *name, struct err *e)
 {

@@ -11,6 +11,9 @@
 int live_set(struct world *w, struct space *space, const char *build_id, const char *bundle,
 	struct err *e);
 
+/* From now on only its owner and administrators know of it, or everybody does. */
+int live_set_private(struct world *w, struct space *space, bool private, struct err *e);
+
 /* Removes a Space with all it has. */
 int live_delete(struct world *w, const struct space *space, struct err *e);
 

@@ -277,6 +277,8 @@ static int open_for_fetch(struct request *r, char path[REPO_PATH_MAX], struct er
 
 	if (code == 0)
 		code = space_by_name(r->world->store, r->owner, r->name, &space, e);
+	if (code == 0 && !permit_to_know(&r->who, space.private, space.owner))
+		code = err_set(e, -ENOENT, "there is no such Space");
 	if (code == 0) {
 		repo_path(&r->world->repos, r->owner, r->name, path);
 		return repo_exists(path) ? 0 : err_set(e, -ENOENT, "there is no such Space");

@@ -23,6 +23,7 @@ void handle_user_add(struct request *r);
 /* spaces.c */
 void handle_space_list(struct request *r);
 void handle_space_get(struct request *r);
+void handle_space_settings(struct request *r);
 void handle_space_delete(struct request *r);
 void handle_build_list(struct request *r);
 void handle_rollback(struct request *r);

@@ -255,6 +255,8 @@ int request_space(struct request *r, struct space *ret)
 		code = space_name_check(r->name, &e);
 	if (code == 0)
 		code = space_by_name(r->world->store, r->owner, r->name, ret, &e);
+	if (code == 0 && !permit_to_know(&r->who, ret->private, ret->owner))
+		code = -ENOENT;
 	if (code == 0)
 		return 0;
 	if (code == -EINVAL || code == -ENOENT)

@@ -73,7 +73,7 @@ void request_add_header(struct request *r, const char *name, const char *value);
 const char *request_header(struct request *r, const char *name); /* or NULL */
 const char *request_query(struct request *r, const char *name);  /* or NULL */
 
-/* The Space of the path. 0; otherwise answered: 404. */
+/* The Space of the path, known to whoever asks. 0; otherwise answered: 404. */
 int request_space(struct request *r, struct space *ret);
 
 /* Text that may hold anything, as a JSON string: what is no UTF-8 becomes '?'. */

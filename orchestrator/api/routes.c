@@ -24,6 +24,8 @@ static const struct route routes[] = {
 	{"GET", "/api/spaces", ACTION_READ, ROUTE_JSON, handle_space_list},
 	{"GET", "/api/spaces/:owner/:name", ACTION_READ, ROUTE_JSON, handle_space_get},
 	{"DELETE", "/api/spaces/:owner/:name", ACTION_MANAGE, ROUTE_JSON, handle_space_delete},
+	{"PUT", "/api/spaces/:owner/:name/settings", ACTION_MANAGE, ROUTE_JSON,
+		handle_space_settings},
 	{"GET", "/api/spaces/:owner/:name/builds", ACTION_READ, ROUTE_JSON, handle_build_list},
 	{"POST", "/api/spaces/:owner/:name/rollback", ACTION_MANAGE, ROUTE_JSON, handle_rollback},
 	{"GET", "/api/spaces/:owner/:name/logs/run", ACTION_SEE_INSIDE, ROUTE_JSON,

@@ -47,11 +47,12 @@ static json_t *space_object(struct world *w, const struct store_row *row)
 
 	(void)snprintf(id, sizeof(id), "%s/%s", owner, name);
 	(void)snprintf(url, sizeof(url), "%s/spaces/%s", w->url, id);
-	o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:I, s:o, s:s?, s:s?, s:s}", "id", id,
-		"owner", owner, "name", name, "title", json_words(*title ? title : name), "emoji",
-		json_words(store_text(row, 5)), "sdk", "lua", "state", *bundle ? a.phase : "empty",
-		"sessions", (json_int_t)a.sessions, "updatedAt", json_time(store_int(row, 3)),
-		"bundle", *bundle ? bundle : NULL, "commit", *commit ? commit : NULL, "url", url);
+	o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:I, s:o, s:s?, s:s?, s:s, s:b}", "id",
+		id, "owner", owner, "name", name, "title", json_words(*title ? title : name),
+		"emoji", json_words(store_text(row, 5)), "sdk", "lua", "state",
+		*bundle ? a.phase : "empty", "sessions", (json_int_t)a.sessions, "updatedAt",
+		json_time(store_int(row, 3)), "bundle", *bundle ? bundle : NULL, "commit",
+		*commit ? commit : NULL, "url", url, "private", (int)(store_int(row, 8) != 0));
 	return o;
 }
 
@@ -93,8 +94,8 @@ json_t *list_spaces(struct request *r, const char *search, int64_t limit, struct
 
 	if (make_pattern(search, pattern) < 0) {
 		(void)err_set(e, -EINVAL, "search: over the limit of %d bytes", SEARCH_MAX);
-	} else if (store_run(r->world->store, "space_list", append_space, &l, e, "si", pattern,
-			   limit) >= 0) {
+	} else if (store_run(r->world->store, "space_list", append_space, &l, e, "sisi", pattern,
+			   limit, r->who.user, (int64_t)r->who.admin) >= 0) {
 		return l.json;
 	}
 	json_decref(l.json);
@@ -220,6 +221,25 @@ void handle_space_get(struct request *r)
 	struct space space;
 
 	if (request_space(r, &space) == 0)
+		answer_space(r, &space);
+}
+
+void handle_space_settings(struct request *r)
+{
+	const json_t *wanted = json_object_get(r->json, "private");
+	struct space space;
+	struct err e = {0};
+	int code = 0;
+
+	if (request_space(r, &space) < 0)
+		return;
+	if (!json_is_boolean(wanted))
+		code = err_set(&e, -EINVAL, "private: must be true or false");
+	else if (json_is_true(wanted) != space.private)
+		code = live_set_private(r->world, &space, json_is_true(wanted), &e);
+	if (code < 0)
+		request_fail(r, code, &e);
+	else
 		answer_space(r, &space);
 }
 

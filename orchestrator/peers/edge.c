@@ -38,7 +38,8 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 		.name = store_text(row, 2),
 		.epoch = (uint64_t)store_int(row, 3),
 		.sleep_sec = (uint64_t)store_int(row, 7),
-		.replicas = (uint64_t)store_int(row, 10)};
+		.replicas = (uint64_t)store_int(row, 10),
+		.private = store_int(row, 12) != 0};
 	CLEANUP(json_unrefp) json_t *parsed = NULL;
 	CLEANUP(json_unrefp) json_t *functions = NULL;
 	struct err e = {0};

@@ -43,3 +43,8 @@ int permit(const struct identity *who, enum action action, const char *owner, st
 		return err_set(e, -EPERM, "this token may only read");
 	return 0;
 }
+
+bool permit_to_know(const struct identity *who, bool private, const char *owner)
+{
+	return !private || permit(who, ACTION_SEE_INSIDE, owner, &(struct err){0}) == 0;
+}

@@ -46,3 +46,6 @@ enum role role_of(const struct identity *who, const char *owner);
  * token's scope, may not. Words for people.
  */
 int permit(const struct identity *who, enum action action, const char *owner, struct err *e);
+
+/* Whether a Space is there at all for this person. */
+bool permit_to_know(const struct identity *who, bool private, const char *owner);

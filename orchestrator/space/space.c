@@ -22,6 +22,7 @@ static int read_space(const struct store_row *row, void *data)
 	(void)snprintf(s->name, sizeof(s->name), "%s", store_text(row, 2));
 	(void)snprintf(s->live_build, sizeof(s->live_build), "%s", store_text(row, 3));
 	s->epoch = store_int(row, 4);
+	s->private = store_int(row, 7) != 0;
 	return 1;
 }
 
@@ -49,6 +50,18 @@ int space_by_id(struct store *s, const char *id, struct space *ret, struct err *
 {
 	return one(store_run(s, "space_by_id", read_space, ret, e, "s", id),
 		"there is no such Space", e);
+}
+
+int space_set_private(struct store *s, struct space *space, bool private, struct err *e)
+{
+	int r = store_run(s, "space_set_private", NULL, NULL, e, "sii", space->id,
+		(int64_t) private, (int64_t)clock_wall_usec());
+
+	if (r < 0)
+		return r;
+	space->private = private;
+	space->epoch++;
+	return 0;
 }
 
 /* Inside the caller's transaction. */

@@ -26,6 +26,7 @@ struct space {
 	char name[SPACE_NAME_MAX + 1];
 	char live_build[ID_LEN + 1]; /* "": nothing has been live yet */
 	int64_t epoch;
+	bool private; /* only its owner and administrators know of it */
 };
 
 /*
@@ -59,6 +60,9 @@ struct build_new {
 int space_by_name(
 	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e);
 int space_by_id(struct store *s, const char *id, struct space *ret, struct err *e);
+
+/* Grows the epoch, as whatever gateways must hear of does. */
+int space_set_private(struct store *s, struct space *space, bool private, struct err *e);
 
 /* Finds or makes the row. */
 int space_ensure(

@@ -81,3 +81,7 @@ ALTER TABLE spaces ADD COLUMN words text;
 UPDATE spaces SET words = (SELECT lower(spaces.owner || '/' || spaces.name || ' ' || b.title)
 FROM builds b WHERE b.id = spaces.live_build);
 CREATE INDEX spaces_updated ON spaces (updated_usec DESC, id);
+
+-- version: 4
+-- Only its owner and administrators know of it.
+ALTER TABLE spaces ADD COLUMN private bigint NOT NULL DEFAULT 0;

@@ -47,10 +47,13 @@ UPDATE tokens SET used_usec = $2 WHERE id = $1 AND used_usec < $2;
 INSERT INTO spaces (id, owner, name, live_build, epoch, created_usec, updated_usec)
 VALUES ($1, $2, $3, NULL, 0, $4, $4);
 -- name: space_by_name
-SELECT id, owner, name, live_build, epoch, created_usec, updated_usec
+SELECT id, owner, name, live_build, epoch, created_usec, updated_usec, private
 FROM spaces WHERE owner = $1 AND name = $2;
 -- name: space_by_id
-SELECT id, owner, name, live_build, epoch, created_usec, updated_usec FROM spaces WHERE id = $1;
+SELECT id, owner, name, live_build, epoch, created_usec, updated_usec, private
+FROM spaces WHERE id = $1;
+-- name: space_set_private
+UPDATE spaces SET private = $2, epoch = epoch + 1, updated_usec = $3 WHERE id = $1;
 -- name: space_delete
 DELETE FROM spaces WHERE id = $1;
 -- name: space_go_live
@@ -59,18 +62,20 @@ UPDATE spaces SET live_build = $2, epoch = epoch + 1, updated_usec = $4,
 		WHERE b.id = $2)
 WHERE id = $1 AND epoch = $3;
 -- name: space_list
-SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id
+SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id, s.private
 FROM spaces s JOIN builds b ON b.id = s.live_build
-WHERE s.words LIKE $1 ESCAPE '\'
+WHERE s.words LIKE $1 ESCAPE '\' AND (s.private = 0 OR s.owner = $3 OR $4 = 1)
 ORDER BY s.updated_usec DESC, s.id LIMIT $2;
 -- name: space_one
-SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id
+SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id, s.private
 FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: space_routes
-SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api
+SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api,
+	s.private
 FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id > $1 ORDER BY s.id LIMIT $2;
 -- name: space_route
-SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api
+SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api,
+	s.private
 FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: space_count
 SELECT count(*) FROM spaces;

@@ -15,18 +15,30 @@ import { template } from "./lib/templates.mjs";
 
 const suites = join(root, "../shared/conformance/gradio");
 const pyClient = "gradio_client==2.6.0";
-let platform, repo, url, work;
+let platform, repo, url, work, secret;
 
 before(async () => {
   platform = await Platform.start();
   repo = new Repo(platform, "admin/gradio-demo");
   await repo.deploy(template("gradio-demo"));
   url = `${platform.url}/spaces/admin/gradio-demo`;
+  await makePrivate();
   work = mkdtempSync(join(tmpdir(), "vitrine-gradio-"));
   symlinkSync(join(dirname(fileURLToPath(import.meta.url)), "node_modules"), join(work, "node_modules"));
   if (existsSync(suites))
     for (const name of readdirSync(suites)) if (/^conformance.*\.(mjs|py)$/.test(name)) cpSync(join(suites, name), join(work, name));
 });
+
+/** The same functions once more, for their owner only. */
+async function makePrivate() {
+  const mine = new Repo(platform, "admin/private-demo");
+
+  await mine.deploy(template("gradio-demo"));
+  await platform.api("PUT", "/api/spaces/admin/private-demo/settings", { private: true });
+  secret = `${platform.url}/spaces/admin/private-demo`;
+  await until("the gateway knows", async () => (await fetch(`${secret}/config`)).status === 401);
+  mine.remove();
+}
 
 after(async () => {
   rmSync(work, { recursive: true, force: true });
@@ -120,6 +132,15 @@ test("a name and a password are exchanged for a cookie, wrong ones are not", asy
   assert.match(right.headers.get("set-cookie"), /^vitrine_session=[^=,;]+;/);
 });
 
+test("a private Space answers its owner, by token and by cookie, and nobody else", async () => {
+  await assert.rejects(Client.connect(secret), /private|token/i);
+  await assert.rejects(Client.connect(secret, { token: "hf_wrong" }), /private|token/i);
+  for (const key of [{ token: platform.token }, { auth: ["admin", platform.password] }])
+    assert.deepEqual((await (await Client.connect(secret, key)).predict("/predict", ["Ada"])).data, ["Hello, Ada!"]);
+  assert.equal((await fetch(secret)).status, 404);
+  assert.deepEqual((await (await fetch(`${platform.url}/api/spaces`)).json()).map((s) => s.id), ["admin/gradio-demo"]);
+});
+
 /** Its checks measure time themselves, and a busy machine is slow: what failed is tried again. */
 async function conforms(t, program, args, tries = 3) {
   for (let n = 1; ; n++) {
@@ -135,10 +156,12 @@ async function conforms(t, program, args, tries = 3) {
   }
 }
 
+const asOwner = () => ["--private", secret, "--token", platform.token, "--user", "admin", "--pass", platform.password];
+
 const absent = !existsSync(suites) && "../shared/conformance/gradio is not there";
 
 test("the JavaScript client's conformance suite passes", { skip: absent }, (t) =>
-  conforms(t, process.execPath, ["conformance.mjs", url]));
+  conforms(t, process.execPath, ["conformance.mjs", url, ...asOwner()]));
 
 test("the REST conformance suite passes", { skip: absent }, (t) =>
   conforms(t, process.execPath, ["conformance_rest.mjs", url]));
@@ -147,5 +170,5 @@ test("the Python client's conformance suite passes", { skip: absent }, async (t)
   const { python, reason } = await pythonWith("gradio-2.6.0", pyClient);
 
   if (!python) return t.skip(reason);
-  return conforms(t, python, ["conformance_py.py", url]);
+  return conforms(t, python, ["conformance_py.py", url, ...asOwner()]);
 });

@@ -544,6 +544,35 @@ class Rights(Case):
             got = [self.p.request(method, path, token=t)[0] for t in (None, ada, self.p.token)]
             self.assertEqual(got, want, (method, path))
 
+    def test_a_private_space_is_there_for_its_owner_and_administrators_only(self):
+        ada, bob = self.user("ada"), self.user("bob")
+        mine = self.repo("ada/secret", token=ada)
+        mine.deploy({})
+        path, settings = "/api/spaces/ada/secret", "/api/spaces/ada/secret/settings"
+        refs = "/spaces/ada/secret/info/refs?service=git-upload-pack"
+
+        def see(token):
+            basic = {"headers": {"Authorization": self.p.basic(token)}} if token else {}
+            listed = [s["id"] for s in self.p.call("GET", "/api/spaces", token=token)[1]]
+            return (self.p.request("GET", path, token=token)[0], self.p.request("GET", path + "/builds", token=token)[0],
+                    self.p.request("GET", refs, **basic)[0], listed)
+
+        for who, want in ((None, 401), (bob, 403)):
+            self.assertEqual(self.p.request("PUT", settings, {"private": True}, token=who)[0], want)
+        for bad in ({}, {"private": "yes"}, {"private": None}):
+            status, answer = self.p.call("PUT", settings, bad, token=ada)
+            self.assertEqual((status, answer["field"]), (400, "private"))
+        status, answer = self.p.call("PUT", settings, {"private": True}, token=ada)
+        self.assertEqual((status, answer["private"]), (200, True))
+        until("the gateway knows", lambda: self.p.gateway.routes["ada/secret"].get("private"))
+        everything = (200, 200, 200, ["ada/secret"])
+        self.assertEqual([see(t) for t in (ada, self.p.token)], [everything] * 2)
+        self.assertEqual([see(t) for t in (None, bob)], [(404, 404, 401, []), (404, 404, 404, [])])
+        mine.deploy({"app.lua": "return 2"})
+        until("the new version is private too", lambda: self.p.gateway.routes["ada/secret"].get("private"))
+        self.assertEqual(self.p.call("PUT", settings, {"private": False}, token=ada)[1]["private"], False)
+        self.assertEqual(see(bob), everything)
+
     def test_failed_builds_are_for_the_owner(self):
         r = self.repo()
         r.deploy({})
@@ -681,7 +710,7 @@ class Api(Case):
         self.assertEqual(ids("?search=admin/a"), ["a-1"])
         self.assertEqual(len(self.p.get("/api/spaces?limit=2")[1]), 2)
         o = self.p.get("/api/spaces")[1][0]
-        for key in ("id", "owner", "name", "title", "emoji", "sdk", "state", "bundle", "commit", "updatedAt", "url"):
+        for key in ("id", "owner", "name", "title", "emoji", "sdk", "state", "bundle", "commit", "updatedAt", "url", "private"):
             self.assertIn(key, o)
 
     def test_rollback_by_build_and_not_to_a_failed_one(self):

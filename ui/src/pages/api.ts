@@ -36,6 +36,7 @@ export interface SpaceInfo {
   readonly commit?: string;
   readonly updatedAt?: string;
   readonly url?: string;
+  readonly private?: boolean;
   /** Whoever asks may manage it. */
   readonly owned?: boolean;
   readonly builds?: readonly Build[];
@@ -61,7 +62,7 @@ export interface TokenInfo {
 
 let csrf = "";
 
-export async function call<T>(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<T> {
+export async function call<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body) headers["Content-Type"] = "application/json";
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;

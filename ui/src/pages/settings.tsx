@@ -23,6 +23,7 @@ export function Settings({ owner, name }: { owner: string; name: string }) {
                 awake. Change it there and push.
               </p>
             </section>
+            {space.owned && <Visibility path={path} space={space} again={again} />}
             {space.owned && <Delete path={path} id={`${owner}/${name}`} />}
           </>
         )}
@@ -42,6 +43,8 @@ function About({ space }: { space: SpaceInfo }) {
         <dd>
           <StateBadge state={space.state ?? space.runtime?.stage} />
         </dd>
+        <dt>Seen by</dt>
+        <dd>{space.private ? "its owner and administrators" : "everybody"}</dd>
         <dt>Visitors now</dt>
         <dd>{space.runtime?.sessions ?? 0}</dd>
         <dt>Live commit</dt>
@@ -51,6 +54,33 @@ function About({ space }: { space: SpaceInfo }) {
         <dt>Updated</dt>
         <dd>{agoWords(space.updatedAt) || "never"}</dd>
       </dl>
+    </section>
+  );
+}
+
+function Visibility({ path, space, again }: { path: string; space: SpaceInfo; again: () => void }) {
+  const [error, setError] = useState("");
+  const change = async () => {
+    setError("");
+    try {
+      await call("PUT", `${path}/settings`, { private: !space.private });
+      again();
+    } catch (failure) {
+      setError(words(failure));
+    }
+  };
+  return (
+    <section class="panel">
+      <h2>Who sees it</h2>
+      <p class="faint">
+        {space.private
+          ? "This Space is private: for everybody but you and the administrators it does not exist. Programs send an access token."
+          : "Everybody who reaches this platform sees this Space and may use it. Made private, it ends for visitors who are there now."}
+      </p>
+      <button class="button" onClick={() => void change()}>
+        {space.private ? "Make it public" : "Make it private"}
+      </button>
+      <FormNote error={error} />
     </section>
   );
 }
