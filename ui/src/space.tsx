@@ -54,7 +54,11 @@ function decode(name: string): string {
 function showPlace({ base, visitor }: PageData, { page, query }: Place): void {
   if (visitor !== undefined) return;
   const search = new URLSearchParams(query as Record<string, string>).toString();
-  history.pushState(null, "", `${base}${page ? `/p/${encodeURIComponent(page)}` : ""}${search ? `?${search}` : ""}`);
+  try {
+    history.pushState(null, "", `${base}${page ? `/p/${encodeURIComponent(page)}` : ""}${search ? `?${search}` : ""}`);
+  } catch {
+    // Safari throws from the hundredth in 30 s on: an address that lags must not cost what comes with it.
+  }
 }
 
 /** Where this page's own requests go. Inside another site's page they name the visitor, the same

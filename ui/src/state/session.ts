@@ -367,6 +367,7 @@ export class Session {
     this.ledger.begunAnew();
     this.page.reset();
     this.#loadDue = this.#fresh = true;
+    this.#fireAgain();
     if (told) this.#note("anew");
   }
 
@@ -480,6 +481,7 @@ export class Session {
     const others = this.page.interrupted.peek().filter((i) => i.n !== n);
     this.page.interrupted.value = [...others, { n, node: this.page.cell(node) ? node : PAGE, message }];
     this.#saveSoon();
+    this.#fireAgain();
   }
 
   #forgetInterrupted(n: EventId): void {

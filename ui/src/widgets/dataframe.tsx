@@ -180,6 +180,9 @@ export interface Typed {
   readonly text: string;
   /** The text is selected: typing replaces it. */
   readonly whole: boolean;
+  /** The cell it is for, in the table: its place on the page may be another row's by the end. */
+  readonly row: number;
+  readonly column: number;
 }
 
 type GridState = ReturnType<typeof useGrid>;
@@ -201,21 +204,21 @@ function useGrid(of: GridOf) {
     setTyped(null);
     reveal(element.current, next.at);
   };
-  const put = (changes: ReadonlyMap<number, Row>, at: Place) => {
+  const put = (changes: ReadonlyMap<number, Row>, row: number, column: number) => {
     if (changes.size === 0) return;
     session.setValue(cell, withRows(table, changes));
-    session.fire(cell, "change", { row: numberOf(at.row), column: at.column });
+    session.fire(cell, "change", { row, column });
   };
-  const change = (at: Place, value: CellValue) => {
-    const i = numberOf(at.row);
+  const change = (i: number, column: number, value: CellValue) => {
     const row = rowAt(i);
-    if (row && row[at.column] !== value) put(new Map([[i, replaced(row, at.column, value, extent.columns)]]), at);
+    if (row && row[column] !== value) put(new Map([[i, replaced(row, column, value, extent.columns)]]), i, column);
   };
   const begin = (at: Place, text?: string) => {
-    if (!editable || at.row < 0 || !rowAt(numberOf(at.row))) return;
-    const old = rowAt(numberOf(at.row))?.[at.column];
-    if (of.types[at.column] === "boolean") change(at, old !== true);
-    else setTyped({ text: text ?? (old === null || old === undefined ? "" : String(old)), whole: text === undefined });
+    const i = numberOf(at.row);
+    if (!editable || at.row < 0 || !rowAt(i)) return;
+    const old = rowAt(i)?.[at.column];
+    if (of.types[at.column] === "boolean") change(i, at.column, old !== true);
+    else setTyped({ text: text ?? (old === null || old === undefined ? "" : String(old)), whole: text === undefined, row: i, column: at.column });
   };
   const select = (at: Place) => {
     if (at.row < 0) return;
@@ -224,7 +227,7 @@ function useGrid(of: GridOf) {
   };
   const wipe = () => {
     if (!range || !editable) return;
-    put(block(range, (row, c) => (c >= range.left && c <= range.right ? null : row[c])), { row: range.top, column: range.left });
+    put(block(range, (row, c) => (c >= range.left && c <= range.right ? null : row[c])), numberOf(range.top), range.left);
   };
   const block = (r: { top: number; bottom: number }, make: (row: Row, column: number, at: number) => CellValue) => {
     const changes = new Map<number, Row>();
@@ -256,7 +259,7 @@ function useGrid(of: GridOf) {
       const value = word === undefined ? undefined : parseCell(word, (of.types[c] ?? "string") as "string");
       return value === undefined ? row[c] : value;
     });
-    put(changes, { row: range.top, column: range.left });
+    put(changes, numberOf(range.top), range.left);
   };
 
   const onKeyDown = (e: KeyboardEvent) => {
@@ -284,13 +287,13 @@ function useGrid(of: GridOf) {
     },
     click: select,
     begin,
-    done(text: string | null, by: "Enter" | "Tab" | "") {
+    done({ row, column }: Typed, text: string | null, by: "Enter" | "Tab" | "") {
       setTyped(null);
-      if (!now) return;
       if (text !== null) {
-        const value = parseCell(text, (of.types[now.at.column] ?? "string") as "string");
-        if (value !== undefined) change(now.at, value);
+        const value = parseCell(text, (of.types[column] ?? "string") as "string");
+        if (value !== undefined) change(row, column, value);
       }
+      if (!now) return;
       if (by !== "") element.current?.focus({ preventScroll: true });
       const to = by === "Enter" ? { ...now.at, row: now.at.row + 1 } : by === "Tab" ? { ...now.at, column: now.at.column + 1 } : null;
       if (to && text !== null) go({ at: clampPlace(to, extent), anchor: clampPlace(to, extent) });
@@ -347,7 +350,7 @@ export interface Acts {
   click(at: Place): void;
   begin(at: Place): void;
   /** Editing has ended; text null: nothing changes. */
-  done(text: string | null, by: "Enter" | "Tab" | ""): void;
+  done(typed: Typed, text: string | null, by: "Enter" | "Tab" | ""): void;
 }
 
 function replaced(row: Row, column: number, value: CellValue, columns: number): Row {

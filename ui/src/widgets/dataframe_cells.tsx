@@ -143,6 +143,7 @@ function dateOf(ms: number): string {
 function Editor({ typed, acts }: { typed: Typed; acts: Acts }) {
   const input = useRef<HTMLInputElement>(null);
   const ended = useRef(false);
+  const began = useRef(typed);
   // At once: the next key is the input's.
   useLayoutEffect(() => {
     input.current?.focus();
@@ -151,7 +152,7 @@ function Editor({ typed, acts }: { typed: Typed; acts: Acts }) {
   const end = (text: string | null, by: "Enter" | "Tab" | "") => {
     if (ended.current) return;
     ended.current = true;
-    acts.done(text, by);
+    acts.done(began.current, text, by);
   };
   return (
     <input

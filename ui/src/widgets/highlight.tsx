@@ -61,7 +61,7 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
   css: language(String.raw`\/\*[\s\S]*?(?:\*\/|$)`, QUOTED, "important", { word: String.raw`[@.#]?-{0,2}[\p{L}_][\p{L}\p{N}_-]*` }),
   // Every part has a measure: none may look to the end of the text from each of its letters.
   html: language(String.raw`<!--[\s\S]*?(?:-->|$)`, QUOTED, "", { word: String.raw`<\/?[\p{L}][\p{L}\p{N}-]*|\/?>|\b[\p{L}][\p{L}\p{N}-]{0,40}(?==)` }),
-  markdown: language("", String.raw`\x60\x60\x60[\s\S]*?(?:\x60\x60\x60|$)|\x60[^\x60\n]*\x60?`, "", { word: String.raw`^#{1,6} [^\n]*|\*\*[^*\n]{1,400}\*\*|^\s*(?:[-*+]|\d+\.) |\[[^[\]\n]{0,400}\]\([^)\n]{0,400}\)|^> [^\n]*`, flags: "m" }),
+  markdown: language("", String.raw`\x60\x60\x60[\s\S]*?(?:\x60\x60\x60|$)|\x60[^\x60\n]*\x60?`, "", { word: String.raw`^#{1,6} [^\n]*|\*\*[^*\n]{1,400}\*\*|^[ \t]{0,40}(?:[-*+]|\d{1,9}\.) |\[[^[\]\n]{0,400}\]\([^)\n]{0,400}\)|^> [^\n]*`, flags: "m" }),
 };
 
 const ALIASES: Readonly<Record<string, string>> = {

@@ -130,8 +130,10 @@ class Parser {
   #group(): VNode {
     this.#spaces();
     if (this.#text[this.#at] !== "{") {
-      const atom = this.#atom().node;
+      if (++this.#depth > DEPTH_MAX) throw new Broken();
+      const atom = this.#at < this.#text.length ? this.#atom().node : null;
       if (!atom) throw new Broken();
+      this.#depth--;
       return atom;
     }
     this.#at++;
@@ -159,13 +161,18 @@ class Parser {
     let below: VNode | null = null;
     let above: VNode | null = null;
     let how: Limits = limits;
+    let primed = false;
     for (;;) {
       this.#spaces();
-      const primes = this.#take(/^'+/);
-      if (primes) above = el("mo", null, "′".repeat(primes.length));
-      else if (this.#take(/^\\limits(?![a-zA-Z])/)) how = "below";
+      const primes = above ? null : this.#take(/^'+/);
+      if (primes) {
+        above = el("mo", null, "′".repeat(primes.length));
+        primed = true;
+      } else if (this.#take(/^\\limits(?![a-zA-Z])/)) how = "below";
       else if (this.#take(/^\\nolimits(?![a-zA-Z])/)) how = "beside";
-      else if (this.#text[this.#at] === "^" && (!above || primes === null)) {
+      else if (this.#text[this.#at] === "^") {
+        if (above && !primed) throw new Broken(); // as in TeX; and each would stand inside the next
+        primed = false;
         this.#at++;
         const more = this.#group();
         above = above ? el("mrow", null, above, more) : more;

@@ -26,7 +26,14 @@ export function Recorder({ kind, maxSeconds, take, fail, disabled }: RecorderPro
   const run = useRef<Run | null>(null);
   const [state, setState] = useState<"idle" | "asking" | "recording">("idle");
   const [seconds, setSeconds] = useState(0);
-  useEffect(() => () => finish(false), []);
+  const gone = useRef(false);
+  useEffect(
+    () => () => {
+      gone.current = true;
+      finish(false);
+    },
+    [],
+  );
   useEffect(() => {
     if (state !== "recording") return;
     const began = performance.now();
@@ -40,16 +47,21 @@ export function Recorder({ kind, maxSeconds, take, fail, disabled }: RecorderPro
 
   const finish = (kept: boolean) => {
     const now = run.current;
-    if (!now) return;
+    if (!now || now.recorder.state === "inactive") return;
     now.kept = kept;
-    if (now.recorder.state !== "inactive") now.recorder.stop();
+    now.recorder.stop();
   };
   const begin = async () => {
+    let stream: MediaStream | null = null;
     setState("asking");
     try {
-      const stream = await openDevice(kind === "video" ? { audio: true, video: { width: { ideal: 640 } } } : { audio: true });
-      record(stream);
+      stream = await openDevice(kind === "video" ? { audio: true, video: { width: { ideal: 640 } } } : { audio: true });
+      // The permission may come when nobody could see or end the recording any more.
+      if (gone.current) stop(stream);
+      else record(stream);
     } catch (error) {
+      if (stream) stop(stream);
+      if (gone.current) return;
       setState("idle");
       fail(error instanceof Error ? error.message : String(error));
     }
@@ -69,6 +81,7 @@ export function Recorder({ kind, maxSeconds, take, fail, disabled }: RecorderPro
       const kept = run.current?.kept;
       run.current = null;
       stop(stream);
+      if (gone.current) return;
       setState("idle");
       if (kept && bytes > 0) take(new File(pieces, `recording.${endingOf(recorder.mimeType)}`, { type: recorder.mimeType }));
     };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FAIL_INVALID } from "proto";
 import type { EventId, NodeId } from "@ui/wire/messages";
-import { accepted, Bench, commit, el, treeOf, welcome } from "../support/session";
+import { accepted, Bench, commit, el, interrupted, treeOf, welcome } from "../support/session";
 
 const page = (on: object, textOn: object = {}) => ({
   title: "Test",
@@ -33,6 +33,21 @@ test("last: of those that come while one runs the newest waits", () => {
   assert.deepEqual(b.take().map((s) => s.value), [1]);
   b.get(accepted(1), commit(1, 1));
   assert.deepEqual(b.take().map((s) => s.value), [3]);
+});
+
+test("last: the newest is sent also when the one before it was interrupted, or its session was lost", () => {
+  const b = begin({ trigger: "last" });
+  for (const data of [1, 2, 3]) b.session.fire(b.cell("button3"), "click", data);
+  assert.deepEqual(b.take().map((s) => s.value), [1]);
+  b.get(accepted(1), interrupted(1, 3));
+  assert.deepEqual(b.take().map((s) => s.value), [3]);
+  b.get(accepted(2));
+  for (const data of [4, 5]) b.session.fire(b.cell("button3"), "click", data);
+  b.lose();
+  b.open();
+  b.take();
+  b.get(welcome("new"));
+  assert.deepEqual(b.take().map((s) => [s.n, s.value]), [[1, 5]]);
 });
 
 test("multiple: each is sent, also of what comes with every key", () => {

@@ -30,6 +30,14 @@ for (const language of LANGUAGES) {
   });
 }
 
+test("a text of empty lines does not keep the page from moving", () => {
+  const began = performance.now();
+  tokens("\n".repeat(59_000), "markdown");
+  tokens(" \n".repeat(29_000), "markdown");
+  assert.ok(performance.now() - began < 500, "quadratic, it takes seconds");
+  assert.deepEqual(of("keyword", "- a\n  * b\n", "markdown"), ["- ", "  * "]);
+});
+
 test("code that only machines read stays plain", () => {
   const long = "local x = 1\n".repeat(10_000);
   assert.deepEqual(tokens(long, "lua"), [{ kind: null, text: long }]);
