@@ -226,6 +226,20 @@ static bool is_known(const struct session *s, uint32_t n, bool call)
 	return false;
 }
 
+/* What the gateway counts too; it does not know of what the worker runs by itself. */
+static unsigned int unfinished(const struct session *s)
+{
+	unsigned int n = s->n_inputs + s->running;
+
+	for (size_t i = 0; i < TASKS_MAX; i++) {
+		const struct task *t = &s->worker->tasks[i];
+
+		if (t->state != TASK_FREE && t->session == s && t->n == 0)
+			n--;
+	}
+	return n;
+}
+
 /* An EVENT or a CALL takes its number, and waits for its turn. */
 static int take(struct worker *w, const struct frame *f, bool call, struct err *e)
 {
@@ -237,7 +251,7 @@ static int take(struct worker *w, const struct frame *f, bool call, struct err *
 		return lost(w, f->channel, 0);
 	if (is_known(s, f->seq, call))
 		return 0;
-	if (s->n_inputs + s->running >= EVENTS_PENDING_MAX)
+	if (unfinished(s) >= EVENTS_PENDING_MAX)
 		return err_set(e, -EPROTO, "%s: session %u has %d unfinished events, the limit",
 			proto_name(PROTO_APP, f->type), f->channel, EVENTS_PENDING_MAX);
 	i = input_new(s, f, call);

@@ -51,8 +51,8 @@ int publish_image(struct session *s, struct value_why *why)
 
 void publish(struct session *s, uint32_t n, uint8_t op)
 {
+	/* flush_due stays: what a call has shown on its way may wait for it. */
 	s->flushed_usec = clock_mono_usec();
-	s->flush_due = false;
 	if (group_commit(s, n, op) < 0) {
 		log_error("session=%u out of memory for a group", s->channel);
 		worker_end(s->worker, 1);

@@ -453,13 +453,29 @@ static void say_failure(const struct session *s, uint32_t n, const struct failur
 		say_about(s->worker, &about, f->traceback, strlen(f->traceback));
 }
 
+/* A tick or unload: no event of the visitor, who has done nothing. */
+static bool is_own(const struct task *t)
+{
+	return t->n == 0 && t->handler;
+}
+
+/* What nobody sees a difference of is no group. */
+static void finish_own(struct session *s)
+{
+	if (s->pending.len)
+		publish(s, 0, COMMIT_FINISH);
+}
+
 static void fail_task(struct session *s, struct task *t, enum task_end how)
 {
 	struct failure f = {0};
 
 	switch (how) {
 	case END_CANCELLED:
-		publish_refusal(s, t->n, FAIL_CANCELLED, "cancelled");
+		if (is_own(t))
+			finish_own(s);
+		else
+			publish_refusal(s, t->n, FAIL_CANCELLED, "cancelled");
 		return;
 	case END_LIMIT:
 		say_about(s->worker, &(struct said){.tag = "limit", .session = s, .n = t->n},
@@ -479,10 +495,9 @@ static void finish_ok(struct session *s, struct task *t)
 {
 	const char *words = t->called ? reply_finish(t) : NULL;
 
-	/* What the worker ran by itself, and nobody sees a difference, is no group. */
-	if (t->n == 0 && t->handler && s->pending.len == 0)
-		return;
-	if (words)
+	if (is_own(t))
+		finish_own(s);
+	else if (words)
 		publish_refusal(s, t->n, FAIL_LIMIT, words);
 	else
 		publish(s, t->n, COMMIT_FINISH);
@@ -527,8 +542,9 @@ void session_task_ended(struct session *s, struct task *t, enum task_end how)
 	if (s->running == 0)
 		session_run_for(s, protected_finish);
 	kept = publish_image(s, &why);
-	/* It would fail again, so many times a second. */
-	if (how != END_RETURNED && t->n == 0 && t->handler && t->handler->kind == EVENT_TICK)
+	/* It would fail again, so many times a second; one that was cancelled has not failed. */
+	if (how != END_RETURNED && how != END_CANCELLED && is_own(t) &&
+		t->handler->kind == EVENT_TICK)
 		(void)ticker_set(s, t->node, 0);
 	if (s->moving)
 		end_move(s, t, how, kept < 0 ? why.words : NULL);

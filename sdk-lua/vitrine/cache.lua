@@ -69,11 +69,18 @@ local function key_of(h, args, n)
   return h.cache_key .. text
 end
 
--- What the outputs show, as what differs from the last step: text that grew as its end.
-local function take_step(S, h, last)
+-- Rows of a large table are files of the session that was shown them.
+local function is_of_session(value) return type(value) == "table" and value.parts ~= nil end
+
+-- What the first n outputs show, as what differs from the last step: text that grew as its end. The
+-- others were not filled: what they show is the visitor's, and no part of a result. Over
+-- ENTRY_MAX: it cannot be kept.
+local function take_step(S, h, last, n)
   local step, size = {}, 0
-  for i, handle in ipairs(h.fills) do
-    local value = state.get(S, records[handle], "value")
+  for i = 1, n do
+    local rec = records[h.fills[i]]
+    local value = state.get(S, rec, "value")
+    if rec.type == "dataframe" and is_of_session(value) then return step, ENTRY_MAX + 1 end
     if type(value) == "string" and type(last[i]) == "string" and #last[i] > 0
       and sub(value, 1, #last[i]) == last[i] then
       step[i] = { more = sub(value, #last[i] + 1) }
@@ -91,8 +98,8 @@ end
 local function replay(S, h, steps, say)
   for _, step in ipairs(steps) do
     if say then say(true) end
-    for i, handle in ipairs(h.fills) do
-      local rec, part = records[handle], step[i]
+    for i, part in ipairs(step) do
+      local rec = records[h.fills[i]]
       if part.more then
         state.append(S, rec, "value", part.more)
       else
@@ -108,19 +115,21 @@ function M.run(S, h, say, args, n)
   local key = key_of(h, args, n)
   local known = key and find(key)
   if known then return replay(S, h, known.steps, say) end
-  local steps, size, last = {}, 0, {}
-  local function record()
-    local step, more = take_step(S, h, last)
+  local steps, size, last, most = {}, 0, {}, 0
+  local function record(filled)
+    local step, more = take_step(S, h, last, filled)
     steps[#steps + 1], size = step, size + more
   end
-  fill.run(h, function(before)
+  local at_end = fill.run(h, function(before, filled)
     if say then say(before) end
-    if not before and size <= ENTRY_MAX then record() end
+    if before then return end
+    if filled > most then most = filled end
+    if size <= ENTRY_MAX then record(filled) end
   end, unpack(args, 1, n))
-  record()
+  record(at_end)
   if size > ENTRY_MAX then
     steps, size, last = {}, 0, {}
-    record()
+    record(at_end > most and at_end or most)
   end
   if key and size <= ENTRY_MAX then keep(key, steps, size, h.cache) end
 end

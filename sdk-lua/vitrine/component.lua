@@ -288,16 +288,32 @@ local function check_rules(what, h)
   end
 end
 
--- A result can be kept where it is known what it is: values of outputs.
+-- A file's id means another file to another visitor.
+local WITH_FILES = { chatbot = true, multimodal = true }
+local n_cached = 0
+
+local function check_no_files(what, where, list)
+  for _, handle in ipairs(list or {}) do
+    local kind = records[handle].type
+    if values.of_files[kind] or WITH_FILES[kind] then
+      raise("%s: 'cache' cannot keep files; %s has %s", what, where, name_of(records[handle]))
+    end
+  end
+end
+
+-- A result can be kept where it is known what it is: values of outputs. Results are this handler's
+-- own, whatever others have its component's name.
 local function check_cache(what, h)
   if not h.cache then return end
   if not h.fills then raise("%s: 'cache' keeps what fills 'outputs'; there are none", what) end
-  for _, handle in ipairs(h.fills) do
-    if values.of_files[records[handle].type] then
-      raise("%s: 'cache' cannot keep files; outputs has %s", what, name_of(records[handle]))
+  check_no_files(what, "outputs", h.fills)
+  for _, handle in ipairs(h.inputs or {}) do
+    if records[handle].type == "chatbot" then
+      raise("%s: 'cache' cannot tell files apart; inputs has %s", what, name_of(records[handle]))
     end
   end
-  h.cache_key = what .. "\0"
+  n_cached = n_cached + 1
+  h.cache_key = n_cached .. "\0"
 end
 
 local function handle_list(what, list)

@@ -25,6 +25,8 @@ function component.constructors.state(t)
     raise("%s: 'id' is the name in the session table: letters, digits and _ (got %s)", what,
       describe(type(t) == "table" and t.id or t))
   end
+  -- It would be run for all visitors, and never be forgotten.
+  if host.state() then raise("%s: it has its place on the page itself, not in ui.render", what) end
   if state.methods[t.id] then raise("%s: session.%s is taken; use another id", what, t.id) end
   local handle = component.make("state", t)
   local rec = records[handle]

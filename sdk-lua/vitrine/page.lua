@@ -218,7 +218,7 @@ local function describe_handler(what, h, on)
 end
 
 ---The same for one that a render makes.
-function M.describe(what, h) return describe_handler(what, h, {}) end
+function M.describe(what, h) return describe_handler(what, h, object()) end
 
 local function declare(built, node, what, event, h)
   h.on = describe_handler(format("%s:on_%s", what, event), h, object())

@@ -48,9 +48,10 @@ end
 
 -- --- what was made, as records ---------------------------------------------------------------
 
--- Handlers in it are the visitor's alone: nobody else can run them, and no number of them is shared.
+-- Handlers in it are the visitor's alone: nobody else can run them, no number of them is shared, and
+-- what their functions know of one visitor is not kept for others.
 local ELSEWHERE = {
-  "retry", "parallel", "concurrency", "concurrency_id", "cancels", "on_leave", "api_name",
+  "retry", "parallel", "concurrency", "concurrency_id", "cancels", "on_leave", "api_name", "cache",
 }
 
 local function declare(rec, event, h)
@@ -79,18 +80,21 @@ local function check(rec)
   if rec.type == "timer" then raise("ui.render: a timer has its place on the page itself") end
 end
 
+-- A map also where it is empty: later changes name their place below it.
+local function object() return setmetatable({}, host.object) end
+
 local function as_node(S, rec)
   if values.of_files[rec.type] then give_file(S, rec) end
   if rec.example_inputs then
     rec.props.inputs = page.nodes_of("ui.examples: 'inputs'", rec.example_inputs)
   end
-  local props = {}
+  local props = object()
   for prop, value in next, rec.props do
     if prop ~= "id" and value ~= rec.spec[prop].default then props[prop] = value end
   end
   local node = { n = rec.node, key = rec.key, type = rec.type, props = props }
   for event, h in next, rec.handlers do
-    node.on = node.on or {}
+    node.on = node.on or object()
     node.on[event] = declare(rec, event, h)
   end
   if rec.children then

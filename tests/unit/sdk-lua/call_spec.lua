@@ -206,6 +206,28 @@ it("what a page's handler shows while it goes on is yielded, and nothing of it i
   equal({ "page", {} }, { v:see "out", v.props })
 end)
 
+it("what a call shows reaches its caller though the page is told of something meanwhile", function()
+  local app = s.load [[local ui, time = require "vitrine.ui", require "vitrine.time"
+    return ui.page({}, function()
+      local ask, go = ui.textbox { id = "ask", submit = true }, ui.button { "Go", id = "go" }
+      local out, note = ui.textbox { id = "out" }, ui.markdown { id = "note" }
+      ask:on_submit { api_name = "write", parallel = true, outputs = out, fn = function()
+        out:set("a")
+        time.sleep(0.001)
+        out:set("b")
+        time.sleep(30)
+      end }
+      go:on_click { parallel = true, fn = function() time.sleep(0.005) note:set("told") end }
+      return ui.column { ask, go, out, note }
+    end)]]
+  local v = app:open()
+  local n = v:call("write", '["x"]')
+  equal(nil, v:click("go").fail)
+  local function last() return v.results[n] and v.results[n].yields[#v.results[n].yields] end
+  app:until_(function() return last() == '["b"]' end, "what it shows")
+  equal(nil, v.finished[n])
+end)
+
 it("progress and words go to the caller, not to the page", function()
   local app = load [[ page:api("work", { outputs = ui.textbox {}, fn = function(session)
       ui.info "note"

@@ -132,6 +132,12 @@ refused("a trigger of another name", "go:on_click { fn = print, trigger = 'twice
 refused("an endless debounce", "go:on_click { fn = print, debounce = 1/0 }", "'debounce' must be 0 to 60 seconds")
 refused("a cache without outputs", "go:on_click { fn = print, cache = true }", "'cache' keeps what fills 'outputs'")
 refused("a cache of files", "go:on_click { fn = print, outputs = file, cache = true }", "'cache' cannot keep files")
+for _, kind in ipairs { "chatbot", "gallery", "multimodal", "image" } do
+  refused("a cache of a " .. kind, "go:on_click { fn = print, outputs = ui." .. kind .. " {}, cache = true }",
+    "'cache' cannot keep files; outputs has")
+end
+refused("a cache by what a chat says", "go:on_click { fn = print, inputs = ui.chatbot {}, outputs = ui.textbox {}, cache = true }",
+  "'cache' cannot tell files apart; inputs has")
 refused("a validator that is none", "ui.textbox { validate = 3 }", "'validate' must be a function")
 refused("a validator of a button", "ui.button { 'x', validate = print }", "unknown field 'validate'")
 
@@ -268,6 +274,62 @@ it("what was shown on the way is shown again", function()
   for i = before + 1, #b.groups do patches = patches + #b.groups[i].patches end
   if patches < 2 then error "nothing on the way" end
   equal(1, runs(a))
+end)
+
+it("an output that a kept result does not fill stays as its visitor sees it", function()
+  local app = page(COUNTED .. [[
+    local note = ui.textbox { id = "note" }
+    go:on_click { inputs = name, outputs = { out, note }, cache = true, fn = function(text)
+      runs = runs + 1
+      coroutine.yield "soon"
+      return text
+    end }
+  ]], "count, note")
+  local a, b = app:open(), app:open()
+  a:click("go", { name = "x", note = "of a" })
+  b:click("go", { name = "x", note = "of b" })
+  equal({ "x", "of b" }, { b:see "out", b.props[app.nodes.note.n] or "of b" })
+  for _, group in ipairs(b.groups) do
+    for _, patch in ipairs(group.patches) do
+      if patch.node == app.nodes.note.n then error("shown: " .. tostring(patch.value)) end
+    end
+  end
+  equal(1, runs(a))
+end)
+
+it("results of one handler are not another's", function()
+  local app = page([[
+    local more = ui.button { "More", id = "more" }
+    local function shows(word) return { inputs = name, outputs = out, cache = true, fn = function() return word end } end
+    go:on_click(shows "go")
+    more:on_click(shows "more")
+    page:api("one", shows "one")
+    page:api("two", shows "two")
+  ]], "more")
+  local v = app:open()
+  v:click("go", { name = "x" })
+  v:click("more", { name = "x" })
+  equal("more", v:see "out")
+  equal('["one"]', (v:ask("one", '["x"]')))
+  equal('["two"]', (v:ask("two", '["x"]')))
+  equal('["two"]', (v:ask("two", '["x"]')))
+end)
+
+it("a table that travels as files of its visitor is not kept", function()
+  local app = page(COUNTED .. [[
+    local df = ui.dataframe { id = "df" }
+    go:on_click { inputs = name, outputs = df, cache = true, fn = function()
+      runs = runs + 1
+      local rows = {}
+      for i = 1, 30000 do rows[i] = { i, "row number " .. i } end
+      return { headers = { "i", "name" }, rows = rows }
+    end }
+  ]], "count, df")
+  local a, b = app:open(), app:open()
+  equal(nil, a:click("go", { name = "x" }).fail)
+  equal(nil, b:click("go", { name = "x" }).fail)
+  equal(true, #b:see "df".parts > 0)
+  equal(2, runs(a))
 end)
 
 it("what failed is not kept, and what is too old is made anew", function()

@@ -77,6 +77,34 @@ it("values of an event that are too large are refused in words", function()
   equal("quick", v:see "out")
 end)
 
+it("a tick is no event of the visitor's, and takes none of their places", function()
+  local app = s.load [[
+    local ui, time = require "vitrine.ui", require "vitrine.time"
+    return ui.page({}, function()
+      local out, go = ui.textbox { id = "out" }, ui.button { "Go", id = "go" }
+      local clock = ui.timer { every = 0.02, on_tick = { parallel = true, fn = function(session)
+        out:set("ticks")
+        time.sleep(30)
+      end } }
+      go:on_click(function() time.sleep(30) end)
+      return ui.column { out, go, clock }
+    end)]]
+  local v = app:open()
+  app:send("PRESENCE", { channel = v.channel, op = 1 })
+  app:until_(function() return v:see "out" == "ticks" end, "a tick")
+  for _ = 1, 32 do v:fire("go", "click") end
+  app:pump(10)
+  equal(false, app.ended)
+  app.bench:capture()
+  v:fire("go", "click")
+  for _ = 1, 50 do
+    if app.ended then break end
+    app:pump(1)
+  end
+  app.bench:captured()
+  equal(true, app.ended)
+end)
+
 it("more unfinished events than there may be end the link", function()
   local app = s.handler "while true do end"
   local v = app:open()

@@ -112,6 +112,32 @@ it("one property that changed travels alone", function()
   equal("children/0/children/0/props/value", group.patches[1].path)
 end)
 
+it("what has no properties yet gets one by its name", function()
+  local app = page([[
+    local list = ui.render { id = "list", inputs = name, fn = function(text)
+      if text == "" then return ui.markdown {} end
+      return ui.markdown(text)
+    end }
+    go:on_click(function() end)
+  ]], "list")
+  local v = app:open()
+  local raw
+  for _, f in ipairs(load(v).frames) do raw = raw or f.value:match '"props":[%[{][%]}]' end
+  equal('"props":{}', raw)
+  equal("children/0/props/value", v:click("go", { name = "x" }).patches[1].path)
+  equal("x", texts(v))
+end)
+
+it("a handler without inputs is described as a map", function()
+  local app = page([[
+    local list = ui.render { id = "list", fn = function() return ui.button { "x", on_click = function() end } end }
+  ]], "list")
+  local v = app:open()
+  local raw
+  for _, f in ipairs(load(v).frames) do raw = raw or f.value:match '"on":%b{}' end
+  equal('"on":{"click":{}}', raw)
+end)
+
 local KEYED = [[
   local order = ui.state { id = "order", value = { "a", "b" } }
   local list = ui.render { id = "list", inputs = order, fn = function(keys)
@@ -253,6 +279,9 @@ fails("what is nested deeply", "local c = ui.markdown 'x' for i = 1, 20 do c = u
 fails("a password", "return ui.textbox { password = true }", "password field")
 fails("a timer", "return ui.timer {}", "a timer has its place")
 fails("a handler with retry", "return ui.button { 'x', on_click = { fn = print, retry = true } }", "'retry' is for handlers of the page")
+fails("a handler whose results are kept for all",
+  "return ui.button { 'x', on_click = { fn = print, outputs = out, cache = true } }", "'cache' is for handlers of the page")
+fails("a state", "ui.state { id = 'x' } return ui.markdown 'x'", "ui.state: it has its place on the page itself")
 fails("not a number", "return ui.number { value = 0/0 }", "'value' must be a finite number")
 
 it("a render that never ends is ended, and the next event renders again", function()

@@ -100,6 +100,23 @@ it("a tick that fails is told, and ends its timer", function()
   equal(2, v:stored().n)
 end)
 
+it("a tick that is cancelled shows what it has shown, and the next one comes", function()
+  local app = page([[
+    local clock = ui.timer { every = 0.02, on_tick = function(session)
+      session.n = (session.n or 0) + 1
+      out:set(tostring(session.n))
+      if session.n == 1 then time.sleep(30) end
+    end }
+    go:on_click { cancels = clock, fn = nil }
+  ]], "clock")
+  local v = app:open()
+  presence(v, HERE)
+  app:until_(function() return seen(v) == 1 end, "the first tick")
+  equal(nil, v:click("go").fail)
+  app:until_(function() return seen(v) >= 3 end, "ticks again")
+  for _, group in ipairs(v.groups) do equal(nil, group.fail) end
+end)
+
 it("a handler stops its timer, and changes its interval", function()
   local app = page([[
     local clock
