@@ -34,8 +34,10 @@ after(async () => {
 });
 
 const part = (label) => page.getByRole("group", { name: label, exact: true });
+// The other one, in the dialog that shows it larger, is only loaded there.
+const image = (label) => part(label).locator("img >> visible=true").first();
 const shown = (label) => until(`${label} shows a picture`, () =>
-  part(label).locator("img").first().evaluate((img) => img.complete && img.naturalWidth > 0).catch(() => false));
+  image(label).evaluate((img) => img.complete && img.naturalWidth > 0).catch(() => false));
 
 /** A PNG of one colour, made by the browser. */
 const picture = async (width, height) => Buffer.from((await page.evaluate(([w, h]) => {
@@ -51,7 +53,7 @@ test("a picture is turned and cut before it is sent, and the app shows it", asyn
   await page.getByRole("button", { name: "Square" }).click();
   await page.getByRole("button", { name: "Use it" }).click();
   await shown("The same picture");
-  assert.deepEqual(await part("The same picture").locator("img").first().evaluate((i) => [i.naturalWidth, i.naturalHeight]), [40, 40]);
+  assert.deepEqual(await image("The same picture").evaluate((i) => [i.naturalWidth, i.naturalHeight]), [40, 40]);
   await part("The same picture").getByRole("button", { name: "Larger" }).click();
   await page.getByRole("dialog").waitFor();
   await page.keyboard.press("Escape");
@@ -95,9 +97,9 @@ test("a drawing is sent as a picture, with colours and undo", async () => {
   await draw(paper, [[0.2, 0.8], [0.8, 0.2]]);
   await draw(paper, [[0.5, 0.1], [0.5, 0.9]]);
   await part("Drawing").getByRole("button", { name: "Undo" }).click();
-  const old = await part("The same picture").locator("img").first().getAttribute("src");
+  const old = await image("The same picture").getAttribute("src");
   await part("Drawing").getByRole("button", { name: "Use the drawing" }).click();
-  await until("the drawing is there", async () => (await part("The same picture").locator("img").first().getAttribute("src")) !== old);
+  await until("the drawing is there", async () => (await image("The same picture").getAttribute("src")) !== old);
   await shown("The same picture");
 });
 
