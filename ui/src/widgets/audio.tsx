@@ -29,7 +29,7 @@ function Sound({ cell, empty }: { cell: Cell; empty?: string }) {
   const record = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   if (Array.isArray(record["parts"]) && record["parts"].length > 0) {
     const parts = record["parts"].map((p) => addressOf(p, base)).filter((p) => p !== null);
-    return <StreamPlayer parts={parts} label={label} autoplay={props.autoplay === true} />;
+    return <StreamPlayer parts={parts} first={record["parts"][0]} cell={cell} label={label} autoplay={props.autoplay === true} />;
   }
   const source = addressOf(value, base);
   if (source) {

@@ -29,6 +29,20 @@ export function clock(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+/** A sound's shape is found in its samples: what is short as a file may be hours of them. */
+const SHAPE_BYTES_MAX = 4 << 20;
+const SHAPE_SECONDS_MAX = 600;
+
+/** Whether a sound of this many seconds may be taken apart; Infinity: a recording, which does not say. */
+export function mayShape(seconds: number): boolean {
+  return seconds === Infinity || (seconds > 0 && seconds <= SHAPE_SECONDS_MAX);
+}
+
+/** The same of an answer's Content-Length, or of what came. */
+export function fitsShape(bytes: string | number | null): boolean {
+  return bytes !== null && bytes !== "" && Number(bytes) <= SHAPE_BYTES_MAX;
+}
+
 /** The highest of each of n stretches of a sound, 0 to 1. */
 export function peaksOf(samples: Float32Array, n: number): number[] {
   const peaks = new Array<number>(n).fill(0);

@@ -2,19 +2,23 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icon";
 import { MediaIcon } from "./media_icons";
-import { clock, peaksOf } from "./media_rules";
+import { clock, fitsShape, mayShape, peaksOf } from "./media_rules";
 
-/** Bars of the shape, and bytes up to which a sound is taken apart for it. */
+/** Bars of the shape. */
 const BARS = 120;
-const SHAPE_BYTES_MAX = 32 << 20;
 
 export function Player({ source, name, label, autoplay }: { source: string; name: string; label: string; autoplay: boolean }) {
   const audio = useRef<HTMLAudioElement>(null);
   const [state, setState] = useState({ playing: false, at: 0, length: 0, failed: false });
-  const peaks = usePeaks(source);
+  const [shaped, setShaped] = useState(false);
+  const peaks = usePeaks(shaped ? source : null);
   const read = () => {
     const a = audio.current;
     if (a) setState({ playing: !a.paused, at: a.currentTime, length: Number.isFinite(a.duration) ? a.duration : peaks.seconds, failed: a.error !== null });
+  };
+  const begin = () => {
+    read();
+    setShaped(mayShape(audio.current?.duration ?? NaN));
   };
   const length = state.length || peaks.seconds;
   const seek = (to: number) => {
@@ -31,7 +35,7 @@ export function Player({ source, name, label, autoplay }: { source: string; name
   if (state.failed) return <p class="nothing">This sound cannot be played</p>;
   return (
     <div class="player">
-      <audio ref={audio} src={source} preload="metadata" autoPlay={autoplay} onTimeUpdate={read} onPlay={read} onPause={read} onEnded={read} onLoadedMetadata={read} onError={read} />
+      <audio ref={audio} src={source} preload="metadata" autoPlay={autoplay} onTimeUpdate={read} onPlay={read} onPause={read} onEnded={read} onLoadedMetadata={begin} onError={read} />
       <button
         type="button"
         class="player-play"
@@ -85,10 +89,14 @@ export function Shape({ bars, played }: { bars: readonly number[]; played: numbe
 
 const FLAT: readonly number[] = new Array<number>(BARS).fill(0.04);
 
-/** The shape is found here, in the browser; a sound that is too long or strange has a line instead. */
-function usePeaks(source: string): { readonly bars: readonly number[]; readonly seconds: number } {
+/**
+ * The shape is found here, in the browser; a sound that is too long or strange has a line instead.
+ * Null: its length is not known yet, or too much.
+ */
+function usePeaks(source: string | null): { readonly bars: readonly number[]; readonly seconds: number } {
   const [peaks, setPeaks] = useState({ bars: FLAT, seconds: 0 });
   useEffect(() => {
+    if (source === null) return;
     const stop = new AbortController();
     setPeaks({ bars: FLAT, seconds: 0 });
     shapeOf(source, stop.signal).then(setPeaks, () => {});
@@ -99,12 +107,12 @@ function usePeaks(source: string): { readonly bars: readonly number[]; readonly 
 
 async function shapeOf(source: string, signal: AbortSignal) {
   const response = await fetch(source, { signal });
-  if (Number(response.headers.get("Content-Length") ?? 0) > SHAPE_BYTES_MAX) {
+  if (!fitsShape(response.headers.get("Content-Length"))) {
     void response.body?.cancel();
     throw new Error("too long for a shape");
   }
   const bytes = await response.arrayBuffer();
-  if (bytes.byteLength > SHAPE_BYTES_MAX) throw new Error("too long for a shape");
+  if (!fitsShape(bytes.byteLength)) throw new Error("too long for a shape");
   const sound = await new OfflineAudioContext(1, 1, 16_000).decodeAudioData(bytes);
   const bars = peaksOf(sound.getChannelData(0), BARS);
   const most = Math.max(...bars, 0.01);

@@ -1,5 +1,6 @@
 /* Plays a sound that still comes, one piece behind the other, without a gap between them. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { Cell } from "../state/tree";
 import { MediaIcon } from "./media_icons";
 import { clock } from "./media_rules";
 
@@ -14,17 +15,22 @@ interface Timeline {
 interface StreamProps {
   /** Addresses of the pieces; more are put behind them. */
   readonly parts: readonly string[];
+  /** The first piece as the value has it: another one with another sound, be it the same file again. */
+  readonly first: unknown;
+  /** Another one where the page was told anew: then so is every piece, and the sound goes on. */
+  readonly cell: Cell;
   readonly label: string;
   readonly autoplay: boolean;
 }
 
-export function StreamPlayer({ parts, label, autoplay }: StreamProps) {
+export function StreamPlayer({ parts, first, cell, label, autoplay }: StreamProps) {
   const line = useRef<Timeline | null>(null);
   const [playing, setPlaying] = useState(false);
   const [seconds, setSeconds] = useState(0);
   const [failed, setFailed] = useState(false);
   const now = useRef(parts);
   now.current = parts;
+  const begun = useRef({ source: parts[0], first, cell });
 
   const end = () => {
     void line.current?.context.close().catch(() => {});
@@ -41,10 +47,11 @@ export function StreamPlayer({ parts, label, autoplay }: StreamProps) {
       try {
         const response = await fetch(source);
         const sound = await t.context.decodeAudioData(await response.arrayBuffer());
+        if (line.current !== t) break;
         plan(t, sound);
         setSeconds((t.seconds += sound.duration));
       } catch {
-        setFailed(true);
+        if (line.current === t) setFailed(true);
       }
     }
     t.busy = false;
@@ -59,11 +66,18 @@ export function StreamPlayer({ parts, label, autoplay }: StreamProps) {
   };
   useEffect(() => end, []);
   useEffect(() => {
-    const t = line.current;
-    if (t && parts.length < t.next) end(); // another sound
+    // Another sound, which may have as many pieces by the time it is seen here.
+    const was = begun.current;
+    begun.current = { source: parts[0], first, cell };
+    const another = was.source !== parts[0] || (was.first !== first && was.cell === cell);
+    if (another || (line.current && parts.length < line.current.next)) {
+      setFailed(false);
+      setSeconds(0);
+      end();
+    }
     if (line.current) void go(line.current);
     else if (autoplay && parts.length > 0) start();
-  }, [parts.length]);
+  }, [parts.length, first]);
 
   const press = () => {
     const t = line.current;

@@ -1,7 +1,7 @@
 // What pictures, drawings and devices come down to, without a browser.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock, cutOf, deviceWords, peaksOf, pngSize, recordedType } from "@ui/widgets/media_rules";
+import { clock, cutOf, deviceWords, fitsShape, mayShape, peaksOf, pngSize, recordedType } from "@ui/widgets/media_rules";
 import { readGrid, toGrid, type Stroke } from "@ui/widgets/strokes";
 
 function line(points: readonly (readonly [number, number])[], erase = false): Stroke {
@@ -81,4 +81,11 @@ test("a sound's shape has its peaks, and time reads as a clock", () => {
   assert.deepEqual([clock(0), clock(187.9), clock(NaN), clock(Infinity)], ["0:00", "3:07", "0:00", "0:00"]);
   assert.equal(recordedType("audio", (t) => t === "audio/mp4"), "audio/mp4");
   assert.equal(recordedType("video", () => false), "");
+});
+
+test("a sound is taken apart for its shape where its length and size are known to be small", () => {
+  assert.deepEqual([0.5, 600, Infinity].map(mayShape), [true, true, true]);
+  assert.deepEqual([0, 601, NaN].map(mayShape), [false, false, false]);
+  assert.deepEqual(["0", "4194304", 4096].map(fitsShape), [true, true, true]);
+  assert.deepEqual([null, "", "4194305", "x", 5e6].map(fitsShape), [false, false, false, false, false]);
 });
