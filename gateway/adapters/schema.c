@@ -26,20 +26,12 @@ const char *schema_function_name(const json_t *function)
 	return n > 0 && n <= PORT_NAME_MAX && !name[n] ? name : NULL;
 }
 
-static bool is_taken(const json_t *names, const char *name)
+static bool is_taken(const json_t *seen, const char *name)
 {
-	size_t i;
-	json_t *other;
-
-	for (i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
 		if (!strcmp(reserved[i], name))
 			return true;
-	json_array_foreach(names, i, other)
-	{
-		if (!strcmp(json_string_value(other), name))
-			return true;
-	}
-	return false;
+	return json_object_get(seen, name);
 }
 
 /* Runs of anything else become one '_', none of them first or last. */
@@ -64,22 +56,35 @@ static void clean_name(const char *text, char ret[PORT_NAME_MAX + 1])
 	ret[n] = '\0';
 }
 
-static void make_unique(const json_t *names, char name[PORT_NAME_MAX + 1])
+/*
+ * seen: the names so far. next: the number behind the last that was tried, by the part of a stem
+ * that no number cuts off; without it many of one name would each try all that the others have.
+ */
+static int make_unique(json_t *seen, json_t *next, char name[PORT_NAME_MAX + 1])
 {
-	char stem[PORT_NAME_MAX + 1];
+	char stem[PORT_NAME_MAX + 1], key[PORT_NAME_MAX - 10];
+	json_int_t i;
+	int r = 0;
 
-	memcpy(stem, name, sizeof(stem));
-	for (unsigned i = 2; is_taken(names, name); i++) {
-		char tail[16];
-		int n = snprintf(tail, sizeof(tail), "_%u", i);
+	if (is_taken(seen, name)) {
+		memcpy(stem, name, sizeof(stem));
+		(void)snprintf(key, sizeof(key), "%.*s", (int)sizeof(key) - 1, stem);
+		i = json_integer_value(json_object_get(next, key));
+		for (i = i < 2 ? 2 : i; is_taken(seen, name); i++) {
+			char tail[24];
+			int n = snprintf(tail, sizeof(tail), "_%lld", (long long)i);
 
-		(void)snprintf(name, PORT_NAME_MAX + 1, "%.*s%s", PORT_NAME_MAX - n, stem, tail);
+			(void)snprintf(
+				name, PORT_NAME_MAX + 1, "%.*s%s", PORT_NAME_MAX - n, stem, tail);
+		}
+		r = json_object_set_new(next, key, json_integer(i));
 	}
+	return r < 0 ? r : json_object_set_new(seen, name, json_true());
 }
 
 json_t *schema_names(const json_t *ports)
 {
-	json_t *names = json_array();
+	json_t *names = json_array(), *seen = json_object(), *next = json_object();
 	size_t i;
 	json_t *port;
 
@@ -94,12 +99,15 @@ json_t *schema_names(const json_t *ports)
 			clean_name(text_of(port, "component"), name);
 		if (!name[0])
 			memcpy(name, "value", sizeof("value"));
-		make_unique(names, name);
-		if (json_array_append_new(names, json_string(name)) < 0) {
+		if (make_unique(seen, next, name) < 0 ||
+			json_array_append_new(names, json_string(name)) < 0) {
 			json_decref(names);
-			return NULL;
+			names = NULL;
+			break;
 		}
 	}
+	json_decref(seen);
+	json_decref(next);
 	return names;
 }
 

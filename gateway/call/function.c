@@ -37,15 +37,18 @@ int functions_read(json_t *api, function_kind_fn kind_of, struct function_table 
 	if (n == 0)
 		return 0;
 	ret->list = calloc(n < FUNCTIONS_MAX ? n : FUNCTIONS_MAX, sizeof(*ret->list));
-	if (!ret->list)
+	ret->api = json_array();
+	if (!ret->list || !ret->api) {
+		functions_done(ret);
 		return -ENOMEM;
-	ret->api = json_incref(api);
+	}
 	json_array_foreach(api, i, entry)
 	{
 		struct function f;
 
 		if (ret->n < FUNCTIONS_MAX && read_one(entry, kind_of, &f) &&
-			!function_find(ret, f.name, strlen(f.name)))
+			!function_find(ret, f.name, strlen(f.name)) &&
+			json_array_append(ret->api, entry) == 0)
 			ret->list[ret->n++] = f;
 	}
 	return 0;

@@ -26,7 +26,7 @@ struct function {
 };
 
 struct function_table {
-	json_t *api; /* owned reference */
+	json_t *api; /* the entries of list, as they came: what documents are made of; owned */
 	struct function *list;
 	size_t n;
 };
@@ -35,8 +35,8 @@ struct function_table {
 typedef uint8_t (*function_kind_fn)(const char *event);
 
 /*
- * Reads HELLO.api, of which it keeps a reference; what is no function is passed over. -ENOMEM: *ret
- * is empty then.
+ * Reads HELLO.api, of whose entries it keeps references; what is no function, or over a limit, is
+ * passed over and told to nobody. -ENOMEM: *ret is empty then.
  */
 int functions_read(json_t *api, function_kind_fn kind_of, struct function_table *ret);
 void functions_done(struct function_table *t);

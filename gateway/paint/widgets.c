@@ -210,27 +210,36 @@ static const char *choice_part(const json_t *choice, const char *part)
 	return json_is_string(choice) ? json_string_value(choice) : own ? own : "";
 }
 
-static bool is_chosen(const json_t *choice, const json_t *value)
+/* What is chosen, as the keys of an object: an app may have as many values as choices, and each of
+ * these is looked up. */
+static json_t *chosen_of(const struct widget *w)
 {
-	const char *own = choice_part(choice, "value");
+	const json_t *value = value_of(w);
+	json_t *chosen = json_object(), *item;
 	size_t i;
-	json_t *item;
 
 	if (json_is_string(value))
-		return !strcmp(own, json_string_value(value));
+		(void)json_object_set_new(chosen, json_string_value(value), json_true());
 	json_array_foreach(value, i, item)
 	{
-		if (json_is_string(item) && !strcmp(own, json_string_value(item)))
-			return true;
+		if (i == PAINT_ITEMS_MAX)
+			break;
+		if (json_is_string(item))
+			(void)json_object_set_new(chosen, json_string_value(item), json_true());
 	}
-	return false;
+	return chosen;
+}
+
+static bool is_chosen(const json_t *choice, const json_t *chosen)
+{
+	return json_object_get(chosen, choice_part(choice, "value"));
 }
 
 static void paint_radio(struct out *o, const struct widget *w)
 {
 	const json_t *choices = json_object_get(w->props, "choices");
+	json_t *chosen = chosen_of(w), *choice;
 	size_t i;
-	json_t *choice;
 
 	begin_field(o, w, GROUP, NULL);
 	out_markup(o, "<div class=\"radios\">");
@@ -240,10 +249,11 @@ static void paint_radio(struct out *o, const struct widget *w)
 			break;
 		out_markupf(o, "<label class=\"radio\"><input type=\"radio\" %s%s><span>",
 			is_live(w) ? "tabindex=\"-1\"" : "disabled",
-			is_chosen(choice, value_of(w)) ? " checked" : "");
+			is_chosen(choice, chosen) ? " checked" : "");
 		out_text(o, choice_part(choice, "label"));
 		out_markup(o, "</span></label>");
 	}
+	json_decref(chosen);
 	out_markup(o, "</div>");
 	end_field(o);
 }
@@ -251,18 +261,21 @@ static void paint_radio(struct out *o, const struct widget *w)
 static void put_chosen(struct out *o, const struct widget *w, const char *before, const char *after)
 {
 	const json_t *choices = json_object_get(w->props, "choices");
+	json_t *chosen = chosen_of(w), *choice;
 	size_t i, shown = 0;
-	json_t *choice;
 
 	json_array_foreach(choices, i, choice)
 	{
-		if (shown == PAINT_ITEMS_MAX || !is_chosen(choice, value_of(w)))
+		if (shown == PAINT_ITEMS_MAX)
+			break;
+		if (!is_chosen(choice, chosen))
 			continue;
 		shown++;
 		out_markup(o, before);
 		out_text(o, choice_part(choice, "label"));
 		out_markup(o, after);
 	}
+	json_decref(chosen);
 	if (shown > 0)
 		return;
 	out_markup(o, before);

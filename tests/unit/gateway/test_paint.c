@@ -141,4 +141,39 @@ TEST(markdown_stands_as_the_renderer_will_lay_it_out)
 		prose("```lua\nif a < b then\n"), "<pre><code>if a &lt; b then\n</code></pre>"));
 }
 
+static json_t *dropdown_of(size_t n_choices, size_t n_values)
+{
+	json_t *choices = json_array(), *values = json_array();
+
+	for (size_t i = 0; i < n_choices; i++)
+		CHECK(json_array_append_new(choices, json_sprintf("choice %zu", i)) == 0);
+	for (size_t i = 0; i < n_values; i++)
+		CHECK(json_array_append_new(
+			      values, json_sprintf("choice %zu", n_choices + n_values - i)) == 0);
+	CHECK(json_array_insert_new(values, 0, json_sprintf("choice %zu", n_choices - 1)) == 0);
+	return json_pack("{s{si ss s{sb so so}}}", "root", "n", 1, "type", "dropdown", "props",
+		"multiple", 1, "choices", choices, "value", values);
+}
+
+TEST(as_many_values_as_choices_are_painted_soon_and_the_first_of_them_are_shown)
+{
+	json_t *tree = dropdown_of(200000, 200000);
+	char *text = json_dumps(tree, 0);
+	const char *p = paint(text, 1 << 20);
+
+	CHECK(strstr(p, "<span class=\"chip\">choice 199999</span>"));
+	free(text);
+	json_decref(tree);
+	tree = json_loads(
+		"{\"root\":{\"n\":1,\"type\":\"row\",\"children\":[{\"n\":2,\"type\":"
+		"\"radio\",\"props\":{\"value\":\"b\",\"choices\":[\"a\",{\"label\":\"B\","
+		"\"value\":\"b\"}]}}]}}",
+		0, NULL);
+	text = json_dumps(tree, 0);
+	p = paint(text, 1 << 16);
+	CHECK(strstr(p, "checked><span>B<") && !strstr(p, "checked><span>a<"));
+	free(text);
+	json_decref(tree);
+}
+
 TEST_MAIN()

@@ -189,4 +189,43 @@ TEST(inputs_are_an_object_that_names_what_is_required)
 	json_decref(f);
 }
 
+/* An app may say anything: each name once, in time that grows as their number does. */
+static void check_apart(json_t *ports)
+{
+	json_t *names = schema_names(ports), *seen = json_object(), *name;
+	size_t i;
+
+	CHECK(json_array_size(names) == json_array_size(ports));
+	json_array_foreach(names, i, name)
+	{
+		CHECK(json_string_length(name) <= PORT_NAME_MAX);
+		CHECK(json_object_set_new(seen, json_string_value(name), json_true()) == 0);
+	}
+	CHECK(json_object_size(seen) == json_array_size(names));
+	json_decref(seen);
+	json_decref(names);
+	json_decref(ports);
+}
+
+TEST(very_many_ports_of_one_name_are_named_soon)
+{
+	json_t *one = json_array(), *numbered = json_array(), *alike = json_array(), *names;
+	char text[PORT_NAME_MAX + 1];
+
+	for (int i = 0; i < 20000; i++) {
+		CHECK(json_array_append_new(one, json_pack("{ss}", "name", "a")) == 0);
+		(void)snprintf(text, sizeof(text), "a_%d", i / 2);
+		CHECK(json_array_append_new(numbered, json_pack("{ss}", "name", text)) == 0);
+		memset(text, 'a', PORT_NAME_MAX);
+		(void)snprintf(text + PORT_NAME_MAX - 5, 6, "%05d", i / 2);
+		CHECK(json_array_append_new(alike, json_pack("{ss}", "name", text)) == 0);
+	}
+	names = schema_names(one);
+	CHECK(!strcmp(json_string_value(json_array_get(names, 19999)), "a_20000"));
+	json_decref(names);
+	check_apart(one);
+	check_apart(numbered);
+	check_apart(alike);
+}
+
 TEST_MAIN()
