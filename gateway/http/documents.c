@@ -45,11 +45,15 @@ static enum MHD_Result answer_document(
 	struct request *r, const char *type, int (*write)(struct buf *b, const struct about *about))
 {
 	struct program *p = r->state;
-	int met = program_meet(p);
 	enum MHD_Result done;
 	struct about about;
 	struct buf b;
+	int met;
 
+	/* Asked without the token that the request after it carries, and not about what is here. */
+	if (!strcmp(r->method, MHD_HTTP_METHOD_OPTIONS))
+		return answer_bytes(r, MHD_HTTP_OK, "text/plain", "", 0);
+	met = program_meet(p);
 	if (met < 0)
 		return program_refuse(r, r->refusal, NULL, r->refusal_words);
 	if (met == 0)

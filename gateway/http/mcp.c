@@ -21,8 +21,9 @@ struct mcp_request {
 	struct program program;         /* first: the handler's state */
 	struct mcp_request *next, **at; /* among those that run; at NULL: not one of them */
 	char session[ID_LEN + 1];       /* "": none */
-	struct mcp_message message;     /* into the body */
+	struct mcp_message message;     /* into the body; id and token: see keep_names */
 	struct mcp_call call;
+	uint8_t id[MCP_ID_MAX], token[MCP_ID_MAX];
 	double progress;
 };
 
@@ -263,6 +264,22 @@ static void note_running(struct mcp_request *m)
 	*list = m;
 }
 
+static void keep_name(struct slice *s, uint8_t room[MCP_ID_MAX])
+{
+	if (!s->at)
+		return;
+	memcpy(room, s->at, s->n); /* mcp.h: no id is longer, nor a token */
+	s->at = room;
+}
+
+/* What is told of a call names it, and the body does not outlast the call's beginning. */
+static void keep_names(struct mcp_request *m)
+{
+	keep_name(&m->message.id, m->id);
+	keep_name(&m->call.token, m->token);
+	m->message.params = (struct slice){0};
+}
+
 static enum MHD_Result do_call(struct mcp_request *m, const struct about *about)
 {
 	struct program *p = &m->program;
@@ -281,6 +298,7 @@ static enum MHD_Result do_call(struct mcp_request *m, const struct about *about)
 		return refuse(p->request, MHD_HTTP_OK, m->message.id, MCP_INVALID_PARAMS,
 			"there is no tool of this name");
 	p->streams = m->call.token.at && accept && strstr(accept, "text/event-stream");
+	keep_names(m);
 	if (!program_call(p, m->call.arguments, m->session[0] ? m->session : NULL,
 		    strlen(m->session), &status, field, sizeof(field), &e)) {
 		/* For the model to read, so that it may do better. */
@@ -318,15 +336,25 @@ static enum MHD_Result run(struct mcp_request *m)
 
 /* --- notifications --- */
 
+/* A session is one program's, but it is no Space's: what it calls elsewhere has its own ids. */
+static bool is_of_one(const struct mcp_request *a, const struct mcp_request *b)
+{
+	const struct space_path *x = &a->program.request->path, *y = &b->program.request->path;
+
+	return !strcmp(a->session, b->session) && !strcmp(x->owner, y->owner) &&
+	       !strcmp(x->name, y->name);
+}
+
+/* Without a session nobody can tell whose call it is: then only hanging up ends it. */
 static void cancel(const struct mcp_request *m)
 {
 	struct slice id = slice_member(m->message.params, "requestId");
 	struct mcp_request *other = *request_mcp_calls(m->program.request);
 
-	for (; other && id.at; other = other->next) {
+	for (; other && id.at && m->session[0]; other = other->next) {
 		struct program *p = &other->program;
 
-		if (strcmp(other->session, m->session) || other->message.id.n != id.n ||
+		if (!is_of_one(other, m) || other->message.id.n != id.n ||
 			memcmp(other->message.id.at, id.at, id.n) || !p->call)
 			continue;
 		/* Its stream ends without a word, as the protocol has it; a plain answer is

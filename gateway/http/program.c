@@ -60,10 +60,12 @@ size_t program_feed(struct request *r, const char *bytes, size_t n)
 	return n;
 }
 
+/* All bodies share what may be received: who waits for a long call holds nothing of it. */
 static void release_body(struct program *p)
 {
 	streams_release(request_gateway(p->request)->streams, p->reserved);
 	p->reserved = 0;
+	buf_done(&p->body);
 }
 
 void program_end(struct program *p)
@@ -75,7 +77,6 @@ void program_end(struct program *p)
 	p->call = call_drop(p->call);
 	p->caller = caller_close(p->caller);
 	p->page = page_unref(p->page);
-	buf_done(&p->body);
 	buf_done(&p->out);
 }
 
@@ -392,6 +393,8 @@ bool program_call(struct program *p, struct slice named, const char *key, size_t
 			p->caller, p->function, args.data, args.len, &call_ops, p, &p->call, e);
 	if (n == 0 && !keep_looking(p))
 		n = -ENOMEM;
+	if (n == 0)
+		release_body(p);
 	*ret_status = n < 0 ? status_of(n) : MHD_HTTP_OK;
 	if (n < 0 && !e->text[0])
 		(void)err_set(e, n, "%s", strerror(-n));
@@ -422,6 +425,11 @@ static ssize_t on_socket_wants(void *data, uint64_t position, char *room, size_t
 	n = p->out.len - p->at < max ? p->out.len - p->at : max;
 	memcpy(room, p->out.data + p->at, n);
 	p->at += n;
+	/* Who is always a little behind never empties it, and has to get the end as well. */
+	if (p->at > BEHIND_MAX) {
+		buf_consume(&p->out, p->at);
+		p->at = 0;
+	}
 	return (ssize_t)n;
 }
 

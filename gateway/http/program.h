@@ -68,8 +68,9 @@ int program_meet(struct program *p);
 void program_about(struct program *p, struct about *ret);
 
 /*
- * Calls p->function with named arguments in the session of that key (NULL: one of its own). False:
- * *ret_status and words say why not, ret_field which argument it was.
+ * Calls p->function with named arguments in the session of that key (NULL: one of its own). True:
+ * the body is gone, and named with it. False: *ret_status and words say why not, ret_field which
+ * argument it was.
  */
 bool program_call(struct program *p, struct slice named, const char *key, size_t key_length,
 	unsigned *ret_status, char *ret_field, size_t field_size, struct err *e);

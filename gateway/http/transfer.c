@@ -207,8 +207,9 @@ static enum MHD_Result upload_finish_request(struct request *r)
 	struct gateway *g = request_gateway(r);
 	struct upload_state *u = r->state;
 	struct route *route = route_by_space(g->routes, u->space);
+	bool token;
 
-	if (route && route->private && !request_identify(r))
+	if (route && route->private && !request_identify_program(r, &token))
 		return MHD_YES;
 	if (!route || (route->private && !request_owns(r, route)))
 		return answer_error(r, MHD_HTTP_NOT_FOUND, "There is no such Space.");
@@ -371,8 +372,9 @@ static enum MHD_Result file_finish(struct request *r)
 	struct route *route = route_by_name(g->routes, r->path.owner, r->path.name);
 	const size_t skip = strlen("/-/file/");
 	char id[ID_LEN + 1];
+	bool token;
 
-	if (route && route->private && !request_identify(r))
+	if (route && route->private && !request_identify_program(r, &token))
 		return MHD_YES;
 	if (!route || (route->private && !request_owns(r, route)) ||
 		r->path.rest_length != skip + ID_LEN)

@@ -448,8 +448,9 @@ static enum MHD_Result tus_finish(struct request *r)
 	struct tus_state *u = r->state;
 	struct route *route = route_by_space(request_gateway(r)->routes, u->space);
 	const char *method = method_of(r);
+	bool token;
 
-	if (route && route->private && !request_identify(r))
+	if (route && route->private && !request_identify_program(r, &token))
 		return MHD_YES;
 	if (!route || (route->private && !request_owns(r, route)))
 		return answer_error(r, MHD_HTTP_NOT_FOUND, "There is no such Space.");

@@ -107,6 +107,34 @@ def a_private_space_is_there_for_its_owners_token_only(g):
         assert asked.json()[0] == status, user
         if status == 200:
             assert asked.json()[1]["security"] == [{"token": []}]
+    # A browser asks first, and without the token.
+    for path in ("/api/echo", "/openapi.json", "/agents.md"):
+        status, headers, _ = get(g.port, BASE + path, "Origin: http://a.example", method="OPTIONS")
+        assert status == 200 and headers["access-control-allow-origin"] == "*", path
+
+
+def a_private_spaces_files_are_there_for_its_owners_token_only(g):
+    begin(g, private=True)
+
+    def as_user(user, path, *headers, **more):
+        asked = Asked(g, path, "Authorization: Bearer hf_%s" % user, *headers, **more)
+        f = g.edge.expect(IDENTIFY, skip=(ACTIVITY,))
+        assert f.json()["cookie"] == "hf_%s" % user
+        g.edge.send(Frame(IDENTITY, {"user": user}, seq=f.seq))
+        return asked.got()
+
+    assert get(g.port, BASE + "/upload?name=a.txt", method="POST", body=b"words")[0] == 404
+    assert as_user("bob", "/upload?name=a.txt", body=b"words")[0] == 404
+    status, _, body = as_user("alice", "/upload?name=a.txt", body=b"words")
+    assert status == 200, (status, body)
+    path = "/file/" + json.loads(body)["file"]
+    assert get(g.port, BASE + path)[0] == 404
+    assert as_user("bob", path, method="GET", body=b"")[0] == 404
+    status, _, body = as_user("alice", path, method="GET", body=b"")
+    assert (status, body) == (200, b"words")
+    tus = ("Tus-Resumable: 1.0.0", "Upload-Length: 5")
+    assert as_user("bob", "/uploads", *tus, body=b"")[0] == 404
+    assert as_user("alice", "/uploads", *tus, body=b"")[0] == 201
 
 
 def a_cookie_counts_on_pages_of_this_host_only(g):
@@ -233,8 +261,24 @@ def a_body_has_a_limit_and_so_have_methods(g):
     assert get(g.port, BASE + "/mcp", method="DELETE")[0] == 405
 
 
+def calls_that_run_hold_nothing_of_what_may_be_received(g):
+    begin(g)
+    body = b'{"text":"a"}' + b" " * (5900 << 10)
+    asked = [Asked(g, "/api/echo", body=body)]
+    w, _ = serve(g)
+    calls = [call_of(w)[0]]
+    for _ in range(13):
+        asked.append(Asked(g, "/api/echo", body=body))
+        calls.append(call_of(w)[0])
+    for call in calls:
+        end(w, call, [1])
+    for a in asked:
+        assert a.got()[0] == 200
+
+
 def only_its_own_session_cancels_an_mcp_call(g):
     begin(g)
+    g.route(space="s2", name="other", sync=False, api=API)
 
     def message(id, method, **params):
         o = {"jsonrpc": "2.0", "method": method, "params": params}
@@ -258,6 +302,8 @@ def only_its_own_session_cancels_an_mcp_call(g):
         call, _ = call_of(w)
         note = json.dumps(message(None, "notifications/cancelled", requestId=7)).encode()
         assert get(g.port, BASE + "/mcp", bob, method="POST", body=note)[0] == 202
+        other = BASE.replace("echo", "other") + "/mcp"
+        assert get(g.port, other, ada, method="POST", body=note)[0] == 202
         w.quiet(0.2, skip=(ACK, OPEN))
         assert get(g.port, BASE + "/mcp", ada, method="POST", body=note)[0] == 202
         assert w.expect(CANCEL, skip=(ACK, OPEN)).channel == call.channel
@@ -266,6 +312,14 @@ def only_its_own_session_cancels_an_mcp_call(g):
         assert status == 200
         # A stream ends without a word about it; a plain answer has to be one.
         assert b'"id":7' not in body if progress else json.loads(body)["result"]["isError"]
+    # Without a session nobody knows whose call it is.
+    asked = Asked(g, "/mcp", body=message(7, "tools/call", name="echo", arguments={"text": "a"}))
+    call, _ = call_of(w)
+    assert get(g.port, BASE + "/mcp", method="POST", body=note)[0] == 202
+    w.quiet(0.2, skip=(ACK, OPEN))
+    end(w, call, ["b"])
+    assert asked.json()[1]["id"] == 7
+    assert asked.json()[1]["result"]["structuredContent"] == {"out": "b"}
 
 
 TESTS = [v for v in list(globals().values())
