@@ -32,6 +32,18 @@ size_t utf8_length(const unsigned char *s, size_t n)
 	return len;
 }
 
+size_t utf8_cut(const char *s, size_t n, size_t max)
+{
+	size_t at = 0, len;
+
+	for (; at < n; at += len) {
+		len = utf8_length((const unsigned char *)s + at, n - at);
+		if (len == 0 || at + len > max)
+			break;
+	}
+	return at;
+}
+
 /* What makes a terminal or a page do something or show text in another order: C0, DEL, C1
  * (U+0080 to U+009F), and the directions of Unicode (U+202A to U+202E, U+2066 to U+2069). */
 static bool is_control(const unsigned char *s, size_t len)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "gateway/adapters/schema.h"
 #include "gateway/files.h"
 
@@ -15,8 +16,8 @@
 static int refuse(
 	char *field, size_t size, const char *name, size_t n, const char *what, struct err *e)
 {
-	(void)snprintf(field, size, "%.*s", (int)n, name);
-	return err_set(e, -EINVAL, "%.*s: %s", n < 80 ? (int)n : 80, name, what);
+	(void)snprintf(field, size, "%.*s", (int)utf8_cut(name, n, size - 1), name);
+	return err_set(e, -EINVAL, "%.*s: %s", (int)utf8_cut(name, n, 80), name, what);
 }
 
 static bool has_name(const json_t *names, struct slice key)

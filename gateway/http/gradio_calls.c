@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "gateway/adapters/schema.h"
 #include "gateway/http/gradio.h"
 #include "gateway/page.h"
@@ -152,7 +153,7 @@ static bool check_names(
 		if (is_one_of(names, key) || slice_is_string(key, "session_hash"))
 			continue;
 		request_refuse(r, MHD_HTTP_BAD_REQUEST, "%s has no parameter %.*s", f->name,
-			(int)(key.n < 80 ? key.n : 80), (const char *)key.at);
+			(int)utf8_cut((const char *)key.at, key.n, 80), (const char *)key.at);
 		return false;
 	}
 	return true;

@@ -43,4 +43,20 @@ TEST(scrubbing_takes_the_controls_that_are_not_ascii_and_nothing_beside_them)
 	CHECK(!strcmp(s, "  \xc2\xa0\xe2\x80\xa9      \xe2\x80\xaf   "));
 }
 
+TEST(a_text_is_cut_between_characters_and_where_it_stops_being_text)
+{
+	CHECK(utf8_cut("a\xe2\x82\xac"
+		       "b",
+		      5, 9) == 5);
+	CHECK(utf8_cut("a\xe2\x82\xac"
+		       "b",
+		      5, 4) == 4);
+	CHECK(utf8_cut("a\xe2\x82\xac"
+		       "b",
+		      5, 3) == 1);
+	CHECK(utf8_cut("a\xe2\x82\xac", 3, 9) == 1);
+	CHECK(utf8_cut("a\xff", 2, 9) == 1);
+	CHECK(utf8_cut("", 0, 9) == 0 && utf8_cut("\xc3\xa9", 2, 0) == 0);
+}
+
 TEST_MAIN()

@@ -129,4 +129,32 @@ TEST(results_have_names_and_files_in_them_an_address)
 		"{\"out\":{\"file\":\"../../etc/passwd\"},\"out_2\":{\"file\":7}}");
 }
 
+/* A name of that many letters and 40 characters of three bytes. */
+static void check_cut(size_t letters, size_t want_field, size_t want_words)
+{
+	char field[32];
+	struct buf object, b;
+	struct err e;
+
+	buf_init(&object, 256);
+	CHECK(buf_add_str(&object, "{\"") == 0);
+	for (size_t i = 0; i < letters; i++)
+		CHECK(buf_add_str(&object, "b") == 0);
+	for (int i = 0; i < 40; i++)
+		CHECK(buf_add_str(&object, "\u20ac") == 0);
+	CHECK(buf_add_str(&object, "\":1}") == 0);
+	CHECK(bind(buf_str(&object), &b, field, &e) == -EINVAL);
+	CHECK(strlen(field) == want_field && !memcmp(field, object.data + 2, want_field));
+	CHECK(!memcmp(e.text, object.data + 2, want_words) && e.text[want_words] == ':');
+	buf_done(&b);
+	buf_done(&object);
+}
+
+TEST(a_refused_name_is_cut_between_characters)
+{
+	check_cut(0, 30, 78);
+	check_cut(1, 31, 79);
+	check_cut(2, 29, 80);
+}
+
 TEST_MAIN()
