@@ -79,6 +79,35 @@ def a_call_without_the_queue_has_a_session_as_long_as_it_runs(g):
     assert events(get(g.port, SPACE + "/call/echo/" + again)[2])[-1] == ("complete", ["done"])
 
 
+def who_reads_again_hears_what_the_first_one_was_not_sent(g):
+    begin(g)
+    id = event_of(post(g, "/call/echo", data=["a"]))
+    w, _ = serve(g)
+    call, _ = call_of(w)
+    first = Stream(g, "/call/echo/" + id)
+    say(w, call, YIELD, ["0"])
+    w.commit(call.channel, call.seq, INTERIM)
+    first.until(b'["0"]')
+    big = "x" * (7 << 20)  # more than a socket holds
+    end(w, call, [big])
+    first.until(b"event: complete")
+    time.sleep(0.3)
+    assert events(get(g.port, SPACE + "/call/echo/" + id)[2]) == [("complete", [big])]
+
+
+def who_asks_for_nonsense_keeps_no_space_full(g):
+    begin(g)
+    id = event_of(post(g, "/call/echo", data=["a"]))
+    w, _ = serve(g)
+    call, _ = call_of(w)
+    for _ in range(1100):
+        event_of(post(g, "/call/echo", session_hash="h", data=[1, 2, 3, 4]))
+    for _ in range(1100):
+        event_of(join(g, "q", 1, 2, 3, 4))
+    end(w, call, ["done"])
+    assert events(get(g.port, SPACE + "/call/echo/" + id)[2]) == [("complete", ["done"])]
+
+
 TESTS = [v for v in list(globals().values())
          if hasattr(v, "__code__") and getattr(v, "__module__", "") == "__main__"
          and v.__code__.co_varnames[:v.__code__.co_argcount] == ("g",)

@@ -36,23 +36,37 @@
 #define NOTED_MAX_USEC (3 * USEC_PER_SEC)
 #define IDLE_USEC (60 * USEC_PER_SEC) /* the session stays in the log, its caller goes */
 #define RESULT_USEC (600 * USEC_PER_SEC)
+#define FAILURE_USEC (30 * USEC_PER_SEC) /* costs the caller nothing, so it is not kept long */
 #define BEAT_USEC (15 * USEC_PER_SEC)
 
-#define KEPT_MAX (18u << 20)     /* of one event: its largest result */
-#define UNREAD_MAX (1u << 20)    /* of what is overtaken by later values */
+#define KEPT_MAX (18u << 20)  /* of one event: its largest result */
+#define UNREAD_MAX (1u << 20) /* of what is overtaken by later values */
+#define LOG_MAX (KEPT_MAX + UNREAD_MAX)
 #define OUT_MAX (64u << 20)      /* of one stream that is not read */
+#define TAKEN_MAX (256u << 10)   /* of what is taken, before it is given back */
 #define BYTES_MAX (512ull << 20) /* of all of them */
+#define SPACE_EVENTS_MAX 1000    /* of one Space, so that it cannot take all there may be */
 
 struct gradio {
 	struct gateway *gateway;
 	struct map sessions; /* space, user, hash → owned */
 	struct map events;   /* id → owned */
+	struct map shares;   /* Space → owned, while it has an event */
 	uint64_t bytes;      /* that are kept for clients */
 	bool stopping;
 };
 
+/* A Space's part of the events. */
+struct share {
+	size_t n;
+	struct gradio_event *ended; /* first to end first */
+	struct gradio_event **tail;
+};
+
 struct gradio_event {
-	struct gradio_event *next, **at; /* of the session, oldest first */
+	struct gradio_event *next, **at;             /* of the session, oldest first */
+	struct gradio_event *next_ended, **at_ended; /* of the share; at_ended NULL: not there */
+	struct share *share;                         /* borrowed; NULL: it has none yet */
 	struct gradio *gradio;
 	struct gradio_session *session; /* NULL: it has none, or a call of its own form */
 	struct caller *caller;          /* owned */
@@ -68,7 +82,7 @@ struct gradio_event {
 	bool estimated, concluded, failed;
 	bool forgotten;               /* log holds no longer all of it */
 	struct buf log;               /* what was said, for a stream that opens later */
-	struct buf last;              /* the last yield's values */
+	struct buf last;              /* the last yield's values; of GRADIO_QUEUE */
 	struct buf held;              /* what it said before noted_usec */
 	uint64_t noted_usec;          /* when its client knows of it; 0: at once */
 	struct gradio_reader *reader; /* of GRADIO_CALL and GRADIO_RUN; borrowed */
@@ -100,6 +114,7 @@ int gradio_new(struct gateway *g, struct gradio **ret)
 	t->gateway = g;
 	map_init(&t->sessions);
 	map_init(&t->events);
+	map_init(&t->shares);
 	*ret = t;
 	return 0;
 }
@@ -151,7 +166,7 @@ static int reader_init(struct gradio *g, const char *beat, struct gradio_reader 
 	r->session = NULL;
 	r->closing = NULL;
 	r->event = NULL;
-	r->taken = 0;
+	r->taken = r->whole = 0;
 	r->ended = r->broken = r->failed = false;
 	r->beat = beat;
 	r->timer = NULL;
@@ -163,6 +178,26 @@ static int reader_init(struct gradio *g, const char *beat, struct gradio_reader 
 	return n;
 }
 
+/* The next n bytes are taken: where the last message among them ends. */
+static void note_whole(struct gradio_reader *r, size_t n)
+{
+	for (size_t at = r->taken + n; at > r->taken && at >= 2; at--) {
+		if (r->out.data[at - 1] == '\n' && r->out.data[at - 2] == '\n') {
+			r->whole = at;
+			return;
+		}
+	}
+}
+
+/* A message that is taken in part stays: another reader has to have all of it. */
+static void forget_taken(struct gradio_reader *r)
+{
+	buf_consume(&r->out, r->whole);
+	r->gradio->bytes -= r->whole;
+	r->taken -= r->whole;
+	r->whole = 0;
+}
+
 ssize_t gradio_take(struct gradio_reader *r, char *room, size_t max)
 {
 	size_t n = r->out.len - r->taken < max ? r->out.len - r->taken : max;
@@ -172,10 +207,13 @@ ssize_t gradio_take(struct gradio_reader *r, char *room, size_t max)
 	if (n == 0)
 		return r->ended ? -EPIPE : 0;
 	memcpy(room, r->out.data + r->taken, n);
+	note_whole(r, n);
 	r->taken += n;
 	if (r->taken == r->out.len) {
 		release(r->gradio, &r->out);
-		r->taken = 0;
+		r->taken = r->whole = 0;
+	} else if (r->whole >= TAKEN_MAX && r->whole >= r->out.len - r->whole) {
+		forget_taken(r); /* moves less than it gives back */
 	}
 	return (ssize_t)n;
 }
@@ -188,6 +226,55 @@ static void unhook(struct gradio_reader *r)
 	if (r->next)
 		r->next->at = r->at;
 	r->session = NULL;
+}
+
+/* --- a Space's share --- */
+
+static int share_take(struct gradio_event *ev)
+{
+	struct map *shares = &ev->gradio->shares;
+	struct share *s = map_get_str(shares, ev->space);
+
+	if (!s) {
+		s = calloc(1, sizeof(*s));
+		if (!s || map_put_str(shares, ev->space, s) < 0) {
+			free(s);
+			return -ENOMEM;
+		}
+		s->tail = &s->ended;
+	}
+	s->n++;
+	ev->share = s;
+	return 0;
+}
+
+static void share_note_ended(struct gradio_event *ev)
+{
+	struct share *s = ev->share;
+
+	ev->at_ended = s->tail;
+	*s->tail = ev;
+	s->tail = &ev->next_ended;
+}
+
+static void share_return(struct gradio_event *ev)
+{
+	struct share *s = ev->share;
+
+	if (!s)
+		return;
+	if (ev->at_ended) {
+		*ev->at_ended = ev->next_ended;
+		if (ev->next_ended)
+			ev->next_ended->at_ended = ev->at_ended;
+		else
+			s->tail = ev->at_ended;
+	}
+	ev->share = NULL;
+	if (--s->n == 0) {
+		(void)map_take_str(&ev->gradio->shares, ev->space);
+		free(s);
+	}
 }
 
 /* --- events --- */
@@ -206,20 +293,42 @@ static void event_free(struct gradio_event *ev)
 	}
 	if (ev->reader)
 		ev->reader->event = NULL;
+	share_return(ev);
 	(void)map_take_str(&g->events, ev->id);
 	if (!g->stopping)
 		(void)call_drop(ev->call);
 	(void)caller_close(ev->caller);
 	(void)source_free(ev->timer);
 	release(g, &ev->log);
-	buf_done(&ev->last);
-	buf_done(&ev->held);
+	release(g, &ev->last);
+	release(g, &ev->held);
 	free(ev->api);
 	free(ev->hash);
 	free(ev);
 }
 
 static void talk_arm(struct gradio_session *s);
+
+/* It has ended, and nobody is known to wait for it: it failed, or was told, or is not fetched. */
+static bool is_spare(const struct gradio_event *ev)
+{
+	return ev->session ? ev->failed || ev->session->readers : !ev->reader;
+}
+
+/* False: the Space has all it may have, and nothing of it can be spared. */
+static bool has_room(struct gradio *g, const char *space)
+{
+	const struct share *s = map_get_str(&g->shares, space);
+	struct gradio_event *ev = s ? s->ended : NULL;
+
+	if (!s || s->n < SPACE_EVENTS_MAX)
+		return true;
+	while (ev && !is_spare(ev))
+		ev = ev->next_ended;
+	if (ev)
+		event_free(ev);
+	return ev != NULL;
+}
 
 /* A slow client has not noted yet that there is this event. */
 static bool is_held(const struct gradio_event *ev)
@@ -228,15 +337,9 @@ static bool is_held(const struct gradio_event *ev)
 }
 
 /* To whoever reads it, and for who does later. */
-static void say(struct gradio_event *ev, const struct buf *line)
+static void tell(struct gradio_event *ev, const struct buf *line)
 {
 	struct gradio *g = ev->gradio;
-
-	if (is_held(ev) || ev->held.len > 0) {
-		(void)buf_add(&ev->held, line->data, line->len);
-		timer_arm(ev->timer, ev->noted_usec);
-		return;
-	}
 
 	if (ev->form != GRADIO_QUEUE) {
 		if (ev->reader) {
@@ -257,6 +360,32 @@ static void say(struct gradio_event *ev, const struct buf *line)
 		reader_add(r, line->data, line->len);
 }
 
+static void tell_held(struct gradio_event *ev)
+{
+	struct buf lines = ev->held;
+
+	buf_init(&ev->held, KEPT_MAX);
+	ev->gradio->bytes -= lines.len;
+	if (lines.len > 0)
+		tell(ev, &lines);
+	buf_done(&lines);
+}
+
+static void say(struct gradio_event *ev, const struct buf *line)
+{
+	if (is_held(ev) || ev->held.len > 0) {
+		if (keep(ev->gradio, &ev->held, line->data, line->len) == 0) {
+			timer_arm(ev->timer, ev->noted_usec);
+			return;
+		}
+		/* Said too early it may be missed, lost it certainly is. */
+		tell_held(ev);
+		ev->noted_usec = 0;
+		timer_disarm(ev->timer);
+	}
+	tell(ev, line);
+}
+
 static double seconds_of(const struct gradio_event *ev)
 {
 	return (double)(clock_mono_usec() - ev->begun_usec) / (double)USEC_PER_SEC;
@@ -269,6 +398,7 @@ static void end_event(struct gradio_event *ev)
 
 	ev->call = NULL;
 	ev->done_usec = clock_mono_usec();
+	share_note_ended(ev);
 	if (s) {
 		s->pending--;
 		talk_arm(s);
@@ -280,12 +410,14 @@ static void end_event(struct gradio_event *ev)
 		ev->reader->wake(ev->reader);
 	}
 	if (ev->timer)
-		timer_arm_after(ev->timer, RESULT_USEC);
+		timer_arm_after(ev->timer, ev->failed ? FAILURE_USEC : RESULT_USEC);
 }
 
 static void conclude(struct gradio_event *ev, const struct buf *line)
 {
 	ev->call = NULL;
+	ev->caller = caller_close(ev->caller);
+	release(ev->gradio, &ev->last);
 	say(ev, line);
 	ev->concluded = ev->held.len > 0;
 	if (!ev->concluded)
@@ -295,15 +427,12 @@ static void conclude(struct gradio_event *ev, const struct buf *line)
 static void on_event_timer(void *data)
 {
 	struct gradio_event *ev = data;
-	struct buf line = ev->held;
 
 	if (ev->form != GRADIO_QUEUE) { /* nobody came for its result */
 		event_free(ev);
 		return;
 	}
-	buf_init(&ev->held, KEPT_MAX);
-	say(ev, &line);
-	buf_done(&line);
+	tell_held(ev);
 	if (ev->concluded)
 		end_event(ev);
 }
@@ -398,6 +527,7 @@ static int write_yield(struct gradio_event *ev, const struct buf *values, struct
 static void on_yield(const uint8_t *json, size_t n, void *data)
 {
 	struct gradio_event *ev = data;
+	struct gradio *g = ev->gradio;
 	CLEANUP(buf_done) struct buf values;
 	CLEANUP(buf_done) struct buf line;
 
@@ -406,10 +536,16 @@ static void on_yield(const uint8_t *json, size_t n, void *data)
 	if (ev->form == GRADIO_RUN || write_outputs(ev, json, n, &values) < 0 ||
 		write_yield(ev, &values, &line) < 0)
 		return;
+	if (ev->form == GRADIO_QUEUE) {
+		/* The next one is told as what differs from it. One may be left out, too. */
+		if (g->bytes + values.len > BYTES_MAX)
+			return;
+		release(g, &ev->last);
+		g->bytes += values.len;
+		ev->last = values;
+		buf_init(&values, 1);
+	}
 	say(ev, &line);
-	buf_done(&ev->last);
-	ev->last = values;
-	buf_init(&values, 1);
 }
 
 static int write_failure(
@@ -675,12 +811,13 @@ static struct gradio_event *event_new(struct gradio *g, const struct gradio_ask 
 	hex_write(bits, sizeof(bits), ev->id);
 	(void)snprintf(ev->space, sizeof(ev->space), "%s", ask->space->id);
 	(void)snprintf(ev->function, sizeof(ev->function), "%s", f->name);
-	buf_init(&ev->log, KEPT_MAX + UNREAD_MAX);
+	buf_init(&ev->log, LOG_MAX);
 	buf_init(&ev->last, KEPT_MAX);
 	buf_init(&ev->held, KEPT_MAX);
 	ev->api = strdup(ask->api);
 	ev->hash = ask->hash ? strdup(ask->hash) : NULL;
-	if (!ev->api || (ask->hash && !ev->hash) || map_put_str(&g->events, ev->id, ev) < 0 ||
+	if (!ev->api || (ask->hash && !ev->hash) || share_take(ev) < 0 ||
+		map_put_str(&g->events, ev->id, ev) < 0 ||
 		((form != GRADIO_QUEUE || ask->python) &&
 			loop_add_timer(g->gateway->loop, on_event_timer, ev, &ev->timer) < 0)) {
 		event_free(ev);
@@ -723,7 +860,8 @@ int gradio_start(struct gradio *g, const struct gradio_ask *ask, enum gradio_for
 	struct gradio_event *ev;
 	int r = 0;
 
-	if (g->stopping || g->events.n >= GRADIO_QUEUE_MAX || g->bytes > BYTES_MAX / 2)
+	if (g->stopping || g->bytes > BYTES_MAX / 2 || !has_room(g, ask->space->id) ||
+		g->events.n >= GRADIO_QUEUE_MAX)
 		return err_set(e, -EBUSY, "Queue is full: too much is under way. Try again soon.");
 	/* What is not in the session's list could not keep the session: it has a caller of its own,
 	 * which is the same one while there is one of that hash. */
@@ -846,6 +984,17 @@ int gradio_read_session(struct gradio *g, const struct gradio_ask *ask, struct g
 	return 0;
 }
 
+/* What its reader has not been sent is for the next one, from where a message begins. */
+static void put_back(struct gradio_event *ev, struct gradio_reader *r)
+{
+	forget_taken(r);
+	r->taken = 0;
+	release(r->gradio, &ev->log);
+	ev->log = r->out;
+	ev->log.max = LOG_MAX;
+	buf_init(&r->out, OUT_MAX);
+}
+
 int gradio_read_started(struct gradio *g, struct gradio_event *ev, struct gradio_reader *r)
 {
 	int n = reader_init(g, ev->form == GRADIO_CALL ? GRADIO_CALL_BEAT : NULL, r);
@@ -853,12 +1002,14 @@ int gradio_read_started(struct gradio *g, struct gradio_event *ev, struct gradio
 	if (n < 0)
 		return n;
 	if (ev->reader) { /* the newest one has it */
+		put_back(ev, ev->reader);
 		ev->reader->event = NULL;
 		ev->reader->broken = true;
 		ev->reader->wake(ev->reader);
 	}
 	r->out = ev->log;
-	buf_init(&ev->log, KEPT_MAX + UNREAD_MAX);
+	r->out.max = OUT_MAX;
+	buf_init(&ev->log, LOG_MAX);
 	r->event = ev;
 	r->ended = ev->done_usec > 0;
 	r->failed = ev->failed;
@@ -894,12 +1045,7 @@ static void leave_event(struct gradio_event *ev, struct gradio_reader *r)
 		event_free(ev);
 		return;
 	}
-	buf_consume(&r->out, r->taken);
-	r->gradio->bytes -= r->taken;
-	r->taken = 0;
-	buf_done(&ev->log);
-	ev->log = r->out;
-	buf_init(&r->out, 1);
+	put_back(ev, r);
 }
 
 void gradio_reader_done(struct gradio_reader *r)
@@ -976,6 +1122,7 @@ struct gradio *gradio_free(struct gradio *g)
 	map_each(&g->sessions, free_session, NULL);
 	map_done(&g->sessions);
 	map_done(&g->events);
+	map_done(&g->shares);
 	free(g);
 	return NULL;
 }

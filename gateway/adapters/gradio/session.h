@@ -78,7 +78,7 @@ struct gradio_reader {
 	struct gradio_event *event;     /* the same */
 	struct gradio_session *closing; /* borrowed; the one whose end it still has to tell */
 	struct buf out;
-	size_t taken;         /* of out */
+	size_t taken, whole;  /* of out; up to the end of a message */
 	bool ended, broken;   /* nothing comes after out; it has to be cut */
 	bool failed;          /* the event's end was a failure (run) */
 	const char *beat;     /* said after a silence; NULL: nothing is */
