@@ -401,7 +401,7 @@ static int read_call(lua_State *L, lua_KContext id)
 	}
 	if (c->state == CALL_DONE) {
 		lua_pushstring(L, "done");
-		value_push(L, c->result.value);
+		value_push(L, c->result.value, &(struct value_form){0});
 	} else {
 		lua_pushstring(L, "failed");
 		lua_pushstring(L, c->code);

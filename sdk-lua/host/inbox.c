@@ -35,13 +35,18 @@ struct opening {
 /* [-0, +1, m] The SDK's table of a new session. */
 static void push_state(lua_State *L, const struct opening *o)
 {
+	/* The session's values are what they were when they were kept. What a visitor sent may lie
+	 * in the overlay, and its null fields never reached the app. */
+	const struct value_form kept = {.object_ref = o->s->worker->object_ref, .nulls = true};
+	const struct value_form shown = {.object_ref = o->s->worker->object_ref};
+
 	worker_push_entry(L, "open");
 	lua_pushinteger(L, o->s->channel);
 	lua_pushstring(L, o->m->session);
-	value_push(L, o->m->image);
-	value_push(L, o->m->overlay);
+	value_push(L, o->m->image, &kept);
+	value_push(L, o->m->overlay, &shown);
 	lua_pushstring(L, o->m->user); /* NULL is nil */
-	value_push(L, o->m->query);
+	value_push(L, o->m->query, &(struct value_form){0});
 	lua_call(L, 6, 1);
 }
 

@@ -367,46 +367,55 @@ int value_encode(lua_State *L, int index, const struct value_rules *rules, struc
 	return r;
 }
 
-static void push_array(lua_State *L, const json_t *v)
+/* What lies in an array or an object. */
+static void push_inside(lua_State *L, const json_t *v, const struct value_form *form)
+{
+	if (json_is_null(v)) {
+		lua_pushlightuserdata(L, NULL);
+		return;
+	}
+	value_push(L, v, form);
+	if (form->object_ref && json_is_object(v) && json_object_size(v) == 0) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, form->object_ref);
+		lua_setmetatable(L, -2);
+	}
+}
+
+static void push_array(lua_State *L, const json_t *v, const struct value_form *form)
 {
 	size_t n = json_array_size(v);
 
 	lua_createtable(L, n > INT32_MAX ? 0 : (int)n, 0);
 	for (size_t i = 0; i < n; i++) {
-		const json_t *item = json_array_get(v, i);
-
-		if (json_is_null(item))
-			lua_pushlightuserdata(L, NULL);
-		else
-			value_push(L, item);
+		push_inside(L, json_array_get(v, i), form);
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
 	}
 }
 
-static void push_object(lua_State *L, const json_t *v)
+static void push_object(lua_State *L, const json_t *v, const struct value_form *form)
 {
 	json_t *o = (json_t *)v; /* jansson iterates only over what it could change */
 	size_t n = json_object_size(v);
 
 	lua_createtable(L, 0, n > INT32_MAX ? 0 : (int)n);
 	for (void *i = json_object_iter(o); i; i = json_object_iter_next(o, i)) {
-		if (json_is_null(json_object_iter_value(i)))
+		if (!form->nulls && json_is_null(json_object_iter_value(i)))
 			continue;
 		lua_pushstring(L, json_object_iter_key(i));
-		value_push(L, json_object_iter_value(i));
+		push_inside(L, json_object_iter_value(i), form);
 		lua_rawset(L, -3);
 	}
 }
 
-void value_push(lua_State *L, const json_t *v)
+void value_push(lua_State *L, const json_t *v, const struct value_form *form)
 {
 	luaL_checkstack(L, 4, "JSON: nested too deep");
 	switch (v ? json_typeof(v) : JSON_NULL) {
 	case JSON_OBJECT:
-		push_object(L, v);
+		push_object(L, v, form);
 		break;
 	case JSON_ARRAY:
-		push_array(L, v);
+		push_array(L, v, form);
 		break;
 	case JSON_STRING:
 		lua_pushlstring(L, json_string_value(v), json_string_length(v));

@@ -51,6 +51,13 @@ int value_add_string(struct buf *out, const char *s, size_t n, bool strict);
 /* True when all n bytes are UTF-8 without NUL. */
 bool value_is_text(const char *s, size_t n);
 
-/* [-0, +1, m] Pushes v. null in an array is the light userdata NULL (json.null), a null field is
- * absent, null itself is nil. */
-void value_push(lua_State *L, const json_t *v);
+/* What the Lua value is to tell of the JSON. */
+struct value_form {
+	int object_ref; /* registry reference of the metatable that {} gets inside the value; the
+			 * value itself has none. 0: none */
+	bool nulls;     /* a null field is json.null, not absent */
+};
+
+/* [-0, +1, m] Pushes v. null in an array is the light userdata NULL (json.null), null itself is
+ * nil. */
+void value_push(lua_State *L, const json_t *v, const struct value_form *form);

@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (json_parse(text, size, 1 << 20, &want, NULL) == 0) {
 		MUST(whole == 1 || is_ours_to_refuse(text, size));
 		if (whole == 1) {
-			value_push(L, want);
+			value_push(L, want, &(struct value_form){0});
 			MUST(same(L, 1, -1));
 		}
 	} else if (whole == 1) {

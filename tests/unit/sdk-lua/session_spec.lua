@@ -379,3 +379,35 @@ it("a group is one packet when it fits one", function()
   for _ in pairs(packets) do count = count + 1 end
   equal(1, count)
 end)
+
+it("what was an empty map, or null, is so again where its session is opened anew", function()
+  local app = s.load [[
+    local ui, json = require "vitrine.ui", require "vitrine.json"
+    return ui.page({}, function()
+      local out, data = ui.textbox { id = "out" }, ui.json { id = "data" }
+      local go, keep = ui.button { "Go", id = "go" }, ui.button { "Keep", id = "keep" }
+      go:on_click(function(session)
+        out:set(json.encode { session.x, session.list or json.null, data.value } .. tostring(session.none == json.null))
+      end)
+      keep:on_click(function(session)
+        session.x = json.decode '{"a":{},"b":[]}'
+        session.x.c, session.none, session.list = json.null, json.null, { {}, json.decode "{}" }
+      end)
+      return ui.column { out, data, go, keep }
+    end)]]
+  local a = app:open()
+  equal(nil, a:click("keep").fail)
+  local image = {}
+  for key, text in pairs(a.image) do image[#image + 1] = s.json.encode(key) .. ":" .. text end
+  local b = app:open {
+    image = "{" .. table.concat(image, ",") .. "}",
+    overlay = ('[[%d,"value",1,{"d":{},"e":null}]]'):format(app.nodes.data.n),
+  }
+  equal(nil, b:click("go").fail)
+  equal('[{"a":{},"b":[],"c":null},[[],{}],{"d":{}}]true', b:see "out")
+  for _, group in ipairs(b.groups) do equal({}, group.images) end -- nothing is kept again
+
+  local c = app:open { image = '{"x":{}}', overlay = ('[[%d,"value",1,{}]]'):format(app.nodes.data.n) }
+  c:click "go"
+  match('^%[{},null,{}%]', c:see "out")
+end)

@@ -398,7 +398,7 @@ static int decode(lua_State *L)
 	json_t *v;
 
 	check(L, json_parse(text, n, 16 << 20, &v, &e), &e);
-	value_push(L, v);
+	value_push(L, v, &(struct value_form){0});
 	json_decref(v);
 	return 1;
 }
