@@ -115,12 +115,15 @@ def a_private_space_is_there_for_its_owners_token_only(g):
 
 def a_private_spaces_files_are_there_for_its_owners_token_only(g):
     begin(g, private=True)
+    known = set()
 
     def as_user(user, path, *headers, **more):
         asked = Asked(g, path, "Authorization: Bearer hf_%s" % user, *headers, **more)
-        f = g.edge.expect(IDENTIFY, skip=(ACTIVITY,))
-        assert f.json()["cookie"] == "hf_%s" % user
-        g.edge.send(Frame(IDENTITY, {"user": user}, seq=f.seq))
+        if user not in known:  # the gateway remembers who has asked a moment ago
+            known.add(user)
+            f = g.edge.expect(IDENTIFY, skip=(ACTIVITY,))
+            assert f.json()["cookie"] == "hf_%s" % user
+            g.edge.send(Frame(IDENTITY, {"user": user}, seq=f.seq))
         return asked.got()
 
     assert get(g.port, BASE + "/upload?name=a.txt", method="POST", body=b"words")[0] == 404
