@@ -69,9 +69,24 @@ suite_lint() {
   done
 }
 
+# run_again DIR: what failed is run once more, alone, and what counts is that second run; prints how
+# many failed again. With --full nothing is run twice.
+run_again() {
+  local dir=$1 names failed_again
+  names=$(cut -d: -f2 "$dir/Testing/Temporary/LastTestsFailed.log")
+  [[ -z ${VITRINE_TEST_FULL:-} ]] || {
+    wc -l <<<"$names"
+    return
+  }
+  ctest --test-dir "$dir" --rerun-failed --output-on-failure >"$dir/ctest-again.log" 2>&1 || true
+  failed_again=$(sed -nE 's/.*tests passed, ([0-9]+) tests? failed out of.*/\1/p' "$dir/ctest-again.log")
+  say "run again: ${names//$'\n'/, }; ${failed_again:-all} failed again, the others are flaky"
+  printf '%s\n' "${failed_again:-$(wc -l <<<"$names")}"
+}
+
 # run_ctest DIR: figures from the JUnit file that ctest writes.
 run_ctest() {
-  local dir=$1 junit=$1/ctest.xml head
+  local dir=$1 junit=$1/ctest.xml head all
   rm -f "$junit"
   ctest --test-dir "$dir" -j2 -E "^ui_" --output-on-failure --output-junit "$junit" >"$dir/ctest.log" 2>&1 || true
   [[ -f $junit ]] || {
@@ -83,11 +98,16 @@ run_ctest() {
   failed=$(sed -n 's/.*failures="\([0-9]*\)".*/\1/p' <<<"$head")
   mapfile -t skipped < <(grep '<testcase ' "$junit" | grep 'status="notrun"' |
     sed 's/.*<testcase name="\([^"]*\)".*/\1/')
-  passed=$(($(grep -c '<testcase ' "$junit") - failed - ${#skipped[@]}))
+  all=$(($(grep -c '<testcase ' "$junit") - ${#skipped[@]}))
+  passed=$((all - failed))
   if [[ $failed != 0 || $passed == 0 ]]; then
     # The output of what failed, and the list.
     sed -n '/\*\*\*/,/^ *[0-9]*\/[0-9]* Test/p' "$dir/ctest.log" >&2
     sed -n '/tests failed/,$p' "$dir/ctest.log" >&2
+  fi
+  if [[ $failed != 0 ]]; then
+    failed=$(run_again "$dir")
+    passed=$((all - failed))
   fi
   [[ $passed != 0 ]] || failed=$((failed + 1))
 }
@@ -115,8 +135,14 @@ run_node() {
   shift
   log=$(mktemp)
   (cd "$dir" && "$@") 2>&1 | tee "$log" >&2 || status=$?
-  passed=$(sed -nE 's/^(#|ℹ) pass ([0-9]+)$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
-  failed=$(sed -nE 's/^(#|ℹ) (fail|cancelled) ([0-9]+)$/\3/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+  if grep -q '^sum pass ' "$log"; then
+    # A runner that ran some files twice has summed up itself.
+    passed=$(sed -n 's/^sum pass //p' "$log")
+    failed=$(sed -n 's/^sum fail //p' "$log")
+  else
+    passed=$(sed -nE 's/^(#|ℹ) pass ([0-9]+)$/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+    failed=$(sed -nE 's/^(#|ℹ) (fail|cancelled) ([0-9]+)$/\3/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+  fi
   mapfile -t skipped < <(sed -nE 's/^ *(ok [0-9]+ - |﹣ )(.*)( \([0-9.]+ms\))? # SKIP.*$/\2/p' "$log" |
     sed -E 's/ \([0-9.]+ms\)$//; s/[^A-Za-z0-9]+/-/g')
   # An exit status that the counts do not explain is a failure of its own.

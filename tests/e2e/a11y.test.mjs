@@ -49,7 +49,7 @@ async function open(name, width, colorScheme) {
 }
 
 async function settled(page) {
-  await page.locator("main .node").first().waitFor();
+  await page.locator("#app:not(.painted) main .node").first().waitFor();
   await until("every widget is there", async () => (await page.locator(".lazy-place, .skeleton").count()) === 0);
 }
 

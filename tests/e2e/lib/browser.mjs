@@ -30,7 +30,24 @@ export async function openPage(browser, options = {}) {
   page.on("console", (message) => {
     if (message.type() === "error") page.problems.push(message.text());
   });
+  if (options.javaScriptEnabled !== false) afterPaint(page);
   return page;
+}
+
+/** Lets goto and reload return only when the page's script has taken the place of what the gateway
+ * painted: both look alike, and what a test does to the painted one would be gone a moment later. */
+function afterPaint(page) {
+  for (const name of ["goto", "reload"]) {
+    const go = page[name].bind(page);
+
+    page[name] = async (...args) => {
+      const response = await go(...args);
+
+      // A page whose script cannot come stays painted; the test that wants that looks for itself.
+      await page.locator("#app.painted").waitFor({ state: "detached", timeout: 5_000 }).catch(() => {});
+      return response;
+    };
+  }
 }
 
 export async function screenshot(page, name, options = {}) {
