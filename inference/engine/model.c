@@ -150,16 +150,16 @@ static int read_tokenizer(struct model *m, int folder, struct err *e)
 static int read_net(
 	struct model *m, int folder, const json_t *config, struct device *d, struct err *e)
 {
-	CLEANUP(safetensors_freep) struct safetensors *weights = NULL;
-	int r = safetensors_open(folder, "model.safetensors", &weights, e);
+	CLEANUP(weights_freep) struct weights *weights = NULL;
+	int r = weights_open(folder, &weights, e);
 
 	if (r < 0)
 		return r;
 	r = net_load(config, weights, d, &m->net, e);
 	if (r < 0)
 		return r;
-	m->parameters = safetensors_parameters(weights);
-	m->bytes = safetensors_bytes(weights);
+	m->parameters = weights_parameters(weights);
+	m->bytes = weights_bytes(weights);
 	if (tokenizer_size(m->tokenizer) > m->net->vocab)
 		return err_set(e, -EBADMSG, "tokenizer.json has %u tokens, config.json %u",
 			tokenizer_size(m->tokenizer), m->net->vocab);

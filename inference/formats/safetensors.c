@@ -119,7 +119,7 @@ static int by_place(const void *a, const void *b)
 	return x->count < y->count ? -1 : x->count > y->count; /* empty ones first */
 }
 
-static uint64_t tensor_bytes(const struct safetensors *s, const struct tensor *t)
+static uint64_t stored_bytes(const struct safetensors *s, const struct tensor *t)
 {
 	const json_t *entry = json_object_get(s->header, t->name);
 
@@ -142,7 +142,7 @@ static int check_cover(
 		if (t->bytes > at)
 			return err_set(
 				e, -EBADMSG, "bytes before tensor '%.80s' belong to none", t->name);
-		at += tensor_bytes(s, t);
+		at += stored_bytes(s, t);
 	}
 	if (at != data + data_bytes)
 		return err_set(e, -EBADMSG, "bytes after the last tensor belong to none");
@@ -296,14 +296,9 @@ size_t safetensors_count(const struct safetensors *s)
 	return s->n;
 }
 
-uint64_t safetensors_parameters(const struct safetensors *s)
+const struct tensor *safetensors_tensors(const struct safetensors *s)
 {
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < s->n; i++)
-		if (s->tensors[i].type != TENSOR_OTHER)
-			n += s->tensors[i].count;
-	return n;
+	return s->tensors;
 }
 
 uint64_t safetensors_bytes(const struct safetensors *s)

@@ -42,5 +42,5 @@ DEFINE_CLEANUP(struct safetensors *, safetensors_free)
 const struct tensor *safetensors_find(const struct safetensors *s, const char *name);
 
 size_t safetensors_count(const struct safetensors *s);
-uint64_t safetensors_parameters(const struct safetensors *s); /* elements of all weights */
-uint64_t safetensors_bytes(const struct safetensors *s);      /* of the whole file */
+const struct tensor *safetensors_tensors(const struct safetensors *s); /* borrowed; all of them */
+uint64_t safetensors_bytes(const struct safetensors *s);               /* of the whole file */

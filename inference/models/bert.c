@@ -133,7 +133,7 @@ static void load_layer(struct loader *from, const struct bert *b, uint32_t i, st
 	}
 }
 
-static int bert_load(struct net *net, const struct safetensors *weights, struct err *e)
+static int bert_load(struct net *net, const struct weights *weights, struct err *e)
 {
 	struct bert *b = net->own;
 	struct loader from = {.net = net, .weights = weights, .e = e};

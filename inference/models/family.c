@@ -48,7 +48,7 @@ int net_configure(const json_t *config, struct device *d, struct net **ret, stru
 	return 0;
 }
 
-int net_load(const json_t *config, const struct safetensors *weights, struct device *d,
+int net_load(const json_t *config, const struct weights *weights, struct device *d,
 	struct net **ret, struct err *e)
 {
 	CLEANUP(net_freep) struct net *net = NULL;
@@ -58,7 +58,7 @@ int net_load(const json_t *config, const struct safetensors *weights, struct dev
 		return err_wrap(e, "config.json");
 	r = net->family->load(net, weights, e);
 	if (r < 0)
-		return err_wrap(e, "model.safetensors");
+		return err_wrap(e, "weights");
 	*ret = TAKE_PTR(net);
 	return 0;
 }
@@ -137,17 +137,20 @@ struct weight *loader_take(struct loader *l, uint32_t rows, uint32_t columns, co
 	va_start(args, fmt);
 	(void)vsnprintf(name, sizeof(name), fmt, args);
 	va_end(args);
-	t = safetensors_find(l->weights, name);
+	t = weights_find(l->weights, name);
 	if (!t)
 		return loader_fail(l, err_set(l->e, -EBADMSG, "'%s' is missing", name));
 	if (t->type == TENSOR_OTHER)
 		return loader_fail(l, err_set(l->e, -ENOTSUP,
-					      "'%s': only F32, F16 and BF16 are supported", name));
+					      "'%s': numbers of its type are not supported", name));
 	if (rows ? t->n_dims != 2 || t->dims[0] != rows || t->dims[1] != columns
 		 : t->n_dims != 1 || t->dims[0] != columns)
 		return loader_fail(
 			l, err_set(l->e, -EBADMSG,
 				   "'%s': the shape is not the one config.json asks for", name));
+	if (!tensor_is_finite(t))
+		return loader_fail(
+			l, err_set(l->e, -EBADMSG, "'%s': holds NaN or infinite numbers", name));
 	if (l->net->n_weights == WEIGHTS_MAX)
 		return loader_fail(l, err_set(l->e, -EMSGSIZE, "over %d weights", WEIGHTS_MAX));
 	grown = reallocarray(l->net->weights, l->net->n_weights + 1, sizeof(struct weight *));

@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "inference/devices/device.h"
-#include "inference/formats/safetensors.h"
+#include "inference/formats/weights.h"
 
 #define NET_STEP_ROWS_MAX 256 /* rows of one decoder step */
 #define NET_LABELS_MAX 1000
@@ -31,7 +31,7 @@ struct family {
 	 * device. -EBADMSG: a field or tensor is missing or does not fit. -ENOTSUP: names what is
 	 * not supported. -ENOMEM. */
 	int (*configure)(struct net *net, const json_t *config, struct err *e);
-	int (*load)(struct net *net, const struct safetensors *weights, struct err *e);
+	int (*load)(struct net *net, const struct weights *weights, struct err *e);
 
 	/* m rows, each a token at its place, in order of places per sequence; logits of n_wanted
 	 * of them (indexes into the rows): n_wanted x vocab. -ENOMEM: nothing was computed. */
@@ -68,7 +68,7 @@ const struct family *family_find(const char *architecture);
 int net_configure(const json_t *config, struct device *d, struct net **ret, struct err *e);
 
 /* Configures and loads. */
-int net_load(const json_t *config, const struct safetensors *weights, struct device *d,
+int net_load(const json_t *config, const struct weights *weights, struct device *d,
 	struct net **ret, struct err *e);
 struct net *net_free(struct net *net);
 DEFINE_CLEANUP(struct net *, net_free)
@@ -89,7 +89,7 @@ int config_opt_u32(const json_t *config, const char *key, uint32_t min, uint32_t
 /* Takes weights one by one; the first failure stays in r and e and makes the rest no-ops. */
 struct loader {
 	struct net *net;
-	const struct safetensors *weights;
+	const struct weights *weights;
 	int r;
 	struct err *e;
 };

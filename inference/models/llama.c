@@ -187,7 +187,7 @@ static void load_layer(struct loader *from, const struct llama *l, uint32_t i, s
 	}
 }
 
-static int llama_load(struct net *net, const struct safetensors *weights, struct err *e)
+static int llama_load(struct net *net, const struct weights *weights, struct err *e)
 {
 	struct llama *l = net->own;
 	struct loader from = {.net = net, .weights = weights, .e = e};

@@ -1,0 +1,40 @@
+/*
+ * The tensors of a model by their names in Hugging Face's files, whatever files they come from.
+ *
+ * Families read from this and know no format; formats put their tensors in and stay alive with it.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "inference/formats/tensor.h"
+
+#define WEIGHTS_TENSORS_MAX 65536 /* of all files */
+
+struct weights;
+
+/* NULL: out of memory. Caller owns it. */
+struct weights *weights_new(void);
+struct weights *weights_free(struct weights *w);
+DEFINE_CLEANUP(struct weights *, weights_free)
+
+/*
+ * Adds a file's n tensors, whose names and bytes the file holds; with success the file is w's and
+ * freed with it. bytes: of the whole file. -EBADMSG: a name is taken. -EMSGSIZE. -ENOMEM.
+ */
+int weights_add(struct weights *w, const struct tensor *tensors, size_t n, uint64_t bytes,
+	void *file, void (*file_free)(void *file), struct err *e);
+
+/* Opens the weights of a folder: its model.safetensors. Errors as of safetensors_open. */
+int weights_open(int folder, struct weights **ret, struct err *e);
+
+/* NULL: no tensor of that name. Borrowed. */
+const struct tensor *weights_find(const struct weights *w, const char *name);
+
+size_t weights_count(const struct weights *w);
+const struct tensor *weights_at(const struct weights *w, size_t i); /* by name */
+uint64_t weights_parameters(const struct weights *w); /* elements of all that can be weights */
+uint64_t weights_bytes(const struct weights *w);      /* of all files */
