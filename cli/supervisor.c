@@ -123,6 +123,8 @@ static void start_inference(struct supervisor *s, struct start *p)
 	arg(p, "%u", uid_of(s, UID_AGENT));
 	arg(p, "--peer-uid");
 	arg(p, "%u", uid_of(s, UID_ORCHESTRATOR));
+	arg(p, "--peer-uid");
+	arg(p, "%u", uid_of(s, UID_GATEWAY));
 	p->fds[p->n_fds++] = s->sockets[SOCK_INFER];
 }
 

@@ -2,10 +2,10 @@
  * vitrine-inference: models, run for all Spaces of this machine.
  *
  * I hold: the models' weights, and the prompts of calls while they run.
- * Who may talk to me: agent and orchestrator over fd 3's socket; workers over links the agent
- * brings. What I never see: who a visitor is, a Space's code and files, the network. What I give up
- * after start: every file but the models (confine_self), and with them read, those too, so that
- * nothing can be opened or connected any more (confine_further).
+ * Who may talk to me: agent, orchestrator and gateway over fd 3's socket; workers over links the
+ * agent brings. What I never see: who a visitor is, a Space's code and files, the network. What I
+ * give up after start: every file but the models (confine_self), and with them read, those too, so
+ * that nothing can be opened or connected any more (confine_further).
  */
 #include <errno.h>
 #include <getopt.h>

@@ -14,8 +14,10 @@
 #include "proto/messages.h"
 
 #define REPLICA_MAX 32
-#define SPACE_MAX 32
+#define TENANT_MAX 72 /* a Space's id, or PAYER_PREFIX and a payer */
+#define PAYER_PREFIX "user/"
 #define WORKER_QUEUE_MAX (4u << 20)
+#define CALLER_QUEUE_MAX (64u << 20) /* many users' results at once */
 #define CONTROL_QUEUE_MAX (1u << 20)
 #define RESULT_MAX (1u << 20)
 /*
@@ -30,24 +32,29 @@
 struct call {
 	struct call *next;
 	struct worker *worker;
+	struct tenant *tenant;   /* counted in its calls */
 	struct request *request; /* NULL while it is being started */
 	struct call_form form;
 	uint32_t seq;
 	uint32_t channel, node; /* session and event it serves, for the account */
 };
 
-/* A Space as far as its calls are concerned; a blank box is one of its own. */
+/*
+ * Whose calls they are: a Space's, where a blank box is one of its own, or a payer's whom the
+ * gateway names. It is there while it has workers or calls.
+ */
 struct tenant {
 	struct tenant *next;
 	uint32_t group; /* the engine's name for it */
 	unsigned int workers;
 	size_t calls;
-	char space[SPACE_MAX + 1];
+	char space[TENANT_MAX + 1]; /* or payer */
 };
 
 struct worker {
 	struct worker *next;
 	struct service *service;
+	bool caller;           /* the gateway, trusted to name who pays for each call */
 	struct tenant *tenant; /* counted in its workers */
 	double reading_usec;   /* left to read calls with */
 	uint64_t since_usec;   /* when that was true */
@@ -118,16 +125,24 @@ int service_new(
 
 /* --- tenants --- */
 
-static void tenant_leave(struct service *s, struct tenant *t)
+static void tenant_settle(struct service *s, struct tenant *t)
 {
 	struct tenant **at = &s->tenants;
 
-	if (!t || --t->workers > 0)
+	if (t->workers > 0 || t->calls > 0)
 		return;
 	while (*at != t)
 		at = &(*at)->next;
 	*at = t->next;
 	free(t);
+}
+
+static void tenant_leave(struct service *s, struct tenant *t)
+{
+	if (!t)
+		return;
+	t->workers--;
+	tenant_settle(s, t);
 }
 
 static struct tenant *tenant_find(const struct service *s, const char *space)
@@ -139,8 +154,8 @@ static struct tenant *tenant_find(const struct service *s, const char *space)
 	return t;
 }
 
-/* space: "" for one that nobody else is. NULL: out of memory. */
-static struct tenant *tenant_join(struct service *s, const char *space)
+/* space: "" for one that nobody else is. Nothing is counted yet. NULL: out of memory. */
+static struct tenant *tenant_of(struct service *s, const char *space)
 {
 	struct tenant *t = space[0] ? tenant_find(s, space) : NULL;
 
@@ -153,7 +168,15 @@ static struct tenant *tenant_join(struct service *s, const char *space)
 		(void)snprintf(t->space, sizeof(t->space), "%s", space);
 		s->tenants = t;
 	}
-	t->workers++;
+	return t;
+}
+
+static struct tenant *tenant_join(struct service *s, const char *space)
+{
+	struct tenant *t = tenant_of(s, space);
+
+	if (t)
+		t->workers++;
 	return t;
 }
 
@@ -169,7 +192,8 @@ static struct worker *worker_free(struct worker *w)
 		struct call *c = w->calls;
 
 		w->calls = c->next;
-		w->tenant->calls--;
+		c->tenant->calls--;
+		tenant_settle(w->service, c->tenant);
 		if (c->request)
 			request_cancel(c->request);
 		free(c);
@@ -217,7 +241,8 @@ static void call_forget(struct call *c)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	c->worker->tenant->calls--;
+	c->tenant->calls--;
+	tenant_settle(c->worker->service, c->tenant);
 	free(c);
 }
 
@@ -325,7 +350,7 @@ static void on_end(const struct outcome *o, void *data)
 	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text) : send_result(w, c, o);
 	log_debug("space=%s session=%u event=%u model=%s device_usec=%llu queue_usec=%llu in=%u "
 		  "out=%u a call ended",
-		w->tenant->space, c->channel, c->node, c->form.model->id,
+		c->tenant->space, c->channel, c->node, c->form.model->id,
 		(unsigned long long)o->usage.device_usec, (unsigned long long)o->usage.queue_usec,
 		o->usage.tokens_in, o->usage.tokens_out);
 	call_forget(c);
@@ -335,45 +360,81 @@ static void on_end(const struct outcome *o, void *data)
 
 static const struct request_ops call_ops = {on_text, on_end};
 
+static const char busy_words[] = "32 calls are under way already, the limit of one Space or user";
+
+/* Whose call it is. -EINVAL, -ENOMEM, -EBUSY: a payer has too many. */
+static int find_tenant(
+	struct worker *w, const struct infer_call *m, struct tenant **ret, struct err *e)
+{
+	char name[TENANT_MAX + 1];
+
+	*ret = w->tenant;
+	if (!w->caller)
+		return m->payer ? err_set(e, -EINVAL, "payer: only the gateway names one") : 0;
+	if (!m->payer || !m->payer[0])
+		return err_set(e, -EINVAL, "payer: missing");
+	(void)snprintf(name, sizeof(name), PAYER_PREFIX "%s", m->payer);
+	*ret = tenant_of(w->service, name);
+	if (!*ret)
+		return err_set(e, -ENOMEM, "out of memory");
+	return (*ret)->calls >= SERVICE_CALLS_MAX ? err_set(e, -EBUSY, "%s", busy_words) : 0;
+}
+
+/* Adds the call to the tenant and the engine; on failure nothing is left of it. */
+static int begin_call(struct worker *w, const struct frame *f, const struct infer_call *m,
+	struct tenant *t, const char **ret_code, struct err *e)
+{
+	struct call *c = calloc(1, sizeof(*c));
+	int r;
+
+	*ret_code = "failed";
+	if (!c)
+		return err_set(e, -ENOMEM, "out of memory");
+	*c = (struct call){.next = w->calls,
+		.worker = w,
+		.tenant = t,
+		.seq = f->seq,
+		.channel = f->channel,
+		.node = f->node};
+	r = call_start(m, w->service->engine, w->service->shelf, &call_ops, c, &c->form,
+		&c->request, ret_code, e);
+	if (r < 0) {
+		free(c);
+		return r;
+	}
+	request_set_group(c->request, t->group);
+	w->calls = c;
+	t->calls++;
+	timer_arm_after(w->service->step, 0);
+	return 0;
+}
+
 static int start_call(struct worker *w, const struct frame *f)
 {
+	struct tenant *t = NULL;
 	struct err e = {0};
 	struct infer_call m;
-	struct call *c;
 	const char *code;
 	int r;
 
-	if (w->tenant->calls >= SERVICE_CALLS_MAX) {
+	if (!w->caller && w->tenant->calls >= SERVICE_CALLS_MAX) { /* not even read */
 		inference_count(INFERENCE_REFUSED, 1);
-		return send_error(
-			w, f->seq, "busy", "this Space has 32 calls under way already, the limit");
+		return send_error(w, f->seq, "busy", busy_words);
 	}
 	r = infer_call_read(&m, f->value, f->length, &e);
 	if (r < 0)
 		return send_error(w, f->seq, "bad_input", e.text);
-	c = calloc(1, sizeof(*c));
-	if (!c) {
-		infer_call_done(&m);
-		return send_error(w, f->seq, "failed", "out of memory");
-	}
-	*c = (struct call){.next = w->calls,
-		.worker = w,
-		.seq = f->seq,
-		.channel = f->channel,
-		.node = f->node};
-	r = call_start(&m, w->service->engine, w->service->shelf, &call_ops, c, &c->form,
-		&c->request, &code, &e);
+	r = find_tenant(w, &m, &t, &e);
+	code = call_code(r);
+	if (r == 0)
+		r = begin_call(w, f, &m, t, &code, &e);
 	infer_call_done(&m);
-	if (r < 0) {
-		free(c);
-		inference_count(INFERENCE_REFUSED, 1);
-		return send_error(w, f->seq, code, e.text);
-	}
-	request_set_group(c->request, w->tenant->group);
-	w->calls = c;
-	w->tenant->calls++;
-	timer_arm_after(w->service->step, 0);
-	return 0;
+	if (t)
+		tenant_settle(w->service, t);
+	if (r == 0)
+		return 0;
+	inference_count(INFERENCE_REFUSED, 1);
+	return send_error(w, f->seq, code, e.text);
 }
 
 static void on_held_enough(void *data)
@@ -392,7 +453,8 @@ static void charge_reading(struct worker *w, uint64_t began_usec)
 		w->reading_usec = READING_BURST_USEC;
 	w->since_usec = now;
 	w->reading_usec -= (double)(now - began_usec);
-	if (w->reading_usec > 0)
+	/* The gateway's link is everybody's: there each user's calls have limits of their own. */
+	if (w->reading_usec > 0 || w->caller)
 		return;
 	if (!w->held && loop_add_timer(w->service->loop, on_held_enough, w, &w->held) < 0)
 		return;
@@ -478,10 +540,12 @@ static struct worker *find_worker(const struct service *s, const char *replica)
 	return w;
 }
 
-static int add_worker(struct service *s, const char *replica, const char *space, int fd)
+static int add_worker(
+	struct service *s, const char *replica, const char *space, bool caller, int fd)
 {
-	static const struct link_limits limits = {
-		.queue_max = WORKER_QUEUE_MAX, .round_usec = ROUND_USEC};
+	const struct link_limits limits = {
+		.queue_max = caller ? CALLER_QUEUE_MAX : WORKER_QUEUE_MAX,
+		.round_usec = ROUND_USEC};
 	struct worker *w = calloc(1, sizeof(*w));
 	int r;
 
@@ -493,6 +557,7 @@ static int add_worker(struct service *s, const char *replica, const char *space,
 		return -ENOMEM;
 	}
 	w->service = s;
+	w->caller = caller;
 	w->reading_usec = READING_BURST_USEC;
 	w->since_usec = clock_mono_usec();
 	(void)snprintf(w->replica, sizeof(w->replica), "%s", replica);
@@ -533,11 +598,26 @@ static int on_attach(
 			SERVICE_WORKERS_MAX);
 		close(fd);
 	} else {
-		r = add_worker(c->service, m.replica, m.space, fd);
+		r = add_worker(c->service, m.replica, m.space, false, fd);
 		if (r < 0)
 			log_warn("replica=%s not attached: %s", m.replica, strerror(-r));
 	}
 	models_attach_done(&m);
+	return 0;
+}
+
+/* There may be two for a moment, when a gateway has just taken over from another one. */
+static int on_caller(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
+{
+	int fd = link_files_take(files, 0), r;
+
+	(void)f;
+	if (fd < 0)
+		return err_set(e, -EPROTO, "CALLER without its file");
+	r = add_worker(c->service, "gateway", "", true, fd);
+	if (r < 0)
+		log_warn("the gateway was not attached: %s", strerror(-r));
 	return 0;
 }
 
@@ -551,7 +631,8 @@ static void move_to_tenant(struct worker *w, const char *space)
 		return;
 	}
 	for (struct call *c = w->calls; c; c = c->next) {
-		w->tenant->calls--;
+		c->tenant->calls--;
+		c->tenant = to;
 		to->calls++;
 		request_set_group(c->request, to->group);
 	}
@@ -583,6 +664,7 @@ static const struct control_handler {
 } control_handlers[] = {
 	{MODELS_ATTACH, on_attach},
 	{MODELS_ASSIGN, on_assign},
+	{MODELS_CALLER, on_caller},
 };
 
 static int on_control_frame(

@@ -1,6 +1,7 @@
 /*
- * Inference's links: control peers (agent, orchestrator) that hand over workers' links and learn
- * what is served, and the workers with their calls.
+ * Inference's links: control peers (agent, orchestrator, gateway) that hand over workers' links
+ * and learn what is served, and the workers with their calls. The gateway has such a link too, for
+ * programs that call over HTTP.
  *
  * A worker's Space is known by the link it was attached with, never by what it says. A link that
  * breaks a rule is ended, with its calls, and nothing else.
@@ -14,7 +15,7 @@
 
 #define SERVICE_CONTROLS_MAX 16
 #define SERVICE_WORKERS_MAX 4096
-#define SERVICE_CALLS_MAX 32 /* of one Space at a time, over all of its workers */
+#define SERVICE_CALLS_MAX 32 /* at a time: of a Space over all of its workers, or of a payer */
 
 struct service;
 

@@ -279,6 +279,43 @@ TEST(a_text_is_classified_best_first)
 	peer_done(&w);
 }
 
+TEST(the_gateway_calls_over_a_link_of_its_own_and_names_who_pays_each_time)
+{
+	struct peer gateway, worker;
+	int pair[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	send_message(&agent, MODELS_CALLER, 0, "", pair[0]);
+	close(pair[0]);
+	peer_init(&gateway, pair[1]);
+	call(&gateway, 1, SENTIMENT, "text-classification", "\"inputs\":\"Fine.\"");
+	check_error(&gateway, 1, "bad_input", "payer");
+	for (uint32_t i = 0; i < 2; i++) { /* 64 calls at once, of two users */
+		for (uint32_t j = 0; j < 32; j++)
+			call(&gateway, 100 * i + j, WRITER, "chat",
+				i ? "\"payer\":\"bob\"," STORY ",\"options\":{\"max_tokens\":400}"
+				  : "\"payer\":\"ann\"," STORY ",\"options\":{\"max_tokens\":400}");
+	}
+	call(&gateway, 999, SENTIMENT, "text-classification",
+		"\"payer\":\"ann\",\"inputs\":\"Fine.\"");
+	while (next_message(&gateway) == INFER_TOKEN)
+		;
+	CHECK(gateway.f.type == INFER_ERROR && gateway.f.seq == 999);
+	CHECK(!strcmp(text_of(&gateway, "code"), "busy"));
+	call(&gateway, 1000, SENTIMENT, "text-classification",
+		"\"payer\":\"eve\",\"inputs\":\"Fine.\"");
+	while (next_message(&gateway) == INFER_TOKEN)
+		;
+	CHECK(gateway.f.type == INFER_RESULT && gateway.f.seq == 1000);
+	peer_done(&gateway);
+
+	attach(&agent, &worker, "r1");
+	call(&worker, 1, SENTIMENT, "text-classification",
+		"\"payer\":\"ann\",\"inputs\":\"Fine.\"");
+	check_error(&worker, 1, "bad_input", "payer");
+	peer_done(&worker);
+}
+
 /* Reads a call's tokens to its end; returns how many came. */
 static int read_story(struct peer *w, uint32_t seq, char *text, size_t max)
 {
