@@ -166,6 +166,34 @@ int inbox_value(struct worker *w, const struct frame *f, struct err *e)
 	return 0;
 }
 
+static size_t count_digits(const uint8_t *text, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && memchr("0123456789abcdef", text[i], 16))
+		i++;
+	return i;
+}
+
+int inbox_grant(struct worker *w, const struct frame *f, struct err *e)
+{
+	struct session *s = session_find(w, f->channel);
+
+	/* It is written into the JSON of a call. */
+	if (f->length == 0 || f->length > GRANT_MAX || f->seq == 0 ||
+		count_digits(f->value, f->length) != f->length)
+		return err_set(e, -EPROTO,
+			"app.GRANT: must be 1 to %d hexadecimal digits for an "
+			"event",
+			GRANT_MAX);
+	if (!s)
+		return 0;
+	s->grant.n = f->seq;
+	memcpy(s->grant.text, f->value, f->length);
+	s->grant.text[f->length] = '\0';
+	return 0;
+}
+
 /* Values that have come belong to an event; a call has arguments. */
 static struct input *input_new(struct session *s, const struct frame *f, bool call)
 {
@@ -178,6 +206,8 @@ static struct input *input_new(struct session *s, const struct frame *f, bool ca
 	i->node = f->node;
 	i->kind = f->op;
 	i->call = call;
+	if (s->grant.n == f->seq)
+		i->grant = s->grant;
 	i->refusal = call ? NULL : s->values_refusal;
 	i->length = f->length;
 	i->values = values;

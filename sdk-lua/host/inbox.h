@@ -7,6 +7,7 @@
 #include "sdk-lua/host/inside.h"
 
 int inbox_open(struct worker *w, const struct frame *f, struct err *e);
+int inbox_grant(struct worker *w, const struct frame *f, struct err *e);
 int inbox_value(struct worker *w, const struct frame *f, struct err *e);
 int inbox_event(struct worker *w, const struct frame *f, struct err *e);
 int inbox_call(struct worker *w, const struct frame *f, struct err *e);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/task.h"
 
@@ -143,10 +144,38 @@ int infer_attach(struct worker *w, int fd)
 	return link_new(w->loop, fd, &ops, &limits, w, &w->infer);
 }
 
+/* Appends the request with the grant as its first field. */
+static int add_grant(const struct grant *g, const uint8_t *request, size_t n, struct buf *b)
+{
+	int r;
+
+	if (g->n == 0)
+		return buf_add(b, request, n);
+	r = buf_addf(b, "{\"grant\":\"%s\",", g->text);
+	return r < 0 ? r : buf_add(b, request + 1, n - 1);
+}
+
+static int send_call(struct task *t, uint32_t id, const uint8_t *request, size_t n)
+{
+	struct frame f = {.type = INFER_CALL,
+		.channel = t->session ? t->session->channel : 0,
+		.node = t->n,
+		.seq = id};
+	CLEANUP(buf_done) struct buf value;
+	int r;
+
+	buf_init(&value, (size_t)proto_value_max(PROTO_INFER, PROTO_UP, INFER_CALL));
+	r = add_grant(&t->grant, request, n, &value);
+	if (r < 0)
+		return r;
+	f.value = value.data;
+	f.length = value.len;
+	return link_send(t->worker->infer, &f);
+}
+
 int call_start(struct task *t, const uint8_t *request, size_t n, struct call **ret)
 {
 	struct worker *w = t->worker;
-	struct frame f = {.type = INFER_CALL, .node = t->n, .value = request, .length = n};
 	struct call *c;
 	size_t running = 0;
 	int r;
@@ -165,9 +194,7 @@ int call_start(struct task *t, const uint8_t *request, size_t n, struct call **r
 		c->id = ++w->next_call;
 	while (c->id == 0 || find_anywhere(w, c->id));
 	buf_init(&c->tokens, TOKENS_MAX);
-	f.seq = c->id;
-	f.channel = t->session ? t->session->channel : 0;
-	r = link_send(w->infer, &f);
+	r = send_call(t, c->id, request, n);
 	if (r < 0) {
 		free(c);
 		return r == -EPIPE ? -ENOENT : r;

@@ -25,7 +25,8 @@ struct call {
 int infer_attach(struct worker *w, int fd);
 
 /*
- * Starts a call for the running handler; request: value of infer.CALL. -ENOENT: no link;
+ * Starts a call for the running handler; request: value of infer.CALL, an object that is not empty.
+ * The grant of the handler's event goes with it, which the app never sees. -ENOENT: no link;
  * -ENOBUFS: the link is full, or the handler has CALLS_TASK_MAX calls; -ENOMEM.
  */
 int call_start(struct task *t, const uint8_t *request, size_t n, struct call **ret);

@@ -38,6 +38,12 @@ enum worker_state { WORKER_BLANK, WORKER_LOADING, WORKER_RUNNING, WORKER_ENDED }
 
 /* --- handlers that run --- */
 
+/* What an event may spend on models, as the gateway has written it: of no meaning here. */
+struct grant {
+	uint32_t n; /* of the event; 0: none */
+	char text[GRANT_MAX + 1];
+};
+
 enum task_state { TASK_FREE, TASK_READY, TASK_RUNNING, TASK_WAITING };
 enum task_wait { WAIT_NOTHING, WAIT_TIME, WAIT_CALL, WAIT_ACK, WAIT_STAGE, WAIT_TURN };
 
@@ -57,6 +63,7 @@ struct task {
 	int emit_key;            /* its address is the registry key of what coroutine.yield calls */
 	struct session *session; /* borrowed; NULL while the app loads */
 	uint32_t n, node;        /* event; 0: load, upgrade */
+	struct grant grant;      /* of that event; n is 0 where the Space's owner pays */
 	const struct handler *handler; /* borrowed; NULL: none declared */
 	bool parallel;
 	bool called;           /* serves a CALL: see reply.h */
@@ -136,6 +143,7 @@ struct input {
 	uint8_t kind;
 	bool call;           /* a CALL: the payload is name, NUL, arguments */
 	uint64_t arrival;    /* counts the worker's events */
+	struct grant grant;  /* n is 0: none came */
 	const char *refusal; /* static words; NULL: it can run */
 	size_t length;       /* of the payload */
 	size_t values;       /* bytes of value records behind it */
@@ -170,6 +178,7 @@ struct session {
 	bool moving;       /* upgrade runs: events wait, failure ends the session */
 	struct buf values; /* value records of the next event */
 	const char *values_refusal;
+	struct grant grant; /* of an event to come */
 	struct input *inputs, **inputs_tail;
 	size_t n_inputs, inputs_bytes;
 	unsigned int

@@ -290,6 +290,7 @@ static void start_input(struct session *s, struct input *i)
 		return;
 	}
 	a.task->called = i->call;
+	a.task->grant = i->grant;
 	session_start_task(s, a.task, worker_handler(w, i->node, i->kind), i->n, i->node);
 }
 

@@ -184,6 +184,7 @@ static void end(struct task *t, enum task_end how)
 		worker_collect(w);
 	}
 	reply_forget(t);
+	t->grant.n = 0;
 	t->session = NULL;
 	t->handler = NULL;
 	w->pump_all = true;

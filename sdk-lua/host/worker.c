@@ -442,6 +442,7 @@ static int on_resume(
 		return inbox_##name(w, f, e);                                                      \
 	}
 SESSION_MESSAGE(open)
+SESSION_MESSAGE(grant)
 SESSION_MESSAGE(value)
 SESSION_MESSAGE(event)
 SESSION_MESSAGE(call)
@@ -463,6 +464,7 @@ static const struct {
 	{APP_APP, true, false, WHEN(WORKER_BLANK), on_app},
 	{APP_INFER, true, false, ALIVE, on_infer},
 	{APP_OPEN, false, true, WHEN(WORKER_RUNNING), on_open},
+	{APP_GRANT, false, true, WHEN(WORKER_RUNNING), on_grant},
 	{APP_VALUE, false, true, WHEN(WORKER_RUNNING), on_value},
 	{APP_EVENT, false, true, WHEN(WORKER_RUNNING), on_event},
 	{APP_CALL, false, true, WHEN(WORKER_RUNNING), on_call},

@@ -2,13 +2,16 @@
  * The sealed program itself, outside of a box: that it lives under its own seal (a call the filter
  * forbids would end it by SIGSYS), and how it ends.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/link.h"
 #include "proto/constants.h"
 #include "proto/messages.h"
 #include "tests/peer/worker.h"
@@ -285,6 +288,93 @@ static long peak_kib(pid_t pid)
 			kib = strtol(line + 6, NULL, 10);
 	fclose(f);
 	return kib;
+}
+
+/* --- grants --- */
+
+#define MODEL_APP                                                                                  \
+	PAGE("pcall(function() return require('vitrine.models').pipeline('text-classification', "  \
+	     "'a/b')('x') end) out:set('done')")
+
+/* The next model call of the worker, refused at once; its grant: "" where it carries none. */
+static void refuse_model_call(struct peer *p, struct frame *ret, char grant[GRANT_MAX + 1])
+{
+	static uint8_t packet[FRAME_PACKET_MAX];
+	static const char no[] = "{\"code\":\"quota\",\"message\":\"no\"}";
+	struct pollfd wait = {.fd = p->infer, .events = POLLIN};
+	struct frame answer = {
+		.type = INFER_ERROR, .value = (const uint8_t *)no, .length = sizeof(no) - 1};
+	struct infer_call m;
+	struct err e = {0};
+	ssize_t n;
+
+	CHECK(poll(&wait, 1, 10000) == 1);
+	n = recv(p->infer, packet, sizeof(packet), 0);
+	CHECK(n > 0 && frame_read(ret, packet, (size_t)n, &e) > 0 && ret->type == INFER_CALL);
+	CHECK(infer_call_read(&m, ret->value, ret->length, &e) == 0);
+	CHECK(!strcmp(m.model, "a/b"));
+	(void)snprintf(grant, GRANT_MAX + 1, "%s", m.grant ? m.grant : "");
+	infer_call_done(&m);
+	answer.seq = ret->seq;
+	CHECK(link_post(p->infer, &answer, NULL, 0) == 0);
+}
+
+static void grant_and_click(struct peer *p, uint32_t granted, uint32_t n, const char *grant)
+{
+	const struct frame g = {.type = APP_GRANT,
+		.channel = 7,
+		.seq = granted,
+		.value = (const uint8_t *)grant,
+		.length = strlen(grant)};
+	const struct frame f = {.type = APP_EVENT,
+		.op = EVENT_CLICK,
+		.channel = 7,
+		.node = go(),
+		.seq = n,
+		.value = (const uint8_t *)"null",
+		.length = 4};
+
+	if (*grant)
+		peer_send(p, &g, -1);
+	peer_send(p, &f, -1);
+}
+
+TEST(a_grant_goes_with_the_model_calls_of_its_event_and_of_no_other)
+{
+	char grant[GRANT_MAX + 1];
+	struct frame f;
+	struct peer p;
+	int status;
+
+	peer_start(&p, WORKER_PROGRAM);
+	(void)peer_load(&p, MODEL_APP);
+	peer_open(&p);
+	grant_and_click(&p, 1, 1, "00ff");
+	refuse_model_call(&p, &f, grant);
+	CHECK(!strcmp(grant, "00ff") && f.channel == 7 && f.node == 1);
+	grant_and_click(&p, 0, 2, "");
+	refuse_model_call(&p, &f, grant);
+	CHECK(!strcmp(grant, "") && f.node == 2);
+	grant_and_click(&p, 9, 3, "abcd"); /* for another event */
+	refuse_model_call(&p, &f, grant);
+	CHECK(!strcmp(grant, "") && f.node == 3);
+	status = peer_end(&p);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+TEST(a_grant_that_is_more_than_digits_ends_the_link)
+{
+	struct peer p;
+	struct frame in;
+	int status;
+
+	peer_start(&p, WORKER_PROGRAM);
+	(void)peer_load(&p, MODEL_APP);
+	peer_open(&p);
+	grant_and_click(&p, 1, 1, "00\",\"model\":\"x/y");
+	CHECK(!peer_receive(&p, &in));
+	status = peer_end(&p);
+	CHECK(WIFEXITED(status));
 }
 
 /* A heap of 48 MiB, what is shown and what was sent beside it: a box of 64 MiB has room for that.
