@@ -87,6 +87,9 @@ int engine_write(struct engine *e, struct model *m, const struct prompt *p,
 /* Whose it is; 0 until then. */
 void request_set_group(struct request *q, uint32_t group);
 
+/* What it has had so far, for one that is about to be cancelled. */
+void request_usage(const struct request *q, struct usage *ret);
+
 /* Ends it now: no further step includes it, no callback follows. May be called from callbacks. */
 void request_cancel(struct request *q);
 
