@@ -241,8 +241,10 @@ static void cpu_layernorm(struct device *d, const float *x, const struct weight 
 }
 
 static void cpu_rope(struct device *d, float *x, size_t m, uint32_t heads, uint32_t dim,
-	const struct place *places, const double *frequency)
+	const struct place *places, const double *frequency, bool interleaved)
 {
+	size_t step = interleaved ? 2 : 1, other = interleaved ? 1 : dim / 2;
+
 	(void)d;
 	for (size_t row = 0; row < m; row++) {
 		for (uint32_t i = 0; i < dim / 2; i++) {
@@ -250,11 +252,11 @@ static void cpu_rope(struct device *d, float *x, size_t m, uint32_t heads, uint3
 			float c = (float)cos(angle), s = (float)sin(angle);
 
 			for (uint32_t h = 0; h < heads; h++) {
-				float *at = x + (row * heads + h) * dim + i;
-				float a = at[0], b = at[dim / 2];
+				float *at = x + (row * heads + h) * dim + i * step;
+				float a = at[0], b = at[other];
 
 				at[0] = a * c - b * s;
-				at[dim / 2] = b * c + a * s;
+				at[other] = b * c + a * s;
 			}
 		}
 	}

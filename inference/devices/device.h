@@ -65,9 +65,10 @@ struct device_ops {
 	void (*layernorm)(struct device *d, const float *x, const struct weight *w,
 		const struct weight *b, float eps, size_t m, size_t n, float *y);
 
-	/* Rotates pairs (i, i + dim / 2) of every head by position * frequency[i]. */
+	/* Rotates pairs (i, i + dim / 2) of every head by position * frequency[i]; interleaved:
+	 * pairs (2i, 2i + 1). */
 	void (*rope)(struct device *d, float *x, size_t m, uint32_t heads, uint32_t dim,
-		const struct place *places, const double *frequency);
+		const struct place *places, const double *frequency, bool interleaved);
 
 	/* Stores keys and values of the rows at their places. */
 	void (*kv_put)(struct device *d, uint32_t layer, const struct place *places, size_t m,

@@ -257,7 +257,7 @@ static void bert_unload(struct net *net)
 }
 
 const struct family family_bert_classifier = {
-	.architecture = "BertForSequenceClassification",
+	.architectures = {"BertForSequenceClassification"},
 	.decoder = false,
 	.configure = bert_configure,
 	.load = bert_load,

@@ -15,11 +15,14 @@ static const struct family *const families[] = {
 	&family_bert_classifier,
 };
 
-const struct family *family_find(const char *architecture)
+const struct family *family_find(const char *architecture, const char **ret_name)
 {
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		if (!strcmp(families[i]->architecture, architecture))
-			return families[i];
+		for (size_t j = 0; j < FAMILY_NAMES_MAX && families[i]->architectures[j]; j++)
+			if (!strcmp(families[i]->architectures[j], architecture)) {
+				*ret_name = families[i]->architectures[j];
+				return families[i];
+			}
 	return NULL;
 }
 
@@ -28,11 +31,12 @@ int net_configure(const json_t *config, struct device *d, struct net **ret, stru
 	CLEANUP(net_freep) struct net *net = NULL;
 	const json_t *architecture = json_array_get(json_object_get(config, "architectures"), 0);
 	const struct family *family;
+	const char *name;
 	int r;
 
 	if (!json_is_string(architecture))
 		return err_set(e, -EBADMSG, "architectures: must be an array with a name");
-	family = family_find(json_string_value(architecture));
+	family = family_find(json_string_value(architecture), &name);
 	if (!family)
 		return err_set(e, -ENOTSUP, "architecture '%.80s' is not supported",
 			json_string_value(architecture));
@@ -40,6 +44,7 @@ int net_configure(const json_t *config, struct device *d, struct net **ret, stru
 	if (!net)
 		return err_set(e, -ENOMEM, "out of memory");
 	net->family = family;
+	net->architecture = name;
 	net->device = d;
 	r = family->configure(net, config, e);
 	if (r < 0)

@@ -17,6 +17,7 @@
 #include "inference/formats/weights.h"
 
 #define NET_STEP_ROWS_MAX 256 /* rows of one decoder step */
+#define FAMILY_NAMES_MAX 8
 #define NET_LABELS_MAX 1000
 #define NET_LABEL_MAX 128 /* bytes of a label */
 #define NET_CONTEXT_MAX (1u << 17)
@@ -24,12 +25,12 @@
 struct net;
 
 struct family {
-	const char *architecture; /* config.json, architectures[0] */
-	bool decoder;             /* step() writes text; otherwise classify() labels it */
+	const char *architectures[FAMILY_NAMES_MAX]; /* config.json, architectures[0] */
+	bool decoder; /* step() writes text; otherwise classify() labels it */
 
-	/* Reads config and weights, both not needed later. *ret is all zero but for family and
-	 * device. -EBADMSG: a field or tensor is missing or does not fit. -ENOTSUP: names what is
-	 * not supported. -ENOMEM. */
+	/* Reads config and weights, both not needed later. *net is all zero but for family,
+	 * architecture and device. -EBADMSG: a field or tensor is missing or does not fit.
+	 * -ENOTSUP: names what is not supported. -ENOMEM. */
 	int (*configure)(struct net *net, const json_t *config, struct err *e);
 	int (*load)(struct net *net, const struct weights *weights, struct err *e);
 
@@ -48,7 +49,8 @@ struct family {
 /* What every network has; its family's part is in own. */
 struct net {
 	const struct family *family;
-	struct device *device; /* borrowed */
+	const char *architecture; /* one of the family's */
+	struct device *device;    /* borrowed */
 	uint32_t vocab, context, layers;
 	uint32_t kv_width;                 /* decoders: floats of one token's keys in one layer */
 	uint32_t n_labels;                 /* classifiers */
@@ -61,8 +63,8 @@ struct net {
 	void *own; /* owned; the family's */
 };
 
-/* NULL: no family of that architecture. */
-const struct family *family_find(const char *architecture);
+/* NULL: no family of that architecture. *ret_name: the name as the family has it. */
+const struct family *family_find(const char *architecture, const char **ret_name);
 
 /* Reads config.json's object only. The same errors as configure. Caller owns *ret. */
 int net_configure(const json_t *config, struct device *d, struct net **ret, struct err *e);

@@ -1,6 +1,7 @@
 /*
- * LlamaForCausalLM: RMS norm, rotary positions, grouped key heads, SwiGLU.
- * Names and order of operations as in transformers' modeling_llama.py.
+ * The Llama family: RMS norm, rotary positions, grouped key heads, SwiGLU. Mistral, Qwen 2 and
+ * Qwen 3 are the same graph with biases or norms of queries and keys.
+ * Names and order of operations as in transformers' modeling_llama.py and its like.
  */
 #include <errno.h>
 #include <math.h>
@@ -10,8 +11,25 @@
 #include "base/json.h"
 #include "inference/models/family.h"
 
+/* What the architecture's name alone says. */
+struct variant {
+	const char *architecture;
+	bool qkv_bias;     /* queries, keys and values have one, the output has none */
+	bool qk_norm;      /* every head's queries and keys are normed before they are rotated */
+	bool windowed;     /* sliding_window counts without use_sliding_window */
+	uint32_t head_dim; /* where config.json does not say; 0: hidden_size / heads */
+};
+
+static const struct variant variants[] = {
+	{.architecture = "LlamaForCausalLM"},
+	{.architecture = "MistralForCausalLM", .windowed = true},
+	{.architecture = "Qwen2ForCausalLM", .qkv_bias = true},
+	{.architecture = "Qwen3ForCausalLM", .qk_norm = true, .head_dim = 128},
+};
+
 struct layer {
 	struct weight *norm_in, *norm_post;
+	struct weight *q_norm, *k_norm; /* NULL: none */
 	struct weight *q, *k, *v, *o;
 	struct weight *q_bias, *k_bias, *v_bias, *o_bias; /* NULL: none */
 	struct weight *gate, *up, *down;
@@ -22,7 +40,9 @@ struct llama {
 	uint32_t hidden, inner;
 	struct heads heads;
 	float eps;
+	const struct variant *variant;
 	bool tied, attention_bias, mlp_bias;
+	bool interleaved; /* rows of q and k are ordered for pairs (2i, 2i + 1), as GGUF has them */
 	double *frequency;    /* owned; heads.dim / 2 */
 	struct layer *layers; /* owned */
 	struct weight *embed, *norm, *head;
@@ -114,7 +134,8 @@ static int read_sizes(struct net *net, struct llama *l, const json_t *config, st
 			0 ||
 		config_u32(config, "max_position_embeddings", 1, 1 << 24, &net->context, e) < 0)
 		return -EBADMSG;
-	if (config_opt_u32(config, "head_dim", 2, 512, l->hidden / h->heads, &h->dim, e) < 0)
+	h->dim = l->variant->head_dim ? l->variant->head_dim : l->hidden / h->heads;
+	if (config_opt_u32(config, "head_dim", 2, 512, h->dim, &h->dim, e) < 0)
 		return -EBADMSG;
 	if (h->heads % h->kv_heads != 0)
 		return err_set(e, -EBADMSG, "num_key_value_heads: must divide num_attention_heads");
@@ -126,6 +147,30 @@ static int read_sizes(struct net *net, struct llama *l, const json_t *config, st
 	return 0;
 }
 
+/* Up to its length a window changes nothing, and there the context ends: a cache that forgets
+ * what leaves the window would make the model slower for everyone, and few texts are so long. */
+static int read_window(struct net *net, const struct llama *l, const json_t *config, struct err *e)
+{
+	uint32_t window;
+
+	if (config_opt_u32(config, "sliding_window", 1, 1 << 24, 1 << 24, &window, e) < 0)
+		return -EBADMSG;
+	if (!l->variant->windowed && !json_opt_bool(config, "use_sliding_window", false))
+		return 0;
+	if (net->context > window)
+		net->context = window;
+	return 0;
+}
+
+static const struct variant *find_variant(const char *architecture)
+{
+	size_t i = 0;
+
+	while (strcmp(variants[i].architecture, architecture) != 0)
+		i++; /* family_find took it from family_llama, whose names these are */
+	return &variants[i];
+}
+
 static int llama_configure(struct net *net, const json_t *config, struct err *e)
 {
 	struct llama *l = net->own = calloc(1, sizeof(*l));
@@ -135,7 +180,10 @@ static int llama_configure(struct net *net, const json_t *config, struct err *e)
 
 	if (!l)
 		return err_set(e, -ENOMEM, "out of memory");
+	l->variant = find_variant(net->architecture);
 	r = read_sizes(net, l, config, e);
+	if (r == 0)
+		r = read_window(net, l, config, e);
 	if (r == 0)
 		r = config_number(config, "rms_norm_eps", 0, 1, 1e-6, &eps, e);
 	if (r == 0)
@@ -150,6 +198,7 @@ static int llama_configure(struct net *net, const json_t *config, struct err *e)
 	l->tied = json_opt_bool(config, "tie_word_embeddings", false);
 	l->attention_bias = json_opt_bool(config, "attention_bias", false);
 	l->mlp_bias = json_opt_bool(config, "mlp_bias", false);
+	l->interleaved = json_opt_bool(config, "rope_interleaved", false);
 	return make_frequencies(l, config, e);
 }
 
@@ -158,15 +207,16 @@ static int llama_configure(struct net *net, const json_t *config, struct err *e)
 static void load_layer(struct loader *from, const struct llama *l, uint32_t i, struct layer *to)
 {
 	uint32_t q = l->heads.heads * l->heads.dim, kv = l->heads.kv_heads * l->heads.dim;
+	bool biased = l->attention_bias || l->variant->qkv_bias;
 	const struct matrix {
 		struct weight **weight, **bias;
 		uint32_t rows, columns;
 		bool biased;
 		const char *name;
 	} matrices[] = {
-		{&to->q, &to->q_bias, q, l->hidden, l->attention_bias, "self_attn.q_proj"},
-		{&to->k, &to->k_bias, kv, l->hidden, l->attention_bias, "self_attn.k_proj"},
-		{&to->v, &to->v_bias, kv, l->hidden, l->attention_bias, "self_attn.v_proj"},
+		{&to->q, &to->q_bias, q, l->hidden, biased, "self_attn.q_proj"},
+		{&to->k, &to->k_bias, kv, l->hidden, biased, "self_attn.k_proj"},
+		{&to->v, &to->v_bias, kv, l->hidden, biased, "self_attn.v_proj"},
 		{&to->o, &to->o_bias, l->hidden, q, l->attention_bias, "self_attn.o_proj"},
 		{&to->gate, &to->gate_bias, l->inner, l->hidden, l->mlp_bias, "mlp.gate_proj"},
 		{&to->up, &to->up_bias, l->inner, l->hidden, l->mlp_bias, "mlp.up_proj"},
@@ -176,6 +226,12 @@ static void load_layer(struct loader *from, const struct llama *l, uint32_t i, s
 	to->norm_in = loader_take(from, 0, l->hidden, "model.layers.%u.input_layernorm.weight", i);
 	to->norm_post = loader_take(
 		from, 0, l->hidden, "model.layers.%u.post_attention_layernorm.weight", i);
+	if (l->variant->qk_norm) {
+		to->q_norm = loader_take(
+			from, 0, l->heads.dim, "model.layers.%u.self_attn.q_norm.weight", i);
+		to->k_norm = loader_take(
+			from, 0, l->heads.dim, "model.layers.%u.self_attn.k_norm.weight", i);
+	}
 	for (size_t j = 0; j < sizeof(matrices) / sizeof(matrices[0]); j++) {
 		const struct matrix *m = &matrices[j];
 
@@ -241,8 +297,12 @@ static void run_attention(
 	d->ops->linear(d, w->q, w->q_bias, at->normed, m, at->q);
 	d->ops->linear(d, w->k, w->k_bias, at->normed, m, at->k);
 	d->ops->linear(d, w->v, w->v_bias, at->normed, m, at->v);
-	d->ops->rope(d, at->q, m, h->heads, h->dim, places, l->frequency);
-	d->ops->rope(d, at->k, m, h->kv_heads, h->dim, places, l->frequency);
+	if (w->q_norm) {
+		d->ops->rmsnorm(d, at->q, w->q_norm, l->eps, m * h->heads, h->dim, at->q);
+		d->ops->rmsnorm(d, at->k, w->k_norm, l->eps, m * h->kv_heads, h->dim, at->k);
+	}
+	d->ops->rope(d, at->q, m, h->heads, h->dim, places, l->frequency, l->interleaved);
+	d->ops->rope(d, at->k, m, h->kv_heads, h->dim, places, l->frequency, l->interleaved);
 	d->ops->kv_put(d, i, places, m, at->k, at->v, net->kv_width);
 	d->ops->attend_causal(d, i, places, m, h, at->q, at->mixed);
 	d->ops->linear(d, w->o, w->o_bias, at->mixed, m, at->normed);
@@ -308,7 +368,8 @@ static void llama_unload(struct net *net)
 }
 
 const struct family family_llama = {
-	.architecture = "LlamaForCausalLM",
+	.architectures = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM",
+		"Qwen3ForCausalLM"},
 	.decoder = true,
 	.configure = llama_configure,
 	.load = llama_load,

@@ -59,7 +59,7 @@ suite_lint() {
   else
     failed=$((failed + 1))
   fi
-  for file in "$root"/scripts/{up,test,bench,package} "$root/.ci/run" "$root"/tests/peer/*.sh "$root"/tests/{vm,clean}/*.sh \
+  for file in "$root"/scripts/{up,test,bench,package} "$root/.ci/run" "$root"/tests/{peer,oracle}/*.sh "$root"/tests/{vm,clean}/*.sh \
     "$root"/tests/vm/guest/*; do
     if (cd "$root" && shellcheck -x "$file"); then
       passed=$((passed + 1))

@@ -1,0 +1,163 @@
+"""Small models with random weights, and what transformers computes with them.
+
+  make.py small tests/oracle/known    the stored ones: tests/unit/inference/test_architectures.c
+  make.py large FOLDER                larger ones, for the same test where PyPI can be reached
+
+Every model is a folder as Hugging Face has it, weights rounded to bfloat16, and a known.json:
+greedy tokens of a few prompts, and the logits they begin with, computed in double precision.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+import torch
+import transformers
+
+torch.set_num_threads(1)
+transformers.utils.logging.disable_progress_bar()
+
+SIZES = {
+    "small": {"hidden": 24, "inner": 40, "layers": 2, "heads": 4, "vocab": 53, "context": 96},
+    "large": {"hidden": 128, "inner": 344, "layers": 3, "heads": 4, "vocab": 503, "context": 192},
+}
+GREEDY = 64
+
+
+def llama(s, **more):
+    return dict(vocab_size=s["vocab"], hidden_size=s["hidden"], intermediate_size=s["inner"],
+                num_hidden_layers=s["layers"], num_attention_heads=s["heads"],
+                max_position_embeddings=s["context"], bos_token_id=None, eos_token_id=None,
+                pad_token_id=None, **more)
+
+
+def llama3_scaling(s):
+    return {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": s["context"] // 4, "rope_theta": 500000.0}
+
+
+# name: class, its configuration for a size
+DECODERS = {
+    "llama2": ("Llama", lambda s: llama(s, rms_norm_eps=1e-5)),
+    "llama3": ("Llama", lambda s: llama(s, num_key_value_heads=s["heads"] // 2, rms_norm_eps=1e-5,
+                                        rope_parameters=llama3_scaling(s))),
+    "llama-linear": ("Llama", lambda s: llama(
+        s, attention_bias=True, mlp_bias=True, rms_norm_eps=0.1, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0})),
+    "mistral": ("Mistral", lambda s: llama(s, num_key_value_heads=1, head_dim=12, sliding_window=None)),
+    "mistral-window": ("Mistral", lambda s: llama(s, num_key_value_heads=2, sliding_window=84)),
+    # As GGUF has it: see interleave().
+    "llama-interleaved": ("Llama", lambda s: llama(
+        s, num_key_value_heads=2, attention_bias=True, tie_word_embeddings=True,
+        rope_parameters=llama3_scaling(s))),
+    "qwen2": ("Qwen2", lambda s: llama(s, num_key_value_heads=2, tie_word_embeddings=True)),
+    "qwen3": ("Qwen3", lambda s: llama(s, num_key_value_heads=2, head_dim=16)),
+}
+
+
+def randomize(model):
+    """Weights that make every operator matter, exact in bfloat16."""
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            x = torch.randn(p.shape)
+            if p.dim() > 1:
+                x = x * 1.2 / p.shape[-1] ** 0.5
+            elif "bias" in name:
+                x = x * 0.2
+            else:
+                x = 1 + x * 0.2
+            p.copy_(x.bfloat16().float())
+        for name, p in model.named_parameters():
+            if "embed" in name or "wte" in name or "wpe" in name:
+                p.copy_((torch.randn(p.shape) * 0.8).bfloat16().float())
+
+
+def digits(x):
+    return [float("%.8g" % v) for v in x.tolist()]
+
+
+def known_text(model, ids):
+    """The logits after ids, and the greedy tokens with the gaps to what came second."""
+    known = {"ids": list(ids)}
+    tokens, gaps = [], []
+    step, cache = list(ids), None
+    while len(tokens) < GREEDY:
+        out = model(torch.tensor([step]), past_key_values=cache, use_cache=True)
+        logits, cache = out.logits[0, -1], out.past_key_values
+        if not tokens:
+            known["logits"] = digits(logits)
+        best = torch.topk(logits, 2)
+        step = [int(best.indices[0])]
+        tokens += step
+        gaps.append(float("%.3g" % (best.values[0] - best.values[1])))
+    known["greedy"] = tokens
+    known["gaps"] = gaps
+    return known
+
+
+def interleave(model, out):
+    """Rows of queries and keys in the order of GGUF's "llama"; the numbers stay the same."""
+    heads = {"q_proj": model.config.num_attention_heads, "k_proj": model.config.num_key_value_heads}
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            part = name.split(".")[-2]
+            if part in heads:
+                rows = p.view(heads[part], 2, -1, *p.shape[1:])
+                p.copy_(rows.transpose(1, 2).reshape(p.shape).clone())
+    save(model, out)
+    path = os.path.join(out, "config.json")
+    with open(path) as f:
+        config = json.load(f)
+    config["rope_interleaved"] = True
+    with open(path, "w") as f:
+        json.dump(config, f, indent=2)
+
+
+def save(model, out):
+    model.bfloat16().save_pretrained(out)
+    os.chmod(os.path.join(out, "model.safetensors"), 0o644)
+    if os.path.exists(os.path.join(out, "generation_config.json")):
+        os.remove(os.path.join(out, "generation_config.json"))
+
+
+def make_decoder(name, size, out):
+    kind, configure = DECODERS[name]
+    config = getattr(transformers, kind + "Config")(**configure(size))
+    model = getattr(transformers, config_class(kind))(config).eval()
+    randomize(model)
+    model = model.double()
+    longest = size["context"] - GREEDY
+    if getattr(config, "sliding_window", None):
+        longest = min(longest, config.sliding_window - GREEDY)
+    prompts = [torch.randint(0, size["vocab"], (n,)).tolist() for n in (longest, 3, 1)]
+    with torch.no_grad():
+        known = {"texts": [known_text(model, ids) for ids in prompts]}
+    (interleave if "interleaved" in name else save)(model, out)
+    write_known(out, known)
+
+
+def config_class(kind):
+    return kind + ("LMHeadModel" if kind == "GPT2" else "ForCausalLM")
+
+
+def write_known(out, known):
+    with open(os.path.join(out, "known.json"), "w") as f:
+        f.write(json.dumps(known, separators=(",", ":")) + "\n")
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    args.add_argument("size", choices=SIZES)
+    args.add_argument("out")
+    args.add_argument("names", nargs="*", help="only these")
+    args = args.parse_args()
+    for name in args.names or list(DECODERS):
+        torch.manual_seed(sum(name.encode()))
+        out = os.path.join(args.out, name)
+        os.makedirs(out, exist_ok=True)
+        make_decoder(name, SIZES[args.size], out)
+        print(name, file=sys.stderr)
+
+
+main()
