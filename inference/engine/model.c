@@ -1,35 +1,15 @@
 #include "inference/engine/model.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "inference/formats/folder.h"
 
 #define TOKENS_DEFAULT 256 /* written where neither caller nor model says how many */
-
-/* Reads a JSON file of the folder. -ENOENT: it is not there. */
-static int read_json(int folder, const char *name, size_t max, json_t **ret, struct err *e)
-{
-	CLEANUP(buf_done) struct buf text;
-	int r;
-
-	buf_init(&text, max);
-	r = fs_read(folder, name, &text, e);
-	if (r < 0)
-		return r;
-	r = json_parse(text.data, text.len, max, ret, e);
-	if (r == 0 && !json_is_object(*ret)) {
-		json_decref(*ret);
-		*ret = NULL;
-		r = err_set(e, -EBADMSG, "must be an object");
-	}
-	return r < 0 ? err_wrap(e, "%s", name) : 0;
-}
 
 static void add_stop(struct model *m, json_int_t id)
 {
@@ -134,84 +114,65 @@ static int read_template(struct model *m, int folder, const json_t *tokens)
 	return r;
 }
 
-static int read_tokenizer(struct model *m, int folder, struct err *e)
+static int read_tokenizer(struct model *m, const struct folder *f, struct err *e)
 {
-	CLEANUP(buf_done) struct buf text;
 	int r;
 
-	buf_init(&text, TOKENIZER_FILE_MAX);
-	r = fs_read(folder, "tokenizer.json", &text, e);
-	if (r < 0)
-		return r;
-	r = tokenizer_read(text.data, text.len, &m->tokenizer, e);
+	if (!f->tokenizer)
+		return err_set(e, -ENOENT, "tokenizer.json: %s", strerror(ENOENT));
+	r = tokenizer_new(f->tokenizer, &m->tokenizer, e);
 	return r < 0 ? err_wrap(e, "tokenizer.json") : 0;
 }
 
-static int read_net(
-	struct model *m, int folder, const json_t *config, struct device *d, struct err *e)
+static int read_net(struct model *m, const struct folder *f, struct device *d, struct err *e)
 {
-	CLEANUP(weights_freep) struct weights *weights = NULL;
-	int r = weights_open(folder, &weights, e);
+	int r = net_load(f->config, f->weights, d, &m->net, e);
 
 	if (r < 0)
 		return r;
-	r = net_load(config, weights, d, &m->net, e);
-	if (r < 0)
-		return r;
-	m->parameters = weights_parameters(weights);
-	m->bytes = weights_bytes(weights);
+	m->parameters = weights_parameters(f->weights);
+	m->bytes = weights_bytes(f->weights);
 	if (tokenizer_size(m->tokenizer) > m->net->vocab)
 		return err_set(e, -EBADMSG, "tokenizer.json has %u tokens, config.json %u",
 			tokenizer_size(m->tokenizer), m->net->vocab);
 	return 0;
 }
 
-static int load(struct model *m, int dirfd, const char *path, struct device *d, struct err *e)
+static int load(struct model *m, const struct folder *f, struct device *d, struct err *e)
 {
-	CLEANUP(closep) int folder = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(json_decrefp) json_t *config = NULL;
-	CLEANUP(json_decrefp) json_t *generation = NULL;
-	CLEANUP(json_decrefp) json_t *tokens = NULL;
-	const json_t *name;
+	const json_t *name = json_array_get(json_object_get(f->config, "architectures"), 0);
 	int r;
 
-	if (folder < 0)
-		return err_set(e, -errno, "%s", strerror(errno));
-	r = read_json(folder, "config.json", MODEL_CONFIG_MAX, &config, e);
-	if (r < 0)
-		return r;
-	name = json_array_get(json_object_get(config, "architectures"), 0);
 	if (json_is_string(name))
 		(void)snprintf(
 			m->architecture, sizeof(m->architecture), "%s", json_string_value(name));
-	r = read_tokenizer(m, folder, e);
+	r = read_tokenizer(m, f, e);
 	if (r == 0)
-		r = read_net(m, folder, config, d, e);
-	if (r < 0)
-		return r;
-	/* These two may be missing; what is there must be readable. */
-	if (faccessat(folder, "generation_config.json", F_OK, 0) == 0)
-		r = read_json(folder, "generation_config.json", MODEL_CONFIG_MAX, &generation, e);
-	if (r == 0 && faccessat(folder, "tokenizer_config.json", F_OK, 0) == 0)
-		r = read_json(folder, "tokenizer_config.json", MODEL_CONFIG_MAX, &tokens, e);
+		r = read_net(m, f, d, e);
 	if (r < 0 || !m->net->family->decoder)
 		return r;
-	r = read_sampling(m, generation, e);
+	r = read_sampling(m, f->generation, e);
 	if (r < 0)
 		return err_wrap(e, "generation_config.json");
-	find_stops(m, config, generation, tokens);
-	(void)read_template(m, folder, tokens); /* without one it still writes text */
+	find_stops(m, f->config, f->generation, f->tokens);
+	(void)read_template(m, f->fd, f->tokens); /* without one it still writes text */
 	return 0;
 }
 
 struct model *model_open(int dirfd, const char *folder, const char *id, struct device *d)
 {
 	struct model *m = calloc(1, sizeof(*m));
+	struct folder files;
+	int r;
 
 	if (!m)
 		return NULL;
 	(void)snprintf(m->id, sizeof(m->id), "%s", id);
-	if (load(m, dirfd, folder, d, &m->error) < 0) {
+	r = folder_open(dirfd, folder, &files, &m->error);
+	if (r == 0)
+		r = load(m, &files, d, &m->error);
+	folder_done(&files);
+	if (r < 0) {
 		m->net = net_free(m->net);
 		m->tokenizer = tokenizer_free(m->tokenizer);
 	}

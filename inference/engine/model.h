@@ -1,6 +1,6 @@
 /*
- * A model that can be called: a folder's config.json, tokenizer.json and model.safetensors made
- * into a network, a tokenizer and, where it chats, a template. Knows no request.
+ * A model that can be called: a folder (formats/folder.h) made into a network, a tokenizer and,
+ * where it chats, a template. Knows no request.
  */
 #pragma once
 
@@ -17,7 +17,6 @@
 
 #define MODEL_ID_MAX 160
 #define MODEL_STOPS_MAX 16
-#define MODEL_CONFIG_MAX (1u << 20)
 
 /* What a caller that names no options gets: generation_config.json, or greedy. */
 struct sampling {

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "inference/formats/folder.h"
+
 struct shelf {
 	struct model *models[SHELF_MODELS_MAX]; /* owned */
 	size_t n;
@@ -40,14 +42,6 @@ static int is_visible(const struct dirent *d)
 	return d->d_name[0] != '.';
 }
 
-static bool has_config(int dirfd, const char *folder)
-{
-	char path[600];
-
-	return snprintf(path, sizeof(path), "%s/config.json", folder) < (int)sizeof(path) &&
-	       faccessat(dirfd, path, F_OK, 0) == 0;
-}
-
 static int put_owner(struct shelf *s, int dirfd, const char *owner, struct device *d)
 {
 	struct dirent **list;
@@ -59,7 +53,7 @@ static int put_owner(struct shelf *s, int dirfd, const char *owner, struct devic
 		if (r == 0 &&
 			snprintf(folder, sizeof(folder), "%s/%s", owner, list[i]->d_name) <
 				(int)sizeof(folder) &&
-			has_config(dirfd, folder))
+			folder_is_model(dirfd, folder))
 			r = put(s, dirfd, folder, owner, list[i]->d_name, d);
 		free(list[i]);
 	}
@@ -83,8 +77,8 @@ static int put_dir(struct shelf *s, const char *dir, struct device *d, struct er
 		const char *name = list[i]->d_name;
 
 		if (r == 0)
-			r = has_config(fd, name) ? put(s, fd, name, "vitrine", name, d)
-						 : put_owner(s, fd, name, d);
+			r = folder_is_model(fd, name) ? put(s, fd, name, "vitrine", name, d)
+						      : put_owner(s, fd, name, d);
 		free(list[i]);
 	}
 	free(list);

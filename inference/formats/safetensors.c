@@ -1,15 +1,11 @@
 #include "inference/formats/safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/json.h"
+#include "inference/formats/held.h"
 
 #define LENGTH_BYTES 8
 #define NAME_MAX_BYTES 512
@@ -19,7 +15,7 @@ struct safetensors {
 	struct tensor *tensors; /* owned; n of them, in order of their bytes */
 	size_t n;
 	uint64_t bytes;
-	void *map; /* owned; NULL when the bytes are the caller's */
+	struct held held; /* owned; empty when the bytes are the caller's */
 };
 
 static const struct type_row {
@@ -213,61 +209,19 @@ int safetensors_read(const void *bytes, size_t n, struct safetensors **ret, stru
 	return 0;
 }
 
-static int read_all(int fd, uint8_t *to, size_t n)
-{
-	for (size_t at = 0; at < n;) {
-		ssize_t got = pread(fd, to + at, n - at, (off_t)at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -ENODATA;
-		at += (size_t)got;
-	}
-	return 0;
-}
-
-/* The file in memory: a copy of a small one, which nobody can cut short, a mapping of a large. */
-static int hold(int fd, size_t n, void **ret)
-{
-	bool copy = n <= SAFETENSORS_COPY_MAX;
-	void *map = copy ? mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-			 : mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
-	int r;
-
-	if (map == MAP_FAILED)
-		return -errno;
-	r = copy ? read_all(fd, map, n) : 0;
-	if (r < 0) {
-		(void)munmap(map, n);
-		return r;
-	}
-	*ret = map;
-	return 0;
-}
-
 int safetensors_open(int dirfd, const char *name, struct safetensors **ret, struct err *e)
 {
-	CLEANUP(closep) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	void *map = NULL;
-	int r;
+	struct held held = {0};
+	int r = held_open(dirfd, name, LENGTH_BYTES, &held, e);
 
-	if (fd < 0)
-		return err_set(e, -errno, "%s: %s", name, strerror(errno));
-	if (fstat(fd, &st) < 0)
-		return err_set(e, -errno, "%s: %s", name, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size < LENGTH_BYTES)
-		return err_set(e, -EBADMSG, "%s: not a safetensors file", name);
-	r = hold(fd, (size_t)st.st_size, &map);
 	if (r < 0)
-		return err_set(e, r, "%s: cannot be read: %s", name, strerror(-r));
-	r = safetensors_read(map, (size_t)st.st_size, ret, e);
+		return r;
+	r = safetensors_read(held.bytes, held.n, ret, e);
 	if (r < 0) {
-		(void)munmap(map, (size_t)st.st_size);
+		held_done(&held);
 		return err_wrap(e, "%s", name);
 	}
-	(*ret)->map = map;
+	(*ret)->held = held;
 	return 0;
 }
 
@@ -277,8 +231,7 @@ struct safetensors *safetensors_free(struct safetensors *s)
 		return NULL;
 	json_decref(s->header);
 	free(s->tensors);
-	if (s->map)
-		(void)munmap(s->map, s->bytes);
+	held_done(&s->held);
 	free(s);
 	return NULL;
 }

@@ -17,7 +17,6 @@
 
 #define SAFETENSORS_HEADER_MAX (16u << 20)
 #define SAFETENSORS_TENSORS_MAX 65536
-#define SAFETENSORS_COPY_MAX (64u << 20) /* files up to this are copied, larger ones are mapped */
 
 struct safetensors;
 
@@ -27,12 +26,7 @@ struct safetensors;
  */
 int safetensors_read(const void *bytes, size_t n, struct safetensors **ret, struct err *e);
 
-/*
- * Reads a file, of which nothing is needed later if it is at most SAFETENSORS_COPY_MAX. A larger
- * one is mapped and must not shrink until safetensors_free, or the process dies of SIGBUS; a model
- * folder is the operator's. Also the errno of open, fstat, mmap and read; -ENODATA: it became
- * shorter while it was read.
- */
+/* Reads a file as held_open takes it, with its errors. */
 int safetensors_open(int dirfd, const char *name, struct safetensors **ret, struct err *e);
 
 struct safetensors *safetensors_free(struct safetensors *s);

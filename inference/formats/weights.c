@@ -3,8 +3,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fs.h"
+#include "base/json.h"
 #include "inference/formats/safetensors.h"
+
+#define SINGLE "model.safetensors"
+#define INDEX "model.safetensors.index.json"
+#define INDEX_MAX (16u << 20) /* bytes */
+#define SHARDS_MAX 1000
+#define SHARD_NAME_MAX 200
+#define PICKLE                                                                                     \
+	"pickled weights are never read, since they may run programs; in Python, "                 \
+	"AutoModel.from_pretrained(FOLDER).save_pretrained(NEW) writes them as safetensors"
 
 struct file {
 	struct file *next;
@@ -80,21 +92,142 @@ static void free_safetensors(void *file)
 	(void)safetensors_free(file);
 }
 
+static bool has_file(int folder, const char *name)
+{
+	return faccessat(folder, name, F_OK, 0) == 0;
+}
+
+bool weights_are_in(int folder)
+{
+	return has_file(folder, SINGLE) || has_file(folder, INDEX);
+}
+
+static int add_safetensors(struct weights *w, int folder, const char *name, struct err *e)
+{
+	CLEANUP(safetensors_freep) struct safetensors *s = NULL;
+	int r = safetensors_open(folder, name, &s, e);
+
+	if (r < 0)
+		return r;
+	r = weights_add(w, safetensors_tensors(s), safetensors_count(s), safetensors_bytes(s), s,
+		free_safetensors, e);
+	if (r < 0)
+		return err_wrap(e, "%s", name);
+	(void)TAKE_PTR(s);
+	return 0;
+}
+
+/* A file of the folder itself: nothing that leads out of it. */
+static bool is_shard(const char *name)
+{
+	size_t n = name ? strlen(name) : 0;
+
+	return n > 12 && n <= SHARD_NAME_MAX && !strchr(name, '/') && name[0] != '.' &&
+	       !strcmp(name + n - 12, ".safetensors");
+}
+
+/* The set of files that weight_map names. */
+static int list_shards(const json_t *map, json_t *ret, struct err *e)
+{
+	const char *tensor;
+	json_t *v;
+
+	json_object_foreach((json_t *)map, tensor, v)
+	{
+		const char *name = json_string_value(v);
+
+		if (!is_shard(name))
+			return err_set(e, -EBADMSG,
+				"weight_map.%.80s: must name a .safetensors file of the folder",
+				tensor);
+		if (json_object_set_new(ret, name, json_null()) < 0)
+			return err_set(e, -ENOMEM, "out of memory");
+		if (json_object_size(ret) > SHARDS_MAX)
+			return err_set(e, -EMSGSIZE, "weight_map: over %d files", SHARDS_MAX);
+	}
+	return 0;
+}
+
+static int check_map(const struct weights *w, const json_t *map, struct err *e)
+{
+	const char *tensor;
+	json_t *v;
+
+	json_object_foreach((json_t *)map, tensor, v) if (!weights_find(w, tensor)) return err_set(
+		e, -EBADMSG, "weight_map: tensor '%.80s' is not in %.80s", tensor,
+		json_string_value(v));
+	return 0;
+}
+
+/* model.safetensors.index.json: {"weight_map": {tensor: file}} */
+static int add_shards(struct weights *w, int folder, struct err *e)
+{
+	CLEANUP(buf_done) struct buf text;
+	CLEANUP(json_unrefp) json_t *index = NULL;
+	CLEANUP(json_unrefp) json_t *shards = json_object();
+	const json_t *map;
+	const char *name;
+	json_t *v;
+	int r;
+
+	buf_init(&text, INDEX_MAX);
+	if (!shards)
+		return err_set(e, -ENOMEM, "out of memory");
+	r = fs_read(folder, INDEX, &text, e);
+	if (r == 0)
+		r = json_parse(text.data, text.len, INDEX_MAX, &index, e);
+	if (r < 0)
+		return err_wrap(e, INDEX);
+	map = json_object_get(index, "weight_map");
+	if (!json_is_object(map) || json_object_size(map) == 0)
+		return err_set(e, -EBADMSG, INDEX ": weight_map: must be an object of tensors");
+	r = list_shards(map, shards, e);
+	if (r < 0)
+		return err_wrap(e, INDEX);
+	json_object_foreach(shards, name, v)
+	{
+		r = add_safetensors(w, folder, name, e);
+		if (r < 0)
+			return r;
+	}
+	r = check_map(w, map, e);
+	return r < 0 ? err_wrap(e, INDEX) : 0;
+}
+
+/* What a folder may hold instead, and what to do with it. */
+static const struct refused {
+	const char *name, *why;
+} refused[] = {
+	{"pytorch_model.bin", PICKLE},
+	{"pytorch_model.bin.index.json", PICKLE},
+	{"pytorch_model.pt", PICKLE},
+	{"model.pt", PICKLE},
+	{"model.ckpt", PICKLE},
+	{"tf_model.h5", "TensorFlow's weights are not read; save the model as safetensors"},
+	{"flax_model.msgpack", "Flax's weights are not read; save the model as safetensors"},
+};
+
+static int refuse(int folder, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (has_file(folder, refused[i].name))
+			return err_set(e, -ENOTSUP, "%s: %s", refused[i].name, refused[i].why);
+	return err_set(e, -ENOENT, SINGLE ": %s", strerror(ENOENT));
+}
+
 int weights_open(int folder, struct weights **ret, struct err *e)
 {
 	CLEANUP(weights_freep) struct weights *w = weights_new();
-	CLEANUP(safetensors_freep) struct safetensors *s = NULL;
 	int r;
 
 	if (!w)
 		return err_set(e, -ENOMEM, "out of memory");
-	r = safetensors_open(folder, "model.safetensors", &s, e);
-	if (r == 0)
-		r = weights_add(w, safetensors_tensors(s), safetensors_count(s),
-			safetensors_bytes(s), s, free_safetensors, e);
+	if (has_file(folder, SINGLE))
+		r = add_safetensors(w, folder, SINGLE, e);
+	else
+		r = has_file(folder, INDEX) ? add_shards(w, folder, e) : refuse(folder, e);
 	if (r < 0)
 		return r;
-	(void)TAKE_PTR(s);
 	*ret = TAKE_PTR(w);
 	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,8 +29,13 @@ DEFINE_CLEANUP(struct weights *, weights_free)
 int weights_add(struct weights *w, const struct tensor *tensors, size_t n, uint64_t bytes,
 	void *file, void (*file_free)(void *file), struct err *e);
 
-/* Opens the weights of a folder: its model.safetensors. Errors as of safetensors_open. */
+/*
+ * Opens the weights of a folder: its model.safetensors, or the files that its
+ * model.safetensors.index.json names. -ENOENT: it has neither; -ENOTSUP: but pickled ones, which
+ * are refused by name with the way to convert them. Errors of safetensors_open and json_parse.
+ */
 int weights_open(int folder, struct weights **ret, struct err *e);
+bool weights_are_in(int folder); /* whether it has one of the two */
 
 /* NULL: no tensor of that name. Borrowed. */
 const struct tensor *weights_find(const struct weights *w, const char *name);

@@ -104,6 +104,26 @@ static double scale_frequency(const struct rope *rope, double f)
 	return (1 - blend) * f / rope->factor + blend * f;
 }
 
+/* GGUF has llama3's scaling already computed. */
+static int divide_frequencies(struct llama *l, const json_t *config, struct err *e)
+{
+	const json_t *divisors = json_object_get(config, "rope_divisors");
+
+	if (!divisors)
+		return 0;
+	if (json_array_size(divisors) != l->heads.dim / 2)
+		return err_set(e, -EBADMSG, "rope_divisors: must be %u numbers", l->heads.dim / 2);
+	for (uint32_t i = 0; i < l->heads.dim / 2; i++) {
+		double n = json_number_value(json_array_get(divisors, i));
+
+		if (!(n >= 1e-6 && n <= 1e6))
+			return err_set(
+				e, -EBADMSG, "rope_divisors: must be numbers from 1e-6 to 1e6");
+		l->frequency[i] /= n;
+	}
+	return 0;
+}
+
 static int make_frequencies(struct llama *l, const json_t *config, struct err *e)
 {
 	struct rope rope = {0};
@@ -116,7 +136,7 @@ static int make_frequencies(struct llama *l, const json_t *config, struct err *e
 		return err_set(e, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < l->heads.dim / 2; i++)
 		l->frequency[i] = scale_frequency(&rope, pow(rope.theta, -2.0 * i / l->heads.dim));
-	return 0;
+	return divide_frequencies(l, config, e);
 }
 
 /* --- config.json --- */

@@ -290,21 +290,23 @@ static int read_root(struct tokenizer *t, const json_t *root, struct err *e)
 	return r;
 }
 
-int tokenizer_read(const void *json, size_t n, struct tokenizer **ret, struct err *e)
+int tokenizer_new(const json_t *root, struct tokenizer **ret, struct err *e)
 {
 	CLEANUP(tokenizer_freep) struct tokenizer *t = calloc(1, sizeof(*t));
-	CLEANUP(json_unrefp) json_t *root = NULL;
-	int r;
+	int r = t ? read_root(t, root, e) : err_set(e, -ENOMEM, "out of memory");
 
-	if (!t)
-		return err_set(e, -ENOMEM, "out of memory");
-	r = json_parse(json, n, TOKENIZER_FILE_MAX, &root, e);
-	if (r == 0)
-		r = read_root(t, root, e);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(t);
 	return 0;
+}
+
+int tokenizer_read(const void *json, size_t n, struct tokenizer **ret, struct err *e)
+{
+	CLEANUP(json_unrefp) json_t *root = NULL;
+	int r = json_parse(json, n, TOKENIZER_FILE_MAX, &root, e);
+
+	return r < 0 ? r : tokenizer_new(root, ret, e);
 }
 
 struct tokenizer *tokenizer_free(struct tokenizer *t)

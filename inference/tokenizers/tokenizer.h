@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,8 @@ struct tokenizer;
 /* Reads tokenizer.json. -EBADMSG: broken. -ENOTSUP: names what is not supported. -EMSGSIZE.
  * -ENOMEM. Caller owns *ret. */
 int tokenizer_read(const void *json, size_t n, struct tokenizer **ret, struct err *e);
+/* The same from its object, which is not needed later. */
+int tokenizer_new(const json_t *root, struct tokenizer **ret, struct err *e);
 struct tokenizer *tokenizer_free(struct tokenizer *t);
 DEFINE_CLEANUP(struct tokenizer *, tokenizer_free)
 

@@ -54,7 +54,8 @@ static void check_greedy(const json_t *prompt, struct alone *a)
 	}
 }
 
-static void check_decoder(const char *name, const char *kernels)
+/* from: "hf", or "" for the GGUF file beside it. */
+static void check_decoder(const char *name, const char *from, const char *kernels)
 {
 	char path[256];
 	struct device *d;
@@ -65,7 +66,7 @@ static void check_decoder(const char *name, const char *kernels)
 
 	if (device_open("cpu", kernels, &d, NULL) < 0)
 		return;
-	snprintf(path, sizeof(path), ORACLE "/%s/hf", name);
+	snprintf(path, sizeof(path), ORACLE "/%s/%s", name, from);
 	m = known_model(d, path);
 	snprintf(path, sizeof(path), ORACLE "/%s/ref.json", name);
 	ref = known_json(path);
@@ -95,16 +96,24 @@ static void check_decoder(const char *name, const char *kernels)
 
 TEST(llama_with_full_heads)
 {
-	check_decoder("llama-mha", "scalar");
-	check_decoder("llama-mha", "avx2");
-	check_decoder("llama-mha", "avx512");
+	check_decoder("llama-mha", "hf", "scalar");
+	check_decoder("llama-mha", "hf", "avx2");
+	check_decoder("llama-mha", "hf", "avx512");
 }
 
 TEST(llama_with_grouped_heads_biases_and_a_telling_eps)
 {
-	check_decoder("llama-eps", "scalar");
-	check_decoder("llama-eps", "avx2");
-	check_decoder("llama-eps", "avx512");
+	check_decoder("llama-eps", "hf", "scalar");
+	check_decoder("llama-eps", "hf", "avx2");
+	check_decoder("llama-eps", "hf", "avx512");
+}
+
+TEST(a_gguf_file_is_the_same_model_as_its_folder)
+{
+	check_decoder("llama-mha", "", "scalar");
+	check_decoder("llama-mha", "", NULL);
+	check_decoder("llama-eps", "", "scalar");
+	check_decoder("llama-eps", "", NULL);
 }
 
 TEST(bert_classes)
