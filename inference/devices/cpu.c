@@ -373,6 +373,11 @@ static void cpu_gelu(struct device *d, float *x, size_t n)
 	cpu_of(d)->k->gelu(x, n);
 }
 
+static void cpu_gelu_tanh(struct device *d, float *x, size_t n)
+{
+	cpu_of(d)->k->gelu_tanh(x, n);
+}
+
 static void cpu_tanh(struct device *d, float *x, size_t n)
 {
 	(void)d;
@@ -409,6 +414,7 @@ static const struct device_ops cpu_ops = {
 	.attend_full = cpu_attend_full,
 	.silu_mul = cpu_silu_mul,
 	.gelu = cpu_gelu,
+	.gelu_tanh = cpu_gelu_tanh,
 	.tanh = cpu_tanh,
 	.close = cpu_close,
 };

@@ -82,6 +82,7 @@ struct device_ops {
 
 	void (*silu_mul)(struct device *d, float *gate, const float *up, size_t n);
 	void (*gelu)(struct device *d, float *x, size_t n);
+	void (*gelu_tanh)(struct device *d, float *x, size_t n); /* its form with tanh */
 	void (*tanh)(struct device *d, float *x, size_t n);
 
 	struct device *(*close)(struct device *d);

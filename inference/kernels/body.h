@@ -317,6 +317,16 @@ static void gelu(float *x, size_t n)
 		x[i] = 0.5f * x[i] * (1.0f + erf_of(x[i] * 0.707106781186547524f));
 }
 
+/* 0.5 x (1 + tanh(u)) = x / (1 + exp(-2u)) */
+static void gelu_tanh(float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		float u = 0.797884560802865356f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+
+		x[i] = x[i] / (1.0f + exp_of(-2.0f * u));
+	}
+}
+
 const struct kernels KERNELS = {
 	.name = KERNELS_NAME,
 	.matmul_f32 = matmul_f32,
@@ -327,4 +337,5 @@ const struct kernels KERNELS = {
 	.softmax = softmax,
 	.silu_mul = silu_mul,
 	.gelu = gelu,
+	.gelu_tanh = gelu_tanh,
 };

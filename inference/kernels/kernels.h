@@ -57,6 +57,7 @@ struct kernels {
 	void (*softmax)(float *x, size_t n);                      /* in place */
 	void (*silu_mul)(float *gate, const float *up, size_t n); /* gate = silu(gate) up */
 	void (*gelu)(float *x, size_t n);                         /* the erf form, in place */
+	void (*gelu_tanh)(float *x, size_t n);                    /* the tanh form, in place */
 };
 
 extern const struct kernels kernels_scalar;

@@ -12,6 +12,7 @@
 
 static const struct family *const families[] = {
 	&family_llama,
+	&family_gpt2,
 	&family_bert_classifier,
 };
 
@@ -130,43 +131,112 @@ static struct weight *loader_fail(struct loader *l, int code)
 	return NULL;
 }
 
-struct weight *loader_take(struct loader *l, uint32_t rows, uint32_t columns, const char *fmt, ...)
+/* The tensor of that name, if it can be a weight and has the shape. */
+static const struct tensor *find(
+	struct loader *l, uint32_t rows, uint32_t columns, const char *fmt, va_list args)
 {
 	const struct tensor *t;
-	struct weight *w, **grown;
 	char name[256];
-	va_list args;
 
 	if (l->r < 0)
 		return NULL;
-	va_start(args, fmt);
 	(void)vsnprintf(name, sizeof(name), fmt, args);
-	va_end(args);
 	t = weights_find(l->weights, name);
 	if (!t)
-		return loader_fail(l, err_set(l->e, -EBADMSG, "'%s' is missing", name));
-	if (t->type == TENSOR_OTHER)
-		return loader_fail(l, err_set(l->e, -ENOTSUP,
-					      "'%s': numbers of its type are not supported", name));
-	if (rows ? t->n_dims != 2 || t->dims[0] != rows || t->dims[1] != columns
-		 : t->n_dims != 1 || t->dims[0] != columns)
-		return loader_fail(
-			l, err_set(l->e, -EBADMSG,
-				   "'%s': the shape is not the one config.json asks for", name));
-	if (!tensor_is_finite(t))
-		return loader_fail(
-			l, err_set(l->e, -EBADMSG, "'%s': holds NaN or infinite numbers", name));
-	if (l->net->n_weights == WEIGHTS_MAX)
+		l->r = err_set(l->e, -EBADMSG, "'%s' is missing", name);
+	else if (t->type == TENSOR_OTHER)
+		l->r = err_set(l->e, -ENOTSUP, "'%s': numbers of its type are not supported", name);
+	else if (rows ? t->n_dims != 2 || t->dims[0] != rows || t->dims[1] != columns
+		      : t->n_dims != 1 || t->dims[0] != columns)
+		l->r = err_set(l->e, -EBADMSG,
+			"'%s': the shape is not the one config.json asks for", name);
+	else if (!tensor_is_finite(t))
+		l->r = err_set(l->e, -EBADMSG, "'%s': holds NaN or infinite numbers", name);
+	return l->r < 0 ? NULL : t;
+}
+
+static struct weight *keep(struct loader *l, const struct tensor *t)
+{
+	struct net *net = l->net;
+	struct weight *w, **grown;
+
+	if (net->n_weights == WEIGHTS_MAX)
 		return loader_fail(l, err_set(l->e, -EMSGSIZE, "over %d weights", WEIGHTS_MAX));
-	grown = reallocarray(l->net->weights, l->net->n_weights + 1, sizeof(struct weight *));
+	grown = reallocarray(net->weights, net->n_weights + 1, sizeof(struct weight *));
 	if (!grown)
 		return loader_fail(l, err_set(l->e, -ENOMEM, "out of memory"));
-	l->net->weights = grown;
-	w = l->net->device->ops->weight_new(l->net->device, t);
+	net->weights = grown;
+	w = net->device->ops->weight_new(net->device, t);
 	if (!w)
-		return loader_fail(l, err_set(l->e, -ENOMEM, "'%s': out of memory", name));
-	l->net->weights[l->net->n_weights++] = w;
+		return loader_fail(l, err_set(l->e, -ENOMEM, "'%s': out of memory", t->name));
+	net->weights[net->n_weights++] = w;
 	return w;
+}
+
+struct weight *loader_take(struct loader *l, uint32_t rows, uint32_t columns, const char *fmt, ...)
+{
+	const struct tensor *t;
+	va_list args;
+
+	va_start(args, fmt);
+	t = find(l, rows, columns, fmt, args);
+	va_end(args);
+	return t ? keep(l, t) : NULL;
+}
+
+/* Writes columns [first, first + to's rows) of t as rows. */
+static void turn(const struct tensor *t, uint64_t first, size_t size, const struct tensor *to)
+{
+	uint64_t columns = to->dims[to->n_dims - 1], rows = to->n_dims == 2 ? to->dims[0] : 1;
+	uint64_t total = t->dims[1];
+	uint8_t *at = (uint8_t *)to->bytes;
+
+	for (uint64_t row = 0; row < rows; row++)
+		for (uint64_t c = 0; c < columns; c++, at += size)
+			memcpy(at, t->bytes + (c * total + first + row) * size, size);
+}
+
+struct weight *loader_take_turned(struct loader *l, uint32_t columns, uint32_t total,
+	uint32_t first, uint32_t rows, const char *fmt, ...)
+{
+	const struct tensor *t;
+	struct tensor part;
+	struct weight *w;
+	va_list args;
+	size_t size;
+	uint8_t *bytes;
+
+	va_start(args, fmt);
+	t = find(l, columns, total, fmt, args);
+	va_end(args);
+	if (!t)
+		return NULL;
+	if (t->type != TENSOR_F32 && t->type != TENSOR_F16 && t->type != TENSOR_BF16)
+		return loader_fail(
+			l, err_set(l->e, -ENOTSUP, "'%s': only F32, F16 and BF16 can be turned",
+				   t->name));
+	size = t->type == TENSOR_F32 ? 4 : 2;
+	part = *t;
+	part.dims[0] = rows;
+	part.dims[1] = columns;
+	part.count = (uint64_t)rows * (columns ? columns : 1);
+	if (columns == 0) {
+		part.bytes = t->bytes + first * size;
+		return keep(l, &part);
+	}
+	bytes = malloc(part.count * size);
+	if (!bytes)
+		return loader_fail(l, err_set(l->e, -ENOMEM, "'%s': out of memory", t->name));
+	part.bytes = bytes;
+	turn(t, first, size, &part);
+	w = keep(l, &part);
+	free(bytes);
+	return w;
+}
+
+bool loader_has(const struct loader *l, const char *name)
+{
+	return weights_find(l->weights, name) != NULL;
 }
 
 int net_reserve(struct net *net, size_t rows, size_t width)

@@ -77,7 +77,7 @@ DEFINE_CLEANUP(struct net *, net_free)
 
 /* --- for families --- */
 
-extern const struct family family_llama, family_bert_classifier;
+extern const struct family family_llama, family_gpt2, family_bert_classifier;
 
 /* A number of config.json between min and max. fallback NAN: it must be there. */
 int config_number(const json_t *config, const char *key, double min, double max, double fallback,
@@ -100,6 +100,13 @@ struct loader {
  * and l->r < 0: missing, of another shape or type, out of memory. Owned by the net. */
 struct weight *loader_take(struct loader *l, uint32_t rows, uint32_t columns, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* As loader_take, of a matrix that is stored columns x total and so has its outputs side by side:
+ * those from first on become rows. columns 0: a vector of total, of which rows are taken. */
+struct weight *loader_take_turned(struct loader *l, uint32_t columns, uint32_t total,
+	uint32_t first, uint32_t rows, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+bool loader_has(const struct loader *l, const char *name);
 
 /* Room for rows rows of width floats in net->scratch, its content lost. -ENOMEM. */
 int net_reserve(struct net *net, size_t rows, size_t width);

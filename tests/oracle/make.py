@@ -12,6 +12,7 @@ import json
 import os
 import sys
 
+import safetensors.torch
 import torch
 import transformers
 
@@ -51,6 +52,9 @@ DECODERS = {
     "llama-interleaved": ("Llama", lambda s: llama(
         s, num_key_value_heads=2, attention_bias=True, tie_word_embeddings=True,
         rope_parameters=llama3_scaling(s))),
+    "gpt2": ("GPT2", lambda s: dict(
+        vocab_size=s["vocab"], n_embd=s["hidden"], n_layer=s["layers"], n_head=s["heads"],
+        n_positions=s["context"], bos_token_id=None, eos_token_id=None)),
     "qwen2": ("Qwen2", lambda s: llama(s, num_key_value_heads=2, tie_word_embeddings=True)),
     "qwen3": ("Qwen3", lambda s: llama(s, num_key_value_heads=2, head_dim=16)),
 }
@@ -83,8 +87,8 @@ def known_text(model, ids):
     tokens, gaps = [], []
     step, cache = list(ids), None
     while len(tokens) < GREEDY:
-        out = model(torch.tensor([step]), past_key_values=cache, use_cache=True)
-        logits, cache = out.logits[0, -1], out.past_key_values
+        out = model(torch.tensor([step]), cache=cache, use_cache=True)
+        logits, cache = out.logits[0, -1], out.cache
         if not tokens:
             known["logits"] = digits(logits)
         best = torch.topk(logits, 2)
@@ -134,7 +138,17 @@ def make_decoder(name, size, out):
     with torch.no_grad():
         known = {"texts": [known_text(model, ids) for ids in prompts]}
     (interleave if "interleaved" in name else save)(model, out)
+    if name == "gpt2" and size is SIZES["small"]:
+        strip_prefix(out, "transformer.")
     write_known(out, known)
+
+
+def strip_prefix(out, prefix):
+    """As the published gpt2 was saved."""
+    path = os.path.join(out, "model.safetensors")
+    with safetensors.safe_open(path, "pt") as f:
+        tensors = {name.removeprefix(prefix): f.get_tensor(name) for name in f.keys()}
+    safetensors.torch.save_file(tensors, path, {"format": "pt"})
 
 
 def config_class(kind):

@@ -164,20 +164,24 @@ TEST(norms_follow_their_formula)
 TEST(activations_stay_near_the_exact_functions)
 {
 	enum { N = 4001 };
-	static float gate[N], up[N], g[N];
+	static float gate[N], up[N], g[N], t[N];
 
 	find_builds();
 	for (size_t b = 0; b < n_builds; b++) {
 		for (int i = 0; i < N; i++) {
-			gate[i] = g[i] = ((float)i - N / 2) / 100;
+			gate[i] = g[i] = t[i] = ((float)i - N / 2) / 100;
 			up[i] = 1;
 		}
 		builds[b]->silu_mul(gate, up, N);
 		builds[b]->gelu(g, N);
+		builds[b]->gelu_tanh(t, N);
 		for (int i = 0; i < N; i++) {
 			double v = (double)(((float)i - N / 2) / 100);
 
 			CHECK(fabs((double)gate[i] - v / (1 + exp(-v))) < 1e-6 * (1 + fabs(v)));
+			double u = sqrt(2 / M_PI) * (v + 0.044715 * v * v * v);
+
+			CHECK(fabs((double)t[i] - 0.5 * v * (1 + tanh(u))) < 1e-6 * (1 + fabs(v)));
 			CHECK(fabs((double)g[i] - 0.5 * v * (1 + erf(v / sqrt(2)))) <
 				1e-6 * (1 + fabs(v)));
 		}
