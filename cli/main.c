@@ -14,7 +14,7 @@ static const struct command commands[] = {
 	{"up",
 		"[--data DIR] [--listen ADDR] [--port N] [--token-file FILE] "
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "
-		"[--isolation full|dense] [--local-metrics] [--proxy ADDRESS] "
+		"[--isolation full|dense] [--local-metrics] [--open-models] [--proxy ADDRESS] "
 		"[--log-format text|json] [--log-limits MIB,DAYS,MIB] "
 		"[--uploads FILE_MIB,SPACE_MIB] "
 		"[--disk-warn MIB] [--disk-reserve MIB] [--limit NAME=N]...",

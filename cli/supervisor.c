@@ -232,6 +232,8 @@ static void start_gateway(struct supervisor *s, struct start *p)
 		arg(p, "--files-mib-per-space");
 		arg(p, "%lu", s->config.files_mib);
 	}
+	if (s->config.open_models)
+		arg(p, "--open-models");
 	if (s->config.proxy) {
 		arg(p, "--proxy");
 		arg(p, "%s", s->config.proxy);

@@ -26,6 +26,7 @@ struct supervisor_config {
 	struct box_pool pool;
 	bool dense;
 	bool local_metrics; /* GET /metrics needs no token on this machine */
+	bool open_models;   /* programs may call models without a token */
 	const char *proxy;  /* borrowed; whose X-Forwarded-For is believed, or NULL */
 	unsigned long upload_mib, files_mib; /* of a file, of a Space's files; 0: the default */
 	struct space_limits limits;

@@ -39,7 +39,7 @@ struct up {
 	struct box_pool pool;
 	const char *disk_warn, *disk_reserve;
 	const char *log_limits; /* as the orchestrator takes them */
-	bool dense, local_metrics;
+	bool dense, local_metrics, open_models;
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
 	struct space_limits limits;
@@ -254,7 +254,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"token-file", required_argument, NULL, 't'},
 		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
 		{"isolation", required_argument, NULL, 'i'},
-		{"local-metrics", no_argument, NULL, 'M'}, {"proxy", required_argument, NULL, 'x'},
+		{"local-metrics", no_argument, NULL, 'M'}, {"open-models", no_argument, NULL, 'O'},
+		{"proxy", required_argument, NULL, 'x'},
 		{"disk-warn", required_argument, NULL, 'W'},
 		{"disk-reserve", required_argument, NULL, 'R'},
 		{"log-format", required_argument, NULL, 'L'},
@@ -307,6 +308,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'g':
 			u->log_limits = optarg;
 			break;
+		case 'O':
+			u->open_models = true;
+			break;
 		case 'M':
 			u->local_metrics = true;
 			break;
@@ -350,6 +354,7 @@ static int serve(struct up *u, struct err *e)
 		.log_limits = u->log_limits,
 		.disk_reserve = u->disk_reserve,
 		.local_metrics = u->local_metrics,
+		.open_models = u->open_models,
 		.proxy = u->proxy,
 		.upload_mib = u->upload_mib,
 		.files_mib = u->files_mib,

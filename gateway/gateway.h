@@ -15,6 +15,7 @@ struct files;
 struct gradio;
 struct http;
 struct limits;
+struct models;
 struct partials;
 struct route_table;
 struct sessions;
@@ -31,6 +32,7 @@ struct gateway {
 	struct watch_limits watch;
 	size_t session_bytes;     /* of memory, for the sessions of a Space */
 	uint64_t upload_bytes;    /* of one file of a visitor */
+	bool open_models;         /* programs may call models without a token */
 	char upload_refusal[201]; /* why the orchestrator has us refuse uploads; "": it has not */
 	struct space_limits space_limits;
 	struct limits *limits;
@@ -41,6 +43,7 @@ struct gateway {
 	struct spaces *spaces;
 	struct edge *edge;
 	struct wake *wake;
+	struct models *models;
 	struct callers *callers;
 	struct gradio *gradio;
 	struct streams *streams;

@@ -15,6 +15,7 @@ static const struct {
 } tokens[LIMIT_KINDS] = {
 	[LIMIT_SESSION] = {20, 600},
 	[LIMIT_UPLOAD] = {2, 60},
+	[LIMIT_MODEL] = {50, 1000},
 };
 
 struct address {

@@ -29,6 +29,7 @@
 #include "gateway/http/http.h"
 #include "gateway/limits.h"
 #include "gateway/listener.h"
+#include "gateway/models/models.h"
 #include "gateway/partial.h"
 #include "gateway/report.h"
 #include "gateway/route.h"
@@ -61,6 +62,7 @@ struct settings {
 	int64_t sessions_mib; /* of memory, for those of a Space */
 	int64_t upload_mib;   /* of one file of a visitor */
 	int64_t files_mib;    /* of the disk, for those of a Space */
+	bool open_models;
 	const char *proxies[LIMITS_PROXIES_MAX];
 	size_t n_proxies;
 	struct space_limits space;
@@ -84,7 +86,7 @@ static int usage(const struct err *e)
 	fprintf(stderr, "usage: vitrine-gateway --data DIR --run DIR --ui DIR\n"
 			"         [--session-keep-sec N] [--sockets-per-address N]\n"
 			"         [--sessions-mib-per-space N] [--files-mib-per-space N]\n"
-			"         [--upload-mib N]\n"
+			"         [--upload-mib N] [--open-models]\n"
 			"         [--proxy ADDRESS]...\n"
 			"         [--limit replicas|sessions|visitor-sessions=N]...\n"
 			"         [--limit session-events|space-events=PER_SECOND]...\n"
@@ -119,6 +121,7 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 		{"sessions-mib-per-space", required_argument, NULL, 'm'},
 		{"files-mib-per-space", required_argument, NULL, 'f'},
 		{"upload-mib", required_argument, NULL, 'p'},
+		{"open-models", no_argument, NULL, 'o'},
 		{"limit", required_argument, NULL, 'l'},
 		{"proxy", required_argument, NULL, 'x'},
 		{NULL, 0, NULL, 0},
@@ -147,6 +150,8 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 			s->sockets_per_address = number(optarg);
 		else if (c == 'm')
 			s->sessions_mib = number(optarg);
+		else if (c == 'o')
+			s->open_models = true;
 		else if (c == 'f')
 			s->files_mib = number(optarg);
 		else if (c == 'p')
@@ -296,6 +301,8 @@ static int make_links(struct program *p, struct err *e)
 	if (r == 0)
 		r = wake_new(g, p->settings.run, &g->wake);
 	if (r == 0)
+		r = models_new(g, p->settings.run, &g->models);
+	if (r == 0)
 		r = streams_new(g, &g->streams);
 	if (r == 0)
 		r = callers_new(g, &g->callers);
@@ -349,6 +356,7 @@ static void take_down(struct program *p)
 	(void)callers_free(g->callers);
 	(void)edge_free(g->edge);
 	(void)wake_free(g->wake);
+	(void)models_free(g->models);
 	(void)log_sync_free(p->sync);
 	(void)sessions_free(g->sessions);
 	(void)spaces_free(g->spaces);
@@ -369,6 +377,7 @@ int main(int argc, char **argv)
 	if (parse(argc, argv, &p.settings, &e) < 0)
 		return usage(&e);
 	p.gateway.watch = p.settings.watch;
+	p.gateway.open_models = p.settings.open_models;
 	p.gateway.upload_bytes = (uint64_t)p.settings.upload_mib << 20;
 	p.gateway.space_limits = p.settings.space;
 	name_boot(p.gateway.boot);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "gateway/adapters/openai.h"
 #include "gateway/http/request.h"
 #include "gateway/tus.h"
 
@@ -62,14 +63,19 @@ enum MHD_Result answer_bytes(
 
 enum MHD_Result answer_error(struct request *r, unsigned status, const char *words)
 {
-	json_t *o = json_pack("{ss}", r->detail ? "detail" : "error", words);
 	struct buf b;
 	enum MHD_Result done;
 
 	buf_init(&b, 8192);
-	if (o)
-		(void)json_write(&b, o);
-	json_decref(o);
+	if (r->openai) {
+		(void)openai_write_error(&b, status, words, NULL, NULL);
+	} else {
+		json_t *o = json_pack("{ss}", r->detail ? "detail" : "error", words);
+
+		if (o)
+			(void)json_write(&b, o);
+		json_decref(o);
+	}
 	done = answer_bytes(r, status, "application/json", buf_str(&b), b.len);
 	buf_done(&b);
 	return done;

@@ -426,6 +426,8 @@ static const struct {
 	const struct handler *handler;
 } prefixes[] = {
 	{"/api/", &upstream_handler},
+	{"/v1/", &openai_handler},
+	{"/models/", &pipelines_handler},
 	{"/assets/", &asset_handler},
 	{"/-/probe/head", &probe_head_handler},
 	{"/-/probe/wait", &probe_wait_handler},

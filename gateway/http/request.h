@@ -57,6 +57,7 @@ struct request {
 	bool cors;   /* pages of other sites may read the answer: it is nobody's in particular */
 	bool tus;    /* the answer says which version of tus it speaks */
 	bool detail; /* errors are {"detail": words}, as Gradio's clients read them */
+	bool openai; /* errors are as OpenAI's clients read them */
 	void *state; /* the handler's */
 	/* a refusal that has been decided and waits for the body's end */
 	unsigned refusal;
@@ -167,5 +168,7 @@ extern const struct handler probe_wait_handler;
 extern const struct handler probe_events_handler;
 extern const struct handler probe_size_handler;
 extern const struct handler probe_range_handler;
-extern const struct handler gradio_handler; /* chooses among those of Gradio's protocol */
+extern const struct handler gradio_handler;    /* chooses among those of Gradio's protocol */
+extern const struct handler openai_handler;    /* OpenAI's API */
+extern const struct handler pipelines_handler; /* a model by its path */
 extern const struct handler upstream_handler;

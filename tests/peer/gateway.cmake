@@ -39,3 +39,9 @@ add_test(NAME peer_gateway_gradio
     $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(peer_gateway_gradio PROPERTIES TIMEOUT 300)
+
+add_test(NAME peer_gateway_models
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_models.py
+    $<TARGET_FILE:vitrine-gateway> $<TARGET_FILE:vitrine-inference>
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(peer_gateway_models PROPERTIES TIMEOUT 300)

@@ -1,0 +1,29 @@
+/*
+ * The inference requests of Hugging Face's clients ({inputs, parameters}) as calls of inference,
+ * and its values in the shapes that those clients take. Knows no HTTP and no link.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+
+struct pipeline_request {
+	const char *task;         /* of inference */
+	json_t *inputs, *options; /* owned */
+	bool whole_text;          /* text-generation: the prompt goes before what was written */
+};
+
+/* The task of a path or of a model's row in models.LIST. NULL: no such one is served. */
+const char *pipeline_task(const char *name);
+
+/* Reads a body for that task. -EINVAL with words that begin with the field. -ENOMEM. On success the
+ * caller ends it with pipeline_done. */
+int pipeline_read(const char *task, json_t *body, struct pipeline_request *ret, struct err *e);
+void pipeline_done(struct pipeline_request *q);
+
+/* The answer. value: of infer.RESULT. NULL: it is not what was asked for, or out of memory. Caller
+ * owns it. */
+json_t *pipeline_answer(const struct pipeline_request *q, json_t *value);
