@@ -7,7 +7,7 @@
 #include "inference/peers/call.h"
 
 struct run {
-	struct call_form form;
+	struct job job;
 	bool done;
 	int status;
 };
@@ -30,7 +30,7 @@ static void print_end(const struct outcome *o, void *data)
 		return;
 	}
 	for (size_t i = 0; i < o->n_texts * o->n_labels; i++)
-		(void)printf("%-24s %.6f\n", run->form.model->net->labels[i % o->n_labels],
+		(void)printf("%-24s %.6f\n", run->job.model->net->labels[i % o->n_labels],
 			(double)o->scores[i]);
 	(void)fprintf(stderr, "\n%u tokens in, %u out, %.1f ms on the device\n", o->usage.tokens_in,
 		o->usage.tokens_out, (double)o->usage.device_usec / 1000);
@@ -54,7 +54,7 @@ int run_once(struct engine *engine, const struct shelf *shelf, const char *model
 	if (!inputs)
 		(void)err_set(&e, -EINVAL, "the text is not UTF-8");
 	else
-		(void)call_start(&c, engine, shelf, &ops, &run, &run.form, &q, &code, &e);
+		(void)call_start(&c, engine, shelf, &ops, &run, &run.job, &q, &code, &e);
 	if (e.code) {
 		(void)fprintf(stderr, "%s\n", e.text);
 		return 1;

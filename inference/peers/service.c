@@ -34,7 +34,7 @@ struct call {
 	struct worker *worker;
 	struct tenant *tenant;   /* counted in its calls */
 	struct request *request; /* NULL while it is being started */
-	struct call_form form;
+	struct job job;
 	uint32_t seq;
 	uint32_t channel, node; /* session and event it serves, for the account */
 };
@@ -278,7 +278,7 @@ static int send_error(struct worker *w, uint32_t seq, const char *code, const ch
 static int send_result(struct worker *w, const struct call *c, const struct outcome *o)
 {
 	CLEANUP(buf_done) struct buf text;
-	CLEANUP(json_decrefp) json_t *value = call_value(&c->form, o);
+	CLEANUP(json_decrefp) json_t *value = c->job.task->value(&c->job, o);
 	struct infer_result m = {.value = value,
 		.device_usec = (int64_t)o->usage.device_usec,
 		.queue_usec = (int64_t)o->usage.queue_usec,
@@ -350,7 +350,7 @@ static void on_end(const struct outcome *o, void *data)
 	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text) : send_result(w, c, o);
 	log_debug("space=%s session=%u event=%u model=%s device_usec=%llu queue_usec=%llu in=%u "
 		  "out=%u a call ended",
-		c->tenant->space, c->channel, c->node, c->form.model->id,
+		c->tenant->space, c->channel, c->node, c->job.model->id,
 		(unsigned long long)o->usage.device_usec, (unsigned long long)o->usage.queue_usec,
 		o->usage.tokens_in, o->usage.tokens_out);
 	call_forget(c);
@@ -396,8 +396,8 @@ static int begin_call(struct worker *w, const struct frame *f, const struct infe
 		.seq = f->seq,
 		.channel = f->channel,
 		.node = f->node};
-	r = call_start(m, w->service->engine, w->service->shelf, &call_ops, c, &c->form,
-		&c->request, ret_code, e);
+	r = call_start(m, w->service->engine, w->service->shelf, &call_ops, c, &c->job, &c->request,
+		ret_code, e);
 	if (r < 0) {
 		free(c);
 		return r;

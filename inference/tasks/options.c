@@ -1,0 +1,127 @@
+#include "inference/tasks/options.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/random.h"
+
+static int read_whole(const json_t *v, int64_t min, int64_t max, uint32_t *ret)
+{
+	if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max)
+		return -EINVAL;
+	*ret = (uint32_t)json_integer_value(v);
+	return 0;
+}
+
+static int read_real(const json_t *v, double min, double max, double *ret)
+{
+	double n = json_number_value(v);
+
+	if (!json_is_number(v) || !(n >= min && n <= max))
+		return -EINVAL;
+	*ret = n;
+	return 0;
+}
+
+static int set_max_tokens(const json_t *v, struct options *o)
+{
+	return read_whole(v, 1, 1 << 20, &o->sampling.max_tokens);
+}
+
+static int set_temperature(const json_t *v, struct options *o)
+{
+	return read_real(v, 0, 10, &o->sampling.temperature);
+}
+
+static int set_top_p(const json_t *v, struct options *o)
+{
+	return read_real(v, 0.000001, 1, &o->sampling.top_p);
+}
+
+static int set_top_k(const json_t *v, struct options *o)
+{
+	return read_whole(v, 0, 1 << 20, &o->sampling.top_k);
+}
+
+static int set_seed(const json_t *v, struct options *o)
+{
+	if (!json_is_integer(v))
+		return -EINVAL;
+	o->sampling.seed = (uint64_t)json_integer_value(v);
+	return 0;
+}
+
+static int add_stop(const json_t *v, struct options *o)
+{
+	size_t n = json_string_length(v);
+
+	if (!json_is_string(v) || n == 0 || n > WRITER_STOP_MAX || o->n_stops == WRITER_STOPS_MAX)
+		return -EINVAL;
+	o->stops[o->n_stops++] = (struct text){json_string_value(v), n};
+	return 0;
+}
+
+static int set_stop(const json_t *v, struct options *o)
+{
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(v))
+		return add_stop(v, o);
+	json_array_foreach(v, i, item) if (add_stop(item, o) < 0) return -EINVAL;
+	return 0;
+}
+
+static int set_top_labels(const json_t *v, struct options *o)
+{
+	return read_whole(v, 1, NET_LABELS_MAX, &o->top_labels);
+}
+
+static const struct option {
+	const char *name;
+	int (*set)(const json_t *v, struct options *o);
+	const char *must;
+} option_table[] = {
+	{"max_tokens", set_max_tokens, "a whole number from 1 to 1048576"},
+	{"temperature", set_temperature, "a number from 0 to 10"},
+	{"top_p", set_top_p, "a number above 0, at most 1"},
+	{"top_k", set_top_k, "a whole number from 0 to 1048576"},
+	{"seed", set_seed, "a whole number"},
+	{"stop", set_stop, "at most 4 texts of 1 to 128 bytes"},
+	{"top_labels", set_top_labels, "a whole number from 1 to 1000"},
+};
+
+static int read_option(const char *name, const json_t *v, struct options *o, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(option_table) / sizeof(option_table[0]); i++) {
+		if (strcmp(option_table[i].name, name) != 0)
+			continue;
+		if (json_is_null(v) || option_table[i].set(v, o) == 0)
+			return 0;
+		return err_set(e, -EINVAL, "options.%s: must be %s", name, option_table[i].must);
+	}
+	return err_set(e, -EINVAL, "options.%.40s: no such option", name);
+}
+
+int options_read(json_t *options, const struct model *m, struct options *o, struct err *e)
+{
+	const char *name;
+	json_t *v;
+
+	*o = (struct options){.sampling = m->sampling, .top_labels = NET_LABELS_MAX};
+	random_bytes(&o->sampling.seed, sizeof(o->sampling.seed));
+	if (!options || json_is_null(options))
+		return 0;
+	if (json_is_array(options) && json_array_size(options) == 0)
+		return 0; /* an empty Lua table may arrive as an empty array */
+	if (!json_is_object(options))
+		return err_set(e, -EINVAL, "options: must be an object");
+	json_object_foreach(options, name, v)
+	{
+		int r = read_option(name, v, o, e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

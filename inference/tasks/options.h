@@ -1,0 +1,22 @@
+/*
+ * The options of a call, checked one by one; what is missing is the model's own default. Knows no
+ * task: one that has no use for an option ignores it.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "inference/engine/engine.h"
+
+struct options {
+	struct sampling sampling;
+	struct text stops[WRITER_STOPS_MAX]; /* borrowed from the call */
+	size_t n_stops;
+	uint32_t top_labels;
+};
+
+/* options: an object, or NULL or null for none. -EINVAL names the option and what it must be. */
+int options_read(json_t *options, const struct model *m, struct options *ret, struct err *e);
