@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inference/devices/cpu_pages.h"
 #include "inference/devices/device.h"
 #include "inference/kernels/kernels.h"
 
@@ -15,6 +16,8 @@ struct cpu {
 	const struct kernels *k;
 	float *scores; /* owned; of one head while it attends */
 	size_t scores_cap;
+	const float **pages; /* owned; of the sequence that attends */
+	size_t pages_cap;
 	float *keys; /* owned; keys in blocks, of one sequence in attend_full */
 	size_t keys_cap;
 };
@@ -25,11 +28,6 @@ struct weight {
 	const uint16_t *bf16; /* panels, as stored */
 	float *vector;        /* one-dimensional weights: plain */
 	void *memory;         /* owned */
-};
-
-struct kv {
-	uint32_t layers, width, capacity;
-	float *data; /* owned; [layer][keys in blocks, values by position] */
 };
 
 static struct cpu *cpu_of(struct device *d)
@@ -141,43 +139,22 @@ static float weight_at(const struct weight *w, size_t row, size_t c)
 
 /* --- key-value cache --- */
 
-static struct kv *cpu_kv_new(struct device *d, uint32_t layers, uint32_t width, uint32_t capacity)
+static struct kv *cpu_kv_new(struct device *d, uint32_t layers, uint32_t width, uint32_t pages)
 {
-	struct kv *kv = malloc(sizeof(*kv));
-	size_t n;
-
 	(void)d;
-	capacity = (capacity + KEY_BLOCK - 1) / KEY_BLOCK * KEY_BLOCK;
-	if (!kv || __builtin_mul_overflow((size_t)layers * width, (size_t)capacity * 2, &n)) {
-		free(kv);
-		return NULL;
-	}
-	*kv = (struct kv){layers, width, capacity, aligned(n, sizeof(float))};
-	if (!kv->data) {
-		free(kv);
-		return NULL;
-	}
-	/* The rest of a block is computed with and its results ignored. */
-	memset(kv->data, 0, n * sizeof(float));
-	return kv;
+	return cpu_pages_new(layers, width, pages);
 }
 
 static void cpu_kv_free(struct device *d, struct kv *kv)
 {
 	(void)d;
-	if (kv)
-		free(kv->data);
-	free(kv);
+	cpu_pages_free(kv);
 }
 
-static float *kv_keys(const struct kv *kv, uint32_t layer)
+static void cpu_kv_drop(struct device *d, struct kv *kv, uint32_t page)
 {
-	return kv->data + (size_t)layer * 2 * kv->capacity * kv->width;
-}
-
-static float *kv_values(const struct kv *kv, uint32_t layer)
-{
-	return kv_keys(kv, layer) + (size_t)kv->capacity * kv->width;
+	(void)d;
+	cpu_pages_drop(kv, page);
 }
 
 /* --- operators --- */
@@ -262,27 +239,12 @@ static void cpu_rope(struct device *d, float *x, size_t m, uint32_t heads, uint3
 	}
 }
 
-/* Puts one position's keys where its block wants them. */
-static void put_keys(float *blocks, size_t position, const float *k, size_t width)
-{
-	float *to = blocks + position / KEY_BLOCK * KEY_BLOCK * width + position % KEY_BLOCK;
-
-	for (size_t i = 0; i < width; i++)
-		to[i * KEY_BLOCK] = k[i];
-}
-
 static void cpu_kv_put(struct device *d, uint32_t layer, const struct place *places, size_t m,
 	const float *k, const float *v, uint32_t width)
 {
 	(void)d;
-	for (size_t i = 0; i < m; i++) {
-		const struct place *p = &places[i];
-
-		assert(p->position < p->kv->capacity && width == p->kv->width);
-		put_keys(kv_keys(p->kv, layer), p->position, k + i * width, width);
-		memcpy(kv_values(p->kv, layer) + (size_t)p->position * width, v + i * width,
-			width * sizeof(float));
-	}
+	for (size_t i = 0; i < m; i++)
+		cpu_pages_put(layer, &places[i], k + i * width, v + i * width);
 }
 
 /* Room for n floats of scratch; without it the process cannot go on computing anything. */
@@ -299,6 +261,23 @@ static float *reserve(float **at, size_t *cap, size_t n)
 	return *at;
 }
 
+/* The pages of a row's sequence, as far as it reaches. */
+static const float *const *find_pages(struct cpu *c, uint32_t layer, const struct place *p)
+{
+	size_t n = p->position / KV_PAGE + 1;
+
+	if (n > c->pages_cap) {
+		free(c->pages);
+		c->pages = aligned(n * 2, sizeof(*c->pages));
+		if (!c->pages)
+			abort();
+		c->pages_cap = n * 2;
+	}
+	for (size_t i = 0; i < n; i++)
+		c->pages[i] = cpu_page_at(p->kv, layer, p->pages[i]);
+	return c->pages;
+}
+
 static void cpu_attend_causal(struct device *d, uint32_t layer, const struct place *places,
 	size_t m, const struct heads *h, const float *q, float *y)
 {
@@ -306,7 +285,9 @@ static void cpu_attend_causal(struct device *d, uint32_t layer, const struct pla
 	size_t group = h->heads / h->kv_heads, width = (size_t)h->kv_heads * h->dim;
 
 	for (size_t i = 0; i < m; i++) {
-		struct attention a = {.k_stride = width * KEY_BLOCK,
+		struct attention a = {.pages = find_pages(c, layer, &places[i]),
+			.page = KV_PAGE,
+			.k_stride = width * KEY_BLOCK,
 			.v_stride = width,
 			.heads = group,
 			.dim = h->dim,
@@ -318,8 +299,8 @@ static void cpu_attend_causal(struct device *d, uint32_t layer, const struct pla
 
 			a.q = q + at;
 			a.y = y + at;
-			a.k = kv_keys(places[i].kv, layer) + head * h->dim * KEY_BLOCK;
-			a.v = kv_values(places[i].kv, layer) + head * h->dim;
+			a.k_at = head * h->dim * KEY_BLOCK;
+			a.v_at = cpu_page_values(places[i].kv) + head * h->dim;
 			c->k->attend(&a);
 		}
 	}
@@ -338,7 +319,7 @@ static void attend_sequence(struct cpu *c, const struct heads *h, size_t n, cons
 		.scores = reserve(&c->scores, &c->scores_cap, n + KEY_BLOCK)};
 
 	for (size_t i = 0; i < n; i++)
-		put_keys(keys, i, k + i * width, width);
+		cpu_put_keys(keys, i, k + i * width, width);
 	for (size_t row = 0; row < n; row++)
 		for (size_t head = 0; head < h->heads; head++) {
 			a.q = q + row * width + head * h->dim;
@@ -389,6 +370,7 @@ static struct device *cpu_close(struct device *d)
 {
 	free(cpu_of(d)->scores);
 	free(cpu_of(d)->keys);
+	free(cpu_of(d)->pages);
 	free(d);
 	return NULL;
 }
@@ -402,6 +384,7 @@ static const struct device_ops cpu_ops = {
 	.weight_free = cpu_weight_free,
 	.kv_new = cpu_kv_new,
 	.kv_free = cpu_kv_free,
+	.kv_drop = cpu_kv_drop,
 	.embed = cpu_embed,
 	.linear = cpu_linear,
 	.add = cpu_add,

@@ -1,6 +1,6 @@
 /*
- * What a model's graph needs from the machine it runs on: memory, weights, a key-value cache per
- * sequence, and a small set of operators.
+ * What a model's graph needs from the machine it runs on: memory, weights, keys and values in
+ * pages, and a small set of operators.
  *
  * Graph code (inference/models) touches activations only through these, and reads results with
  * fetch(), so a device may keep them anywhere. A new device is one file that fills the table and
@@ -18,11 +18,15 @@
 
 struct device;
 struct weight; /* a matrix, rows x columns, laid out as the device likes */
-struct kv;     /* keys and values of one sequence, all layers */
+struct kv;     /* a pool of pages, each the keys and values of KV_PAGE tokens, all layers */
 
-/* Where a row of a step belongs: its sequence and its place in it. */
+#define KV_PAGE 32
+
+/* Where a row of a step belongs: its sequence, that is the pages that hold it, and its place in
+ * it. Token t is in pages[t / KV_PAGE]; rows of one sequence have the same pages pointer. */
 struct place {
 	struct kv *kv;
+	const uint32_t *pages;
 	uint32_t position;
 };
 
@@ -44,9 +48,11 @@ struct device_ops {
 	struct weight *(*weight_new)(struct device *d, const struct tensor *t);
 	void (*weight_free)(struct device *d, struct weight *w);
 
-	/* A cache for at most capacity tokens. NULL: out of memory. */
-	struct kv *(*kv_new)(struct device *d, uint32_t layers, uint32_t width, uint32_t capacity);
+	/* A pool that takes memory only for the pages in use. NULL: out of memory. */
+	struct kv *(*kv_new)(struct device *d, uint32_t layers, uint32_t width, uint32_t pages);
 	void (*kv_free)(struct device *d, struct kv *kv);
+	/* The page's content is needed no more: its memory is free for others. */
+	void (*kv_drop)(struct device *d, struct kv *kv, uint32_t page);
 
 	/* Norms and biases are weights of one dimension. y[i] = row ids[i] of w; add: y[i] += it.
 	 */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/random.h"
 #include "inference/engine/inside.h"
 
 uint64_t engine_now_nsec(void)
@@ -21,17 +22,27 @@ int engine_new(struct engine **ret)
 
 	if (!e)
 		return -ENOMEM;
+	engine_limit_kv(e, ENGINE_KV_MAX, ENGINE_KV_GROUP_MAX);
+	random_bytes(e->salt, sizeof(e->salt));
 	*ret = e;
 	return 0;
+}
+
+void engine_limit_kv(struct engine *e, uint64_t all, uint64_t each)
+{
+	e->kv_max = all;
+	e->kv_group_max = each;
 }
 
 struct engine *engine_free(struct engine *e)
 {
 	if (!e)
 		return NULL;
-	for (size_t i = 0; i < e->n_lanes; i++)
+	for (size_t i = 0; i < e->n_lanes; i++) {
 		while (e->lanes[i].head)
 			request_cancel(e->lanes[i].head);
+		lane_close_pages(&e->lanes[i]);
+	}
 	free(e->logits);
 	free(e);
 	return NULL;
@@ -46,13 +57,42 @@ static struct lane *find_lane(struct engine *e, struct model *m)
 	for (size_t i = 0; i < e->n_lanes; i++)
 		if (e->lanes[i].model == m)
 			return &e->lanes[i];
-	if (e->n_lanes == LANES_MAX)
-		return NULL;
-	lane = &e->lanes[e->n_lanes++];
-	/* A first guess of 20 GFLOP/s; the steps correct it. */
-	*lane = (struct lane){.model = m, .row_nsec = (double)m->parameters / 10 + 100};
-	lane->tail = &lane->head;
-	return lane;
+	for (size_t i = 0; i < LANES_MAX; i++) {
+		lane = &e->lanes[i];
+		if (lane->model)
+			continue;
+		/* A first guess of 20 GFLOP/s; the steps correct it. */
+		*lane = (struct lane){
+			.engine = e, .model = m, .row_nsec = (double)m->parameters / 10 + 100};
+		lane->tail = &lane->head;
+		if (i == e->n_lanes)
+			e->n_lanes++;
+		return lane;
+	}
+	return NULL;
+}
+
+size_t engine_requests_of(const struct engine *e, const struct model *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n_lanes; i++)
+		for (struct request *q = e->lanes[i].head; q; q = q->next)
+			n += e->lanes[i].model == m;
+	return n;
+}
+
+void engine_forget(struct engine *e, const struct model *m)
+{
+	for (size_t i = 0; i < e->n_lanes; i++) {
+		struct lane *lane = &e->lanes[i];
+
+		if (lane->model != m)
+			continue;
+		assert(!lane->head);
+		lane_close_pages(lane);
+		lane->model = NULL;
+	}
 }
 
 void request_destroy(struct request *q)
@@ -89,6 +129,8 @@ int request_new(struct engine *e, struct model *m, const struct request_ops *ops
 void request_enqueue(struct request *q)
 {
 	q->born_nsec = engine_now_nsec();
+	q->serial = ++q->engine->serials;
+	q->prompt_n = (uint32_t)q->ids.n;
 	*q->lane->tail = q;
 	q->lane->tail = &q->next;
 	q->engine->requests++;
@@ -106,7 +148,7 @@ static void leave(struct request *q)
 		q->lane->tail = at;
 	q->next = NULL;
 	q->engine->requests--;
-	request_release_text(q);
+	room_leave(q);
 }
 
 void request_set_group(struct request *q, uint32_t group)
@@ -133,7 +175,8 @@ void request_usage(const struct request *q, struct usage *ret)
 	*ret = (struct usage){
 		.device_usec = (q->device_nsec + 500) / 1000,
 		.queue_usec = (q->begun ? q->queue_nsec : engine_now_nsec() - q->born_nsec) / 1000,
-		.tokens_in = (uint32_t)q->ids.n,
+		.tokens_in = q->prompt_n,
+		.tokens_cached = q->n_cached,
 		.tokens_out = q->tokens_out,
 	};
 }
@@ -223,6 +266,7 @@ void engine_charge(
 bool engine_step(struct engine *e)
 {
 	assert(!e->stepping);
+	e->steps++;
 	for (size_t i = 0; i < e->n_lanes; i++) {
 		struct lane *lane = &e->lanes[e->turn++ % e->n_lanes];
 
@@ -248,6 +292,11 @@ bool engine_step(struct engine *e)
 size_t engine_requests(const struct engine *e)
 {
 	return e->requests;
+}
+
+uint64_t engine_kv_bytes(const struct engine *e)
+{
+	return e->kv_bytes;
 }
 
 uint64_t engine_busy_usec(const struct engine *e)

@@ -10,9 +10,16 @@
  * of a step's prompts and texts than each of the others that wait, and so many places for texts
  * under way that one more group still finds some.
  *
+ * Keys and values live in pages (pages.h) within a budget of all and of each group. A text that
+ * begins as one of its own group did before begins where they part; of another group's it finds
+ * nothing. Where pages run out the youngest text is put back: it waits, reads again what it had
+ * said, and goes on as if nothing had been.
+ *
  * A request:
  *
  *	queued ──first rows──▶ reading ──prompt done──▶ writing ──▶ ended (on_end, then freed)
+	   ▲                     │                         │
+	   ├─────── put back ────┴─────────────────────────┤
  *	   └──────────┴────────request_cancel──────────────┴──────▶ gone (no callback)
  */
 #pragma once
@@ -26,19 +33,20 @@
 #include "inference/engine/model.h"
 #include "inference/engine/writer.h"
 
-#define ENGINE_REQUESTS_MAX 1024     /* queued and running */
-#define ENGINE_WRITING_MAX 32        /* texts under way in one model */
-#define ENGINE_TEXTS_MAX 64          /* of one classification */
-#define ENGINE_KV_MAX (512ull << 20) /* bytes of all key-value caches */
-#define ENGINE_STEP_USEC 10000       /* a step aims to take no longer */
+#define ENGINE_REQUESTS_MAX 1024           /* queued and running */
+#define ENGINE_WRITING_MAX 32              /* texts under way in one model */
+#define ENGINE_TEXTS_MAX 64                /* of one classification */
+#define ENGINE_KV_MAX (512ull << 20)       /* bytes of all keys and values */
+#define ENGINE_KV_GROUP_MAX (256ull << 20) /* of one group */
+#define ENGINE_STEP_USEC 10000             /* a step aims to take no longer */
 
 struct engine;
 struct request;
 
 struct usage {
-	uint64_t device_usec; /* its share of its steps' measured time */
-	uint64_t queue_usec;  /* until its first step */
-	uint32_t tokens_in, tokens_out;
+	uint64_t device_usec;                          /* its share of its steps' measured time */
+	uint64_t queue_usec;                           /* until its first step */
+	uint32_t tokens_in, tokens_cached, tokens_out; /* cached: of tokens_in, not read again */
 };
 
 struct outcome {
@@ -74,6 +82,9 @@ int engine_new(struct engine **ret);
 struct engine *engine_free(struct engine *e); /* cancels what is left */
 DEFINE_CLEANUP(struct engine *, engine_free)
 
+/* Sets the bytes that keys and values may take, of all and of each group; before any request. */
+void engine_limit_kv(struct engine *e, uint64_t all, uint64_t each);
+
 /*
  * Queue a request. -EMSGSIZE: longer than the model's context. -EINVAL: not text. -EBUSY: the
  * queue is full. -ENOTSUP: the model does not do that. -ETIME, -ENOMEM. Callbacks come from
@@ -96,5 +107,10 @@ void request_cancel(struct request *q);
 /* Runs one step. True while there is more to do. */
 bool engine_step(struct engine *e);
 
+/* Gives back what is kept for a model that has no requests, before it is freed. */
+void engine_forget(struct engine *e, const struct model *m);
+
 size_t engine_requests(const struct engine *e);
+size_t engine_requests_of(const struct engine *e, const struct model *m);
+uint64_t engine_kv_bytes(const struct engine *e);  /* of pages held and kept */
 uint64_t engine_busy_usec(const struct engine *e); /* measured time of all steps */

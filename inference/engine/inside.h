@@ -5,6 +5,7 @@
 #pragma once
 
 #include "inference/engine/engine.h"
+#include "inference/engine/pages.h"
 #include "inference/engine/sample.h"
 #include "inference/engine/share.h"
 
@@ -17,6 +18,7 @@ struct request {
 	struct lane *lane;
 	const struct request_ops *ops;
 	void *data;
+	uint64_t serial; /* in the order they came */
 	uint32_t group;
 	uint32_t taken; /* texts, or rows of its prompt, that the step at hand has taken */
 	bool dead;      /* cancelled or ended while a step runs; freed at its end */
@@ -26,11 +28,15 @@ struct request {
 	size_t n_texts, texts_done;
 	float *scores; /* owned; n_texts x labels */
 
-	struct kv *kv; /* owned; NULL while queued */
-	uint64_t kv_bytes;
-	uint32_t capacity; /* tokens that fit in kv */
-	uint32_t position; /* tokens in kv */
-	uint32_t next_id;  /* the token to read next, once the prompt is done */
+	/* A text: ids is what has been said so far, by the prompt and by the model. */
+	uint32_t prompt_n; /* of ids; the others were written */
+	bool running;      /* has a place among the texts under way */
+	uint32_t *pages;   /* owned; hold the first of ids; NULL unless running */
+	uint32_t n_pages;
+	uint32_t position;  /* of ids, what the pages hold */
+	struct chain chain; /* of the full pages' tokens */
+	uint32_t n_chained; /* full pages, found or kept */
+	uint32_t n_cached;  /* of ids, what was found when it began */
 	struct sampling sampling;
 	struct sampler sampler;
 	struct writer writer;
@@ -43,9 +49,13 @@ struct request {
 
 /* The requests of one model, oldest first. */
 struct lane {
-	struct model *model; /* borrowed */
+	struct engine *engine;
+	struct model *model; /* borrowed; NULL: the entry is free */
 	struct request *head, **tail;
-	size_t writing;  /* requests with a kv */
+	struct kv *kv;       /* owned; the pool; NULL until the first text */
+	struct pages *pages; /* owned; who holds what of it */
+	uint64_t page_bytes;
+	size_t writing;  /* requests that run */
 	size_t turn;     /* of the groups: whose text comes first */
 	double row_nsec; /* running average of one row's time */
 };
@@ -54,7 +64,10 @@ struct engine {
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes, turn;
 	size_t requests;
-	uint64_t kv_bytes;
+	uint64_t serials;
+	uint64_t kv_bytes, kv_max, kv_group_max; /* of held and kept pages */
+	uint64_t steps;
+	uint8_t salt[SHA256_LEN];
 	uint64_t busy_nsec;
 	bool stepping;
 	struct request *graveyard; /* dead, freed after the step */
@@ -99,7 +112,22 @@ void engine_charge(
 /* --- texts.c --- */
 
 void lane_step_texts(struct engine *e, struct lane *lane);
-void request_release_text(struct request *q); /* gives back what it holds while it writes */
+
+/* --- room.c: pages for texts --- */
+
+/* The most tokens of the lane's model that one group, and all, may keep at a time. */
+uint64_t lane_tokens_max(const struct engine *e, const struct lane *lane);
+
+/* Gives a waiting text its place and pages for all that it has said, those found again included.
+ * -EAGAIN: there is no room now. -ENOMEM. */
+int room_enter(struct request *q);
+/* A page for its next token. Where there is none, the youngest text under way is put back to wait
+ * and begin anew; false: that was q. */
+bool room_grow(struct request *q);
+/* Its position has moved: what is full now may be found by those who begin the same. */
+void room_mark(struct request *q);
+void room_leave(struct request *q);
+void lane_close_pages(struct lane *lane);
 
 /* --- encodings.c --- */
 

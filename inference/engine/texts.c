@@ -4,6 +4,8 @@
 
 #include "inference/engine/inside.h"
 
+#define ROW_WORK 64 /* of a row that reads weights only */
+
 /* One step's rows. */
 struct step {
 	uint32_t ids[NET_STEP_ROWS_MAX];
@@ -18,7 +20,7 @@ static int prepare_prompt(
 	struct request *q, struct model *m, const struct prompt *p, struct err *why)
 {
 	struct err e = {0};
-	uint32_t room;
+	uint64_t room, kept;
 	int r;
 
 	q->ids.max = m->net->context - 1; /* at least one token is to be written */
@@ -37,15 +39,17 @@ static int prepare_prompt(
 	}
 	q->sampling = p->sampling;
 	sampler_init(&q->sampler, p->sampling.seed);
-	room = m->net->context - (uint32_t)q->ids.n;
-	if (q->sampling.max_tokens > room)
-		q->sampling.max_tokens = room;
-	q->capacity = (uint32_t)q->ids.n + q->sampling.max_tokens;
-	q->kv_bytes = (uint64_t)m->net->layers * m->net->kv_width * q->capacity * 2 * sizeof(float);
-	if (q->kv_bytes > ENGINE_KV_MAX)
+	room = m->net->context - q->ids.n;
+	kept = lane_tokens_max(q->engine, q->lane);
+	if (q->ids.n >= kept)
 		return err_set(why, -EMSGSIZE,
-			"the text needs %llu MiB of cache, the limit is %llu",
-			(unsigned long long)(q->kv_bytes >> 20), ENGINE_KV_MAX >> 20);
+			"the text has %zu tokens, the limit of what may be kept is %llu", q->ids.n,
+			(unsigned long long)kept);
+	if (room > kept - q->ids.n)
+		room = kept - q->ids.n;
+	if (q->sampling.max_tokens > room)
+		q->sampling.max_tokens = (uint32_t)room;
+	q->ids.max = q->ids.n + q->sampling.max_tokens;
 	return 0;
 }
 
@@ -70,18 +74,6 @@ int engine_write(struct engine *e, struct model *m, const struct prompt *p,
 	return 0;
 }
 
-void request_release_text(struct request *q)
-{
-	struct device *d = q->lane->model->net->device;
-
-	if (!q->kv)
-		return;
-	d->ops->kv_free(d, q->kv);
-	q->kv = NULL;
-	q->engine->kv_bytes -= q->kv_bytes;
-	q->lane->writing--;
-}
-
 /* Places that each group may have: its share of them if one more came. */
 static uint32_t places_of_each(const struct shares *s)
 {
@@ -93,14 +85,12 @@ static uint32_t places_of_each(const struct shares *s)
 static void count_writing(struct lane *lane, struct shares *ret)
 {
 	for (struct request *q = lane->head; q; q = q->next)
-		share_of(ret, q->group)->used += q->kv != NULL;
+		share_of(ret, q->group)->used += q->running;
 }
 
-/* Gives waiting requests their cache, oldest first within each group, while there is room. */
-static void admit(struct engine *e, struct lane *lane)
+/* Gives waiting texts their places, oldest first within each group, while there is room. */
+static void admit(struct lane *lane)
 {
-	struct device *d = lane->model->net->device;
-	const struct net *net = lane->model->net;
 	struct shares shares = {0};
 	struct request *next;
 	uint32_t most;
@@ -109,39 +99,46 @@ static void admit(struct engine *e, struct lane *lane)
 	most = places_of_each(&shares);
 	for (struct request *q = lane->head; q && lane->writing < ENGINE_WRITING_MAX; q = next) {
 		struct share *share = share_of(&shares, q->group);
+		int r;
 
 		next = q->next;
-		if (q->kv || share->used >= most)
+		if (q->running || share->used >= most)
 			continue;
-		if (e->kv_bytes + q->kv_bytes > ENGINE_KV_MAX) {
+		r = room_enter(q);
+		if (r == 0)
+			share->used++;
+		else if (r == -EAGAIN)
 			share->used = most; /* what its group asked for later waits behind it */
-			continue;
-		}
-		q->kv = d->ops->kv_new(d, net->layers, net->kv_width, q->capacity);
-		if (!q->kv) {
-			if (lane->writing == 0)
-				request_fail(q, -ENOMEM, "out of memory");
-			return;
-		}
-		share->used++;
-		lane->writing++;
-		e->kv_bytes += q->kv_bytes;
+		else
+			request_fail(q, r, "out of memory");
 	}
 }
 
-static void add_row(struct step *s, struct request *q, uint32_t id, bool wanted)
+static void add_row(struct step *s, struct request *q)
 {
-	if (wanted)
+	const struct net *net = q->lane->model->net;
+	uint64_t read = 2ull * net->layers * net->kv_width * q->position;
+	uint64_t before = s->m > 0 ? s->ends[s->m - 1] : 0;
+
+	/* A row's work: the weights once, and the keys and values that it reads. */
+	s->ends[s->m] =
+		(uint32_t)(before + ROW_WORK + ROW_WORK * read / (q->lane->model->parameters + 1));
+	s->ids[s->m] = q->ids.ids[q->position];
+	s->places[s->m] = (struct place){q->lane->kv, q->pages, q->position++};
+	if (q->position == q->ids.n)
 		s->wanted[s->n_wanted++] = (uint32_t)s->m;
-	s->ids[s->m] = id;
-	s->places[s->m] = (struct place){q->kv, q->position++};
 	s->of[s->m++] = q;
-	s->ends[s->m - 1] = (uint32_t)s->m;
+}
+
+/* Its prompt is read, all but the token that it has just said. */
+static bool is_writing(const struct request *q)
+{
+	return q->running && q->ids.n > q->prompt_n && q->position + 1 == q->ids.n;
 }
 
 static bool reads_prompt(const struct request *q)
 {
-	return q->kv && q->position < q->ids.n;
+	return q->running && !is_writing(q) && q->position < q->ids.n;
 }
 
 /* Allots rows to prompts, in taken: so many as are left, and each group at most each. */
@@ -179,8 +176,8 @@ static void gather_rows(struct lane *lane, struct step *s)
 
 	for (struct request *q = lane->head; q; q = q->next) {
 		q->taken = 0;
-		if (q->kv && q->position >= q->ids.n)
-			add_row(s, q, q->next_id, true);
+		if (is_writing(q) && room_grow(q))
+			add_row(s, q);
 	}
 	left = s->m + PROMPT_ROWS_MIN > budget ? PROMPT_ROWS_MIN : budget - s->m;
 	if (left > NET_STEP_ROWS_MAX - s->m)
@@ -191,7 +188,7 @@ static void gather_rows(struct lane *lane, struct step *s)
 	/* A sequence's rows stand together. */
 	for (struct request *q = lane->head; q; q = q->next)
 		for (; q->taken > 0; q->taken--)
-			add_row(s, q, q->ids.ids[q->position], q->position + 1 == q->ids.n);
+			add_row(s, q);
 }
 
 static bool is_stop(const struct model *m, uint32_t id)
@@ -234,7 +231,10 @@ static void take_token(struct request *q, const float *logits)
 		finish_text(q, "stop");
 		return;
 	}
-	q->next_id = id;
+	if (tokens_add(&q->ids, id) < 0) {
+		request_fail(q, -ENOMEM, "out of memory");
+		return;
+	}
 	bytes = tokenizer_text(m->tokenizer, id, &n);
 	r = bytes ? writer_add(&q->writer, bytes, n) : 0;
 	if (q->writer.stopped) {
@@ -257,7 +257,7 @@ void lane_step_texts(struct engine *e, struct lane *lane)
 	uint64_t from, nsec;
 	int r;
 
-	admit(e, lane);
+	admit(lane);
 	gather_rows(lane, &s);
 	if (s.m == 0)
 		return;
@@ -274,6 +274,8 @@ void lane_step_texts(struct engine *e, struct lane *lane)
 		return;
 	}
 	lane_learn_row_time(lane, nsec, s.m);
+	for (size_t i = 0; i < s.m; i++)
+		room_mark(s.of[i]);
 	for (size_t i = 0; i < s.n_wanted; i++)
 		if (!s.of[s.wanted[i]]->dead)
 			take_token(s.of[s.wanted[i]], e->logits + i * net->vocab);

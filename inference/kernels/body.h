@@ -150,37 +150,78 @@ static float dot(const float *a, const float *b, size_t n)
 
 #define BLOCK_LANES (KEY_BLOCK / LANES)
 
+INLINE const float *keys_of(const struct attention *a, size_t block)
+{
+	size_t each;
+
+	if (!a->pages)
+		return a->k + block * a->k_stride;
+	each = a->page / KEY_BLOCK;
+	return a->pages[block / each] + a->k_at + block % each * a->k_stride;
+}
+
 /* Scores of the positions in some blocks for one query head. */
 INLINE void score_blocks(const struct attention *a, const float *q, size_t block, const int blocks)
 {
 	const int vectors = blocks * BLOCK_LANES;
-	const float *k = a->k + block * a->k_stride;
+	const float *k[SCORE_BLOCKS];
 	float scale = 1.0f / sqrtf((float)a->dim);
 	lanes sum[SCORE_BLOCKS * BLOCK_LANES];
 
+	UNROLL for (int j = 0; j < blocks; j++) k[j] = keys_of(a, block + (size_t)j);
 	UNROLL for (int j = 0; j < vectors; j++) sum[j] = (lanes){0};
 	for (size_t i = 0; i < a->dim; i++)
 		UNROLL for (int j = 0; j < vectors; j++) sum[j] +=
-			load_f32(k + (size_t)(j / BLOCK_LANES) * a->k_stride + i * KEY_BLOCK +
-				 j % BLOCK_LANES * LANES) *
+			load_f32(k[j / BLOCK_LANES] + i * KEY_BLOCK + j % BLOCK_LANES * LANES) *
 			q[i];
 	UNROLL for (int j = 0; j < vectors; j++) *
 		(lanes_at *)(a->scores + block * KEY_BLOCK + (size_t)j * LANES) = sum[j] * scale;
 }
 
-/* Some of y's columns: the values' columns by their scores, in two sums, even and odd places. */
+/* The first of the values that stand in one piece from position t on, and how many do. */
+INLINE const float *values_of(const struct attention *a, size_t t, size_t *ret_n)
+{
+	if (!a->pages) {
+		*ret_n = a->n;
+		return a->v;
+	}
+	*ret_n = a->n - t < a->page ? a->n - t : a->page;
+	return a->pages[t / a->page] + a->v_at;
+}
+
+/* Some of y's columns: the values' columns by their scores, in two sums, even and odd places;
+ * pieces begin at even places, so the sums are the same however many there are. */
 INLINE void mix_lanes(const struct attention *a, size_t d, float *y)
 {
 	lanes even = {0}, odd = {0};
-	size_t t = 0;
+	size_t n;
 
-	for (; t + 2 <= a->n; t += 2) {
-		even += load_f32(a->v + t * a->v_stride + d) * a->scores[t];
-		odd += load_f32(a->v + (t + 1) * a->v_stride + d) * a->scores[t + 1];
+	for (size_t from = 0; from < a->n; from += n) {
+		const float *v = values_of(a, from, &n) + d, *score = a->scores + from;
+		size_t t = 0;
+
+		for (; t + 2 <= n; t += 2) {
+			even += load_f32(v + t * a->v_stride) * score[t];
+			odd += load_f32(v + (t + 1) * a->v_stride) * score[t + 1];
+		}
+		if (t < n)
+			even += load_f32(v + t * a->v_stride) * score[t];
 	}
-	if (t < a->n)
-		even += load_f32(a->v + t * a->v_stride + d) * a->scores[t];
 	*(lanes_at *)(y + d) = even + odd;
+}
+
+static float mix_one(const struct attention *a, size_t d)
+{
+	float sum = 0;
+	size_t n;
+
+	for (size_t from = 0; from < a->n; from += n) {
+		const float *v = values_of(a, from, &n) + d;
+
+		for (size_t t = 0; t < n; t++)
+			sum += a->scores[from + t] * v[t * a->v_stride];
+	}
+	return sum;
 }
 
 static void softmax(float *x, size_t n);
@@ -201,11 +242,8 @@ static void attend(const struct attention *a)
 		softmax(a->scores, a->n);
 		for (; d + LANES <= a->dim; d += LANES)
 			mix_lanes(a, d, y);
-		for (; d < a->dim; d++) {
-			y[d] = 0;
-			for (size_t t = 0; t < a->n; t++)
-				y[d] += a->scores[t] * a->v[t * a->v_stride + d];
-		}
+		for (; d < a->dim; d++)
+			y[d] = mix_one(a, d);
 	}
 }
 

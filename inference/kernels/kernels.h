@@ -29,7 +29,8 @@ struct product {
 /* Keys are stored in blocks of this many positions: [position / 16][column][position % 16]. */
 #define KEY_BLOCK 16
 
-/* Query heads that share one head of keys and values, over the first n positions. */
+/* Query heads that share one head of keys and values, over the first n positions. Those stand in
+ * one piece, or in pages. */
 struct attention {
 	const float *q;  /* heads x dim */
 	const float *k;  /* this head's columns of the first block */
@@ -39,6 +40,11 @@ struct attention {
 	size_t heads, dim, n;
 	float *scores; /* scratch: n, rounded up to whole blocks */
 	float *y;      /* heads x dim */
+
+	/* Instead of k and v: pages of page positions (whole blocks), and where in each the first
+	 * block's and the first position's columns of this head begin. */
+	const float *const *pages;
+	size_t page, k_at, v_at;
 };
 
 struct kernels {

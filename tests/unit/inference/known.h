@@ -60,6 +60,7 @@ static inline void known_ids(struct model *m, const json_t *text, const json_t *
 struct alone {
 	struct model *model;
 	struct kv *kv;
+	uint32_t *pages; /* owned; the whole pool, backwards */
 	uint32_t position;
 	float *logits; /* of the last token */
 };
@@ -69,9 +70,14 @@ static inline void alone_begin(struct alone *a, struct model *m)
 	struct device *d = m->net->device;
 
 	*a = (struct alone){.model = m};
-	a->kv = d->ops->kv_new(d, m->net->layers, m->net->kv_width, m->net->context);
+	uint32_t n = m->net->context / KV_PAGE + 1;
+
+	a->kv = d->ops->kv_new(d, m->net->layers, m->net->kv_width, n);
+	a->pages = calloc(n, sizeof(*a->pages));
+	for (uint32_t i = 0; a->pages && i < n; i++)
+		a->pages[i] = n - 1 - i;
 	a->logits = calloc(m->net->vocab, sizeof(float));
-	CHECK(a->kv && a->logits);
+	CHECK(a->kv && a->pages && a->logits);
 }
 
 static inline void alone_read(struct alone *a, const uint32_t *ids, size_t n)
@@ -81,7 +87,7 @@ static inline void alone_read(struct alone *a, const uint32_t *ids, size_t n)
 
 	CHECK(n <= NET_STEP_ROWS_MAX);
 	for (size_t i = 0; i < n; i++)
-		places[i] = (struct place){a->kv, a->position++};
+		places[i] = (struct place){a->kv, a->pages, a->position++};
 	CHECK(a->model->net->family->step(a->model->net, ids, places, n, &last, 1, a->logits) == 0);
 }
 
@@ -100,5 +106,6 @@ static inline void alone_end(struct alone *a)
 	struct device *d = a->model->net->device;
 
 	d->ops->kv_free(d, a->kv);
+	free(a->pages);
 	free(a->logits);
 }

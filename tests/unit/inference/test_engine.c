@@ -3,68 +3,10 @@
 
 #include <errno.h>
 
-#include "tests/unit/inference/known.h"
+#include "tests/unit/inference/asked.h"
 
 static struct device *device;
-static struct model *writer, *sentiment;
-
-struct watch {
-	struct request *request;
-	char text[4096];
-	size_t n;
-	float scores[256];
-	struct outcome o;
-	bool done;
-	int pieces;
-	int cancel_at;        /* pieces after which it cancels itself; 0: never */
-	struct watch *victim; /* cancelled at the first piece */
-};
-
-static void on_text(const char *text, size_t n, void *data)
-{
-	struct watch *w = data;
-
-	CHECK(!w->done && w->n + n < sizeof(w->text));
-	memcpy(w->text + w->n, text, n);
-	w->text[w->n += n] = '\0';
-	w->pieces++;
-	if (w->victim && w->victim->request) {
-		request_cancel(w->victim->request);
-		w->victim->request = NULL;
-		w->victim = NULL;
-	}
-	if (w->pieces == w->cancel_at) {
-		request_cancel(w->request);
-		w->request = NULL;
-	}
-}
-
-static void on_end(const struct outcome *o, void *data)
-{
-	struct watch *w = data;
-
-	CHECK(!w->done && w->request);
-	w->done = true;
-	w->request = NULL;
-	w->o = *o;
-	if (o->text) {
-		CHECK(o->text_n == w->n && !memcmp(o->text, w->text, w->n));
-	}
-	if (o->scores)
-		memcpy(w->scores, o->scores, o->n_texts * o->n_labels * sizeof(float));
-}
-
-static const struct request_ops ops = {on_text, on_end};
-
-static int ask(
-	struct engine *e, struct watch *w, const char *text, struct sampling how, struct err *why)
-{
-	struct prompt p = {.text = {text, strlen(text)}, .framed = true, .sampling = how};
-
-	return engine_write(e, writer, &p, &ops, w, &w->request, why);
-}
-
-#define CHAT(text) "<|im_start|>user\n" text "<|im_end|>\n<|im_start|>assistant\n"
+static struct model *sentiment;
 
 static const char *const prompts[] = {CHAT("Write a story about a fox"),
 	CHAT("Write a story about the sea"), CHAT("Tell me a story about rain"),
@@ -196,16 +138,6 @@ TEST(length_and_stop_strings_end_a_text)
 	CHECK(w.done && !strcmp(w.o.finish_reason, "stop"));
 	CHECK(!strstr(w.text, first_words + strlen(first_words) - 2));
 	engine_free(e);
-}
-
-static char *long_text(size_t words)
-{
-	char *text = malloc(words * 4 + 1);
-
-	for (size_t i = 0; i < words; i++)
-		memcpy(text + 4 * i, "sea ", 4);
-	text[words * 4] = '\0';
-	return text;
 }
 
 TEST(limits_are_refused_with_words)
@@ -382,47 +314,6 @@ TEST(texts_of_a_crowd_and_of_another_group_are_classified_in_turn)
 	CHECK(steps <= 2 && count_done(crowd) == 0);
 	engine_free(e);
 	free(crowd);
-}
-
-static const struct family *plain;
-static size_t rows;
-
-static int step_counted(struct net *net, const uint32_t *ids, const struct place *places, size_t m,
-	const uint32_t *wanted, size_t n_wanted, float *logits)
-{
-	rows += m;
-	return plain->step(net, ids, places, m, wanted, n_wanted, logits);
-}
-
-static size_t rows_of(struct engine *e, uint32_t group)
-{
-	struct watch w = {0};
-
-	rows = 0;
-	CHECK(ask(e, &w, prompts[5], (struct sampling){.max_tokens = 3}, NULL) == 0);
-	request_set_group(w.request, group);
-	while (engine_step(e))
-		;
-	CHECK(w.done && w.o.usage.tokens_in > 20);
-	CHECK(rows == w.o.usage.tokens_in + w.o.usage.tokens_out - 1);
-	return rows;
-}
-
-/* catalogue 61 */
-TEST(a_prompt_costs_the_same_work_whoever_asked_the_same_before)
-{
-	struct family counted = *writer->net->family;
-	struct engine *e;
-	size_t first;
-
-	plain = writer->net->family;
-	counted.step = step_counted;
-	writer->net->family = &counted;
-	CHECK(engine_new(&e) == 0);
-	first = rows_of(e, 1);
-	CHECK(rows_of(e, 1) == first && rows_of(e, 2) == first);
-	engine_free(e);
-	writer->net->family = plain;
 }
 
 int main(void)

@@ -188,6 +188,50 @@ TEST(activations_stay_near_the_exact_functions)
 	}
 }
 
+TEST(attention_over_pages_gives_the_bits_of_attention_in_one_piece)
+{
+	enum { DIM = 24, N = 77, PAGE = 32, PAGES = (N + PAGE - 1) / PAGE };
+	static float q[2 * DIM], k[PAGES * PAGE * DIM], v[PAGES * PAGE * DIM], scores[N + 32];
+	static float whole[2 * DIM], paged[2 * DIM], memory[PAGES][2 * PAGE * DIM];
+	const float *pages[PAGES];
+
+	find_builds();
+	for (size_t i = 0; i < 2 * DIM; i++)
+		q[i] = next();
+	for (size_t i = 0; i < PAGES * PAGE * DIM; i++) {
+		k[i] = next();
+		v[i] = next();
+	}
+	for (size_t i = 0; i < PAGES; i++) {
+		pages[i] = memory[PAGES - 1 - i];
+		memcpy(memory[PAGES - 1 - i], k + i * PAGE * DIM, PAGE * DIM * sizeof(*k));
+		memcpy(memory[PAGES - 1 - i] + PAGE * DIM, v + i * PAGE * DIM,
+			PAGE * DIM * sizeof(*v));
+	}
+	for (size_t b = 0; b < n_builds; b++)
+		for (size_t n = 1; n <= N; n++) {
+			struct attention a = {.q = q,
+				.k = k,
+				.k_stride = DIM * KEY_BLOCK,
+				.v = v,
+				.v_stride = DIM,
+				.heads = 2,
+				.dim = DIM,
+				.n = n,
+				.scores = scores,
+				.y = whole};
+
+			builds[b]->attend(&a);
+			a.k = a.v = NULL;
+			a.pages = pages;
+			a.page = PAGE;
+			a.v_at = PAGE * DIM;
+			a.y = paged;
+			builds[b]->attend(&a);
+			CHECK(!memcmp(whole, paged, sizeof(whole)));
+		}
+}
+
 TEST(softmax_sums_to_one_and_survives_extremes)
 {
 	find_builds();

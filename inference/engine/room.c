@@ -1,0 +1,217 @@
+/* Pages for texts: taken when they are needed, given back at once, found again by their owner. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "inference/engine/inside.h"
+
+#define POOL_PAGES_MAX (1u << 20)
+
+static void drop_page(uint32_t page, void *data)
+{
+	struct lane *lane = data;
+	struct device *d = lane->model->net->device;
+
+	d->ops->kv_drop(d, lane->kv, page);
+	lane->engine->kv_bytes -= lane->page_bytes;
+}
+
+static uint64_t page_bytes(const struct net *net)
+{
+	return (uint64_t)net->layers * net->kv_width * KV_PAGE * 2 * sizeof(float);
+}
+
+static int open_pages(struct lane *lane)
+{
+	const struct net *net = lane->model->net;
+	uint64_t n;
+
+	if (lane->kv)
+		return 0;
+	lane->page_bytes = page_bytes(net);
+	n = lane->engine->kv_max / lane->page_bytes;
+	n = n < POOL_PAGES_MAX ? n : POOL_PAGES_MAX;
+	lane->pages = pages_new((uint32_t)n, drop_page, lane);
+	if (!lane->pages)
+		return -ENOMEM;
+	lane->kv = net->device->ops->kv_new(net->device, net->layers, net->kv_width, (uint32_t)n);
+	if (lane->kv)
+		return 0;
+	lane->pages = pages_free(lane->pages);
+	return -ENOMEM;
+}
+
+void lane_close_pages(struct lane *lane)
+{
+	struct device *d;
+
+	if (!lane->kv)
+		return;
+	d = lane->model->net->device;
+	lane->engine->kv_bytes -= pages_held(lane->pages) * lane->page_bytes;
+	lane->pages = pages_free(lane->pages);
+	d->ops->kv_free(d, lane->kv);
+	lane->kv = NULL;
+}
+
+uint64_t lane_tokens_max(const struct engine *e, const struct lane *lane)
+{
+	uint64_t most = e->kv_max < e->kv_group_max ? e->kv_max : e->kv_group_max;
+
+	return most / page_bytes(lane->model->net) * KV_PAGE;
+}
+
+/* --- taking pages --- */
+
+static uint64_t bytes_of(const struct engine *e, uint32_t group)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < e->n_lanes; i++)
+		if (e->lanes[i].pages)
+			sum += pages_of(e->lanes[i].pages, group) * e->lanes[i].page_bytes;
+	return sum;
+}
+
+/* Forgets the kept page that is longest unused, of a group or of all. */
+static bool evict(struct engine *e, const uint32_t *of)
+{
+	struct pages *from = NULL;
+	uint64_t oldest = UINT64_MAX;
+
+	for (size_t i = 0; i < e->n_lanes; i++) {
+		struct pages *p = e->lanes[i].pages;
+
+		if (p && pages_oldest(p, of) < oldest) {
+			oldest = pages_oldest(p, of);
+			from = p;
+		}
+	}
+	return from && pages_evict(from, of);
+}
+
+/* Room for one more page of the group. *ret_own: what is missing is the group's own. */
+static bool make_room(struct request *q, bool *ret_own)
+{
+	struct engine *e = q->engine;
+	uint64_t more = q->lane->page_bytes;
+
+	*ret_own = true;
+	while (bytes_of(e, q->group) + more > e->kv_group_max)
+		if (!evict(e, &q->group))
+			return false;
+	*ret_own = false;
+	while (e->kv_bytes + more > e->kv_max)
+		if (!evict(e, NULL))
+			return false;
+	return true;
+}
+
+static bool take_page(struct request *q, bool *ret_own)
+{
+	uint32_t page;
+
+	if (!make_room(q, ret_own))
+		return false;
+	page = pages_take(q->lane->pages, q->group);
+	if (page == PAGE_NONE)
+		return false;
+	q->engine->kv_bytes += q->lane->page_bytes;
+	q->pages[q->n_pages++] = page;
+	return true;
+}
+
+/* --- a text's way --- */
+
+/* Takes what its owner has brought before; the last token is always read, for its logits. */
+static void find_beginning(struct request *q)
+{
+	q->chain = chain_root(q->engine->salt, q->lane->model->id, q->group);
+	q->n_chained = 0;
+	while (((uint64_t)q->n_chained + 1) * KV_PAGE < q->ids.n) {
+		struct chain next =
+			chain_next(&q->chain, q->ids.ids + (size_t)q->n_chained * KV_PAGE, KV_PAGE);
+		uint32_t page = pages_find(q->lane->pages, &next);
+
+		if (page == PAGE_NONE)
+			break;
+		q->pages[q->n_pages++] = page;
+		q->chain = next;
+		q->n_chained++;
+	}
+	q->position = q->n_chained * KV_PAGE;
+}
+
+int room_enter(struct request *q)
+{
+	uint64_t most = (uint64_t)q->prompt_n + q->sampling.max_tokens;
+	bool own;
+	int r = open_pages(q->lane);
+
+	assert(!q->running);
+	if (r == 0) {
+		q->pages = calloc(most / KV_PAGE + 1, sizeof(*q->pages));
+		r = q->pages ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		return r;
+	q->running = true;
+	q->lane->writing++;
+	q->n_pages = 0;
+	find_beginning(q);
+	while ((uint64_t)q->n_pages * KV_PAGE < q->ids.n)
+		if (!take_page(q, &own)) {
+			room_leave(q);
+			return -EAGAIN;
+		}
+	if (!q->begun)
+		q->n_cached = q->position;
+	return 0;
+}
+
+void room_leave(struct request *q)
+{
+	if (!q->running)
+		return;
+	pages_tick(q->lane->pages, q->engine->steps);
+	/* The end first: of a beginning that is kept the first pages are of most use. */
+	while (q->n_pages > 0)
+		pages_release(q->lane->pages, q->pages[--q->n_pages]);
+	free(q->pages);
+	q->pages = NULL;
+	q->position = 0;
+	q->running = false;
+	q->lane->writing--;
+}
+
+/* The text under way that came last, of a group or of all. */
+static struct request *find_youngest(struct engine *e, const uint32_t *of)
+{
+	struct request *youngest = NULL;
+
+	for (size_t i = 0; i < e->n_lanes; i++)
+		for (struct request *q = e->lanes[i].head; q; q = q->next)
+			if (q->running && (!of || q->group == *of) &&
+				(!youngest || q->serial > youngest->serial))
+				youngest = q;
+	return youngest;
+}
+
+bool room_grow(struct request *q)
+{
+	bool own;
+
+	while (q->running && (uint64_t)q->n_pages * KV_PAGE <= q->position)
+		if (!take_page(q, &own))
+			room_leave(find_youngest(q->engine, own ? &q->group : NULL));
+	return q->running;
+}
+
+void room_mark(struct request *q)
+{
+	while (((uint64_t)q->n_chained + 1) * KV_PAGE <= q->position) {
+		q->chain =
+			chain_next(&q->chain, q->ids.ids + (size_t)q->n_chained * KV_PAGE, KV_PAGE);
+		pages_keep(q->lane->pages, q->pages[q->n_chained++], &q->chain);
+	}
+}
