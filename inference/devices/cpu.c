@@ -62,6 +62,12 @@ static void cpu_fetch(struct device *d, const float *x, size_t n, float *ret)
 	memcpy(ret, x, n * sizeof(*x));
 }
 
+static void cpu_put(struct device *d, const float *from, size_t n, float *x)
+{
+	(void)d;
+	memcpy(x, from, n * sizeof(*x));
+}
+
 /* --- weights --- */
 
 static void pack_f32(const struct tensor *t, struct weight *w, float *panels)
@@ -306,8 +312,8 @@ static void cpu_attend_causal(struct device *d, uint32_t layer, const struct pla
 	}
 }
 
-static void attend_sequence(struct cpu *c, const struct heads *h, size_t n, const float *q,
-	const float *k, const float *v, float *y)
+static void attend_sequence(struct cpu *c, const struct heads *h, size_t n, bool causal,
+	const float *q, const float *k, const float *v, float *y)
 {
 	size_t width = (size_t)h->heads * h->dim;
 	float *keys = reserve(&c->keys, &c->keys_cap, (n + KEY_BLOCK) * width);
@@ -326,12 +332,14 @@ static void attend_sequence(struct cpu *c, const struct heads *h, size_t n, cons
 			a.y = y + row * width + head * h->dim;
 			a.k = keys + head * h->dim * KEY_BLOCK;
 			a.v = v + head * h->dim;
+			a.n = causal ? row + 1 : n;
 			c->k->attend(&a);
 		}
 }
 
-static void cpu_attend_full(struct device *d, const uint32_t *starts, size_t n,
-	const struct heads *h, const float *q, const float *k, const float *v, float *y)
+static void attend_sequences(struct device *d, const uint32_t *starts, size_t n,
+	const struct heads *h, bool causal, const float *q, const float *k, const float *v,
+	float *y)
 {
 	size_t width = (size_t)h->heads * h->dim;
 
@@ -339,9 +347,21 @@ static void cpu_attend_full(struct device *d, const uint32_t *starts, size_t n,
 	for (size_t s = 0; s < n; s++) {
 		size_t at = starts[s] * width;
 
-		attend_sequence(
-			cpu_of(d), h, starts[s + 1] - starts[s], q + at, k + at, v + at, y + at);
+		attend_sequence(cpu_of(d), h, starts[s + 1] - starts[s], causal, q + at, k + at,
+			v + at, y + at);
 	}
+}
+
+static void cpu_attend_full(struct device *d, const uint32_t *starts, size_t n,
+	const struct heads *h, const float *q, const float *k, const float *v, float *y)
+{
+	attend_sequences(d, starts, n, h, false, q, k, v, y);
+}
+
+static void cpu_attend_left(struct device *d, const uint32_t *starts, size_t n,
+	const struct heads *h, const float *q, const float *k, const float *v, float *y)
+{
+	attend_sequences(d, starts, n, h, true, q, k, v, y);
 }
 
 static void cpu_silu_mul(struct device *d, float *gate, const float *up, size_t n)
@@ -357,6 +377,13 @@ static void cpu_gelu(struct device *d, float *x, size_t n)
 static void cpu_gelu_tanh(struct device *d, float *x, size_t n)
 {
 	cpu_of(d)->k->gelu_tanh(x, n);
+}
+
+static void cpu_quick_gelu(struct device *d, float *x, size_t n)
+{
+	(void)d;
+	for (size_t i = 0; i < n; i++)
+		x[i] = x[i] / (1 + expf(-1.702f * x[i]));
 }
 
 static void cpu_tanh(struct device *d, float *x, size_t n)
@@ -380,6 +407,7 @@ static const struct device_ops cpu_ops = {
 	.alloc = cpu_alloc,
 	.free = cpu_free,
 	.fetch = cpu_fetch,
+	.put = cpu_put,
 	.weight_new = cpu_weight_new,
 	.weight_free = cpu_weight_free,
 	.kv_new = cpu_kv_new,
@@ -395,9 +423,11 @@ static const struct device_ops cpu_ops = {
 	.kv_put = cpu_kv_put,
 	.attend_causal = cpu_attend_causal,
 	.attend_full = cpu_attend_full,
+	.attend_left = cpu_attend_left,
 	.silu_mul = cpu_silu_mul,
 	.gelu = cpu_gelu,
 	.gelu_tanh = cpu_gelu_tanh,
+	.quick_gelu = cpu_quick_gelu,
 	.tanh = cpu_tanh,
 	.close = cpu_close,
 };

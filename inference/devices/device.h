@@ -42,6 +42,7 @@ struct device_ops {
 	float *(*alloc)(struct device *d, size_t n);
 	void (*free)(struct device *d, float *x);
 	void (*fetch)(struct device *d, const float *x, size_t n, float *ret);
+	void (*put)(struct device *d, const float *from, size_t n, float *x); /* the other way */
 
 	/* t: one or two dimensions, already checked against the model's shape; not needed later.
 	 * NULL: out of memory. */
@@ -85,10 +86,14 @@ struct device_ops {
 	/* Rows [starts[i], starts[i + 1]) attend to each other. */
 	void (*attend_full)(struct device *d, const uint32_t *starts, size_t n,
 		const struct heads *h, const float *q, const float *k, const float *v, float *y);
+	/* The same, each row to itself and those before it. */
+	void (*attend_left)(struct device *d, const uint32_t *starts, size_t n,
+		const struct heads *h, const float *q, const float *k, const float *v, float *y);
 
 	void (*silu_mul)(struct device *d, float *gate, const float *up, size_t n);
 	void (*gelu)(struct device *d, float *x, size_t n);
-	void (*gelu_tanh)(struct device *d, float *x, size_t n); /* its form with tanh */
+	void (*gelu_tanh)(struct device *d, float *x, size_t n);  /* its form with tanh */
+	void (*quick_gelu)(struct device *d, float *x, size_t n); /* x * sigmoid(1.702 x) */
 	void (*tanh)(struct device *d, float *x, size_t n);
 
 	struct device *(*close)(struct device *d);

@@ -33,7 +33,7 @@ int engine_classify(struct engine *e, struct model *m, const struct text *texts,
 	struct request *q;
 	int r;
 
-	if (m->net->family->decoder)
+	if (!m->net->family->classify)
 		return err_set(why, -ENOTSUP, "%s does not classify", m->id);
 	if (n == 0 || n > ENGINE_TEXTS_MAX)
 		return err_set(

@@ -26,34 +26,6 @@ struct bert {
 	struct weight *pooler, *pooler_bias, *classifier, *classifier_bias;
 };
 
-static int read_labels(struct net *net, const json_t *config, struct err *e)
-{
-	const json_t *names = json_object_get(config, "id2label");
-	size_t n = json_is_object(names) ? json_object_size(names) : 2; /* as transformers */
-
-	if (n < 1 || n > NET_LABELS_MAX)
-		return err_set(e, -EBADMSG, "id2label: must have 1 to %d labels", NET_LABELS_MAX);
-	net->labels = calloc(n, sizeof(*net->labels));
-	if (!net->labels)
-		return err_set(e, -ENOMEM, "out of memory");
-	net->n_labels = (uint32_t)n;
-	for (size_t i = 0; i < n; i++) {
-		const char *name;
-		char key[24];
-
-		(void)snprintf(key, sizeof(key), "%zu", i);
-		(void)snprintf(net->labels[i], sizeof(net->labels[i]), "LABEL_%zu", i);
-		if (!json_is_object(names))
-			continue;
-		if (json_get_str(names, key, NET_LABEL_MAX, &name, e) < 0) {
-			(void)err_wrap(e, "id2label");
-			return -EBADMSG;
-		}
-		memcpy(net->labels[i], name, strlen(name) + 1);
-	}
-	return 0;
-}
-
 static int read_sizes(struct net *net, struct bert *b, const json_t *config, struct err *e)
 {
 	struct heads *h = &b->heads;
@@ -99,7 +71,7 @@ static int bert_configure(struct net *net, const json_t *config, struct err *e)
 		return err_set(
 			e, -ENOTSUP, "position_embedding_type '%s' is not supported", positions);
 	b->eps = (float)eps;
-	r = read_labels(net, config, e);
+	r = net_read_labels(net, config, e);
 	net->independent = net->n_labels == 1 || !strcmp(problem, "multi_label_classification");
 	return r;
 }

@@ -14,6 +14,8 @@ static const struct family *const families[] = {
 	&family_llama,
 	&family_gpt2,
 	&family_bert_classifier,
+	&family_vit,
+	&family_clip,
 };
 
 const struct family *family_find(const char *architecture, const char **ret_name)
@@ -131,28 +133,41 @@ static struct weight *loader_fail(struct loader *l, int code)
 	return NULL;
 }
 
-/* The tensor of that name, if it can be a weight and has the shape. */
-static const struct tensor *find(
-	struct loader *l, uint32_t rows, uint32_t columns, const char *fmt, va_list args)
+static bool has_shape(const struct tensor *t, uint32_t rows, uint32_t columns, bool flat)
 {
-	const struct tensor *t;
-	char name[256];
+	if (flat)
+		return t->count == (uint64_t)rows * columns && tensor_block(t->type) == 1;
+	return rows ? t->n_dims == 2 && t->dims[0] == rows && t->dims[1] == columns
+		    : t->n_dims == 1 && t->dims[0] == columns;
+}
 
-	if (l->r < 0)
-		return NULL;
-	(void)vsnprintf(name, sizeof(name), fmt, args);
-	t = weights_find(l->weights, name);
+/* The tensor of that name, if it can be a weight and has the shape; flat: as many numbers. */
+static const struct tensor *find_shape(
+	struct loader *l, uint32_t rows, uint32_t columns, bool flat, const char *name)
+{
+	const struct tensor *t = weights_find(l->weights, name);
+
 	if (!t)
 		l->r = err_set(l->e, -EBADMSG, "'%s' is missing", name);
 	else if (t->type == TENSOR_OTHER)
 		l->r = err_set(l->e, -ENOTSUP, "'%s': numbers of its type are not supported", name);
-	else if (rows ? t->n_dims != 2 || t->dims[0] != rows || t->dims[1] != columns
-		      : t->n_dims != 1 || t->dims[0] != columns)
+	else if (!has_shape(t, rows, columns, flat))
 		l->r = err_set(l->e, -EBADMSG,
 			"'%s': the shape is not the one config.json asks for", name);
 	else if (!tensor_is_finite(t))
 		l->r = err_set(l->e, -EBADMSG, "'%s': holds NaN or infinite numbers", name);
 	return l->r < 0 ? NULL : t;
+}
+
+static const struct tensor *find(
+	struct loader *l, uint32_t rows, uint32_t columns, const char *fmt, va_list args)
+{
+	char name[256];
+
+	if (l->r < 0)
+		return NULL;
+	(void)vsnprintf(name, sizeof(name), fmt, args);
+	return find_shape(l, rows, columns, false, name);
 }
 
 static struct weight *keep(struct loader *l, const struct tensor *t)
@@ -182,6 +197,20 @@ struct weight *loader_take(struct loader *l, uint32_t rows, uint32_t columns, co
 	t = find(l, rows, columns, fmt, args);
 	va_end(args);
 	return t ? keep(l, t) : NULL;
+}
+
+struct weight *loader_take_flat(struct loader *l, uint32_t rows, uint32_t columns, const char *name)
+{
+	const struct tensor *t = l->r < 0 ? NULL : find_shape(l, rows, columns, true, name);
+	struct tensor flat;
+
+	if (!t)
+		return NULL;
+	flat = *t;
+	flat.n_dims = 2;
+	flat.dims[0] = rows;
+	flat.dims[1] = columns;
+	return keep(l, &flat);
 }
 
 /* Writes columns [first, first + to's rows) of t as rows. */
@@ -255,5 +284,33 @@ int net_reserve(struct net *net, size_t rows, size_t width)
 	if (!net->scratch)
 		return -ENOMEM;
 	net->scratch_rows = rows;
+	return 0;
+}
+
+int net_read_labels(struct net *net, const json_t *config, struct err *e)
+{
+	const json_t *names = json_object_get(config, "id2label");
+	size_t n = json_is_object(names) ? json_object_size(names) : 2; /* as transformers */
+
+	if (n < 1 || n > NET_LABELS_MAX)
+		return err_set(e, -EBADMSG, "id2label: must have 1 to %d labels", NET_LABELS_MAX);
+	net->labels = calloc(n, sizeof(*net->labels));
+	if (!net->labels)
+		return err_set(e, -ENOMEM, "out of memory");
+	net->n_labels = (uint32_t)n;
+	for (size_t i = 0; i < n; i++) {
+		const char *name;
+		char key[24];
+
+		(void)snprintf(key, sizeof(key), "%zu", i);
+		(void)snprintf(net->labels[i], sizeof(net->labels[i]), "LABEL_%zu", i);
+		if (!json_is_object(names))
+			continue;
+		if (json_get_str(names, key, NET_LABEL_MAX, &name, e) < 0) {
+			(void)err_wrap(e, "id2label");
+			return -EBADMSG;
+		}
+		memcpy(net->labels[i], name, strlen(name) + 1);
+	}
 	return 0;
 }

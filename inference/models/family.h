@@ -21,6 +21,7 @@
 #define NET_LABELS_MAX 1000
 #define NET_LABEL_MAX 128 /* bytes of a label */
 #define NET_CONTEXT_MAX (1u << 17)
+#define NET_PICTURE_MAX 572 /* width and height: what a CALL has room for */
 
 struct net;
 
@@ -43,6 +44,15 @@ struct family {
 	int (*classify)(struct net *net, const uint32_t *ids, const uint32_t *starts, size_t n,
 		float *logits);
 
+	/* n pictures of picture_width x picture_height pixels, 3 floats each, normalised: n x
+	 * labels, or n x joint. A family that has it is asked nothing of the above. */
+	int (*look)(struct net *net, const float *pixels, size_t n, float *ret);
+
+	/* Of one that knows pictures and texts in the same space: texts as for classify(); n x
+	 * joint. */
+	int (*read)(
+		struct net *net, const uint32_t *ids, const uint32_t *starts, size_t n, float *ret);
+
 	void (*unload)(struct net *net); /* frees net->own */
 };
 
@@ -55,7 +65,10 @@ struct net {
 	uint32_t kv_width;                 /* decoders: floats of one token's keys in one layer */
 	uint32_t n_labels;                 /* classifiers */
 	char (*labels)[NET_LABEL_MAX + 1]; /* owned */
-	bool independent;        /* labels do not exclude each other: sigmoid, not softmax */
+	bool independent; /* labels do not exclude each other: sigmoid, not softmax */
+	uint32_t picture_width, picture_height, picture_rows; /* look(); rows of one picture */
+	uint32_t joint;          /* floats of what both look() and read() give; 0: labels */
+	float joint_scale;       /* of the cosine of two of them, before the softmax */
 	struct weight **weights; /* owned; all there are, for freeing */
 	size_t n_weights;
 	float *scratch; /* owned; activations of scratch_rows rows */
@@ -77,7 +90,8 @@ DEFINE_CLEANUP(struct net *, net_free)
 
 /* --- for families --- */
 
-extern const struct family family_llama, family_gpt2, family_bert_classifier;
+extern const struct family family_llama, family_gpt2, family_bert_classifier, family_vit,
+	family_clip;
 
 /* A number of config.json between min and max. fallback NAN: it must be there. */
 int config_number(const json_t *config, const char *key, double min, double max, double fallback,
@@ -107,6 +121,13 @@ struct weight *loader_take_turned(struct loader *l, uint32_t columns, uint32_t t
 	uint32_t first, uint32_t rows, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 bool loader_has(const struct loader *l, const char *name);
+
+/* The same of any number of dimensions whose numbers make rows x columns, rows at least 1. */
+struct weight *loader_take_flat(
+	struct loader *l, uint32_t rows, uint32_t columns, const char *name);
+
+/* id2label; without it two, as transformers. Fills net->labels. */
+int net_read_labels(struct net *net, const json_t *config, struct err *e);
 
 /* Room for rows rows of width floats in net->scratch, its content lost. -ENOMEM. */
 int net_reserve(struct net *net, size_t rows, size_t width);

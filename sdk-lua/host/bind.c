@@ -19,6 +19,7 @@
 #include "sdk-lua/host/reply.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/session.h"
+#include "sdk-lua/host/sight.h"
 #include "sdk-lua/host/source.h"
 #include "sdk-lua/host/stage.h"
 #include "sdk-lua/host/task.h"
@@ -599,6 +600,9 @@ int bind_open(lua_State *L)
 		{"stop", host_stop},
 		{"upload", host_upload},
 		{"upload_read", host_upload_read},
+		{"picture_upload", sight_host_upload},
+		{"picture_bytes", sight_host_bytes},
+		{"picture_gray", sight_host_gray},
 		{"call_state", reply_host_state},
 		{"result", reply_host_result},
 		{"turn", reply_host_turn},
