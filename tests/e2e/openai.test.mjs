@@ -1,0 +1,115 @@
+// Programs call models with OpenAI's and Hugging Face's own clients, unchanged: the project's checks,
+// the snippets of docs/openai.md, and the conformance suite where the folder ../shared is there.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { after, before, test } from "node:test";
+import * as inference from "@huggingface/inference";
+import OpenAI from "openai";
+import { Platform, root } from "./lib/platform.mjs";
+import { runProgram } from "./lib/process.mjs";
+
+const writer = "vitrine/tiny-writer", mood = "vitrine/tiny-sentiment";
+const messages = [{ role: "user", content: "Write about the sea." }];
+let platform, client, work;
+
+before(async () => {
+  platform = await Platform.start();
+  client = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: platform.token, maxRetries: 0 });
+  work = mkdtempSync(join(tmpdir(), "vitrine-openai-"));
+  symlinkSync(join(dirname(fileURLToPath(import.meta.url)), "node_modules"), join(work, "node_modules"));
+});
+
+after(async () => {
+  if (work) rmSync(work, { recursive: true, force: true });
+  await platform?.remove();
+});
+
+const endpoint = (model) => ({ accessToken: platform.token, endpointUrl: `${platform.url}/models/${model}` });
+
+test("OpenAI's client lists models, and writes the same words whole and as a stream", async () => {
+  const ids = (await client.models.list()).data.map((model) => model.id);
+
+  assert.ok(ids.includes(writer) && ids.includes(mood), ids.join());
+  assert.equal((await client.models.retrieve(writer)).id, writer);
+  const ask = { model: writer, messages, temperature: 0, max_tokens: 16 };
+  const whole = await client.chat.completions.create(ask);
+  let text = "", usage;
+
+  for await (const chunk of await client.chat.completions.create({ ...ask, stream: true, stream_options: { include_usage: true } })) {
+    text += chunk.choices[0]?.delta.content ?? "";
+    usage = chunk.usage ?? usage;
+  }
+  assert.ok(text.length > 0);
+  assert.equal(text, whole.choices[0].message.content);
+  assert.deepEqual(usage, whole.usage);
+  const final = await client.chat.completions.stream(ask).finalChatCompletion();
+
+  assert.equal(final.choices[0].message.content, text);
+});
+
+test("OpenAI's client tells a wrong key, an unknown model and a wrong field apart", async () => {
+  const ask = (key, body) => new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: key, maxRetries: 0 })
+    .chat.completions.create({ model: writer, messages, ...body });
+
+  await assert.rejects(ask("hf_wrong"), OpenAI.AuthenticationError);
+  await assert.rejects(ask(platform.token, { model: "no/such" }), (e) => e instanceof OpenAI.NotFoundError && e.code === "model_not_found");
+  await assert.rejects(ask(platform.token, { messages: [] }), (e) => e instanceof OpenAI.BadRequestError && e.param === "messages");
+});
+
+test("Hugging Face's inference client classifies and writes at a model's path", async () => {
+  const labels = await inference.textClassification({ ...endpoint(mood), inputs: "I love this." });
+
+  assert.equal(labels[0].label, "POSITIVE");
+  const text = await inference.textGeneration({ ...endpoint(writer), inputs: "The sea", parameters: { max_new_tokens: 4 } });
+
+  assert.ok(text.generated_text.length > 0);
+  let streamed = "";
+
+  for await (const chunk of inference.chatCompletionStream({ ...endpoint(writer), messages, max_tokens: 6 }))
+    streamed += chunk.choices[0]?.delta?.content ?? "";
+  assert.ok(streamed.length > 0);
+  await assert.rejects(inference.textClassification({ ...endpoint("no/such"), inputs: "x" }), (e) => e.httpResponse?.status === 404);
+});
+
+test("when inference is killed, running calls end, and the next ones are held and never answered with 503", async () => {
+  const statuses = new Set();
+  const patient = new OpenAI({ // tries twice more, as it does by itself
+    baseURL: `${platform.url}/v1`, apiKey: platform.token,
+    fetch: async (...args) => {
+      const answer = await fetch(...args);
+
+      statuses.add(answer.status);
+      return answer;
+    },
+  });
+  const running = [1, 2, 3].map(async () => {
+    for await (const chunk of await client.chat.completions.create({ model: writer, messages, max_tokens: 400, stream: true })) void chunk;
+  });
+
+  process.kill(platform.servicePid("inference"), "SIGKILL");
+  for (const { status, reason } of await Promise.allSettled(running))
+    assert.ok(status === "fulfilled" || /ended during the call/.test(reason.message), reason);
+  assert.ok((await patient.chat.completions.create({ model: writer, messages, max_tokens: 4 })).choices[0].message.content);
+  assert.ok(statuses.has(200) && !statuses.has(503), [...statuses].join());
+});
+
+test("the snippets of docs/openai.md run as they stand there", async () => {
+  const page = readFileSync(join(root, "docs/openai.md"), "utf8");
+  const snippets = [...page.matchAll(/^```(js|sh)\n(.*?)^```/gms)];
+
+  assert.ok(snippets.length >= 3);
+  for (const [, language, text] of snippets) {
+    const file = join(work, `snippet.${language === "js" ? "mjs" : "sh"}`);
+
+    writeFileSync(file, text.replaceAll("https://demos.example.org", platform.url).replaceAll("hf_…", platform.token));
+    const { code, output } = await runProgram(language === "js" ? process.execPath : "bash", [file],
+      { cwd: work, env: { ...process.env, no_proxy: "*" }, timeoutMs: 60_000 });
+
+    assert.equal(code, 0, `${text}\n${output}`);
+    assert.match(output, /\S/, text);
+    assert.doesNotMatch(output, /"error"/, text);
+  }
+});
