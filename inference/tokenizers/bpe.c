@@ -11,6 +11,7 @@
 
 #define MERGES_MAX (1u << 20)
 #define NO_PLACE UINT32_MAX
+#define AFFIX_MAX 16
 
 struct merge {
 	uint32_t left, right; /* VOCAB_NONE in left: free slot */
@@ -19,13 +20,14 @@ struct merge {
 
 /* A token under way and its neighbours. */
 struct symbol {
-	uint32_t id; /* VOCAB_NONE: merged into the one before */
+	uint32_t id;
+	uint32_t bytes; /* of the piece; 0: merged into the one before */
 	uint32_t prev, next;
 };
 
 /* A pair that could be merged; stale when its symbols have changed since. */
 struct candidate {
-	uint32_t rank, at, left, right, to;
+	uint32_t rank, at, to;
 };
 
 struct bpe {
@@ -33,29 +35,48 @@ struct bpe {
 	struct merge *merges;      /* owned; open addressing */
 	uint32_t mask;
 	uint64_t seed;
-	bool whole_first; /* ignore_merges: a piece that is a token stays whole */
-	uint32_t of_byte[256];
+	bool whole_first;      /* ignore_merges: a piece that is a token stays whole */
+	bool bytes;            /* the vocabulary holds bytes */
+	bool fuse_unknown;     /* unknown characters side by side are one token */
+	uint32_t unknown;      /* VOCAB_NONE: what has no token is left out */
+	uint32_t of_byte[256]; /* the token of one byte */
+	bool byte_fallback;    /* unknown characters become bytes, "<0x0A>" */
+	uint32_t fallback[256];
+	char prefix[AFFIX_MAX + 1], suffix[AFFIX_MAX + 1]; /* inside a word; at its end */
+	size_t prefix_n, suffix_n;
 	struct symbol *symbols; /* owned; scratch of one piece */
 	size_t symbols_cap;
+	uint32_t count;         /* of symbols in use, merged ones too */
 	struct candidate *heap; /* owned; scratch of one piece */
 	size_t heap_n, heap_cap;
 };
 
-/* GPT-2's alphabet: printable Latin-1 stands for itself, the rest for U+0100 upwards in order. */
+/* Printable Latin-1 stands for itself, the rest for U+0100 upwards in order. */
+static bool spelled_as_itself(uint32_t b)
+{
+	return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+}
+
+uint32_t bpe_spelling(uint8_t byte)
+{
+	uint32_t before = 0;
+
+	if (spelled_as_itself(byte))
+		return byte;
+	for (uint32_t b = 0; b < byte; b++)
+		before += !spelled_as_itself(b);
+	return 0x100 + before;
+}
+
 static int byte_of(uint32_t c)
 {
 	static int16_t table[0x144];
 	static bool ready;
 
 	if (!ready) {
-		uint32_t next = 0x100;
-
 		memset(table, 0xff, sizeof(table));
-		for (int b = 0; b < 256; b++) {
-			bool same = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-
-			table[same ? (uint32_t)b : next++] = (int16_t)b;
-		}
+		for (int b = 0; b < 256; b++)
+			table[bpe_spelling((uint8_t)b)] = (int16_t)b;
 		ready = true;
 	}
 	return c < 0x144 ? table[c] : -1;
@@ -127,11 +148,20 @@ static int merge_sides(const json_t *entry, const char *side[2], size_t length[2
 	return -EBADMSG;
 }
 
+/* A side of a merge as the vocabulary has it. Returns its bytes, at most n. */
+static int side_bytes(const struct bpe *b, const char *side, size_t n, char *ret)
+{
+	if (b->bytes)
+		return bpe_bytes(side, n, ret);
+	memcpy(ret, side, n);
+	return (int)n;
+}
+
 static int add_merge(struct bpe *b, const json_t *entry, uint32_t rank, struct err *e)
 {
 	char joined[VOCAB_TOKEN_MAX * 2];
 	const char *side[2];
-	size_t length[2];
+	size_t length[2], skip;
 	int n[2];
 	uint32_t left, right, to;
 	struct merge *m;
@@ -141,18 +171,19 @@ static int add_merge(struct bpe *b, const json_t *entry, uint32_t rank, struct e
 	if (length[0] > VOCAB_TOKEN_MAX || length[1] > VOCAB_TOKEN_MAX)
 		return err_set(
 			e, -EMSGSIZE, "merge %u: a token over %d bytes", rank, VOCAB_TOKEN_MAX);
-	n[0] = bpe_bytes(side[0], length[0], joined);
-	n[1] = n[0] < 0 ? -1 : bpe_bytes(side[1], length[1], joined + n[0]);
+	n[0] = side_bytes(b, side[0], length[0], joined);
+	n[1] = n[0] < 0 ? -1 : side_bytes(b, side[1], length[1], joined + n[0]);
 	if (n[1] < 0)
 		return err_set(e, -EBADMSG, "merge %u: not in the byte alphabet", rank);
 	left = vocab_find(b->vocab, joined, (size_t)n[0]);
 	right = vocab_find(b->vocab, joined + n[0], (size_t)n[1]);
-	to = vocab_find(b->vocab, joined, (size_t)(n[0] + n[1]));
+	skip = b->prefix_n < (size_t)n[1] ? b->prefix_n : (size_t)n[1];
+	memmove(joined + n[0], joined + n[0] + skip, (size_t)n[1] - skip);
+	to = vocab_find(b->vocab, joined, (size_t)(n[0] + n[1]) - skip);
 	if (left == VOCAB_NONE || right == VOCAB_NONE || to == VOCAB_NONE)
 		return err_set(e, -EBADMSG, "merge %u: names a token outside the vocabulary", rank);
 	m = find_merge(b, left, right);
-	if (m->left == VOCAB_NONE)
-		*m = (struct merge){left, right, rank, to};
+	*m = (struct merge){left, right, rank, to}; /* of two that are the same the last counts */
 	return 0;
 }
 
@@ -192,27 +223,71 @@ static bool is_set(const json_t *model, const char *key)
 	       !(json_is_number(v) && json_number_value(v) == 0);
 }
 
-int bpe_new(const json_t *model, const struct vocab *vocab, struct bpe **ret, struct err *e)
+static int read_affix(const json_t *model, const char *key, char *ret, size_t *ret_n, struct err *e)
 {
-	static const char *const unsupported[] = {
-		"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"};
+	const char *affix;
+	int r = json_opt_str(model, key, AFFIX_MAX, "", &affix, e);
+
+	if (r < 0)
+		return err_wrap(e, "BPE");
+	*ret_n = strlen(affix);
+	memcpy(ret, affix, *ret_n);
+	return 0;
+}
+
+/* Tokens of single bytes: where bytes are what pieces start from, and those to fall back on. */
+static void find_bytes(struct bpe *b)
+{
+	for (int i = 0; i < 256; i++) {
+		char byte = (char)i, name[8];
+
+		(void)snprintf(name, sizeof(name), "<0x%02X>", (unsigned)i);
+		b->of_byte[i] = vocab_find(b->vocab, &byte, 1);
+		b->fallback[i] = vocab_find(b->vocab, name, 6);
+	}
+}
+
+static int read_options(struct bpe *b, const json_t *model, struct err *e)
+{
+	const char *unknown;
+	int r = json_opt_str(model, "unk_token", VOCAB_TOKEN_MAX, "", &unknown, e);
+
+	if (r == 0)
+		r = read_affix(model, "continuing_subword_prefix", b->prefix, &b->prefix_n, e);
+	if (r == 0)
+		r = read_affix(model, "end_of_word_suffix", b->suffix, &b->suffix_n, e);
+	if (r < 0)
+		return r;
+	if (is_set(model, "dropout"))
+		return err_set(e, -ENOTSUP, "BPE with dropout is not supported");
+	b->whole_first = json_opt_bool(model, "ignore_merges", false);
+	b->byte_fallback = json_opt_bool(model, "byte_fallback", false);
+	b->fuse_unknown = json_opt_bool(model, "fuse_unk", false);
+	b->unknown = VOCAB_NONE;
+	if (unknown[0]) {
+		char bytes[VOCAB_TOKEN_MAX];
+		int n = side_bytes(b, unknown, strlen(unknown), bytes);
+
+		b->unknown = n < 0 ? VOCAB_NONE : vocab_find(b->vocab, bytes, (size_t)n);
+	}
+	return 0;
+}
+
+int bpe_new(
+	const json_t *model, const struct vocab *vocab, bool bytes, struct bpe **ret, struct err *e)
+{
 	CLEANUP(bpe_freep) struct bpe *b = calloc(1, sizeof(*b));
 	int r;
 
 	if (!b)
 		return err_set(e, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++)
-		if (is_set(model, unsupported[i]))
-			return err_set(e, -ENOTSUP, "BPE with %s is not supported", unsupported[i]);
 	b->vocab = vocab;
-	b->whole_first = json_opt_bool(model, "ignore_merges", false);
+	b->bytes = bytes;
 	random_bytes(&b->seed, sizeof(b->seed));
-	for (int i = 0; i < 256; i++) {
-		char byte = (char)i;
-
-		b->of_byte[i] = vocab_find(vocab, &byte, 1);
-	}
-	r = read_merges(b, json_object_get(model, "merges"), e);
+	find_bytes(b);
+	r = read_options(b, model, e);
+	if (r == 0)
+		r = read_merges(b, json_object_get(model, "merges"), e);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(b);
@@ -279,7 +354,7 @@ static void offer(struct bpe *b, uint32_t i)
 		return;
 	m = find_merge(b, s->id, b->symbols[s->next].id);
 	if (m->left != VOCAB_NONE)
-		push(b, (struct candidate){m->rank, i, m->left, m->right, m->to});
+		push(b, (struct candidate){m->rank, i, m->to});
 }
 
 /* Each merge offers at most two new pairs, so 3 n candidates are the most there can be. */
@@ -304,39 +379,99 @@ static int reserve(struct bpe *b, size_t n)
 	return 0;
 }
 
-/* One symbol per byte that the vocabulary knows; others have no token and are left out. */
-static uint32_t start_symbols(struct bpe *b, const char *piece, size_t n)
+static void add_symbol(struct bpe *b, uint32_t id, uint32_t bytes)
 {
-	uint32_t count = 0;
+	uint32_t at = b->count++;
 
-	for (size_t i = 0; i < n; i++) {
-		uint32_t id = b->of_byte[(uint8_t)piece[i]];
-
-		if (id == VOCAB_NONE)
-			continue;
-		b->symbols[count] = (struct symbol){id, count ? count - 1 : NO_PLACE, count + 1};
-		count++;
-	}
-	if (count)
-		b->symbols[count - 1].next = NO_PLACE;
-	return count;
+	b->symbols[at] = (struct symbol){id, bytes, at ? at - 1 : NO_PLACE, NO_PLACE};
+	if (at)
+		b->symbols[at - 1].next = at;
 }
 
-static void merge_all(struct bpe *b, uint32_t count)
+/* The token of a character, with what stands before and after it as part of a word. */
+static uint32_t find_first(const struct bpe *b, const char *c, size_t n, bool begins, bool ends)
+{
+	char name[2 * AFFIX_MAX + 4];
+	size_t before = begins ? 0 : b->prefix_n, after = ends ? b->suffix_n : 0;
+
+	if (b->bytes && before + after == 0)
+		return b->of_byte[(uint8_t)c[0]];
+	memcpy(name, b->prefix, before);
+	memcpy(name + before, c, n);
+	memcpy(name + before + n, b->suffix, after);
+	return vocab_find(b->vocab, name, before + n + after);
+}
+
+/* The bytes of what has no token. False: some byte has none either. */
+static bool fall_back(struct bpe *b, const char *c, size_t n, bool begins, bool ends)
+{
+	const struct {
+		const char *s;
+		size_t n;
+	} parts[] = {
+		{b->prefix, begins ? 0 : b->prefix_n}, {c, n}, {b->suffix, ends ? b->suffix_n : 0}};
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < parts[i].n; j++)
+			if (b->fallback[(uint8_t)parts[i].s[j]] == VOCAB_NONE)
+				return false;
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < parts[i].n; j++)
+			add_symbol(b, b->fallback[(uint8_t)parts[i].s[j]], 1);
+	return true;
+}
+
+/* One symbol per character or byte that the vocabulary knows. */
+static void start_symbols(struct bpe *b, const char *piece, size_t n)
+{
+	uint32_t unknown = 0; /* bytes of the unknown token under way */
+
+	b->count = 0;
+	for (size_t at = 0, length; at < n; at += length) {
+		bool ends;
+		uint32_t id;
+
+		for (length = 1; !b->bytes && at + length < n &&
+				 ((uint8_t)piece[at + length] & 0xc0) == 0x80;)
+			length++;
+		ends = at + length == n;
+		id = find_first(b, piece + at, length, at == 0, ends);
+		/* tokenizers falls back before it writes an unknown token that is under way. */
+		if (id == VOCAB_NONE && b->byte_fallback &&
+			fall_back(b, piece + at, length, at == 0, ends))
+			continue;
+		if (unknown && (id != VOCAB_NONE || !b->fuse_unknown)) {
+			add_symbol(b, b->unknown, unknown);
+			unknown = 0;
+		}
+		if (id != VOCAB_NONE)
+			add_symbol(b, id, (uint32_t)length);
+		else if (b->unknown != VOCAB_NONE)
+			unknown += (uint32_t)length;
+	}
+	if (unknown)
+		add_symbol(b, b->unknown, unknown);
+}
+
+static void merge_all(struct bpe *b)
 {
 	b->heap_n = 0;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < b->count; i++)
 		offer(b, i);
 	while (b->heap_n > 0) {
 		struct candidate c = pop(b);
 		struct symbol *left = &b->symbols[c.at], *right;
+		const struct merge *m;
 
-		if (left->id != c.left || left->next == NO_PLACE ||
-			b->symbols[left->next].id != c.right)
+		if (left->bytes == 0 || left->next == NO_PLACE)
 			continue;
 		right = &b->symbols[left->next];
+		m = find_merge(b, left->id, right->id);
+		if (m->left == VOCAB_NONE || m->to != c.to)
+			continue;
 		left->id = c.to;
-		right->id = VOCAB_NONE;
+		left->bytes += right->bytes;
+		right->bytes = 0;
 		left->next = right->next;
 		if (left->next != NO_PLACE)
 			b->symbols[left->next].prev = c.at;
@@ -348,21 +483,29 @@ static void merge_all(struct bpe *b, uint32_t count)
 
 int bpe_encode(struct bpe *b, const char *piece, size_t n, struct tokens *out)
 {
-	uint32_t count;
+	uint32_t from = 0;
 	int r;
 
+	if (n == 0)
+		return 0;
 	if (b->whole_first) {
 		uint32_t id = vocab_find(b->vocab, piece, n);
 
 		if (id != VOCAB_NONE)
-			return tokens_add(out, id);
+			return tokens_add_at(out, id, (struct token_at){.to = (uint32_t)n});
 	}
-	r = reserve(b, n);
+	/* Bytes to fall back on come with those of prefix and suffix. */
+	r = reserve(b, n * (1 + b->prefix_n) + b->suffix_n);
 	if (r < 0)
 		return r;
-	count = start_symbols(b, piece, n);
-	merge_all(b, count);
-	for (uint32_t i = count ? 0 : NO_PLACE; i != NO_PLACE && r == 0; i = b->symbols[i].next)
-		r = tokens_add(out, b->symbols[i].id);
+	start_symbols(b, piece, n);
+	merge_all(b);
+	for (uint32_t i = b->count ? 0 : NO_PLACE; i != NO_PLACE && r == 0;
+		i = b->symbols[i].next) {
+		uint32_t to = from + b->symbols[i].bytes;
+
+		r = tokens_add_at(out, b->symbols[i].id, (struct token_at){.from = from, .to = to});
+		from = to;
+	}
 	return r;
 }

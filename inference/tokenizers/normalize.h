@@ -2,10 +2,11 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
-#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "inference/tokenizers/traced.h"
 
 struct normalizer;
 
@@ -14,5 +15,9 @@ int normalizer_new(const json_t *config, struct normalizer **ret, struct err *e)
 struct normalizer *normalizer_free(struct normalizer *n);
 DEFINE_CLEANUP(struct normalizer *, normalizer_free)
 
-/* Replaces the content of text (valid UTF-8). -ENOSPC: it grew over text's ceiling. -ENOMEM. */
-int normalizer_run(const struct normalizer *n, struct buf *text);
+/* It writes bytes as the characters of the byte alphabet (bpe.h). */
+bool normalizer_is_byte_level(const struct normalizer *n);
+
+/* Replaces the content of text. -ENOSPC: it grew over text's ceiling. -ETIME: an expression
+ * backtracks too much. -ENOMEM. */
+int normalizer_run(const struct normalizer *n, struct traced *text);

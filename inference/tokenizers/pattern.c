@@ -3,7 +3,12 @@
 
 #include <errno.h>
 #include <pcre2.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
 
 #define MATCH_LIMIT 5000000 /* steps of one match; the longest text needs far less */
 #define HEAP_LIMIT_KIB 65536
@@ -14,7 +19,8 @@ struct pattern {
 	pcre2_match_context *context; /* owned */
 };
 
-int pattern_new(const char *regex, size_t n, struct pattern **ret, struct err *e)
+static int compile(
+	const char *regex, size_t n, uint32_t options, struct pattern **ret, struct err *e)
 {
 	CLEANUP(pattern_freep) struct pattern *p = calloc(1, sizeof(*p));
 	PCRE2_SIZE at;
@@ -22,11 +28,7 @@ int pattern_new(const char *regex, size_t n, struct pattern **ret, struct err *e
 
 	if (!p)
 		return err_set(e, -ENOMEM, "out of memory");
-	if (n > PATTERN_MAX)
-		return err_set(
-			e, -EMSGSIZE, "expression of %zu bytes, the limit is %d", n, PATTERN_MAX);
-	p->code = pcre2_compile((PCRE2_SPTR)regex, n,
-		PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
+	p->code = pcre2_compile((PCRE2_SPTR)regex, n, PCRE2_UTF | options, &code, &at, NULL);
 	if (!p->code) {
 		char words[120];
 
@@ -41,6 +43,60 @@ int pattern_new(const char *regex, size_t n, struct pattern **ret, struct err *e
 	(void)pcre2_set_heap_limit(p->context, HEAP_LIMIT_KIB);
 	*ret = TAKE_PTR(p);
 	return 0;
+}
+
+/*
+ * Spells \s and \S out: PCRE2 counts U+180E in, which Unicode has not called a space since 6.3.
+ * \S inside brackets, where it cannot be spelled, stays.
+ */
+static int spell_spaces(const char *regex, size_t n, struct buf *out)
+{
+	static const char spaces[] = "\\t-\\r\\x{85}\\p{Z}";
+	bool class = false;
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (regex[i] != '\\' || i + 1 == n) {
+			class = regex[i] == '[' || (class && regex[i] != ']');
+			r = buf_add(out, regex + i, 1);
+		} else if (regex[i + 1] == 's' || (regex[i + 1] == 'S' && !class)) {
+			r = class ? buf_add_str(out, spaces)
+				  : buf_addf(out, "[%s%s]", regex[i + 1] == 'S' ? "^" : "", spaces);
+			i++;
+		} else {
+			r = buf_add(out, regex + i, 2);
+			i++;
+		}
+	}
+	return r;
+}
+
+int pattern_new(const char *regex, size_t n, struct pattern **ret, struct err *e)
+{
+	CLEANUP(buf_done) struct buf spelled;
+
+	buf_init(&spelled, 16 * PATTERN_MAX);
+	if (n > PATTERN_MAX)
+		return err_set(
+			e, -EMSGSIZE, "expression of %zu bytes, the limit is %d", n, PATTERN_MAX);
+	if (spell_spaces(regex, n, &spelled) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	return compile(buf_str(&spelled), spelled.len, PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, ret, e);
+}
+
+int pattern_read(const json_t *config, struct pattern **ret, struct err *e)
+{
+	const char *text;
+
+	if (json_object_get(config, "Regex")) {
+		int r = json_get_str(config, "Regex", PATTERN_MAX, &text, e);
+
+		return r < 0 ? r : pattern_new(text, strlen(text), ret, e);
+	}
+	if (json_get_str(config, "String", PATTERN_MAX, &text, e) < 0)
+		return err_set(
+			e, -EINVAL, "pattern: a Regex or String of at most %d bytes", PATTERN_MAX);
+	return compile(text, strlen(text), PCRE2_LITERAL, ret, e);
 }
 
 struct pattern *pattern_free(struct pattern *p)

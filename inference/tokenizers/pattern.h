@@ -1,6 +1,7 @@
 /* Regular expressions of pre-tokenizers, on valid UTF-8. The one home of PCRE2. */
 #pragma once
 
+#include <jansson.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
@@ -12,6 +13,10 @@ struct pattern;
 
 /* -EINVAL: it does not compile, with PCRE2's words. -EMSGSIZE. -ENOMEM. Caller owns *ret. */
 int pattern_new(const char *regex, size_t n, struct pattern **ret, struct err *e);
+
+/* The member "pattern" of a step of tokenizer.json: {"Regex": …}, or {"String": …} to be found as
+ * it is. -EINVAL, -EMSGSIZE, -ENOMEM. Caller owns *ret. */
+int pattern_read(const json_t *config, struct pattern **ret, struct err *e);
 struct pattern *pattern_free(struct pattern *p);
 DEFINE_CLEANUP(struct pattern *, pattern_free)
 

@@ -6,121 +6,143 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "inference/tokenizers/pattern.h"
+#include "inference/tokenizers/bpe.h"
 #include "inference/tokenizers/unicode.h"
 
-#define STEPS_MAX 8
+#define STEPS_MAX 24
+#define DEPTH_MAX 8
 
 /* The expression of GPT-2, which ByteLevel means by use_regex. */
 static const char gpt2_regex[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+"
 				 "|\\s+(?!\\S)|\\s+";
 
+enum prepend {
+	PREPEND_NEVER,
+	PREPEND_FIRST, /* where the original begins */
+	PREPEND_ALWAYS,
+};
+
 struct step {
-	/* Appends the cuts of text[p->from, p->to). */
-	int (*run)(
-		const struct step *s, const char *text, const struct piece *p, struct pieces *out);
-	struct pattern *pattern; /* owned; where the step has one */
-	bool removed;            /* what matches is dropped, not kept as a piece */
-	bool individual;         /* digits one by one */
+	/* Appends piece p of in to out, changed. NULL: the step cuts. */
+	int (*rewrite)(
+		const struct step *s, const struct traced *in, struct piece p, struct traced *out);
+	struct cut cut;
+	size_t length;           /* FixedLength: characters of a piece; 0: cut says how */
+	struct pattern *pattern; /* owned; the cut's */
+	enum prepend prepend;
+	uint32_t space; /* what a space becomes, and is put before the text */
 };
 
 struct splitter {
 	struct step steps[STEPS_MAX];
 	size_t n;
-	bool byte_level, wants_space;
+	enum spelling spelling;
 };
 
-static int add_piece(struct pieces *p, size_t from, size_t to)
-{
-	if (from == to)
-		return 0;
-	if (p->n == p->cap) {
-		size_t cap = p->cap ? p->cap * 2 : 64;
-		struct piece *grown = reallocarray(p->list, cap, sizeof(*grown));
+/* --- steps that change the text --- */
 
-		if (!grown)
-			return -ENOMEM;
-		p->list = grown;
-		p->cap = cap;
-	}
-	p->list[p->n++] = (struct piece){from, to};
-	return 0;
-}
-
-static int cut_pattern(
-	const struct step *s, const char *text, const struct piece *p, struct pieces *out)
+static int spell(const struct step *s, const struct traced *in, struct piece p, struct traced *out)
 {
-	size_t n = p->to - p->from, at = 0;
 	int r = 0;
 
-	while (at < n) {
-		size_t from, to;
+	(void)s;
+	for (size_t i = p.from; i < p.to && r == 0; i++)
+		r = traced_add_point(out, bpe_spelling(in->bytes.data[i]), in->map[i]);
+	return r;
+}
 
-		r = pattern_next(s->pattern, text + p->from, n, at, &from, &to);
-		if (r < 0)
-			return r;
+static bool wants_space(const struct step *s, const struct traced *in, struct piece p)
+{
+	uint32_t first;
+
+	if (s->prepend == PREPEND_NEVER ||
+		(s->prepend == PREPEND_FIRST && in->map[p.from].from > 0))
+		return false;
+	return utf8_read(buf_str(&in->bytes) + p.from, p.to - p.from, &first) > 0 &&
+	       first != s->space && first != ' ';
+}
+
+/* Spaces become the step's, and one is put before what does not begin with it. */
+static int space_out(
+	const struct step *s, const struct traced *in, struct piece p, struct traced *out)
+{
+	size_t start = p.from;
+	int r = wants_space(s, in, p) ? traced_add_point(out, s->space, in->map[p.from]) : 0;
+
+	for (size_t at = p.from; at < p.to && s->space != ' ' && r == 0; at++) {
+		if (in->bytes.data[at] != ' ')
+			continue;
+		r = traced_add_part(out, in, start, at);
 		if (r == 0)
-			return add_piece(out, p->from + at, p->to);
-		r = add_piece(out, p->from + at, p->from + from);
-		if (r == 0 && !s->removed)
-			r = add_piece(out, p->from + from, p->from + to);
-		if (r < 0)
-			return r;
-		at = to;
+			r = traced_add_point(out, s->space, in->map[at]);
+		start = at + 1;
 	}
+	return r < 0 ? r : traced_add_part(out, in, start, p.to);
+}
+
+static int rewrite_all(const struct step *s, struct traced *text, struct pieces *pieces)
+{
+	struct traced out;
+	int r = 0;
+
+	traced_init(&out, text->bytes.max);
+	for (size_t i = 0; i < pieces->n && r == 0; i++) {
+		struct piece *p = &pieces->list[i];
+		size_t from = out.bytes.len;
+
+		r = s->rewrite(s, text, *p, &out);
+		*p = (struct piece){from, out.bytes.len};
+	}
+	if (r < 0) {
+		traced_done(&out);
+		return r;
+	}
+	traced_done(text);
+	*text = out;
 	return 0;
 }
 
-/* What kind of character this is to a step that cuts by kinds: -1 is dropped, 0 runs on with its
- * like, 1 stands alone, 2 runs on with its like. */
-static int kind_of(const struct step *s, uint32_t c, bool digits)
+/* --- steps that cut --- */
+
+static int cut_length(size_t length, const char *text, struct piece p, struct pieces *out)
 {
-	if (digits)
-		return unicode_is_number(c) ? (s->individual ? 1 : 2) : 0;
-	if (unicode_is_space(c))
-		return -1;
-	return (c < 0x80 && ((c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
-				    (c >= 123 && c <= 126))) ||
-			       unicode_is_punctuation(c)
-		       ? 1
-		       : 0;
-}
+	size_t start = p.from, chars = 0;
+	int r = 0;
 
-static int cut_kinds(const struct step *s, const char *text, const struct piece *p,
-	struct pieces *out, bool digits)
-{
-	size_t start = p->from, at = p->from;
-	int last = 0, r;
-
-	while (at < p->to) {
-		uint32_t c;
-		int used = utf8_read(text + at, p->to - at, &c), kind;
-
-		if (used <= 0)
-			return -EINVAL;
-		kind = kind_of(s, c, digits);
-		if (kind != last || kind == 1 || kind == -1) {
-			r = last == -1 ? 0 : add_piece(out, start, at);
-			if (r < 0)
-				return r;
-			start = at;
-		}
-		last = kind;
-		at += (size_t)used;
+	for (size_t at = p.from; at < p.to && r == 0; at++) {
+		if (((uint8_t)text[at] & 0xc0) == 0x80 || chars++ < length)
+			continue;
+		r = pieces_add(out, start, at);
+		start = at;
+		chars = 1;
 	}
-	return last == -1 ? 0 : add_piece(out, start, at);
+	return r < 0 ? r : pieces_add(out, start, p.to);
 }
 
-static int cut_bert(
-	const struct step *s, const char *text, const struct piece *p, struct pieces *out)
+static int cut_all(const struct step *s, const struct traced *text, struct pieces *pieces)
 {
-	return cut_kinds(s, text, p, out, false);
+	const char *bytes = buf_str(&text->bytes);
+	struct pieces out = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < pieces->n && r == 0; i++)
+		r = s->length ? cut_length(s->length, bytes, pieces->list[i], &out)
+			      : cut_run(&s->cut, bytes, pieces->list[i], &out);
+	if (r < 0) {
+		pieces_done(&out);
+		return r;
+	}
+	pieces_done(pieces);
+	*pieces = out;
+	return 0;
 }
 
-static int cut_digits(
-	const struct step *s, const char *text, const struct piece *p, struct pieces *out)
+/* --- reading --- */
+
+static bool is_punctuation(uint32_t c)
 {
-	return cut_kinds(s, text, p, out, true);
+	return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
+	       (c >= 123 && c <= 126) || unicode_is_punctuation(c);
 }
 
 static int add_step(struct splitter *s, struct step step, struct err *e)
@@ -129,54 +151,177 @@ static int add_step(struct splitter *s, struct step step, struct err *e)
 		(void)pattern_free(step.pattern);
 		return err_set(e, -EMSGSIZE, "pre_tokenizer: over %d steps", STEPS_MAX);
 	}
+	step.cut.pattern = step.pattern;
 	s->steps[s->n++] = step;
 	return 0;
 }
 
-static int add_pattern(struct splitter *s, const char *regex, size_t n, bool removed, struct err *e)
+static int add_points(
+	struct splitter *s, bool (*point)(uint32_t c), enum cut_behavior behavior, struct err *e)
 {
-	struct pattern *p;
-	int r = pattern_new(regex, n, &p, e);
+	return add_step(s, (struct step){.cut = {.point = point, .behavior = behavior}}, e);
+}
 
-	if (r < 0)
-		return err_wrap(e, "pre_tokenizer");
-	return add_step(s, (struct step){.run = cut_pattern, .pattern = p, .removed = removed}, e);
+/* What follows ByteLevel sees its alphabet; without anything after it, bytes stay bytes. */
+static int close_bytes(struct splitter *s, struct err *e)
+{
+	if (s->spelling != SPELLING_BYTES)
+		return 0;
+	s->spelling = SPELLING_ALPHABET;
+	return add_step(s, (struct step){.rewrite = spell}, e);
 }
 
 static int add_byte_level(struct splitter *s, const json_t *config, struct err *e)
 {
-	s->byte_level = true;
-	if (json_opt_bool(config, "add_prefix_space", true)) {
-		if (s->n > 0)
-			return err_set(e, -ENOTSUP,
-				"pre_tokenizer: add_prefix_space after another step is not "
-				"supported");
-		s->wants_space = true;
-	}
-	if (!json_opt_bool(config, "use_regex", true))
-		return 0;
-	return add_pattern(s, gpt2_regex, strlen(gpt2_regex), false, e);
+	struct step words = {.cut.behavior = CUT_ISOLATED};
+	int r = 0;
+
+	if (s->spelling != SPELLING_TEXT)
+		return err_set(e, -ENOTSUP, "pre_tokenizer: ByteLevel twice is not supported");
+	if (json_opt_bool(config, "add_prefix_space", true))
+		r = add_step(s,
+			(struct step){
+				.rewrite = space_out, .prepend = PREPEND_ALWAYS, .space = ' '},
+			e);
+	s->spelling = SPELLING_BYTES;
+	if (r < 0 || !json_opt_bool(config, "use_regex", true))
+		return r;
+	r = pattern_new(gpt2_regex, strlen(gpt2_regex), &words.pattern, e);
+	return r < 0 ? r : add_step(s, words, e);
+}
+
+static int read_behavior(
+	const json_t *config, const char *fallback, enum cut_behavior *ret, struct err *e)
+{
+	const char *name;
+	int r = json_opt_str(config, "behavior", 32, fallback, &name, e);
+
+	return r < 0 ? r : cut_behavior_read(name, ret, e);
 }
 
 static int add_split(struct splitter *s, const json_t *config, struct err *e)
 {
-	const json_t *pattern = json_object_get(config, "pattern");
-	const char *regex, *behavior;
+	struct step step = {.cut.inverted = json_opt_bool(config, "invert", false)};
+	int r = read_behavior(config, "", &step.cut.behavior, e);
 
-	if (json_opt_str(config, "behavior", 32, "", &behavior, e) < 0)
-		return e ? e->code : -EINVAL;
-	if (json_opt_bool(config, "invert", false) ||
-		(strcmp(behavior, "Isolated") != 0 && strcmp(behavior, "Removed") != 0))
-		return err_set(e, -ENOTSUP,
-			"pre_tokenizer: Split with behavior '%s'%s is not supported", behavior,
-			json_opt_bool(config, "invert", false) ? ", inverted," : "");
-	if (json_get_str(pattern, "Regex", PATTERN_MAX, &regex, e) < 0)
-		return err_set(e, -ENOTSUP,
-			"pre_tokenizer: Split needs a Regex of at most %d bytes", PATTERN_MAX);
-	return add_pattern(s, regex, strlen(regex), !strcmp(behavior, "Removed"), e);
+	if (r == 0)
+		r = pattern_read(json_object_get(config, "pattern"), &step.pattern, e);
+	return r < 0 ? err_wrap(e, "pre_tokenizer Split") : add_step(s, step, e);
 }
 
-static int add_config(struct splitter *s, const json_t *config, struct err *e)
+static int add_punctuation(struct splitter *s, const json_t *config, struct err *e)
+{
+	enum cut_behavior behavior;
+	int r = read_behavior(config, "Isolated", &behavior, e);
+
+	return r < 0 ? err_wrap(e, "pre_tokenizer Punctuation")
+		     : add_points(s, is_punctuation, behavior, e);
+}
+
+static int add_bert(struct splitter *s, const json_t *config, struct err *e)
+{
+	int r = add_points(s, unicode_is_space, CUT_REMOVED, e);
+
+	(void)config;
+	return r < 0 ? r : add_points(s, is_punctuation, CUT_ISOLATED, e);
+}
+
+/* Words of \w, and runs of what is neither that nor white space. */
+static int add_whitespace(struct splitter *s, const json_t *config, struct err *e)
+{
+	int r = add_points(s, unicode_is_space, CUT_REMOVED, e);
+
+	(void)config;
+	return r < 0 ? r : add_points(s, unicode_is_word, CUT_CONTIGUOUS, e);
+}
+
+static int add_whitespace_split(struct splitter *s, const json_t *config, struct err *e)
+{
+	(void)config;
+	return add_points(s, unicode_is_space, CUT_REMOVED, e);
+}
+
+static int add_digits(struct splitter *s, const json_t *config, struct err *e)
+{
+	return add_points(s, unicode_is_number,
+		json_opt_bool(config, "individual_digits", false) ? CUT_ISOLATED : CUT_CONTIGUOUS,
+		e);
+}
+
+/* A field that is one character. */
+static int read_point(const json_t *config, const char *key, uint32_t *ret, struct err *e)
+{
+	const char *s;
+	int r = json_get_str(config, key, 8, &s, e);
+
+	if (r < 0)
+		return err_wrap(e, "pre_tokenizer");
+	r = utf8_read(s, strlen(s), ret);
+	return r > 0 && (size_t)r == strlen(s)
+		       ? 0
+		       : err_set(e, -EINVAL, "pre_tokenizer: %s must be one character", key);
+}
+
+static int add_delimiter(struct splitter *s, const json_t *config, struct err *e)
+{
+	struct step step = {.cut.behavior = CUT_REMOVED};
+	int r = read_point(config, "delimiter", &step.cut.only, e);
+
+	return r < 0 ? r : add_step(s, step, e);
+}
+
+static int add_fixed_length(struct splitter *s, const json_t *config, struct err *e)
+{
+	int64_t length;
+	int r = json_opt_int(config, "length", 1, 1 << 20, 5, &length, e);
+
+	return r < 0 ? err_wrap(e, "pre_tokenizer FixedLength")
+		     : add_step(s, (struct step){.length = (size_t)length}, e);
+}
+
+static int add_metaspace(struct splitter *s, const json_t *config, struct err *e)
+{
+	struct step step = {.rewrite = space_out};
+	const char *scheme;
+	int r = read_point(config, "replacement", &step.space, e);
+
+	if (r == 0)
+		r = json_opt_str(config, "prepend_scheme", 16,
+			json_opt_bool(config, "add_prefix_space", true) ? "always" : "never",
+			&scheme, e);
+	if (r < 0)
+		return err_wrap(e, "pre_tokenizer Metaspace");
+	if (!strcmp(scheme, "always"))
+		step.prepend = PREPEND_ALWAYS;
+	else if (!strcmp(scheme, "first"))
+		step.prepend = PREPEND_FIRST;
+	else if (strcmp(scheme, "never") != 0)
+		return err_set(e, -ENOTSUP,
+			"pre_tokenizer Metaspace: prepend_scheme '%s' is not supported", scheme);
+	r = add_step(s, step, e);
+	if (r < 0 || !json_opt_bool(config, "split", true))
+		return r;
+	return add_step(
+		s, (struct step){.cut = {.only = step.space, .behavior = CUT_WITH_NEXT}}, e);
+}
+
+static const struct kind {
+	const char *type;
+	int (*add)(struct splitter *s, const json_t *config, struct err *e);
+} kinds[] = {
+	{"ByteLevel", add_byte_level},
+	{"Split", add_split},
+	{"BertPreTokenizer", add_bert},
+	{"Digits", add_digits},
+	{"Metaspace", add_metaspace},
+	{"Whitespace", add_whitespace},
+	{"WhitespaceSplit", add_whitespace_split},
+	{"Punctuation", add_punctuation},
+	{"CharDelimiterSplit", add_delimiter},
+	{"FixedLength", add_fixed_length},
+};
+
+static int add_config(struct splitter *s, const json_t *config, int depth, struct err *e)
 {
 	const json_t *parts = json_object_get(config, "pretokenizers"), *part;
 	const char *type;
@@ -185,26 +330,24 @@ static int add_config(struct splitter *s, const json_t *config, struct err *e)
 
 	if (r < 0)
 		return err_wrap(e, "pre_tokenizer");
-	if (!strcmp(type, "ByteLevel"))
-		return add_byte_level(s, config, e);
-	if (!strcmp(type, "Split"))
-		return add_split(s, config, e);
-	if (!strcmp(type, "BertPreTokenizer"))
-		return add_step(s, (struct step){.run = cut_bert}, e);
-	if (!strcmp(type, "Digits"))
-		return add_step(s,
-			(struct step){.run = cut_digits,
-				.individual = json_opt_bool(config, "individual_digits", false)},
-			e);
-	if (strcmp(type, "Sequence") != 0)
-		return err_set(e, -ENOTSUP, "pre_tokenizer '%s' is not supported", type);
-	json_array_foreach(parts, i, part)
-	{
-		r = add_config(s, part, e);
-		if (r < 0)
-			return r;
+	if (depth > DEPTH_MAX)
+		return err_set(e, -EMSGSIZE, "pre_tokenizer: over %d deep", DEPTH_MAX);
+	if (!strcmp(type, "Sequence")) {
+		json_array_foreach(parts, i, part)
+		{
+			r = add_config(s, part, depth + 1, e);
+			if (r < 0)
+				return r;
+		}
+		return 0;
 	}
-	return 0;
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(type, kinds[i].type) != 0)
+			continue;
+		r = close_bytes(s, e);
+		return r < 0 ? r : kinds[i].add(s, config, e);
+	}
+	return err_set(e, -ENOTSUP, "pre_tokenizer '%s' is not supported", type);
 }
 
 int splitter_new(const json_t *config, struct splitter **ret, struct err *e)
@@ -215,7 +358,7 @@ int splitter_new(const json_t *config, struct splitter **ret, struct err *e)
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
 	if (config && !json_is_null(config))
-		r = add_config(s, config, e);
+		r = add_config(s, config, 0, e);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(s);
@@ -232,36 +375,17 @@ struct splitter *splitter_free(struct splitter *s)
 	return NULL;
 }
 
-bool splitter_is_byte_level(const struct splitter *s)
+enum spelling splitter_spelling(const struct splitter *s)
 {
-	return s->byte_level;
+	return s->spelling;
 }
 
-bool splitter_wants_space(const struct splitter *s)
+int splitter_run(const struct splitter *s, struct traced *text, struct pieces *ret)
 {
-	return s->wants_space;
-}
+	int r = pieces_add(ret, 0, text->bytes.len);
 
-int splitter_run(const struct splitter *s, const char *text, size_t n, struct pieces *ret)
-{
-	struct pieces now = {0}, next = {0};
-	int r = add_piece(&now, 0, n);
-
-	for (size_t i = 0; i < s->n && r == 0; i++) {
-		next.n = 0;
-		for (size_t j = 0; j < now.n && r == 0; j++)
-			r = s->steps[i].run(&s->steps[i], text, &now.list[j], &next);
-
-		struct pieces swap = now;
-
-		now = next;
-		next = swap;
-	}
-	free(next.list);
-	if (r < 0) {
-		free(now.list);
-		return r;
-	}
-	*ret = now;
-	return 0;
+	for (size_t i = 0; i < s->n && r == 0; i++)
+		r = s->steps[i].rewrite ? rewrite_all(&s->steps[i], text, ret)
+					: cut_all(&s->steps[i], text, ret);
+	return r;
 }

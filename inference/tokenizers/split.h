@@ -7,25 +7,25 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "inference/tokenizers/cut.h"
+#include "inference/tokenizers/traced.h"
 
 struct splitter;
-
-struct piece {
-	size_t from, to; /* bytes of the text */
-};
-
-struct pieces {
-	struct piece *list; /* owned; n used of cap */
-	size_t n, cap;
-};
 
 /* config: the member "pre_tokenizer". -ENOTSUP names what is not supported. */
 int splitter_new(const json_t *config, struct splitter **ret, struct err *e);
 struct splitter *splitter_free(struct splitter *s);
 DEFINE_CLEANUP(struct splitter *, splitter_free)
 
-bool splitter_is_byte_level(const struct splitter *s);
-bool splitter_wants_space(const struct splitter *s); /* a space belongs before the text */
+/* How the tokens are spelled: as text, as bytes because ByteLevel is the last step, or, where
+ * something follows it, in its alphabet (bpe.h), into which the text is then turned. */
+enum spelling {
+	SPELLING_TEXT,
+	SPELLING_BYTES,
+	SPELLING_ALPHABET,
+};
+enum spelling splitter_spelling(const struct splitter *s);
 
-/* Cuts valid UTF-8. Caller owns ret->list. -ETIME: an expression backtracks too much. -ENOMEM. */
-int splitter_run(const struct splitter *s, const char *text, size_t n, struct pieces *ret);
+/* Cuts text, which some steps also change. Appends to ret. -ETIME: an expression backtracks too
+ * much. -ENOSPC: the text grew over its ceiling. -ENOMEM. */
+int splitter_run(const struct splitter *s, struct traced *text, struct pieces *ret);

@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 #include <utf8proc.h>
+
+#include "inference/tokenizers/traced.h"
 
 /* The longest decomposition of one code point: U+FDFA, by compatibility. */
 #define DECOMPOSED_MAX 18
@@ -112,11 +113,30 @@ bool unicode_is_number(uint32_t c)
 	return k >= UTF8PROC_CATEGORY_ND && k <= UTF8PROC_CATEGORY_NO;
 }
 
+bool unicode_is_mark(uint32_t c)
+{
+	utf8proc_category_t k = category(c);
+
+	return k >= UTF8PROC_CATEGORY_MN && k <= UTF8PROC_CATEGORY_ME;
+}
+
+/* Alphabetic, marks, decimal digits, connectors and joiners. The library does not know the
+ * symbols that are Alphabetic: the circled and squared letters. */
+bool unicode_is_word(uint32_t c)
+{
+	utf8proc_category_t k = category(c);
+
+	return (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NL) ||
+	       k == UTF8PROC_CATEGORY_PC || c == 0x200c || c == 0x200d ||
+	       (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
+	       (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
+}
+
 bool unicode_is_ideograph(uint32_t c)
 {
 	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) ||
 	       (c >= 0x20000 && c <= 0x2a6df) || (c >= 0x2a700 && c <= 0x2b73f) ||
-	       (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b820 && c <= 0x2ceaf) ||
+	       (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
 	       (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
@@ -130,39 +150,31 @@ int unicode_add_lower(struct buf *b, uint32_t c)
 
 /* --- normal forms --- */
 
-struct points {
-	utf8proc_int32_t *c; /* owned */
-	size_t n, cap;
-};
-
-static int points_grow(struct points *p)
+static uint8_t combining_class(uint32_t c)
 {
-	size_t cap = p->cap ? p->cap * 2 : 64;
-	utf8proc_int32_t *grown = reallocarray(p->c, cap, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	p->c = grown;
-	p->cap = cap;
-	return 0;
+	return (uint8_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
 }
 
-static int add_decomposed(struct points *p, uint32_t c, utf8proc_option_t how)
+static int add_decomposed(struct changes *out, uint32_t c, bool compatible)
 {
+	utf8proc_int32_t parts[DECOMPOSED_MAX];
 	utf8proc_ssize_t n;
+	int r = 0;
 
-	if (p->cap - p->n < DECOMPOSED_MAX && points_grow(p) < 0)
-		return -ENOMEM;
-	n = utf8proc_decompose_char((utf8proc_int32_t)c, p->c + p->n, DECOMPOSED_MAX, how, NULL);
+	if (c < 0x80)
+		return changes_add(out, c, 0);
+	n = utf8proc_decompose_char((utf8proc_int32_t)c, parts, DECOMPOSED_MAX,
+		UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0), NULL);
 	if (n < 0 || n > DECOMPOSED_MAX)
 		return -EINVAL;
-	p->n += (size_t)n;
-	return 0;
+	for (utf8proc_ssize_t i = 0; i < n && r == 0; i++)
+		r = changes_add(out, (uint32_t)parts[i], i > 0);
+	return r;
 }
 
 struct mark {
-	utf8proc_int32_t c;
-	utf8proc_propval_t combining;
+	struct change change;
+	uint8_t combining;
 	size_t at; /* keeps the sort stable */
 };
 
@@ -175,31 +187,26 @@ static int by_class(const void *a, const void *b)
 	return x->at < y->at ? -1 : 1;
 }
 
-static utf8proc_propval_t combining_class(utf8proc_int32_t c)
-{
-	return utf8proc_get_property(c)->combining_class;
-}
-
-static void order_run(utf8proc_int32_t *c, size_t n, struct mark *marks)
+static void order_run(struct change *list, size_t n, struct mark *marks)
 {
 	for (size_t i = 0; i < n; i++)
-		marks[i] = (struct mark){c[i], combining_class(c[i]), i};
+		marks[i] = (struct mark){list[i], combining_class(list[i].c), i};
 	qsort(marks, n, sizeof(*marks), by_class);
 	for (size_t i = 0; i < n; i++)
-		c[i] = marks[i].c;
+		list[i] = marks[i].change;
 }
 
 /*
  * Canonical ordering: each run of marks is sorted by class. utf8proc_decompose does it too, by
  * swapping neighbours; over a run as long as a text may be, that takes minutes.
  */
-static int order_marks(struct points *p)
+static int order_marks(struct changes *p)
 {
 	CLEANUP(freep) struct mark *marks = NULL;
 	size_t cap = 0;
 
 	for (size_t i = 0, n; i < p->n; i += n ? n : 1) {
-		for (n = 0; i + n < p->n && combining_class(p->c[i + n]);)
+		for (n = 0; i + n < p->n && combining_class(p->list[i + n].c);)
 			n++;
 		if (n > cap) {
 			struct mark *grown = reallocarray(marks, n, sizeof(*grown));
@@ -210,86 +217,104 @@ static int order_marks(struct points *p)
 			cap = n;
 		}
 		if (n > 1)
-			order_run(p->c + i, n, marks);
+			order_run(p->list + i, n, marks);
 	}
 	return 0;
 }
 
-static int decompose(const char *s, size_t n, utf8proc_option_t how, struct points *p)
+/*
+ * What two code points compose to; 0: nothing. Exclusions stay apart under UTF8PROC_STABLE only.
+ * The library (2.8) takes the code point before the first final consonant for one.
+ */
+static uint32_t composed(uint32_t first, uint32_t second)
 {
-	while (n > 0) {
+	utf8proc_int32_t pair[2] = {(utf8proc_int32_t)first, (utf8proc_int32_t)second};
+
+	/* U+0300 is the first that composes with one before it. */
+	if (second < 0x300 || second == HANGUL_BEFORE_FINALS)
+		return 0;
+	return utf8proc_normalize_utf32(pair, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE) == 1
+		       ? (uint32_t)pair[0]
+		       : 0;
+}
+
+/* Composes in place: each code point with the last starter, unless one between blocks it. */
+static void compose(struct changes *p)
+{
+	size_t out = 0, starter = SIZE_MAX;
+	int last = -1; /* class of the one before, where it is no starter */
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct change now = p->list[i];
+		uint8_t class = combining_class(now.c);
+		uint32_t joined =
+			starter != SIZE_MAX && last < (int)class ? composed(p->list[starter].c,
+									   now.c)
+								 : 0;
+
+		if (joined) {
+			p->list[starter].c = joined;
+			p->list[starter].change += now.change - 1;
+			continue;
+		}
+		if (class == 0) {
+			starter = out;
+			last = -1;
+		} else {
+			last = class;
+		}
+		p->list[out++] = now;
+	}
+	p->n = out;
+}
+
+int unicode_change_form(struct changes *changes, enum unicode_form form, const char *s, size_t n)
+{
+	bool compatible = form == UNICODE_NFKD || form == UNICODE_NFKC;
+	int r = 0;
+
+	while (n > 0 && r == 0) {
 		uint32_t c;
-		int used = utf8_read(s, n, &c), r;
+		int used = utf8_read(s, n, &c);
 
 		if (used <= 0)
 			return -EINVAL;
-		r = add_decomposed(p, c, how);
-		if (r < 0)
-			return r;
+		r = add_decomposed(changes, c, compatible);
 		s += used;
 		n -= (size_t)used;
 	}
-	return order_marks(p);
-}
-
-/*
- * Joins what c[from..to) allows and puts it at c[at]. Returns the end, or -EINVAL. Composition
- * exclusions stay apart under UTF8PROC_STABLE only.
- */
-static ssize_t compose_part(struct points *p, size_t from, size_t to, size_t at)
-{
-	utf8proc_ssize_t n = utf8proc_normalize_utf32(
-		p->c + from, (utf8proc_ssize_t)(to - from), UTF8PROC_COMPOSE | UTF8PROC_STABLE);
-
-	if (n < 0)
-		return -EINVAL;
-	memmove(p->c + at, p->c + from, (size_t)n * sizeof(*p->c));
-	return (ssize_t)at + n;
-}
-
-/*
- * In parts, between code points that join with nothing but that the library (2.8) loses after a
- * syllable: it takes the one before the first final consonant for a final consonant.
- */
-static int compose(struct points *p)
-{
-	size_t out = 0;
-
-	for (size_t from = 0, to; from < p->n; from = to + 1) {
-		ssize_t end;
-
-		for (to = from; to < p->n && p->c[to] != HANGUL_BEFORE_FINALS;)
-			to++;
-		end = compose_part(p, from, to, out);
-		if (end < 0)
-			return (int)end;
-		out = (size_t)end;
-		if (to < p->n)
-			p->c[out++] = HANGUL_BEFORE_FINALS;
-	}
-	p->n = out;
-	return 0;
-}
-
-static int add_points(struct buf *b, const struct points *p)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < p->n && r == 0; i++)
-		r = utf8_add(b, (uint32_t)p->c[i]);
+	if (r == 0)
+		r = order_marks(changes);
+	if (r == 0 && (form == UNICODE_NFC || form == UNICODE_NFKC))
+		compose(changes);
 	return r;
 }
 
 int unicode_add_form(struct buf *b, enum unicode_form form, const char *s, size_t n)
 {
-	bool compatible = form == UNICODE_NFKD || form == UNICODE_NFKC;
-	struct points p = {0};
-	int r = decompose(s, n, UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0), &p);
+	struct changes changes = {0};
+	int r = unicode_change_form(&changes, form, s, n);
 
-	if (r == 0 && (form == UNICODE_NFC || form == UNICODE_NFKC))
-		r = compose(&p);
-	if (r == 0)
-		r = add_points(b, &p);
-	free(p.c);
+	for (size_t i = 0; i < changes.n && r == 0; i++)
+		r = utf8_add(b, changes.list[i].c);
+	changes_done(&changes);
 	return r;
+}
+
+size_t unicode_grapheme(const char *s, size_t n)
+{
+	utf8proc_int32_t state = 0;
+	uint32_t c, next;
+	int used = utf8_read(s, n, &c);
+	size_t at = used > 0 ? (size_t)used : 1;
+
+	while (at < n) {
+		used = utf8_read(s + at, n - at, &next);
+		if (used <= 0 || utf8proc_grapheme_break_stateful(
+					 (utf8proc_int32_t)c, (utf8proc_int32_t)next, &state))
+			break;
+		at += (size_t)used;
+		c = next;
+	}
+	return at;
 }

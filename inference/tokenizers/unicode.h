@@ -30,8 +30,10 @@ bool unicode_is_space(uint32_t c);       /* property White_Space */
 bool unicode_is_punctuation(uint32_t c); /* category P */
 bool unicode_is_nonspacing(uint32_t c);  /* category Mn */
 bool unicode_is_other(uint32_t c);       /* categories Cc, Cf, Co */
+bool unicode_is_mark(uint32_t c);        /* category M */
 bool unicode_is_number(uint32_t c);      /* category N */
-bool unicode_is_ideograph(uint32_t c);   /* the CJK blocks that BERT sets apart */
+bool unicode_is_word(uint32_t c);        /* \w of Unicode Technical Standard 18 */
+bool unicode_is_ideograph(uint32_t c);   /* what tokenizers sets apart for BERT as CJK */
 
 /* Appends the lower case of c: one or two code points. */
 int unicode_add_lower(struct buf *b, uint32_t c);
@@ -46,3 +48,10 @@ enum unicode_form {
 /* Appends valid UTF-8 in a normal form (Unicode Standard Annex 15). -EINVAL: it is not valid.
  * -ENOSPC, -ENOMEM. */
 int unicode_add_form(struct buf *b, enum unicode_form form, const char *s, size_t n);
+
+/* The same as changes of the text's characters (traced.h). */
+struct changes;
+int unicode_change_form(struct changes *changes, enum unicode_form form, const char *s, size_t n);
+
+/* The end of the grapheme cluster (Unicode Standard Annex 29) that begins at s[0]. n > 0. */
+size_t unicode_grapheme(const char *s, size_t n);

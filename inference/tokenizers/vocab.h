@@ -27,6 +27,17 @@ int vocab_add(struct vocab *v, uint32_t id, const void *bytes, size_t n, bool fi
 /* VOCAB_NONE: there is none. */
 uint32_t vocab_find(const struct vocab *v, const void *bytes, size_t n);
 
+/* Goes through the names that s begins with, shortest first: {.s = s, .n = n} to begin. */
+struct vocab_prefixes {
+	const char *s; /* borrowed */
+	size_t n;
+	size_t at;  /* bytes of the name found last */
+	uint64_t h; /* its own */
+};
+
+/* The id of the next one, whose bytes are p->at then. VOCAB_NONE: there is no more. */
+uint32_t vocab_next_prefix(const struct vocab *v, struct vocab_prefixes *p);
+
 /* NULL: the id has no name. Borrowed. */
 const char *vocab_token(const struct vocab *v, uint32_t id, size_t *ret_n);
 

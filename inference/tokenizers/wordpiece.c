@@ -94,7 +94,7 @@ int wordpiece_encode(const struct wordpiece *w, const char *word, size_t n, stru
 	size_t before = out->n;
 
 	if (count_chars(word, n) > w->word_chars)
-		return tokens_add(out, w->unknown);
+		return tokens_add_at(out, w->unknown, (struct token_at){.to = (uint32_t)n});
 	for (size_t from = 0; from < n;) {
 		size_t to;
 		uint32_t id = longest(w, word, from, n, &to);
@@ -102,9 +102,10 @@ int wordpiece_encode(const struct wordpiece *w, const char *word, size_t n, stru
 
 		if (id == VOCAB_NONE) { /* one unknown part makes the whole word unknown */
 			out->n = before;
-			return tokens_add(out, w->unknown);
+			return tokens_add_at(out, w->unknown, (struct token_at){.to = (uint32_t)n});
 		}
-		r = tokens_add(out, id);
+		r = tokens_add_at(
+			out, id, (struct token_at){.from = (uint32_t)from, .to = (uint32_t)to});
 		if (r < 0)
 			return r;
 		from = to;

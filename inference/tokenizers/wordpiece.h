@@ -16,5 +16,6 @@ int wordpiece_new(
 struct wordpiece *wordpiece_free(struct wordpiece *w);
 DEFINE_CLEANUP(struct wordpiece *, wordpiece_free)
 
-/* Appends the tokens of one word of valid UTF-8. -EMSGSIZE: out is full. -ENOMEM. */
+/* Appends the tokens of one word of valid UTF-8, from and to as bytes of it. -EMSGSIZE: out is
+ * full. -ENOMEM. */
 int wordpiece_encode(const struct wordpiece *w, const char *word, size_t n, struct tokens *out);

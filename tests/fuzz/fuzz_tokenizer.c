@@ -1,5 +1,5 @@
-/* A tokenizer.json from a stranger, then text through it: ids stay below its size, and what was
- * defused holds no special token. */
+/* A tokenizer.json from a stranger, then text through it: ids stay below its size, places inside
+ * the text, and tokens become text again. */
 #include "inference/tokenizers/tokenizer.h"
 
 #include <string.h>
@@ -9,8 +9,12 @@
 
 static void encode(struct tokenizer *t, const char *text, size_t n, bool framed)
 {
-	struct tokens out = {.max = 200};
+	struct tokens out = {.max = 200, .want_at = true};
+	struct decoding decoding = {0};
+	CLEANUP(buf_done) struct buf back;
 	struct err e = {0};
+
+	buf_init(&back, 1 << 16);
 
 	if (tokenizer_encode(t, text, n, framed, &out, &e) < 0)
 		MUST(e.text[0]);
@@ -19,7 +23,9 @@ static void encode(struct tokenizer *t, const char *text, size_t n, bool framed)
 		size_t length;
 
 		MUST(out.ids[i] < tokenizer_size(t));
+		MUST(out.at[i].from <= out.at[i].to && out.at[i].to <= n);
 		(void)tokenizer_text(t, out.ids[i], &length);
+		(void)tokenizer_decode(t, &decoding, out.ids[i], &back);
 	}
 	tokens_done(&out);
 }

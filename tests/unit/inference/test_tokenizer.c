@@ -32,6 +32,17 @@ static const char wordpiece[] =
 	"\":1,"
 	"\"[UNK]\":2,\"un\":3,\"##aff\":4,\"##able\":5,\"cafe\":6,\"!\":7,\"\xe4\xbd\xa0\":8}}}";
 
+/* The same words with a template for pairs, lower case and without accents. */
+static const char pair[] =
+	"{\"added_tokens\":[{\"id\":0,\"content\":\"[CLS]\",\"special\":true},"
+	"{\"id\":1,\"content\":\"[SEP]\",\"special\":true}],"
+	"\"normalizer\":{\"type\":\"BertNormalizer\"},"
+	"\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+	"\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"[CLS]\",0],\"sep\":[\"[SEP]\","
+	"1]},"
+	"\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[CLS]\":0,\"[SEP]\":1,\"[UNK]\":2,"
+	"\"un\":3,\"ete\":4,\"!\":5}}}";
+
 static struct tokenizer *read_good(const char *json)
 {
 	struct tokenizer *t = NULL;
@@ -150,18 +161,29 @@ static const struct refused {
 	{"", "JSON"},
 	{"[]", "model"},
 	{"{}", "model"},
-	{"{\"model\":{\"type\":\"Unigram\",\"vocab\":{}}}", "'Unigram' is not supported"},
-	{"{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", "without the ByteLevel"},
-	{"{\"normalizer\":{\"type\":\"Precompiled\"},\"model\":{}}", "normalizer 'Precompiled'"},
-	{"{\"pre_tokenizer\":{\"type\":\"Metaspace\"},\"model\":{}}", "pre_tokenizer 'Metaspace'"},
+	{"{\"model\":{\"type\":\"WordLevel\",\"vocab\":{}}}", "'WordLevel' is not supported"},
+	{"{\"model\":{\"type\":\"Unigram\",\"vocab\":{}}}", "must be an array"},
+	{"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "token 0 has no score"},
+	{"{\"model\":{\"type\":\"Unigram\",\"unk_id\":1,\"vocab\":[[\"a\",-1]]}}", "unk_id"},
+	{"{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", "merges: must be an array"},
+	{"{\"normalizer\":{\"type\":\"Sideways\"},\"model\":{}}", "normalizer 'Sideways'"},
+	{"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"},\"model\":"
+	 "{}}",
+		"not base64 of a table"},
+	{"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"/////wAA\"},"
+	 "\"model\":{}}",
+		"cut short"},
+	{"{\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"},\"model\":{}}",
+		"pre_tokenizer 'UnicodeScripts'"},
+	{"{\"pre_tokenizer\":{\"type\":\"Metaspace\"},\"model\":{}}", "replacement"},
 	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":"
 	 "\"(\"}},"
 	 "\"model\":{}}",
 		"expression, byte 1"},
-	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"MergedWithNext\",\"pattern\":{"
+	{"{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Sideways\",\"pattern\":{"
 	 "\"Regex\":"
 	 "\"a\"}},\"model\":{}}",
-		"MergedWithNext"},
+		"behavior 'Sideways'"},
 	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
 	 "-1}}}",
 		"outside 0 to"},
@@ -185,8 +207,10 @@ static const struct refused {
 		"must be two tokens"},
 	{"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":"
 	 "0},"
-	 "\"merges\":[],\"byte_fallback\":true}}",
-		"byte_fallback"},
+	 "\"merges\":[],\"dropout\":0.1}}",
+		"dropout"},
+	{"{\"decoder\":{\"type\":\"CTC\"},\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}",
+		"decoder 'CTC'"},
 	{"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "unk_token"},
 	{"{\"added_tokens\":[{\"id\":0,\"content\":\"\"}],\"model\":{\"type\":\"WordPiece\","
 	 "\"vocab\":{"
@@ -213,6 +237,78 @@ TEST(what_is_broken_or_unsupported_is_named)
 		if (r >= 0 || !strstr(e.text, refused[i].words))
 			fprintf(stderr, "%s: %d '%s'\n", refused[i].json, r, e.text);
 		CHECK(r < 0 && !t && strstr(e.text, refused[i].words));
+	}
+}
+
+/* Two texts, the longer of which gives way; places are code points. */
+TEST(a_pair_is_framed_and_fits)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(pair);
+	const struct encode_text texts[] = {{"un \xc3\xa9t\xc3\xa9!", 8}, {"un un un", 8}};
+	const struct encode_options options = {.framed = true, .fit = FIT_LONGEST};
+	const struct token_at want[] = {{0, 0, UINT32_MAX, 0, 0, true}, {0, 2, 0, 0, 0, false},
+		{3, 6, 1, 0, 0, false}, {0, 0, UINT32_MAX, 0, 0, true}, {0, 2, 0, 1, 1, false},
+		{3, 5, 1, 1, 1, false}, {0, 0, UINT32_MAX, 1, 0, true}};
+	struct tokens out = {.max = 7, .want_at = true};
+	bool more = false;
+
+	CHECK(tokenizer_encode_texts(t, texts, 2, &options, &out, &more, NULL) == 0);
+	CHECK(more && out.n == 7);
+	for (size_t i = 0; i < 7; i++) {
+		const struct token_at *a = &out.at[i], *b = &want[i];
+
+		CHECK(a->from == b->from && a->to == b->to && a->word == b->word &&
+			a->type == b->type && a->text == b->text && a->special == b->special);
+	}
+	tokens_done(&out);
+}
+
+TEST(the_second_of_a_pair_is_read_in_parts)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(pair);
+	const struct encode_text texts[] = {{"un", 2}, {"un ete ! un", 11}};
+	struct encode_options options = {.framed = true, .fit = FIT_SECOND};
+	struct tokens out = {.max = 6, .want_at = true};
+	bool more = false;
+
+	CHECK(tokenizer_encode_texts(t, texts, 2, &options, &out, &more, NULL) == 0);
+	CHECK(more && out.n == 6 && out.at[3].from == 0 && out.at[4].from == 3);
+	out.n = 0;
+	options.skip = 2;
+	CHECK(tokenizer_encode_texts(t, texts, 2, &options, &out, &more, NULL) == 0);
+	CHECK(!more && out.n == 6 && out.at[3].from == 7 && out.at[4].from == 9);
+	out.n = 0;
+	options.fit = FIT_NOT;
+	options.skip = 0;
+	CHECK(tokenizer_encode_texts(t, texts, 2, &options, &out, NULL, NULL) == -EMSGSIZE);
+	out.max = 3;
+	options.fit = FIT_SECOND;
+	CHECK(tokenizer_encode_texts(t, texts, 2, &options, &out, NULL, NULL) == -EMSGSIZE);
+	tokens_done(&out);
+}
+
+/* The special token is looked for in normalized text, where its letters can come about. */
+TEST(what_the_normalizer_would_make_special_is_defused)
+{
+	CLEANUP(tokenizer_freep)
+	struct tokenizer *t = read_good(
+		"{\"added_tokens\":[{\"id\":5,\"content\":\"<S>\",\"special\":true,\"normalized\":"
+		"true}],\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFKC\"},"
+		"{\"type\":\"Lowercase\"}]},\"pre_tokenizer\":{\"type\":\"FixedLength\",\"length\":"
+		"1},"
+		"\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"[UNK]\":0,\"<\":1,\"s\":2,\">\":3}}"
+		"}");
+	const char *const texts[] = {"<s>", "<S>", "\xef\xbc\x9cs>", "<\xef\xbd\x93>", "<<s>>"};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		CLEANUP(buf_done) struct buf safe;
+		struct tokens out = {.max = 100};
+
+		buf_init(&safe, 1000);
+		check(t, texts[i], false, i == 4 ? IDS(1, 5, 3) : IDS(5));
+		CHECK(tokenizer_defuse(t, texts[i], strlen(texts[i]), &safe) == 0);
+		check(t, buf_str(&safe), false, i == 4 ? IDS(1, 1, 2, 3, 3) : IDS(1, 2, 3));
+		tokens_done(&out);
 	}
 }
 
