@@ -16,6 +16,25 @@ void hex_write(const uint8_t *bytes, size_t n, char *ret)
 	ret[2 * n] = '\0';
 }
 
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool hex_read(const char *text, size_t n, uint8_t *ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		int high = digit(text[2 * i]), low = high < 0 ? -1 : digit(text[2 * i + 1]);
+
+		if (low < 0)
+			return false;
+		ret[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
 void sha256(const void *bytes, size_t n, uint8_t ret[SHA256_LEN])
 {
 	unsigned int len = SHA256_LEN;

@@ -1,6 +1,7 @@
 /* SHA-256 for addresses of content (OpenSSL), CRC-32C for torn log records. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,3 +19,5 @@ void sha256_hex(const void *bytes, size_t n, char ret[SHA256_HEX + 1]);
 int sha256_fd_hex(int fd, char ret[SHA256_HEX + 1], struct err *e);
 
 void hex_write(const uint8_t *bytes, size_t n, char *ret); /* 2 n characters and a NUL */
+/* Reads n bytes from 2 n lower-case digits; what follows is not looked at. False: they are not. */
+bool hex_read(const char *text, size_t n, uint8_t *ret);

@@ -13,6 +13,7 @@ struct callers;
 struct edge;
 struct files;
 struct gradio;
+struct grants;
 struct http;
 struct limits;
 struct models;
@@ -44,6 +45,7 @@ struct gateway {
 	struct edge *edge;
 	struct wake *wake;
 	struct models *models;
+	struct grants *grants;
 	struct callers *callers;
 	struct gradio *gradio;
 	struct streams *streams;

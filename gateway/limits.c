@@ -239,6 +239,12 @@ bool limits_take(struct address *a, enum limit_kind kind, uint64_t now_usec)
 	return rate_take(&a->rates[kind], tokens[kind].rate, tokens[kind].burst, now_usec);
 }
 
+const uint8_t *address_network(const struct address *a, size_t *ret_n)
+{
+	*ret_n = a->key_length;
+	return a->key;
+}
+
 const char *address_text(const struct address *a)
 {
 	return a->text;

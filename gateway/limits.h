@@ -55,4 +55,6 @@ void limits_leave(struct limits *l, struct address *a);
 /* Takes one token; false: too many in too short a time. now_usec: monotonic. */
 bool limits_take(struct address *a, enum limit_kind kind, uint64_t now_usec);
 
+/* Its network, for a table's key: an IPv6 address counts as its /64. Borrowed, *ret_n bytes. */
+const uint8_t *address_network(const struct address *a, size_t *ret_n);
 const char *address_text(const struct address *a); /* for people and X-Vitrine-Remote; borrowed */

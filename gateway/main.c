@@ -1,7 +1,8 @@
 /*
  * vitrine-gateway: the one public port.
  *
- * Holds: the listening sockets, session logs, uploads, the key that signs visitors' cookies.
+ * Holds: the listening sockets, session logs, uploads, the key that signs visitors' cookies, those
+ *   that seal what an event may spend on models.
  * May talk to it: everybody, over HTTP and WebSocket; workers, over app links.
  * Never sees: the database, a password hash, a tenant's code.
  * Gives up after start: every file but its own and the UI's, sockets but AF_UNIX, other programs
@@ -26,6 +27,8 @@
 #include "gateway/edge.h"
 #include "gateway/files.h"
 #include "gateway/gateway.h"
+#include "gateway/grant_link.h"
+#include "gateway/grants.h"
 #include "gateway/http/http.h"
 #include "gateway/limits.h"
 #include "gateway/listener.h"
@@ -73,6 +76,7 @@ struct program {
 	struct settings settings;
 	struct gateway gateway;
 	struct log_sync *sync;
+	struct grant_link *grant_link;
 	struct report *report;
 	struct doorman *doorman;
 	struct source *signals[2];
@@ -289,6 +293,19 @@ static int make_stores(struct program *p, struct err *e)
 	return r;
 }
 
+static int make_grants(struct program *p)
+{
+	const struct grants_config config = {.loop = p->gateway.loop,
+		.visitors = &p->gateway.key,
+		.send = grant_link_send,
+		.data = p->grant_link};
+	int r = grants_new(&config, &p->gateway.grants);
+
+	if (r == 0)
+		grant_link_serve(p->grant_link, p->gateway.grants);
+	return r;
+}
+
 static int make_links(struct program *p, struct err *e)
 {
 	struct gateway *g = &p->gateway;
@@ -302,6 +319,10 @@ static int make_links(struct program *p, struct err *e)
 		r = wake_new(g, p->settings.run, &g->wake);
 	if (r == 0)
 		r = models_new(g, p->settings.run, &g->models);
+	if (r == 0)
+		r = grant_link_new(g->loop, p->settings.run, &p->grant_link);
+	if (r == 0)
+		r = make_grants(p);
 	if (r == 0)
 		r = streams_new(g, &g->streams);
 	if (r == 0)
@@ -357,6 +378,8 @@ static void take_down(struct program *p)
 	(void)edge_free(g->edge);
 	(void)wake_free(g->wake);
 	(void)models_free(g->models);
+	(void)grant_link_free(p->grant_link);
+	g->grants = grants_free(g->grants);
 	(void)log_sync_free(p->sync);
 	(void)sessions_free(g->sessions);
 	(void)spaces_free(g->spaces);

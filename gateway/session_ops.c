@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "gateway/files.h"
+#include "gateway/grants.h"
 #include "gateway/place.h"
 #include "gateway/replica.h"
 #include "gateway/visit.h"
@@ -41,13 +42,43 @@ static void show_all(struct session *s, void *data)
 	visit_show_all(s->live->visit);
 }
 
+/* What a page does by itself is the Space's business; it was no gesture. */
+static bool is_gesture(const struct frame *f)
+{
+	return f->type == APP_CALL || (f->type == APP_EVENT && f->op != EVENT_LOAD &&
+					      f->op != EVENT_TICK && f->op != EVENT_UNLOAD);
+}
+
+static void send_grant(struct session *s, struct replica *r, uint32_t n, struct gateway *g)
+{
+	struct frame f = {.type = APP_GRANT, .channel = s->number, .seq = n};
+	char text[GRANT_MAX + 1];
+
+	if (!grants_mint(g->grants, s, r->id, n, text))
+		return; /* the owner pays rather than that nothing works */
+	f.value = (const uint8_t *)text;
+	f.length = strlen(text);
+	worker_link_send(r, &f, NULL, 0);
+}
+
+/* What the visitor stops, or a worker no longer has, costs nobody anything from now on. */
+static void take_back(struct session *s, const struct replica *r, uint32_t n, struct gateway *g)
+{
+	for (const struct pending *p = s->pending; p; p = p->next)
+		if (p->state == EVENT_SENT && (n == 0 || p->n == n))
+			grants_revoke(g->grants, r->id, s->number, p->n);
+}
+
 static void send_frame(struct session *s, const struct frame *f, void *data)
 {
 	struct replica *r = s->live->replica;
 
-	(void)data;
 	if (f->type == APP_EVENT || f->type == APP_CALL)
 		queue_sent(r->space, s, f);
+	if (is_gesture(f))
+		send_grant(s, r, f->seq, data);
+	if (f->type == APP_CANCEL || f->type == APP_CLOSE)
+		take_back(s, r, f->type == APP_CANCEL ? f->seq : 0, data);
 	worker_link_send(r, f, NULL, 0);
 	if (f->type == APP_CALL && s->live->visit)
 		visit_show_started(s->live->visit, f->seq, f->node);

@@ -346,6 +346,14 @@ static bool can_resume(const struct visit *v)
 	return all && v->join_seq > 0 && !strcmp(v->join_bundle, shown_bundle(v));
 }
 
+static void note_network(const struct visit *v, struct session *s)
+{
+	size_t n;
+	const uint8_t *network = address_network(v->address, &n);
+
+	visitor_network(&v->gateway->key, network, n, s->live->network);
+}
+
 static void take_session(struct visit *v, struct session *s, bool fresh)
 {
 	struct sessions *t = v->gateway->sessions;
@@ -358,6 +366,7 @@ static void take_session(struct visit *v, struct session *s, bool fresh)
 	}
 	v->session = s;
 	v->fresh = fresh;
+	note_network(v, s);
 	session_set_visit(t, s, v);
 	space_add_visit(v->space, v);
 	set_phase(v, VISIT_JOINED);

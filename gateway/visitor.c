@@ -94,6 +94,20 @@ void visitor_of_program(const struct visitor_key *key, const char *space, const 
 	ret_id[ID_LEN] = '\0';
 }
 
+void visitor_network(
+	const struct visitor_key *key, const void *name, size_t n, char ret[NETWORK_KEY_LEN + 1])
+{
+	unsigned char mac[EVP_MAX_MD_SIZE] = {0};
+	unsigned int length = 0;
+	struct buf b;
+
+	buf_init(&b, 256);
+	if (buf_add_str(&b, "network\n") == 0 && buf_add(&b, name, n) == 0)
+		(void)HMAC(EVP_sha256(), key->bytes, VISITOR_KEY_LEN, b.data, b.len, mac, &length);
+	buf_done(&b);
+	hex_write(mac, NETWORK_KEY_LEN / 2, ret);
+}
+
 const char *cookie_find(const char *header, size_t n, const char *name, size_t *ret_n)
 {
 	size_t name_length = strlen(name);

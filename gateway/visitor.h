@@ -37,6 +37,13 @@ bool visitor_check(
 void visitor_of_program(const struct visitor_key *key, const char *space, const char *user,
 	const void *name, size_t n, char ret_id[ID_LEN + 1]);
 
+#define NETWORK_KEY_LEN 16
+
+/* What stands for a network address, or whatever names a visitor who has none, where usage is
+ * counted: the same for the same one, and nobody can tell the address by it. */
+void visitor_network(
+	const struct visitor_key *key, const void *name, size_t n, char ret[NETWORK_KEY_LEN + 1]);
+
 /*
  * The value of a cookie in a Cookie header of n bytes; the first one counts. NULL: not there.
  * Borrowed from header, ret_n bytes.

@@ -9,6 +9,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "gateway/grants.h"
 #include "gateway/replica.h"
 #include "gateway/wake.h"
 
@@ -77,6 +78,7 @@ static int on_session_frame(struct replica *r, const struct frame *f, struct err
 	if (f->type == APP_COMMIT && f->op == COMMIT_FINISH && f->node > 0) {
 		if (s->pending_bytes < pending)
 			watch_finished(&r->watch, clock_mono_usec());
+		grants_revoke(r->space->gateway->grants, r->id, s->number, f->node);
 		queue_finished(r, s, f->node);
 	}
 	if (s->live->replica != r) {

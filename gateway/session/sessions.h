@@ -74,6 +74,7 @@ struct session_live {
 	uint64_t moving_usec;  /* since when MOVING */
 	uint8_t told_presence; /* PRESENCE_… that its worker knows; 0: nothing (presence.c) */
 	struct rate rate;      /* of its events; visit.c's */
+	char network[17];      /* of the visitor who was there last, see visitor.h; "": not known */
 	void *ticket;          /* borrowed; its place in the Space's row, queue.c's; NULL: none */
 };
 

@@ -174,6 +174,7 @@ void request_usage(const struct request *q, struct usage *ret)
 {
 	*ret = (struct usage){
 		.device_usec = (q->device_nsec + 500) / 1000,
+		.device_nsec = q->device_nsec,
 		.queue_usec = (q->begun ? q->queue_nsec : engine_now_nsec() - q->born_nsec) / 1000,
 		.tokens_in = q->prompt_n,
 		.tokens_cached = q->n_cached,
@@ -259,7 +260,28 @@ void engine_charge(
 		uint64_t to = nsec * ends[i] / ends[m - 1];
 
 		of[i]->device_nsec += to - from;
+		if (of[i]->ops->on_charge && !of[i]->ops->on_charge(to - from, of[i]->data))
+			of[i]->broke = true;
 		from = to;
+	}
+}
+
+/* Its callbacks may end others too, so the row is begun anew after each. */
+static void end_broke(struct lane *lane)
+{
+	struct request *q = lane->head;
+
+	while (q) {
+		if (!q->broke) {
+			q = q->next;
+			continue;
+		}
+		if (q->tokens_out > 0)
+			request_finish_text(q, "quota");
+		else
+			request_fail(
+				q, -EDQUOT, "the budget was used up before there was a result");
+		q = lane->head;
 	}
 }
 
@@ -277,6 +299,7 @@ bool engine_step(struct engine *e)
 			lane_step_texts(e, lane);
 		else
 			lane_step_encodings(e, lane);
+		end_broke(lane);
 		e->stepping = false;
 		while (e->graveyard) {
 			struct request *q = e->graveyard;

@@ -45,6 +45,7 @@ struct request;
 
 struct usage {
 	uint64_t device_usec;                          /* its share of its steps' measured time */
+	uint64_t device_nsec;                          /* the same; a step's add up to the step */
 	uint64_t queue_usec;                           /* until its first step */
 	uint32_t tokens_in, tokens_cached, tokens_out; /* cached: of tokens_in, not read again */
 };
@@ -52,7 +53,7 @@ struct usage {
 struct outcome {
 	int r; /* 0, or a negative errno and words */
 	struct err error;
-	const char *finish_reason; /* "stop", "length"; texts only */
+	const char *finish_reason; /* "stop", "length", "quota"; texts only */
 	const char *text;          /* all of it; borrowed */
 	size_t text_n;
 	const float *scores; /* classifications: n_texts x n_labels probabilities; borrowed */
@@ -63,6 +64,10 @@ struct outcome {
 struct request_ops {
 	void (*on_text)(const char *text, size_t n, void *data); /* whole characters */
 	void (*on_end)(const struct outcome *o, void *data);     /* last call */
+	/* Its share of a step that has run. False: whoever pays has no more, and it ends with this
+	 * step: a text with what it has (finish_reason "quota"), anything else with -EDQUOT. NULL:
+	 * nobody counts. Must not cancel. */
+	bool (*on_charge)(uint64_t nsec, void *data);
 };
 
 struct text {

@@ -44,6 +44,7 @@ struct request {
 	uint64_t born_nsec, device_nsec;
 	uint64_t queue_nsec;
 	bool begun;
+	bool broke; /* ends with the step at hand: it cannot be paid for any longer */
 	uint32_t tokens_out;
 };
 
@@ -112,6 +113,7 @@ void engine_charge(
 /* --- texts.c --- */
 
 void lane_step_texts(struct engine *e, struct lane *lane);
+void request_finish_text(struct request *q, const char *reason); /* with what is written */
 
 /* --- room.c: pages for texts --- */
 

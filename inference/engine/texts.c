@@ -199,7 +199,7 @@ static bool is_stop(const struct model *m, uint32_t id)
 	return false;
 }
 
-static void finish_text(struct request *q, const char *reason)
+void request_finish_text(struct request *q, const char *reason)
 {
 	struct outcome o = {.finish_reason = reason};
 	size_t n;
@@ -228,7 +228,7 @@ static void take_token(struct request *q, const float *logits)
 	}
 	q->tokens_out++;
 	if (is_stop(m, id)) {
-		finish_text(q, "stop");
+		request_finish_text(q, "stop");
 		return;
 	}
 	if (tokens_add(&q->ids, id) < 0) {
@@ -238,11 +238,11 @@ static void take_token(struct request *q, const float *logits)
 	bytes = tokenizer_text(m->tokenizer, id, &n);
 	r = bytes ? writer_add(&q->writer, bytes, n) : 0;
 	if (q->writer.stopped) {
-		finish_text(q, "stop");
+		request_finish_text(q, "stop");
 		return;
 	}
 	if (r < 0 || q->tokens_out >= q->sampling.max_tokens) {
-		finish_text(q, "length");
+		request_finish_text(q, "length");
 		return;
 	}
 	fresh = writer_take(&q->writer, false, &n);

@@ -17,6 +17,8 @@ const char *call_code(int r)
 		return "too_long";
 	case -EBUSY:
 		return "busy";
+	case -EDQUOT:
+		return "quota";
 	default:
 		return "failed";
 	}

@@ -71,6 +71,57 @@ TEST(shares_of_the_device_add_up_to_the_time_it_was_busy)
 	engine_free(e);
 }
 
+struct purse {
+	struct watch watch; /* first: callbacks take it */
+	uint64_t left, charged;
+};
+
+static bool pay(uint64_t nsec, void *data)
+{
+	struct purse *p = data;
+
+	p->charged += nsec;
+	p->left = p->left > nsec ? p->left - nsec : 0;
+	return p->left > 0;
+}
+
+static const struct request_ops paying = {on_text, on_end, pay};
+
+static void ask_paying(struct engine *e, struct purse *p, uint64_t left)
+{
+	struct prompt q = {.text = {prompts[0], strlen(prompts[0])},
+		.framed = true,
+		.sampling = {.top_p = 1, .max_tokens = 40}};
+
+	*p = (struct purse){.left = left};
+	CHECK(engine_write(e, writer, &q, &paying, p, &p->watch.request, NULL) == 0);
+}
+
+TEST(who_can_pay_no_more_gets_what_was_written_and_the_shares_are_exact)
+{
+	struct purse rich, poor, broke;
+	struct engine *e;
+
+	CHECK(engine_new(&e) == 0);
+	ask_paying(e, &rich, UINT64_MAX);
+	ask_paying(e, &poor, UINT64_MAX);
+	ask_paying(e, &broke, 1); /* not even the prompt */
+	while (poor.watch.pieces < 2)
+		CHECK(engine_step(e));
+	poor.left = 1;
+	while (engine_step(e))
+		;
+	CHECK(rich.watch.done && rich.watch.o.r == 0);
+	CHECK(poor.watch.done && poor.watch.o.r == 0 && poor.watch.n > 0);
+	CHECK(!strcmp(poor.watch.o.finish_reason, "quota"));
+	CHECK(!strncmp(poor.watch.text, rich.watch.text, poor.watch.n) &&
+		poor.watch.n < rich.watch.n);
+	CHECK(broke.watch.done && broke.watch.o.r == -EDQUOT && broke.watch.n == 0);
+	CHECK((rich.charged + poor.charged + broke.charged) / 1000 == engine_busy_usec(e));
+	CHECK(rich.charged == rich.watch.o.usage.device_nsec);
+	engine_free(e);
+}
+
 TEST(a_cancelled_request_is_gone_before_the_next_step)
 {
 	struct watch a = {0}, b = {0}, c = {.cancel_at = 3};

@@ -1,0 +1,236 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "inference/peers/inside.h"
+#include "proto/messages.h"
+
+#define CONTROL_QUEUE_MAX (1u << 20)
+
+struct control *control_free(struct control *c)
+{
+	struct control **at = &c->service->controls;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->service->n_controls--;
+	(void)link_free(c->link);
+	free(c);
+	return NULL;
+}
+
+/* --- control links --- */
+
+/* A worker that cannot be served is refused by closing its link: its calls fail with words. */
+static int on_attach(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct models_attach m;
+	struct worker *old;
+	int fd = link_files_take(files, 0), r;
+
+	if (fd < 0)
+		return err_set(e, -EPROTO, "ATTACH without its file");
+	r = models_attach_read(&m, f->value, f->length, e);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	old = worker_find(c->service, m.replica);
+	if (old)
+		(void)worker_free(old);
+	if (c->service->n_workers == SERVICE_WORKERS_MAX) {
+		log_warn("replica=%s not attached: %d workers, the limit", m.replica,
+			SERVICE_WORKERS_MAX);
+		close(fd);
+	} else {
+		r = worker_add(c->service, m.replica, m.space, false, fd);
+		if (r < 0)
+			log_warn("replica=%s not attached: %s", m.replica, strerror(-r));
+	}
+	models_attach_done(&m);
+	return 0;
+}
+
+/* There may be two for a moment, when a gateway has just taken over from another one. */
+static int on_caller(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
+{
+	int fd = link_files_take(files, 0), r;
+
+	(void)f;
+	if (fd < 0)
+		return err_set(e, -EPROTO, "CALLER without its file");
+	r = worker_add(c->service, "gateway", "", true, fd);
+	if (r < 0)
+		log_warn("the gateway was not attached: %s", strerror(-r));
+	return 0;
+}
+
+static int on_key(struct control *c, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct models_key m;
+	int r = models_key_read(&m, f->value, f->length, e);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	r = grant_keys_add(&c->service->keys, &m, e);
+	models_key_done(&m);
+	return r;
+}
+
+static uint32_t read_u32(const uint8_t *at)
+{
+	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static int on_revoke(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
+{
+	const uint8_t *at = f->value, *end = at + f->length;
+
+	(void)files;
+	while (at < end) {
+		const uint8_t *nul = memchr(at, 0, (size_t)(end - at));
+		struct worker *w;
+
+		if (!nul || end - nul < 9)
+			return err_set(e, -EBADMSG, "REVOKE: must be ids and numbers");
+		w = worker_find(c->service, (const char *)at);
+		if (w)
+			worker_end_event(w, read_u32(nul + 1), read_u32(nul + 5));
+		at = nul + 9;
+	}
+	return 0;
+}
+
+/* Calls of a blank box there are none; if there were, they would go with it. */
+static void move_to_tenant(struct worker *w, const char *space)
+{
+	struct tenant *to = tenant_join(w->service, space);
+
+	if (!to) {
+		log_error("replica=%s cannot be assigned: out of memory", w->replica);
+		return;
+	}
+	for (struct call *c = w->calls; c; c = c->next) {
+		c->tenant->calls--;
+		c->tenant = to;
+		to->calls++;
+		request_set_group(c->request, to->group);
+	}
+	tenant_leave(w->service, w->tenant);
+	w->tenant = to;
+}
+
+static int on_assign(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct models_assign m;
+	struct worker *w;
+	int r = models_assign_read(&m, f->value, f->length, e);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	w = worker_find(c->service, m.replica);
+	if (w) /* it may have died meanwhile */
+		move_to_tenant(w, m.space);
+	models_assign_done(&m);
+	return 0;
+}
+
+static const struct control_handler {
+	uint8_t type;
+	int (*handle)(
+		struct control *c, const struct frame *f, struct link_files *files, struct err *e);
+} control_handlers[] = {
+	{MODELS_ATTACH, on_attach},
+	{MODELS_ASSIGN, on_assign},
+	{MODELS_CALLER, on_caller},
+	{MODELS_KEY, on_key},
+	{MODELS_REVOKE, on_revoke},
+};
+
+static int on_control_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
+{
+	(void)l;
+	for (size_t i = 0; i < sizeof(control_handlers) / sizeof(control_handlers[0]); i++)
+		if (control_handlers[i].type == f->type)
+			return control_handlers[i].handle(data, f, files, e);
+	return err_set(e, -EPROTO, "%s is not for inference", proto_name(PROTO_MODELS, f->type));
+}
+
+static void on_control_closed(struct link *l, const struct err *reason, void *data)
+{
+	(void)l;
+	if (reason->code)
+		log_warn("control link ended: %s", reason->text);
+	(void)control_free(data);
+}
+
+static long control_value_max(uint8_t type, void *data)
+{
+	(void)data;
+	return proto_value_max(PROTO_MODELS, PROTO_UP, type);
+}
+
+static const struct link_ops control_ops = {
+	.on_frame = on_control_frame,
+	.on_closed = on_control_closed,
+	.value_max = control_value_max,
+};
+
+static int send_list(struct control *c)
+{
+	CLEANUP(json_decrefp) json_t *models = shelf_list(c->service->shelf);
+	CLEANUP(buf_done) struct buf value;
+	struct models_list m = {.models = models, .files_refused = (int64_t)links_files_refused()};
+	struct frame f = {.type = MODELS_LIST};
+	int r;
+
+	buf_init(&value, proto_models_list.value_max);
+	r = models ? models_list_write(&m, &value) : -ENOMEM;
+	if (r < 0)
+		return r;
+	f.value = value.data;
+	f.length = value.len;
+	return link_send(c->link, &f);
+}
+
+void service_add_control(struct service *s, int fd)
+{
+	static const struct link_limits limits = {.queue_max = CONTROL_QUEUE_MAX, .files = true};
+	struct control *c;
+	int r;
+
+	if (s->n_controls == SERVICE_CONTROLS_MAX) {
+		log_warn(
+			"a control link was refused: %d are open, the limit", SERVICE_CONTROLS_MAX);
+		close(fd);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->service = s;
+	r = link_new(s->loop, fd, &control_ops, &limits, c, &c->link);
+	if (r < 0) {
+		log_error("control link: %s", strerror(-r));
+		free(c);
+		return;
+	}
+	c->next = s->controls;
+	s->controls = c;
+	s->n_controls++;
+	r = send_list(c);
+	if (r < 0)
+		log_error("the list of models was not sent: %s", strerror(-r));
+}

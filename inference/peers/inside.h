@@ -1,0 +1,115 @@
+/*
+ * Inside the links of inference: what their files share. service.c keeps the service and its
+ * tenants, worker.c the workers' links, control.c those of agent, orchestrator and gateway, and
+ * worker_calls.c what workers call.
+ */
+#pragma once
+
+#include "base/link.h"
+#include "inference/peers/call.h"
+#include "inference/peers/grants.h"
+#include "inference/peers/service.h"
+
+#define REPLICA_MAX 32
+#define READING_BURST_USEC 400000.0
+#define TENANT_MAX 72 /* a Space's id, or PAYER_PREFIX and a payer */
+#define PAYER_PREFIX "user/"
+
+struct call {
+	struct call *next;
+	struct worker *worker;
+	struct tenant *tenant;   /* counted in its calls */
+	struct request *request; /* NULL while it is being started */
+	struct job job;
+	uint32_t seq;
+	uint32_t channel, node; /* session and event it serves, for the account */
+	struct event *event;    /* borrowed, counted in its calls; NULL: it has no grant */
+	char payer[GRANT_PAYER_MAX + 1];
+};
+
+/*
+ * Whose calls they are: a Space's, where a blank box is one of its own, or a payer's whom the
+ * gateway names. It is there while it has workers or calls.
+ */
+struct tenant {
+	struct tenant *next;
+	uint32_t group; /* the engine's name for it */
+	unsigned int workers;
+	size_t calls;
+	char space[TENANT_MAX + 1]; /* or payer */
+};
+
+struct worker {
+	struct worker *next;
+	struct service *service;
+	struct events events;  /* that it serves */
+	bool caller;           /* the gateway, trusted to name who pays for each call */
+	struct tenant *tenant; /* counted in its workers */
+	double reading_usec;   /* left to read calls with, at most READING_BURST_USEC */
+	uint64_t since_usec;   /* when that was true */
+	struct source *held;   /* owned; armed while it is not read; NULL: never was */
+	struct link *link;     /* owned */
+	struct call *calls;    /* owned */
+	char replica[REPLICA_MAX + 1];
+};
+
+struct control {
+	struct control *next;
+	struct service *service;
+	struct link *link; /* owned */
+};
+
+struct service {
+	struct loop *loop;         /* borrowed */
+	struct engine *engine;     /* borrowed */
+	const struct shelf *shelf; /* borrowed */
+	struct source *step;       /* owned; armed while there is work */
+	struct source *tell;       /* owned */
+	struct control *controls;  /* owned */
+	struct worker *workers;    /* owned */
+	struct tenant *tenants;    /* owned */
+	uint32_t last_group;
+	size_t n_controls, n_workers;
+	struct grant_keys keys;
+};
+
+/* --- service.c --- */
+
+/* Those that a Space, or a payer, has; nothing is counted yet. space: "" for one that nobody else
+ * is. NULL: out of memory. */
+struct tenant *tenant_of(struct service *s, const char *space);
+
+/* The same with a worker more. */
+struct tenant *tenant_join(struct service *s, const char *space);
+
+/* With a worker less; t may be NULL. */
+void tenant_leave(struct service *s, struct tenant *t);
+
+/* It is freed where it has neither workers nor calls. */
+void tenant_settle(struct service *s, struct tenant *t);
+
+/* --- worker_calls.c --- */
+
+/* What a worker sends; negative with words ends its link. */
+int worker_on_call(struct worker *w, const struct frame *f, struct err *e);
+int worker_on_stop(struct worker *w, const struct frame *f, struct err *e);
+
+/* The event has ended or was cancelled: what is called on its grant from now on is refused, what
+ * runs on it stops. */
+void worker_end_event(struct worker *w, uint32_t session, uint32_t n);
+
+/* Cancels all of its calls without a word to it. */
+void worker_drop_calls(struct worker *w);
+
+/* --- worker.c --- */
+
+/* Takes fd. caller: the gateway's. -ENOMEM and the like. */
+int worker_add(struct service *s, const char *replica, const char *space, bool caller, int fd);
+struct worker *worker_find(const struct service *s, const char *replica); /* NULL: none */
+
+/* With its calls. Not from its own link's callbacks, but for on_closed. */
+struct worker *worker_free(struct worker *w);
+
+/* --- control.c --- */
+
+struct control *control_free(struct control *c);

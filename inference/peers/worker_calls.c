@@ -1,0 +1,368 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "inference/metrics.h"
+#include "inference/peers/inside.h"
+#include "proto/messages.h"
+
+#define RESULT_MAX (1u << 20)
+/*
+ * Reading a call costs time too, tokenizing above all, and one that is cancelled at once costs
+ * nothing else: a worker may have a tenth of it, after a burst.
+ */
+#define READING_SHARE 0.1
+
+/* Its tenant stays, even without calls. */
+static void call_free(struct call *c)
+{
+	c->tenant->calls--;
+	if (c->event)
+		c->event->calls--;
+	free(c);
+}
+
+static void call_forget(struct call *c)
+{
+	struct service *s = c->worker->service;
+	struct call **at = &c->worker->calls;
+	struct tenant *t = c->tenant;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	call_free(c);
+	tenant_settle(s, t);
+}
+
+static struct call *find_call(const struct worker *w, uint32_t seq)
+{
+	struct call *c = w->calls;
+
+	while (c && c->seq != seq)
+		c = c->next;
+	return c;
+}
+
+static int send_error(struct worker *w, uint32_t seq, const char *code, const char *words)
+{
+	CLEANUP(buf_done) struct buf value;
+	struct infer_error m = {.code = code, .message = words};
+	struct frame f = {.type = INFER_ERROR, .seq = seq};
+	int r;
+
+	buf_init(&value, proto_infer_error.value_max);
+	r = infer_error_write(&m, &value);
+	if (r == -EINVAL) { /* words cut in the middle of a character */
+		m.message = "refused";
+		r = infer_error_write(&m, &value);
+	}
+	if (r < 0)
+		return r;
+	f.value = value.data;
+	f.length = value.len;
+	return link_send(w->link, &f);
+}
+
+static int send_result(struct worker *w, const struct call *c, const struct outcome *o)
+{
+	CLEANUP(buf_done) struct buf text;
+	CLEANUP(json_decrefp) json_t *value = c->job.task->value(&c->job, o);
+	struct infer_result m = {.value = value,
+		.device_usec = (int64_t)o->usage.device_usec,
+		.queue_usec = (int64_t)o->usage.queue_usec,
+		.tokens_in = o->usage.tokens_in,
+		.tokens_out = o->usage.tokens_out};
+	struct frame f = {.type = INFER_RESULT, .seq = c->seq};
+	int r;
+
+	buf_init(&text, RESULT_MAX);
+	r = value ? infer_result_write(&m, &text) : -ENOMEM;
+	if (r < 0)
+		return send_error(w, c->seq, "failed", "the result is over its limit of 1 MiB");
+	f.value = text.data;
+	f.length = text.len;
+	return link_send(w->link, &f);
+}
+
+/* Ends a worker that does not take what it asked for; only from a step, never from its link. */
+static void drop_slow(struct worker *w)
+{
+	log_warn("replica=%s space=%s its link is full; closed", w->replica, w->tenant->space);
+	(void)worker_free(w);
+}
+
+static void on_text(const char *text, size_t n, void *data)
+{
+	struct call *c = data;
+	struct worker *w = c->worker;
+	size_t max = (size_t)proto_value_max(PROTO_INFER, PROTO_DOWN, INFER_TOKEN);
+
+	while (n > 0) {
+		size_t part = n > max ? max : n;
+		struct frame f = {
+			.type = INFER_TOKEN, .seq = c->seq, .value = (const uint8_t *)text};
+		int r;
+
+		while (part < n && ((uint8_t)text[part] & 0xc0) == 0x80)
+			part--; /* not in the middle of a character */
+		f.length = part;
+		r = link_send(w->link, &f);
+		if (r == -ENOBUFS) {
+			drop_slow(w);
+			return;
+		}
+		if (r < 0)
+			return; /* the link is closing; on_closed cancels the call */
+		text += part;
+		n -= part;
+	}
+}
+
+static void count_end(const struct outcome *o)
+{
+	inference_count(o->r < 0 ? INFERENCE_FAILED : INFERENCE_DONE, 1);
+	inference_count(INFERENCE_TOKENS_IN, o->usage.tokens_in);
+	inference_count(INFERENCE_TOKENS_OUT, o->usage.tokens_out);
+	inference_observe(INFERENCE_QUEUE, o->usage.queue_usec);
+	inference_observe(INFERENCE_DEVICE, o->usage.device_usec);
+}
+
+static void on_end(const struct outcome *o, void *data)
+{
+	struct call *c = data;
+	struct worker *w = c->worker;
+	int r;
+
+	c->request = NULL;
+	count_end(o);
+	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text) : send_result(w, c, o);
+	log_debug("space=%s session=%u event=%u model=%s device_usec=%llu queue_usec=%llu in=%u "
+		  "out=%u a call ended",
+		c->tenant->space, c->channel, c->node, c->job.model->id,
+		(unsigned long long)o->usage.device_usec, (unsigned long long)o->usage.queue_usec,
+		o->usage.tokens_in, o->usage.tokens_out);
+	call_forget(c);
+	if (r == -ENOBUFS)
+		drop_slow(w);
+}
+
+static bool on_charge(uint64_t nsec, void *data)
+{
+	struct call *c = data;
+
+	if (!c->event)
+		return true;
+	c->event->spent_nsec += nsec;
+	return c->event->spent_nsec < c->event->budget_nsec;
+}
+
+static const struct request_ops call_ops = {on_text, on_end, on_charge};
+
+static const char busy_words[] = "32 calls are under way already, the limit of one Space or user";
+
+/* Whose call it is. -EINVAL, -ENOMEM, -EBUSY: a payer has too many. */
+static int find_tenant(
+	struct worker *w, const struct infer_call *m, struct tenant **ret, struct err *e)
+{
+	char name[TENANT_MAX + 1];
+
+	*ret = w->tenant;
+	if (!w->caller)
+		return m->payer ? err_set(e, -EINVAL, "payer: only the gateway names one") : 0;
+	if (!m->payer || !m->payer[0])
+		return err_set(e, -EINVAL, "payer: missing");
+	(void)snprintf(name, sizeof(name), PAYER_PREFIX "%s", m->payer);
+	*ret = tenant_of(w->service, name);
+	if (!*ret)
+		return err_set(e, -ENOMEM, "out of memory");
+	return (*ret)->calls >= SERVICE_CALLS_MAX ? err_set(e, -EBUSY, "%s", busy_words) : 0;
+}
+
+/* The event that the call's grant is for, and who pays. -EDQUOT, -ETIME: it may spend no more. */
+static int open_grant(struct call *c, const char *text, struct err *e)
+{
+	struct worker *w = c->worker;
+	const struct grant_place place = {
+		.replica = w->replica, .session = c->channel, .n = c->node};
+	struct grant_terms terms;
+	struct event *event;
+	int r = grant_read(&w->service->keys, &place, text, clock_wall_usec(), &terms, e);
+
+	if (r < 0)
+		return r;
+	event = events_get(&w->events, c->channel, c->node);
+	if (!event)
+		return err_set(e, -ENOMEM, "out of memory");
+	if (event->revoked)
+		return err_set(e, -ETIME, "the event that this call belongs to has ended");
+	event->budget_nsec = (uint64_t)terms.budget_msec * 1000000;
+	if (event->spent_nsec >= event->budget_nsec)
+		return err_set(e, -EDQUOT,
+			"this event has used %u s of compute, all that one may use",
+			terms.budget_msec / 1000);
+	event->calls++;
+	c->event = event;
+	(void)snprintf(c->payer, sizeof(c->payer), "%s", terms.payer);
+	return 0;
+}
+
+/* Without a grant nobody's gesture asked for it: the Space's owner pays. */
+static int find_payer(struct call *c, const struct infer_call *m, struct err *e)
+{
+	if (c->worker->caller)
+		(void)snprintf(c->payer, sizeof(c->payer), "%s", m->payer);
+	else if (m->grant)
+		return open_grant(c, m->grant, e);
+	else
+		(void)snprintf(c->payer, sizeof(c->payer), "space:%.32s", c->tenant->space);
+	return 0;
+}
+
+/* Adds the call to the tenant and the engine; on failure nothing is left of it. */
+static int begin_call(struct worker *w, const struct frame *f, const struct infer_call *m,
+	struct tenant *t, const char **ret_code, struct err *e)
+{
+	struct call *c = calloc(1, sizeof(*c));
+	int r;
+
+	*ret_code = "failed";
+	if (!c)
+		return err_set(e, -ENOMEM, "out of memory");
+	*c = (struct call){.next = w->calls,
+		.worker = w,
+		.tenant = t,
+		.seq = f->seq,
+		.channel = f->channel,
+		.node = f->node};
+	t->calls++;
+	r = find_payer(c, m, e);
+	*ret_code = call_code(r);
+	if (r == 0)
+		r = call_start(m, w->service->engine, w->service->shelf, &call_ops, c, &c->job,
+			&c->request, ret_code, e);
+	if (r < 0) {
+		call_free(c);
+		return r;
+	}
+	request_set_group(c->request, t->group);
+	w->calls = c;
+	timer_arm_after(w->service->step, 0);
+	return 0;
+}
+
+static int start_call(struct worker *w, const struct frame *f)
+{
+	struct tenant *t = NULL;
+	struct err e = {0};
+	struct infer_call m;
+	const char *code;
+	int r;
+
+	if (!w->caller && w->tenant->calls >= SERVICE_CALLS_MAX) { /* not even read */
+		inference_count(INFERENCE_REFUSED, 1);
+		return send_error(w, f->seq, "busy", busy_words);
+	}
+	r = infer_call_read(&m, f->value, f->length, &e);
+	if (r < 0)
+		return send_error(w, f->seq, "bad_input", e.text);
+	r = find_tenant(w, &m, &t, &e);
+	code = call_code(r);
+	if (r == 0)
+		r = begin_call(w, f, &m, t, &code, &e);
+	infer_call_done(&m);
+	if (t)
+		tenant_settle(w->service, t);
+	if (r == 0)
+		return 0;
+	inference_count(INFERENCE_REFUSED, 1);
+	return send_error(w, f->seq, code, e.text);
+}
+
+static void on_held_enough(void *data)
+{
+	struct worker *w = data;
+
+	link_release(w->link);
+}
+
+static void charge_reading(struct worker *w, uint64_t began_usec)
+{
+	uint64_t now = clock_mono_usec();
+
+	w->reading_usec += (double)(now - w->since_usec) * READING_SHARE;
+	if (w->reading_usec > READING_BURST_USEC)
+		w->reading_usec = READING_BURST_USEC;
+	w->since_usec = now;
+	w->reading_usec -= (double)(now - began_usec);
+	/* The gateway's link is everybody's: there each user's calls have limits of their own. */
+	if (w->reading_usec > 0 || w->caller)
+		return;
+	if (!w->held && loop_add_timer(w->service->loop, on_held_enough, w, &w->held) < 0)
+		return;
+	link_hold(w->link);
+	timer_arm_after(w->held, (uint64_t)(-w->reading_usec / READING_SHARE) + 1);
+}
+
+int worker_on_call(struct worker *w, const struct frame *f, struct err *e)
+{
+	uint64_t began = clock_mono_usec();
+	int r;
+
+	if (find_call(w, f->seq))
+		return err_set(e, -EPROTO, "call id %u is in use", f->seq);
+	r = start_call(w, f);
+	if (r == 0)
+		charge_reading(w, began);
+	return r;
+}
+
+static int cancel(struct call *c, const char *words)
+{
+	struct worker *w = c->worker;
+	uint32_t seq = c->seq;
+
+	request_cancel(c->request);
+	call_forget(c);
+	return send_error(w, seq, "cancelled", words);
+}
+
+int worker_on_stop(struct worker *w, const struct frame *f, struct err *e)
+{
+	struct call *c = find_call(w, f->seq);
+
+	(void)e;
+	if (!c)
+		return 0; /* it had ended */
+	return cancel(c, "stopped by the caller");
+}
+
+void worker_end_event(struct worker *w, uint32_t session, uint32_t n)
+{
+	struct event *event = events_get(&w->events, session, n);
+	struct call *next;
+
+	if (!event)
+		return; /* its deadline ends it */
+	event->revoked = true;
+	for (struct call *c = w->calls; c && event->calls > 0; c = next) {
+		next = c->next;
+		if (c->event != event)
+			continue;
+		if (cancel(c, "the event that it belongs to has ended") == -ENOBUFS) {
+			drop_slow(w);
+			return;
+		}
+	}
+}
+
+void worker_drop_calls(struct worker *w)
+{
+	while (w->calls) {
+		if (w->calls->request)
+			request_cancel(w->calls->request);
+		call_forget(w->calls);
+	}
+}
