@@ -100,6 +100,8 @@ void request_destroy(struct request *q)
 	tokens_done(&q->ids);
 	free(q->scores);
 	sampler_done(&q->sampler);
+	free(q->biases);
+	free(q->logprobs);
 	writer_done(&q->writer);
 	free(q);
 }

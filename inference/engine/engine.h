@@ -31,6 +31,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "inference/engine/model.h"
+#include "inference/engine/sample.h"
 #include "inference/engine/writer.h"
 
 #define ENGINE_REQUESTS_MAX 1024           /* queued and running */
@@ -38,7 +39,10 @@
 #define ENGINE_TEXTS_MAX 64                /* of one classification */
 #define ENGINE_KV_MAX (512ull << 20)       /* bytes of all keys and values */
 #define ENGINE_KV_GROUP_MAX (256ull << 20) /* of one group */
-#define ENGINE_STEP_USEC 10000             /* a step aims to take no longer */
+#define ENGINE_BIASES_MAX 300
+#define ENGINE_TOP_LOGPROBS_MAX 20
+#define ENGINE_LOGPROBS_MAX 8192 /* of one answer: tokens times the likeliest of each */
+#define ENGINE_STEP_USEC 10000   /* a step aims to take no longer */
 
 struct engine;
 struct request;
@@ -58,6 +62,8 @@ struct outcome {
 	size_t text_n;
 	const float *scores; /* classifications: n_texts x n_labels probabilities; borrowed */
 	size_t n_texts, n_labels;
+	const struct likely *logprobs; /* per token 1 + top_logprobs: itself, then the likeliest */
+	size_t n_logprobs, top_logprobs;
 	struct usage usage;
 };
 
@@ -81,6 +87,10 @@ struct prompt {
 	struct sampling sampling;
 	struct text stops[WRITER_STOPS_MAX];
 	size_t n_stops;
+	const struct bias *biases;
+	size_t n_biases;
+	bool logprobs; /* of the tokens that are written, and of so many likeliest at each place */
+	uint32_t top_logprobs;
 };
 
 int engine_new(struct engine **ret);

@@ -39,6 +39,11 @@ struct request {
 	uint32_t n_cached;  /* of ids, what was found when it began */
 	struct sampling sampling;
 	struct sampler sampler;
+	struct bias *biases; /* owned */
+	size_t n_biases;
+	struct likely *logprobs; /* owned; NULL: nobody asked */
+	uint32_t top_logprobs;
+	size_t n_logprobs;
 	struct writer writer;
 
 	uint64_t born_nsec, device_nsec;

@@ -70,11 +70,16 @@ static int read_sampling(struct model *m, const json_t *g, struct err *e)
 	if (r < 0)
 		return r;
 	s->max_tokens = (uint32_t)n;
+	r = config_number(g, "repetition_penalty", 0.01, 100, 1, &s->repetition, e);
+	if (r < 0)
+		return r;
 	if (!json_opt_bool(g, "do_sample", false))
 		return 0;
 	r = config_number(g, "temperature", 0, 10, 1, &s->temperature, e);
 	if (r == 0)
 		r = config_number(g, "top_p", 1e-6, 1, 1, &s->top_p, e);
+	if (r == 0)
+		r = config_number(g, "min_p", 0, 1, 0, &s->min_p, e);
 	if (r == 0)
 		r = config_number(g, "top_k", 0, 1 << 20, 50, &k, e); /* transformers' default */
 	if (r == 0)

@@ -18,11 +18,14 @@
 #define MODEL_ID_MAX 160
 #define MODEL_STOPS_MAX 16
 
-/* What a caller that names no options gets: generation_config.json, or greedy. */
+/* What a caller that names no options gets: generation_config.json, or greedy. What is 0 is off. */
 struct sampling {
 	double temperature; /* 0: always the likeliest */
 	double top_p;       /* 1: all */
-	uint32_t top_k;     /* 0: all */
+	double min_p;       /* of the likeliest's probability */
+	double repetition;  /* what the text, its prompt included, has already: divided by it */
+	double frequency, presence; /* what was written: less so much, for each time and for any */
+	uint32_t top_k;             /* 0: all */
 	uint64_t seed;
 	uint32_t max_tokens;
 };

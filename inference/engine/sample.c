@@ -15,8 +15,57 @@ void sampler_done(struct sampler *s)
 {
 	free(s->weights);
 	free(s->order);
+	free(s->counts);
+	free(s->distinct);
 	*s = (struct sampler){0};
 }
+
+/* --- what the text has --- */
+
+int sampler_count(
+	struct sampler *s, const struct sampling *how, uint32_t id, bool written, size_t n)
+{
+	bool repetition = how->repetition > 0 && how->repetition != 1;
+
+	if (!repetition && (how->frequency == 0 && how->presence == 0))
+		return 0;
+	if (!s->counts)
+		s->counts = calloc(n, sizeof(*s->counts));
+	if (!s->counts)
+		return -ENOMEM;
+	if (s->counts[id] == 0) {
+		if (s->n_distinct == s->cap_distinct) {
+			size_t cap = s->cap_distinct ? s->cap_distinct * 2 : 64;
+			uint32_t *grown = reallocarray(s->distinct, cap, sizeof(*grown));
+
+			if (!grown)
+				return -ENOMEM;
+			s->distinct = grown;
+			s->cap_distinct = cap;
+		}
+		s->distinct[s->n_distinct++] = id;
+	}
+	s->counts[id] = (s->counts[id] | 1) + (written ? 2 : 0);
+	return 0;
+}
+
+void sampler_adjust(const struct sampler *s, const struct sampling *how, const struct bias *biases,
+	size_t n_biases, float *logits)
+{
+	for (size_t i = 0; i < s->n_distinct; i++) {
+		float *x = &logits[s->distinct[i]];
+		uint32_t times = s->counts[s->distinct[i]] >> 1;
+
+		if (how->repetition > 0)
+			*x = *x < 0 ? *x * (float)how->repetition : *x / (float)how->repetition;
+		if (times > 0)
+			*x -= (float)(how->frequency * times + how->presence);
+	}
+	for (size_t i = 0; i < n_biases; i++)
+		logits[biases[i].id] += biases[i].more;
+}
+
+/* --- choosing --- */
 
 /* splitmix64 (Steele, Lea, Flood 2014), as a number in [0, 1). */
 static double random_unit(struct sampler *s)
@@ -157,6 +206,12 @@ int sampler_next(
 		total += s->weights[i];
 	}
 	if (k == n && how->top_p >= 1) {
+		for (size_t i = 0; how->min_p > 0 && i < n; i++) {
+			if (s->weights[i] >= (float)how->min_p)
+				continue;
+			total -= s->weights[i];
+			s->weights[i] = 0;
+		}
 		at = random_unit(s) * total;
 		for (size_t i = 0; i < n; i++) {
 			at -= s->weights[i];
@@ -168,6 +223,8 @@ int sampler_next(
 		return 0;
 	}
 	chosen = take_heaviest(s, n, k, how->top_p, total, &end);
+	while (chosen > 1 && s->weights[s->order[end - chosen]] < (float)how->min_p)
+		chosen--;
 	total = 0;
 	for (size_t i = 0; i < chosen; i++)
 		total += s->weights[s->order[end - 1 - i]];
@@ -180,4 +237,34 @@ int sampler_next(
 		}
 	}
 	return 0;
+}
+
+/* --- probabilities --- */
+
+void logprobs_of(const float *logits, size_t n, uint32_t id, size_t most, struct likely *ret)
+{
+	size_t taken = 0;
+	double sum = 0, all;
+	float high = logits[0];
+
+	for (size_t i = 1; i < n; i++)
+		high = logits[i] > high ? logits[i] : high;
+	for (size_t i = 0; i < n; i++)
+		sum += exp((double)(logits[i] - high));
+	all = (double)high + log(sum);
+	ret[0] = (struct likely){id, (float)((double)logits[id] - all)};
+	/* The few likeliest, sorted as they come. */
+	for (size_t i = 0; i < n; i++) {
+		float logprob = (float)((double)logits[i] - all);
+		size_t at = taken;
+
+		while (at > 0 && ret[at].logprob < logprob)
+			at--;
+		if (at == most)
+			continue;
+		taken += taken < most;
+		for (size_t j = taken; j > at + 1; j--)
+			ret[j] = ret[j - 1];
+		ret[at + 1] = (struct likely){(uint32_t)i, logprob};
+	}
 }

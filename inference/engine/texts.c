@@ -16,6 +16,67 @@ struct step {
 	size_t m, n_wanted;
 };
 
+static int prepare_biases(
+	struct request *q, const struct model *m, const struct prompt *p, struct err *why)
+{
+	if (p->n_biases == 0)
+		return 0;
+	if (p->n_biases > ENGINE_BIASES_MAX)
+		return err_set(why, -EINVAL, "logit_bias: %zu tokens, the limit is %d", p->n_biases,
+			ENGINE_BIASES_MAX);
+	for (size_t i = 0; i < p->n_biases; i++)
+		if (p->biases[i].id >= m->net->vocab)
+			return err_set(
+				why, -EINVAL, "logit_bias: there is no token %u", p->biases[i].id);
+	q->biases = calloc(p->n_biases, sizeof(*q->biases));
+	if (!q->biases)
+		return err_set(why, -ENOMEM, "out of memory");
+	memcpy(q->biases, p->biases, p->n_biases * sizeof(*q->biases));
+	q->n_biases = p->n_biases;
+	return 0;
+}
+
+static int prepare_logprobs(struct request *q, const struct prompt *p, struct err *why)
+{
+	size_t each = 1 + (size_t)p->top_logprobs;
+
+	if (!p->logprobs)
+		return 0;
+	if (p->top_logprobs > ENGINE_TOP_LOGPROBS_MAX ||
+		p->top_logprobs > q->lane->model->net->vocab)
+		return err_set(why, -EINVAL, "top_logprobs: %u, the limit is %d", p->top_logprobs,
+			ENGINE_TOP_LOGPROBS_MAX);
+	if (each * q->sampling.max_tokens > ENGINE_LOGPROBS_MAX)
+		return err_set(why, -EMSGSIZE,
+			"logprobs: %zu for each of max_tokens %u, the limit is %d in all", each,
+			q->sampling.max_tokens, ENGINE_LOGPROBS_MAX);
+	q->top_logprobs = p->top_logprobs;
+	q->logprobs = calloc(each * q->sampling.max_tokens, sizeof(*q->logprobs));
+	return q->logprobs ? 0 : err_set(why, -ENOMEM, "out of memory");
+}
+
+/* How its tokens are chosen, and where it stops. */
+static int prepare_choice(
+	struct request *q, const struct model *m, const struct prompt *p, struct err *why)
+{
+	int r = prepare_biases(q, m, p, why);
+
+	if (r == 0)
+		r = prepare_logprobs(q, p, why);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < p->n_stops; i++)
+		if (writer_add_stop(&q->writer, p->stops[i].s, p->stops[i].n) < 0)
+			return err_set(why, -EINVAL, "stop: 1 to %d bytes each, at most %d",
+				WRITER_STOP_MAX, WRITER_STOPS_MAX);
+	sampler_init(&q->sampler, p->sampling.seed);
+	for (size_t i = 0; i < q->ids.n; i++)
+		if (sampler_count(&q->sampler, &q->sampling, q->ids.ids[i], false, m->net->vocab) <
+			0)
+			return err_set(why, -ENOMEM, "out of memory");
+	return 0;
+}
+
 static int prepare_prompt(
 	struct request *q, struct model *m, const struct prompt *p, struct err *why)
 {
@@ -31,14 +92,7 @@ static int prepare_prompt(
 		return err_set(why, r, "%s", e.text);
 	if (q->ids.n == 0)
 		return err_set(why, -EINVAL, "the text has no tokens");
-	for (size_t i = 0; i < p->n_stops; i++) {
-		r = writer_add_stop(&q->writer, p->stops[i].s, p->stops[i].n);
-		if (r < 0)
-			return err_set(why, -EINVAL, "stop: 1 to %d bytes each, at most %d",
-				WRITER_STOP_MAX, WRITER_STOPS_MAX);
-	}
 	q->sampling = p->sampling;
-	sampler_init(&q->sampler, p->sampling.seed);
 	room = m->net->context - q->ids.n;
 	kept = lane_tokens_max(q->engine, q->lane);
 	if (q->ids.n >= kept)
@@ -50,7 +104,7 @@ static int prepare_prompt(
 	if (q->sampling.max_tokens > room)
 		q->sampling.max_tokens = (uint32_t)room;
 	q->ids.max = q->ids.n + q->sampling.max_tokens;
-	return 0;
+	return prepare_choice(q, m, p, why);
 }
 
 int engine_write(struct engine *e, struct model *m, const struct prompt *p,
@@ -201,7 +255,10 @@ static bool is_stop(const struct model *m, uint32_t id)
 
 void request_finish_text(struct request *q, const char *reason)
 {
-	struct outcome o = {.finish_reason = reason};
+	struct outcome o = {.finish_reason = reason,
+		.logprobs = q->logprobs,
+		.n_logprobs = q->n_logprobs,
+		.top_logprobs = q->top_logprobs};
 	size_t n;
 	const char *rest = writer_take(&q->writer, true, &n);
 
@@ -212,14 +269,30 @@ void request_finish_text(struct request *q, const char *reason)
 	request_finish(q, &o);
 }
 
+/* Chooses by the logits, which it changes; spare: room for as many. */
+static int choose(struct request *q, float *logits, float *spare, uint32_t *ret)
+{
+	size_t vocab = q->lane->model->net->vocab, each = 1 + (size_t)q->top_logprobs;
+	int r;
+
+	if (q->logprobs)
+		memcpy(spare, logits, vocab * sizeof(*spare));
+	sampler_adjust(&q->sampler, &q->sampling, q->biases, q->n_biases, logits);
+	r = sampler_next(&q->sampler, &q->sampling, logits, vocab, ret);
+	/* Told are the model's own probabilities, not what penalties made of them. */
+	if (r == 0 && q->logprobs)
+		logprobs_of(spare, vocab, *ret, each - 1, q->logprobs + q->n_logprobs * each);
+	return r;
+}
+
 /* The request's next token is known: write it, or end. */
-static void take_token(struct request *q, const float *logits)
+static void take_token(struct request *q, float *logits, float *spare)
 {
 	const struct model *m = q->lane->model;
 	const char *bytes, *fresh;
 	size_t n;
 	uint32_t id;
-	int r = sampler_next(&q->sampler, &q->sampling, logits, m->net->vocab, &id);
+	int r = choose(q, logits, spare, &id);
 
 	if (r < 0) {
 		request_fail(
@@ -231,10 +304,12 @@ static void take_token(struct request *q, const float *logits)
 		request_finish_text(q, "stop");
 		return;
 	}
-	if (tokens_add(&q->ids, id) < 0) {
+	if (tokens_add(&q->ids, id) < 0 ||
+		sampler_count(&q->sampler, &q->sampling, id, true, m->net->vocab) < 0) {
 		request_fail(q, -ENOMEM, "out of memory");
 		return;
 	}
+	q->n_logprobs += q->logprobs != NULL;
 	bytes = tokenizer_text(m->tokenizer, id, &n);
 	r = bytes ? writer_add(&q->writer, bytes, n) : 0;
 	if (q->writer.stopped) {
@@ -264,7 +339,7 @@ void lane_step_texts(struct engine *e, struct lane *lane)
 	from = engine_now_nsec();
 	for (size_t i = 0; i < s.m; i++)
 		request_begin(s.of[i], from);
-	r = engine_reserve_logits(e, s.n_wanted * net->vocab);
+	r = engine_reserve_logits(e, (s.n_wanted + 1) * net->vocab);
 	if (r == 0)
 		r = net->family->step(net, s.ids, s.places, s.m, s.wanted, s.n_wanted, e->logits);
 	nsec = engine_now_nsec() - from;
@@ -278,5 +353,6 @@ void lane_step_texts(struct engine *e, struct lane *lane)
 		room_mark(s.of[i]);
 	for (size_t i = 0; i < s.n_wanted; i++)
 		if (!s.of[s.wanted[i]]->dead)
-			take_token(s.of[s.wanted[i]], e->logits + i * net->vocab);
+			take_token(s.of[s.wanted[i]], e->logits + i * net->vocab,
+				e->logits + s.n_wanted * net->vocab);
 }

@@ -1,6 +1,7 @@
 #include "inference/tasks/options.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -72,6 +73,59 @@ static int set_stop(const json_t *v, struct options *o)
 	return 0;
 }
 
+static int set_min_p(const json_t *v, struct options *o)
+{
+	return read_real(v, 0, 1, &o->sampling.min_p);
+}
+
+static int set_repetition(const json_t *v, struct options *o)
+{
+	return read_real(v, 0.01, 100, &o->sampling.repetition);
+}
+
+static int set_frequency(const json_t *v, struct options *o)
+{
+	return read_real(v, -2, 2, &o->sampling.frequency);
+}
+
+static int set_presence(const json_t *v, struct options *o)
+{
+	return read_real(v, -2, 2, &o->sampling.presence);
+}
+
+/* {"id": number}, as OpenAI has it. */
+static int set_biases(const json_t *v, struct options *o)
+{
+	const char *id;
+	const json_t *more;
+
+	if (!json_is_object(v) || json_object_size(v) > ENGINE_BIASES_MAX)
+		return -EINVAL;
+	json_object_foreach((json_t *)v, id, more)
+	{
+		double n;
+		char *end;
+		unsigned long at = strtoul(id, &end, 10);
+
+		if (id[0] < '0' || id[0] > '9' || *end || at > UINT32_MAX ||
+			read_real(more, -100, 100, &n) < 0)
+			return -EINVAL;
+		o->biases[o->n_biases++] = (struct bias){(uint32_t)at, (float)n};
+	}
+	return 0;
+}
+
+static int set_logprobs(const json_t *v, struct options *o)
+{
+	o->logprobs = json_is_true(v);
+	return json_is_boolean(v) ? 0 : -EINVAL;
+}
+
+static int set_top_logprobs(const json_t *v, struct options *o)
+{
+	return read_whole(v, 0, ENGINE_TOP_LOGPROBS_MAX, &o->top_logprobs);
+}
+
 static int set_top_labels(const json_t *v, struct options *o)
 {
 	return read_whole(v, 1, NET_LABELS_MAX, &o->top_labels);
@@ -86,6 +140,13 @@ static const struct option {
 	{"temperature", set_temperature, "a number from 0 to 10"},
 	{"top_p", set_top_p, "a number above 0, at most 1"},
 	{"top_k", set_top_k, "a whole number from 0 to 1048576"},
+	{"min_p", set_min_p, "a number from 0 to 1"},
+	{"repetition_penalty", set_repetition, "a number from 0.01 to 100"},
+	{"frequency_penalty", set_frequency, "a number from -2 to 2"},
+	{"presence_penalty", set_presence, "a number from -2 to 2"},
+	{"logit_bias", set_biases, "at most 300 numbers from -100 to 100, by tokens' ids"},
+	{"logprobs", set_logprobs, "true or false"},
+	{"top_logprobs", set_top_logprobs, "a whole number from 0 to 20"},
 	{"seed", set_seed, "a whole number"},
 	{"stop", set_stop, "at most 4 texts of 1 to 128 bytes"},
 	{"top_labels", set_top_labels, "a whole number from 1 to 1000"},

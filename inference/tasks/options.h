@@ -5,6 +5,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,10 @@ struct options {
 	struct sampling sampling;
 	struct text stops[WRITER_STOPS_MAX]; /* borrowed from the call */
 	size_t n_stops;
+	struct bias biases[ENGINE_BIASES_MAX];
+	size_t n_biases;
+	bool logprobs;
+	uint32_t top_logprobs;
 	uint32_t top_labels;
 };
 
