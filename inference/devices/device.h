@@ -104,8 +104,9 @@ struct device {
 };
 
 /*
- * name: "cpu". kernels: a build of the CPU's kernels to force, NULL: the best one. -ENODEV: no
- * such device. -ENOTSUP: no such build. Caller owns *ret.
+ * name: "cpu", or "cuda", which is a plug-in (vitrine-cuda.so beside the program). kernels: a build
+ * of the CPU's kernels to force, NULL: the best one. -ENODEV: no such device here. -ENOTSUP: no
+ * such build. Caller owns *ret.
  */
 int device_open(const char *name, const char *kernels, struct device **ret, struct err *e);
 struct device *device_close(struct device *d);
@@ -113,3 +114,12 @@ DEFINE_CLEANUP(struct device *, device_close)
 
 /* devices/cpu.c */
 int device_cpu_open(const char *kernels, struct device **ret, struct err *e);
+
+/* --- for plug-ins --- */
+
+/* Goes up with every change of struct device_ops or of what it takes. */
+#define DEVICE_PLUGIN_VERSION 1
+
+/* What a plug-in exports: device_plugin_version, which is the number above, and device_plugin_open.
+ * -ENODEV: nothing of its kind here. */
+typedef int device_plugin_open_fn(struct device **ret, struct err *e);
