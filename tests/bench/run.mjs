@@ -12,6 +12,7 @@ import { runProgram, until } from "../e2e/lib/process.mjs";
 import { visitorCookie } from "../e2e/lib/wire.mjs";
 import { benchDev } from "./dev.mjs";
 import { benchFairness } from "./fairness.mjs";
+import { benchInference } from "./inference.mjs";
 import { benchMany } from "./many.mjs";
 import { benchSockets } from "./sockets.mjs";
 import { benchUi } from "./ui.mjs";
@@ -39,14 +40,14 @@ function percentile(samples, p) {
 
 const round = (value, digits = 3) => Number(value.toFixed(digits));
 
-/** A figure beside its peer: holds says whether value ≤ limit. goal: in words. */
-function figure(what, value, unit, { peer, goal, limit } = {}) {
+/** A figure beside its peer: holds says whether value ≤ limit, or ≥ floor. goal: in words. */
+function figure(what, value, unit, { peer, goal, limit, floor } = {}) {
   return {
     what, value: round(value), unit,
     peer: peer === undefined ? null : round(peer),
     ratio: peer ? round(value / peer) : null,
     goal: goal ?? null,
-    holds: limit === undefined ? null : value <= limit,
+    holds: limit !== undefined ? value <= limit : floor !== undefined ? value >= floor : null,
   };
 }
 
@@ -457,6 +458,7 @@ const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: b
   fairness: () => benchFairness({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   sockets: () => benchSockets({ startPlatform, startEcho: async () => { const port = await startEcho(); return { port, pid: echoServer.pid }; },
     newRepo, run, numbers, percentile, figure, echoApp, client, pathOf }),
+  inference: () => benchInference({ run, figure, say, cleanups }),
   many: () => benchMany({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   ui: () => benchUi({ startPlatform, newRepo, percentile, figure, say, cleanups }),
   upload: () => benchUpload({ startPlatform, newRepo, run, figure, say, cleanups }) };
