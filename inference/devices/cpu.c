@@ -1,4 +1,4 @@
-/* The CPU as a device: plain memory, one thread, the kernels of this processor. */
+/* The CPU as a device: plain memory, the kernels of this processor, a pool of threads. */
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -7,13 +7,20 @@
 
 #include "inference/devices/cpu_pages.h"
 #include "inference/devices/device.h"
+#include "inference/devices/pool.h"
 #include "inference/kernels/kernels.h"
 
 #define ALIGNMENT 64
+#define PACK_GRAIN 16 /* groups that a thread packs at a time */
+/* Multiplications that are worth waking a thread for, and those of one chunk. */
+#define CHUNK_PRODUCTS (1u << 17)
 
 struct cpu {
 	struct device device;
 	const struct kernels *k;
+	struct pool *pool;     /* owned */
+	struct eights *eights; /* owned; rows that are multiplied with blocks of few bits */
+	size_t eights_cap;
 	float *scores; /* owned; of one head while it attends */
 	size_t scores_cap;
 	const float **pages; /* owned; of the sequence that attends */
@@ -24,10 +31,9 @@ struct cpu {
 
 struct weight {
 	size_t rows, columns;
-	const float *f32;     /* panels; one of the two is set */
-	const uint16_t *bf16; /* panels, as stored */
-	float *vector;        /* one-dimensional weights: plain */
-	void *memory;         /* owned */
+	enum tensor_type type; /* of packed */
+	uint8_t *packed;       /* owned; NULL: one dimension */
+	float *vector;         /* owned; one-dimensional weights: plain */
 };
 
 static struct cpu *cpu_of(struct device *d)
@@ -70,54 +76,45 @@ static void cpu_put(struct device *d, const float *from, size_t n, float *x)
 
 /* --- weights --- */
 
-static void pack_f32(const struct tensor *t, struct weight *w, float *panels)
-{
-	for (size_t row = 0; row < w->rows; row++)
-		for (size_t c = 0; c < w->columns; c++)
-			panels[row / PANEL_ROWS * PANEL_ROWS * w->columns + c * PANEL_ROWS +
-				row % PANEL_ROWS] = tensor_at(t, row * w->columns + c);
-}
+struct packing {
+	const struct tensor *from;
+	struct weight *to;
+};
 
-static void pack_bf16(const struct tensor *t, struct weight *w, uint16_t *panels)
+static void pack_some(void *data, size_t first, size_t last, unsigned worker)
 {
-	for (size_t row = 0; row < w->rows; row++)
-		for (size_t c = 0; c < w->columns; c++)
-			memcpy(&panels[row / PANEL_ROWS * PANEL_ROWS * w->columns + c * PANEL_ROWS +
-				       row % PANEL_ROWS],
-				t->bytes + (row * w->columns + c) * 2, 2);
+	const struct packing *p = data;
+
+	(void)worker;
+	packed_fill(p->from, p->to->type, first, last, p->to->packed);
 }
 
 static struct weight *cpu_weight_new(struct device *d, const struct tensor *t)
 {
 	struct weight *w = calloc(1, sizeof(*w));
-	bool matrix = t->n_dims == 2;
-	bool half = matrix && t->type == TENSOR_BF16;
-	size_t padded;
+	size_t bytes;
 
-	(void)d;
 	if (!w)
 		return NULL;
-	w->rows = matrix ? t->dims[0] : 1;
-	w->columns = matrix ? t->dims[1] : t->count;
-	padded = matrix ? (w->rows + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS : 1;
-	if (padded == 0 || w->columns > SIZE_MAX / 4 / padded)
-		goto fail;
-	w->memory = aligned(padded * w->columns, half ? 2 : 4);
-	if (!w->memory)
-		goto fail;
-	memset(w->memory, 0, padded * w->columns * (half ? 2 : 4));
-	if (!matrix) {
-		w->vector = w->memory;
-		tensor_read(t, 0, t->count, w->vector);
-	} else if (half) {
-		w->bf16 = w->memory;
-		pack_bf16(t, w, w->memory);
+	if (t->n_dims == 1) {
+		w->columns = t->count;
+		w->vector = aligned(t->count, sizeof(float));
+		if (w->vector)
+			tensor_read(t, 0, t->count, w->vector);
 	} else {
-		w->f32 = w->memory;
-		pack_f32(t, w, w->memory);
+		struct packing p = {t, w};
+
+		w->rows = t->dims[0];
+		w->columns = t->dims[1];
+		w->type = t->type;
+		bytes = packed_bytes(w->type, w->rows, w->columns);
+		w->packed = bytes ? aligned(bytes, 1) : NULL;
+		if (w->packed)
+			pool_run(cpu_of(d)->pool, (w->rows + GROUP_ROWS - 1) / GROUP_ROWS,
+				PACK_GRAIN, pack_some, &p);
 	}
-	return w;
-fail:
+	if (w->vector || w->packed)
+		return w;
 	free(w);
 	return NULL;
 }
@@ -125,22 +122,11 @@ fail:
 static void cpu_weight_free(struct device *d, struct weight *w)
 {
 	(void)d;
-	if (w)
-		free(w->memory);
+	if (!w)
+		return;
+	free(w->packed);
+	free(w->vector);
 	free(w);
-}
-
-static float weight_at(const struct weight *w, size_t row, size_t c)
-{
-	size_t at = row / PANEL_ROWS * PANEL_ROWS * w->columns + c * PANEL_ROWS + row % PANEL_ROWS;
-	uint32_t bits;
-	float f;
-
-	if (w->f32)
-		return w->f32[at];
-	bits = (uint32_t)w->bf16[at] << 16;
-	memcpy(&f, &bits, sizeof(f));
-	return f;
 }
 
 /* --- key-value cache --- */
@@ -165,33 +151,91 @@ static void cpu_kv_drop(struct device *d, struct kv *kv, uint32_t page)
 
 /* --- operators --- */
 
+/* Room for n things of scratch, their content lost; without it the process cannot go on computing
+ * anything. */
+static void *reserve(void *scratch, size_t *cap, size_t n, size_t size)
+{
+	if (n <= *cap)
+		return scratch;
+	free(scratch);
+	scratch = aligned(n * 2, size);
+	if (!scratch)
+		abort();
+	memset(scratch, 0, n * 2 * size);
+	*cap = n * 2;
+	return scratch;
+}
+
+/* Scores of n positions, or n floats of anything else. */
+static float *reserve_scores(struct cpu *c, size_t n)
+{
+	c->scores = reserve(c->scores, &c->scores_cap, n, sizeof(float));
+	return c->scores;
+}
+
 static void cpu_embed(
 	struct device *d, const struct weight *w, const uint32_t *ids, size_t m, bool add, float *y)
 {
-	(void)d;
+	struct cpu *c = cpu_of(d);
+	float *row = add ? reserve_scores(c, w->columns) : NULL;
+
 	for (size_t i = 0; i < m; i++, y += w->columns) {
 		assert(ids[i] < w->rows);
-		for (size_t c = 0; c < w->columns; c++)
-			y[c] = weight_at(w, ids[i], c) + (add ? y[c] : 0);
+		packed_read(w->type, w->packed, w->columns, ids[i], add ? row : y);
+		for (size_t k = 0; add && k < w->columns; k++)
+			y[k] += row[k];
 	}
+}
+
+struct multiplication {
+	const struct kernels *k;
+	const struct weight *w;
+	const float *x;
+	struct eights *eights; /* NULL: plain weights */
+	struct product product;
+};
+
+static void quantise_some(void *data, size_t first, size_t last, unsigned worker)
+{
+	const struct multiplication *x = data;
+	size_t k = x->w->columns;
+
+	(void)worker;
+	for (size_t i = first; i < last; i++)
+		x->k->quantise(x->x + i * k, k, x->eights + i * EIGHTS_OF(k));
+}
+
+static void multiply_some(void *data, size_t first, size_t last, unsigned worker)
+{
+	const struct multiplication *x = data;
+
+	(void)worker;
+	x->k->matmul[x->w->type](x->w->packed, &x->product, first, last);
 }
 
 static void cpu_linear(struct device *d, const struct weight *w, const struct weight *bias,
 	const float *x, size_t m, float *y)
 {
-	struct product p = {.x = x,
-		.ldx = w->columns,
+	struct cpu *c = cpu_of(d);
+	size_t groups = (w->rows + GROUP_ROWS - 1) / GROUP_ROWS, k = w->columns;
+	struct multiplication a = {.k = c->k, .w = w, .x = x};
+
+	if (tensor_block(w->type) > 1) {
+		c->eights =
+			reserve(c->eights, &c->eights_cap, m * EIGHTS_OF(k), sizeof(struct eights));
+		a.eights = c->eights;
+		pool_run(c->pool, m, CHUNK_PRODUCTS / 4 / k + 1, quantise_some, &a);
+	}
+	a.product = (struct product){.x = x,
+		.q = a.eights,
+		.ldx = k,
 		.bias = bias ? bias->vector : NULL,
 		.y = y,
 		.ldy = w->rows,
 		.m = m,
 		.n = w->rows,
-		.k = w->columns};
-
-	if (w->f32)
-		cpu_of(d)->k->matmul_f32(w->f32, &p);
-	else
-		cpu_of(d)->k->matmul_bf16(w->bf16, &p);
+		.k = k};
+	pool_run(c->pool, groups, CHUNK_PRODUCTS / GROUP_ROWS / m / k + 1, multiply_some, &a);
 }
 
 static void cpu_add(struct device *d, const float *x, float *y, size_t n)
@@ -253,20 +297,6 @@ static void cpu_kv_put(struct device *d, uint32_t layer, const struct place *pla
 		cpu_pages_put(layer, &places[i], k + i * width, v + i * width);
 }
 
-/* Room for n floats of scratch; without it the process cannot go on computing anything. */
-static float *reserve(float **at, size_t *cap, size_t n)
-{
-	if (n <= *cap)
-		return *at;
-	free(*at);
-	*at = aligned(n * 2, sizeof(float));
-	if (!*at)
-		abort();
-	memset(*at, 0, n * 2 * sizeof(float));
-	*cap = n * 2;
-	return *at;
-}
-
 /* The pages of a row's sequence, as far as it reaches. */
 static const float *const *find_pages(struct cpu *c, uint32_t layer, const struct place *p)
 {
@@ -299,7 +329,7 @@ static void cpu_attend_causal(struct device *d, uint32_t layer, const struct pla
 			.dim = h->dim,
 			.n = places[i].position + 1};
 
-		a.scores = reserve(&c->scores, &c->scores_cap, a.n + KEY_BLOCK);
+		a.scores = reserve_scores(c, a.n + KEY_BLOCK);
 		for (size_t head = 0; head < h->kv_heads; head++) {
 			size_t at = (i * h->heads + head * group) * h->dim;
 
@@ -316,14 +346,15 @@ static void attend_sequence(struct cpu *c, const struct heads *h, size_t n, bool
 	const float *q, const float *k, const float *v, float *y)
 {
 	size_t width = (size_t)h->heads * h->dim;
-	float *keys = reserve(&c->keys, &c->keys_cap, (n + KEY_BLOCK) * width);
 	struct attention a = {.k_stride = width * KEY_BLOCK,
 		.v_stride = width,
 		.heads = 1,
 		.dim = h->dim,
 		.n = n,
-		.scores = reserve(&c->scores, &c->scores_cap, n + KEY_BLOCK)};
+		.scores = reserve_scores(c, n + KEY_BLOCK)};
+	float *keys;
 
+	keys = c->keys = reserve(c->keys, &c->keys_cap, (n + KEY_BLOCK) * width, sizeof(float));
 	for (size_t i = 0; i < n; i++)
 		cpu_put_keys(keys, i, k + i * width, width);
 	for (size_t row = 0; row < n; row++)
@@ -395,6 +426,8 @@ static void cpu_tanh(struct device *d, float *x, size_t n)
 
 static struct device *cpu_close(struct device *d)
 {
+	(void)pool_free(cpu_of(d)->pool);
+	free(cpu_of(d)->eights);
 	free(cpu_of(d)->scores);
 	free(cpu_of(d)->keys);
 	free(cpu_of(d)->pages);
@@ -441,6 +474,10 @@ int device_cpu_open(const char *kernels, struct device **ret, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	c->device.ops = &cpu_ops;
 	r = kernels_pick(kernels, &c->k, e);
+	if (r == 0) {
+		c->pool = pool_new(1);
+		r = c->pool ? 0 : err_set(e, -ENOMEM, "out of memory");
+	}
 	if (r < 0) {
 		free(c);
 		return r;

@@ -1,9 +1,10 @@
-/* 32 registers of 512 bits: one panel takes one. */
+/* 32 registers of 512 bits: one group takes one. */
 #define KERNELS kernels_avx512
 #define KERNELS_NAME "avx512"
 #define LANES 16
 #define TILE_ROWS 6
-#define TILE_PANELS 4
-#define TILE_PANELS_ONE 8 /* for a single row: more sums at once, to hide the latency of one */
+#define TILE_GROUPS 4
+#define TILE_GROUPS_ONE 8 /* for a single row: more sums at once, to hide the latency of one */
+#define TILE_EIGHTS 8     /* rows of x in 8 bits */
 #define SCORE_BLOCKS 4
 #include "inference/kernels/body.h"

@@ -1,6 +1,6 @@
 /*
- * The source of every build of the kernels; scalar.c, avx2.c and avx512.c include it after naming
- * it (KERNELS) and sizing its vectors (LANES floats) and tiles (TILE_ROWS x TILE_PANELS panels),
+ * The source of every build of the kernels; scalar.c, avx2.c, … include it after naming
+ * it (KERNELS) and sizing its vectors (LANES floats) and tiles (TILE_ROWS x TILE_GROUPS groups),
  * and are compiled with their own instruction set.
  *
  * Sums over k run one after the other in one accumulator per output, in every tile shape: that is
@@ -8,18 +8,19 @@
  */
 #include <math.h>
 #include <string.h>
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
 #include "inference/kernels/kernels.h"
 
 #define VECTOR_BYTES (LANES * 4)
-#define PANEL_LANES (PANEL_ROWS / LANES) /* vectors in one row of a panel */
+#define GROUP_LANES (GROUP_ROWS / LANES) /* vectors of one column of a group */
 
 typedef float lanes __attribute__((vector_size(VECTOR_BYTES)));
 typedef float lanes_at __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef uint32_t bits __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t bits_at __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef uint16_t halves_at __attribute__((vector_size(VECTOR_BYTES / 2), aligned(2), may_alias));
 
@@ -33,20 +34,6 @@ INLINE lanes load_f32(const float *w)
 	return *(const lanes_at *)w;
 }
 
-/* A bfloat16 is the upper half of a float. Of the general form compilers make two halves. */
-INLINE lanes load_bf16(const uint16_t *w)
-{
-#if defined(__AVX512F__)
-	__m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i_u *)w));
-
-	return (lanes)_mm512_slli_epi32(wide, 16);
-#else
-	halves h = *(const halves_at *)w;
-
-	return (lanes)(__builtin_convertvector(h, bits) << 16);
-#endif
-}
-
 INLINE float sum_lanes(lanes v)
 {
 	float s[LANES];
@@ -58,82 +45,8 @@ INLINE float sum_lanes(lanes v)
 	return s[0];
 }
 
-/* Stores LANES outputs of one row, from column at on; the last ones may be padding. */
-INLINE void store_lanes(const struct product *p, size_t row, size_t at, lanes sum)
-{
-	float *y = p->y + row * p->ldy;
-
-	if (at + LANES <= p->n) {
-		if (p->bias)
-			sum += *(const lanes_at *)(p->bias + at);
-		*(lanes_at *)(y + at) = sum;
-		return;
-	}
-	for (size_t i = 0; at + i < p->n; i++)
-		y[at + i] = sum[i] + (p->bias ? p->bias[at + i] : 0);
-}
-
-/* One tile: rows x panels accumulators; both are constants where this is inlined. */
-#define TILE(name, type, load)                                                                     \
-	INLINE void name(const type *w, const struct product *p, size_t row, size_t panel,         \
-		const int rows, const int panels)                                                  \
-	{                                                                                          \
-		const size_t stride = p->k * PANEL_ROWS;                                           \
-		const type *at = w + panel * stride;                                               \
-		const float *x = p->x + row * p->ldx;                                              \
-		const int vectors = panels * PANEL_LANES;                                          \
-		lanes sum[TILE_ROWS][TILE_PANELS_ONE * PANEL_LANES];                               \
-                                                                                                   \
-		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++)     \
-			sum[i][j] = (lanes){0};                                                    \
-		for (size_t k = 0; k < p->k; k++)                                                  \
-			UNROLL for (int j = 0; j < vectors; j++)                                   \
-			{                                                                          \
-				lanes v = load(at + (size_t)(j / PANEL_LANES) * stride +           \
-					       k * PANEL_ROWS + j % PANEL_LANES * LANES);          \
-                                                                                                   \
-				UNROLL for (int i = 0; i < rows; i++) sum[i][j] +=                 \
-					v * x[(size_t)i * p->ldx + k];                             \
-			}                                                                          \
-		UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++)     \
-			store_lanes(p, row + (size_t)i, panel * PANEL_ROWS + (size_t)j * LANES,    \
-				sum[i][j]);                                                        \
-	}
-
-/* All rows over a group of panels, which stays in the cache meanwhile. */
-#define GROUP(name, tile, type)                                                                    \
-	INLINE void name(const type *w, const struct product *p, size_t panel, const int panels)   \
-	{                                                                                          \
-		size_t row = 0;                                                                    \
-                                                                                                   \
-		for (; row + TILE_ROWS <= p->m; row += TILE_ROWS)                                  \
-			tile(w, p, row, panel, TILE_ROWS, panels);                                 \
-		for (; row + 2 <= p->m; row += 2)                                                  \
-			tile(w, p, row, panel, 2, panels);                                         \
-		if (row < p->m)                                                                    \
-			tile(w, p, row, panel, 1, panels);                                         \
-	}
-
-#define MATMUL(name, tile, group, type)                                                            \
-	static void name(const type *w, const struct product *p)                                   \
-	{                                                                                          \
-		size_t panels = (p->n + PANEL_ROWS - 1) / PANEL_ROWS, at = 0;                      \
-                                                                                                   \
-		if (p->m == 1)                                                                     \
-			for (; at + TILE_PANELS_ONE <= panels; at += TILE_PANELS_ONE)              \
-				tile(w, p, 0, at, 1, TILE_PANELS_ONE);                             \
-		for (; at + TILE_PANELS <= panels; at += TILE_PANELS)                              \
-			group(w, p, at, TILE_PANELS);                                              \
-		for (; at < panels; at++)                                                          \
-			group(w, p, at, 1);                                                        \
-	}
-
-TILE(tile_f32, float, load_f32)
-TILE(tile_bf16, uint16_t, load_bf16)
-GROUP(group_f32, tile_f32, float)
-GROUP(group_bf16, tile_bf16, uint16_t)
-MATMUL(matmul_f32, tile_f32, group_f32, float)
-MATMUL(matmul_bf16, tile_bf16, group_bf16, uint16_t)
+#include "inference/kernels/dense.h"
+#include "inference/kernels/quant.h"
 
 static float dot(const float *a, const float *b, size_t n)
 {
@@ -367,8 +280,18 @@ static void gelu_tanh(float *x, size_t n)
 
 const struct kernels KERNELS = {
 	.name = KERNELS_NAME,
-	.matmul_f32 = matmul_f32,
-	.matmul_bf16 = matmul_bf16,
+	.matmul =
+		{
+			[TENSOR_F32] = matmul_f32,
+			[TENSOR_F16] = matmul_f16,
+			[TENSOR_BF16] = matmul_bf16,
+			[TENSOR_Q8_0] = matmul_q8_0,
+			[TENSOR_Q4_0] = matmul_q4_0,
+			[TENSOR_Q4_K] = matmul_q4_k,
+			[TENSOR_Q5_K] = matmul_q5_k,
+			[TENSOR_Q6_K] = matmul_q6_k,
+		},
+	.quantise = quantise,
 	.attend = attend,
 	.rmsnorm = rmsnorm,
 	.layernorm = layernorm,

@@ -12,13 +12,19 @@ static bool runs_always(void)
 #if defined(__x86_64__)
 static bool runs_avx2(void)
 {
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+	       __builtin_cpu_supports("f16c");
 }
 
 static bool runs_avx512(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+static bool runs_avx512_vnni(void)
+{
+	return runs_avx512() && __builtin_cpu_supports("avx512vnni");
 }
 #endif
 
@@ -27,6 +33,7 @@ static const struct build {
 	bool (*runs)(void);
 } builds[] = {
 #if defined(__x86_64__)
+	{&kernels_avx512_vnni, runs_avx512_vnni},
 	{&kernels_avx512, runs_avx512},
 	{&kernels_avx2, runs_avx2},
 #endif

@@ -2,8 +2,8 @@
  * The inner loops: products, norms and activations over plain float arrays.
  *
  * Every function exists in several builds of the same source (body.h): scalar for any machine,
- * AVX2 and AVX-512 where the processor has them. Each output is summed in one fixed order that
- * does not depend on how many rows are computed together, so a sequence gets the same numbers
+ * AVX2, AVX-512 and its VNNI where the processor has them. Each output is summed in one fixed order
+ * that does not depend on how many rows are computed together, so a sequence gets the same numbers
  * alone and in a batch. Knows no model.
  */
 #pragma once
@@ -12,16 +12,26 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "inference/kernels/packed.h"
 
-/* Weights are stored in panels of this many rows: [row / 16][column][row % 16], the last panel
- * padded with zeros, so that one vector load serves 16 outputs. */
-#define PANEL_ROWS 16
+/* 32 columns of a row of x in 8 bits: x[i] is near scale * q[i]. */
+struct eights {
+	int8_t q[BLOCK_COLUMNS]; /* -127 to 127 */
+	float scale, tilt;       /* tilt: scale times the sum of q */
+	int32_t minus[3];        /* the negated sum of q, of its first 16 and of its last 16 */
+	int32_t unused[3];
+};
+
+/* Blocks of one row of k columns: whole steps of the packed weights, and one more, so that rows do
+ * not meet in the same lines of a cache. */
+#define EIGHTS_OF(k) (((k) + 255) / 256 * 8 + 1)
 
 struct product {
-	const float *x;    /* m rows of k */
-	size_t ldx;        /* floats from one row of x to the next */
-	const float *bias; /* n values, or NULL */
-	float *y;          /* m rows of n */
+	const float *x;         /* m rows of k; for plain weights */
+	const struct eights *q; /* m rows of EIGHTS_OF(k); for the others */
+	size_t ldx;             /* floats from one row of x to the next */
+	const float *bias;      /* n values, or NULL */
+	float *y;               /* m rows of n */
 	size_t ldy;
 	size_t m, n, k;
 };
@@ -50,9 +60,14 @@ struct attention {
 struct kernels {
 	const char *name;
 
-	/* y = x · Wᵀ + bias; w: panels. bfloat16 weights are widened exactly. */
-	void (*matmul_f32)(const float *w, const struct product *p);
-	void (*matmul_bf16)(const uint16_t *w, const struct product *p);
+	/* By the type of the packed weights w: columns 16 first to 16 last - 1 of y = x · Wᵀ +
+	 * bias. Plain weights are widened exactly. Products of the others are exact within a block
+	 * of 32 columns and summed in floats. */
+	void (*matmul[TENSOR_TYPES])(
+		const uint8_t *w, const struct product *p, size_t first, size_t last);
+
+	/* One row of k floats in EIGHTS_OF(k) blocks, to nearest; missing columns are zero. */
+	void (*quantise)(const float *x, size_t k, struct eights *ret);
 
 	void (*attend)(const struct attention *a);
 
@@ -68,9 +83,9 @@ struct kernels {
 
 extern const struct kernels kernels_scalar;
 #if defined(__x86_64__)
-extern const struct kernels kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_avx2, kernels_avx512, kernels_avx512_vnni;
 #endif
 
 /* The best build this processor runs. name: NULL, or the build to use ("scalar", "avx2",
- * "avx512"). -ENOTSUP: no such build, or the processor lacks it. */
+ * "avx512", "avx512_vnni"). -ENOTSUP: no such build, or the processor lacks it. */
 int kernels_pick(const char *name, const struct kernels **ret, struct err *e);

@@ -3,7 +3,8 @@
 #define KERNELS_NAME "scalar"
 #define LANES 4
 #define TILE_ROWS 2
-#define TILE_PANELS 1
-#define TILE_PANELS_ONE 2 /* for a single row: more sums at once, to hide the latency of one */
+#define TILE_GROUPS 1
+#define TILE_GROUPS_ONE 2 /* for a single row: more sums at once, to hide the latency of one */
+#define TILE_EIGHTS 4     /* rows of x in 8 bits */
 #define SCORE_BLOCKS 2
 #include "inference/kernels/body.h"

@@ -7,17 +7,17 @@
 
 #define M_MAX 13
 #define N_MAX 100
-#define K_MAX 77
+#define K_MAX 512
 
 static const struct kernels *builds[8];
 static size_t n_builds;
 
 static void find_builds(void)
 {
-	static const char *const names[] = {"scalar", "avx2", "avx512"};
+	static const char *const names[] = {"scalar", "avx2", "avx512", "avx512_vnni"};
 
 	n_builds = 0;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (kernels_pick(names[i], &builds[n_builds], NULL) == 0)
 			n_builds++;
 	CHECK(n_builds > 0);
@@ -31,114 +31,259 @@ static float next(void)
 	return (float)(state >> 8) / (1 << 24) * 2 - 1;
 }
 
-static uint16_t to_bf16(float f)
-{
-	uint32_t bits;
-
-	memcpy(&bits, &f, 4);
-	return (uint16_t)(bits >> 16);
-}
-
-static float from_bf16(uint16_t h)
-{
-	uint32_t bits = (uint32_t)h << 16;
-	float f;
-
-	memcpy(&f, &bits, 4);
-	return f;
-}
-
 static float x[M_MAX * K_MAX], y[M_MAX * N_MAX], z[M_MAX * N_MAX], bias[N_MAX];
-static uint16_t w16[N_MAX * K_MAX], panels16[(N_MAX + 16) * K_MAX];
-static float panels32[(N_MAX + 16) * K_MAX];
+static float w[N_MAX * K_MAX];
+static uint8_t file[N_MAX * K_MAX * 4], packed[(N_MAX + 16) * (K_MAX + 256) * 4];
+static struct eights eights[M_MAX * EIGHTS_OF(K_MAX)];
 
-static void fill(size_t n, size_t k)
+static const struct kernels *reference(void)
 {
-	memset(panels16, 0, sizeof(panels16));
-	memset(panels32, 0, sizeof(panels32));
-	for (size_t i = 0; i < M_MAX * K_MAX; i++)
-		x[i] = next();
-	for (size_t r = 0; r < n; r++) {
-		bias[r] = next();
-		for (size_t c = 0; c < k; c++) {
-			size_t at = r / 16 * 16 * k + c * 16 + r % 16;
+	const struct kernels *k;
 
-			w16[r * k + c] = panels16[at] = to_bf16(next());
-			panels32[at] = from_bf16(panels16[at]);
-		}
-	}
+	CHECK(kernels_pick("scalar", &k, NULL) == 0);
+	return k;
 }
 
-static void check_product(const struct product *p)
+/* A scale as files have them: positive, of any bits below. */
+static void put_half(uint8_t *at)
+{
+	uint16_t h = (uint16_t)(0x2000 + (int)(fabsf(next()) * 0x7ff));
+
+	memcpy(at, &h, 2);
+}
+
+/* A matrix of random bytes, with scales that are numbers; its values to w. */
+static struct tensor matrix(enum tensor_type type, size_t n, size_t k)
+{
+	struct tensor t = {
+		.type = type, .n_dims = 2, .dims = {n, k}, .count = n * k, .bytes = file};
+	size_t size = tensor_block_bytes(type), blocks = n * k / tensor_block(type);
+
+	CHECK(k % tensor_block(type) == 0 && blocks * size <= sizeof(file));
+	for (size_t i = 0; i < blocks * size; i++)
+		file[i] = (uint8_t)(int)(next() * 1000);
+	for (size_t i = 0; i < blocks; i++) {
+		uint8_t *block = file + i * size;
+		float f = next();
+
+		if (type == TENSOR_F32)
+			memcpy(block, &f, 4);
+		else if (type == TENSOR_BF16)
+			memcpy(block, (uint8_t *)&f + 2, 2);
+		else
+			put_half(block + (type == TENSOR_Q6_K ? 208 : 0));
+		if (type == TENSOR_Q4_K || type == TENSOR_Q5_K)
+			put_half(block + 2);
+	}
+	tensor_read(&t, 0, t.count, w);
+	return t;
+}
+
+/* Packs it, and quantises the rows of x for it. */
+static struct product product_of(const struct tensor *t, enum tensor_type type, size_t m)
+{
+	size_t n = t->dims[0], k = t->dims[1];
+
+	CHECK(packed_bytes(type, n, k) > 0 && packed_bytes(type, n, k) <= sizeof(packed));
+	memset(packed, 0xaa, sizeof(packed));
+	packed_fill(t, type, 0, (n + 15) / 16, packed);
+	for (size_t i = 0; i < m * k; i++)
+		x[i] = next() * (i % 7 ? 1 : 20);
+	for (size_t i = 0; i < n; i++)
+		bias[i] = next();
+	for (size_t i = 0; i < m; i++)
+		reference()->quantise(x + i * k, k, eights + i * EIGHTS_OF(k));
+	return (struct product){x, eights, k, m % 2 ? bias : NULL, y, n, m, n, k};
+}
+
+/* What the kernel multiplies with: x itself, or what it has been rounded to. */
+static double factor(const struct product *p, enum tensor_type type, size_t i, size_t c)
+{
+	const struct eights *e = p->q + i * EIGHTS_OF(p->k) + c / 32;
+
+	return tensor_block(type) == 1 ? (double)x[i * p->k + c]
+				       : (double)e->scale * (double)e->q[c % 32];
+}
+
+static void check_product(const struct product *p, enum tensor_type type)
 {
 	for (size_t i = 0; i < p->m; i++)
 		for (size_t r = 0; r < p->n; r++) {
-			double want = p->bias ? (double)bias[r] : 0, size = 1;
+			double want = p->bias ? (double)bias[r] : 0, size = 1e-3 + fabs(want);
 
 			for (size_t c = 0; c < p->k; c++) {
-				double term = (double)x[i * p->ldx + c] *
-					      (double)from_bf16(w16[r * p->k + c]);
+				double term = factor(p, type, i, c) * (double)w[r * p->k + c];
 
 				want += term;
 				size += fabs(term);
 			}
+			if (fabs((double)y[i * p->ldy + r] - want) >= 1e-6 * size)
+				fprintf(stderr, "type %d n %zu k %zu m %zu: %g want %g size %g\n",
+					type, p->n, p->k, p->m, (double)y[i * p->ldy + r], want,
+					size);
 			CHECK(fabs((double)y[i * p->ldy + r] - want) < 1e-6 * size);
 		}
 }
 
-TEST(products_of_every_shape_are_right_in_every_build)
+static const size_t sizes[][2] = {
+	{1, 1}, {16, 16}, {17, 5}, {100, 77}, {33, 31}, {5, 64}, {100, 32}, {40, 256}, {17, 512}};
+
+#define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+TEST(packed_weights_read_back_as_the_file_has_them)
 {
-	static const size_t sizes[][2] = {{1, 1}, {16, 16}, {17, 5}, {100, 77}, {64, 64}, {33, 31}};
+	float row[K_MAX];
+
+	for (enum tensor_type type = 0; type < TENSOR_TYPES; type++)
+		for (size_t s = 0; s < N_SIZES; s++) {
+			size_t n = sizes[s][0], k = sizes[s][1];
+
+			if (k % tensor_block(type) != 0)
+				continue;
+			struct tensor t = matrix(type, n, k);
+
+			(void)product_of(&t, type, 1);
+			for (size_t r = 0; r < n; r++) {
+				packed_read(type, packed, k, r, row);
+				CHECK(!memcmp(row, w + r * k, k * sizeof(*row)));
+			}
+		}
+}
+
+TEST(products_of_every_type_and_shape_are_right_in_every_build)
+{
+	find_builds();
+	for (enum tensor_type type = 0; type < TENSOR_TYPES; type++)
+		for (size_t s = 0; s < N_SIZES; s++)
+			for (size_t m = 1; m <= M_MAX; m += m < 10 ? 1 : 3) {
+				size_t n = sizes[s][0], k = sizes[s][1], groups = (n + 15) / 16;
+
+				if (k % tensor_block(type) != 0)
+					continue;
+				struct tensor t = matrix(type, n, k);
+				struct product p = product_of(&t, type, m);
+
+				for (size_t b = 0; b < n_builds; b++) {
+					memset(y, 0xff, sizeof(y));
+					builds[b]->matmul[type](packed, &p, 0, groups / 2);
+					builds[b]->matmul[type](packed, &p, groups / 2, groups);
+					check_product(&p, type);
+				}
+			}
+}
+
+TEST(plain_numbers_in_8_bits_stay_within_half_a_step)
+{
+	struct tensor t = matrix(TENSOR_BF16, 33, 77);
+	float row[K_MAX];
+
+	(void)product_of(&t, TENSOR_Q8_0, 1);
+	for (size_t r = 0; r < 33; r++) {
+		packed_read(TENSOR_Q8_0, packed, 77, r, row);
+		for (size_t c = 0; c < 77; c++) {
+			float high = 0;
+
+			for (size_t i = c / 32 * 32; i < 77 && i < c / 32 * 32 + 32; i++)
+				high = fmaxf(high, fabsf(w[r * 77 + i]));
+			CHECK(fabsf(row[c] - w[r * 77 + c]) <= high / 127 * 0.501f + high * 1e-3f);
+		}
+	}
+}
+
+TEST(every_build_rounds_rows_to_the_same_8_bits)
+{
+	static struct eights other[EIGHTS_OF(K_MAX)];
 
 	find_builds();
-	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-		size_t n = sizes[s][0], k = sizes[s][1];
-
-		fill(n, k);
-		for (size_t m = 1; m <= M_MAX; m++)
-			for (size_t b = 0; b < n_builds; b++) {
-				struct product p = {x, k, m % 2 ? bias : NULL, y, n, m, n, k};
-
-				memset(y, 0xff, sizeof(y));
-				builds[b]->matmul_f32(panels32, &p);
-				check_product(&p);
-				builds[b]->matmul_bf16(panels16, &p);
-				check_product(&p);
+	for (size_t k = 1; k <= K_MAX; k += 37) {
+		for (size_t i = 0; i < k; i++)
+			x[i] = i % 5 ? next() : (float)(int)(next() * 254) / 254;
+		x[k / 2] = k % 2 ? NAN : 0;
+		x[k / 3] = k % 3 ? 1e-44f : 0;
+		reference()->quantise(x, k, eights);
+		for (size_t b = 0; b < n_builds; b++) {
+			memset(other, 0xff, sizeof(other));
+			builds[b]->quantise(x, k, other);
+			for (size_t i = 0; i < EIGHTS_OF(k); i++) {
+				CHECK(!memcmp(other[i].q, eights[i].q, sizeof(other[i].q)));
+				CHECK(!memcmp(
+					other[i].minus, eights[i].minus, sizeof(other[i].minus)));
+				CHECK(other[i].scale == eights[i].scale);
 			}
+		}
 	}
+}
+
+TEST(extreme_bytes_do_not_overflow_any_sum)
+{
+	find_builds();
+	for (enum tensor_type type = TENSOR_Q8_0; type < TENSOR_TYPES; type++)
+		for (int sign = -1; sign <= 1; sign += 2)
+			for (int fill = 0; fill < 2; fill++) {
+				struct tensor t = matrix(type, 16, 512);
+				size_t size = tensor_block_bytes(type);
+				struct product p;
+
+				memset(file,
+					fill                  ? 0xff
+					: type == TENSOR_Q8_0 ? 0x80
+							      : 0,
+					sizeof(file));
+				for (size_t i = 0; i < t.count / tensor_block(type); i++)
+					put_half(file + i * size + (type == TENSOR_Q6_K ? 208 : 0));
+				for (size_t i = 0;
+					type != TENSOR_Q8_0 && i < t.count / tensor_block(type);
+					i++)
+					put_half(file + i * size + (type == TENSOR_Q6_K ? 208 : 2));
+				tensor_read(&t, 0, t.count, w);
+				p = product_of(&t, type, 9);
+				for (size_t i = 0; i < 9 * 512; i++)
+					x[i] = (float)sign;
+				for (size_t i = 0; i < 9; i++)
+					reference()->quantise(
+						x + i * 512, 512, eights + i * EIGHTS_OF(512));
+				for (size_t b = 0; b < n_builds; b++) {
+					builds[b]->matmul[type](packed, &p, 0, 1);
+					check_product(&p, type);
+				}
+			}
 }
 
 TEST(a_row_gets_the_same_bits_alone_and_among_others)
 {
 	find_builds();
-	fill(N_MAX, K_MAX);
-	for (size_t b = 0; b < n_builds; b++)
-		for (size_t m = 1; m <= M_MAX; m++) {
-			struct product all = {x, K_MAX, bias, y, N_MAX, m, N_MAX, K_MAX};
+	for (enum tensor_type type = 0; type < TENSOR_TYPES; type++)
+		for (size_t b = 0; b < n_builds; b++)
+			for (size_t m = 1; m <= M_MAX; m++) {
+				struct tensor t = matrix(type, N_MAX, 256);
+				struct product all = product_of(&t, type, m);
 
-			builds[b]->matmul_bf16(panels16, &all);
-			for (size_t i = 0; i < m; i++) {
-				struct product one = {
-					x + i * K_MAX, K_MAX, bias, z, N_MAX, 1, N_MAX, K_MAX};
+				builds[b]->matmul[type](packed, &all, 0, (N_MAX + 15) / 16);
+				for (size_t i = 0; i < m; i++) {
+					struct product one = all;
 
-				builds[b]->matmul_bf16(panels16, &one);
-				CHECK(!memcmp(z, y + i * N_MAX, N_MAX * sizeof(*z)));
+					one.x += i * 256;
+					one.q += i * EIGHTS_OF(256);
+					one.y = z;
+					one.m = 1;
+					builds[b]->matmul[type](packed, &one, 0, (N_MAX + 15) / 16);
+					CHECK(!memcmp(z, y + i * N_MAX, N_MAX * sizeof(*z)));
+				}
 			}
-		}
 }
 
 TEST(norms_follow_their_formula)
 {
-	float w[K_MAX], b[K_MAX];
+	float b[77];
 
 	find_builds();
-	fill(N_MAX, K_MAX);
-	for (int i = 0; i < K_MAX; i++) {
+	for (int i = 0; i < 77; i++) {
+		x[i] = next();
 		w[i] = next();
 		b[i] = next();
 	}
 	for (size_t i = 0; i < n_builds; i++)
-		for (size_t n = 1; n <= K_MAX; n += 19) {
+		for (size_t n = 1; n <= 77; n += 19) {
 			double squares = 0, mean = 0, variance = 0;
 
 			for (size_t j = 0; j < n; j++) {

@@ -1,0 +1,136 @@
+/*
+ * Products with weights that are plain numbers; a part of body.h.
+ */
+
+INLINE lanes load_f16(const uint16_t *w)
+{
+#if defined(__AVX512F__)
+	return (lanes)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)w));
+#elif defined(__F16C__)
+	return (lanes)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)w));
+#else
+	bits h = __builtin_convertvector(*(const halves_at *)w, bits);
+	bits sign = (h & 0x8000) << 16, size = (h & 0x7fff) << 13;
+	bits high = (bits)((lanes)size * 0x1p112f); /* exact, also of numbers below normal ones */
+
+	high |= (bits)(size >= (0x7c00u << 13)) & 0x7f800000;
+	return (lanes)(high | sign);
+#endif
+}
+
+/* Stores LANES outputs of one row, from column at on; the last ones may be padding. */
+INLINE void store_lanes(const struct product *p, size_t row, size_t at, lanes sum)
+{
+	float *y = p->y + row * p->ldy;
+
+	if (at + LANES <= p->n) {
+		if (p->bias)
+			sum += *(const lanes_at *)(p->bias + at);
+		*(lanes_at *)(y + at) = sum;
+		return;
+	}
+	for (size_t i = 0; at + i < p->n; i++)
+		y[at + i] = sum[i] + (p->bias ? p->bias[at + i] : 0);
+}
+
+/* Adds one column of the groups' weights to all sums. */
+#define COLUMN(load, at, stride, k)                                                                \
+	UNROLL for (int j = 0; j < vectors; j++)                                                   \
+	{                                                                                          \
+		lanes v = load(at + (size_t)(j / GROUP_LANES) * stride + (k)*GROUP_ROWS +          \
+			       j % GROUP_LANES * LANES);                                           \
+                                                                                                   \
+		UNROLL for (int i = 0; i < rows; i++) sum[i][j] +=                                 \
+			v * x[(size_t)i * p->ldx + (k)];                                           \
+	}
+
+#define ZERO_SUMS                                                                                  \
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = \
+		(lanes){0};
+
+#define STORE_SUMS                                                                                 \
+	UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++)             \
+		store_lanes(                                                                       \
+			p, row + (size_t)i, group * GROUP_ROWS + (size_t)j * LANES, sum[i][j]);
+
+/* One tile: rows x groups sums; both are constants where this is inlined. */
+#define TILE(name, type, load)                                                                     \
+	INLINE void name(const uint8_t *w, const struct product *p, size_t row, size_t group,      \
+		const int rows, const int groups)                                                  \
+	{                                                                                          \
+		const size_t stride = p->k * GROUP_ROWS;                                           \
+		const type *at = (const type *)w + group * stride;                                 \
+		const float *x = p->x + row * p->ldx;                                              \
+		const int vectors = groups * GROUP_LANES;                                          \
+		lanes sum[TILE_ROWS][TILE_GROUPS_ONE * GROUP_LANES];                               \
+                                                                                                   \
+		ZERO_SUMS                                                                          \
+		for (size_t k = 0; k < p->k; k++)                                                  \
+			COLUMN(load, at, stride, k)                                                \
+		STORE_SUMS                                                                         \
+	}
+
+TILE(tile_f32, float, load_f32)
+TILE(tile_f16, uint16_t, load_f16)
+
+/* A bfloat16 is the upper half of a float; of a pair of columns one lies in each half. */
+INLINE void tile_bf16(const uint8_t *w, const struct product *p, size_t row, size_t group,
+	const int rows, const int groups)
+{
+	const size_t stride = (p->k + 1) / 2 * GROUP_ROWS;
+	const uint32_t *at = (const uint32_t *)w + group * stride;
+	const float *x = p->x + row * p->ldx;
+	const int vectors = groups * GROUP_LANES;
+	lanes sum[TILE_ROWS][TILE_GROUPS_ONE * GROUP_LANES];
+	size_t k = 0;
+
+	ZERO_SUMS
+	for (; k < p->k; k += 2)
+		UNROLL for (int j = 0; j < vectors; j++)
+		{
+			bits pair =
+				*(const bits_at *)(at + (size_t)(j / GROUP_LANES) * stride +
+						   k / 2 * GROUP_ROWS + j % GROUP_LANES * LANES);
+
+			UNROLL for (int i = 0; i < rows; i++) sum[i][j] +=
+				(lanes)(pair << 16) * x[(size_t)i * p->ldx + k];
+			if (k + 1 < p->k)
+				UNROLL for (int i = 0; i < rows; i++) sum[i][j] +=
+					(lanes)(pair & 0xffff0000) * x[(size_t)i * p->ldx + k + 1];
+		}
+	STORE_SUMS
+}
+
+/* All rows over a few groups, which stay in the cache meanwhile. */
+#define GROUPS(name, tile)                                                                         \
+	INLINE void name(                                                                          \
+		const uint8_t *w, const struct product *p, size_t group, const int groups)         \
+	{                                                                                          \
+		size_t row = 0;                                                                    \
+                                                                                                   \
+		for (; row + TILE_ROWS <= p->m; row += TILE_ROWS)                                  \
+			tile(w, p, row, group, TILE_ROWS, groups);                                 \
+		for (; row + 2 <= p->m; row += 2)                                                  \
+			tile(w, p, row, group, 2, groups);                                         \
+		if (row < p->m)                                                                    \
+			tile(w, p, row, group, 1, groups);                                         \
+	}
+
+#define MATMUL(name, tile, over)                                                                   \
+	static void name(const uint8_t *w, const struct product *p, size_t first, size_t last)     \
+	{                                                                                          \
+		if (p->m == 1)                                                                     \
+			for (; first + TILE_GROUPS_ONE <= last; first += TILE_GROUPS_ONE)          \
+				tile(w, p, 0, first, 1, TILE_GROUPS_ONE);                          \
+		for (; first + TILE_GROUPS <= last; first += TILE_GROUPS)                          \
+			over(w, p, first, TILE_GROUPS);                                            \
+		for (; first < last; first++)                                                      \
+			over(w, p, first, 1);                                                      \
+	}
+
+GROUPS(groups_f32, tile_f32)
+GROUPS(groups_f16, tile_f16)
+GROUPS(groups_bf16, tile_bf16)
+MATMUL(matmul_f32, tile_f32, groups_f32)
+MATMUL(matmul_f16, tile_f16, groups_f16)
+MATMUL(matmul_bf16, tile_bf16, groups_bf16)
