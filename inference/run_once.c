@@ -29,9 +29,11 @@ static void print_end(const struct outcome *o, void *data)
 		(void)fprintf(stderr, "%s\n", o->error.text);
 		return;
 	}
-	for (size_t i = 0; i < o->n_texts * o->n_labels; i++)
-		(void)printf("%-24s %.6f\n", run->job.model->net->labels[i % o->n_labels],
-			(double)o->scores[i]);
+	if (!o->text) {
+		CLEANUP(json_decrefp) json_t *value = run->job.task->value(&run->job, o);
+
+		(void)json_dumpf(value, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+	}
 	(void)fprintf(stderr, "\n%u tokens in, %u out, %.1f ms on the device\n", o->usage.tokens_in,
 		o->usage.tokens_out, (double)o->usage.device_usec / 1000);
 }
@@ -61,5 +63,6 @@ int run_once(struct engine *engine, const struct shelf *shelf, const char *model
 	}
 	while (!run.done)
 		(void)engine_step(engine);
+	job_done(&run.job);
 	return run.status;
 }

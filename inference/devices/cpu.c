@@ -417,6 +417,13 @@ static void cpu_quick_gelu(struct device *d, float *x, size_t n)
 		x[i] = x[i] / (1 + expf(-1.702f * x[i]));
 }
 
+static void cpu_relu(struct device *d, float *x, size_t n)
+{
+	(void)d;
+	for (size_t i = 0; i < n; i++)
+		x[i] = x[i] > 0 ? x[i] : 0;
+}
+
 static void cpu_tanh(struct device *d, float *x, size_t n)
 {
 	(void)d;
@@ -461,6 +468,7 @@ static const struct device_ops cpu_ops = {
 	.gelu = cpu_gelu,
 	.gelu_tanh = cpu_gelu_tanh,
 	.quick_gelu = cpu_quick_gelu,
+	.relu = cpu_relu,
 	.tanh = cpu_tanh,
 	.close = cpu_close,
 };

@@ -94,6 +94,7 @@ struct device_ops {
 	void (*gelu)(struct device *d, float *x, size_t n);
 	void (*gelu_tanh)(struct device *d, float *x, size_t n);  /* its form with tanh */
 	void (*quick_gelu)(struct device *d, float *x, size_t n); /* x * sigmoid(1.702 x) */
+	void (*relu)(struct device *d, float *x, size_t n);
 	void (*tanh)(struct device *d, float *x, size_t n);
 
 	struct device *(*close)(struct device *d);

@@ -1,4 +1,5 @@
-/* Requests that label texts: each step takes some texts of each group, whole. */
+/* Requests that have texts read: each step takes some sequences of each group, whole. */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -6,102 +7,64 @@
 
 #include "inference/engine/inside.h"
 
-static int add_texts(
-	struct request *q, struct model *m, const struct text *texts, size_t n, struct err *why)
+void sequences_done(struct sequences *s)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct err e = {0};
-		int r;
+	tokens_done(&s->ids);
+	tokens_done(&s->types);
+	tokens_done(&s->wanted);
+	s->n = 0;
+}
 
-		q->ids.max = q->ids.n + m->net->context;
-		r = tokenizer_encode(m->tokenizer, texts[i].s, texts[i].n, true, &q->ids, &e);
-		if (r == -EMSGSIZE)
+static int check_sequences(const struct model *m, const struct sequences *s, struct err *why)
+{
+	if (!m->net->family->encode)
+		return err_set(why, -ENOTSUP, "%s does not read texts like that", m->id);
+	assert(s->n > 0 && s->n <= ENGINE_SEQUENCES_MAX);
+	for (size_t i = 0; i < s->n; i++) {
+		assert(s->starts[i] < s->starts[i + 1] && s->wants[i] < s->wants[i + 1]);
+		if (s->starts[i + 1] - s->starts[i] > m->net->context)
 			return model_too_long(m, why);
-		if (r < 0)
-			return err_set(why, r, "%s", e.text);
-		if (q->ids.n == q->starts[i])
-			return err_set(why, -EINVAL, "the text has no tokens");
-		q->starts[i + 1] = (uint32_t)q->ids.n;
 	}
-	q->n_texts = n;
 	return 0;
 }
 
-int engine_classify(struct engine *e, struct model *m, const struct text *texts, size_t n,
-	const struct request_ops *ops, void *data, struct request **ret, struct err *why)
+int engine_encode(struct engine *e, struct model *m, struct sequences *s,
+	const struct reader *reader, const struct request_ops *ops, void *data,
+	struct request **ret, struct err *why)
 {
 	struct request *q;
-	int r;
+	int r = check_sequences(m, s, why);
 
-	if (!m->net->family->classify)
-		return err_set(why, -ENOTSUP, "%s does not classify", m->id);
-	if (n == 0 || n > ENGINE_TEXTS_MAX)
-		return err_set(
-			why, -EMSGSIZE, "%zu texts, the limit is 1 to %d", n, ENGINE_TEXTS_MAX);
-	r = request_new(e, m, ops, data, &q, why);
+	if (r == 0)
+		r = request_new(e, m, ops, data, &q, why);
 	if (r < 0)
 		return r;
-	q->scores = calloc(n * m->net->n_labels, sizeof(*q->scores));
-	r = q->scores ? add_texts(q, m, texts, n, why) : err_set(why, -ENOMEM, "out of memory");
-	if (r < 0) {
-		request_destroy(q);
-		return r;
-	}
+	q->reader = *reader;
+	q->in = *s;
+	*s = (struct sequences){0};
 	request_enqueue(q);
 	*ret = q;
 	return 0;
 }
 
-/* Logits to probabilities, in place. */
-static void to_scores(const struct net *net, float *x)
-{
-	float high = x[0], sum = 0;
-
-	if (net->independent) {
-		for (uint32_t i = 0; i < net->n_labels; i++)
-			x[i] = 1 / (1 + expf(-x[i]));
-		return;
-	}
-	for (uint32_t i = 1; i < net->n_labels; i++)
-		high = x[i] > high ? x[i] : high;
-	for (uint32_t i = 0; i < net->n_labels; i++)
-		sum += x[i] = expf(x[i] - high);
-	for (uint32_t i = 0; i < net->n_labels; i++)
-		x[i] /= sum;
-}
-
-static void take_scores(struct request *q, const float *logits)
-{
-	const struct net *net = q->lane->model->net;
-	float *to = q->scores + q->texts_done++ * net->n_labels;
-	struct outcome o = {.scores = q->scores, .n_texts = q->n_texts, .n_labels = net->n_labels};
-
-	memcpy(to, logits, net->n_labels * sizeof(*to));
-	to_scores(net, to);
-	for (uint32_t i = 0; i < net->n_labels; i++)
-		if (!isfinite(to[i])) {
-			request_fail(q, -EDOM, "the model's output is not a number");
-			return;
-		}
-	if (q->texts_done == q->n_texts)
-		request_finish(q, &o);
-}
-
-struct texts {
-	struct request *of[ENGINE_TEXTS_MAX];
-	uint32_t starts[ENGINE_TEXTS_MAX + 1];
-	struct tokens ids;
+/* What one step reads. */
+struct reading {
+	struct request *of[ENGINE_SEQUENCES_MAX];
+	uint32_t starts[ENGINE_SEQUENCES_MAX + 1], wants[ENGINE_SEQUENCES_MAX + 1];
+	struct tokens ids, types, wanted; /* owned */
 	size_t n;
+	bool headless;
 };
 
-/* Of each group the request that has had the fewest texts in this step, of those the oldest. */
-static void pick_texts(struct lane *lane, struct shares *ret)
+/* Of each group the request that has had the fewest sequences in this step, of those the oldest;
+ * a step that has begun takes only those that want what it gives. */
+static void pick(struct lane *lane, const struct reading *t, struct shares *ret)
 {
 	*ret = (struct shares){0};
 	for (struct request *q = lane->head; q; q = q->next) {
 		struct share *share;
 
-		if (q->texts_done + q->taken >= q->n_texts)
+		if (q->in_done + q->taken >= q->in.n || (t->n > 0 && q->in.headless != t->headless))
 			continue;
 		share = share_of(ret, q->group);
 		if (!share->pick || q->taken < share->pick->taken)
@@ -109,56 +72,99 @@ static void pick_texts(struct lane *lane, struct shares *ret)
 	}
 }
 
-static int add_text(struct texts *t, struct request *q, size_t i)
+static int add_sequence(struct reading *t, struct request *q, size_t i)
 {
-	for (uint32_t j = q->starts[i]; j < q->starts[i + 1]; j++)
-		if (tokens_add(&t->ids, q->ids.ids[j]) < 0)
-			return -ENOMEM;
+	const struct sequences *s = &q->in;
+	uint32_t at = (uint32_t)t->ids.n;
+	int r = 0;
+
+	for (uint32_t j = s->starts[i]; j < s->starts[i + 1] && r == 0; j++) {
+		r = tokens_add(&t->ids, s->ids.ids[j]);
+		if (r == 0)
+			r = tokens_add(&t->types, s->types.n ? s->types.ids[j] : 0);
+	}
+	for (uint32_t j = s->wants[i]; j < s->wants[i + 1] && r == 0; j++)
+		r = tokens_add(&t->wanted, at + s->wanted.ids[j] - s->starts[i]);
+	t->headless = s->headless;
 	t->of[t->n++] = q;
 	t->starts[t->n] = (uint32_t)t->ids.n;
+	t->wants[t->n] = (uint32_t)t->wanted.n;
 	q->taken++;
-	return 0;
+	return r;
 }
 
-/* One text of each group in turn until the step is full, so that neither a long list nor many
+/* One sequence of each group in turn until the step is full, so that neither a long list nor many
  * requests keep a single text waiting; the first one always fits. */
-static int gather_texts(struct lane *lane, struct texts *t)
+static int gather(struct lane *lane, struct reading *t)
 {
 	size_t budget = lane_row_budget(lane);
 	struct shares shares;
 
-	t->ids.max = SIZE_MAX;
-	lane->turn++; /* a step may have room for one text only */
+	t->ids.max = t->types.max = t->wanted.max = SIZE_MAX;
+	lane->turn++; /* a step may have room for one only */
 	for (struct request *q = lane->head; q; q = q->next)
 		q->taken = 0;
-	for (pick_texts(lane, &shares); shares.n > 0; pick_texts(lane, &shares)) {
+	for (pick(lane, t, &shares); shares.n > 0; pick(lane, t, &shares)) {
 		for (size_t g = 0; g < shares.n; g++) {
 			struct request *q = shares.of[(lane->turn + g) % shares.n].pick;
-			size_t i = q->texts_done + q->taken;
-			size_t n = q->starts[i + 1] - q->starts[i];
+			size_t i = q->in_done + q->taken;
+			size_t n = q->in.starts[i + 1] - q->in.starts[i];
 
-			if (t->n > 0 && (t->n == ENGINE_TEXTS_MAX || t->ids.n + n > budget))
+			if (t->n > 0 && q->in.headless != t->headless)
+				continue;
+			if (t->n > 0 && (t->n == ENGINE_SEQUENCES_MAX || t->ids.n + n > budget))
 				return 0;
-			if (add_text(t, q, i) < 0)
+			if (add_sequence(t, q, i) < 0)
 				return -ENOMEM;
 		}
 	}
 	return 0;
 }
 
+static void give(struct request *q, const float *x, size_t n, size_t width)
+{
+	struct rows rows = {.sequence = q->in_done++, .x = x, .n = n, .width = width};
+	struct outcome o = {0};
+	int r;
+
+	for (size_t i = 0; i < n * width; i++)
+		if (!isfinite(x[i])) {
+			request_fail(q, -EDOM, "the model's output is not a number");
+			return;
+		}
+	r = q->reader.take(&rows, q->reader.to);
+	if (r < 0)
+		request_fail(q, r, r == -ENOMEM ? "out of memory" : strerror(-r));
+	else if (q->in_done == q->in.n)
+		request_finish(q, &o);
+}
+
+static int read_step(struct engine *e, struct net *net, const struct reading *t, size_t width)
+{
+	const struct batch batch = {.ids = t->ids.ids,
+		.types = t->types.ids,
+		.starts = t->starts,
+		.n = t->n,
+		.wanted = t->wanted.ids,
+		.n_wanted = t->wanted.n,
+		.headless = t->headless};
+	int r = engine_reserve_logits(e, t->wanted.n * width);
+
+	return r < 0 ? r : net->family->encode(net, &batch, e->logits);
+}
+
 void lane_step_encodings(struct engine *e, struct lane *lane)
 {
 	struct net *net = lane->model->net;
-	struct texts t = {0};
-	int r = gather_texts(lane, &t);
+	struct reading t = {0};
+	int r = gather(lane, &t);
+	size_t width = t.headless ? net->hidden : net->width;
 	uint64_t from = engine_now_nsec(), nsec;
 
 	for (size_t i = 0; i < t.n; i++)
 		request_begin(t.of[i], from);
 	if (r == 0)
-		r = engine_reserve_logits(e, t.n * net->n_labels);
-	if (r == 0)
-		r = net->family->classify(net, t.ids.ids, t.starts, t.n, e->logits);
+		r = read_step(e, net, &t, width);
 	nsec = engine_now_nsec() - from;
 	if (r < 0) {
 		requests_fail(t.of, t.n, r, "out of memory");
@@ -167,7 +173,10 @@ void lane_step_encodings(struct engine *e, struct lane *lane)
 		lane_learn_row_time(lane, nsec, t.ids.n);
 		for (size_t i = 0; i < t.n; i++)
 			if (!t.of[i]->dead)
-				take_scores(t.of[i], e->logits + i * net->n_labels);
+				give(t.of[i], e->logits + t.wants[i] * width,
+					t.wants[i + 1] - t.wants[i], width);
 	}
 	tokens_done(&t.ids);
+	tokens_done(&t.types);
+	tokens_done(&t.wanted);
 }

@@ -98,7 +98,7 @@ void engine_forget(struct engine *e, const struct model *m)
 void request_destroy(struct request *q)
 {
 	tokens_done(&q->ids);
-	free(q->scores);
+	sequences_done(&q->in);
 	sampler_done(&q->sampler);
 	free(q->biases);
 	free(q->logprobs);
@@ -132,7 +132,7 @@ void request_enqueue(struct request *q)
 {
 	q->born_nsec = engine_now_nsec();
 	q->serial = ++q->engine->serials;
-	q->prompt_n = (uint32_t)q->ids.n;
+	q->prompt_n = (uint32_t)(q->ids.n + q->in.ids.n);
 	*q->lane->tail = q;
 	q->lane->tail = &q->next;
 	q->engine->requests++;

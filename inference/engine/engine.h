@@ -36,7 +36,7 @@
 
 #define ENGINE_REQUESTS_MAX 1024           /* queued and running */
 #define ENGINE_WRITING_MAX 32              /* texts under way in one model */
-#define ENGINE_TEXTS_MAX 64                /* of one classification */
+#define ENGINE_SEQUENCES_MAX 64            /* that one request has read */
 #define ENGINE_KV_MAX (512ull << 20)       /* bytes of all keys and values */
 #define ENGINE_KV_GROUP_MAX (256ull << 20) /* of one group */
 #define ENGINE_BIASES_MAX 300
@@ -60,8 +60,6 @@ struct outcome {
 	const char *finish_reason; /* "stop", "length", "quota"; texts only */
 	const char *text;          /* all of it; borrowed */
 	size_t text_n;
-	const float *scores; /* classifications: n_texts x n_labels probabilities; borrowed */
-	size_t n_texts, n_labels;
 	const struct likely *logprobs; /* per token 1 + top_logprobs: itself, then the likeliest */
 	size_t n_logprobs, top_logprobs;
 	struct usage usage;
@@ -93,6 +91,32 @@ struct prompt {
 	uint32_t top_logprobs;
 };
 
+/* What an encoder is to read, one sequence after the other, and which of its rows are wanted. */
+struct sequences {
+	struct tokens ids, types; /* owned; types: as many as ids, or none where all are 0 */
+	struct tokens wanted;     /* owned; indexes into ids, in order, each once */
+	/* The i-th is ids[starts[i], starts[i + 1]), of which wanted[wants[i], wants[i + 1]). */
+	uint32_t starts[ENGINE_SEQUENCES_MAX + 1], wants[ENGINE_SEQUENCES_MAX + 1];
+	size_t n;
+	bool headless; /* hidden states are wanted, not what the model's head makes of them */
+};
+
+void sequences_done(struct sequences *s); /* for CLEANUP() too */
+
+/* What came of a sequence: n rows, as many as were wanted of it. */
+struct rows {
+	size_t sequence;
+	const float *x; /* borrowed; n x width, all finite */
+	size_t n, width;
+};
+
+struct reader {
+	/* The rows of one sequence, from a step; sequences come in order. A negative errno ends
+	 * the request with it. */
+	int (*take)(const struct rows *rows, void *to);
+	void *to;
+};
+
 int engine_new(struct engine **ret);
 struct engine *engine_free(struct engine *e); /* cancels what is left */
 DEFINE_CLEANUP(struct engine *, engine_free)
@@ -105,10 +129,15 @@ void engine_limit_kv(struct engine *e, uint64_t all, uint64_t each);
  * queue is full. -ENOTSUP: the model does not do that. -ETIME, -ENOMEM. Callbacks come from
  * engine_step only. *ret is valid until on_end returns or request_cancel.
  */
-int engine_classify(struct engine *e, struct model *m, const struct text *texts, size_t n,
-	const struct request_ops *ops, void *data, struct request **ret, struct err *why);
 int engine_write(struct engine *e, struct model *m, const struct prompt *p,
 	const struct request_ops *ops, void *data, struct request **ret, struct err *why);
+/* With success s is empty. Each sequence has 1 to context tokens, and something is wanted of it. */
+int engine_encode(struct engine *e, struct model *m, struct sequences *s,
+	const struct reader *reader, const struct request_ops *ops, void *data,
+	struct request **ret, struct err *why);
+
+/* Words for a text that the model's context does not hold; -EMSGSIZE. */
+int model_too_long(const struct model *m, struct err *why);
 
 /* Whose it is; 0 until then. */
 void request_set_group(struct request *q, uint32_t group);

@@ -1,6 +1,6 @@
 /*
  * Inside the engine: what its files share. engine.c keeps the queue and the step loop, texts.c the
- * requests that write (decoders), encodings.c those that label (encoders).
+ * requests that write (decoders), encodings.c those that are read (encoders).
  */
 #pragma once
 
@@ -20,15 +20,15 @@ struct request {
 	void *data;
 	uint64_t serial; /* in the order they came */
 	uint32_t group;
-	uint32_t taken; /* texts, or rows of its prompt, that the step at hand has taken */
+	uint32_t taken; /* sequences, or rows of its prompt, that the step at hand has taken */
 	bool dead;      /* cancelled or ended while a step runs; freed at its end */
 
-	struct tokens ids; /* owned; the prompt, or all texts one after the other */
-	uint32_t starts[ENGINE_TEXTS_MAX + 1]; /* classification: of each text in ids */
-	size_t n_texts, texts_done;
-	float *scores; /* owned; n_texts x labels */
+	struct sequences in; /* owned; of an encoder */
+	size_t in_done;      /* sequences of it */
+	struct reader reader;
 
 	/* A text: ids is what has been said so far, by the prompt and by the model. */
+	struct tokens ids; /* owned */
 	uint32_t prompt_n; /* of ids; the others were written */
 	bool running;      /* has a place among the texts under way */
 	uint32_t *pages;   /* owned; hold the first of ids; NULL unless running */
@@ -91,9 +91,6 @@ int request_new(struct engine *e, struct model *m, const struct request_ops *ops
 	struct request **ret, struct err *why);
 void request_destroy(struct request *q);
 void request_enqueue(struct request *q);
-
-/* Words for a text that the model's context does not hold; -EMSGSIZE. */
-int model_too_long(const struct model *m, struct err *why);
 
 /* Both end it with on_end, from a step only; what is dead stays so. */
 void request_finish(struct request *q, struct outcome *o);

@@ -197,9 +197,19 @@ struct model *model_free(struct model *m)
 
 const char *model_task(const struct model *m)
 {
+	static const char *const tasks[NET_HEADS] = {
+		[NET_HIDDEN] = "feature-extraction",
+		[NET_SEQUENCE] = "text-classification",
+		[NET_TOKENS] = "token-classification",
+		[NET_SPANS] = "question-answering",
+		[NET_WORDS] = "fill-mask",
+	};
+
 	if (!m->net)
 		return "";
+	if (m->net->family->look)
+		return m->net->joint ? "zero-shot-image-classification" : "image-classification";
 	if (!m->net->family->decoder)
-		return "text-classification";
+		return tasks[m->net->head];
 	return m->template ? "chat" : "text-generation";
 }

@@ -13,7 +13,7 @@
 static const struct family *const families[] = {
 	&family_llama,
 	&family_gpt2,
-	&family_bert_classifier,
+	&family_bert,
 	&family_vit,
 	&family_clip,
 };

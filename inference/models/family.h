@@ -17,7 +17,7 @@
 #include "inference/formats/weights.h"
 
 #define NET_STEP_ROWS_MAX 256 /* rows of one decoder step */
-#define FAMILY_NAMES_MAX 8
+#define FAMILY_NAMES_MAX 24
 #define NET_LABELS_MAX 1000
 #define NET_LABEL_MAX 128 /* bytes of a label */
 #define NET_CONTEXT_MAX (1u << 17)
@@ -25,9 +25,29 @@
 
 struct net;
 
+/* What an encoder reads in one step. */
+struct batch {
+	const uint32_t *ids, *types; /* types: of the tokens, 0 for a text; NULL: all 0 */
+	const uint32_t *starts;      /* n + 1: the i-th sequence is ids[starts[i], starts[i + 1]) */
+	size_t n;
+	const uint32_t *wanted; /* indexes into ids, each once */
+	size_t n_wanted;
+	bool headless; /* hidden states are wanted */
+};
+
+/* What stands on an encoder's hidden states, and so what a row of encode() is. */
+enum net_head {
+	NET_HIDDEN,   /* nothing */
+	NET_SEQUENCE, /* labels of a sequence, at its first token */
+	NET_TOKENS,   /* labels of a token */
+	NET_SPANS,    /* whether an answer begins at a token, and ends there */
+	NET_WORDS,    /* every token of the vocabulary */
+	NET_HEADS,
+};
+
 struct family {
 	const char *architectures[FAMILY_NAMES_MAX]; /* config.json, architectures[0] */
-	bool decoder; /* step() writes text; otherwise classify() labels it */
+	bool decoder; /* step() writes text; otherwise encode() reads it */
 
 	/* Reads config and weights, both not needed later. *net is all zero but for family,
 	 * architecture and device. -EBADMSG: a field or tensor is missing or does not fit.
@@ -40,15 +60,14 @@ struct family {
 	int (*step)(struct net *net, const uint32_t *ids, const struct place *places, size_t m,
 		const uint32_t *wanted, size_t n_wanted, float *logits);
 
-	/* n sequences, the i-th being ids[starts[i], starts[i + 1]); logits: n x labels. */
-	int (*classify)(struct net *net, const uint32_t *ids, const uint32_t *starts, size_t n,
-		float *logits);
+	/* ret: n_wanted x net->width, or x net->hidden where headless. -ENOMEM as above. */
+	int (*encode)(struct net *net, const struct batch *in, float *ret);
 
 	/* n pictures of picture_width x picture_height pixels, 3 floats each, normalised: n x
 	 * labels, or n x joint. A family that has it is asked nothing of the above. */
 	int (*look)(struct net *net, const float *pixels, size_t n, float *ret);
 
-	/* Of one that knows pictures and texts in the same space: texts as for classify(); n x
+	/* Of one that knows pictures and texts in the same space: sequences as in a batch; n x
 	 * joint. */
 	int (*read)(
 		struct net *net, const uint32_t *ids, const uint32_t *starts, size_t n, float *ret);
@@ -62,8 +81,10 @@ struct net {
 	const char *architecture; /* one of the family's */
 	struct device *device;    /* borrowed */
 	uint32_t vocab, context, layers;
-	uint32_t kv_width;                 /* decoders: floats of one token's keys in one layer */
-	uint32_t n_labels;                 /* classifiers */
+	uint32_t kv_width;      /* decoders: floats of one token's keys in one layer */
+	enum net_head head;     /* encoders */
+	uint32_t hidden, width; /* encoders: floats of a hidden state, of encode()'s row */
+	uint32_t n_labels;      /* NET_SEQUENCE, NET_TOKENS */
 	char (*labels)[NET_LABEL_MAX + 1]; /* owned */
 	bool independent; /* labels do not exclude each other: sigmoid, not softmax */
 	uint32_t picture_width, picture_height, picture_rows; /* look(); rows of one picture */
@@ -90,8 +111,7 @@ DEFINE_CLEANUP(struct net *, net_free)
 
 /* --- for families --- */
 
-extern const struct family family_llama, family_gpt2, family_bert_classifier, family_vit,
-	family_clip;
+extern const struct family family_llama, family_gpt2, family_bert, family_vit, family_clip;
 
 /* A number of config.json between min and max. fallback NAN: it must be there. */
 int config_number(const json_t *config, const char *key, double min, double max, double fallback,

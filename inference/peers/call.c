@@ -59,6 +59,8 @@ int call_start(const struct infer_call *c, struct engine *engine, const struct s
 			e);
 	else
 		r = err_set(e, -EINVAL, "task: '%s' is not known", c->task);
+	if (r < 0)
+		job_done(ret_job);
 	*ret_code = call_code(r);
 	return r;
 }

@@ -21,6 +21,7 @@ static void call_free(struct call *c)
 	c->tenant->calls--;
 	if (c->event)
 		c->event->calls--;
+	job_done(&c->job);
 	free(c);
 }
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct task *const tasks[] = {
@@ -32,4 +34,97 @@ int task_text(const json_t *v, const char *name, struct text *ret, struct err *e
 json_t *task_score(float score)
 {
 	return json_real(round((double)score * 1e8) / 1e8);
+}
+
+void job_done(struct job *job)
+{
+	if (job->task && job->task->done)
+		job->task->done(job);
+	json_decref(job->values);
+	free(job->own);
+	job->values = NULL;
+	job->own = NULL;
+}
+
+static int want(struct sequences *in, uint32_t from, enum task_rows rows)
+{
+	int r = tokens_add(&in->wanted, from);
+
+	for (uint32_t i = from + 1; rows == TASK_ALL && i < in->ids.n && r == 0; i++)
+		r = tokens_add(&in->wanted, i);
+	return r;
+}
+
+static int add(const struct start *s, const json_t *v, const char *name, enum task_rows rows,
+	struct sequences *in, struct err *e)
+{
+	const struct model *m = s->model;
+	uint32_t from = in->starts[in->n];
+	struct text text = {0};
+	int r = task_text(v, name, &text, e);
+
+	if (r < 0)
+		return r;
+	in->ids.max = from + m->net->context;
+	in->wanted.max = SIZE_MAX;
+	r = tokenizer_encode(m->tokenizer, text.s, text.n, true, &in->ids, e);
+	if (r == -EMSGSIZE) {
+		*e = (struct err){0};
+		(void)model_too_long(m, e);
+	} else if (r == 0 && in->ids.n == from) {
+		r = err_set(e, -EINVAL, "the text has no tokens");
+	} else if (r == 0 && want(in, from, rows) < 0) {
+		r = err_set(e, -ENOMEM, "out of memory");
+	}
+	if (r < 0) {
+		(void)err_wrap(e, "%s", name);
+		return r;
+	}
+	in->starts[++in->n] = (uint32_t)in->ids.n;
+	in->wants[in->n] = (uint32_t)in->wanted.n;
+	return 0;
+}
+
+int task_add_inputs(const struct start *s, const json_t *inputs, enum task_rows rows,
+	struct sequences *in, struct err *e)
+{
+	size_t n = json_array_size(inputs);
+	int r = 0;
+
+	s->job->many = json_is_array(inputs);
+	if (!s->job->many)
+		return add(s, inputs, "inputs", rows, in, e);
+	if (n == 0 || n > ENGINE_SEQUENCES_MAX)
+		return err_set(
+			e, -EINVAL, "inputs: %zu texts, must be 1 to %d", n, ENGINE_SEQUENCES_MAX);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "inputs[%zu]", i);
+		r = add(s, json_array_get(inputs, i), name, rows, in, e);
+	}
+	return r;
+}
+
+static int take(const struct rows *rows, void *to)
+{
+	struct job *job = to;
+
+	return job->task->take(job, rows);
+}
+
+int task_read(const struct start *s, struct sequences *in, struct err *e)
+{
+	const struct reader reader = {.take = take, .to = s->job};
+
+	s->job->values = json_array();
+	if (!s->job->values)
+		return err_set(e, -ENOMEM, "out of memory");
+	return engine_encode(s->engine, s->model, in, &reader, s->ops, s->data, s->ret, e);
+}
+
+json_t *task_values(const struct job *job, const struct outcome *o)
+{
+	(void)o;
+	return json_incref(job->many ? job->values : json_array_get(job->values, 0));
 }

@@ -18,13 +18,17 @@
 
 struct task;
 
-/* Kept until the call has ended. */
+/* Kept until the call has ended, where it was when it began. */
 struct job {
 	const struct task *task;
 	const struct model *model; /* borrowed */
 	bool many;                 /* inputs was an array: so is the value */
 	uint32_t top_labels;
+	json_t *values; /* owned; of the sequences that have been read, one each */
+	void *own;      /* owned; the task's */
 };
+
+void job_done(struct job *job);
 
 /* What a task starts with; nothing of it is there later. */
 struct start {
@@ -42,8 +46,12 @@ struct task {
 	/* Checks the inputs and queues a request. Errors of the engine; -EINVAL and -EMSGSIZE name
 	 * the field. */
 	int (*start)(const struct start *s, const json_t *inputs, struct err *e);
+	/* What came of a sequence that the task asked for with task_read(). Negative errno: the
+	 * call fails. */
+	int (*take)(struct job *job, const struct rows *rows);
 	/* The call's value from what came of it, which was no failure. NULL: out of memory. */
 	json_t *(*value)(const struct job *job, const struct outcome *o);
+	void (*done)(struct job *job); /* NULL: nothing is in own that free() would not free */
 };
 
 /* NULL: there is none. */
@@ -55,6 +63,20 @@ extern const struct task task_text_classification, task_chat, task_text_generati
 
 /* v as a text, which name calls in words. -EINVAL, -EMSGSIZE. Borrowed from v. */
 int task_text(const json_t *v, const char *name, struct text *ret, struct err *e);
+
+/* Which rows of a sequence are wanted. */
+enum task_rows { TASK_FIRST, TASK_ALL };
+
+/* Appends the inputs, one text or an array of them, to what is to be read, and sets job->many.
+ * Errors as tokenizer_encode; -EMSGSIZE names the model's limit. */
+int task_add_inputs(const struct start *s, const json_t *inputs, enum task_rows rows,
+	struct sequences *in, struct err *e);
+
+/* Queues what is to be read; the task's take() gets the rows. in is empty then. */
+int task_read(const struct start *s, struct sequences *in, struct err *e);
+
+/* A value() for who filled job->values: all of them, or the only one. */
+json_t *task_values(const struct job *job, const struct outcome *o);
 
 /* A float's own digits, without those that only its double has. */
 json_t *task_score(float score);

@@ -1,36 +1,40 @@
 /* text-classification: how likely each of the model's labels is. */
 #include <errno.h>
-#include <stdio.h>
+#include <math.h>
 
 #include "inference/tasks/task.h"
 
 static int start(const struct start *s, const json_t *inputs, struct err *e)
 {
-	struct text texts[ENGINE_TEXTS_MAX];
-	size_t n = json_array_size(inputs);
-	int r = 0;
+	CLEANUP(sequences_done) struct sequences in = {0};
+	int r;
 
+	if (s->model->net->head != NET_SEQUENCE)
+		return err_set(e, -ENOTSUP, "%s does not classify", s->model->id);
 	s->job->top_labels = s->options->top_labels;
-	s->job->many = json_is_array(inputs);
-	if (s->job->many && (n == 0 || n > ENGINE_TEXTS_MAX))
-		return err_set(
-			e, -EINVAL, "inputs: %zu texts, must be 1 to %d", n, ENGINE_TEXTS_MAX);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		char name[32];
-
-		(void)snprintf(name, sizeof(name), "inputs[%zu]", i);
-		r = task_text(json_array_get(inputs, i), name, &texts[i], e);
-	}
-	if (!s->job->many) {
-		n = 1;
-		r = task_text(inputs, "inputs", &texts[0], e);
-	}
-	if (r < 0)
-		return r;
-	r = engine_classify(s->engine, s->model, texts, n, s->ops, s->data, s->ret, e);
-	return r < 0 ? err_wrap(e, "inputs") : 0;
+	r = task_add_inputs(s, inputs, TASK_FIRST, &in, e);
+	return r < 0 ? r : task_read(s, &in, e);
 }
 
+/* Logits to probabilities. */
+static void to_scores(const struct net *net, const float *x, float *ret)
+{
+	float high = x[0], sum = 0;
+
+	if (net->independent) {
+		for (uint32_t i = 0; i < net->n_labels; i++)
+			ret[i] = 1 / (1 + expf(-x[i]));
+		return;
+	}
+	for (uint32_t i = 1; i < net->n_labels; i++)
+		high = x[i] > high ? x[i] : high;
+	for (uint32_t i = 0; i < net->n_labels; i++)
+		sum += ret[i] = expf(x[i] - high);
+	for (uint32_t i = 0; i < net->n_labels; i++)
+		ret[i] /= sum;
+}
+
+/* The best labels first. NULL: out of memory. */
 static json_t *labels_of(const struct job *job, const float *scores, size_t n)
 {
 	json_t *list = json_array();
@@ -53,24 +57,18 @@ static json_t *labels_of(const struct job *job, const float *scores, size_t n)
 	return list;
 }
 
-static json_t *value(const struct job *job, const struct outcome *o)
+static int take(struct job *job, const struct rows *rows)
 {
-	json_t *list;
+	float scores[NET_LABELS_MAX];
 
-	if (!job->many)
-		return labels_of(job, o->scores, o->n_labels);
-	list = json_array();
-	for (size_t i = 0; list && i < o->n_texts; i++)
-		if (json_array_append_new(
-			    list, labels_of(job, o->scores + i * o->n_labels, o->n_labels)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	return list;
+	to_scores(job->model->net, rows->x, scores);
+	return json_array_append_new(job->values, labels_of(job, scores, rows->width)) < 0 ? -ENOMEM
+											   : 0;
 }
 
 const struct task task_text_classification = {
 	.name = "text-classification",
 	.start = start,
-	.value = value,
+	.take = take,
+	.value = task_values,
 };

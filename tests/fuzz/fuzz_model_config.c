@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(e.code < 0 && e.text[0]);
 	} else {
 		MUST(net->vocab > 0 && net->context > 0 && net->layers > 0 && net->layers <= 256);
-		MUST(net->family->decoder ? net->kv_width > 0 : net->n_labels > 0);
+		MUST(net->family->decoder ? net->kv_width > 0 : net->width > 0 && net->hidden > 0);
 		net_free(net);
 	}
 	json_decref(config);

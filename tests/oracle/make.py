@@ -3,8 +3,9 @@
   make.py small tests/oracle/known    the stored ones: tests/unit/inference/test_architectures.c
   make.py large FOLDER                larger ones, for the same test where PyPI can be reached
 
-Every model is a folder as Hugging Face has it, weights rounded to bfloat16, and a known.json:
-greedy tokens of a few prompts, and the logits they begin with, computed in double precision.
+Every model is a folder as Hugging Face has it, weights rounded to bfloat16, and a known.json,
+computed in double precision: of a decoder greedy tokens after a few prompts and the logits they
+begin with, of an encoder rows of what its head gives and of the hidden states.
 """
 
 import argparse
@@ -57,6 +58,44 @@ DECODERS = {
         n_positions=s["context"], bos_token_id=None, eos_token_id=None)),
     "qwen2": ("Qwen2", lambda s: llama(s, num_key_value_heads=2, tie_word_embeddings=True)),
     "qwen3": ("Qwen3", lambda s: llama(s, num_key_value_heads=2, head_dim=16)),
+}
+
+
+SHAPES = {
+    "Bert": lambda s: dict(
+        hidden_size=s["hidden"], intermediate_size=s["inner"], num_hidden_layers=s["layers"],
+        num_attention_heads=s["heads"], max_position_embeddings=s["context"]),
+    "DistilBert": lambda s: dict(
+        dim=s["hidden"], hidden_dim=s["inner"], n_layers=s["layers"], n_heads=s["heads"],
+        max_position_embeddings=s["context"]),
+}
+SHAPES["Roberta"] = SHAPES["XLMRoberta"] = SHAPES["Bert"]
+LABELS = {"id2label": {0: "red", 1: "green", 2: "blue"}, "label2id": {"red": 0, "green": 1, "blue": 2}}
+# name: class, more of its configuration
+ENCODERS = {
+    "bert": ("BertModel", {}),
+    "bert-sequence": ("BertForSequenceClassification", LABELS),
+    "bert-words": ("BertForMaskedLM", {"hidden_act": "gelu_new"}),
+    "bert-tokens": ("BertForTokenClassification", LABELS),
+    "bert-spans": ("BertForQuestionAnswering", {}),
+    "distilbert-sequence": ("DistilBertForSequenceClassification", LABELS),
+    "distilbert-words": ("DistilBertForMaskedLM", {"activation": "relu"}),
+    "roberta-sequence": ("RobertaForSequenceClassification", dict(LABELS, type_vocab_size=1)),
+    "roberta-words": ("RobertaForMaskedLM", {"type_vocab_size": 1, "layer_norm_eps": 0.1}),
+    "xlm-roberta-tokens": ("XLMRobertaForTokenClassification", dict(LABELS, type_vocab_size=1)),
+}
+# The others are one of those with another name, and not stored.
+MORE_ENCODERS = {
+    "distilbert": ("DistilBertModel", {}),
+    "distilbert-tokens": ("DistilBertForTokenClassification", LABELS),
+    "distilbert-spans": ("DistilBertForQuestionAnswering", {}),
+    "roberta": ("RobertaModel", {"type_vocab_size": 1}),
+    "roberta-tokens": ("RobertaForTokenClassification", LABELS),
+    "roberta-spans": ("RobertaForQuestionAnswering", {}),
+    "xlm-roberta": ("XLMRobertaModel", {}),
+    "xlm-roberta-sequence": ("XLMRobertaForSequenceClassification", LABELS),
+    "xlm-roberta-spans": ("XLMRobertaForQuestionAnswering", {}),
+    "xlm-roberta-words": ("XLMRobertaForMaskedLM", {}),
 }
 
 
@@ -143,12 +182,56 @@ def make_decoder(name, size, out):
     write_known(out, known)
 
 
-def strip_prefix(out, prefix):
-    """As the published gpt2 was saved."""
+def known_sequence(model, n, types):
+    """What an encoder makes of n random tokens; types: those of the second half."""
+    ids = torch.randint(2, model.config.vocab_size, (n,))
+    kinds = torch.tensor([0] * (n // 2) + [types] * (n - n // 2))
+    given = {"input_ids": ids[None]}
+    if "DistilBert" not in type(model).__name__:
+        given["token_type_ids"] = kinds[None]
+    out = model(**given)
+    hidden = model.base_model(**given).last_hidden_state[0]
+    known = {"ids": ids.tolist(), "types": kinds.tolist(), "hidden": digits(hidden[-1])}
+    if "start_logits" in out:
+        rows = torch.stack([out.start_logits[0], out.end_logits[0]], 1)
+    elif "logits" in out:
+        rows = out.logits[0]
+    else:
+        rows = hidden
+    # Of one row for the sequence that one, and else of the first row and the last.
+    known["rows"] = digits(rows) if rows.dim() == 1 else digits(torch.cat([rows[0], rows[-1]]))
+    return known
+
+
+def make_encoder(name, size, out):
+    kind, more = (ENCODERS | MORE_ENCODERS)[name]
+    shape = SHAPES[kind.split("For")[0].removesuffix("Model")](size)
+    config = getattr(transformers, kind.split("For")[0].removesuffix("Model") + "Config")(
+        vocab_size=size["vocab"], **shape, **more)
+    model = getattr(transformers, kind)(config).eval()
+    randomize(model)
+    model = model.double()
+    types = getattr(config, "type_vocab_size", 1) - 1
+    longest = size["context"] - (config.pad_token_id + 1 if "Roberta" in kind else 0)
+    with torch.no_grad():
+        known = {"sequences": [known_sequence(model, n, types) for n in (7, longest, 2)]}
+    save(model, out)
+    if name == "bert-sequence":
+        rename(out, lambda n: n.replace("LayerNorm.weight", "LayerNorm.gamma")
+               .replace("LayerNorm.bias", "LayerNorm.beta"))
+    write_known(out, known)
+
+
+def rename(out, how):
     path = os.path.join(out, "model.safetensors")
     with safetensors.safe_open(path, "pt") as f:
-        tensors = {name.removeprefix(prefix): f.get_tensor(name) for name in f.keys()}
+        tensors = {how(name): f.get_tensor(name) for name in f.keys()}
     safetensors.torch.save_file(tensors, path, {"format": "pt"})
+
+
+def strip_prefix(out, prefix):
+    """As the published gpt2 was saved."""
+    rename(out, lambda name: name.removeprefix(prefix))
 
 
 def config_class(kind):
@@ -166,11 +249,12 @@ def main():
     args.add_argument("out")
     args.add_argument("names", nargs="*", help="only these")
     args = args.parse_args()
-    for name in args.names or list(DECODERS):
+    names = list(DECODERS) + list(ENCODERS) + (list(MORE_ENCODERS) if args.size == "large" else [])
+    for name in args.names or names:
         torch.manual_seed(sum(name.encode()))
         out = os.path.join(args.out, name)
         os.makedirs(out, exist_ok=True)
-        make_decoder(name, SIZES[args.size], out)
+        (make_decoder if name in DECODERS else make_encoder)(name, SIZES[args.size], out)
         print(name, file=sys.stderr)
 
 

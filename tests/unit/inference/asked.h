@@ -10,7 +10,8 @@ struct watch {
 	struct request *request;
 	char text[4096];
 	size_t n;
-	float scores[256];
+	float rows[256]; /* of what was read; logits of labels, one text after the other */
+	size_t n_rows;
 	struct outcome o;
 	bool done;
 	int pieces;
@@ -48,11 +49,36 @@ static inline void on_end(const struct outcome *o, void *data)
 	if (o->text) {
 		CHECK(o->text_n == w->n && !memcmp(o->text, w->text, w->n));
 	}
-	if (o->scores)
-		memcpy(w->scores, o->scores, o->n_texts * o->n_labels * sizeof(float));
 }
 
 static const struct request_ops ops = {on_text, on_end};
+
+static inline int take_rows(const struct rows *rows, void *to)
+{
+	struct watch *w = to;
+
+	CHECK(rows->n == 1 && rows->sequence == w->n_rows);
+	CHECK((w->n_rows + 1) * rows->width <= sizeof(w->rows) / sizeof(w->rows[0]));
+	memcpy(w->rows + w->n_rows++ * rows->width, rows->x, rows->width * sizeof(float));
+	return 0;
+}
+
+/* Has the texts' first rows read. */
+static inline int read_texts(struct engine *e, struct model *m, const struct text *texts, size_t n,
+	struct watch *w, struct err *why)
+{
+	CLEANUP(sequences_done) struct sequences s = {.ids.max = 1 << 20, .wanted.max = 1 << 20};
+	const struct reader reader = {take_rows, w};
+
+	for (size_t i = 0; i < n; i++) {
+		CHECK(tokens_add(&s.wanted, (uint32_t)s.ids.n) == 0);
+		CHECK(tokenizer_encode(m->tokenizer, texts[i].s, texts[i].n, true, &s.ids, NULL) ==
+			0);
+		s.starts[++s.n] = (uint32_t)s.ids.n;
+		s.wants[s.n] = (uint32_t)s.wanted.n;
+	}
+	return engine_encode(e, m, &s, &reader, &ops, w, &w->request, why);
+}
 
 static inline int ask(
 	struct engine *e, struct watch *w, const char *text, struct sampling how, struct err *why)

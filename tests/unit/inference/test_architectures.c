@@ -99,6 +99,37 @@ static void check_text(struct model *m, const json_t *text)
 	alone_end(&a);
 }
 
+/* The first row and the last, or of a sequence's labels the first only. */
+static void check_sequence(struct model *m, const json_t *sequence)
+{
+	struct net *net = m->net;
+	const json_t *list = json_object_get(sequence, "ids"), *v;
+	size_t n = json_array_size(list), i;
+	uint32_t ids[512], types[512];
+	const uint32_t starts[] = {0, (uint32_t)n}, wanted[] = {0, (uint32_t)n - 1};
+	struct batch in = {.ids = ids, .types = types, .starts = starts, .n = 1, .wanted = wanted};
+	float *ret = calloc(2, (net->width + net->hidden) * sizeof(*ret));
+	double off, off_hidden;
+
+	CHECK(ret && n > 1 && n <= 512 && n <= net->context);
+	json_array_foreach(list, i, v) ids[i] = (uint32_t)json_integer_value(v);
+	json_array_foreach(json_object_get(sequence, "types"), i, v) types[i] =
+		(uint32_t)json_integer_value(v);
+	in.n_wanted = net->head == NET_SEQUENCE ? 1 : 2;
+	CHECK(net->family->encode(net, &in, ret) == 0);
+	list = json_object_get(sequence, "rows");
+	CHECK(json_array_size(list) == in.n_wanted * net->width);
+	off = distance(list, ret);
+	in.n_wanted = 1;
+	in.wanted = &wanted[1];
+	in.headless = true;
+	CHECK(net->family->encode(net, &in, ret) == 0);
+	off_hidden = distance(json_object_get(sequence, "hidden"), ret);
+	printf("    worst of a row %.2g relative, of a hidden state %.2g\n", off, off_hidden);
+	CHECK(off <= 2e-5 && off_hidden <= 2e-5);
+	free(ret);
+}
+
 static void check_model(const char *path, const char *build)
 {
 	char file[512];
@@ -106,7 +137,7 @@ static void check_model(const char *path, const char *build)
 	struct model *m;
 	json_t *known;
 	const json_t *text;
-	size_t i;
+	size_t i, j;
 
 	if (open_device(build, &d) < 0)
 		return;
@@ -116,7 +147,8 @@ static void check_model(const char *path, const char *build)
 	CHECK(known && m);
 	printf("  %s, %s\n", m->net->architecture, build);
 	json_array_foreach(json_object_get(known, "texts"), i, text) check_text(m, text);
-	CHECK(i > 0);
+	json_array_foreach(json_object_get(known, "sequences"), j, text) check_sequence(m, text);
+	CHECK(i + j > 0);
 	json_decref(known);
 	model_free(m);
 	device_close(d);

@@ -203,9 +203,9 @@ TEST(limits_are_refused_with_words)
 	CHECK(ask(e, &w, text, sampling_of(0), &why) == -EMSGSIZE);
 	CHECK(strstr(why.text, "more than 511 tokens"));
 	why = (struct err){0};
-	CHECK(engine_classify(e, sentiment, texts, 1, &ops, &w, &w.request, &why) == -EMSGSIZE);
+	CHECK(read_texts(e, sentiment, texts, 1, &w, &why) == -EMSGSIZE);
 	CHECK(strstr(why.text, "more than 256 tokens"));
-	CHECK(engine_classify(e, writer, texts, 1, &ops, &w, &w.request, NULL) == -ENOTSUP);
+	CHECK(read_texts(e, writer, texts, 1, &w, NULL) == -ENOTSUP);
 	CHECK(ask(e, &w, "\xff", sampling_of(0), NULL) == -EINVAL);
 	CHECK(engine_requests(e) == 0);
 	engine_free(e);
@@ -263,18 +263,15 @@ TEST(texts_are_classified_alone_and_together_the_same)
 	CHECK(engine_new(&e) == 0);
 	for (int i = 0; i < 5; i++)
 		texts[i] = (struct text){lines[i], strlen(lines[i])};
-	CHECK(engine_classify(e, sentiment, texts, 5, &ops, &all, &all.request, NULL) == 0);
+	CHECK(read_texts(e, sentiment, texts, 5, &all, NULL) == 0);
 	for (int i = 0; i < 5; i++)
-		CHECK(engine_classify(e, sentiment, &texts[i], 1, &ops, &one[i], &one[i].request,
-			      NULL) == 0);
+		CHECK(read_texts(e, sentiment, &texts[i], 1, &one[i], NULL) == 0);
 	while (engine_step(e))
 		;
-	CHECK(all.done && all.o.n_texts == 5 && all.o.n_labels == 2);
-	for (int i = 0; i < 5; i++) {
-		CHECK(one[i].done && !memcmp(one[i].scores, all.scores + 2 * i, 2 * sizeof(float)));
-		CHECK(fabs((double)(one[i].scores[0] + one[i].scores[1]) - 1) < 1e-6);
-	}
-	CHECK(all.scores[1] > 0.5f && all.scores[2] > 0.5f); /* positive, negative */
+	CHECK(all.done && all.n_rows == 5);
+	for (int i = 0; i < 5; i++)
+		CHECK(one[i].done && !memcmp(one[i].rows, all.rows + 2 * i, 2 * sizeof(float)));
+	CHECK(all.rows[1] > all.rows[0] && all.rows[2] > all.rows[3]); /* positive, negative */
 	engine_free(e);
 }
 
@@ -345,20 +342,19 @@ TEST(prompts_of_a_crowd_do_not_hold_up_the_prompt_of_another_group)
 TEST(texts_of_a_crowd_and_of_another_group_are_classified_in_turn)
 {
 	struct watch *crowd = calloc(CROWD, sizeof(*crowd)), other = {0};
-	struct text texts[ENGINE_TEXTS_MAX];
+	struct text texts[ENGINE_SEQUENCES_MAX];
 	struct engine *e;
 	int steps = 0;
 
 	CHECK(crowd && engine_new(&e) == 0);
-	for (int i = 0; i < ENGINE_TEXTS_MAX; i++)
+	for (int i = 0; i < ENGINE_SEQUENCES_MAX; i++)
 		texts[i] =
 			(struct text){"What a wonderful evening, said nobody at all that day.", 54};
 	for (int i = 0; i < CROWD; i++) {
-		CHECK(engine_classify(e, sentiment, texts, ENGINE_TEXTS_MAX, &ops, &crowd[i],
-			      &crowd[i].request, NULL) == 0);
+		CHECK(read_texts(e, sentiment, texts, ENGINE_SEQUENCES_MAX, &crowd[i], NULL) == 0);
 		request_set_group(crowd[i].request, 1);
 	}
-	CHECK(engine_classify(e, sentiment, texts, 1, &ops, &other, &other.request, NULL) == 0);
+	CHECK(read_texts(e, sentiment, texts, 1, &other, NULL) == 0);
 	request_set_group(other.request, 2);
 	for (; !other.done; steps++)
 		CHECK(engine_step(e));
