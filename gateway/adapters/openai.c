@@ -1,14 +1,12 @@
 #include "gateway/adapters/openai.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "gateway/base64.h"
-#include "gateway/session/json_text.h"
+#include "gateway/adapters/tools.h"
 
 #define TOKENS_MAX (1 << 20)
 #define INPUTS_MAX 2048
@@ -102,6 +100,16 @@ static int read_one(struct reading *in, const char *name, const json_t *v)
 		       : refuse(in, name, "must be 1: one answer is written for a request");
 }
 
+/* Texts that are JSON, or JSON of a schema; inference reads what kind. */
+static int read_format(struct reading *in, const char *name, const json_t *v)
+{
+	const char *type = json_string_value(json_object_get(v, "type"));
+
+	if (!type)
+		return refuse(in, name, "must be an object with a type");
+	return strcmp(type, "text") != 0 ? set_option(in, name, json_deep_copy(v)) : 0;
+}
+
 /* What would change the answer and is not had: only its usual value. */
 static int read_absent(struct reading *in, const char *name, const json_t *v)
 {
@@ -149,18 +157,17 @@ static int read_fields(struct reading *in, const struct field *fields, size_t n)
 
 /* --- reading: what is written from --- */
 
-/* The words of a message: a text, or parts that are all texts. */
-static int read_content(struct reading *in, const char *name, const json_t *content, json_t **ret)
+/* Appends the words of a message: a text, or parts that are all texts. */
+static int read_content(
+	struct reading *in, const char *name, const json_t *content, struct buf *text)
 {
-	CLEANUP(buf_done) struct buf text;
 	const json_t *part;
 	size_t i;
 
-	buf_init(&text, 1u << 20);
-	if (json_is_string(content)) {
-		*ret = json_incref((json_t *)content);
-		return 0;
-	}
+	if (json_is_string(content))
+		return buf_add(text, json_string_value(content), json_string_length(content)) < 0
+			       ? refuse(in, name, "is over 1 MiB")
+			       : 0;
 	if (!json_is_array(content))
 		return refuse(in, name, "must be a text or an array of parts");
 	json_array_foreach(content, i, part)
@@ -170,56 +177,158 @@ static int read_content(struct reading *in, const char *name, const json_t *cont
 
 		if (!type || strcmp(type, "text") != 0 || !json_is_string(words))
 			return refuse(in, name, "only parts of type text are supported");
-		if (buf_add(&text, json_string_value(words), json_string_length(words)) < 0)
+		if (buf_add(text, json_string_value(words), json_string_length(words)) < 0)
 			return refuse(in, name, "is over 1 MiB");
 	}
-	*ret = json_stringn(buf_str(&text), text.len);
-	return *ret ? 0 : no_memory(in);
+	return 0;
 }
 
-static int read_message(struct reading *in, size_t i, const json_t *message)
+/* As inference and templates know them: tool is a turn of the user's. NULL: there is none. */
+static const char *role_of(const char *name)
 {
-	CLEANUP(json_unrefp) json_t *content = NULL;
-	const char *role = json_string_value(json_object_get(message, "role"));
-	char name[40];
-	int r;
+	static const char *const roles[][2] = {
+		{"system", "system"},
+		{"developer", "system"}, /* what newer models of OpenAI's call it */
+		{"user", "user"},
+		{"assistant", "assistant"},
+		{"tool", "user"},
+	};
 
-	(void)snprintf(name, sizeof(name), "messages[%zu].role", i);
-	if (!role)
-		return refuse(in, name, "must be a text");
-	if (!strcmp(role, "developer")) /* what newer models of OpenAI's call it */
-		role = "system";
-	if (strcmp(role, "system") != 0 && strcmp(role, "user") != 0 &&
-		strcmp(role, "assistant") != 0)
-		return refuse(in, name, "must be system, user or assistant");
+	for (size_t i = 0; name && i < sizeof(roles) / sizeof(*roles); i++)
+		if (!strcmp(roles[i][0], name))
+			return roles[i][1];
+	return NULL;
+}
+
+/* The words of a turn, with what a tool said or which ones were called. */
+static int read_words(
+	struct reading *in, size_t i, const json_t *message, bool tool, struct buf *text)
+{
+	const json_t *content = json_object_get(message, "content");
+	const json_t *calls = json_object_get(message, "tool_calls");
+	bool called = calls && !json_is_null(calls);
+	CLEANUP(buf_done) struct buf words;
+	char name[48];
+	int r = 0;
+
+	buf_init(&words, text->max);
 	(void)snprintf(name, sizeof(name), "messages[%zu].content", i);
-	r = read_content(in, name, json_object_get(message, "content"), &content);
-	if (r < 0)
+	if (!called || (content && !json_is_null(content)))
+		r = read_content(in, name, content, tool ? &words : text);
+	if (r == 0 && tool && tools_write_result(buf_str(&words), words.len, text) < 0)
+		r = refuse(in, name, "is over 1 MiB");
+	if (r < 0 || !called)
 		return r;
-	return json_array_append_new(
-		       in->q->inputs, json_pack("{s:s, s:O}", "role", role, "content", content)) < 0
+	(void)snprintf(name, sizeof(name), "messages[%zu].tool_calls", i);
+	return tools_write_calls(calls, text) < 0
+		       ? refuse(in, name, "must be functions with their arguments as a text")
+		       : 0;
+}
+
+/* What several tools have said is one turn: templates want user and assistant in turns. */
+static int join_last(struct reading *in, const struct buf *text)
+{
+	json_t *last = json_array_get(in->q->inputs, json_array_size(in->q->inputs) - 1);
+	const char *earlier = json_string_value(json_object_get(last, "content"));
+
+	return json_object_set_new(
+		       last, "content", json_pack("s++", earlier, "\n", buf_str(text))) < 0
 		       ? no_memory(in)
 		       : 0;
 }
 
+static bool is_tool(const json_t *message)
+{
+	const char *role = json_string_value(json_object_get(message, "role"));
+
+	return role && !strcmp(role, "tool");
+}
+
+static int read_message(struct reading *in, size_t i, const json_t *messages)
+{
+	const json_t *message = json_array_get(messages, i);
+	const char *role = role_of(json_string_value(json_object_get(message, "role")));
+	bool tool = is_tool(message);
+	CLEANUP(buf_done) struct buf text;
+	char name[48];
+	int r;
+
+	buf_init(&text, 1u << 20);
+	(void)snprintf(name, sizeof(name), "messages[%zu].role", i);
+	if (!role)
+		return refuse(in, name, "must be system, developer, user, assistant or tool");
+	r = read_words(in, i, message, tool, &text);
+	if (r < 0)
+		return r;
+	if (tool && i > 0 && is_tool(json_array_get(messages, i - 1)))
+		return join_last(in, &text);
+	return json_array_append_new(in->q->inputs, json_pack("{s:s, s:s%}", "role", role,
+							    "content", buf_str(&text), text.len)) <
+			       0
+		       ? no_memory(in)
+		       : 0;
+}
+
+/* Before what the program says as system, or as all of it. */
+static int describe_tools(struct reading *in)
+{
+	json_t *first = json_array_get(in->q->inputs, 0);
+	const char *role = json_string_value(json_object_get(first, "role"));
+	bool has_system = role && !strcmp(role, "system");
+	CLEANUP(buf_done) struct buf text;
+	json_t *content;
+	int r = 0;
+
+	buf_init(&text, 1u << 20);
+	if (has_system)
+		r = buf_addf(&text, "%s\n\n", json_string_value(json_object_get(first, "content")));
+	if (r == 0)
+		r = tools_describe(&in->q->tools, &text);
+	if (r < 0)
+		return refuse(in, "tools", "are over 1 MiB");
+	content = json_stringn(buf_str(&text), text.len);
+	if (has_system)
+		r = json_object_set_new(first, "content", content);
+	else
+		r = json_array_insert_new(in->q->inputs, 0,
+			json_pack("{s:s, s:o}", "role", "system", "content", content));
+	return r < 0 ? no_memory(in) : 0;
+}
+
+static int read_tools(struct reading *in)
+{
+	const char *field;
+	int r = tools_read(json_object_get(in->body, "tools"),
+		json_object_get(in->body, "tool_choice"), &in->q->tools, &field, in->e);
+
+	if (r < 0) {
+		(void)snprintf(in->param, OPENAI_PARAM_MAX + 1, "%s", field);
+		return r;
+	}
+	if (!in->q->tools.functions)
+		return 0;
+	r = describe_tools(in);
+	return r < 0 || !in->q->tools.forced
+		       ? r
+		       : set_option(in, "response_format", tools_format(&in->q->tools));
+}
+
 static int read_messages(struct reading *in)
 {
-	const json_t *messages = json_object_get(in->body, "messages"), *message;
-	size_t i;
+	const json_t *messages = json_object_get(in->body, "messages");
 
 	if (!json_is_array(messages) || json_array_size(messages) == 0)
 		return refuse(in, "messages", "must be an array with a message at least");
 	in->q->inputs = json_array();
 	if (!in->q->inputs)
 		return no_memory(in);
-	json_array_foreach(messages, i, message)
-	{
-		int r = read_message(in, i, message);
+	for (size_t i = 0; i < json_array_size(messages); i++) {
+		int r = read_message(in, i, messages);
 
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return read_tools(in);
 }
 
 static int read_prompt(struct reading *in)
@@ -290,6 +399,7 @@ static const struct field writing_fields[] = {
 
 static const struct field chat_fields[] = {
 	{"max_completion_tokens", read_count},
+	{"response_format", read_format},
 	{"logprobs", read_absent},
 	{"top_logprobs", read_absent},
 	{"audio", read_absent},
@@ -374,319 +484,6 @@ void openai_done(struct openai_request *q)
 {
 	json_decref(q->inputs);
 	json_decref(q->options);
+	tools_done(&q->tools);
 	q->inputs = q->options = NULL;
-}
-
-/* --- writing: texts --- */
-
-static int add_usage(struct buf *b, const struct openai_usage *u)
-{
-	return buf_addf(b,
-		"{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld}",
-		(long long)u->prompt_tokens, (long long)u->completion_tokens,
-		(long long)(u->prompt_tokens + u->completion_tokens));
-}
-
-/* {"id", "object", "created", "model", "choices":[ */
-static int add_head(const struct openai_request *q, const char *object, struct buf *b)
-{
-	int r = buf_addf(b, "{\"id\":\"%s\",\"object\":\"%s\",\"created\":%lld,\"model\":", q->id,
-		object, (long long)q->created);
-
-	if (r == 0)
-		r = json_text_quote(b, q->model, strlen(q->model));
-	return r < 0 ? r : buf_add_str(b, ",\"choices\":[");
-}
-
-static int write_answer(const struct openai_request *q, const json_t *value,
-	const struct openai_usage *usage, struct buf *b)
-{
-	const json_t *text = json_object_get(value, "text");
-	const char *reason = json_string_value(json_object_get(value, "finish_reason"));
-	bool chat = q->kind == OPENAI_CHAT;
-	int r;
-
-	if (!json_is_string(text) || !reason)
-		return -EBADMSG;
-	r = add_head(q, chat ? "chat.completion" : "text_completion", b);
-	if (r == 0)
-		r = buf_add_str(b, chat ? "{\"index\":0,\"message\":{\"role\":\"assistant\","
-					  "\"content\":"
-					: "{\"index\":0,\"text\":");
-	if (r == 0)
-		r = json_text_quote(b, json_string_value(text), json_string_length(text));
-	if (r == 0)
-		r = buf_addf(b, "%s,\"logprobs\":null,\"finish_reason\":\"%s\"}],\"usage\":",
-			chat ? ",\"refusal\":null}" : "", reason);
-	if (r == 0)
-		r = add_usage(b, usage);
-	return r < 0 ? r : buf_add_str(b, "}");
-}
-
-static int begin_chunk(const struct openai_request *q, struct buf *b)
-{
-	int r = buf_add_str(b, "data: ");
-
-	return r < 0 ? r
-		     : add_head(q,
-			       q->kind == OPENAI_CHAT ? "chat.completion.chunk" : "text_completion",
-			       b);
-}
-
-static int end_chunk(const struct openai_request *q, struct buf *b)
-{
-	return buf_add_str(b, q->include_usage ? "],\"usage\":null}\n\n" : "]}\n\n");
-}
-
-/* One choice: its delta or text is what has been appended by then. */
-static int end_choice(const struct openai_request *q, const char *reason, struct buf *b)
-{
-	int r = reason ? buf_addf(b, ",\"logprobs\":null,\"finish_reason\":\"%s\"}", reason)
-		       : buf_add_str(b, ",\"logprobs\":null,\"finish_reason\":null}");
-
-	return r < 0 ? r : end_chunk(q, b);
-}
-
-static int add_role(struct openai_request *q, struct buf *b)
-{
-	int r;
-
-	if (q->role_told || q->kind != OPENAI_CHAT)
-		return 0;
-	q->role_told = true;
-	r = begin_chunk(q, b);
-	if (r == 0)
-		r = buf_add_str(b, "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":"
-				   "\"\",\"refusal\":null}");
-	return r < 0 ? r : end_choice(q, NULL, b);
-}
-
-int openai_write_text(struct openai_request *q, const char *text, size_t n, struct buf *b)
-{
-	bool chat = q->kind == OPENAI_CHAT;
-	int r = add_role(q, b);
-
-	if (r == 0)
-		r = begin_chunk(q, b);
-	if (r == 0)
-		r = buf_add_str(b,
-			chat ? "{\"index\":0,\"delta\":{\"content\":" : "{\"index\":0,\"text\":");
-	if (r == 0)
-		r = json_text_quote(b, text, n);
-	if (r == 0 && chat)
-		r = buf_add_str(b, "}");
-	return r < 0 ? r : end_choice(q, NULL, b);
-}
-
-int openai_write_end(struct openai_request *q, const json_t *value,
-	const struct openai_usage *usage, struct buf *b)
-{
-	const char *reason = json_string_value(json_object_get(value, "finish_reason"));
-	int r = reason ? add_role(q, b) : -EBADMSG;
-
-	if (r == 0)
-		r = begin_chunk(q, b);
-	if (r == 0)
-		r = buf_add_str(b, q->kind == OPENAI_CHAT ? "{\"index\":0,\"delta\":{}"
-							  : "{\"index\":0,\"text\":\"\"");
-	if (r == 0)
-		r = end_choice(q, reason, b);
-	if (r == 0 && q->include_usage) {
-		r = begin_chunk(q, b);
-		if (r == 0)
-			r = buf_add_str(b, "],\"usage\":");
-		if (r == 0)
-			r = add_usage(b, usage);
-		if (r == 0)
-			r = buf_add_str(b, "}\n\n");
-	}
-	return r < 0 ? r : buf_add_str(b, "data: [DONE]\n\n");
-}
-
-/* --- writing: embeddings --- */
-
-/* The first n numbers of a vector, as long as 1 where some are left out. */
-static int read_vector(const json_t *vector, size_t n, struct buf *floats)
-{
-	double scale = 1, sum = 0;
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(vector, i, item)
-	{
-		double x = json_number_value(item);
-
-		if (!json_is_number(item))
-			return -EBADMSG;
-		if (i < n)
-			sum += x * x;
-	}
-	if (n < json_array_size(vector) && sum > 0)
-		scale = 1 / sqrt(sum);
-	for (i = 0; i < n; i++) {
-		float x = (float)(json_number_value(json_array_get(vector, i)) * scale);
-		int r = buf_add(floats, &x, sizeof(x)); /* little endian, as all we run on */
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int add_floats(const struct buf *floats, struct buf *b)
-{
-	int r = buf_add_str(b, "[");
-
-	for (size_t at = 0; r == 0 && at < floats->len; at += sizeof(float)) {
-		float x;
-
-		memcpy(&x, floats->data + at, sizeof(x));
-		r = buf_addf(b, at ? ",%.9g" : "%.9g", (double)x);
-	}
-	return r < 0 ? r : buf_add_str(b, "]");
-}
-
-static int add_embedding(
-	const struct openai_request *q, const json_t *vector, size_t index, struct buf *b)
-{
-	CLEANUP(buf_done) struct buf floats;
-	size_t n = json_array_size(vector);
-	int r;
-
-	buf_init(&floats, OPENAI_DIMENSIONS_MAX * sizeof(float));
-	if (n == 0)
-		return -EBADMSG;
-	r = read_vector(vector, q->dimensions && q->dimensions < n ? q->dimensions : n, &floats);
-	if (r == 0)
-		r = buf_addf(b, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":%s",
-			index ? "," : "", index, q->base64 ? "\"" : "");
-	if (r == 0)
-		r = q->base64 ? base64_add(b, floats.data, floats.len) : add_floats(&floats, b);
-	return r < 0 ? r : buf_add_str(b, q->base64 ? "\"}" : "}");
-}
-
-static int write_embeddings(const struct openai_request *q, const json_t *value,
-	const struct openai_usage *usage, struct buf *b)
-{
-	const json_t *vector;
-	size_t i;
-	int r = buf_add_str(b, "{\"object\":\"list\",\"model\":");
-
-	if (json_array_size(value) != json_array_size(q->inputs))
-		return -EBADMSG;
-	if (r == 0)
-		r = json_text_quote(b, q->model, strlen(q->model));
-	if (r == 0)
-		r = buf_add_str(b, ",\"data\":[");
-	json_array_foreach(value, i, vector)
-	{
-		if (r == 0)
-			r = add_embedding(q, vector, i, b);
-	}
-	if (r == 0)
-		r = buf_addf(b, "],\"usage\":{\"prompt_tokens\":%lld,\"total_tokens\":%lld}}",
-			(long long)usage->prompt_tokens, (long long)usage->prompt_tokens);
-	return r;
-}
-
-int openai_write(const struct openai_request *q, const json_t *value,
-	const struct openai_usage *usage, struct buf *b)
-{
-	return q->kind == OPENAI_EMBEDDINGS ? write_embeddings(q, value, usage, b)
-					    : write_answer(q, value, usage, b);
-}
-
-/* --- writing: errors and models --- */
-
-static int add_text_or_null(struct buf *b, const char *name, const char *text)
-{
-	int r = buf_addf(b, ",\"%s\":", name);
-
-	if (r < 0)
-		return r;
-	return text && *text ? json_text_quote(b, text, strlen(text)) : buf_add_str(b, "null");
-}
-
-int openai_write_error(
-	struct buf *b, unsigned status, const char *message, const char *param, const char *code)
-{
-	int r = buf_add_str(b, "{\"error\":{\"message\":");
-
-	if (r == 0)
-		r = json_text_quote(b, message, strlen(message));
-	if (r == 0)
-		r = buf_addf(b, ",\"type\":\"%s\"",
-			status >= 500   ? "server_error"
-			: status == 429 ? "rate_limit_error"
-					: "invalid_request_error");
-	if (r == 0)
-		r = add_text_or_null(b, "param", param);
-	if (r == 0)
-		r = add_text_or_null(b, "code", code);
-	return r < 0 ? r : buf_add_str(b, "}}");
-}
-
-/* A model's owner is the first part of its id. */
-static int add_model(const json_t *row, const char *separator, struct buf *b)
-{
-	const char *id = json_string_value(json_object_get(row, "id"));
-	const char *task = json_string_value(json_object_get(row, "task"));
-	size_t owner = id ? strcspn(id, "/") : 0;
-	int r;
-
-	if (!id)
-		return 0;
-	r = buf_addf(b, "%s{\"id\":", separator);
-	if (r == 0)
-		r = json_text_quote(b, id, strlen(id));
-	if (r == 0) /* when it was made nobody has said; the field must be there */
-		r = buf_add_str(b, ",\"object\":\"model\",\"created\":0,\"owned_by\":");
-	if (r == 0)
-		r = json_text_quote(b, id, owner);
-	if (r == 0 && task && *task)
-		r = add_text_or_null(b, "task", task);
-	return r < 0 ? r : buf_add_str(b, "}");
-}
-
-/* One that cannot be loaded is there for its operator, and not for programs. */
-static bool is_served(const json_t *row)
-{
-	const char *error = json_string_value(json_object_get(row, "error"));
-
-	return json_is_true(json_object_get(row, "loaded")) || !error || !*error;
-}
-
-int openai_write_models(const json_t *served, struct buf *b)
-{
-	const char *separator = "";
-	const json_t *row;
-	size_t i;
-	int r = buf_add_str(b, "{\"object\":\"list\",\"data\":[");
-
-	json_array_foreach(served, i, row)
-	{
-		if (r < 0 || !is_served(row))
-			continue;
-		r = add_model(row, separator, b);
-		separator = ",";
-	}
-	return r < 0 ? r : buf_add_str(b, "]}");
-}
-
-int openai_write_model(const json_t *served, const char *id, struct buf *b)
-{
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(served, i, row)
-	{
-		const char *name = json_string_value(json_object_get(row, "id"));
-
-		if (name && !strcmp(name, id) && is_served(row)) {
-			int r = add_model(row, "", b);
-
-			return r < 0 ? r : 1;
-		}
-	}
-	return 0;
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "gateway/adapters/openai.h"
+#include "gateway/adapters/openai_answer.h"
 #include "gateway/http/request.h"
 #include "gateway/tus.h"
 

@@ -94,7 +94,7 @@ unsigned ask_status(const char *code)
 		{"bad_input", MHD_HTTP_BAD_REQUEST},
 		{"too_long", MHD_HTTP_BAD_REQUEST},
 		{"busy", MHD_HTTP_TOO_MANY_REQUESTS},
-		{"over_budget", MHD_HTTP_TOO_MANY_REQUESTS},
+		{"quota", MHD_HTTP_TOO_MANY_REQUESTS},
 		{"away", MHD_HTTP_GATEWAY_TIMEOUT},
 	};
 

@@ -53,7 +53,7 @@ static const char *code_of(const struct ask *a, const char *code)
 		{"no_model", "model_not_found"},
 		{"too_long", "context_length_exceeded"},
 		{"busy", "rate_limit_exceeded"},
-		{"over_budget", "insufficient_quota"},
+		{"quota", "insufficient_quota"},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)

@@ -1,7 +1,7 @@
 /* OpenAI's API, at /v1/ and below a model's own path. Only for the files of gateway/http/. */
 #pragma once
 
-#include "gateway/adapters/openai.h"
+#include "gateway/adapters/openai_answer.h"
 #include "gateway/http/ask.h"
 
 struct openai_ask {

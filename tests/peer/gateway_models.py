@@ -356,6 +356,100 @@ def embeddings_are_base64_or_numbers_and_may_be_shortened(g):
     assert asked.got()[0] == 500
 
 
+WEATHER = {"type": "function", "function": {
+    "name": "weather", "description": "of a place", "parameters": {
+        "type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}}}
+
+
+def tools_are_described_to_the_model_and_its_calls_are_told_as_calls(g):
+    inference = fake(g)
+    body = {"model": "a/chat", "tools": [WEATHER], "messages": [
+        {"role": "system", "content": "Be brief."}, {"role": "user", "content": "Sun?"}]}
+    said = 'I look.\n<tool_call>\n{"name": "weather", "arguments": {"place": "Bonn"}}\n</tool_call>' \
+           '\n<tool_call>{"name": "weather"}</tool_call>'
+    for stream in (False, True):
+        asked = Asked(g, "/v1/chat/completions", {**body, "stream": stream})
+        call = inference.call()
+        system = call.json()["inputs"][0]
+        assert system["role"] == "system" and system["content"].startswith("Be brief.\n\n# Tools")
+        assert '"name":"weather"' in system["content"] and "<tool_call>" in system["content"]
+        inference.token(call, said[:20])
+        inference.token(call, said[20:])
+        inference.result(call, {"text": said, "finish_reason": "stop"})
+        if stream:
+            got = asked.events()
+            deltas = [e["choices"][0]["delta"] for e in got]
+            assert "".join(d.get("content") or "" for d in deltas) == "I look."
+            calls = [c for d in deltas for c in d.get("tool_calls", [])]
+            assert [c["index"] for c in calls] == [0, 1]
+            reason = got[-1]["choices"][0]["finish_reason"]
+        else:
+            choice = asked.got()[1]["choices"][0]
+            assert choice["message"]["content"] == "I look."
+            calls, reason = choice["message"]["tool_calls"], choice["finish_reason"]
+        assert reason == "tool_calls"
+        assert [json.loads(c["function"]["arguments"]) for c in calls] == [{"place": "Bonn"}, {}]
+        assert all(c["type"] == "function" and c["function"]["name"] == "weather" for c in calls)
+        assert len({c["id"] for c in calls}) == 2
+    # What is no call of a tool that was offered stays what the model said.
+    for text in ("Sunny.", '<tool_call>{"name": "bomb", "arguments": {}}</tool_call>',
+                 "<tool_call>{"):
+        asked = Asked(g, "/v1/chat/completions", body)
+        inference.result(inference.call(), {"text": text, "finish_reason": "stop"})
+        choice = asked.got()[1]["choices"][0]
+        assert choice["message"]["content"] == text and choice["finish_reason"] == "stop"
+
+
+def what_tools_said_goes_back_to_the_model_and_a_call_can_be_forced(g):
+    inference = fake(g)
+    messages = [
+        {"role": "user", "content": "Sun?"},
+        {"role": "assistant", "content": None, "tool_calls": [
+            {"id": "c1", "type": "function",
+             "function": {"name": "weather", "arguments": '{"place": "Bonn"}'}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "sunny"},
+        {"role": "tool", "tool_call_id": "c2", "content": [{"type": "text", "text": "warm"}]}]
+    body = {"model": "a/chat", "tools": [WEATHER], "messages": messages}
+    asked = Asked(g, "/v1/chat/completions", {**body, "tool_choice": "none"})
+    call = inference.call()
+    assert call.json()["inputs"] == [
+        {"role": "user", "content": "Sun?"},
+        {"role": "assistant", "content":
+            '<tool_call>\n{"name":"weather","arguments":{"place":"Bonn"}}\n</tool_call>'},
+        {"role": "user", "content": "<tool_response>\nsunny\n</tool_response>\n"
+                                    "<tool_response>\nwarm\n</tool_response>"}]
+    inference.result(call, {"text": "Sunny.", "finish_reason": "stop"})
+    assert asked.got()[1]["choices"][0]["message"]["content"] == "Sunny."
+    for choice in ("required", {"type": "function", "function": {"name": "weather"}}):
+        asked = Asked(g, "/v1/chat/completions", {**body, "tool_choice": choice})
+        call = inference.call()
+        format = call.json()["options"]["response_format"]
+        assert format["type"] == "json_schema", format
+        schema = format["json_schema"]["schema"]
+        assert schema["properties"]["name"] == {"enum": ["weather"]}
+        assert schema["properties"]["arguments"] == WEATHER["function"]["parameters"]
+        inference.result(call, {"text": '{"name": "weather", "arguments": {"place": "Ulm"}}',
+                                "finish_reason": "stop"})
+        message = asked.got()[1]["choices"][0]["message"]
+        assert message["content"] is None
+        assert message["tool_calls"][0]["function"]["arguments"] == '{"place":"Ulm"}'
+    for more, param in (({"tools": [{}]}, "tools"), ({"tools": [WEATHER, WEATHER]}, "tools"),
+                        ({"tool_choice": "always"}, "tool_choice"),
+                        ({"tools": [], "tool_choice": "required"}, "tool_choice"),
+                        ({"tool_choice": {"type": "function", "function": {"name": "x"}}},
+                         "tool_choice"),
+                        ({"messages": [{"role": "assistant", "tool_calls": [1]}]},
+                         "messages[0].tool_calls"),
+                        ({"response_format": "json"}, "response_format")):
+        status, value = ask(g, "/v1/chat/completions", {**body, **more})
+        assert status == 400 and value["error"]["param"] == param, value
+    asked = Asked(g, "/v1/chat/completions", {**body, "response_format": {"type": "json_object"}})
+    call = inference.call()
+    assert call.json()["options"]["response_format"] == {"type": "json_object"}
+    inference.result(call, {"text": "{}", "finish_reason": "stop"})
+    assert asked.got()[0] == 200
+
+
 # --- when things go wrong ---
 
 
