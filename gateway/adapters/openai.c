@@ -9,6 +9,7 @@
 #include "gateway/adapters/tools.h"
 
 #define TOKENS_MAX (1 << 20)
+#define TOP_LOGPROBS_MAX 20
 #define INPUTS_MAX 2048
 
 /* --- reading: fields that become options of inference --- */
@@ -98,6 +99,42 @@ static int read_one(struct reading *in, const char *name, const json_t *v)
 	return json_is_integer(v) && json_integer_value(v) == 1
 		       ? 0
 		       : refuse(in, name, "must be 1: one answer is written for a request");
+}
+
+static int read_biases(struct reading *in, const char *name, const json_t *v)
+{
+	if (!json_is_object(v))
+		return refuse(in, name, "must be an object: numbers by ids of tokens");
+	return json_object_size(v) > 0 ? set_option(in, name, json_deep_copy(v)) : 0;
+}
+
+static int read_logprobs(struct reading *in, const char *name, const json_t *v)
+{
+	if (!json_is_boolean(v))
+		return refuse(in, name, "must be true or false");
+	return json_is_true(v) ? set_option(in, name, json_true()) : 0;
+}
+
+static int read_top_logprobs(struct reading *in, const char *name, const json_t *v)
+{
+	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+		json_integer_value(v) > TOP_LOGPROBS_MAX)
+		return refuse(in, name, "must be a whole number from 0 to 20");
+	if (!json_is_true(json_object_get(in->body, "logprobs")))
+		return refuse(in, name, "needs logprobs to be true");
+	return set_option(in, name, json_integer(json_integer_value(v)));
+}
+
+/* Of a completion: so many of the likeliest. */
+static int read_likeliest(struct reading *in, const char *name, const json_t *v)
+{
+	int r;
+
+	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+		json_integer_value(v) > TOP_LOGPROBS_MAX)
+		return refuse(in, name, "must be a whole number from 0 to 20");
+	r = set_option(in, name, json_true());
+	return r < 0 ? r : set_option(in, "top_logprobs", json_integer(json_integer_value(v)));
 }
 
 /* Texts that are JSON, or JSON of a schema; inference reads what kind. */
@@ -392,7 +429,7 @@ static const struct field writing_fields[] = {
 	{"frequency_penalty", read_penalty},
 	{"presence_penalty", read_penalty},
 	{"n", read_one},
-	{"logit_bias", read_absent},
+	{"logit_bias", read_biases},
 	{"stream", read_stream},
 	{"stream_options", read_stream_options},
 };
@@ -400,8 +437,8 @@ static const struct field writing_fields[] = {
 static const struct field chat_fields[] = {
 	{"max_completion_tokens", read_count},
 	{"response_format", read_format},
-	{"logprobs", read_absent},
-	{"top_logprobs", read_absent},
+	{"logprobs", read_logprobs},
+	{"top_logprobs", read_top_logprobs},
 	{"audio", read_absent},
 	{"functions", read_absent},
 	{"function_call", read_absent},
@@ -412,7 +449,7 @@ static const struct field chat_fields[] = {
 static const struct field completion_fields[] = {
 	{"best_of", read_one},
 	{"echo", read_absent},
-	{"logprobs", read_absent},
+	{"logprobs", read_likeliest},
 	{"suffix", read_absent},
 };
 

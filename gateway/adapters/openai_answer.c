@@ -34,7 +34,8 @@ struct written {
 	const char *text;
 	size_t n;
 	const char *reason;
-	json_t *calls; /* owned; NULL: it calls no tools */
+	json_t *calls;          /* owned; NULL: it calls no tools */
+	const json_t *logprobs; /* of each token; NULL: not asked for. Borrowed */
 };
 
 static int read_written(const struct openai_request *q, const json_t *value, struct written *ret)
@@ -43,7 +44,8 @@ static int read_written(const struct openai_request *q, const json_t *value, str
 	int r = 0;
 
 	*ret = (struct written){json_string_value(text), json_string_length(text),
-		json_string_value(json_object_get(value, "finish_reason")), NULL};
+		json_string_value(json_object_get(value, "finish_reason")), NULL,
+		json_object_get(value, "logprobs")};
 	if (!ret->text || !ret->reason)
 		return -EBADMSG;
 	if (q->tools.functions)
@@ -51,6 +53,89 @@ static int read_written(const struct openai_request *q, const json_t *value, str
 	if (r > 0)
 		ret->reason = "tool_calls";
 	return r < 0 ? r : 0;
+}
+
+/* Half a character has no text of its own, and its bytes are not told. */
+static json_t *bytes_of(const char *token)
+{
+	json_t *list = json_array();
+
+	if (!token || strstr(token, "\xef\xbf\xbd")) {
+		json_decref(list);
+		return json_null();
+	}
+	for (; *token; token++)
+		(void)json_array_append_new(list, json_integer((uint8_t)*token));
+	return list;
+}
+
+static json_t *likely_of(const json_t *token)
+{
+	json_t *text = json_object_get(token, "token");
+
+	return json_pack("{s:O, s:O, s:o}", "token", text, "logprob",
+		json_object_get(token, "logprob"), "bytes", bytes_of(json_string_value(text)));
+}
+
+/* {content: [{token, logprob, bytes, top_logprobs: […]}]} */
+static json_t *chat_logprobs(const json_t *tokens)
+{
+	json_t *content = json_array();
+	const json_t *token, *other;
+	size_t i, j;
+
+	json_array_foreach(tokens, i, token)
+	{
+		json_t *one = likely_of(token), *others = json_array();
+
+		json_array_foreach(json_object_get(token, "top_logprobs"), j, other)(void)
+			json_array_append_new(others, likely_of(other));
+		(void)json_object_set_new(one, "top_logprobs", others);
+		(void)json_array_append_new(content, one);
+	}
+	return json_pack("{s:o, s:n}", "content", content, "refusal");
+}
+
+/* {tokens, token_logprobs, top_logprobs: [{token: logprob}], text_offset}, in characters. */
+static json_t *completion_logprobs(const json_t *tokens)
+{
+	json_t *names = json_array(), *numbers = json_array(), *tops = json_array();
+	json_t *offsets = json_array();
+	const json_t *token, *other;
+	size_t i, j, at = 0;
+
+	json_array_foreach(tokens, i, token)
+	{
+		const char *text = json_string_value(json_object_get(token, "token"));
+		json_t *top = json_object();
+
+		json_array_foreach(json_object_get(token, "top_logprobs"), j, other)
+		{
+			const char *name = json_string_value(json_object_get(other, "token"));
+
+			(void)json_object_set(
+				top, name ? name : "", json_object_get(other, "logprob"));
+		}
+		(void)json_array_append_new(names, json_string(text));
+		(void)json_array_append(numbers, json_object_get(token, "logprob"));
+		(void)json_array_append_new(tops, top);
+		(void)json_array_append_new(offsets, json_integer((json_int_t)at));
+		for (; text && *text; text++)
+			at += ((uint8_t)*text & 0xc0) != 0x80;
+	}
+	return json_pack("{s:o, s:o, s:o, s:o}", "tokens", names, "token_logprobs", numbers,
+		"top_logprobs", tops, "text_offset", offsets);
+}
+
+static int add_logprobs(const struct openai_request *q, const json_t *tokens, struct buf *b)
+{
+	CLEANUP(json_unrefp) json_t *o = NULL;
+	int r = buf_add_str(b, ",\"logprobs\":");
+
+	if (r < 0 || !tokens)
+		return r < 0 ? r : buf_add_str(b, "null");
+	o = q->kind == OPENAI_CHAT ? chat_logprobs(tokens) : completion_logprobs(tokens);
+	return o ? json_write(b, o) : -ENOMEM;
 }
 
 static int write_choice(const struct openai_request *q, const struct written *w, struct buf *b)
@@ -68,9 +153,11 @@ static int write_choice(const struct openai_request *q, const struct written *w,
 		r = buf_add_str(b, ",\"tool_calls\":");
 	if (r == 0 && w->calls)
 		r = json_write(b, w->calls);
-	return r < 0 ? r
-		     : buf_addf(b, "%s,\"logprobs\":null,\"finish_reason\":\"%s\"}",
-			       chat ? ",\"refusal\":null}" : "", w->reason);
+	if (r == 0 && chat)
+		r = buf_add_str(b, ",\"refusal\":null}");
+	if (r == 0)
+		r = add_logprobs(q, w->logprobs, b);
+	return r < 0 ? r : buf_addf(b, ",\"finish_reason\":\"%s\"}", w->reason);
 }
 
 static int write_answer(const struct openai_request *q, const json_t *value,
@@ -107,11 +194,14 @@ static int end_chunk(const struct openai_request *q, struct buf *b)
 }
 
 /* One choice: its delta or text is what has been appended by then. */
-static int end_choice(const struct openai_request *q, const char *reason, struct buf *b)
+static int end_choice(
+	const struct openai_request *q, const json_t *logprobs, const char *reason, struct buf *b)
 {
-	int r = reason ? buf_addf(b, ",\"logprobs\":null,\"finish_reason\":\"%s\"}", reason)
-		       : buf_add_str(b, ",\"logprobs\":null,\"finish_reason\":null}");
+	int r = add_logprobs(q, logprobs, b);
 
+	if (r == 0)
+		r = buf_addf(b, reason ? ",\"finish_reason\":\"%s\"}" : ",\"finish_reason\":null}",
+			reason);
 	return r < 0 ? r : end_chunk(q, b);
 }
 
@@ -126,7 +216,7 @@ static int add_role(struct openai_request *q, struct buf *b)
 	if (r == 0)
 		r = buf_add_str(b, "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":"
 				   "\"\",\"refusal\":null}");
-	return r < 0 ? r : end_choice(q, NULL, b);
+	return r < 0 ? r : end_choice(q, NULL, NULL, b);
 }
 
 static int write_piece(const struct openai_request *q, const char *text, size_t n, struct buf *b)
@@ -141,7 +231,7 @@ static int write_piece(const struct openai_request *q, const char *text, size_t 
 		r = json_text_quote(b, text, n);
 	if (r == 0 && chat)
 		r = buf_add_str(b, "}");
-	return r < 0 ? r : end_choice(q, NULL, b);
+	return r < 0 ? r : end_choice(q, NULL, NULL, b);
 }
 
 int openai_write_text(struct openai_request *q, const char *text, size_t n, struct buf *b)
@@ -173,7 +263,7 @@ static int write_kept(const struct openai_request *q, const struct written *w, s
 		r = json_write(b, w->calls);
 	if (r == 0)
 		r = buf_add_str(b, "}");
-	return r < 0 ? r : end_choice(q, NULL, b);
+	return r < 0 ? r : end_choice(q, NULL, NULL, b);
 }
 
 int openai_write_end(struct openai_request *q, const json_t *value,
@@ -193,7 +283,7 @@ int openai_write_end(struct openai_request *q, const json_t *value,
 		r = buf_add_str(b, q->kind == OPENAI_CHAT ? "{\"index\":0,\"delta\":{}"
 							  : "{\"index\":0,\"text\":\"\"");
 	if (r == 0)
-		r = end_choice(q, w.reason, b);
+		r = end_choice(q, w.logprobs, w.reason, b);
 	if (r == 0 && q->include_usage) {
 		r = begin_chunk(q, b);
 		if (r == 0)

@@ -6,7 +6,6 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/json.h"
 #include "gateway/stream/stream.h"
 #include "proto/messages.h"
@@ -131,15 +130,14 @@ void ask_refuse(
 static void name_stranger(struct ask *a)
 {
 	const struct request *r = a->request;
-	struct buf b;
-	char hex[SHA256_HEX + 1];
+	char network[NETWORK_KEY_LEN + 1];
+	const uint8_t *name = (const uint8_t *)"";
+	size_t n = 0;
 
-	buf_init(&b, 256);
-	(void)buf_add(&b, request_gateway(r)->key.bytes, VISITOR_KEY_LEN);
-	(void)buf_addf(&b, "stranger %s", r->address ? address_text(r->address) : "");
-	sha256_hex(b.data, b.len, hex);
-	buf_done(&b);
-	(void)snprintf(a->payer, sizeof(a->payer), "~%.20s", hex);
+	if (r->address)
+		name = address_network(r->address, &n);
+	visitor_network(&request_gateway(r)->key, name, n, network);
+	(void)snprintf(a->payer, sizeof(a->payer), "network:%s", network);
 }
 
 /* 1: may ask. 0: suspended, finish is called again. Negative: refused. */
@@ -164,7 +162,7 @@ static int meet(struct ask *a)
 			"too many requests from your address; try again in a second");
 	} else {
 		if (r->who.user[0])
-			(void)snprintf(a->payer, sizeof(a->payer), "%s", r->who.user);
+			(void)snprintf(a->payer, sizeof(a->payer), "user:%s", r->who.user);
 		else
 			name_stranger(a);
 		return 1;

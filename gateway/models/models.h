@@ -40,7 +40,7 @@ struct model_call_ops {
 
 struct model_ask {
 	const char *model, *task;
-	const char *payer;
+	const char *payer; /* as in models.WANT */
 	json_t *inputs;
 	json_t *options; /* NULL: none */
 };

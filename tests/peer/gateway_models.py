@@ -77,11 +77,15 @@ class FakeInference:
         self.listener.settimeout(DEADLINE)
 
     def accept(self):
-        self.control = Peer(self.listener.accept()[0])
-        self.control.send(Frame(LIST, {"models": self.MODELS}))
-        self.control.expect(CALLER)
-        assert len(self.control.fds) == 1
-        self.link = Peer(socket.socket(fileno=self.control.fds.pop()))
+        """Another link of the gateway's comes too, which tells of grants."""
+        self.peers = []
+        for _ in range(2):
+            peer = Peer(self.listener.accept()[0])
+            peer.send(Frame(LIST, {"models": self.MODELS}))
+            self.peers.append(peer)
+            if peer.next().type == CALLER:
+                assert len(peer.fds) == 1
+                self.link = Peer(socket.socket(fileno=peer.fds.pop()))
         return self
 
     def call(self):
@@ -99,8 +103,8 @@ class FakeInference:
         self.link.send(Frame(ERROR, {"code": code, "message": message}, seq=call.seq))
 
     def die(self):
-        self.link.close()
-        self.control.close()
+        for peer in (self.link, *self.peers):
+            peer.close()
 
 
 class Asked(threading.Thread):
@@ -256,7 +260,7 @@ def without_a_known_token_nothing_is_answered_unless_the_operator_lets_everybody
     inference.accept()
     asked = Asked(g, "/v1/completions", {"model": "a/chat", "prompt": "x"}, "Accept: */*")
     call = inference.call()
-    assert call.json()["payer"].startswith("~") and "127.0.0.1" not in call.json()["payer"]
+    assert call.json()["payer"].startswith("network:") and "127.0.0.1" not in call.json()["payer"]
     inference.result(call, {"text": "y", "finish_reason": "stop"})
     assert asked.got()[0] == 200
 
@@ -275,13 +279,46 @@ def a_call_names_who_pays_and_carries_what_the_program_asked_for(g):
                                          {"type": "text", "text": "b"}]}]})
     call = inference.call()
     value = call.json()
-    assert value["payer"] == "ann" and value["model"] == "a/chat" and value["task"] == "chat"
+    assert value["payer"] == "user:ann" and value["model"] == "a/chat" and value["task"] == "chat"
     assert value["inputs"] == [{"role": "system", "content": "Be brief."},
                                {"role": "user", "content": "ab"}]
     assert value["options"] == {"max_tokens": 4, "temperature": 0.5, "top_p": 1e-06, "seed": 7,
                                 "stop": "x", "frequency_penalty": 1.5}, value
     inference.result(call, {"text": "c", "finish_reason": "length"})
     assert asked.got()[1]["choices"][0]["message"]["content"] == "c"
+
+
+def probabilities_are_told_in_each_apis_own_form(g):
+    inference = fake(g)
+    tokens = [{"token": "wé", "id": 1, "logprob": -0.5, "top_logprobs": [
+        {"token": "wé", "id": 1, "logprob": -0.5}, {"token": "no", "id": 2, "logprob": -1.5}]},
+        {"token": "\ufffd", "id": 3, "logprob": -2, "top_logprobs": []}]
+    value = {"text": "wé\ufffd", "finish_reason": "stop", "logprobs": tokens}
+    chat = {"model": "a/chat", "messages": HELLO_THERE, "logprobs": True, "top_logprobs": 2}
+    for stream in (False, True):
+        asked = Asked(g, "/v1/chat/completions", {**chat, "stream": stream})
+        call = inference.call()
+        assert call.json()["options"] == {"logprobs": True, "top_logprobs": 2}
+        inference.token(call, value["text"])
+        inference.result(call, value)
+        choices = [e["choices"][0] for e in asked.events()] if stream else \
+            asked.got()[1]["choices"]
+        content = choices[-1]["logprobs"]["content"]
+        assert content[0] == {"token": "wé", "logprob": -0.5, "bytes": [119, 195, 169],
+                              "top_logprobs": [
+                                  {"token": "wé", "logprob": -0.5, "bytes": [119, 195, 169]},
+                                  {"token": "no", "logprob": -1.5, "bytes": [110, 111]}]}, content
+        assert content[1]["bytes"] is None
+        assert all(c["logprobs"] is None for c in choices[:-1])
+    asked = Asked(g, "/v1/completions", {"model": "a/chat", "prompt": "x", "logprobs": 2,
+                                         "logit_bias": {"7": -100}})
+    call = inference.call()
+    assert call.json()["options"] == {"logprobs": True, "top_logprobs": 2,
+                                      "logit_bias": {"7": -100}}
+    inference.result(call, value)
+    assert asked.got()[1]["choices"][0]["logprobs"] == {
+        "tokens": ["wé", "\ufffd"], "token_logprobs": [-0.5, -2],
+        "top_logprobs": [{"wé": -0.5, "no": -1.5}, {}], "text_offset": [0, 2]}
 
 
 def a_request_that_cannot_be_met_is_refused_by_the_name_of_its_field(g):
@@ -301,6 +338,8 @@ def a_request_that_cannot_be_met_is_refused_by_the_name_of_its_field(g):
             ("chat/completions", {**chat, "stop": list("abcde")}, "stop"),
             ("chat/completions", {**chat, "stream": "yes"}, "stream"),
             ("chat/completions", {"messages": HELLO_THERE}, "model"),
+            ("chat/completions", {**chat, "top_logprobs": 2}, "top_logprobs"),
+            ("chat/completions", {**chat, "logit_bias": [1]}, "logit_bias"),
             ("completions", {"model": "a/chat"}, "prompt"),
             ("completions", {"model": "a/chat", "prompt": "x", "echo": True}, "echo"),
             ("completions", {"model": "a/chat", "prompt": [1, 2]}, "prompt"),
@@ -510,7 +549,7 @@ def who_has_too_many_calls_under_way_waits_and_others_do_not(g):
     assert value["error"]["type"] == "rate_limit_error"
     other = Asked(g, "/v1/completions", body, "Authorization: Bearer hf_bob")
     calls.append(inference.call())
-    assert calls[-1].json()["payer"] == "bob"
+    assert calls[-1].json()["payer"] == "user:bob"
     for call in calls:
         inference.result(call, {"text": "y", "finish_reason": "stop"})
     assert all(a.got()[0] == 200 for a in (*asked, other))
