@@ -56,7 +56,7 @@ int run_once(struct engine *engine, const struct shelf *shelf, const char *model
 	if (!inputs)
 		(void)err_set(&e, -EINVAL, "the text is not UTF-8");
 	else
-		(void)call_start(&c, engine, shelf, &ops, &run, &run.job, &q, &code, &e);
+		(void)call_start(&c, NULL, engine, shelf, &ops, &run, &run.job, &q, &code, &e);
 	if (e.code) {
 		(void)fprintf(stderr, "%s\n", e.text);
 		return 1;

@@ -99,6 +99,7 @@ void request_destroy(struct request *q)
 {
 	tokens_done(&q->ids);
 	sequences_done(&q->in);
+	request_release_look(q);
 	sampler_done(&q->sampler);
 	free(q->biases);
 	free(q->logprobs);
@@ -299,6 +300,8 @@ bool engine_step(struct engine *e)
 		e->stepping = true;
 		if (lane->model->net->family->decoder)
 			lane_step_texts(e, lane);
+		else if (lane->model->net->family->look)
+			lane_step_pictures(e, lane);
 		else
 			lane_step_encodings(e, lane);
 		end_broke(lane);

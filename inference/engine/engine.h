@@ -62,6 +62,8 @@ struct outcome {
 	size_t text_n;
 	const struct likely *logprobs; /* per token 1 + top_logprobs: itself, then the likeliest */
 	size_t n_logprobs, top_logprobs;
+	const float *seen; /* of a look: the picture's row, then each text's; borrowed */
+	size_t n_seen, seen_width;
 	struct usage usage;
 };
 
@@ -117,6 +119,16 @@ struct reader {
 	void *to;
 };
 
+#define SIGHTS_TEXTS_MAX 64
+
+/* A picture, texts that say what it may show, or both. */
+struct sights {
+	const uint8_t *rgb; /* of the model's sight; NULL: none */
+	size_t n_rgb;
+	const struct text *texts;
+	size_t n_texts;
+};
+
 int engine_new(struct engine **ret);
 struct engine *engine_free(struct engine *e); /* cancels what is left */
 DEFINE_CLEANUP(struct engine *, engine_free)
@@ -138,6 +150,9 @@ int engine_encode(struct engine *e, struct model *m, struct sequences *s,
 
 /* Words for a text that the model's context does not hold; -EMSGSIZE. */
 int model_too_long(const struct model *m, struct err *why);
+
+int engine_look(struct engine *e, struct model *m, const struct sights *s,
+	const struct request_ops *ops, void *data, struct request **ret, struct err *why);
 
 /* Whose it is; 0 until then. */
 void request_set_group(struct request *q, uint32_t group);

@@ -1,6 +1,7 @@
 /*
  * Inside the engine: what its files share. engine.c keeps the queue and the step loop, texts.c the
- * requests that write (decoders), encodings.c those that are read (encoders).
+ * requests that write (decoders), encodings.c those that are read (encoders),
+ * pictures.c those that look.
  */
 #pragma once
 
@@ -26,6 +27,7 @@ struct request {
 	struct sequences in; /* owned; of an encoder */
 	size_t in_done;      /* sequences of it */
 	struct reader reader;
+	struct look *look; /* owned; of pictures.c, with its texts in in */
 
 	/* A text: ids is what has been said so far, by the prompt and by the model. */
 	struct tokens ids; /* owned */
@@ -136,3 +138,8 @@ void lane_close_pages(struct lane *lane);
 /* --- encodings.c --- */
 
 void lane_step_encodings(struct engine *e, struct lane *lane);
+
+/* --- pictures.c --- */
+
+void lane_step_pictures(struct engine *e, struct lane *lane);
+void request_release_look(struct request *q);

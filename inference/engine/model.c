@@ -137,23 +137,47 @@ static int read_net(struct model *m, const struct folder *f, struct device *d, s
 		return r;
 	m->parameters = weights_parameters(f->weights);
 	m->bytes = weights_bytes(f->weights);
-	if (tokenizer_size(m->tokenizer) > m->net->vocab)
+	if (m->tokenizer && tokenizer_size(m->tokenizer) > m->net->vocab)
 		return err_set(e, -EBADMSG, "tokenizer.json has %u tokens, config.json %u",
 			tokenizer_size(m->tokenizer), m->net->vocab);
 	return 0;
 }
 
+/* All but those that only look at pictures. */
+static bool needs_tokenizer(const struct model *m)
+{
+	const char *name;
+	const struct family *family = family_find(m->architecture, &name);
+
+	return !family || !family->look || family->read;
+}
+
+static int read_sight(struct model *m, const struct folder *f, struct err *e)
+{
+	static const char name[] = "preprocessor_config.json";
+	CLEANUP(json_decrefp) json_t *config = NULL;
+	int r = folder_json(f, name, FOLDER_JSON_MAX, &config, e);
+
+	if (r < 0)
+		return r;
+	r = sight_read(config, m->net->picture_width, m->net->picture_height, &m->sight, e);
+	return r < 0 ? err_wrap(e, "%s", name) : 0;
+}
+
 static int load(struct model *m, const struct folder *f, struct device *d, struct err *e)
 {
 	const json_t *name = json_array_get(json_object_get(f->config, "architectures"), 0);
-	int r;
+	int r = 0;
 
 	if (json_is_string(name))
 		(void)snprintf(
 			m->architecture, sizeof(m->architecture), "%s", json_string_value(name));
-	r = read_tokenizer(m, f, e);
+	if (needs_tokenizer(m))
+		r = read_tokenizer(m, f, e);
 	if (r == 0)
 		r = read_net(m, f, d, e);
+	if (r == 0 && m->net->family->look)
+		return read_sight(m, f, e);
 	if (r < 0 || !m->net->family->decoder)
 		return r;
 	r = read_sampling(m, f->generation, e);

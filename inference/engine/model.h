@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "inference/engine/chat_template.h"
+#include "inference/engine/sight.h"
 #include "inference/models/family.h"
 #include "inference/tokenizers/tokenizer.h"
 
@@ -40,6 +41,7 @@ struct model {
 	uint32_t stops[MODEL_STOPS_MAX]; /* tokens that end a text */
 	size_t n_stops;
 	struct sampling sampling;
+	struct sight sight;        /* of one that looks at pictures */
 	struct err error;          /* of loading */
 	struct err template_error; /* why it does not chat */
 };
@@ -49,5 +51,6 @@ struct model {
 struct model *model_open(int dirfd, const char *folder, const char *id, struct device *d);
 struct model *model_free(struct model *m);
 
-/* "text-classification", "chat" (text-generation too), "text-generation", or "" while unknown. */
+/* "image-classification", "zero-shot-image-classification", "text-classification", "chat"
+ * (text-generation too), "text-generation", or "" while unknown. */
 const char *model_task(const struct model *m);

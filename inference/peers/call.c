@@ -1,6 +1,7 @@
 #include "inference/peers/call.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "inference/tasks/options.h"
 
@@ -24,6 +25,17 @@ const char *call_code(int r)
 	}
 }
 
+size_t call_split(const uint8_t *value, size_t n, struct raw *ret)
+{
+	const uint8_t *end = n ? memchr(value, 0, n) : NULL;
+
+	*ret = (struct raw){0};
+	if (!end)
+		return n;
+	*ret = (struct raw){end + 1, n - (size_t)(end - value) - 1};
+	return (size_t)(end - value);
+}
+
 static int find_model(
 	const struct infer_call *c, const struct shelf *shelf, struct model **ret, struct err *e)
 {
@@ -38,9 +50,9 @@ static int find_model(
 	return 0;
 }
 
-int call_start(const struct infer_call *c, struct engine *engine, const struct shelf *shelf,
-	const struct request_ops *ops, void *data, struct job *ret_job, struct request **ret,
-	const char **ret_code, struct err *e)
+int call_start(const struct infer_call *c, const struct raw *raw, struct engine *engine,
+	const struct shelf *shelf, const struct request_ops *ops, void *data, struct job *ret_job,
+	struct request **ret, const char **ret_code, struct err *e)
 {
 	struct options options;
 	struct model *m = NULL;
@@ -54,13 +66,27 @@ int call_start(const struct infer_call *c, struct engine *engine, const struct s
 	}
 	*ret_job = (struct job){.task = task_find(c->task), .model = m};
 	if (ret_job->task)
-		r = ret_job->task->start(
-			&(struct start){ret_job, engine, m, &options, ops, data, ret}, c->inputs,
-			e);
+		r = ret_job->task->start(&(struct start){ret_job, engine, m, &options, ops, data,
+						 ret, raw ? raw->bytes : NULL, raw ? raw->n : 0},
+			c->inputs, e);
 	else
 		r = err_set(e, -EINVAL, "task: '%s' is not known", c->task);
 	if (r < 0)
 		job_done(ret_job);
 	*ret_code = call_code(r);
 	return r;
+}
+
+int call_describe(const struct infer_call *c, const struct shelf *shelf, json_t **ret,
+	const char **ret_code, struct err *e)
+{
+	struct model *m = NULL;
+	int r = find_model(c, shelf, &m, e);
+
+	*ret_code = call_code(r);
+	if (r < 0)
+		return r;
+	*ret = json_pack("{s:s, s:o*}", "task", model_task(m), "picture", sight_form(&m->sight));
+	*ret_code = "failed";
+	return *ret ? 0 : err_set(e, -ENOMEM, "out of memory");
 }

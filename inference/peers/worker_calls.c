@@ -67,25 +67,31 @@ static int send_error(struct worker *w, uint32_t seq, const char *code, const ch
 	return link_send(w->link, &f);
 }
 
-static int send_result(struct worker *w, const struct call *c, const struct outcome *o)
+static int send_value(struct worker *w, uint32_t seq, json_t *value, const struct usage *usage)
 {
 	CLEANUP(buf_done) struct buf text;
-	CLEANUP(json_decrefp) json_t *value = c->job.task->value(&c->job, o);
 	struct infer_result m = {.value = value,
-		.device_usec = (int64_t)o->usage.device_usec,
-		.queue_usec = (int64_t)o->usage.queue_usec,
-		.tokens_in = o->usage.tokens_in,
-		.tokens_out = o->usage.tokens_out};
-	struct frame f = {.type = INFER_RESULT, .seq = c->seq};
+		.device_usec = (int64_t)usage->device_usec,
+		.queue_usec = (int64_t)usage->queue_usec,
+		.tokens_in = usage->tokens_in,
+		.tokens_out = usage->tokens_out};
+	struct frame f = {.type = INFER_RESULT, .seq = seq};
 	int r;
 
 	buf_init(&text, RESULT_MAX);
 	r = value ? infer_result_write(&m, &text) : -ENOMEM;
 	if (r < 0)
-		return send_error(w, c->seq, "failed", "the result is over its limit of 1 MiB");
+		return send_error(w, seq, "failed", "the result is over its limit of 1 MiB");
 	f.value = text.data;
 	f.length = text.len;
 	return link_send(w->link, &f);
+}
+
+static int send_result(struct worker *w, const struct call *c, const struct outcome *o)
+{
+	CLEANUP(json_decrefp) json_t *value = c->job.task->value(&c->job, o);
+
+	return send_value(w, c->seq, value, &o->usage);
 }
 
 /* Ends a worker that does not take what it asked for; only from a step, never from its link. */
@@ -224,7 +230,7 @@ static int find_payer(struct call *c, const struct infer_call *m, struct err *e)
 
 /* Adds the call to the tenant and the engine; on failure nothing is left of it. */
 static int begin_call(struct worker *w, const struct frame *f, const struct infer_call *m,
-	struct tenant *t, const char **ret_code, struct err *e)
+	const struct raw *raw, struct tenant *t, const char **ret_code, struct err *e)
 {
 	struct call *c = calloc(1, sizeof(*c));
 	int r;
@@ -242,7 +248,7 @@ static int begin_call(struct worker *w, const struct frame *f, const struct infe
 	r = find_payer(c, m, e);
 	*ret_code = call_code(r);
 	if (r == 0)
-		r = call_start(m, w->service->engine, w->service->shelf, &call_ops, c, &c->job,
+		r = call_start(m, raw, w->service->engine, w->service->shelf, &call_ops, c, &c->job,
 			&c->request, ret_code, e);
 	if (r < 0) {
 		call_free(c);
@@ -254,11 +260,21 @@ static int begin_call(struct worker *w, const struct frame *f, const struct infe
 	return 0;
 }
 
+static int describe(struct worker *w, const struct frame *f, const struct infer_call *m,
+	const char **ret_code, struct err *e)
+{
+	CLEANUP(json_decrefp) json_t *value = NULL;
+	int r = call_describe(m, w->service->shelf, &value, ret_code, e);
+
+	return r < 0 ? r : send_value(w, f->seq, value, &(struct usage){0});
+}
+
 static int start_call(struct worker *w, const struct frame *f)
 {
 	struct tenant *t = NULL;
 	struct err e = {0};
 	struct infer_call m;
+	struct raw raw;
 	const char *code;
 	int r;
 
@@ -266,13 +282,15 @@ static int start_call(struct worker *w, const struct frame *f)
 		inference_count(INFERENCE_REFUSED, 1);
 		return send_error(w, f->seq, "busy", busy_words);
 	}
-	r = infer_call_read(&m, f->value, f->length, &e);
+	r = infer_call_read(&m, f->value, call_split(f->value, f->length, &raw), &e);
 	if (r < 0)
 		return send_error(w, f->seq, "bad_input", e.text);
 	r = find_tenant(w, &m, &t, &e);
 	code = call_code(r);
-	if (r == 0)
-		r = begin_call(w, f, &m, t, &code, &e);
+	if (r == 0 && !strcmp(m.task, CALL_DESCRIBE))
+		r = describe(w, f, &m, &code, &e);
+	else if (r == 0)
+		r = begin_call(w, f, &m, &raw, t, &code, &e);
 	infer_call_done(&m);
 	if (t)
 		tenant_settle(w->service, t);

@@ -6,6 +6,8 @@
 
 #include "base/random.h"
 
+#define TEMPLATE_MAX 1024
+
 static int read_whole(const json_t *v, int64_t min, int64_t max, uint32_t *ret)
 {
 	if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max)
@@ -131,6 +133,25 @@ static int set_top_labels(const json_t *v, struct options *o)
 	return read_whole(v, 1, NET_LABELS_MAX, &o->top_labels);
 }
 
+static int set_candidate_labels(const json_t *v, struct options *o)
+{
+	if (!json_is_array(v))
+		return -EINVAL;
+	o->candidate_labels = (json_t *)v;
+	return 0;
+}
+
+static int set_hypothesis_template(const json_t *v, struct options *o)
+{
+	const char *s = json_string_value(v);
+
+	if (!s || strlen(s) != json_string_length(v) || strlen(s) > TEMPLATE_MAX ||
+		!strstr(s, "{}"))
+		return -EINVAL;
+	o->hypothesis_template = s;
+	return 0;
+}
+
 static const struct option {
 	const char *name;
 	int (*set)(const json_t *v, struct options *o);
@@ -150,6 +171,9 @@ static const struct option {
 	{"seed", set_seed, "a whole number"},
 	{"stop", set_stop, "at most 4 texts of 1 to 128 bytes"},
 	{"top_labels", set_top_labels, "a whole number from 1 to 1000"},
+	{"candidate_labels", set_candidate_labels, "an array of texts"},
+	{"hypothesis_template", set_hypothesis_template,
+		"a text with {} in it, at most 1024 bytes"},
 };
 
 static int read_option(const char *name, const json_t *v, struct options *o, struct err *e)

@@ -21,6 +21,8 @@ struct options {
 	bool logprobs;
 	uint32_t top_logprobs;
 	uint32_t top_labels;
+	json_t *candidate_labels;        /* borrowed from the call, an array; NULL: none */
+	const char *hypothesis_template; /* borrowed, holds "{}"; NULL: the task's own */
 };
 
 /* options: an object, or NULL or null for none. -EINVAL names the option and what it must be. */

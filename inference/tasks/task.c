@@ -10,6 +10,9 @@ static const struct task *const tasks[] = {
 	&task_text_classification,
 	&task_chat,
 	&task_text_generation,
+	&task_image_classification,
+	&task_zero_shot_image,
+	&task_image_features,
 };
 
 const struct task *task_find(const char *name)

@@ -24,7 +24,8 @@ struct job {
 	const struct model *model; /* borrowed */
 	bool many;                 /* inputs was an array: so is the value */
 	uint32_t top_labels;
-	json_t *values; /* owned; of the sequences that have been read, one each */
+	json_t *values; /* owned; of the sequences that have been read, one each, or what the
+			 * task wants to see again for its value */
 	void *own;      /* owned; the task's */
 };
 
@@ -39,6 +40,8 @@ struct start {
 	const struct request_ops *ops;
 	void *data;
 	struct request **ret;
+	const uint8_t *raw; /* what followed the message: a picture's pixels; NULL: nothing */
+	size_t n_raw;
 };
 
 struct task {
@@ -59,7 +62,8 @@ const struct task *task_find(const char *name);
 
 /* --- for tasks --- */
 
-extern const struct task task_text_classification, task_chat, task_text_generation;
+extern const struct task task_text_classification, task_chat, task_text_generation,
+	task_image_classification, task_zero_shot_image, task_image_features;
 
 /* v as a text, which name calls in words. -EINVAL, -EMSGSIZE. Borrowed from v. */
 int task_text(const json_t *v, const char *name, struct text *ret, struct err *e);

@@ -80,6 +80,31 @@ def texts(vocab):
     return [row + [vocab - 1] for row in rows]
 
 
+def beside(name, s, out):
+    """How bytes become numbers, as in picture(); and a tokenizer that spells ids: "w5 w9" is 5, 9."""
+    sizes = {"do_resize": True, "do_rescale": True, "do_normalize": True, "rescale_factor": 1 / 255, "resample": 3,
+             "image_mean": [.5] * 3, "image_std": [.25] * 3}
+    if name.startswith("vit"):
+        sizes |= {"size": {"height": s["side"], "width": s["side"]}}
+    else:
+        sizes |= {"size": {"shortest_edge": s["side"] + 2}, "do_center_crop": True, "crop_size": s["side"]}
+        vocab = {f"w{i}": i for i in range(s["vocab"])}
+        words = {"type": "WordPiece", "unk_token": "w0", "continuing_subword_prefix": "##",
+                 "max_input_chars_per_word": 9, "vocab": vocab}
+        ends = [{"SpecialToken": {"id": f"w{i}", "type_id": 0}} for i in (1, s["vocab"] - 1)]
+        frame = {"type": "TemplateProcessing", "single": [ends[0], {"Sequence": {"id": "A", "type_id": 0}}, ends[1]],
+                 "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+                 "special_tokens": {f"w{i}": {"id": f"w{i}", "ids": [i], "tokens": [f"w{i}"]} for i in (1, s["vocab"] - 1)}}
+        write(out, "tokenizer.json", {"version": "1.0", "added_tokens": [], "normalizer": None, "decoder": None,
+                                      "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": frame, "model": words})
+    write(out, "preprocessor_config.json", sizes)
+
+
+def write(out, name, value):
+    with open(os.path.join(out, name), "w") as f:
+        f.write(json.dumps(value, separators=(",", ":")) + "\n")
+
+
 def digits(x):
     return [float("%.8g" % v) for v in x.flatten().tolist()]
 
@@ -107,8 +132,8 @@ def make(name, size, out):
     os.makedirs(out, exist_ok=True)
     model.bfloat16().save_pretrained(out)
     os.chmod(os.path.join(out, "model.safetensors"), 0o644)
-    with open(os.path.join(out, "known.json"), "w") as f:
-        f.write(json.dumps(known, separators=(",", ":")) + "\n")
+    write(out, "known.json", known)
+    beside(name, s, out)
 
 
 def main():
