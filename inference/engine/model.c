@@ -87,33 +87,28 @@ static int read_sampling(struct model *m, const json_t *g, struct err *e)
 	return r;
 }
 
-/* The template of tokenizer_config.json, or of chat_template.jinja, where newer ones keep it. */
+/* The template of chat_template.jinja, where newer ones keep it, or of tokenizer_config.json. */
 static int read_template(struct model *m, int folder, const json_t *tokens)
 {
-	const json_t *text = json_object_get(tokens, "chat_template");
+	const char *bos = token_spelling(tokens, "bos_token");
+	const char *eos = token_spelling(tokens, "eos_token");
 	CLEANUP(json_decrefp) json_t *trial = NULL;
 	CLEANUP(buf_done) struct buf file, rendered;
-	const char *source = json_string_value(text);
-	struct err *e = &m->template_error;
+	struct err ignored = {0}, *e = &m->template_error;
 	int r;
 
 	buf_init(&file, CHAT_TEMPLATE_MAX);
 	buf_init(&rendered, CHAT_TEMPLATE_MAX);
-	if (!source) {
-		struct err ignored = {0};
-
-		if (fs_read(folder, "chat_template.jinja", &file, &ignored) == 0)
-			source = buf_str(&file);
-	}
-	if (!source)
-		return err_set(e, -ENOENT, "the model has no chat template");
-	r = chat_template_new(source, strlen(source), token_spelling(tokens, "bos_token"),
-		token_spelling(tokens, "eos_token"), &m->template, e);
+	if (fs_read(folder, "chat_template.jinja", &file, &ignored) == 0)
+		r = chat_template_new(buf_str(&file), file.len, bos, eos, &m->template, e);
+	else
+		r = chat_template_read(
+			json_object_get(tokens, "chat_template"), bos, eos, &m->template, e);
 	if (r < 0)
 		return r;
 	/* One that fails on the plainest conversation is found now, not by a visitor. */
 	trial = json_pack("[{s:s, s:s}]", "role", "user", "content", "x");
-	r = trial ? chat_template_render(m->template, trial, &rendered, e) : -ENOMEM;
+	r = trial ? chat_template_render(m->template, trial, NULL, &rendered, e) : -ENOMEM;
 	if (r < 0)
 		m->template = chat_template_free(m->template);
 	return r;

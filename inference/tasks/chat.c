@@ -46,7 +46,7 @@ static int render(const struct model *m, json_t *messages, struct buf *text, str
 	int r;
 
 	buf_clear(text);
-	r = chat_template_render(m->template, messages, text, e);
+	r = chat_template_render(m->template, messages, NULL, text, e);
 	if (r == -ENOSPC)
 		return err_set(e, -EMSGSIZE, "inputs: the conversation is over %u bytes",
 			TOKENIZER_TEXT_MAX);

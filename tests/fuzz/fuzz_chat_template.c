@@ -7,6 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	json_t *messages = json_pack("[{s:s,s:s},{s:s,s:s}]", "role", "system", "content",
 		"Be kind.", "role", "user", "content", " hi ");
+	json_t *more = json_pack(
+		"{s:[{s:s,s:{s:f,s:n}}]}", "tools", "name", "f", "parameters", "x", 1.5, "y");
 	struct chat_template *t;
 	struct err e = {0};
 	struct buf out;
@@ -16,12 +18,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(e.code < 0 && e.text[0]);
 	} else {
 		e = (struct err){0};
-		if (chat_template_render(t, messages, &out, &e) < 0)
+		if (chat_template_render(t, messages, more, &out, &e) < 0)
 			MUST(e.code < 0 && e.text[0]);
 		MUST(out.len <= 4096);
 		chat_template_free(t);
 	}
 	buf_done(&out);
 	json_decref(messages);
+	json_decref(more);
 	return 0;
 }

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "tests/support/test.h"
+#include "tests/unit/inference/known.h"
 
 static struct chat_template *read_good(const char *text)
 {
@@ -29,7 +29,7 @@ static void check(const char *text, const char *want)
 	struct err e = {0};
 
 	buf_init(&out, 10000);
-	if (chat_template_render(t, messages, &out, &e) < 0)
+	if (chat_template_render(t, messages, NULL, &out, &e) < 0)
 		fprintf(stderr, "%s\n", e.text);
 	CHECK(e.code == 0);
 	if (strcmp(buf_str(&out), want) != 0)
@@ -96,11 +96,67 @@ TEST(llama3_with_filters_and_white_space_control)
 		"kind.<|eot|><|user|>hi<|eot|><|assistant|>yes?<|eot|><|assistant|>");
 }
 
-TEST(tests_and_operators)
+TEST(tools_are_none_where_there_are_none)
 {
-	check("{{ 'a' if tools is defined else 'b' }}{{ 'c' if messages is not none }}"
+	check("{{ 'a' if tools is defined else 'b' }}{{ 'c' if tools is not none }}"
 	      "{% if 'x' not in 'xyz' %}!{% endif %}",
-		"bc");
+		"a");
+}
+
+TEST(a_list_of_templates_has_one_for_tools)
+{
+	json_t *list = json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", "default", "template", "plain",
+		"name", "tool_use", "template", "{{ tools[0].name }}");
+	json_t *more = json_pack("{s:[{s:s}]}", "tools", "name", "clock");
+	CLEANUP(chat_template_freep) struct chat_template *t = NULL;
+	CLEANUP(json_decrefp) json_t *messages = conversation();
+	CLEANUP(buf_done) struct buf out;
+	struct err e = {0};
+
+	buf_init(&out, 1000);
+	CHECK(chat_template_read(list, "", "", &t, &e) == 0);
+	CHECK(chat_template_render(t, messages, NULL, &out, &e) == 0);
+	CHECK(chat_template_render(t, messages, more, &out, &e) == 0);
+	CHECK(!strcmp(buf_str(&out), "plainclock"));
+	t = chat_template_free(t);
+	json_array_remove(list, 0);
+	CHECK(chat_template_read(list, "", "", &t, &e) == -ENOENT && !t);
+	json_decref(more);
+	json_decref(list);
+}
+
+/* What Jinja says of them: tests/oracle/equal_templates.py --fixture writes the file. */
+TEST(templates_of_every_shape_give_what_jinja_gives)
+{
+	json_t *cases = known_json("tests/unit/inference/data/templates.json"), *row;
+	size_t i;
+
+	CHECK(json_array_size(json_object_get(cases, "cases")) > 100);
+	json_array_foreach(json_object_get(cases, "cases"), i, row)
+	{
+		const char *name = json_string_value(json_array_get(row, 0));
+		const json_t *template = json_object_get(json_object_get(cases, "templates"), name);
+		const json_t *said = json_array_get(json_object_get(cases, "conversations"),
+			(size_t)json_integer_value(json_array_get(row, 1)));
+		const json_t *want = json_array_get(row, 2);
+		CLEANUP(chat_template_freep) struct chat_template *t = NULL;
+		CLEANUP(buf_done) struct buf out;
+		struct err e = {0};
+		int r;
+
+		buf_init(&out, 1 << 20);
+		CHECK(chat_template_read(template, "<s>", "</s>", &t, &e) == 0);
+		r = chat_template_render(
+			t, json_array_get(said, 0), json_array_get(said, 1), &out, &e);
+		if (json_is_null(want) ? r == 0
+				       : r < 0 || strcmp(buf_str(&out), json_string_value(want))) {
+			fprintf(stderr, "%s, conversation %lld: %s\n", name,
+				(long long)json_integer_value(json_array_get(row, 1)),
+				r < 0 ? e.text : buf_str(&out));
+			CHECK(false);
+		}
+	}
+	json_decref(cases);
 }
 
 TEST(what_templates_use_beyond_this_is_named_with_its_line)
@@ -108,17 +164,21 @@ TEST(what_templates_use_beyond_this_is_named_with_its_line)
 	static const struct refused {
 		const char *text, *words;
 	} refused[] = {
-		{"a\n{% macro f() %}{% endmacro %}", "line 2: statement 'macro'"},
-		{"{{ x | tojson }}", "filter 'tojson'"},
-		{"{{ x.items() }}", "method 'items'"},
-		{"{{ strftime_now('%d') }}", "function 'strftime_now'"},
-		{"{{ x is mapping }}", "test 'mapping'"},
-		{"{% set ns.x = 1 %}", "form of set"},
-		{"{% for x in y %}", "a body without 'endfor'"},
+		{"a\n{% block x %}{% endblock %}", "line 2: statement 'block'"},
+		{"{% call f() %}{% endcall %}", "statement 'call'"},
+		{"{{ x | urlize }}", "filter 'urlize'"},
+		{"{{ x.encode() }}", "method 'encode'"},
+		{"{{ lipsum(1) }}", "function 'lipsum'"},
+		{"{{ x is callable }}", "test 'callable'"},
+		{"{% set 1 = 2 %}", "form of target"},
+		{"{% for x in y %}", "a body without 'else'"},
 		{"{% if x %}", "a body without 'elif'"},
 		{"{{ 'abc }}", "a text without its end"},
-		{"{{ a b }}", "the part before"},
+		{"{{ a b }}", "the part before 'b'"},
+		{"{{ a", "a tag without its end"},
+		{"{{ a ? b }}", "a sign"},
 		{"{# x", "comment without its end"},
+		{"{% raw %}", "raw without its end"},
 		{"{% %}", "empty tag"},
 	};
 
@@ -140,7 +200,7 @@ static int render(const char *text, size_t max, struct err *e)
 	CLEANUP(buf_done) struct buf out;
 
 	buf_init(&out, max);
-	return chat_template_render(t, messages, &out, e);
+	return chat_template_render(t, messages, NULL, &out, e);
 }
 
 TEST(a_template_may_refuse_a_conversation_in_its_words)
@@ -168,6 +228,18 @@ TEST(a_template_cannot_run_or_grow_without_end)
 		      100, &e) == -ENOSPC);
 }
 
+TEST(a_macro_that_calls_itself_is_stopped)
+{
+	struct err e = {0};
+
+	CHECK(render("{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}", 100, &e) == -EOVERFLOW);
+	e = (struct err){0};
+	CHECK(render("{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}",
+		      100, &e) == -EOVERFLOW);
+	e = (struct err){0};
+	CHECK(render("{{ 'x' * 99999999 }}", 100, &e) == -ENOSPC);
+}
+
 static void nest(const char *open, const char *middle, const char *close, int n)
 {
 	CLEANUP(buf_done) struct buf text;
@@ -188,6 +260,9 @@ TEST(nesting_has_a_limit)
 {
 	nest("(", "1", ")", 1000);
 	nest("not ", "1", "", 1000);
+	nest("-", "1", "", 1000);
+	nest("{'a': ", "1", "}", 1000);
+	nest("1 if ", "1", " else 2", 1000);
 	nest("a[", "1", "]", 1000);
 }
 

@@ -51,7 +51,8 @@ static void check_chat_case(struct model *m, const json_t *c)
 	size_t i;
 
 	buf_init(&text, 1 << 20);
-	CHECK(chat_template_render(m->template, json_object_get(c, "messages"), &text, NULL) == 0);
+	CHECK(chat_template_render(
+		      m->template, json_object_get(c, "messages"), NULL, &text, NULL) == 0);
 	CHECK(!strcmp(buf_str(&text), json_string_value(json_object_get(c, "rendered"))));
 	known_ids(m, json_object_get(c, "rendered"), json_object_get(c, "ids"), false);
 	CHECK(tokenizer_encode(m->tokenizer, buf_str(&text), text.len, false, &ids, NULL) == 0);
