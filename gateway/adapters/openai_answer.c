@@ -160,7 +160,7 @@ static int write_choice(const struct openai_request *q, const struct written *w,
 	return r < 0 ? r : buf_addf(b, ",\"finish_reason\":\"%s\"}", w->reason);
 }
 
-static int write_answer(const struct openai_request *q, const json_t *value,
+int openai_write(const struct openai_request *q, const json_t *value,
 	const struct openai_usage *usage, struct buf *b)
 {
 	struct written w;
@@ -318,7 +318,8 @@ static int read_vector(const json_t *vector, size_t n, struct buf *floats)
 		scale = 1 / sqrt(sum);
 	for (i = 0; i < n; i++) {
 		float x = (float)(json_number_value(json_array_get(vector, i)) * scale);
-		int r = buf_add(floats, &x, sizeof(x)); /* little endian, as all we run on */
+		int r = isfinite(x) ? buf_add(floats, &x, sizeof(x)) /* little endian, as we are */
+				    : -EBADMSG;
 
 		if (r < 0)
 			return r;
@@ -358,35 +359,34 @@ static int add_embedding(
 	return r < 0 ? r : buf_add_str(b, q->base64 ? "\"}" : "}");
 }
 
-static int write_embeddings(const struct openai_request *q, const json_t *value,
-	const struct openai_usage *usage, struct buf *b)
+int openai_add_embeddings(
+	const struct openai_request *q, const json_t *value, size_t first, struct buf *b)
 {
 	const json_t *vector;
 	size_t i;
-	int r = buf_add_str(b, "{\"object\":\"list\",\"model\":");
+	int r = 0;
 
-	if (json_array_size(value) != json_array_size(q->inputs))
+	if (!json_is_array(value) || first + json_array_size(value) > json_array_size(q->inputs))
 		return -EBADMSG;
-	if (r == 0)
-		r = json_text_quote(b, q->model, strlen(q->model));
-	if (r == 0)
-		r = buf_add_str(b, ",\"data\":[");
+	if (first == 0) {
+		r = buf_add_str(b, "{\"object\":\"list\",\"model\":");
+		if (r == 0)
+			r = json_text_quote(b, q->model, strlen(q->model));
+		if (r == 0)
+			r = buf_add_str(b, ",\"data\":[");
+	}
 	json_array_foreach(value, i, vector)
 	{
 		if (r == 0)
-			r = add_embedding(q, vector, i, b);
+			r = add_embedding(q, vector, first + i, b);
 	}
-	if (r == 0)
-		r = buf_addf(b, "],\"usage\":{\"prompt_tokens\":%lld,\"total_tokens\":%lld}}",
-			(long long)usage->prompt_tokens, (long long)usage->prompt_tokens);
 	return r;
 }
 
-int openai_write(const struct openai_request *q, const json_t *value,
-	const struct openai_usage *usage, struct buf *b)
+int openai_end_embeddings(const struct openai_usage *usage, struct buf *b)
 {
-	return q->kind == OPENAI_EMBEDDINGS ? write_embeddings(q, value, usage, b)
-					    : write_answer(q, value, usage, b);
+	return buf_addf(b, "],\"usage\":{\"prompt_tokens\":%lld,\"total_tokens\":%lld}}",
+		(long long)usage->prompt_tokens, (long long)usage->prompt_tokens);
 }
 
 /* --- errors and models --- */

@@ -14,10 +14,15 @@ struct openai_usage {
 	int64_t prompt_tokens, completion_tokens;
 };
 
-/* Appends the whole answer. value: of infer.RESULT. -EBADMSG: it is not what was asked for.
- * -ENOSPC, -ENOMEM. */
+/* Appends the whole answer of texts. value: of infer.RESULT. -EBADMSG: it is not what was asked
+ * for. -ENOSPC, -ENOMEM. */
 int openai_write(const struct openai_request *q, const json_t *value,
 	const struct openai_usage *usage, struct buf *b);
+
+/* The same of embeddings, some after the others: those of the inputs from first on, and the end. */
+int openai_add_embeddings(
+	const struct openai_request *q, const json_t *value, size_t first, struct buf *b);
+int openai_end_embeddings(const struct openai_usage *usage, struct buf *b);
 
 /* A stream's events, of texts: what has been written since, and the end. Errors as above. */
 int openai_write_text(struct openai_request *q, const char *text, size_t n, struct buf *b);

@@ -11,7 +11,7 @@
 #include "proto/messages.h"
 
 #define TEXT_MAX (1u << 20) /* inference's own limit of a text is below that */
-#define OUT_MAX (8u << 20)
+#define OUT_MAX (16u << 20)
 #define LIST_WAIT_SEC 60
 #define LOOK_USEC (250 * USEC_PER_MSEC)
 #define BEAT_SEC 15 /* of silence, then a line that says nothing */
@@ -197,15 +197,15 @@ static void on_result(const struct infer_result *result, void *data)
 
 	a->call = NULL;
 	tell_text(a);
-	if (!a->over) {
-		a->over = true;
-		r = a->voice->result(a, result);
-		if (r == -EBADMSG && !a->begun)
-			ask_refuse(a, MHD_HTTP_INTERNAL_SERVER_ERROR, "failed", "",
-				"the model's answer is not of the kind that was asked for");
-		else
-			said(a, r);
-	}
+	r = a->over ? 0 : a->voice->result(a, result);
+	if (a->call)
+		return; /* it goes on with another one */
+	if (r == -EBADMSG && !a->begun)
+		ask_refuse(a, MHD_HTTP_INTERNAL_SERVER_ERROR, "failed", "",
+			"the model's answer is not of the kind that was asked for");
+	else
+		said(a, r);
+	a->over = true;
 	request_resume(a->request);
 }
 

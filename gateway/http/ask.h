@@ -26,8 +26,8 @@ struct ask_voice {
 	/* Who asks is known and may, the body is there: ask_call, ask_refuse, or text in out and
 	 * over. Again after ask_wait_list has said false. */
 	void (*start)(struct ask *a);
-	int (*text)(struct ask *a, const char *text, size_t n); /* of a stream */
-	int (*result)(struct ask *a, const struct infer_result *result);
+	int (*text)(struct ask *a, const char *text, size_t n);          /* of a stream */
+	int (*result)(struct ask *a, const struct infer_result *result); /* or the next ask_call */
 	/* Of a stream an event and its end, else the body. code: as model_call_ops has it, or
 	 * "refused"; param: the field, or "". */
 	int (*error)(struct ask *a, const char *code, const char *param, const char *message);

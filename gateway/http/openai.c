@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "proto/messages.h"
 
+#define INPUTS_AT_ONCE 64 /* of a call of inference */
+
 /* --- what is told --- */
 
 static int on_text(struct ask *a, const char *text, size_t n)
@@ -16,11 +18,49 @@ static int on_text(struct ask *a, const char *text, size_t n)
 	return openai_write_text(&o->q, text, n, &a->out);
 }
 
+static void call(struct openai_ask *o, json_t *inputs)
+{
+	ask_call(&o->ask, &(struct model_ask){.model = o->q.model,
+				  .task = o->q.task,
+				  .payer = o->ask.payer,
+				  .inputs = inputs,
+				  .options = o->q.options});
+}
+
+/* The next inputs, as many as inference takes at once. */
+static void call_some(struct openai_ask *o)
+{
+	CLEANUP(json_unrefp) json_t *some = json_array();
+	size_t n = json_array_size(o->q.inputs);
+
+	for (size_t i = 0; i < INPUTS_AT_ONCE && o->asked < n; i++)
+		(void)json_array_append(some, json_array_get(o->q.inputs, o->asked++));
+	call(o, some);
+}
+
+static int on_embeddings(struct openai_ask *o, const struct infer_result *result)
+{
+	struct openai_usage usage = {.prompt_tokens = o->tokens += result->tokens_in};
+	int r = openai_add_embeddings(&o->q, result->value, o->told, &o->ask.out);
+
+	o->told += json_array_size(result->value);
+	if (r == 0 && o->told != o->asked) /* each must have its own */
+		r = -EBADMSG;
+	if (r < 0)
+		return r;
+	if (o->asked == json_array_size(o->q.inputs))
+		return openai_end_embeddings(&usage, &o->ask.out);
+	call_some(o);
+	return 0;
+}
+
 static int on_result(struct ask *a, const struct infer_result *result)
 {
 	struct openai_ask *o = (struct openai_ask *)a;
 	struct openai_usage usage = {result->tokens_in, result->tokens_out};
 
+	if (o->q.kind == OPENAI_EMBEDDINGS)
+		return on_embeddings(o, result);
 	return a->streams ? openai_write_end(&o->q, result->value, &usage, &a->out)
 			  : openai_write(&o->q, result->value, &usage, &a->out);
 }
@@ -98,12 +138,10 @@ static void start_reading(struct openai_ask *o, enum openai_kind kind)
 	if (o->model[0])
 		(void)snprintf(o->q.model, sizeof(o->q.model), "%s", o->model);
 	a->streams = o->q.stream;
-	if (o->q.model[0])
-		ask_call(a, &(struct model_ask){.model = o->q.model,
-				    .task = o->q.task,
-				    .payer = a->payer,
-				    .inputs = o->q.inputs,
-				    .options = o->q.options});
+	if (o->q.model[0] && kind == OPENAI_EMBEDDINGS)
+		call_some(o);
+	else if (o->q.model[0])
+		call(o, o->q.inputs);
 	else
 		ask_refuse(a, MHD_HTTP_BAD_REQUEST, "refused", "model", "model: missing");
 }

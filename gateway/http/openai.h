@@ -7,7 +7,10 @@
 struct openai_ask {
 	struct ask ask; /* first: its address is ours */
 	struct openai_request q;
-	bool read;                        /* q is */
+	bool read; /* q is */
+	/* of embeddings, which are made some at a time */
+	size_t asked, told; /* of the inputs */
+	int64_t tokens;
 	char path[OPENAI_MODEL_MAX + 64]; /* behind v1/, decoded */
 	char model[OPENAI_MODEL_MAX +
 		   1]; /* of the path; then the body's does not count. "": none */

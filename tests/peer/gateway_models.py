@@ -390,6 +390,22 @@ def embeddings_are_base64_or_numbers_and_may_be_shortened(g):
             if more.get("encoding_format") == "base64":
                 v = struct.unpack("<3f", base64.b64decode(v))
             assert all(abs(a - b) < 1e-6 for a, b in zip(v, want[i], strict=True)), (v, want)
+    # More than inference takes at once are asked for in turns.
+    asked = Asked(g, "/v1/embeddings", {"model": "a/bert", "input": [str(i) for i in range(150)],
+                                        "encoding_format": "float"})
+    for n in (64, 64, 22):
+        call = inference.call()
+        inputs = call.json()["inputs"]
+        assert len(inputs) == n
+        inference.result(call, [[float(i)] for i in inputs], tokens_in=n)
+    status, value = asked.got()
+    assert [d["embedding"] for d in value["data"]] == [[float(i)] for i in range(150)]
+    assert value["usage"]["prompt_tokens"] == 150
+    asked = Asked(g, "/v1/embeddings", {"model": "a/bert", "input": [str(i) for i in range(150)]})
+    inference.result(inference.call(), [[0.5]] * 64)
+    inference.error(inference.call(), "too_long", "inputs[3]: too long")
+    status, value = asked.got()
+    assert status == 400 and value["error"]["code"] == "context_length_exceeded", value
     asked = Asked(g, "/v1/embeddings", {"model": "a/bert", "input": "a"})
     inference.result(inference.call(), {"text": "no vector", "finish_reason": "stop"})
     assert asked.got()[0] == 500
