@@ -34,6 +34,13 @@ void engine_limit_kv(struct engine *e, uint64_t all, uint64_t each)
 	e->kv_group_max = each;
 }
 
+static void lane_close(struct lane *lane)
+{
+	lane_close_pages(lane);
+	lane->lexicon = lexicon_free(lane->lexicon);
+	lane->model = NULL;
+}
+
 struct engine *engine_free(struct engine *e)
 {
 	if (!e)
@@ -41,7 +48,7 @@ struct engine *engine_free(struct engine *e)
 	for (size_t i = 0; i < e->n_lanes; i++) {
 		while (e->lanes[i].head)
 			request_cancel(e->lanes[i].head);
-		lane_close_pages(&e->lanes[i]);
+		lane_close(&e->lanes[i]);
 	}
 	free(e->logits);
 	free(e);
@@ -90,8 +97,7 @@ void engine_forget(struct engine *e, const struct model *m)
 		if (lane->model != m)
 			continue;
 		assert(!lane->head);
-		lane_close_pages(lane);
-		lane->model = NULL;
+		lane_close(lane);
 	}
 }
 
@@ -101,6 +107,8 @@ void request_destroy(struct request *q)
 	sequences_done(&q->in);
 	request_release_look(q);
 	sampler_done(&q->sampler);
+	(void)matcher_free(q->matcher);
+	(void)grammar_free(q->grammar);
 	free(q->biases);
 	free(q->logprobs);
 	writer_done(&q->writer);

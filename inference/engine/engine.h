@@ -33,6 +33,7 @@
 #include "inference/engine/model.h"
 #include "inference/engine/sample.h"
 #include "inference/engine/writer.h"
+#include "inference/grammars/grammar.h"
 
 #define ENGINE_REQUESTS_MAX 1024           /* queued and running */
 #define ENGINE_WRITING_MAX 32              /* texts under way in one model */
@@ -87,6 +88,7 @@ struct prompt {
 	struct sampling sampling;
 	struct text stops[WRITER_STOPS_MAX];
 	size_t n_stops;
+	struct grammar *grammar; /* NULL: any text; engine_write takes it over, failing too */
 	const struct bias *biases;
 	size_t n_biases;
 	bool logprobs; /* of the tokens that are written, and of so many likeliest at each place */

@@ -9,6 +9,7 @@
 #include "inference/engine/pages.h"
 #include "inference/engine/sample.h"
 #include "inference/engine/share.h"
+#include "inference/grammars/matcher.h"
 
 #define LANES_MAX 256     /* models with work */
 #define PROMPT_ROWS_MIN 4 /* a prompt moves on at least this much in a step */
@@ -43,6 +44,8 @@ struct request {
 	struct sampler sampler;
 	struct bias *biases; /* owned */
 	size_t n_biases;
+	struct grammar *grammar; /* owned; NULL: any text */
+	struct matcher *matcher; /* owned */
 	struct likely *logprobs; /* owned; NULL: nobody asked */
 	uint32_t top_logprobs;
 	size_t n_logprobs;
@@ -60,8 +63,9 @@ struct lane {
 	struct engine *engine;
 	struct model *model; /* borrowed; NULL: the entry is free */
 	struct request *head, **tail;
-	struct kv *kv;       /* owned; the pool; NULL until the first text */
-	struct pages *pages; /* owned; who holds what of it */
+	struct kv *kv;           /* owned; the pool; NULL until the first text */
+	struct lexicon *lexicon; /* owned; NULL until a grammar asks for it */
+	struct pages *pages;     /* owned; who holds what of it */
 	uint64_t page_bytes;
 	size_t writing;  /* requests that run */
 	size_t turn;     /* of the groups: whose text comes first */
@@ -134,6 +138,17 @@ bool room_grow(struct request *q);
 void room_mark(struct request *q);
 void room_leave(struct request *q);
 void lane_close_pages(struct lane *lane);
+
+/* --- choice.c: which token comes next --- */
+
+/* How the tokens of a text are chosen, checked and made ready; takes p's grammar over. */
+int request_prepare_choice(struct request *q, const struct prompt *p, struct err *why);
+/* The next token by logits, which it changes; spare: room for twice as many. -EDOM: they are no
+ * numbers. -ENODATA: the model has no token that the grammar allows. -ENOMEM. */
+int request_choose(struct request *q, float *logits, float *spare, uint32_t *ret);
+/* It is written. False: it is all that the grammar allows. -ENOMEM. */
+int request_chose(struct request *q, uint32_t id, bool *ret_more);
+bool model_stops_at(const struct model *m, uint32_t id);
 
 /* --- encodings.c --- */
 

@@ -4,7 +4,8 @@
 
 #include "inference/engine/inside.h"
 
-#define ROW_WORK 64 /* of a row that reads weights only */
+#define ROW_WORK 64  /* of a row that reads weights only */
+#define SPARE_ROWS 2 /* of logits, for those who choose */
 
 /* One step's rows. */
 struct step {
@@ -15,67 +16,6 @@ struct step {
 	uint32_t wanted[NET_STEP_ROWS_MAX];
 	size_t m, n_wanted;
 };
-
-static int prepare_biases(
-	struct request *q, const struct model *m, const struct prompt *p, struct err *why)
-{
-	if (p->n_biases == 0)
-		return 0;
-	if (p->n_biases > ENGINE_BIASES_MAX)
-		return err_set(why, -EINVAL, "logit_bias: %zu tokens, the limit is %d", p->n_biases,
-			ENGINE_BIASES_MAX);
-	for (size_t i = 0; i < p->n_biases; i++)
-		if (p->biases[i].id >= m->net->vocab)
-			return err_set(
-				why, -EINVAL, "logit_bias: there is no token %u", p->biases[i].id);
-	q->biases = calloc(p->n_biases, sizeof(*q->biases));
-	if (!q->biases)
-		return err_set(why, -ENOMEM, "out of memory");
-	memcpy(q->biases, p->biases, p->n_biases * sizeof(*q->biases));
-	q->n_biases = p->n_biases;
-	return 0;
-}
-
-static int prepare_logprobs(struct request *q, const struct prompt *p, struct err *why)
-{
-	size_t each = 1 + (size_t)p->top_logprobs;
-
-	if (!p->logprobs)
-		return 0;
-	if (p->top_logprobs > ENGINE_TOP_LOGPROBS_MAX ||
-		p->top_logprobs > q->lane->model->net->vocab)
-		return err_set(why, -EINVAL, "top_logprobs: %u, the limit is %d", p->top_logprobs,
-			ENGINE_TOP_LOGPROBS_MAX);
-	if (each * q->sampling.max_tokens > ENGINE_LOGPROBS_MAX)
-		return err_set(why, -EMSGSIZE,
-			"logprobs: %zu for each of max_tokens %u, the limit is %d in all", each,
-			q->sampling.max_tokens, ENGINE_LOGPROBS_MAX);
-	q->top_logprobs = p->top_logprobs;
-	q->logprobs = calloc(each * q->sampling.max_tokens, sizeof(*q->logprobs));
-	return q->logprobs ? 0 : err_set(why, -ENOMEM, "out of memory");
-}
-
-/* How its tokens are chosen, and where it stops. */
-static int prepare_choice(
-	struct request *q, const struct model *m, const struct prompt *p, struct err *why)
-{
-	int r = prepare_biases(q, m, p, why);
-
-	if (r == 0)
-		r = prepare_logprobs(q, p, why);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < p->n_stops; i++)
-		if (writer_add_stop(&q->writer, p->stops[i].s, p->stops[i].n) < 0)
-			return err_set(why, -EINVAL, "stop: 1 to %d bytes each, at most %d",
-				WRITER_STOP_MAX, WRITER_STOPS_MAX);
-	sampler_init(&q->sampler, p->sampling.seed);
-	for (size_t i = 0; i < q->ids.n; i++)
-		if (sampler_count(&q->sampler, &q->sampling, q->ids.ids[i], false, m->net->vocab) <
-			0)
-			return err_set(why, -ENOMEM, "out of memory");
-	return 0;
-}
 
 static int prepare_prompt(
 	struct request *q, struct model *m, const struct prompt *p, struct err *why)
@@ -104,7 +44,7 @@ static int prepare_prompt(
 	if (q->sampling.max_tokens > room)
 		q->sampling.max_tokens = (uint32_t)room;
 	q->ids.max = q->ids.n + q->sampling.max_tokens;
-	return prepare_choice(q, m, p, why);
+	return request_prepare_choice(q, p, why);
 }
 
 int engine_write(struct engine *e, struct model *m, const struct prompt *p,
@@ -113,11 +53,13 @@ int engine_write(struct engine *e, struct model *m, const struct prompt *p,
 	struct request *q;
 	int r;
 
-	if (!m->net->family->decoder)
-		return err_set(why, -ENOTSUP, "%s writes no text", m->id);
-	r = request_new(e, m, ops, data, &q, why);
-	if (r < 0)
+	r = m->net->family->decoder ? request_new(e, m, ops, data, &q, why)
+				    : err_set(why, -ENOTSUP, "%s writes no text", m->id);
+	if (r < 0) {
+		(void)grammar_free(p->grammar);
 		return r;
+	}
+	q->grammar = p->grammar;
 	r = prepare_prompt(q, m, p, why);
 	if (r < 0) {
 		request_destroy(q);
@@ -245,14 +187,6 @@ static void gather_rows(struct lane *lane, struct step *s)
 			add_row(s, q);
 }
 
-static bool is_stop(const struct model *m, uint32_t id)
-{
-	for (size_t i = 0; i < m->n_stops; i++)
-		if (m->stops[i] == id)
-			return true;
-	return false;
-}
-
 void request_finish_text(struct request *q, const char *reason)
 {
 	struct outcome o = {.finish_reason = reason,
@@ -269,50 +203,33 @@ void request_finish_text(struct request *q, const char *reason)
 	request_finish(q, &o);
 }
 
-/* Chooses by the logits, which it changes; spare: room for as many. */
-static int choose(struct request *q, float *logits, float *spare, uint32_t *ret)
-{
-	size_t vocab = q->lane->model->net->vocab, each = 1 + (size_t)q->top_logprobs;
-	int r;
-
-	if (q->logprobs)
-		memcpy(spare, logits, vocab * sizeof(*spare));
-	sampler_adjust(&q->sampler, &q->sampling, q->biases, q->n_biases, logits);
-	r = sampler_next(&q->sampler, &q->sampling, logits, vocab, ret);
-	/* Told are the model's own probabilities, not what penalties made of them. */
-	if (r == 0 && q->logprobs)
-		logprobs_of(spare, vocab, *ret, each - 1, q->logprobs + q->n_logprobs * each);
-	return r;
-}
-
-/* The request's next token is known: write it, or end. */
-static void take_token(struct request *q, float *logits, float *spare)
+/* The request's next token is known, r < 0: cannot be; write it, or end. */
+static void take_token(struct request *q, int r, uint32_t id)
 {
 	const struct model *m = q->lane->model;
 	const char *bytes, *fresh;
+	bool more;
 	size_t n;
-	uint32_t id;
-	int r = choose(q, logits, spare, &id);
 
 	if (r < 0) {
-		request_fail(
-			q, r, r == -EDOM ? "the model's output is not a number" : "out of memory");
+		request_fail(q, r,
+			r == -EDOM      ? "the model's output is not a number"
+			: r == -ENODATA ? "the model has no token that the grammar allows here"
+					: "out of memory");
 		return;
 	}
 	q->tokens_out++;
-	if (is_stop(m, id)) {
+	if (model_stops_at(m, id)) {
 		request_finish_text(q, "stop");
 		return;
 	}
-	if (tokens_add(&q->ids, id) < 0 ||
-		sampler_count(&q->sampler, &q->sampling, id, true, m->net->vocab) < 0) {
+	if (request_chose(q, id, &more) < 0) {
 		request_fail(q, -ENOMEM, "out of memory");
 		return;
 	}
-	q->n_logprobs += q->logprobs != NULL;
 	bytes = tokenizer_text(m->tokenizer, id, &n);
 	r = bytes ? writer_add(&q->writer, bytes, n) : 0;
-	if (q->writer.stopped) {
+	if (q->writer.stopped || (r == 0 && !more)) {
 		request_finish_text(q, "stop");
 		return;
 	}
@@ -323,6 +240,19 @@ static void take_token(struct request *q, float *logits, float *spare)
 	fresh = writer_take(&q->writer, false, &n);
 	if (n > 0)
 		q->ops->on_text(fresh, n, q->data);
+}
+
+/* What a grammar takes is its own request's, and counts as the device's time. */
+static void choose_measured(struct request *q, float *logits, float *spare)
+{
+	uint64_t from = engine_now_nsec();
+	const uint32_t all = 1;
+	uint32_t id;
+	int r = request_choose(q, logits, spare, &id);
+
+	if (q->matcher)
+		engine_charge(q->engine, &q, &all, 1, engine_now_nsec() - from);
+	take_token(q, r, id);
 }
 
 void lane_step_texts(struct engine *e, struct lane *lane)
@@ -339,7 +269,7 @@ void lane_step_texts(struct engine *e, struct lane *lane)
 	from = engine_now_nsec();
 	for (size_t i = 0; i < s.m; i++)
 		request_begin(s.of[i], from);
-	r = engine_reserve_logits(e, (s.n_wanted + 1) * net->vocab);
+	r = engine_reserve_logits(e, (s.n_wanted + SPARE_ROWS) * net->vocab);
 	if (r == 0)
 		r = net->family->step(net, s.ids, s.places, s.m, s.wanted, s.n_wanted, e->logits);
 	nsec = engine_now_nsec() - from;
@@ -353,6 +283,6 @@ void lane_step_texts(struct engine *e, struct lane *lane)
 		room_mark(s.of[i]);
 	for (size_t i = 0; i < s.n_wanted; i++)
 		if (!s.of[s.wanted[i]]->dead)
-			take_token(s.of[s.wanted[i]], e->logits + i * net->vocab,
+			choose_measured(s.of[s.wanted[i]], e->logits + i * net->vocab,
 				e->logits + s.n_wanted * net->vocab);
 }

@@ -128,6 +128,50 @@ static int set_top_logprobs(const json_t *v, struct options *o)
 	return read_whole(v, 0, ENGINE_TOP_LOGPROBS_MAX, &o->top_logprobs);
 }
 
+static int set_grammar(const json_t *v, struct options *o)
+{
+	if (!json_is_string(v) || json_string_length(v) > GRAMMAR_TEXT_MAX || o->form != FORM_TEXT)
+		return -EINVAL;
+	o->form = FORM_GRAMMAR;
+	o->grammar = (struct text){json_string_value(v), json_string_length(v)};
+	return 0;
+}
+
+/* As OpenAI has it. */
+static int set_response_format(const json_t *v, struct options *o)
+{
+	const char *type = json_string_value(json_object_get(v, "type"));
+
+	if (!type || o->form != FORM_TEXT)
+		return -EINVAL;
+	if (!strcmp(type, "text"))
+		return 0;
+	if (!strcmp(type, "json_object")) {
+		o->form = FORM_JSON;
+		return 0;
+	}
+	o->schema = json_object_get(json_object_get(v, "json_schema"), "schema");
+	o->form = FORM_SCHEMA;
+	return strcmp(type, "json_schema") != 0 || !json_is_object(o->schema) ? -EINVAL : 0;
+}
+
+int options_grammar(const struct options *o, struct grammar **ret, struct err *e)
+{
+	int r = 0;
+
+	*ret = NULL;
+	if (o->form == FORM_JSON)
+		return grammar_from_json(ret, e);
+	if (o->form == FORM_SCHEMA)
+		r = grammar_from_schema(o->schema, ret, e);
+	if (o->form == FORM_GRAMMAR)
+		r = grammar_from_text(o->grammar.s, o->grammar.n, ret, e);
+	if (r < 0)
+		(void)err_wrap(e, o->form == FORM_SCHEMA ? "options.response_format.json_schema"
+							 : "options.grammar");
+	return r;
+}
+
 static int set_top_labels(const json_t *v, struct options *o)
 {
 	return read_whole(v, 1, NET_LABELS_MAX, &o->top_labels);
@@ -168,6 +212,9 @@ static const struct option {
 	{"logit_bias", set_biases, "at most 300 numbers from -100 to 100, by tokens' ids"},
 	{"logprobs", set_logprobs, "true or false"},
 	{"top_logprobs", set_top_logprobs, "a whole number from 0 to 20"},
+	{"grammar", set_grammar, "a text of at most 65536 bytes, without response_format"},
+	{"response_format", set_response_format,
+		"{type: text, json_object, or json_schema with json_schema: {schema}}"},
 	{"seed", set_seed, "a whole number"},
 	{"stop", set_stop, "at most 4 texts of 1 to 128 bytes"},
 	{"top_labels", set_top_labels, "a whole number from 1 to 1000"},

@@ -12,6 +12,9 @@
 #include "base/err.h"
 #include "inference/engine/engine.h"
 
+/* What an answer must be. */
+enum answer_form { FORM_TEXT, FORM_JSON, FORM_SCHEMA, FORM_GRAMMAR };
+
 struct options {
 	struct sampling sampling;
 	struct text stops[WRITER_STOPS_MAX]; /* borrowed from the call */
@@ -20,6 +23,9 @@ struct options {
 	size_t n_biases;
 	bool logprobs;
 	uint32_t top_logprobs;
+	enum answer_form form;
+	struct text grammar; /* FORM_GRAMMAR; borrowed from the call, as is schema */
+	json_t *schema;      /* FORM_SCHEMA */
 	uint32_t top_labels;
 	json_t *candidate_labels;        /* borrowed from the call, an array; NULL: none */
 	const char *hypothesis_template; /* borrowed, holds "{}"; NULL: the task's own */
@@ -27,3 +33,7 @@ struct options {
 
 /* options: an object, or NULL or null for none. -EINVAL names the option and what it must be. */
 int options_read(json_t *options, const struct model *m, struct options *ret, struct err *e);
+
+/* What the answer's form allows; *ret NULL: any text. -EINVAL, -ENOTSUP, -EMSGSIZE, -ENOMEM, with
+ * words that name the option and the place in it. Caller owns *ret. */
+int options_grammar(const struct options *o, struct grammar **ret, struct err *e);

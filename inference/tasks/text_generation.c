@@ -13,8 +13,10 @@ int task_write(const struct start *s, struct text text, bool framed, struct err 
 		.n_biases = s->options->n_biases,
 		.logprobs = s->options->logprobs,
 		.top_logprobs = s->options->top_logprobs};
-	int r;
+	int r = options_grammar(s->options, &p.grammar, e);
 
+	if (r < 0)
+		return r;
 	memcpy(p.stops, s->options->stops, sizeof(p.stops));
 	r = engine_write(s->engine, s->model, &p, s->ops, s->data, s->ret, e);
 	return r < 0 ? err_wrap(e, "inputs") : 0;

@@ -70,12 +70,12 @@ static void ask_probe(struct engine *e, struct watch *w, uint32_t group)
 	*w = (struct watch){0};
 	CHECK(ask(e, w, prompt, greedy, NULL) == 0);
 	request_set_group(w->request, group);
+	probe = w;
+	compared = 0;
 }
 
 static void finish_probed(struct engine *e, struct watch *w)
 {
-	compared = 0;
-	probe = w;
 	while (engine_step(e))
 		;
 	CHECK(w->done && w->o.r == 0 && compared == w->o.usage.tokens_out);
@@ -145,8 +145,6 @@ TEST(the_youngest_is_put_back_when_pages_run_out_and_says_the_same_bits)
 		request_set_group(older[i].request, i + 1);
 	}
 	ask_probe(e, &w, 9);
-	compared = 0;
-	probe = &w;
 	for (bool ran = false; engine_step(e); ran = ran || (w.request && w.request->running)) {
 		put_back = put_back || (ran && w.request && !w.request->running);
 		CHECK(engine_kv_bytes(e) <= 7 * page_bytes());
