@@ -10,7 +10,6 @@
 void sequences_done(struct sequences *s)
 {
 	tokens_done(&s->ids);
-	tokens_done(&s->types);
 	tokens_done(&s->wanted);
 	s->n = 0;
 }
@@ -81,7 +80,7 @@ static int add_sequence(struct reading *t, struct request *q, size_t i)
 	for (uint32_t j = s->starts[i]; j < s->starts[i + 1] && r == 0; j++) {
 		r = tokens_add(&t->ids, s->ids.ids[j]);
 		if (r == 0)
-			r = tokens_add(&t->types, s->types.n ? s->types.ids[j] : 0);
+			r = tokens_add(&t->types, s->ids.at ? s->ids.at[j].type : 0);
 	}
 	for (uint32_t j = s->wants[i]; j < s->wants[i + 1] && r == 0; j++)
 		r = tokens_add(&t->wanted, at + s->wanted.ids[j] - s->starts[i]);

@@ -97,8 +97,8 @@ struct prompt {
 
 /* What an encoder is to read, one sequence after the other, and which of its rows are wanted. */
 struct sequences {
-	struct tokens ids, types; /* owned; types: as many as ids, or none where all are 0 */
-	struct tokens wanted;     /* owned; indexes into ids, in order, each once */
+	struct tokens ids;    /* owned; places, where it has them, tell token types */
+	struct tokens wanted; /* owned; indexes into ids, in order, each once */
 	/* The i-th is ids[starts[i], starts[i + 1]), of which wanted[wants[i], wants[i + 1]). */
 	uint32_t starts[ENGINE_SEQUENCES_MAX + 1], wants[ENGINE_SEQUENCES_MAX + 1];
 	size_t n;

@@ -159,6 +159,20 @@ static int read_sight(struct model *m, const struct folder *f, struct err *e)
 	return r < 0 ? err_wrap(e, "%s", name) : 0;
 }
 
+/* What tasks of an encoder want to know. */
+static int read_encoder(struct model *m, const struct folder *f, struct err *e)
+{
+	const char *mask = token_spelling(f->tokens, "mask_token");
+	int r = pooling_read(f->fd, &m->pooled, e);
+
+	if (r == 0 && m->pooled.tokens > 0 && m->pooled.tokens < m->net->context)
+		m->net->context = m->pooled.tokens;
+	m->mask = tokenizer_find(m->tokenizer, mask[0] ? mask : "[MASK]");
+	if (m->mask == UINT32_MAX)
+		m->mask = tokenizer_find(m->tokenizer, "<mask>");
+	return r;
+}
+
 static int load(struct model *m, const struct folder *f, struct device *d, struct err *e)
 {
 	const json_t *name = json_array_get(json_object_get(f->config, "architectures"), 0);
@@ -173,6 +187,8 @@ static int load(struct model *m, const struct folder *f, struct device *d, struc
 		r = read_net(m, f, d, e);
 	if (r == 0 && m->net->family->look)
 		return read_sight(m, f, e);
+	if (r == 0 && m->net->family->encode)
+		r = read_encoder(m, f, e);
 	if (r < 0 || !m->net->family->decoder)
 		return r;
 	r = read_sampling(m, f->generation, e);

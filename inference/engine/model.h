@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "inference/engine/chat_template.h"
+#include "inference/engine/pooling.h"
 #include "inference/engine/sight.h"
 #include "inference/models/family.h"
 #include "inference/tokenizers/tokenizer.h"
@@ -42,6 +43,8 @@ struct model {
 	size_t n_stops;
 	struct sampling sampling;
 	struct sight sight;        /* of one that looks at pictures */
+	struct pooled pooled;      /* encoders: what vectors of texts are */
+	uint32_t mask;             /* the token that stands for a missing word; UINT32_MAX: none */
 	struct err error;          /* of loading */
 	struct err template_error; /* why it does not chat */
 };

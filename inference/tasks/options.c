@@ -196,6 +196,31 @@ static int set_hypothesis_template(const json_t *v, struct options *o)
 	return 0;
 }
 
+static int set_pooling(const json_t *v, struct options *o)
+{
+	static const char *const names[] = {
+		[POOLING_MEAN] = "mean", [POOLING_CLS] = "cls", [POOLING_NONE] = "none"};
+
+	for (size_t i = 0; json_is_string(v) && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], json_string_value(v))) {
+			o->pooled.pooling = (enum pooling)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int set_normalize(const json_t *v, struct options *o)
+{
+	o->pooled.normalize = json_is_true(v);
+	return json_is_boolean(v) ? 0 : -EINVAL;
+}
+
+static int set_truncate(const json_t *v, struct options *o)
+{
+	o->truncate = json_is_true(v);
+	return json_is_boolean(v) ? 0 : -EINVAL;
+}
+
 static const struct option {
 	const char *name;
 	int (*set)(const json_t *v, struct options *o);
@@ -217,6 +242,9 @@ static const struct option {
 		"{type: text, json_object, or json_schema with json_schema: {schema}}"},
 	{"seed", set_seed, "a whole number"},
 	{"stop", set_stop, "at most 4 texts of 1 to 128 bytes"},
+	{"pooling", set_pooling, "\"mean\", \"cls\" or \"none\""},
+	{"normalize", set_normalize, "true or false"},
+	{"truncate", set_truncate, "true or false"},
 	{"top_labels", set_top_labels, "a whole number from 1 to 1000"},
 	{"candidate_labels", set_candidate_labels, "an array of texts"},
 	{"hypothesis_template", set_hypothesis_template,
@@ -240,7 +268,8 @@ int options_read(json_t *options, const struct model *m, struct options *o, stru
 	const char *name;
 	json_t *v;
 
-	*o = (struct options){.sampling = m->sampling, .top_labels = NET_LABELS_MAX};
+	*o = (struct options){
+		.sampling = m->sampling, .top_labels = NET_LABELS_MAX, .pooled = m->pooled};
 	random_bytes(&o->sampling.seed, sizeof(o->sampling.seed));
 	if (!options || json_is_null(options))
 		return 0;

@@ -29,6 +29,8 @@ struct options {
 	uint32_t top_labels;
 	json_t *candidate_labels;        /* borrowed from the call, an array; NULL: none */
 	const char *hypothesis_template; /* borrowed, holds "{}"; NULL: the task's own */
+	struct pooled pooled;
+	bool truncate; /* texts that are too long are cut, not refused */
 };
 
 /* options: an object, or NULL or null for none. -EINVAL names the option and what it must be. */

@@ -13,6 +13,7 @@ static const struct task *const tasks[] = {
 	&task_image_classification,
 	&task_zero_shot_image,
 	&task_image_features,
+	&task_feature_extraction,
 };
 
 const struct task *task_find(const char *name)
@@ -58,34 +59,60 @@ static int want(struct sequences *in, uint32_t from, enum task_rows rows)
 	return r;
 }
 
-static int add(const struct start *s, const json_t *v, const char *name, enum task_rows rows,
+int task_add(const struct start *s, const struct task_texts *t, enum task_rows rows,
 	struct sequences *in, struct err *e)
 {
-	const struct model *m = s->model;
+	const struct encode_text texts[] = {
+		{t->texts[0].s, t->texts[0].n}, {t->texts[1].s, t->texts[1].n}};
+	const struct encode_options how = {.framed = true, .fit = t->fit};
 	uint32_t from = in->starts[in->n];
-	struct text text = {0};
-	int r = task_text(v, name, &text, e);
+	int r;
 
-	if (r < 0)
-		return r;
-	in->ids.max = from + m->net->context;
+	if (in->n == ENGINE_SEQUENCES_MAX)
+		return err_set(
+			e, -EMSGSIZE, "%s: over %d texts to read", t->name, ENGINE_SEQUENCES_MAX);
+	in->ids.max = from + s->model->net->context;
+	in->ids.want_at = true;
 	in->wanted.max = SIZE_MAX;
-	r = tokenizer_encode(m->tokenizer, text.s, text.n, true, &in->ids, e);
+	r = tokenizer_encode_texts(s->model->tokenizer, texts, t->n, &how, &in->ids, NULL, e);
 	if (r == -EMSGSIZE) {
 		*e = (struct err){0};
-		(void)model_too_long(m, e);
+		(void)model_too_long(s->model, e);
 	} else if (r == 0 && in->ids.n == from) {
 		r = err_set(e, -EINVAL, "the text has no tokens");
 	} else if (r == 0 && want(in, from, rows) < 0) {
 		r = err_set(e, -ENOMEM, "out of memory");
 	}
 	if (r < 0) {
-		(void)err_wrap(e, "%s", name);
+		(void)err_wrap(e, "%s", t->name);
 		return r;
 	}
 	in->starts[++in->n] = (uint32_t)in->ids.n;
 	in->wants[in->n] = (uint32_t)in->wanted.n;
 	return 0;
+}
+
+static int add_input(const struct start *s, const json_t *v, const char *name, enum task_rows rows,
+	struct sequences *in, struct err *e)
+{
+	struct task_texts t = {
+		.name = name, .n = 1, .fit = s->options->truncate ? FIT_LONGEST : FIT_NOT};
+	const json_t *pair = json_object_get(v, "text_pair");
+	char member[64];
+	int r;
+
+	if (!json_is_object(v)) {
+		r = task_text(v, name, &t.texts[0], e);
+		return r < 0 ? r : task_add(s, &t, rows, in, e);
+	}
+	(void)snprintf(member, sizeof(member), "%s.text", name);
+	r = task_text(json_object_get(v, "text"), member, &t.texts[0], e);
+	if (r == 0 && pair) {
+		(void)snprintf(member, sizeof(member), "%s.text_pair", name);
+		t.n = 2;
+		r = task_text(pair, member, &t.texts[1], e);
+	}
+	return r < 0 ? r : task_add(s, &t, rows, in, e);
 }
 
 int task_add_inputs(const struct start *s, const json_t *inputs, enum task_rows rows,
@@ -96,7 +123,7 @@ int task_add_inputs(const struct start *s, const json_t *inputs, enum task_rows 
 
 	s->job->many = json_is_array(inputs);
 	if (!s->job->many)
-		return add(s, inputs, "inputs", rows, in, e);
+		return add_input(s, inputs, "inputs", rows, in, e);
 	if (n == 0 || n > ENGINE_SEQUENCES_MAX)
 		return err_set(
 			e, -EINVAL, "inputs: %zu texts, must be 1 to %d", n, ENGINE_SEQUENCES_MAX);
@@ -104,7 +131,7 @@ int task_add_inputs(const struct start *s, const json_t *inputs, enum task_rows 
 		char name[32];
 
 		(void)snprintf(name, sizeof(name), "inputs[%zu]", i);
-		r = add(s, json_array_get(inputs, i), name, rows, in, e);
+		r = add_input(s, json_array_get(inputs, i), name, rows, in, e);
 	}
 	return r;
 }

@@ -63,7 +63,8 @@ const struct task *task_find(const char *name);
 /* --- for tasks --- */
 
 extern const struct task task_text_classification, task_chat, task_text_generation,
-	task_image_classification, task_zero_shot_image, task_image_features;
+	task_image_classification, task_zero_shot_image, task_image_features,
+	task_feature_extraction;
 
 /* v as a text, which name calls in words. -EINVAL, -EMSGSIZE. Borrowed from v. */
 int task_text(const json_t *v, const char *name, struct text *ret, struct err *e);
@@ -71,8 +72,20 @@ int task_text(const json_t *v, const char *name, struct text *ret, struct err *e
 /* Which rows of a sequence are wanted. */
 enum task_rows { TASK_FIRST, TASK_ALL };
 
-/* Appends the inputs, one text or an array of them, to what is to be read, and sets job->many.
- * Errors as tokenizer_encode; -EMSGSIZE names the model's limit. */
+/* A text or a pair of them, which name calls in words. */
+struct task_texts {
+	const char *name;
+	struct text texts[2];
+	size_t n;
+	enum fit fit; /* what gives way where they are too long */
+};
+
+/* Appends it to what is to be read. Errors as tokenizer_encode_texts; -EMSGSIZE names the model's
+ * limit. */
+int task_add(const struct start *s, const struct task_texts *t, enum task_rows rows,
+	struct sequences *in, struct err *e);
+
+/* Appends the inputs, a text, a pair {text, text_pair}, or an array of them, and sets job->many. */
 int task_add_inputs(const struct start *s, const json_t *inputs, enum task_rows rows,
 	struct sequences *in, struct err *e);
 

@@ -12,6 +12,8 @@ static int start(const struct start *s, const json_t *inputs, struct err *e)
 	if (s->model->net->head != NET_SEQUENCE)
 		return err_set(e, -ENOTSUP, "%s does not classify", s->model->id);
 	s->job->top_labels = s->options->top_labels;
+	if (s->options->sampling.top_k > 0 && s->options->sampling.top_k < s->job->top_labels)
+		s->job->top_labels = s->options->sampling.top_k; /* as transformers calls it */
 	r = task_add_inputs(s, inputs, TASK_FIRST, &in, e);
 	return r < 0 ? r : task_read(s, &in, e);
 }

@@ -17,6 +17,8 @@ import safetensors.torch
 import torch
 import transformers
 
+import calls
+
 torch.set_num_threads(1)
 transformers.utils.logging.disable_progress_bar()
 
@@ -70,15 +72,17 @@ SHAPES = {
         max_position_embeddings=s["context"]),
 }
 SHAPES["Roberta"] = SHAPES["XLMRoberta"] = SHAPES["Bert"]
+NLI = {"id2label": {0: "contradiction", 1: "neutral", 2: "entailment"},
+       "label2id": {"contradiction": 0, "neutral": 1, "entailment": 2}}
 LABELS = {"id2label": {0: "red", 1: "green", 2: "blue"}, "label2id": {"red": 0, "green": 1, "blue": 2}}
 # name: class, more of its configuration
 ENCODERS = {
     "bert": ("BertModel", {}),
-    "bert-sequence": ("BertForSequenceClassification", LABELS),
+    "bert-sequence": ("BertForSequenceClassification", NLI),
     "bert-words": ("BertForMaskedLM", {"hidden_act": "gelu_new"}),
     "bert-tokens": ("BertForTokenClassification", LABELS),
     "bert-spans": ("BertForQuestionAnswering", {}),
-    "distilbert-sequence": ("DistilBertForSequenceClassification", LABELS),
+    "distilbert-sequence": ("DistilBertForSequenceClassification", {"num_labels": 1}),
     "distilbert-words": ("DistilBertForMaskedLM", {"activation": "relu"}),
     "roberta-sequence": ("RobertaForSequenceClassification", dict(LABELS, type_vocab_size=1)),
     "roberta-words": ("RobertaForMaskedLM", {"type_vocab_size": 1, "layer_norm_eps": 0.1}),
@@ -215,6 +219,8 @@ def make_encoder(name, size, out):
     longest = size["context"] - (config.pad_token_id + 1 if "Roberta" in kind else 0)
     with torch.no_grad():
         known = {"sequences": [known_sequence(model, n, types) for n in (7, longest, 2)]}
+    if name in calls.MAKERS:
+        calls.write(name, model, size["vocab"], out)
     save(model, out)
     if name == "bert-sequence":
         rename(out, lambda n: n.replace("LayerNorm.weight", "LayerNorm.gamma")
@@ -227,6 +233,7 @@ def rename(out, how):
     with safetensors.safe_open(path, "pt") as f:
         tensors = {how(name): f.get_tensor(name) for name in f.keys()}
     safetensors.torch.save_file(tensors, path, {"format": "pt"})
+    os.chmod(path, 0o644)
 
 
 def strip_prefix(out, prefix):
