@@ -37,6 +37,7 @@ static int open_plugin(const char *name, struct device **ret, struct err *e)
 {
 	char path[PATH_MAX + 64];
 	const uint32_t *version;
+	const struct device_ops *ops;
 	device_plugin_open_fn *open;
 	void *library;
 	int r = plugin_path(name, path);
@@ -47,18 +48,15 @@ static int open_plugin(const char *name, struct device **ret, struct err *e)
 	if (!library)
 		return err_set(e, -ENODEV, "device '%s': %s", name, dlerror());
 	version = dlsym(library, "device_plugin_version");
+	ops = dlsym(library, "device_plugin_ops");
 	*(void **)&open = dlsym(library, "device_plugin_open");
-	if (!version || *version != DEVICE_PLUGIN_VERSION || !open)
+	if (!version || *version != DEVICE_PLUGIN_VERSION || !ops || !open)
 		return err_set(
 			e, -ENODEV, "device '%s': %s was built for another version", name, path);
+	if (!is_complete(ops))
+		return err_set(e, -ENOSYS, "device '%s': it lacks an operator", name);
 	r = open(ret, e);
-	if (r < 0)
-		return err_wrap(e, "device '%s'", name);
-	if (!is_complete((*ret)->ops)) {
-		*ret = device_close(*ret);
-		return err_set(e, -ENODEV, "device '%s': it lacks an operator", name);
-	}
-	return 0;
+	return r < 0 ? err_wrap(e, "device '%s'", name) : 0;
 }
 
 int device_open(const char *name, const char *kernels, struct device **ret, struct err *e)

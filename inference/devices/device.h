@@ -106,8 +106,8 @@ struct device {
 
 /*
  * name: "cpu", or "cuda", which is a plug-in (vitrine-cuda.so beside the program). kernels: a build
- * of the CPU's kernels to force, NULL: the best one. -ENODEV: no such device here. -ENOTSUP: no
- * such build. Caller owns *ret.
+ * of the CPU's kernels to force, NULL: the best one. -ENODEV: no such device here. -ENOSYS: the
+ * plug-in lacks an operator. -ENOTSUP: no such build. Caller owns *ret.
  */
 int device_open(const char *name, const char *kernels, struct device **ret, struct err *e);
 struct device *device_close(struct device *d);
@@ -121,6 +121,6 @@ int device_cpu_open(const char *kernels, struct device **ret, struct err *e);
 /* Goes up with every change of struct device_ops or of what it takes. */
 #define DEVICE_PLUGIN_VERSION 1
 
-/* What a plug-in exports: device_plugin_version, which is the number above, and device_plugin_open.
- * -ENODEV: nothing of its kind here. */
+/* What a plug-in exports: device_plugin_version, which is the number above, device_plugin_ops, its
+ * table, and device_plugin_open. -ENODEV: nothing of its kind here. */
 typedef int device_plugin_open_fn(struct device **ret, struct err *e);

@@ -20,10 +20,10 @@ const UNREAD = (32000 * 2048) / 1.1e9;
 
 /** The formats, with the issue's aims. */
 const FORMATS = [
-  { name: "Q8_0", file: "q8_0.gguf", write: 1.15, prompt: 2.5 },
-  { name: "Q4_0", file: "q4_0.gguf", write: 1.4, prompt: 1.5 },
-  { name: "Q4_K_M", file: "q4_k_m.gguf", write: 1.3, prompt: 1.8 },
-  { name: "BF16", file: "bf16.gguf", write: 1.0, prompt: 1.25 },
+  { name: "Q8_0", folder: "q8_0", write: 1.15, prompt: 2.5 },
+  { name: "Q4_0", folder: "q4_0", write: 1.4, prompt: 1.5 },
+  { name: "Q4_K_M", folder: "q4_k_m", write: 1.3, prompt: 1.8 },
+  { name: "BF16", folder: "bf16", write: 1.0, prompt: 1.25 },
 ];
 
 const here = join(root, "tests/bench/inference");
@@ -96,8 +96,8 @@ export async function benchInference({ run, figure, say, cleanups }) {
     { peer, goal: `≥ ${least} × llama.cpp${aim ? `, aim ${aim} ×` : ""}`, floor: least * peer }));
 
   for (const format of FORMATS) {
-    const file = join(models, format.file);
-    const ours = await new Asked(cleanups, bench, [file], { VITRINE_THREADS: "1" }).ready();
+    const file = join(models, format.folder, "model.gguf");
+    const ours = await new Asked(cleanups, bench, [join(models, format.folder)], { VITRINE_THREADS: "1" }).ready();
     const peer = await new Asked(cleanups, python, [join(here, "llama_peer.py"), file, "1"]).ready();
 
     for (const side of [ours, peer]) await side.ask("write 4");

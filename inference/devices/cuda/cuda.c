@@ -49,6 +49,7 @@ __asm__(".section .rodata\n.global cuda_image\n.hidden cuda_image\n.balign 16\n"
 	KERNEL(gelu)                                                                               \
 	KERNEL(gelu_tanh)                                                                          \
 	KERNEL(quick_gelu)                                                                         \
+	KERNEL(relu)                                                                               \
 	KERNEL(tanh_all)
 
 struct ring {
@@ -550,6 +551,11 @@ static void cuda_quick_gelu(struct device *d, float *x, size_t n)
 	launch(cuda_of(d), cuda_of(d)->quick_gelu, blocks_of(n), 1, (void *[]){&x, &n});
 }
 
+static void cuda_relu(struct device *d, float *x, size_t n)
+{
+	launch(cuda_of(d), cuda_of(d)->relu, blocks_of(n), 1, (void *[]){&x, &n});
+}
+
 static void cuda_tanh(struct device *d, float *x, size_t n)
 {
 	launch(cuda_of(d), cuda_of(d)->tanh_all, blocks_of(n), 1, (void *[]){&x, &n});
@@ -581,7 +587,8 @@ static struct device *cuda_close(struct device *d)
 	return NULL;
 }
 
-static const struct device_ops cuda_ops = {
+extern const struct device_ops device_plugin_ops;
+const struct device_ops device_plugin_ops = {
 	.name = "cuda",
 	.alloc = cuda_alloc,
 	.free = cuda_free,
@@ -607,6 +614,7 @@ static const struct device_ops cuda_ops = {
 	.gelu = cuda_gelu,
 	.gelu_tanh = cuda_gelu_tanh,
 	.quick_gelu = cuda_quick_gelu,
+	.relu = cuda_relu,
 	.tanh = cuda_tanh,
 	.close = cuda_close,
 };
@@ -647,6 +655,7 @@ static CUresult start(struct cuda *c)
 	return r;
 }
 
+extern const uint32_t device_plugin_version;
 const uint32_t device_plugin_version = DEVICE_PLUGIN_VERSION;
 device_plugin_open_fn device_plugin_open;
 
@@ -658,7 +667,7 @@ int device_plugin_open(struct device **ret, struct err *e)
 
 	if (!c)
 		return err_set(e, -ENOMEM, "out of memory");
-	c->device.ops = &cuda_ops;
+	c->device.ops = &device_plugin_ops;
 	r = driver_load(&c->driver, e);
 	if (r < 0) {
 		free(c);

@@ -322,6 +322,12 @@ extern "C" __global__ void quick_gelu(float *x, size_t n)
 		x[i] = x[i] / (1 + expf(-1.702f * x[i]));
 }
 
+extern "C" __global__ void relu(float *x, size_t n)
+{
+	EACH (i, n)
+		x[i] = fmaxf(x[i], 0);
+}
+
 extern "C" __global__ void tanh_all(float *x, size_t n)
 {
 	EACH (i, n)

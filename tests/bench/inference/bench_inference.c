@@ -3,8 +3,9 @@
  *
  * Reads lines and answers each with tokens per second, as llama_peer.py does: "prompt N" (a prompt
  * of N tokens and the first token after it), "write N" (one text of N tokens), "batch S N" (S texts
- * at once). "bandwidth" answers with the bytes per second that one thread reads from memory. The
- * model's tokenizer makes one token of each byte.
+ * at once), "embed N" (an encoder's hidden states of N tokens, averaged). "bandwidth" answers with
+ * the bytes per second that one thread reads from memory. The model's tokenizer makes one token of
+ * each byte.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +97,59 @@ static double run(struct bench *b, uint32_t texts, uint32_t in, uint32_t out, bo
 	return b->failed ? -1 : (double)(count_in ? b->tokens_in : b->tokens_out) / (now() - start);
 }
 
+/* --- encoders --- */
+
+#define EMBEDS 8 /* at a turn */
+
+static int add_up(const struct rows *rows, void *to)
+{
+	float *sum = to;
+
+	for (size_t i = 0; i < rows->n * rows->width; i++)
+		sum[i % 16] += rows->x[i];
+	return 0;
+}
+
+/* [CLS], letters and [SEP] of make_encoder.py's vocabulary, all of which are wanted. */
+static int add_sequence(struct sequences *in, uint32_t n)
+{
+	in->headless = true;
+	in->n = 1;
+	in->ids.max = in->wanted.max = TEXT_MAX;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t id = i == 0 ? 2 : i + 1 == n ? 3 : 5 + (i - 1) % 26;
+
+		if (tokens_add(&in->ids, id) < 0 || tokens_add(&in->wanted, i) < 0)
+			return -EINVAL;
+	}
+	in->starts[1] = in->wants[1] = n;
+	return 0;
+}
+
+static double embed(struct bench *b, uint32_t n)
+{
+	static const struct request_ops ops = {ignore_text, count_end};
+	double start = now();
+	float sum[16] = {0};
+
+	for (int i = 0; i < EMBEDS; i++) {
+		CLEANUP(sequences_done) struct sequences in = {0};
+		const struct reader reader = {add_up, sum};
+		struct request *q;
+		struct err e = {0};
+
+		if (add_sequence(&in, n) < 0 ||
+			engine_encode(b->engine, b->model, &in, &reader, &ops, b, &q, &e) < 0) {
+			(void)fprintf(stderr, "bench_inference: %s\n", e.text);
+			return -1;
+		}
+		b->running++;
+		while (b->running > 0)
+			(void)engine_step(b->engine);
+	}
+	return b->failed ? -1 : EMBEDS * n / (now() - start);
+}
+
 /* Sums of a buffer that no cache holds, four streams at once; the best of three sweeps. */
 static double bandwidth(void)
 {
@@ -135,6 +189,8 @@ static double answer(struct bench *b, const char *line)
 		return run(b, 1, n, 1, true);
 	if (sscanf(line, "write %u", &n) == 1)
 		return run(b, 1, 1, n, false);
+	if (sscanf(line, "embed %u", &n) == 1)
+		return embed(b, n);
 	if (sscanf(line, "batch %u %u", &m, &n) == 2 && m <= BATCH_MAX)
 		return run(b, m, 1, n, false);
 	return !strcmp(line, "bandwidth\n") ? bandwidth() : -1;

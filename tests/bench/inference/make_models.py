@@ -27,7 +27,7 @@ def byte_tokens():
 
 
 def vocabulary(size):
-    return byte_tokens() + [f"<unused{i}>" for i in range(size - 256)]
+    return byte_tokens() + ["~~"] + [f"<unused{i}>" for i in range(size - 257)]
 
 
 def bf16(rng, *shape, scale=0.02):
@@ -105,7 +105,7 @@ def write_gguf(path, s):
     w.add_tokenizer_pre("gpt-2")
     w.add_token_list(vocabulary(s["vocab"]))
     w.add_token_types([1] * s["vocab"])
-    w.add_token_merges(["a b"])
+    w.add_token_merges(["~ ~"])
     w.add_bos_token_id(0)
     w.add_eos_token_id(1)
     w.add_add_bos_token(False)
@@ -139,13 +139,16 @@ def main():
 
     if not (folder / "hf/model.safetensors").exists():
         write_folder(folder / "hf", s)
-    source = folder / "bf16.gguf"
-    if not source.exists():
-        write_gguf(source, s)
+    # Each in a folder of its own, as a model is.
+    files = {name: folder / name / "model.gguf" for name in ("bf16", "q8_0", "q4_0", "q4_k_m")}
+    for file in files.values():
+        file.parent.mkdir(exist_ok=True)
+    if not files["bf16"].exists():
+        write_gguf(files["bf16"], s)
     # llama.cpp's names of the mixtures: MOSTLY_Q8_0, MOSTLY_Q4_0, MOSTLY_Q4_K_M
     for name, ftype in [("q8_0", 7), ("q4_0", 2), ("q4_k_m", 15)]:
-        if not (folder / f"{name}.gguf").exists():
-            quantise(source, folder / f"{name}.gguf", ftype)
+        if not files[name].exists():
+            quantise(files["bf16"], files[name], ftype)
 
 
 main()
