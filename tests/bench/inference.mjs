@@ -7,6 +7,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildDir, root } from "../e2e/lib/platform.mjs";
+import { fairFigures } from "./inference/fair.mjs";
 
 const PACKAGES = ["gguf==0.19.0", "numpy==2.4.6", "onnxruntime==1.32.0"];
 const LLAMA = "llama-cpp-python==0.3.36";
@@ -91,7 +92,7 @@ async function best(ours, peer, question) {
 export async function benchInference({ run, figure, say, cleanups }) {
   const { python, models } = await ensurePeers(run, say);
   const bench = join(buildDir, "bin/bench_inference");
-  const figures = [];
+  const figures = await fairFigures({ run, figure, say });
   const atLeast = (what, value, unit, peer, least, aim) => figures.push(figure(what, value, unit,
     { peer, goal: `≥ ${least} × llama.cpp${aim ? `, aim ${aim} ×` : ""}`, floor: least * peer }));
 
