@@ -19,6 +19,7 @@
 #include "base/dial.h"
 #include "base/log.h"
 #include "inference/devices/device.h"
+#include "inference/devices/pool.h"
 #include "inference/engine/engine.h"
 #include "inference/engine/shelf.h"
 #include "inference/peers/service.h"
@@ -32,12 +33,13 @@ struct settings {
 	size_t n_dirs;
 	uid_t uids[PEER_UIDS_MAX];
 	size_t n_uids;
-	int listen_fd; /* -1: none */
+	int listen_fd;    /* -1: none */
+	unsigned threads; /* 0: as many as there are processors */
 	const char *run_model, *run_text;
 };
 
 static const char usage[] = "usage: vitrine-inference --listen-fd FD --models DIR [--models "
-			    "DIR]... [--peer-uid UID]...\n"
+			    "DIR]... [--peer-uid UID]... [--threads N]\n"
 			    "       vitrine-inference --models DIR --run MODEL TEXT\n";
 
 static int number(const char *s, long max, long *ret)
@@ -69,6 +71,11 @@ static int take_option(struct settings *s, int option, const char *value)
 			return -EINVAL;
 		s->uids[s->n_uids++] = (uid_t)n;
 		return 0;
+	case 't':
+		if (number(value, POOL_THREADS_MAX, &n) < 0)
+			return -EINVAL;
+		s->threads = (unsigned)n;
+		return 0;
 	case 'r':
 		s->run_model = value;
 		return 0;
@@ -84,6 +91,7 @@ static int read_settings(int argc, char **argv, struct settings *s)
 		{"models", required_argument, NULL, 'm'},
 		{"peer-uid", required_argument, NULL, 'u'},
 		{"run", required_argument, NULL, 'r'},
+		{"threads", required_argument, NULL, 't'},
 		{0},
 	};
 	int option;
@@ -148,7 +156,8 @@ static void on_signal(int signo, void *data)
 	loop_stop(data, 0);
 }
 
-static int serve(const struct settings *s, struct engine *engine, const struct shelf *shelf)
+static int serve(const struct settings *s, struct device *device, struct engine *engine,
+	const struct shelf *shelf)
 {
 	CLEANUP(loop_freep) struct loop *loop = NULL;
 	CLEANUP(service_freep) struct service *service = NULL;
@@ -171,6 +180,7 @@ static int serve(const struct settings *s, struct engine *engine, const struct s
 		log_error("cannot start: %s", e.code ? e.text : strerror(-r));
 		return r;
 	}
+	device_spread(device, s->threads);
 	return loop_run(loop);
 }
 
@@ -195,7 +205,9 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (s.run_model)
+		device_spread(device, s.threads);
+	if (s.run_model)
 		return run_once(engine, shelf, s.run_model, s.run_text);
 	log_models(shelf);
-	return serve(&s, engine, shelf) < 0 ? 1 : 0;
+	return serve(&s, device, engine, shelf) < 0 ? 1 : 0;
 }

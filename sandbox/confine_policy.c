@@ -31,8 +31,9 @@
 #define ORCHESTRATOR FILTER_ORCHESTRATOR
 #define AGENT FILTER_AGENT
 #define LOADER FILTER_LOADER
-#define STARTS (ORCHESTRATOR | FILTER_GIT) /* other programs */
-#define THREADS (GATEWAY | STARTS)
+#define STARTS (ORCHESTRATOR | FILTER_GIT)   /* other programs */
+#define COMPUTES (LOADER | FILTER_INFERENCE) /* on all processors: inference/devices/pool.h */
+#define THREADS (GATEWAY | STARTS | COMPUTES)
 
 /* clang-format off */
 #define ALLOW(who, call_) {SYS_##call_, #call_, POLICY_ALLOW, (who)}
@@ -239,7 +240,7 @@ const struct policy_rule confine_rules[] = {
 
 	/* --- threads --- */
 	REFUSE(ALL, clone3, ENOSYS), /* its flags lie in memory, where no filter reads them */
-	ALLOW_IF(GATEWAY, clone, 1, EQ(0, CLONE_A_THREAD)),
+	ALLOW_IF(GATEWAY | COMPUTES, clone, 1, EQ(0, CLONE_A_THREAD)),
 	ALLOW(THREADS, set_robust_list),
 	ALLOW(THREADS, rseq),
 	REFUSE(ALL & ~THREADS, set_robust_list, ENOSYS),

@@ -431,6 +431,18 @@ static void cpu_tanh(struct device *d, float *x, size_t n)
 		x[i] = tanhf(x[i]);
 }
 
+/* Threads that cannot be had are done without. */
+static void cpu_spread(struct device *d, unsigned threads)
+{
+	struct cpu *c = cpu_of(d);
+	struct pool *pool = pool_new(threads);
+
+	if (!pool)
+		return;
+	(void)pool_free(c->pool);
+	c->pool = pool;
+}
+
 static struct device *cpu_close(struct device *d)
 {
 	(void)pool_free(cpu_of(d)->pool);
@@ -470,6 +482,7 @@ static const struct device_ops cpu_ops = {
 	.quick_gelu = cpu_quick_gelu,
 	.relu = cpu_relu,
 	.tanh = cpu_tanh,
+	.spread = cpu_spread,
 	.close = cpu_close,
 };
 

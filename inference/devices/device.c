@@ -68,6 +68,12 @@ int device_open(const char *name, const char *kernels, struct device **ret, stru
 	return err_set(e, -ENODEV, "device '%s' is not known; there are cpu and cuda", name);
 }
 
+void device_spread(struct device *d, unsigned threads)
+{
+	if (d->ops->spread)
+		d->ops->spread(d, threads);
+}
+
 struct device *device_close(struct device *d)
 {
 	return d ? d->ops->close(d) : NULL;

@@ -97,6 +97,9 @@ struct device_ops {
 	void (*relu)(struct device *d, float *x, size_t n);
 	void (*tanh)(struct device *d, float *x, size_t n);
 
+	/* May compute on that many threads from now on. NULL: the device has its own ways. */
+	void (*spread)(struct device *d, unsigned threads);
+
 	struct device *(*close)(struct device *d);
 };
 
@@ -110,6 +113,11 @@ struct device {
  * plug-in lacks an operator. -ENOTSUP: no such build. Caller owns *ret.
  */
 int device_open(const char *name, const char *kernels, struct device **ret, struct err *e);
+/*
+ * Lets it compute on that many processors, 0: all that this process may use. Threads have the
+ * confinement of whoever starts them, so this comes after the last of it. Until then, one.
+ */
+void device_spread(struct device *d, unsigned threads);
 struct device *device_close(struct device *d);
 DEFINE_CLEANUP(struct device *, device_close)
 

@@ -29,6 +29,16 @@ typedef uint16_t halves_at __attribute__((vector_size(VECTOR_BYTES / 2), aligned
 /* Accumulators live in registers only where every loop over them is unrolled. */
 #define UNROLL _Pragma("GCC unroll 8")
 
+/* Compilers put off additions, and then hold more terms than there are registers. This makes them
+ * add now. */
+#if defined(__AVX512F__)
+#define ADDED(a) __asm__("" : "+v"(a))
+#elif defined(__AVX2__)
+#define ADDED(a) __asm__("" : "+x"(a))
+#else
+#define ADDED(a) ((void)0)
+#endif
+
 INLINE lanes load_f32(const float *w)
 {
 	return *(const lanes_at *)w;

@@ -33,15 +33,17 @@ INLINE void store_lanes(const struct product *p, size_t row, size_t at, lanes su
 		y[at + i] = sum[i] + (p->bias ? p->bias[at + i] : 0);
 }
 
-/* Adds one column of the groups' weights to all sums. */
-#define COLUMN(load, at, stride, k)                                                                \
-	UNROLL for (int j = 0; j < vectors; j++)                                                   \
+/* Adds one column of some vectors of weights to the sums of all rows. */
+#define COLUMN(v, k)                                                                               \
+	UNROLL for (int i = 0; i < rows; i++)                                                      \
 	{                                                                                          \
-		lanes v = load(at + (size_t)(j / GROUP_LANES) * stride + (k)*GROUP_ROWS +          \
-			       j % GROUP_LANES * LANES);                                           \
+		const float factor = x[(size_t)i * p->ldx + (k)];                                  \
                                                                                                    \
-		UNROLL for (int i = 0; i < rows; i++) sum[i][j] +=                                 \
-			v * x[(size_t)i * p->ldx + (k)];                                           \
+		UNROLL for (int j = 0; j < vectors; j++)                                           \
+		{                                                                                  \
+			sum[i][j] += v[j] * factor;                                                \
+			ADDED(sum[i][j]);                                                          \
+		}                                                                                  \
 	}
 
 #define ZERO_SUMS                                                                                  \
@@ -65,13 +67,23 @@ INLINE void store_lanes(const struct product *p, size_t row, size_t at, lanes su
 		lanes sum[TILE_ROWS][TILE_GROUPS_ONE * GROUP_LANES];                               \
                                                                                                    \
 		ZERO_SUMS                                                                          \
-		for (size_t k = 0; k < p->k; k++)                                                  \
-			COLUMN(load, at, stride, k)                                                \
+		for (size_t k = 0; k < p->k; k++) {                                                \
+			lanes v[TILE_GROUPS_ONE * GROUP_LANES];                                    \
+                                                                                                   \
+			UNROLL for (int j = 0; j < vectors; j++) v[j] =                            \
+				load(at + (size_t)(j / GROUP_LANES) * stride + k * GROUP_ROWS +    \
+					j % GROUP_LANES * LANES);                                  \
+			COLUMN(v, k)                                                               \
+		}                                                                                  \
 		STORE_SUMS                                                                         \
 	}
 
 TILE(tile_f32, float, load_f32)
 TILE(tile_f16, uint16_t, load_f16)
+
+#define PAIRS(j)                                                                                   \
+	(*(const bits_at *)(at + (size_t)((j) / GROUP_LANES) * stride + k / 2 * GROUP_ROWS +       \
+			    (j) % GROUP_LANES * LANES))
 
 /* A bfloat16 is the upper half of a float; of a pair of columns one lies in each half. */
 INLINE void tile_bf16(const uint8_t *w, const struct product *p, size_t row, size_t group,
@@ -85,35 +97,40 @@ INLINE void tile_bf16(const uint8_t *w, const struct product *p, size_t row, siz
 	size_t k = 0;
 
 	ZERO_SUMS
-	for (; k < p->k; k += 2)
-		UNROLL for (int j = 0; j < vectors; j++)
-		{
-			bits pair =
-				*(const bits_at *)(at + (size_t)(j / GROUP_LANES) * stride +
-						   k / 2 * GROUP_ROWS + j % GROUP_LANES * LANES);
+	for (; k < p->k; k += 2) {
+		lanes v[TILE_GROUPS_ONE * GROUP_LANES];
 
-			UNROLL for (int i = 0; i < rows; i++) sum[i][j] +=
-				(lanes)(pair << 16) * x[(size_t)i * p->ldx + k];
-			if (k + 1 < p->k)
-				UNROLL for (int i = 0; i < rows; i++) sum[i][j] +=
-					(lanes)(pair & 0xffff0000) * x[(size_t)i * p->ldx + k + 1];
-		}
+		UNROLL for (int j = 0; j < vectors; j++) v[j] = (lanes)(PAIRS(j) << 16);
+		COLUMN(v, k)
+		if (k + 1 == p->k)
+			break;
+		UNROLL for (int j = 0; j < vectors; j++) v[j] = (lanes)(PAIRS(j) & 0xffff0000);
+		COLUMN(v, k + 1)
+	}
 	STORE_SUMS
 }
 
-/* All rows over a few groups, which stay in the cache meanwhile. */
-#define GROUPS(name, tile)                                                                         \
+/* All rows over a few groups, which stay in the cache meanwhile. Two tiles of half the rows are
+ * faster than one full and a low one. */
+#define GROUPS(name, tile, most)                                                                   \
 	INLINE void name(                                                                          \
 		const uint8_t *w, const struct product *p, size_t group, const int groups)         \
 	{                                                                                          \
-		size_t row = 0;                                                                    \
-                                                                                                   \
-		for (; row + TILE_ROWS <= p->m; row += TILE_ROWS)                                  \
-			tile(w, p, row, group, TILE_ROWS, groups);                                 \
-		for (; row + 2 <= p->m; row += 2)                                                  \
-			tile(w, p, row, group, 2, groups);                                         \
-		if (row < p->m)                                                                    \
-			tile(w, p, row, group, 1, groups);                                         \
+		for (size_t row = 0, left = p->m; left > 0; row = p->m - left) {                   \
+			if (left >= most && (left >= most + 3 || left == most)) {                  \
+				tile(w, p, row, group, most, groups);                              \
+				left -= most;                                                      \
+			} else if (left >= 4) {                                                    \
+				tile(w, p, row, group, 4 < most ? 4 : most, groups);               \
+				left -= 4 < most ? 4 : most;                                       \
+			} else if (left >= 2) {                                                    \
+				tile(w, p, row, group, 2, groups);                                 \
+				left -= 2;                                                         \
+			} else {                                                                   \
+				tile(w, p, row, group, 1, groups);                                 \
+				left--;                                                            \
+			}                                                                          \
+		}                                                                                  \
 	}
 
 #define MATMUL(name, tile, over)                                                                   \
@@ -128,9 +145,9 @@ INLINE void tile_bf16(const uint8_t *w, const struct product *p, size_t row, siz
 			over(w, p, first, 1);                                                      \
 	}
 
-GROUPS(groups_f32, tile_f32)
-GROUPS(groups_f16, tile_f16)
-GROUPS(groups_bf16, tile_bf16)
+GROUPS(groups_f32, tile_f32, TILE_ROWS)
+GROUPS(groups_f16, tile_f16, TILE_ROWS)
+GROUPS(groups_bf16, tile_bf16, TILE_ROWS_PAIRS)
 MATMUL(matmul_f32, tile_f32, groups_f32)
 MATMUL(matmul_f16, tile_f16, groups_f16)
 MATMUL(matmul_bf16, tile_bf16, groups_bf16)

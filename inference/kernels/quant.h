@@ -18,6 +18,9 @@
 /* Bytes of a weight stream that are asked for before they are needed. */
 #define PREFETCH_BYTES 2048
 
+/* Keeps compilers from keeping what they will need again: more than there are registers. */
+#define FORGET() __asm__ volatile("" ::: "memory")
+
 #if defined(__AVX2__)
 #define STEP_BYTES(type)                                                                           \
 	((type) == TENSOR_Q8_0          ? STEP_HEAD_SMALL + 2 * 512                                \
@@ -233,6 +236,7 @@ INLINE void sum_chunks(const enum tensor_type type, const uint8_t *block, const 
 
 				part[i] = type == TENSOR_Q8_0 ? add_signed(part[i], w, four)
 							      : add_products(part[i], w, four);
+				ADDED(part[i]);
 			}
 		}
 		UNROLL for (int i = 0; i < rows; i++) total[i] =
@@ -295,7 +299,8 @@ INLINE void add_block(const enum tensor_type type, const uint8_t *step, const in
 	}
 }
 
-INLINE void store_group(const struct product *p, size_t row, size_t group, const floats *sum)
+static __attribute__((noinline)) void store_group(
+	const struct product *p, size_t row, size_t group, const floats *sum)
 {
 	float *y = p->y + row * p->ldy, out[GROUP_ROWS];
 	size_t at = group * GROUP_ROWS, n = p->n - at < GROUP_ROWS ? p->n - at : GROUP_ROWS;
@@ -322,8 +327,10 @@ INLINE void tile_eights(const enum tensor_type type, const uint8_t *w, const str
 				for (int i = 0; i < BLOCK_BYTES(type); i += 64)
 					__builtin_prefetch(
 						step + b * BLOCK_BYTES(type) + i + PREFETCH_BYTES);
-			UNROLL for (int h = 0; h < GROUP_FLOATS; h++)
+			for (int h = 0; h < GROUP_FLOATS; h++) {
+				FORGET();
 				add_block(type, step, b, h, x, stride, rows, sum);
+			}
 		}
 	UNROLL for (int i = 0; i < rows; i++) store_group(p, row + (size_t)i, group, sum[i]);
 }

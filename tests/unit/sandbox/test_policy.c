@@ -271,7 +271,7 @@ TEST(no_dangerous_call_is_allowed_to_a_service)
 	} seldom[] = {
 		{SYS_execve, STARTS},
 		{SYS_kill, STARTS},
-		{SYS_clone, STARTS | FILTER_GATEWAY},
+		{SYS_clone, STARTS | FILTER_GATEWAY | FILTER_LOADER | FILTER_INFERENCE},
 		{SYS_prctl, FILTER_ORCHESTRATOR | FILTER_LOADER},
 		{SYS_seccomp, FILTER_LOADER | FILTER_ORCHESTRATOR},
 		{SYS_socket, FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT},
