@@ -344,7 +344,8 @@ static int host_emit(lua_State *L)
 
 /* --- models --- */
 
-/* call(request) -> id, or nil, code, words. request: the fields of infer.CALL. */
+/* call(request, raw) -> id, or nil, code, words. request: the fields of infer.CALL; raw: bytes that
+ * follow them, or nil. */
 static int host_call(lua_State *L)
 {
 	struct worker *w = worker_of(L);
@@ -352,6 +353,8 @@ static int host_call(lua_State *L)
 		.depth_max = SESSION_IMAGE_DEPTH_MAX, .object_mark = w->object_mark};
 	struct value_why why;
 	struct call *c;
+	size_t n_raw;
+	const char *raw = luaL_optlstring(L, 2, NULL, &n_raw);
 	int r;
 
 	(void)need_session(L);
@@ -359,7 +362,7 @@ static int host_call(lua_State *L)
 	w->scratch.max = TEXT_MAX;
 	r = value_encode(L, 1, &rules, &w->scratch, &why);
 	if (r == 0)
-		r = call_start(w->current, w->scratch.data, w->scratch.len, &c);
+		r = call_start(w->current, w->scratch.data, w->scratch.len, raw, n_raw, &c);
 	if (r == 0) {
 		lua_pushinteger(L, c->id);
 		return 1;

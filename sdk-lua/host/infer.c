@@ -155,7 +155,8 @@ static int add_grant(const struct grant *g, const uint8_t *request, size_t n, st
 	return r < 0 ? r : buf_add(b, request + 1, n - 1);
 }
 
-static int send_call(struct task *t, uint32_t id, const uint8_t *request, size_t n)
+static int send_call(struct task *t, uint32_t id, const uint8_t *request, size_t n, const char *raw,
+	size_t n_raw)
 {
 	struct frame f = {.type = INFER_CALL,
 		.channel = t->session ? t->session->channel : 0,
@@ -166,6 +167,10 @@ static int send_call(struct task *t, uint32_t id, const uint8_t *request, size_t
 
 	buf_init(&value, (size_t)proto_value_max(PROTO_INFER, PROTO_UP, INFER_CALL));
 	r = add_grant(&t->grant, request, n, &value);
+	if (r == 0 && raw)
+		r = buf_add(&value, "", 1);
+	if (r == 0 && raw)
+		r = buf_add(&value, raw, n_raw);
 	if (r < 0)
 		return r;
 	f.value = value.data;
@@ -173,7 +178,8 @@ static int send_call(struct task *t, uint32_t id, const uint8_t *request, size_t
 	return link_send(t->worker->infer, &f);
 }
 
-int call_start(struct task *t, const uint8_t *request, size_t n, struct call **ret)
+int call_start(struct task *t, const uint8_t *request, size_t n, const char *raw, size_t n_raw,
+	struct call **ret)
 {
 	struct worker *w = t->worker;
 	struct call *c;
@@ -194,7 +200,7 @@ int call_start(struct task *t, const uint8_t *request, size_t n, struct call **r
 		c->id = ++w->next_call;
 	while (c->id == 0 || find_anywhere(w, c->id));
 	buf_init(&c->tokens, TOKENS_MAX);
-	r = send_call(t, c->id, request, n);
+	r = send_call(t, c->id, request, n, raw, n_raw);
 	if (r < 0) {
 		free(c);
 		return r == -EPIPE ? -ENOENT : r;

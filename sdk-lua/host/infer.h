@@ -25,11 +25,13 @@ struct call {
 int infer_attach(struct worker *w, int fd);
 
 /*
- * Starts a call for the running handler; request: value of infer.CALL, an object that is not empty.
+ * Starts a call for the running handler; request: value of infer.CALL, an object that is not empty;
+ * raw: what follows it, NULL: nothing.
  * The grant of the handler's event goes with it, which the app never sees. -ENOENT: no link;
  * -ENOBUFS: the link is full, or the handler has CALLS_TASK_MAX calls; -ENOMEM.
  */
-int call_start(struct task *t, const uint8_t *request, size_t n, struct call **ret);
+int call_start(struct task *t, const uint8_t *request, size_t n, const char *raw, size_t n_raw,
+	struct call **ret);
 
 /* NULL: the running handler has no such call. */
 struct call *call_find(struct task *t, uint32_t id);

@@ -21,7 +21,7 @@ local GRID_MAX = 128
 local M = {
   inputs = { audio = true, video = true, sketch = true },
   checks = {},
-  methods = { audio = {} },
+  methods = { audio = {}, image = {}, sketch = {} },
 }
 
 values.of_files.audio, values.of_files.video = true, true
@@ -196,5 +196,18 @@ function M.methods.audio.append(rec, S, piece)
   host.patch(rec.node, data.constants.PATCH_SET, "value/parts/" .. #list, value)
   list[#list + 1] = value
 end
+
+-- What a model sees in the picture that is shown to the visitor, or that they drew.
+local function classify(kind)
+  local what = "ui." .. kind .. ":classify"
+  return function(rec, S, model, options)
+    local picture = state.get(S, rec, "value")
+    if picture == nil then raise("%s: it is empty", what) end
+    import "models"
+  return parts.classify_picture(what, picture, model, options)
+  end
+end
+M.methods.image.classify = classify "image"
+M.methods.sketch.classify = classify "sketch"
 
 return M

@@ -3,6 +3,7 @@
 -- goes wrong is raised as a table {code, message} whose message the visitor sees; pcall catches it.
 local host, lua, import = ...
 local parts = import "parts"
+local sight = import "sight"
 local type, ipairs, error, next = type, ipairs, error, next
 local find, format = lua.string.find, lua.string.format
 
@@ -16,6 +17,12 @@ local OPTIONS = {
   },
 }
 OPTIONS["text-generation"] = OPTIONS.chat
+OPTIONS["image-classification"] = OPTIONS["text-classification"]
+OPTIONS["zero-shot-image-classification"] = {
+  candidate_labels = "json", hypothesis_template = "string", top_labels = "integer",
+}
+OPTIONS["image-feature-extraction"] = {}
+OPTIONS.describe = {}
 
 local function fail(code, message) return error({ code = code, message = message }, 0) end
 
@@ -38,7 +45,8 @@ local function check_options(what, task, options)
   return next(checked) and checked or nil
 end
 
-local function start(what, model, task, inputs, options)
+-- raw: a picture's pixels, which follow the call.
+local function start(what, model, task, inputs, options, raw)
   options = check_options(what, task, options)
   if parts.fake_models and host.state() then
     return parts.fake_models(what, model, task, inputs, options)
@@ -48,7 +56,7 @@ local function start(what, model, task, inputs, options)
       .. "(this ran while the app was loading)", what)
   end
   local id, code, message =
-    host.call { model = model, task = task, inputs = inputs, options = options }
+    host.call({ model = model, task = task, inputs = inputs, options = options }, raw)
   if not id then fail(code, message) end
   return id
 end
@@ -68,6 +76,26 @@ local function finish(id)
     if what == "failed" then fail(a, b) end
     text = text .. a
   end
+end
+
+local forms = {} -- what pictures a model wants, by its id
+
+-- Asks a model about a picture.
+local function look(what, id, task, picture, options)
+  if parts.fake_models and host.state() then
+    return (finish(start(what, id, task, picture, options)))
+  end
+  local form = forms[id]
+  if not form then
+    local told = finish(start(what, id, "describe", {}))
+    form = told.picture
+    if not form then fail("bad_input", format("%s does not look at pictures", id)) end
+    forms[id] = form
+  end
+  local rgb, words = sight.rgb(what, picture, form)
+  if not rgb then fail("bad_input", words) end
+  local inputs = { width = form.width, height = form.height }
+  return (finish(start(what, id, task, inputs, options, rgb)))
 end
 
 local closing = {
@@ -222,6 +250,23 @@ TASKS["text-generation"] = function(id)
   end
 end
 
+for _, task in ipairs {
+  "image-classification", "zero-shot-image-classification", "image-feature-extraction",
+} do
+  TASKS[task] = function(id)
+    return function(picture, options) return look("pipeline", id, task, picture, options) end
+  end
+end
+
+-- For methods of pictures: one of the model's own labels, or, with candidate_labels, of the
+-- caller's texts.
+function parts.classify_picture(what, picture, id, options)
+  check_id(what, id)
+  local named = type(options) == "table" and options.candidate_labels
+  local task = named and "zero-shot-image-classification" or "image-classification"
+  return look(what, id, task, picture, options)
+end
+
 TASKS.chat = function(id)
   return function(turns, options)
     local inputs = copy_turns("pipeline", turns)
@@ -231,7 +276,7 @@ TASKS.chat = function(id)
 end
 
 ---A function that runs one model on one task.
----@param task "text-classification"|"text-generation"|"chat"
+---@param task "text-classification"|"text-generation"|"chat"|"image-classification"|"zero-shot-image-classification"|"image-feature-extraction"
 ---@param id string owner/name
 ---@return fun(input: any, options?: table): any
 ---@usage local mood = models.pipeline("text-classification", "vitrine/tiny-sentiment")
@@ -241,7 +286,7 @@ function M.pipeline(task, id)
     local near = type(task) == "string" and parts.nearest(task, TASKS)
     parts.raise("models.pipeline: unknown task %s; %s", parts.describe(task),
       near and format("did you mean '%s'?", near)
-        or "known are: chat, text-classification, text-generation")
+        or "known are: " .. lua.table.concat(parts.names(TASKS), ", "))
   end
   check_id("models.pipeline", id)
   return make(id)

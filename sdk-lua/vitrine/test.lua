@@ -189,7 +189,7 @@ local function fake(what, model, task, inputs, options)
   end
   local answer = fn(inputs, options or {}, task)
   if answer == nil then raise("test.model '%s': the function returned nothing", model) end
-  if task ~= "text-classification" then return { next = stream(answer) } end
+  if task == "chat" or task == "text-generation" then return { next = stream(answer) } end
   return { next = function() return "done", parts.copy(answer) end }
 end
 

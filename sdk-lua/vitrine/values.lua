@@ -38,6 +38,19 @@ function File:read(n, offset)
   return host.upload_read(rawget(self, "file"), offset or 0, n or data.constants.UPLOAD_READ_MAX)
 end
 
+---What a model sees in the picture: its labels with their scores, likeliest first.
+---@param model string owner/name
+---@param options? {candidate_labels?: string[], hypothesis_template?: string, top_labels?: integer}
+---@return {label: string, score: number}[]
+---@usage local seen = photo:classify "vitrine/tiny-digits"
+function File:classify(model, options)
+  if type(self) ~= "table" or type(rawget(self, "file")) ~= "string" then
+    raise("file:classify: call it with ':' on an upload")
+  end
+  import "models"
+  return parts.classify_picture("file:classify", self, model, options)
+end
+
 local CHUNK, LINE_MAX = 65536, 1048576
 
 ---The lines of the upload, without their ends ("\\n" or "\\r\\n"), read piece by piece.

@@ -164,7 +164,8 @@ function App:collect()
   end
   for _, f in ipairs((self.bench:receive("infer"))) do
     if f.type == "CALL" then
-      f.body = bench.decode(f.value)
+      local json, raw = f.value:match "^(%Z*)%z?(.*)$"
+      f.body, f.raw = bench.decode(json), raw
       self.calls[#self.calls + 1] = f
     else
       self.stops = self.stops or {}

@@ -38,7 +38,9 @@ end
 local function serve(app, test)
   return app:until_(function()
     local call = table.remove(app.calls, 1)
-    if call and call.body.task == "text-classification" then
+    if call and call.body.task == "describe" then
+      app:result(call, { task = "image-classification", picture = { width = 4, height = 4, shortest = 0, filter = 2 } })
+    elseif call and call.body.task:find "classification$" then
       app:result(call, { { label = "POSITIVE", score = 0.75 }, { label = "NEGATIVE", score = 0.25 } })
     elseif call then
       for _, token in ipairs { "Once", " upon", " a time." } do app:token(call, token) end
@@ -143,7 +145,8 @@ local function exercise(source, files)
       local values
       if node.type == "textbox" or node.type == "multimodal" then values = { [key] = "hello" } end
       if event == "upload" then
-        app:send("FILE", { channel = v.channel, file = "PNG", value = upload_of(node.type) })
+        local file = source:find "classif" and read "tests/unit/picture/known/rgb.png" or "PNG"
+        app:send("FILE", { channel = v.channel, file = file, value = upload_of(node.type) })
         values = { [key] = { file = "f" } }
       end
       fire(key, event, values)
