@@ -4,8 +4,8 @@
  * I hold: the models' weights, and the prompts of calls while they run.
  * Who may talk to me: agent, orchestrator and gateway over fd 3's socket; workers over links the
  * agent brings. What I never see: who a visitor is, a Space's code and files, the network. What I
- * give up after start: every file but the models (confine_self), and with them read, those too, so
- * that nothing can be opened or connected any more (confine_further).
+ * give up after start: every file but the models (confine_self), and those too but for the thread
+ * that loads them, so that nothing can be opened or connected any more (confine_further).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/dial.h"
 #include "base/log.h"
@@ -33,13 +34,14 @@ struct settings {
 	size_t n_dirs;
 	uid_t uids[PEER_UIDS_MAX];
 	size_t n_uids;
-	int listen_fd;    /* -1: none */
-	unsigned threads; /* 0: as many as there are processors */
+	int listen_fd;       /* -1: none */
+	unsigned threads;    /* 0: as many as there are processors */
+	uint64_t memory_max; /* bytes of all weights */
 	const char *run_model, *run_text;
 };
 
 static const char usage[] = "usage: vitrine-inference --listen-fd FD --models DIR [--models "
-			    "DIR]... [--peer-uid UID]... [--threads N]\n"
+			    "DIR]... [--peer-uid UID]... [--threads N] [--memory MIB]\n"
 			    "       vitrine-inference --models DIR --run MODEL TEXT\n";
 
 static int number(const char *s, long max, long *ret)
@@ -76,6 +78,11 @@ static int take_option(struct settings *s, int option, const char *value)
 			return -EINVAL;
 		s->threads = (unsigned)n;
 		return 0;
+	case 'M':
+		if (number(value, LONG_MAX >> 20, &n) < 0 || n == 0)
+			return -EINVAL;
+		s->memory_max = (uint64_t)n << 20;
+		return 0;
 	case 'r':
 		s->run_model = value;
 		return 0;
@@ -84,11 +91,19 @@ static int take_option(struct settings *s, int option, const char *value)
 	}
 }
 
+static uint64_t half_of_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 2 : 1ull << 30;
+}
+
 static int read_settings(int argc, char **argv, struct settings *s)
 {
 	static const struct option options[] = {
 		{"listen-fd", required_argument, NULL, 'l'},
 		{"models", required_argument, NULL, 'm'},
+		{"memory", required_argument, NULL, 'M'},
 		{"peer-uid", required_argument, NULL, 'u'},
 		{"run", required_argument, NULL, 'r'},
 		{"threads", required_argument, NULL, 't'},
@@ -96,7 +111,7 @@ static int read_settings(int argc, char **argv, struct settings *s)
 	};
 	int option;
 
-	*s = (struct settings){.listen_fd = -1};
+	*s = (struct settings){.listen_fd = -1, .memory_max = half_of_memory()};
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (take_option(s, option, optarg) < 0)
 			return -EINVAL;
@@ -105,22 +120,6 @@ static int read_settings(int argc, char **argv, struct settings *s)
 	if (optind != argc || s->n_dirs == 0)
 		return -EINVAL;
 	return s->run_model ? (s->run_text ? 0 : -EINVAL) : (s->listen_fd >= 0 ? 0 : -EINVAL);
-}
-
-static void log_models(const struct shelf *shelf)
-{
-	for (size_t i = 0; i < shelf_count(shelf); i++) {
-		const struct model *m = shelf_at(shelf, i);
-
-		if (!m->net)
-			log_error("model=%s not loaded: %s", m->id, m->error.text);
-		else if (m->net->family->decoder && !m->template)
-			log_warn("model=%s loaded, does not chat: %s", m->id,
-				m->template_error.text);
-		else
-			log_info("model=%s parameters=%llu loaded", m->id,
-				(unsigned long long)m->parameters);
-	}
 }
 
 /* Each worker is a file: as many as the system lets this process have. */
@@ -156,17 +155,27 @@ static void on_signal(int signo, void *data)
 	loop_stop(data, 0);
 }
 
-static int serve(const struct settings *s, struct device *device, struct engine *engine,
-	const struct shelf *shelf)
+static void on_models_changed(void *data)
 {
-	CLEANUP(loop_freep) struct loop *loop = NULL;
+	service_models_changed(data);
+}
+
+static bool may_release(struct model *m, void *data)
+{
+	return service_release_model(data, m);
+}
+
+static int serve(const struct settings *s, struct device *device, struct loop *loop,
+	struct engine *engine, struct shelf *shelf)
+{
+	static const struct shelf_ops shelf_ops = {on_models_changed, may_release};
 	CLEANUP(service_freep) struct service *service = NULL;
 	CLEANUP(listener_freep) struct listener *listener = NULL;
 	struct err e = {0};
-	int r = loop_new(&loop);
+	int r = service_new(loop, engine, shelf, &service);
 
 	if (r == 0)
-		r = service_new(loop, engine, shelf, &service);
+		r = shelf_start(shelf, loop, &shelf_ops, service);
 	if (r == 0)
 		r = listener_new(
 			loop, s->listen_fd, s->uids, s->n_uids, on_peer, service, &listener);
@@ -187,6 +196,7 @@ static int serve(const struct settings *s, struct device *device, struct engine 
 int main(int argc, char **argv)
 {
 	CLEANUP(device_closep) struct device *device = NULL;
+	CLEANUP(loop_freep) struct loop *loop = NULL;
 	CLEANUP(shelf_freep) struct shelf *shelf = NULL;
 	CLEANUP(engine_freep) struct engine *engine = NULL;
 	struct settings s;
@@ -200,7 +210,8 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
 	if (confine(&s, &e) < 0 || device_open("cpu", getenv("VITRINE_KERNELS"), &device, &e) < 0 ||
-		shelf_open(s.dirs, s.n_dirs, device, &shelf, &e) < 0 || engine_new(&engine) < 0) {
+		shelf_open(s.dirs, s.n_dirs, device, s.memory_max, &shelf, &e) < 0 ||
+		engine_new(&engine) < 0 || loop_new(&loop) < 0) {
 		log_error("cannot start: %s", e.text);
 		return 1;
 	}
@@ -208,6 +219,5 @@ int main(int argc, char **argv)
 		device_spread(device, s.threads);
 	if (s.run_model)
 		return run_once(engine, shelf, s.run_model, s.run_text);
-	log_models(shelf);
-	return serve(&s, device, engine, shelf) < 0 ? 1 : 0;
+	return serve(&s, device, loop, engine, shelf) < 0 ? 1 : 0;
 }

@@ -38,24 +38,26 @@ static void print_end(const struct outcome *o, void *data)
 		o->usage.tokens_out, (double)o->usage.device_usec / 1000);
 }
 
-int run_once(struct engine *engine, const struct shelf *shelf, const char *model, const char *text)
+int run_once(struct engine *engine, struct shelf *shelf, const char *model, const char *text)
 {
 	static const struct request_ops ops = {print_text, print_end};
-	const struct model *m = shelf_find(shelf, model);
+	struct model *m = shelf_find(shelf, model);
 	CLEANUP(json_decrefp) json_t *inputs = json_string(text);
-	struct infer_call c = {.model = model, .task = m ? model_task(m) : "", .inputs = inputs};
+	struct infer_call c = {.model = model, .task = "", .inputs = inputs};
 	struct run run = {0};
 	struct request *q;
 	struct err e = {0};
 	const char *code;
 
+	if (m && shelf_use(shelf, m, &e) == 0)
+		c.task = m->task;
 	if (inputs && !strcmp(c.task, "chat")) {
 		c.inputs = json_pack("[{s:s, s:o}]", "role", "user", "content", inputs);
 		inputs = c.inputs;
 	}
 	if (!inputs)
 		(void)err_set(&e, -EINVAL, "the text is not UTF-8");
-	else
+	else if (!e.code)
 		(void)call_start(&c, NULL, engine, shelf, &ops, &run, &run.job, &q, &code, &e);
 	if (e.code) {
 		(void)fprintf(stderr, "%s\n", e.text);

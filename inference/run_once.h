@@ -5,4 +5,4 @@
 #include "inference/engine/shelf.h"
 
 /* Prints labels, or the text as it is written, and what it took. Returns an exit status. */
-int run_once(struct engine *engine, const struct shelf *shelf, const char *model, const char *text);
+int run_once(struct engine *engine, struct shelf *shelf, const char *model, const char *text);

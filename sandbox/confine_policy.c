@@ -187,7 +187,7 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(ALL, signalfd4),
 	ALLOW(ALL, timerfd_create),
 	ALLOW(ALL, timerfd_settime),
-	ALLOW(GATEWAY | ORCHESTRATOR, eventfd2),
+	ALLOW(GATEWAY | ORCHESTRATOR | LOADER, eventfd2),
 	ALLOW(ALL, nanosleep),
 	ALLOW(ALL, clock_nanosleep),
 	ALLOW_IF(ALL, clock_gettime, 1, WITHIN(0, 7)),
@@ -241,6 +241,7 @@ const struct policy_rule confine_rules[] = {
 	/* --- threads --- */
 	REFUSE(ALL, clone3, ENOSYS), /* its flags lie in memory, where no filter reads them */
 	ALLOW_IF(GATEWAY | COMPUTES, clone, 1, EQ(0, CLONE_A_THREAD)),
+	ALLOW_IF(LOADER, setpriority, 2, EQ(0, PRIO_PROCESS), EQ(1, 0)), /* of a thread, nicer */
 	ALLOW(THREADS, set_robust_list),
 	ALLOW(THREADS, rseq),
 	REFUSE(ALL & ~THREADS, set_robust_list, ENOSYS),

@@ -11,7 +11,6 @@
 #include "inference/kernels/kernels.h"
 
 #define ALIGNMENT 64
-#define PACK_GRAIN 16 /* groups that a thread packs at a time */
 /* Multiplications that are worth waking a thread for, and those of one chunk. */
 #define CHUNK_PRODUCTS (1u << 17)
 
@@ -76,24 +75,13 @@ static void cpu_put(struct device *d, const float *from, size_t n, float *x)
 
 /* --- weights --- */
 
-struct packing {
-	const struct tensor *from;
-	struct weight *to;
-};
-
-static void pack_some(void *data, size_t first, size_t last, unsigned worker)
-{
-	const struct packing *p = data;
-
-	(void)worker;
-	packed_fill(p->from, p->to->type, first, last, p->to->packed);
-}
-
+/* Alone: models are loaded in a thread beside the one whose steps the pool is for. */
 static struct weight *cpu_weight_new(struct device *d, const struct tensor *t)
 {
 	struct weight *w = calloc(1, sizeof(*w));
 	size_t bytes;
 
+	(void)d;
 	if (!w)
 		return NULL;
 	if (t->n_dims == 1) {
@@ -102,16 +90,14 @@ static struct weight *cpu_weight_new(struct device *d, const struct tensor *t)
 		if (w->vector)
 			tensor_read(t, 0, t->count, w->vector);
 	} else {
-		struct packing p = {t, w};
-
 		w->rows = t->dims[0];
 		w->columns = t->dims[1];
 		w->type = t->type;
 		bytes = packed_bytes(w->type, w->rows, w->columns);
 		w->packed = bytes ? aligned(bytes, 1) : NULL;
 		if (w->packed)
-			pool_run(cpu_of(d)->pool, (w->rows + GROUP_ROWS - 1) / GROUP_ROWS,
-				PACK_GRAIN, pack_some, &p);
+			packed_fill(
+				t, w->type, 0, (w->rows + GROUP_ROWS - 1) / GROUP_ROWS, w->packed);
 	}
 	if (w->vector || w->packed)
 		return w;

@@ -45,7 +45,8 @@ struct device_ops {
 	void (*put)(struct device *d, const float *from, size_t n, float *x); /* the other way */
 
 	/* t: one or two dimensions, already checked against the model's shape; not needed later.
-	 * NULL: out of memory. */
+	 * May be called in another thread than the operators, while they run. NULL: out of memory.
+	 */
 	struct weight *(*weight_new)(struct device *d, const struct tensor *t);
 	void (*weight_free)(struct device *d, struct weight *w);
 

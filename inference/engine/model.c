@@ -124,14 +124,14 @@ static int read_tokenizer(struct model *m, const struct folder *f, struct err *e
 	return r < 0 ? err_wrap(e, "tokenizer.json") : 0;
 }
 
-static int read_net(struct model *m, const struct folder *f, struct device *d, struct err *e)
+static int read_net(
+	struct model *m, const struct folder *f, struct device *d, bool examine, struct err *e)
 {
-	int r = net_load(f->config, f->weights, d, &m->net, e);
+	int r = examine ? net_configure(f->config, d, &m->net, e)
+			: net_load(f->config, f->weights, d, &m->net, e);
 
 	if (r < 0)
-		return r;
-	m->parameters = weights_parameters(f->weights);
-	m->bytes = weights_bytes(f->weights);
+		return examine ? err_wrap(e, "config.json") : r;
 	if (m->tokenizer && tokenizer_size(m->tokenizer) > m->net->vocab)
 		return err_set(e, -EBADMSG, "tokenizer.json has %u tokens, config.json %u",
 			tokenizer_size(m->tokenizer), m->net->vocab);
@@ -173,7 +173,17 @@ static int read_encoder(struct model *m, const struct folder *f, struct err *e)
 	return r;
 }
 
-static int load(struct model *m, const struct folder *f, struct device *d, struct err *e)
+static int check_memory(const struct model *m, uint64_t max, struct err *e)
+{
+	if (m->need <= max)
+		return 0;
+	return err_set(e, -EFBIG, "its weights need %llu MiB of memory, the limit is %llu",
+		(unsigned long long)((m->need + (1 << 20) - 1) >> 20),
+		(unsigned long long)(max >> 20));
+}
+
+static int load(struct model *m, const struct folder *f, struct device *d,
+	const struct model_limits *limits, struct err *e)
 {
 	const json_t *name = json_array_get(json_object_get(f->config, "architectures"), 0);
 	int r = 0;
@@ -181,10 +191,15 @@ static int load(struct model *m, const struct folder *f, struct device *d, struc
 	if (json_is_string(name))
 		(void)snprintf(
 			m->architecture, sizeof(m->architecture), "%s", json_string_value(name));
-	if (needs_tokenizer(m))
+	m->parameters = weights_parameters(f->weights);
+	m->bytes = weights_bytes(f->weights);
+	m->need = weights_need(f->weights);
+	weights_watch(f->weights, limits->progress);
+	r = check_memory(m, limits->memory_max, e);
+	if (r == 0 && needs_tokenizer(m))
 		r = read_tokenizer(m, f, e);
 	if (r == 0)
-		r = read_net(m, f, d, e);
+		r = read_net(m, f, d, limits->examine, e);
 	if (r == 0 && m->net->family->look)
 		return read_sight(m, f, e);
 	if (r == 0 && m->net->family->encode)
@@ -199,7 +214,8 @@ static int load(struct model *m, const struct folder *f, struct device *d, struc
 	return 0;
 }
 
-struct model *model_open(int dirfd, const char *folder, const char *id, struct device *d)
+struct model *model_load(int dirfd, const char *folder, const char *id, struct device *d,
+	const struct model_limits *limits)
 {
 	struct model *m = calloc(1, sizeof(*m));
 	struct folder files;
@@ -208,24 +224,37 @@ struct model *model_open(int dirfd, const char *folder, const char *id, struct d
 	if (!m)
 		return NULL;
 	(void)snprintf(m->id, sizeof(m->id), "%s", id);
+	m->task = "";
 	r = folder_open(dirfd, folder, &files, &m->error);
 	if (r == 0)
-		r = load(m, &files, d, &m->error);
+		r = load(m, &files, d, limits, &m->error);
 	folder_done(&files);
-	if (r < 0) {
-		m->net = net_free(m->net);
-		m->tokenizer = tokenizer_free(m->tokenizer);
-	}
+	if (r == 0)
+		m->task = model_task(m);
+	if (r < 0 || limits->examine)
+		model_unload(m);
 	return m;
+}
+
+struct model *model_open(int dirfd, const char *folder, const char *id, struct device *d)
+{
+	static const struct model_limits none = {.memory_max = UINT64_MAX};
+
+	return model_load(dirfd, folder, id, d, &none);
+}
+
+void model_unload(struct model *m)
+{
+	m->net = net_free(m->net);
+	m->tokenizer = tokenizer_free(m->tokenizer);
+	m->template = chat_template_free(m->template);
 }
 
 struct model *model_free(struct model *m)
 {
 	if (!m)
 		return NULL;
-	(void)net_free(m->net);
-	(void)tokenizer_free(m->tokenizer);
-	(void)chat_template_free(m->template);
+	model_unload(m);
 	free(m);
 	return NULL;
 }

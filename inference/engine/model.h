@@ -32,11 +32,20 @@ struct sampling {
 	uint32_t max_tokens;
 };
 
+/* How far a model is to be loaded. */
+struct model_limits {
+	uint64_t memory_max; /* bytes of weights; over it nothing is allocated: -EFBIG */
+	bool examine;        /* everything is checked but the weights' content; no net stays */
+	struct weights_progress *progress; /* NULL: nobody watches */
+};
+
 struct model {
 	char id[MODEL_ID_MAX + 1];
 	char architecture[81];
+	const char *task; /* as model_task says while it is loaded; kept after; "": unknown */
 	uint64_t parameters, bytes;
-	struct net *net;                 /* owned; NULL: error says why */
+	uint64_t need;                   /* bytes of memory for its weights */
+	struct net *net;                 /* owned; NULL: not loaded, or error says why */
 	struct tokenizer *tokenizer;     /* owned */
 	struct chat_template *template;  /* owned; NULL: the model does not chat; template_error */
 	uint32_t stops[MODEL_STOPS_MAX]; /* tokens that end a text */
@@ -52,6 +61,11 @@ struct model {
 /* Loads the folder. A model that cannot be loaded is returned as well, with error set and no
  * net; NULL only when out of memory. Caller owns it. */
 struct model *model_open(int dirfd, const char *folder, const char *id, struct device *d);
+struct model *model_load(int dirfd, const char *folder, const char *id, struct device *d,
+	const struct model_limits *limits);
+
+/* Frees what a call needs; what is told of the model stays. */
+void model_unload(struct model *m);
 struct model *model_free(struct model *m);
 
 /* "image-classification", "zero-shot-image-classification", "text-classification", "chat"

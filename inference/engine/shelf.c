@@ -1,92 +1,380 @@
 #include "inference/engine/shelf.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "inference/formats/folder.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "inference/engine/loading.h"
+#include "inference/engine/shelf_look.h"
 
-struct shelf {
-	struct model *models[SHELF_MODELS_MAX]; /* owned */
-	size_t n;
+#define ROOM_USEC 100000        /* between two tries to find room for a model that waits for it */
+#define CLAIM_USEC USEC_PER_SEC /* in which those who waited for a model must have called it */
+
+enum state { NEW, COLD, WAITING, LOADING, READY, FAILED };
+
+static const char *const state_names[] = {"new", "cold", "waiting", "loading", "ready", "failed"};
+
+struct slot {
+	struct model *model; /* owned; stays where it is, since requests point to it */
+	struct found at;
+	enum state state;
+	uint64_t used_usec;          /* when it was last called */
+	bool wanted;                 /* a call waits for it */
+	uint64_t claimed_until_usec; /* loaded for a call that has not come back yet; 0: no */
+	bool gone;                   /* its folder is no more */
+	bool stale;                  /* its folder has changed since */
 };
 
-static int put(struct shelf *s, int dirfd, const char *folder, const char *owner, const char *name,
-	struct device *d)
+struct shelf {
+	struct device *device;    /* borrowed */
+	int dirs[SHELF_DIRS_MAX]; /* owned; -1: cannot be read */
+	size_t n_dirs;
+	struct slot slots[SHELF_MODELS_MAX];
+	size_t n;
+	uint64_t memory_max, memory;
+	/* Once started. */
+	struct loading *loading; /* owned */
+	struct source *room;     /* owned; timer */
+	struct slot *at;         /* the one being examined or loaded */
+	struct shelf_ops ops;
+	void *data;
+	struct found_all *seen; /* owned; the thread's between two looks */
+};
+
+/* The only writer of a state. */
+static void set_state(struct slot *s, enum state to)
 {
-	char id[MODEL_ID_MAX + 1];
+	log_debug("model=%s %s → %s", s->model->id, state_names[s->state], state_names[to]);
+	s->state = to;
+}
+
+static void tell(struct shelf *s)
+{
+	if (s->loading)
+		s->ops.changed(s->data);
+}
+
+/* --- what there is --- */
+
+static struct slot *find_slot(const struct shelf *s, const char *id)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!strcmp(s->slots[i].model->id, id))
+			return (struct slot *)&s->slots[i];
+	return NULL;
+}
+
+static struct slot *slot_of(struct shelf *s, const struct model *m)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->slots[i].model == m)
+			return &s->slots[i];
+	return NULL;
+}
+
+static int add_slot(struct shelf *s, const struct found *f)
+{
+	struct slot *slot = &s->slots[s->n];
 	struct model *m;
 
-	if ((size_t)snprintf(id, sizeof(id), "%s/%s", owner, name) >= sizeof(id))
-		return 0; /* nobody could name it */
-	if (s->n == SHELF_MODELS_MAX || shelf_find(s, id))
+	if (s->n == SHELF_MODELS_MAX) {
+		log_warn("model=%s is one too many; the limit is %d", f->id, SHELF_MODELS_MAX);
 		return 0;
-	m = model_open(dirfd, folder, id, d);
+	}
+	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	s->models[s->n++] = m;
+	(void)snprintf(m->id, sizeof(m->id), "%s", f->id);
+	m->task = "";
+	*slot = (struct slot){.model = m, .at = *f, .state = NEW};
+	s->n++;
 	return 0;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+static void unload(struct shelf *s, struct slot *slot)
 {
-	return strcmp((*a)->d_name, (*b)->d_name);
+	model_unload(slot->model);
+	s->memory -= slot->model->need;
+	set_state(slot, COLD);
 }
 
-static int is_visible(const struct dirent *d)
+/* One whose folder has gone or changed is given up as soon as nobody uses it. */
+static void settle(struct shelf *s, struct slot *slot)
 {
-	return d->d_name[0] != '.';
-}
-
-static int put_owner(struct shelf *s, int dirfd, const char *owner, struct device *d)
-{
-	struct dirent **list;
-	int n = scandirat(dirfd, owner, &list, is_visible, by_name), r = 0;
-
-	for (int i = 0; i < n; i++) {
-		char folder[600];
-
-		if (r == 0 &&
-			snprintf(folder, sizeof(folder), "%s/%s", owner, list[i]->d_name) <
-				(int)sizeof(folder) &&
-			folder_is_model(dirfd, folder))
-			r = put(s, dirfd, folder, owner, list[i]->d_name, d);
-		free(list[i]);
+	if ((!slot->gone && !slot->stale) || slot == s->at || (slot->gone && slot->state == NEW))
+		return;
+	if (slot->state == READY) {
+		if (s->loading && !s->ops.release(slot->model, s->data))
+			return;
+		unload(s, slot);
 	}
-	if (n >= 0)
-		free(list);
-	return r;
+	slot->model->error = (struct err){0};
+	slot->stale = false;
+	slot->used_usec = 0;
+	set_state(slot, NEW);
 }
 
-static int put_dir(struct shelf *s, const char *dir, struct device *d, struct err *e)
+static const struct found *find_found(const struct found_all *all, const char *id)
 {
-	CLEANUP(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent **list;
-	int n, r = 0;
-
-	if (fd < 0)
-		return err_set(e, -errno, "%s: %s", dir, strerror(errno));
-	n = scandirat(fd, ".", &list, is_visible, by_name);
-	if (n < 0)
-		return err_set(e, -errno, "%s: %s", dir, strerror(errno));
-	for (int i = 0; i < n; i++) {
-		const char *name = list[i]->d_name;
-
-		if (r == 0)
-			r = folder_is_model(fd, name) ? put(s, fd, name, "vitrine", name, d)
-						      : put_owner(s, fd, name, d);
-		free(list[i]);
-	}
-	free(list);
-	return r < 0 ? err_set(e, r, "out of memory") : 0;
+	for (size_t i = 0; i < all->n; i++)
+		if (!strcmp(all->list[i].id, id))
+			return &all->list[i];
+	return NULL;
 }
 
-int shelf_open(
-	const char *const *dirs, size_t n, struct device *d, struct shelf **ret, struct err *e)
+static int take_found(struct shelf *s, const struct found_all *all)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct slot *slot = &s->slots[i];
+		const struct found *f = find_found(all, slot->model->id);
+
+		if (!f && !slot->gone)
+			log_info("model=%s removed", slot->model->id);
+		slot->stale = slot->stale || (f && (slot->gone || f->stamp != slot->at.stamp));
+		slot->gone = !f;
+		if (f)
+			slot->at = *f;
+		settle(s, slot);
+	}
+	for (size_t i = 0; i < all->n; i++)
+		if (!find_slot(s, all->list[i].id) && add_slot(s, &all->list[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static void look(const struct shelf *s, struct found_all *to)
+{
+	to->n = 0;
+	for (size_t i = 0; i < s->n_dirs; i++)
+		if (s->dirs[i] >= 0)
+			(void)look_into(s->dirs[i], i, to);
+}
+
+/* --- one after the other, into the memory there is --- */
+
+/* The one that was called longest ago and can be given up. */
+static struct slot *oldest(struct shelf *s, uint64_t before_usec)
+{
+	struct slot *best = NULL;
+	uint64_t now = clock_mono_usec();
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (slot->state == READY && slot->used_usec > before_usec &&
+			slot->claimed_until_usec < now &&
+			(!best || slot->used_usec < best->used_usec))
+			best = slot;
+	}
+	return best;
+}
+
+/* Unloads the least recently used until there is room. False: the others are in use. */
+static bool make_room(struct shelf *s, uint64_t need)
+{
+	uint64_t past = 0;
+
+	while (s->memory_max - s->memory < need) {
+		struct slot *slot = oldest(s, past);
+
+		if (!slot)
+			return false;
+		past = slot->used_usec;
+		if (s->loading && !s->ops.release(slot->model, s->data))
+			continue;
+		log_info("model=%s unloaded: another one needs its memory", slot->model->id);
+		unload(s, slot);
+	}
+	return true;
+}
+
+static void fail_too_large(struct shelf *s, struct slot *slot)
+{
+	struct model *m = slot->model;
+
+	(void)err_set(&m->error, -EFBIG,
+		"its weights need %llu MiB of memory, the limit for all models is %llu",
+		(unsigned long long)((m->need + (1 << 20) - 1) >> 20),
+		(unsigned long long)(s->memory_max >> 20));
+	log_error("model=%s not loaded: %s", m->id, m->error.text);
+	set_state(slot, FAILED);
+	slot->wanted = false;
+}
+
+static void log_loaded(const struct model *m)
+{
+	if (m->net->family->decoder && !m->template)
+		log_warn("model=%s loaded, does not chat: %s", m->id, m->template_error.text);
+	else
+		log_info("model=%s parameters=%llu loaded", m->id,
+			(unsigned long long)m->parameters);
+}
+
+/* The outcome of examining or loading; fresh is freed, its content goes to the slot's model. */
+static void take_model(struct shelf *s, struct slot *slot, struct model *fresh, bool examined)
+{
+	struct model *m = slot->model;
+
+	if (!examined)
+		s->memory -= m->need; /* reserved before; the file may have another size now */
+	if (!fresh) {
+		(void)err_set(&m->error, -ENOMEM, "out of memory");
+		set_state(slot, FAILED);
+		return;
+	}
+	model_unload(m);
+	*m = *fresh;
+	free(fresh);
+	if (m->error.code) {
+		log_error("model=%s not loaded: %s", m->id, m->error.text);
+		set_state(slot, FAILED);
+		slot->wanted = false;
+	} else if (examined) {
+		set_state(slot, COLD);
+		if (m->need > s->memory_max)
+			fail_too_large(s, slot);
+	} else {
+		s->memory += m->need;
+		slot->used_usec = clock_mono_usec();
+		/* Or two models that are both wanted would unload each other for ever. */
+		slot->claimed_until_usec = slot->wanted ? slot->used_usec + CLAIM_USEC : 0;
+		slot->wanted = false;
+		log_loaded(m);
+		set_state(slot, READY);
+	}
+}
+
+static void begin(struct shelf *s, struct slot *slot, bool examine)
+{
+	struct loading_job job = {.dirfd = s->dirs[slot->at.dir],
+		.limits = {.memory_max = examine ? UINT64_MAX : slot->model->need,
+			.examine = examine}};
+	struct model *fresh;
+
+	memcpy(job.folder, slot->at.folder, sizeof(job.folder));
+	memcpy(job.id, slot->at.id, sizeof(job.id));
+	if (!examine) {
+		s->memory += slot->model->need;
+		set_state(slot, LOADING);
+	}
+	if (s->loading) {
+		s->at = slot;
+		(void)loading_begin(s->loading, &job);
+		return;
+	}
+	fresh = model_load(job.dirfd, job.folder, job.id, s->device, &job.limits);
+	take_model(s, slot, fresh, examine);
+}
+
+static bool fits(const struct shelf *s, const struct slot *slot)
+{
+	return slot->model->need <= s->memory_max - s->memory;
+}
+
+/* What the thread is to do next: what is waited for, then what is unknown, then what fits. */
+static struct slot *next_slot(struct shelf *s)
+{
+	struct slot *unknown = NULL, *cold = NULL;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (slot->gone)
+			continue;
+		if (slot->wanted &&
+			(slot->state == NEW ||
+				(slot->state == WAITING && make_room(s, slot->model->need))))
+			return slot;
+		if (slot->state == NEW && !unknown)
+			unknown = slot;
+		/* Only what was never called: what was unloaded comes when it is called. */
+		if (slot->state == COLD && slot->used_usec == 0 && fits(s, slot) && !cold)
+			cold = slot;
+	}
+	return unknown ? unknown : cold;
+}
+
+/* Gives the thread its next work, if it has none. */
+static void pump(struct shelf *s)
+{
+	struct slot *slot;
+	bool waits = false;
+
+	if (s->at)
+		return;
+	for (size_t i = 0; i < s->n; i++) {
+		settle(s, &s->slots[i]);
+		if (s->slots[i].wanted && s->slots[i].state == COLD)
+			set_state(&s->slots[i], WAITING);
+	}
+	slot = next_slot(s);
+	if (slot)
+		begin(s, slot, slot->state == NEW);
+	for (size_t i = 0; i < s->n; i++)
+		waits = waits || s->slots[i].state == WAITING || s->slots[i].stale ||
+			(s->slots[i].gone && s->slots[i].state == READY);
+	if (waits)
+		timer_arm_after(s->room, ROOM_USEC);
+}
+
+/* --- in the background --- */
+
+static void on_loaded(struct model *fresh, void *data)
+{
+	struct shelf *s = data;
+	struct slot *slot = s->at;
+
+	s->at = NULL;
+	take_model(s, slot, fresh, slot->state == NEW);
+	tell(s);
+	pump(s);
+}
+
+/* In the thread. */
+static bool on_look(void *data)
+{
+	struct shelf *s = data;
+	struct found_all *now = calloc(1, sizeof(*now));
+	bool changed;
+
+	if (!now)
+		return false;
+	look(s, now);
+	changed = now->n != s->seen->n ||
+		  memcmp(now->list, s->seen->list, now->n * sizeof(now->list[0])) != 0;
+	if (changed) {
+		free(s->seen);
+		s->seen = now;
+	} else {
+		free(now);
+	}
+	return changed;
+}
+
+static void on_look_done(void *data)
+{
+	struct shelf *s = data;
+
+	(void)take_found(s, s->seen);
+	tell(s);
+	pump(s);
+}
+
+static void on_room(void *data)
+{
+	pump(data);
+}
+
+static const struct loading_ops loading_ops = {on_loaded, on_look, on_look_done};
+
+/* --- for others --- */
+
+int shelf_open(const char *const *dirs, size_t n, struct device *d, uint64_t memory_max,
+	struct shelf **ret, struct err *e)
 {
 	CLEANUP(shelf_freep) struct shelf *s = calloc(1, sizeof(*s));
 	size_t failed = 0;
@@ -94,35 +382,98 @@ int shelf_open(
 
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		int r = put_dir(s, dirs[i], d, &first);
+	s->device = d;
+	s->memory_max = memory_max;
+	for (; s->n_dirs < n && s->n_dirs < SHELF_DIRS_MAX; s->n_dirs++) {
+		int fd = open(dirs[s->n_dirs], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-		if (r == -ENOMEM)
-			return err_set(e, r, "%s", first.text);
-		failed += r < 0;
+		if (fd < 0 && failed++ == 0)
+			(void)err_set(&first, -errno, "%s: %s", dirs[s->n_dirs], strerror(errno));
+		s->dirs[s->n_dirs] = fd;
 	}
 	if (n > 0 && failed == n)
 		return err_set(e, first.code, "%s", first.text);
+	s->seen = calloc(1, sizeof(*s->seen));
+	if (!s->seen)
+		return err_set(e, -ENOMEM, "out of memory");
+	look(s, s->seen);
+	if (take_found(s, s->seen) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
 	*ret = TAKE_PTR(s);
 	return 0;
+}
+
+int shelf_start(struct shelf *s, struct loop *loop, const struct shelf_ops *ops, void *data)
+{
+	int r = loop_add_timer(loop, on_room, s, &s->room);
+
+	s->ops = *ops;
+	s->data = data;
+	if (r == 0)
+		r = loading_new(loop, s->device, &loading_ops, s, &s->loading);
+	if (r == 0)
+		pump(s);
+	return r;
 }
 
 struct shelf *shelf_free(struct shelf *s)
 {
 	if (!s)
 		return NULL;
+	(void)loading_free(s->loading);
+	(void)source_free(s->room);
 	for (size_t i = 0; i < s->n; i++)
-		(void)model_free(s->models[i]);
+		(void)model_free(s->slots[i].model);
+	for (size_t i = 0; i < s->n_dirs; i++)
+		if (s->dirs[i] >= 0)
+			(void)close(s->dirs[i]);
+	free(s->seen);
 	free(s);
 	return NULL;
 }
 
+void shelf_load_all(struct shelf *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->slots[i].state == NEW)
+			begin(s, &s->slots[i], true);
+		if (s->slots[i].state == COLD && fits(s, &s->slots[i]))
+			begin(s, &s->slots[i], false);
+	}
+}
+
 struct model *shelf_find(const struct shelf *s, const char *id)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (!strcmp(s->models[i]->id, id))
-			return s->models[i];
-	return NULL;
+	const struct slot *slot = find_slot(s, id);
+
+	return slot && !slot->gone ? slot->model : NULL;
+}
+
+int shelf_use(struct shelf *s, struct model *m, struct err *e)
+{
+	struct slot *slot = slot_of(s, m);
+
+	if (!s->loading && slot->state == NEW)
+		begin(s, slot, true);
+	if (!s->loading && slot->state == COLD && make_room(s, m->need))
+		begin(s, slot, false);
+	if (slot->state == READY) {
+		slot->used_usec = clock_mono_usec();
+		slot->claimed_until_usec = 0;
+		return 0;
+	}
+	if (slot->state == FAILED)
+		return err_set(e, m->error.code == -EFBIG ? -EFBIG : -ENOENT,
+			"model: '%s' could not be loaded: %s", m->id, m->error.text);
+	slot->wanted = true;
+	if (s->loading)
+		pump(s);
+	return -EAGAIN;
+}
+
+bool shelf_is_loading(const struct shelf *s)
+{
+	return s->at != NULL;
 }
 
 size_t shelf_count(const struct shelf *s)
@@ -132,7 +483,36 @@ size_t shelf_count(const struct shelf *s)
 
 struct model *shelf_at(const struct shelf *s, size_t i)
 {
-	return s->models[i];
+	return s->slots[i].model;
+}
+
+uint64_t shelf_memory(const struct shelf *s)
+{
+	return s->memory;
+}
+
+/* From 0 to 1. */
+static double progress_of(const struct shelf *s, const struct slot *slot)
+{
+	if (slot->state == READY)
+		return 1;
+	if (slot->state != LOADING || slot != s->at || slot->model->need == 0)
+		return 0;
+	return (double)loading_done_bytes(s->loading) / (double)slot->model->need;
+}
+
+static json_t *row_of(const struct shelf *s, const struct slot *slot)
+{
+	const struct model *m = slot->model;
+	bool chatless = m->net && m->net->family->decoder && !m->template;
+
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:s, s:f, s:s}", "id", m->id, "task",
+		m->task, "architecture", m->architecture, "parameters", (json_int_t)m->parameters,
+		"bytes", (json_int_t)m->bytes, "loaded", m->net != NULL, "state",
+		state_names[slot->state], "progress", progress_of(s, slot), "error",
+		m->error.code ? m->error.text
+		: chatless    ? m->template_error.text
+			      : "");
 }
 
 json_t *shelf_list(const struct shelf *s)
@@ -140,17 +520,9 @@ json_t *shelf_list(const struct shelf *s)
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < s->n; i++) {
-		const struct model *m = s->models[i];
-		json_t *row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:s}", "id", m->id, "task",
-			model_task(m), "architecture", m->architecture, "parameters",
-			(json_int_t)m->parameters, "bytes", (json_int_t)m->bytes, "loaded",
-			m->net != NULL, "error",
-			m->error.code ? m->error.text
-				      : (m->net && m->net->family->decoder && !m->template
-							? m->template_error.text
-							: ""));
-
 		/* A folder whose name is not UTF-8 has no place in JSON. */
+		json_t *row = s->slots[i].gone ? NULL : row_of(s, &s->slots[i]);
+
 		if (row && json_array_append_new(list, row) < 0) {
 			json_decref(list);
 			return NULL;

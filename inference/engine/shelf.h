@@ -1,14 +1,26 @@
 /*
- * All models there are: every folder with a config.json below the model directories. Knows no
- * link and no request.
+ * All models there are: every model folder below the model directories, loaded as far as memory
+ * goes. Knows no link and no request.
+ *
+ *	          examined            wanted          a place in memory
+ *	 NEW ─────────────▶ COLD ───────────▶ WAITING ────────▶ LOADING ──▶ READY
+ *	  │                  ▲                                     │          │
+ *	  └──▶ FAILED ◀──────┼─────────────────────────────────────┘          │
+ *	                     └── another one needs the memory and nobody it ──┘
+ *
+ * Examining and loading happen in a thread (loading.h) once shelf_start was called, so that calls
+ * of other models go on; before, at once and in the caller. A folder that appears, changes or goes
+ * is noticed within seconds.
  */
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/loop.h"
 #include "inference/engine/model.h"
 
 #define SHELF_MODELS_MAX 256
@@ -16,21 +28,47 @@
 
 struct shelf;
 
+struct shelf_ops {
+	/* What is served has changed, or how far a model is. */
+	void (*changed)(void *data);
+	/* Whether the model can be unloaded now; what was kept for it beside it is given up then.
+	 */
+	bool (*release)(struct model *m, void *data);
+};
+
 /*
- * Loads DIR/name as "vitrine/name" and DIR/owner/name as "owner/name", of each directory in turn;
- * an id that is taken already keeps its first model. What cannot be loaded stays on the shelf
- * with its error. -ENOMEM; an unreadable directory is an error only when all are (its errno).
+ * Finds DIR/name as "vitrine/name" and DIR/owner/name as "owner/name", of each directory in turn;
+ * an id that is taken already keeps its first model. memory_max: bytes that the weights of all
+ * loaded models may take. -ENOMEM; an unreadable directory is an error only when all are (its
+ * errno).
  */
-int shelf_open(
-	const char *const *dirs, size_t n, struct device *d, struct shelf **ret, struct err *e);
+int shelf_open(const char *const *dirs, size_t n, struct device *d, uint64_t memory_max,
+	struct shelf **ret, struct err *e);
 struct shelf *shelf_free(struct shelf *s);
 DEFINE_CLEANUP(struct shelf *, shelf_free)
 
-/* NULL: no such model. One with an error has no net. Borrowed. */
+/* From now on in the background; begins to load what fits. Borrows loop and data. Errors of
+ * loading_new. */
+int shelf_start(struct shelf *s, struct loop *loop, const struct shelf_ops *ops, void *data);
+
+/* Loads as many as fit, in order. Without shelf_start only. */
+void shelf_load_all(struct shelf *s);
+
+/* NULL: no such model. It may be unloaded; see shelf_use. Borrowed, and valid for good. */
 struct model *shelf_find(const struct shelf *s, const char *id);
 
+/*
+ * Asks for a model that is to be called now. 0: it is loaded, and stays so until control returns
+ * to the loop or a request holds it. -EAGAIN: it is being loaded; ask again when changed is called.
+ * -ENOENT: it cannot be loaded, with the reason. -EFBIG: it is larger than memory_max, with both
+ * numbers.
+ */
+int shelf_use(struct shelf *s, struct model *m, struct err *e);
+
+bool shelf_is_loading(const struct shelf *s); /* or examining one */
 size_t shelf_count(const struct shelf *s);
 struct model *shelf_at(const struct shelf *s, size_t i);
+uint64_t shelf_memory(const struct shelf *s); /* bytes of all loaded weights */
 
 /* The array of models.LIST. NULL: out of memory. Caller owns it. */
 json_t *shelf_list(const struct shelf *s);

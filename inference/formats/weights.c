@@ -28,7 +28,8 @@ struct weights {
 	struct tensor *tensors; /* owned; n of them, by name */
 	size_t n;
 	uint64_t bytes;
-	struct file *files; /* owned */
+	struct file *files;                /* owned */
+	struct weights_progress *progress; /* borrowed; NULL: nobody watches */
 };
 
 struct weights *weights_new(void)
@@ -239,6 +240,24 @@ const struct tensor *weights_find(const struct weights *w, const char *name)
 	return w->n ? bsearch(&key, w->tensors, w->n, sizeof(key), by_name) : NULL;
 }
 
+const struct tensor *weights_take(const struct weights *w, const char *name)
+{
+	const struct tensor *t = weights_find(w, name);
+
+	if (!w->progress)
+		return t;
+	if (atomic_load(&w->progress->stop))
+		return NULL;
+	if (t && t->type != TENSOR_OTHER)
+		atomic_fetch_add(&w->progress->done, tensor_bytes(t));
+	return t;
+}
+
+void weights_watch(struct weights *w, struct weights_progress *p)
+{
+	w->progress = p;
+}
+
 size_t weights_count(const struct weights *w)
 {
 	return w->n;
@@ -262,4 +281,14 @@ uint64_t weights_parameters(const struct weights *w)
 uint64_t weights_bytes(const struct weights *w)
 {
 	return w->bytes;
+}
+
+uint64_t weights_need(const struct weights *w)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (w->tensors[i].type != TENSOR_OTHER)
+			n += tensor_bytes(&w->tensors[i]);
+	return n;
 }

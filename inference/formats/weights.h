@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,12 @@
 #define WEIGHTS_TENSORS_MAX 65536 /* of all files */
 
 struct weights;
+
+/* Watched by another thread while a model is loaded. */
+struct weights_progress {
+	_Atomic uint64_t done; /* bytes of the tensors that have been taken */
+	_Atomic bool stop;     /* set: nothing more is found */
+};
 
 /* NULL: out of memory. Caller owns it. */
 struct weights *weights_new(void);
@@ -40,7 +47,12 @@ bool weights_are_in(int folder); /* whether it has one of the two */
 /* NULL: no tensor of that name. Borrowed. */
 const struct tensor *weights_find(const struct weights *w, const char *name);
 
+/* As weights_find, for loading it now: counts in the progress set before; NULL: none. */
+const struct tensor *weights_take(const struct weights *w, const char *name);
+void weights_watch(struct weights *w, struct weights_progress *p);
+
 size_t weights_count(const struct weights *w);
 const struct tensor *weights_at(const struct weights *w, size_t i); /* by name */
 uint64_t weights_parameters(const struct weights *w); /* elements of all that can be weights */
 uint64_t weights_bytes(const struct weights *w);      /* of all files */
+uint64_t weights_need(const struct weights *w);       /* of all that can be weights */

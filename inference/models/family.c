@@ -145,7 +145,7 @@ static bool has_shape(const struct tensor *t, uint32_t rows, uint32_t columns, b
 static const struct tensor *find_shape(
 	struct loader *l, uint32_t rows, uint32_t columns, bool flat, const char *name)
 {
-	const struct tensor *t = weights_find(l->weights, name);
+	const struct tensor *t = weights_take(l->weights, name);
 
 	if (!t)
 		l->r = err_set(l->e, -EBADMSG, "'%s' is missing", name);

@@ -9,6 +9,7 @@ const char *call_code(int r)
 {
 	switch (r) {
 	case -ENOENT:
+	case -EFBIG:
 		return "no_model";
 	case -EINVAL:
 	case -ENOTSUP:
@@ -37,21 +38,18 @@ size_t call_split(const uint8_t *value, size_t n, struct raw *ret)
 }
 
 static int find_model(
-	const struct infer_call *c, const struct shelf *shelf, struct model **ret, struct err *e)
+	const struct infer_call *c, struct shelf *shelf, struct model **ret, struct err *e)
 {
 	struct model *m = shelf_find(shelf, c->model);
 
 	if (!m)
 		return err_set(e, -ENOENT, "model: there is no '%s'", c->model);
-	if (!m->net)
-		return err_set(
-			e, -ENOENT, "model: '%s' could not be loaded: %s", c->model, m->error.text);
 	*ret = m;
-	return 0;
+	return shelf_use(shelf, m, e);
 }
 
 int call_start(const struct infer_call *c, const struct raw *raw, struct engine *engine,
-	const struct shelf *shelf, const struct request_ops *ops, void *data, struct job *ret_job,
+	struct shelf *shelf, const struct request_ops *ops, void *data, struct job *ret_job,
 	struct request **ret, const char **ret_code, struct err *e)
 {
 	struct options options;
@@ -77,16 +75,20 @@ int call_start(const struct infer_call *c, const struct raw *raw, struct engine 
 	return r;
 }
 
-int call_describe(const struct infer_call *c, const struct shelf *shelf, json_t **ret,
+int call_describe(const struct infer_call *c, struct shelf *shelf, json_t **ret,
 	const char **ret_code, struct err *e)
 {
-	struct model *m = NULL;
-	int r = find_model(c, shelf, &m, e);
+	struct model *m = shelf_find(shelf, c->model);
+	int r = 0;
 
+	if (!m)
+		r = err_set(e, -ENOENT, "model: there is no '%s'", c->model);
+	else if (!*m->task) /* what is known of one stays known while it is not loaded */
+		r = shelf_use(shelf, m, e);
 	*ret_code = call_code(r);
 	if (r < 0)
 		return r;
-	*ret = json_pack("{s:s, s:o*}", "task", model_task(m), "picture", sight_form(&m->sight));
+	*ret = json_pack("{s:s, s:o*}", "task", m->task, "picture", sight_form(&m->sight));
 	*ret_code = "failed";
 	return *ret ? 0 : err_set(e, -ENOMEM, "out of memory");
 }

@@ -121,7 +121,8 @@ static void move_to_tenant(struct worker *w, const char *space)
 		c->tenant->calls--;
 		c->tenant = to;
 		to->calls++;
-		request_set_group(c->request, to->group);
+		if (c->request)
+			request_set_group(c->request, to->group);
 	}
 	tenant_leave(w->service, w->tenant);
 	w->tenant = to;
@@ -186,7 +187,7 @@ static const struct link_ops control_ops = {
 	.value_max = control_value_max,
 };
 
-static int send_list(struct control *c)
+static int send_list(const struct control *c)
 {
 	CLEANUP(json_decrefp) json_t *models = shelf_list(c->service->shelf);
 	CLEANUP(buf_done) struct buf value;
@@ -201,6 +202,14 @@ static int send_list(struct control *c)
 	f.value = value.data;
 	f.length = value.len;
 	return link_send(c->link, &f);
+}
+
+void control_send_list(struct control *c)
+{
+	int r = send_list(c);
+
+	if (r < 0)
+		log_error("the list of models was not sent: %s", strerror(-r));
 }
 
 void service_add_control(struct service *s, int fd)
@@ -230,7 +239,5 @@ void service_add_control(struct service *s, int fd)
 	c->next = s->controls;
 	s->controls = c;
 	s->n_controls++;
-	r = send_list(c);
-	if (r < 0)
-		log_error("the list of models was not sent: %s", strerror(-r));
+	control_send_list(c);
 }

@@ -14,6 +14,7 @@
 #define READING_BURST_USEC 400000.0
 #define TENANT_MAX 72 /* a Space's id, or PAYER_PREFIX and a payer */
 #define PAYER_PREFIX "user/"
+#define MODELS_USEC 500000ull /* between two LISTs while a model is loaded */
 
 struct call {
 	struct call *next;
@@ -25,6 +26,10 @@ struct call {
 	uint32_t channel, node; /* session and event it serves, for the account */
 	struct event *event;    /* borrowed, counted in its calls; NULL: it has no grant */
 	char payer[GRANT_PAYER_MAX + 1];
+	/* While its model is being loaded: the message, to begin with when it is there. */
+	uint8_t *held; /* owned; NULL: it has begun */
+	size_t held_n;
+	uint64_t held_until_usec;
 };
 
 /*
@@ -60,14 +65,17 @@ struct control {
 };
 
 struct service {
-	struct loop *loop;         /* borrowed */
-	struct engine *engine;     /* borrowed */
-	const struct shelf *shelf; /* borrowed */
-	struct source *step;       /* owned; armed while there is work */
-	struct source *tell;       /* owned */
-	struct control *controls;  /* owned */
-	struct worker *workers;    /* owned */
-	struct tenant *tenants;    /* owned */
+	struct loop *loop;        /* borrowed */
+	struct engine *engine;    /* borrowed */
+	struct shelf *shelf;      /* borrowed */
+	struct source *step;      /* owned; armed while there is work */
+	struct source *tell;      /* owned */
+	struct source *models;    /* owned; armed while models or calls held for them change */
+	bool models_changed;      /* since the last LIST */
+	size_t held_bytes;        /* of all calls */
+	struct control *controls; /* owned */
+	struct worker *workers;   /* owned */
+	struct tenant *tenants;   /* owned */
 	uint32_t last_group;
 	size_t n_controls, n_workers;
 	struct grant_keys keys;
@@ -98,6 +106,9 @@ int worker_on_stop(struct worker *w, const struct frame *f, struct err *e);
  * runs on it stops. */
 void worker_end_event(struct worker *w, uint32_t session, uint32_t n);
 
+/* Begins with those of its held calls whose model is there. May free the worker. */
+void worker_resume_calls(struct worker *w);
+
 /* Cancels all of its calls without a word to it. */
 void worker_drop_calls(struct worker *w);
 
@@ -113,3 +124,4 @@ struct worker *worker_free(struct worker *w);
 /* --- control.c --- */
 
 struct control *control_free(struct control *c);
+void control_send_list(struct control *c); /* of models */

@@ -30,8 +30,39 @@ static void on_tell(void *data)
 	tell(s);
 }
 
-int service_new(
-	struct loop *loop, struct engine *engine, const struct shelf *shelf, struct service **ret)
+static void on_models(void *data)
+{
+	struct service *s = data;
+	bool loading = shelf_is_loading(s->shelf);
+	struct worker *next;
+
+	if (s->models_changed || loading)
+		for (struct control *c = s->controls; c; c = c->next)
+			control_send_list(c);
+	s->models_changed = false;
+	for (struct worker *w = s->workers; w && s->held_bytes > 0; w = next) {
+		next = w->next;
+		worker_resume_calls(w);
+	}
+	if (loading || s->held_bytes > 0)
+		timer_arm_after(s->models, MODELS_USEC);
+}
+
+void service_models_changed(struct service *s)
+{
+	s->models_changed = true;
+	timer_arm_after(s->models, 0);
+}
+
+bool service_release_model(struct service *s, struct model *m)
+{
+	if (engine_requests_of(s->engine, m) > 0)
+		return false;
+	engine_forget(s->engine, m);
+	return true;
+}
+
+int service_new(struct loop *loop, struct engine *engine, struct shelf *shelf, struct service **ret)
 {
 	struct service *s = calloc(1, sizeof(*s));
 	int r;
@@ -42,7 +73,10 @@ int service_new(
 	r = loop_add_timer(loop, on_step, s, &s->step);
 	if (r == 0)
 		r = loop_add_timer(loop, on_tell, s, &s->tell);
+	if (r == 0)
+		r = loop_add_timer(loop, on_models, s, &s->models);
 	if (r < 0) {
+		(void)source_free(s->tell);
 		(void)source_free(s->step);
 		free(s);
 		return r;
@@ -119,6 +153,7 @@ struct service *service_free(struct service *s)
 		(void)control_free(s->controls);
 	(void)source_free(s->step);
 	(void)source_free(s->tell);
+	(void)source_free(s->models);
 	free(s);
 	return NULL;
 }
@@ -128,7 +163,7 @@ static void fill_gauges(const struct service *s)
 	size_t n = shelf_count(s->shelf), broken = 0;
 
 	for (size_t i = 0; i < n; i++)
-		broken += shelf_at(s->shelf, i)->net == NULL;
+		broken += shelf_at(s->shelf, i)->error.code != 0;
 	inference_gauge(INFERENCE_MODELS, n - broken);
 	inference_gauge(INFERENCE_MODELS_BROKEN, broken);
 	inference_gauge(INFERENCE_WORKERS, s->n_workers);

@@ -17,13 +17,20 @@
 #define SERVICE_WORKERS_MAX 4096
 #define SERVICE_CALLS_MAX 32 /* at a time: of a Space over all of its workers, or of a payer */
 
+#define SERVICE_HOLD_SEC 300ull      /* that a call waits for its model to be loaded */
+#define SERVICE_HELD_MAX (64u << 20) /* bytes of all calls that wait so */
+
 struct service;
 
 /* Borrows all three. -ENOMEM. Caller owns *ret. */
 int service_new(
-	struct loop *loop, struct engine *engine, const struct shelf *shelf, struct service **ret);
+	struct loop *loop, struct engine *engine, struct shelf *shelf, struct service **ret);
 struct service *service_free(struct service *s);
 DEFINE_CLEANUP(struct service *, service_free)
+
+/* For the shelf (struct shelf_ops): what is served has changed; may the model be unloaded? */
+void service_models_changed(struct service *s);
+bool service_release_model(struct service *s, struct model *m);
 
 /* Takes a control peer's connection (owned from now on). */
 void service_add_control(struct service *s, int fd);

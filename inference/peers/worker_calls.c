@@ -22,6 +22,8 @@ static void call_free(struct call *c)
 	if (c->event)
 		c->event->calls--;
 	job_done(&c->job);
+	c->worker->service->held_bytes -= c->held_n;
+	free(c->held);
 	free(c);
 }
 
@@ -228,6 +230,44 @@ static int find_payer(struct call *c, const struct infer_call *m, struct err *e)
 	return 0;
 }
 
+/* -EAGAIN: its model is being loaded. */
+static int begin_request(struct call *c, const struct infer_call *m, const struct raw *raw,
+	const char **ret_code, struct err *e)
+{
+	struct service *s = c->worker->service;
+	int r;
+
+	if (!strcmp(m->task, CALL_DESCRIBE))
+		return -EAGAIN; /* or it would have been answered */
+	r = call_start(
+		m, raw, s->engine, s->shelf, &call_ops, c, &c->job, &c->request, ret_code, e);
+	if (r < 0)
+		return r;
+	request_set_group(c->request, c->tenant->group);
+	timer_arm_after(s->step, 0);
+	return 0;
+}
+
+/* Keeps the message until its model is there, since callers would only ask again and again. */
+static int hold(struct call *c, const struct frame *f, const char **ret_code, struct err *e)
+{
+	struct service *s = c->worker->service;
+
+	*ret_code = "busy";
+	if (f->length > SERVICE_HELD_MAX - s->held_bytes)
+		return err_set(e, -EBUSY, "%u MiB of calls wait for models already, the limit",
+			SERVICE_HELD_MAX >> 20);
+	c->held = malloc(f->length + 1);
+	if (!c->held)
+		return err_set(e, -ENOMEM, "out of memory");
+	memcpy(c->held, f->value, f->length);
+	c->held_n = f->length;
+	c->held_until_usec = clock_mono_usec() + SERVICE_HOLD_SEC * USEC_PER_SEC;
+	s->held_bytes += c->held_n;
+	timer_arm_after(s->models, MODELS_USEC);
+	return 0;
+}
+
 /* Adds the call to the tenant and the engine; on failure nothing is left of it. */
 static int begin_call(struct worker *w, const struct frame *f, const struct infer_call *m,
 	const struct raw *raw, struct tenant *t, const char **ret_code, struct err *e)
@@ -248,25 +288,79 @@ static int begin_call(struct worker *w, const struct frame *f, const struct infe
 	r = find_payer(c, m, e);
 	*ret_code = call_code(r);
 	if (r == 0)
-		r = call_start(m, raw, w->service->engine, w->service->shelf, &call_ops, c, &c->job,
-			&c->request, ret_code, e);
+		r = begin_request(c, m, raw, ret_code, e);
+	if (r == -EAGAIN)
+		r = hold(c, f, ret_code, e);
 	if (r < 0) {
 		call_free(c);
 		return r;
 	}
-	request_set_group(c->request, t->group);
 	w->calls = c;
-	timer_arm_after(w->service->step, 0);
 	return 0;
 }
 
-static int describe(struct worker *w, const struct frame *f, const struct infer_call *m,
+static int describe(struct worker *w, uint32_t seq, const struct infer_call *m,
 	const char **ret_code, struct err *e)
 {
 	CLEANUP(json_decrefp) json_t *value = NULL;
 	int r = call_describe(m, w->service->shelf, &value, ret_code, e);
 
-	return r < 0 ? r : send_value(w, f->seq, value, &(struct usage){0});
+	return r < 0 ? r : send_value(w, seq, value, &(struct usage){0});
+}
+
+/* Begins with a held call if its model is there, ends it if that cannot be. Returns what sending
+ * returned. */
+static int resume(struct call *c)
+{
+	struct worker *w = c->worker;
+	uint32_t seq = c->seq;
+	struct err e = {0};
+	struct infer_call m;
+	struct raw raw;
+	const char *code = "failed";
+	bool describes = false;
+	int r = infer_call_read(&m, c->held, call_split(c->held, c->held_n, &raw), &e);
+
+	if (r == 0) {
+		describes = !strcmp(m.task, CALL_DESCRIBE);
+		r = describes ? describe(w, seq, &m, &code, &e)
+			      : begin_request(c, &m, &raw, &code, &e);
+		infer_call_done(&m);
+	}
+	if (r == 0 && describes) {
+		call_forget(c);
+		return 0;
+	}
+	if (r == -EAGAIN && clock_mono_usec() < c->held_until_usec)
+		return 0;
+	if (r == 0) {
+		w->service->held_bytes -= c->held_n;
+		free(c->held);
+		c->held = NULL;
+		c->held_n = 0;
+		return 0;
+	}
+	if (r == -EAGAIN) {
+		code = "busy";
+		(void)err_set(&e, -EBUSY, "model: it is still being loaded after %llu s, the limit",
+			SERVICE_HOLD_SEC);
+	}
+	call_forget(c);
+	inference_count(INFERENCE_REFUSED, 1);
+	return send_error(w, seq, code, e.text);
+}
+
+void worker_resume_calls(struct worker *w)
+{
+	struct call *next;
+
+	for (struct call *c = w->calls; c; c = next) {
+		next = c->next;
+		if (c->held && resume(c) == -ENOBUFS) {
+			drop_slow(w);
+			return;
+		}
+	}
 }
 
 static int start_call(struct worker *w, const struct frame *f)
@@ -288,8 +382,10 @@ static int start_call(struct worker *w, const struct frame *f)
 	r = find_tenant(w, &m, &t, &e);
 	code = call_code(r);
 	if (r == 0 && !strcmp(m.task, CALL_DESCRIBE))
-		r = describe(w, f, &m, &code, &e);
+		r = describe(w, f->seq, &m, &code, &e);
 	else if (r == 0)
+		r = begin_call(w, f, &m, &raw, t, &code, &e);
+	if (r == -EAGAIN) /* not even known yet */
 		r = begin_call(w, f, &m, &raw, t, &code, &e);
 	infer_call_done(&m);
 	if (t)
@@ -343,7 +439,8 @@ static int cancel(struct call *c, const char *words)
 	struct worker *w = c->worker;
 	uint32_t seq = c->seq;
 
-	request_cancel(c->request);
+	if (c->request)
+		request_cancel(c->request);
 	call_forget(c);
 	return send_error(w, seq, "cancelled", words);
 }

@@ -23,7 +23,9 @@ static void begin(void)
 	struct err e = {0};
 
 	MUST(device_open("cpu", NULL, &device, &e) == 0);
-	MUST(shelf_open(dirs, access(MODELS_DIR, R_OK) < 0 ? 1 : 2, device, &shelf, &e) == 0);
+	MUST(shelf_open(dirs, access(MODELS_DIR, R_OK) < 0 ? 1 : 2, device, UINT64_MAX, &shelf,
+		     &e) == 0);
+	shelf_load_all(shelf);
 	MUST(engine_new(&engine) == 0 && loop_new(&loop) == 0);
 	MUST(service_new(loop, engine, shelf, &service) == 0);
 }

@@ -135,11 +135,12 @@ static const char *text_of(const struct peer *p, const char *key)
 
 /* --- the program --- */
 
-static void start(void)
+/* memory: MiB for all models. */
+static void start(char *memory)
 {
 	char models[128], path[128];
 	char *argv[] = {"vitrine-inference", "--listen-fd", "3", "--models", "models", "--models",
-		models, "--peer-uid", "12345", NULL};
+		models, "--peer-uid", "12345", "--memory", memory, NULL};
 	struct spawn_plan plan = SPAWN_PLAN_INIT;
 	struct err e = {0};
 
@@ -235,6 +236,62 @@ static const json_t *listed(const struct peer *p, const char *id)
 	json_array_foreach(json_object_get(p->value, "models"), i,
 		m) if (!strcmp(json_string_value(json_object_get(m, "id")), id)) return m;
 	return NULL;
+}
+
+/* Until no model is new, waited for or loaded, so that no more LISTs come by themselves. */
+static void until_settled(struct peer *p)
+{
+	static const char *const moving[] = {"new", "waiting", "loading"};
+	const json_t *m;
+	bool settled;
+	size_t i;
+
+	do {
+		settled = true;
+		json_array_foreach(json_object_get(p->value, "models"), i,
+			m) for (size_t j = 0; j < 3; j++) settled &=
+			strcmp(json_string_value(json_object_get(m, "state")), moving[j]) != 0;
+		if (!settled)
+			CHECK(next_message(p) == MODELS_LIST);
+	} while (!settled);
+}
+
+/* KiB of memory that the program has; smaps are not for everybody's eyes. */
+static long resident_kib(void)
+{
+	char path[64], line[256];
+	long kib = -1, size;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", program);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "Rss:", 4))
+			kib = strtol(line + 4, NULL, 10);
+	if (f)
+		(void)fclose(f);
+	if (kib >= 0)
+		return kib;
+	snprintf(path, sizeof(path), "/proc/%d/statm", program);
+	f = fopen(path, "re");
+	CHECK(f && fscanf(f, "%ld %ld", &size, &kib) == 2);
+	(void)fclose(f);
+	return kib * sysconf(_SC_PAGESIZE) / 1024;
+}
+
+TEST(two_spaces_share_one_copy_of_a_models_weights)
+{
+	struct peer first, second;
+	long before;
+
+	attach(&agent, &first, "first");
+	attach(&agent, &second, "second");
+	check_alive(&first);
+	before = resident_kib();
+	check_alive(&second);
+	CHECK(resident_kib() - before < 1024); /* the weights are 2.4 MB */
+	peer_done(&first);
+	peer_done(&second);
 }
 
 TEST(a_control_peer_learns_at_once_what_is_served_and_what_is_not)
@@ -799,26 +856,64 @@ TEST(a_worker_that_reads_nothing_is_dropped_and_nobody_waits_for_it)
 	peer_done(&other);
 }
 
-int main(void)
+static void stop(void)
 {
 	int status;
+
+	CHECK(waitpid(program, &status, WNOHANG) == 0); /* it survived all of it */
+	CHECK(kill(program, SIGTERM) == 0 && waitpid(program, &status, 0) == program);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(listen_fd);
+	(void)fs_remove_tree(dir);
+}
+
+/* Another program, with room for either of the two models and not for both: calls come before
+ * anything is loaded, and each is held until its model is there. */
+static void check_models_take_turns(void)
+{
+	struct peer one, two;
+
+	printf("calls_wait_for_their_model_and_models_take_turns_in_memory\n");
+	start("6");
+	dial(&agent);
+	attach(&agent, &one, "one");
+	attach(&agent, &two, "two");
+	for (uint32_t i = 0; i < 3; i++) {
+		call(&one, i, SENTIMENT, "text-classification", "\"inputs\":\"I love it.\"");
+		call(&two, i, WRITER, "chat", STORY ",\"options\":{\"max_tokens\":3}");
+		CHECK(next_message(&one) == INFER_RESULT && one.f.seq == i);
+		while (next_message(&two) == INFER_TOKEN)
+			;
+		CHECK(two.f.type == INFER_RESULT && two.f.seq == i);
+	}
+	call(&one, 7, SENTIMENT, "text-classification", "\"inputs\":\"I love it.\"");
+	send_message(&one, INFER_STOP, 7, "", -1);
+	CHECK(next_message(&one) == INFER_ERROR || one.f.type == INFER_RESULT);
+	call(&two, 8, WRITER, "chat", STORY); /* held, and gone with its worker */
+	peer_done(&two);
+	check_alive(&one);
+	peer_done(&one);
+	peer_done(&agent);
+	stop();
+}
+
+int main(void)
+{
 
 	if (access("models/tiny-writer/model.safetensors", R_OK) < 0 ||
 		access("models/tiny-sentiment/model.safetensors", R_OK) < 0) {
 		printf("SKIPPED: the shipped models are not there\n");
 		return 77;
 	}
-	start();
+	start("1024");
 	dial(&agent);
+	until_settled(&agent);
 	for (const struct test *t = __start_tests; t < __stop_tests; t++) {
 		printf("%s\n", t->name);
 		t->run();
 	}
 	peer_done(&agent);
-	CHECK(waitpid(program, &status, WNOHANG) == 0); /* it survived all of it */
-	CHECK(kill(program, SIGTERM) == 0 && waitpid(program, &status, 0) == program);
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	close(listen_fd);
-	(void)fs_remove_tree(dir);
+	stop();
+	check_models_take_turns();
 	return 0;
 }

@@ -43,7 +43,7 @@ static void open_all(void)
 	if (shelf)
 		return;
 	CHECK(device_open("cpu", NULL, &device, &e) == 0 && engine_new(&engine) == 0);
-	CHECK(shelf_open(&dir, 1, device, &shelf, &e) == 0);
+	CHECK(shelf_open(&dir, 1, device, UINT64_MAX, &shelf, &e) == 0);
 	for (size_t i = 0; i < shelf_count(shelf); i++)
 		if (shelf_at(shelf, i)->error.code)
 			fprintf(stderr, "%s\n", shelf_at(shelf, i)->error.text);
