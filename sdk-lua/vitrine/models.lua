@@ -4,19 +4,23 @@
 local host, lua, import = ...
 local parts = import "parts"
 local sight = import "sight"
+local pipelines = import "pipelines"
 local type, ipairs, error, next = type, ipairs, error, next
 local find, format = lua.string.find, lua.string.format
 
 local M = {}
 
 local OPTIONS = {
-  ["text-classification"] = { top_labels = "integer" },
   chat = {
     max_tokens = "integer", temperature = "number", top_p = "number", top_k = "integer",
-    seed = "integer", stop = "json",
+    min_p = "number", repetition_penalty = "number", frequency_penalty = "number",
+    presence_penalty = "number", logit_bias = "json", logprobs = "boolean",
+    top_logprobs = "integer", seed = "integer", stop = "json", response_format = "json",
+    grammar = "string", adapter = "string",
   },
 }
 OPTIONS["text-generation"] = OPTIONS.chat
+for task, spec in next, pipelines.tasks do OPTIONS[task] = spec.options end
 OPTIONS["image-classification"] = OPTIONS["text-classification"]
 OPTIONS["zero-shot-image-classification"] = {
   candidate_labels = "json", hypothesis_template = "string", top_labels = "integer",
@@ -140,26 +144,25 @@ local function copy_turns(what, turns)
   return copied
 end
 
-local function check_text(what, text)
-  if type(text) ~= "string" then
-    parts.raise("%s: a string is needed (got %s)", what, parts.describe(text))
-  end
-  return text
-end
-
-local function check_texts(what, texts)
-  if type(texts) ~= "table" then return check_text(what, texts) end
-  for i, text in ipairs(texts) do check_text(format("%s: input %d", what, i), text) end
-  return parts.copy(texts, what)
-end
+local check_text = pipelines.check_text
 
 ---@class vitrine.Sampling
 ---@field max_tokens? integer
 ---@field temperature? number
 ---@field top_p? number
 ---@field top_k? integer
+---@field min_p? number
+---@field repetition_penalty? number
+---@field frequency_penalty? number
+---@field presence_penalty? number
+---@field logit_bias? table<string, number>
+---@field logprobs? boolean
+---@field top_logprobs? integer
 ---@field seed? integer
 ---@field stop? string[]
+---@field response_format? table { type = "json_object" } or { type = "json_schema", … }
+---@field grammar? string
+---@field adapter? string
 
 ---@class vitrine.Chat
 local Chat = {}
@@ -233,12 +236,121 @@ function M.generate(id)
   return self
 end
 
+-- One call of a task that reads texts, or several where the list of texts is long.
+local function read(what, id, task, inputs, options)
+  local spec = pipelines.tasks[task]
+  inputs = spec.check(what, inputs)
+  if spec.check_options then spec.check_options(what, options) end
+  return pipelines.in_parts(inputs, function(part)
+    return (finish(start(what, id, task, part, options)))
+  end)
+end
+
+---@class vitrine.Embedder
+local Embedder = {}
+local embedder_mt = { __index = Embedder, __metatable = false }
+
+---The vector of a text, or a list of them for a list of texts: alike texts have vectors that point
+---the same way (models.similarity).
+---@param texts string|string[]
+---@param options? {pooling?: "mean"|"cls"|"none", normalize?: boolean}
+---@return number[]|number[][]
+---@usage local vector = reader:embed("a red fox")
+function Embedder:embed(texts, options)
+  return read("model:embed", id_of("model:embed", self), "feature-extraction", texts, options)
+end
+
+---@param id string owner/name of a model that turns texts into vectors
+---@return vitrine.Embedder
+---@usage local reader = models.embedder "sentence-transformers/all-MiniLM-L6-v2"
+function M.embedder(id)
+  check_id("models.embedder", id)
+  local self = setmetatable({}, embedder_mt)
+  chats[self] = id
+  return self
+end
+
+---@class vitrine.Classifier
+local Classifier = {}
+local classifier_mt = { __index = Classifier, __metatable = false }
+
+---The labels of a text, best first; with candidate_labels those of yours, which the model need not
+---know (zero-shot).
+---@param text string|string[]
+---@param options? {top_labels?: integer, candidate_labels?: string[], multi_label?: boolean, hypothesis_template?: string}
+---@return {label: string, score: number}[]
+---@usage local labels = sorter:classify("Where is my parcel?", { candidate_labels = { "order", "refund" } })
+function Classifier:classify(text, options)
+  local what, id = "model:classify", id_of("model:classify", self)
+  if not (type(options) == "table" and options.candidate_labels) then
+    return read(what, id, "text-classification", text, options)
+  end
+  local found, labels = read(what, id, "zero-shot-classification", text, options), {}
+  for i, label in ipairs(found.labels) do labels[i] = { label = label, score = found.scores[i] } end
+  return labels
+end
+
+---@param id string owner/name of a model that sorts texts
+---@return vitrine.Classifier
+function M.classifier(id)
+  check_id("models.classifier", id)
+  local self = setmetatable({}, classifier_mt)
+  chats[self] = id
+  return self
+end
+
+---@class vitrine.Ranker
+local Ranker = {}
+local ranker_mt = { __index = Ranker, __metatable = false }
+
+---The documents that answer a query, best first; index is the place in documents, from 1.
+---@param query string
+---@param documents string[]
+---@return {index: integer, score: number, document: string}[]
+---@usage local best = ranker:rank("who flies?", { "a stone", "a bird" })[1].document
+function Ranker:rank(query, documents)
+  local what, id = "model:rank", id_of("model:rank", self)
+  local inputs = { query = query, documents = documents }
+  local ranked = {}
+  for i, one in ipairs(read(what, id, "text-ranking", inputs)) do
+    ranked[i] = { index = one.index + 1, score = one.score, document = documents[one.index + 1] }
+  end
+  return ranked
+end
+
+---@param id string owner/name of a model that holds two texts against each other
+---@return vitrine.Ranker
+function M.ranker(id)
+  check_id("models.ranker", id)
+  local self = setmetatable({}, ranker_mt)
+  chats[self] = id
+  return self
+end
+
+---How alike two vectors are: the cosine of the angle between them, from -1 to 1.
+---@param a number[]
+---@param b number[]
+---@return number
+---@usage local alike = models.similarity(reader:embed("a fox"), reader:embed("a dog"))
+function M.similarity(a, b)
+  return pipelines.similarity("models.similarity", a, b)
+end
+
+---The vectors of a list that are most alike to one, best first.
+---@param vector number[]
+---@param list number[][]
+---@param n? integer how many, all if nil
+---@return {index: integer, score: number}[]
+---@usage local best = models.nearest(reader:embed("a fox"), reader:embed(texts), 3)[1].index
+function M.nearest(vector, list, n)
+  return pipelines.nearest("models.nearest", vector, list, n)
+end
+
 local TASKS = {}
 
-TASKS["text-classification"] = function(id)
-  return function(text, options)
-    local inputs = check_texts("pipeline", text)
-    return (finish(start("pipeline", id, "text-classification", inputs, options)))
+for task in next, pipelines.tasks do
+  TASKS[task] = function(id)
+    return function(inputs, options) return read("pipeline", id, task, inputs, options) end
   end
 end
 
@@ -276,7 +388,7 @@ TASKS.chat = function(id)
 end
 
 ---A function that runs one model on one task.
----@param task "text-classification"|"text-generation"|"chat"|"image-classification"|"zero-shot-image-classification"|"image-feature-extraction"
+---@param task "text-classification"|"text-generation"|"chat"|"feature-extraction"|"fill-mask"|"token-classification"|"question-answering"|"zero-shot-classification"|"text-ranking"|"image-classification"|"zero-shot-image-classification"|"image-feature-extraction"
 ---@param id string owner/name
 ---@return fun(input: any, options?: table): any
 ---@usage local mood = models.pipeline("text-classification", "vitrine/tiny-sentiment")

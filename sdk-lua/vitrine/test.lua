@@ -193,8 +193,8 @@ local function fake(what, model, task, inputs, options)
   return { next = function() return "done", parts.copy(answer) end }
 end
 
----What a model answers from now on: fn(input, options, task) returns the classification, or a
----text, a list of its pieces, or an iterator over them.
+---What a model answers from now on: fn(input, options, task) returns the task's value, as a
+---classification, or a text, a list of its pieces, or an iterator over them.
 ---@param id string owner/name
 ---@param fn fun(input: any, options: table, task: string): any
 ---@usage test.model("vitrine/tiny-writer", function(turns) return { "Once", " upon" } end)

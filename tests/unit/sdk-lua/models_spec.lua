@@ -190,3 +190,121 @@ it("bad answers of inference end its link with a reason, not the worker", functi
   match("restarted", group.fail.message)
   v:click "quick"
 end)
+
+-- What the tasks that read texts send, and what comes back.
+local readers = 'local models = require "vitrine.models"\n'
+local function reading(body) return s.handler(body, { before = readers }) end
+
+it("an embedder gives vectors, and long lists go in parts", function()
+  local app = reading [[
+    local reader, texts = models.embedder "a/embed", {}
+    for i = 1, 40 do texts[i] = "t" .. i end
+    local all = reader:embed(texts, { normalize = true })
+    local best = models.nearest({ 1, 0 }, all, 2)
+    session.got = { #all, best[1].index, best[2].index, #best }
+  ]]
+  local v = app:open()
+  local n = v:fire("go", "click")
+  local function vectors(from, to)
+    local list = {}
+    for i = from, to do list[#list + 1] = i == 33 and { 2.0, 0.0 } or { 1.0, i / 10 } end
+    return list
+  end
+  local call = app:await_call()
+  equal("feature-extraction", call.body.task)
+  equal({ normalize = true }, call.body.options)
+  equal(32, #call.body.inputs)
+  app:result(call, vectors(1, 32))
+  call = app:await_call()
+  equal({ "t33", "t34", "t35", "t36", "t37", "t38", "t39", "t40" }, call.body.inputs)
+  app:result(call, vectors(33, 40))
+  v:await(n)
+  equal({ got = { 40, 33, 1, 2 } }, v:stored())
+end)
+
+it("a classifier takes labels of yours, and a ranker names documents", function()
+  local app = reading [[
+    local labels = models.classifier("a/sort"):classify("lost", { candidate_labels = { "a", "b" } })
+    local ranked = models.ranker("a/rank"):rank("q", { "x", "y" })
+    session.got = { labels[1].label, labels[1].score, ranked[1].index, ranked[1].document }
+  ]]
+  local v = app:open()
+  local n = v:fire("go", "click")
+  local call = app:await_call()
+  equal({ model = "a/sort", task = "zero-shot-classification", inputs = "lost", options = { candidate_labels = { "a", "b" } } }, call.body)
+  app:result(call, { sequence = "lost", labels = { "b", "a" }, scores = { 0.75, 0.25 } })
+  call = app:await_call()
+  equal({ model = "a/rank", task = "text-ranking", inputs = { query = "q", documents = { "x", "y" } } }, call.body)
+  app:result(call, { { index = 1, score = 2.5 }, { index = 0, score = -1.0 } })
+  v:await(n)
+  equal({ got = { "b", 0.75, 2, "y" } }, v:stored())
+end)
+
+it("pipelines of every task send what the task takes", function()
+  local app = reading [[
+    local function run(task, inputs, options) return models.pipeline(task, "a/m")(inputs, options) end
+    session.got = {
+      run("fill-mask", "a [MASK]", { top_k = 2 })[1].token_str,
+      run("token-classification", "Ada", { aggregation_strategy = "simple" })[1].word,
+      run("question-answering", { question = "who?", context = "Ada" }).answer,
+      #run("feature-extraction", "x", { pooling = "cls" }),
+    }
+  ]]
+  local v = app:open()
+  local n = v:fire("go", "click")
+  local function answer(task, inputs, options, value)
+    local call = app:await_call()
+    equal({ model = "a/m", task = task, inputs = inputs, options = options }, call.body)
+    app:result(call, value)
+  end
+  answer("fill-mask", "a [MASK]", { top_k = 2 }, { { token_str = "b", token = 1, score = 1.0, sequence = "a b" } })
+  answer("token-classification", "Ada", { aggregation_strategy = "simple" }, { { word = "Ada", entity_group = "PER", score = 1.0, start = 0, ["end"] = 3 } })
+  answer("question-answering", { question = "who?", context = "Ada" }, nil, { answer = "Ada", score = 1.0, start = 0, ["end"] = 3 })
+  answer("feature-extraction", "x", { pooling = "cls" }, { 0.5, 0.25, 1.0 })
+  v:await(n)
+  equal({ got = { "b", "Ada", "Ada", 3 } }, v:stored())
+end)
+
+it("what a task does not take is said with the field's name", function()
+  local app = reading [[
+    local function words(task, inputs, options)
+      local ok, e = pcall(models.pipeline(task, "a/m"), inputs, options)
+      return ok and "ran" or tostring(type(e) == "table" and e.message or e)
+    end
+    session.got = {
+      words("question-answering", { question = "who?" }),
+      words("question-answering", { question = "who?", contxt = "x" }),
+      words("text-ranking", { query = "q", documents = {} }),
+      words("zero-shot-classification", "x"),
+      words("zero-shot-classification", "x", { candidate_labels = { "a", 2 } }),
+      words("feature-extraction", { "a", 7 }),
+      words("feature-extraction", "a", { pooling = "max" }),
+      words("fill-mask", "a", { topk = 1 }),
+    }
+  ]]
+  local v = app:open()
+  v:await(v:fire("go", "click"))
+  local got = v:stored().got
+  for i, words in ipairs {
+    "pipeline: context: a string is needed (got nil)", "unknown field 'contxt'; did you mean 'context'?",
+    "pipeline: documents: a list of strings is needed", "pipeline: candidate_labels: a list of strings is needed (got nil)",
+    "candidate_labels[2]: a string is needed (got 2)", "pipeline[2]: a string is needed (got 7)",
+    "'pooling' must be one of mean|cls|none", "unknown field 'topk'; did you mean 'top_k'?",
+  } do
+    if not got[i]:find(words, 1, true) then error(i .. ": " .. got[i] .. "\n  lacks " .. words) end
+  end
+end)
+
+it("similarity is the cosine", function()
+  local app = reading [[
+    session.got = { models.similarity({ 3, 4 }, { 6, 8 }), models.similarity({ 1, 0 }, { 0, 2 }), models.similarity({ 0, 0 }, { 1, 1 }),
+      (select(2, pcall(models.similarity, { 1 }, { 1, 2 }))), (select(2, pcall(models.similarity, {}, { 1 }))) }
+    session.got[4], session.got[5] = tostring(session.got[4]), tostring(session.got[5])
+  ]]
+  local v = app:open()
+  v:await(v:fire("go", "click"))
+  local got = v:stored().got
+  equal({ 1.0, 0.0, 0.0 }, { got[1], got[2], got[3] })
+  match("1 numbers and 2", got[4])
+  match("a list of numbers is needed", got[5])
+end)

@@ -42,6 +42,15 @@ local function serve(app, test)
       app:result(call, { task = "image-classification", picture = { width = 4, height = 4, shortest = 0, filter = 2 } })
     elseif call and call.body.task:find "classification$" then
       app:result(call, { { label = "POSITIVE", score = 0.75 }, { label = "NEGATIVE", score = 0.25 } })
+    elseif call and call.body.task == "zero-shot-classification" then
+      app:result(call, { sequence = "x", labels = call.body.options.candidate_labels, scores = { 0.75, 0.25 } })
+    elseif call and call.body.task == "text-ranking" then
+      app:result(call, { { index = 1, score = 0.75 }, { index = 0, score = 0.25 } })
+    elseif call and call.body.task == "feature-extraction" then
+      local one = { 0.5, 0.25 }
+      local all = {}
+      for i = 1, type(call.body.inputs) == "table" and #call.body.inputs or 0 do all[i] = one end
+      app:result(call, all[1] and all or one)
     elseif call then
       for _, token in ipairs { "Once", " upon", " a time." } do app:token(call, token) end
       app:result(call, { text = "Once upon a time.", finish_reason = "stop" })
@@ -171,7 +180,7 @@ local function passes(source, test)
   if not t.ok then error(("%s:%s: %s"):format(t.file, t.line, t.message), 2) end
 end
 
-for _, name in ipairs { "hello", "mood", "writer", "gallery", "gradio-demo", "chat", "dashboard", "draw", "life" } do
+for _, name in ipairs { "hello", "mood", "writer", "gallery", "gradio-demo", "chat", "dashboard", "draw", "life", "search" } do
   it("template " .. name .. " passes its own test.lua", function() passes(repo(name)) end)
 end
 
@@ -204,6 +213,8 @@ for _, file in ipairs { "ui", "component", "page", "interface", "chat", "values"
       local source = [[
 local ui, models, json, time = require "vitrine.ui", require "vitrine.models", require "vitrine.json", require "vitrine.time"
 local llm, writer = models.chat "a/b", models.generate "a/b"
+local reader, sorter, ranker = models.embedder "a/b", models.classifier "a/b", models.ranker "a/b"
+local texts = { "a stone", "a bird" }
 ]]
       if where == "app" then
         source = source .. usage
