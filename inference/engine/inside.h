@@ -50,6 +50,7 @@ struct request {
 	uint32_t top_logprobs;
 	size_t n_logprobs;
 	struct writer writer;
+	struct decoding decoding; /* of what it has written */
 
 	uint64_t born_nsec, device_nsec;
 	uint64_t queue_nsec;

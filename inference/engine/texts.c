@@ -207,10 +207,12 @@ void request_finish_text(struct request *q, const char *reason)
 static void take_token(struct request *q, int r, uint32_t id)
 {
 	const struct model *m = q->lane->model;
-	const char *bytes, *fresh;
+	CLEANUP(buf_done) struct buf said;
+	const char *fresh;
 	bool more;
 	size_t n;
 
+	buf_init(&said, WRITER_TEXT_MAX);
 	if (r < 0) {
 		request_fail(q, r,
 			r == -EDOM      ? "the model's output is not a number"
@@ -227,8 +229,9 @@ static void take_token(struct request *q, int r, uint32_t id)
 		request_fail(q, -ENOMEM, "out of memory");
 		return;
 	}
-	bytes = tokenizer_text(m->tokenizer, id, &n);
-	r = bytes ? writer_add(&q->writer, bytes, n) : 0;
+	r = tokenizer_decode(m->tokenizer, &q->decoding, id, &said);
+	if (r == 0)
+		r = writer_add(&q->writer, buf_str(&said), said.len);
 	if (q->writer.stopped || (r == 0 && !more)) {
 		request_finish_text(q, "stop");
 		return;

@@ -26,6 +26,7 @@ struct tokenizer {
 	struct splitter *splitter;     /* owned */
 	struct added *added;           /* owned */
 	struct decoder *decoder;       /* owned */
+	struct vocab *texts; /* owned; what tokens stand for inside a text; NULL: vocab says it */
 	struct framing framing;
 };
 

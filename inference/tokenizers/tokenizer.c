@@ -151,6 +151,30 @@ static int read_root(struct tokenizer *t, const json_t *root, struct err *e)
 	return r;
 }
 
+/* What each token stands for inside a text, where that is not its spelling. */
+static int read_texts(struct tokenizer *t, struct err *e)
+{
+	uint32_t size = vocab_size(t->vocab);
+	int r = 0;
+
+	if (t->bytes || t->wordpiece)
+		return 0;
+	if (vocab_new(size, &t->texts) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	for (uint32_t id = 0; id < size && r == 0; id++) {
+		struct decoding inside = {.tokens = 1};
+		CLEANUP(buf_done) struct buf text;
+
+		buf_init(&text, VOCAB_TOKEN_MAX);
+		r = tokenizer_decode(t, &inside, id, &text);
+		if (r == 0 && inside.tokens > 1)
+			r = vocab_add(t->texts, id, buf_str(&text), text.len, false);
+		if (r < 0)
+			return err_set(e, r, "token %u: %s", id, strerror(-r));
+	}
+	return r;
+}
+
 int tokenizer_new(const json_t *root, struct tokenizer **ret, struct err *e)
 {
 	CLEANUP(tokenizer_freep) struct tokenizer *t = calloc(1, sizeof(*t));
@@ -159,6 +183,8 @@ int tokenizer_new(const json_t *root, struct tokenizer **ret, struct err *e)
 	if (!t)
 		return err_set(e, -ENOMEM, "out of memory");
 	r = read_root(t, root, e);
+	if (r == 0)
+		r = read_texts(t, e);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(t);
@@ -185,6 +211,7 @@ struct tokenizer *tokenizer_free(struct tokenizer *t)
 	(void)normalizer_free(t->normalizer);
 	(void)splitter_free(t->splitter);
 	(void)vocab_free(t->vocab);
+	(void)vocab_free(t->texts);
 	free(t);
 	return NULL;
 }
@@ -359,7 +386,7 @@ const char *tokenizer_text(const struct tokenizer *t, uint32_t id, size_t *ret_n
 	bool special = false;
 
 	(void)added_content(t->added, id, &special);
-	return special ? NULL : vocab_token(t->vocab, id, ret_n);
+	return special ? NULL : vocab_token(t->texts ? t->texts : t->vocab, id, ret_n);
 }
 
 uint32_t tokenizer_find(const struct tokenizer *t, const char *token)

@@ -76,8 +76,8 @@ int tokenizer_encode_texts(struct tokenizer *t, const struct encode_text *texts,
 int tokenizer_decode(
 	const struct tokenizer *t, struct decoding *text, uint32_t id, struct buf *out);
 
-/* The spelling of a token in the vocabulary: its text, or its bytes. NULL: no such token, or a
- * special one. Borrowed. */
+/* The bytes that a token stands for inside a text, not always whole characters; of WordPiece its
+ * spelling. NULL: no such token, or a special one. Borrowed. */
 const char *tokenizer_text(const struct tokenizer *t, uint32_t id, size_t *ret_n);
 
 /* The id of a token by its spelling, added ones first. UINT32_MAX: none. */

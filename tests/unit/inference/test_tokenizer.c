@@ -125,6 +125,34 @@ TEST(wordpiece_takes_the_longest_and_frames)
 	check(t, "un[SEP]un", false, IDS(3, 1, 3));
 }
 
+/* Llama 2's: a space for "▁" but not at the beginning, and bytes for what has no token. */
+TEST(tokens_become_text_one_by_one)
+{
+	CLEANUP(tokenizer_freep)
+	struct tokenizer *t =
+		read_good("{\"added_tokens\":[{\"id\":0,\"content\":\"<s>\",\"special\":true}],"
+			  "\"decoder\":{\"type\":\"Sequence\",\"decoders\":["
+			  "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\xe2\x96\x81\"},"
+			  "\"content\":\" \"},"
+			  "{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},"
+			  "{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]},"
+			  "\"model\":{\"type\":\"BPE\",\"vocab\":{\"\xe2\x96\x81hi\":1,\"<0xC3>\":"
+			  "2,\"<0xA9>\":3},"
+			  "\"merges\":[]}}");
+	static const uint32_t ids[] = {0, 1, 1, 2, 3};
+	struct decoding text = {0};
+	CLEANUP(buf_done) struct buf out;
+	size_t n = 0;
+
+	buf_init(&out, 100);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		CHECK(tokenizer_decode(t, &text, ids[i], &out) == 0);
+	CHECK(!strcmp(buf_str(&out), "hi hi\xc3\xa9"));
+	CHECK(!strncmp(tokenizer_text(t, 1, &n), " hi", n) && n == 3);
+	CHECK(!strncmp(tokenizer_text(t, 2, &n), "\xc3", n) && n == 1);
+	CHECK(!tokenizer_text(t, 0, &n));
+}
+
 TEST(limits_and_bad_text_are_refused)
 {
 	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(bpe);
