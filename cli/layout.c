@@ -24,6 +24,7 @@ static const struct {
 	{"orchestrator", UID_ORCHESTRATOR, 0700},
 	{"gateway", UID_GATEWAY, 0700},
 	{"agent", UID_AGENT, 0700},
+	{"models", 0, 0755},
 	{"run", 0, 0711},
 };
 

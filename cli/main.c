@@ -17,7 +17,7 @@ static const struct command commands[] = {
 		"[--isolation full|dense] [--local-metrics] [--open-models] [--proxy ADDRESS] "
 		"[--log-format text|json] [--log-limits MIB,DAYS,MIB] "
 		"[--uploads FILE_MIB,SPACE_MIB] "
-		"[--disk-warn MIB] [--disk-reserve MIB] [--limit NAME=N]...",
+		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
 	{"logs",
@@ -32,6 +32,10 @@ static const struct command commands[] = {
 	{"token", "create NAME [--user USER] [--read-only] | list | revoke ID",
 		"access tokens for git and the API", cmd_token},
 	{"user", "add NAME | list", "people", cmd_user},
+	{"model",
+		"import [--name OWNER/NAME] [--replace] FOLDER|FILE.gguf | list [--json] | "
+		"remove OWNER/NAME",
+		"models of your own for all Spaces", cmd_model},
 	{"backup", "FILE|DIR", "all data as one file, while the platform is stopped", cmd_backup},
 	{"restore", "FILE", "what a backup holds, into an empty folder", cmd_restore},
 	{"doctor", "[--json] [--verbose] [--require full|user] [--bin DIR]",

@@ -119,6 +119,12 @@ static void start_inference(struct supervisor *s, struct start *p)
 	arg(p, "3");
 	arg(p, "--models");
 	arg(p, "%s", s->layout->svc_models);
+	arg(p, "--models");
+	arg(p, "%s/models", s->layout->svc_data);
+	if (s->config.model_memory) {
+		arg(p, "--memory");
+		arg(p, "%s", s->config.model_memory);
+	}
 	arg(p, "--peer-uid");
 	arg(p, "%u", uid_of(s, UID_AGENT));
 	arg(p, "--peer-uid");

@@ -31,8 +31,9 @@ struct supervisor_config {
 	unsigned long upload_mib, files_mib; /* of a file, of a Space's files; 0: the default */
 	struct space_limits limits;
 	const char *disk_warn,
-		*disk_reserve;  /* MiB, as the orchestrator takes them; NULL: by size */
-	const char *log_limits; /* as the orchestrator takes them; NULL: the default */
+		*disk_reserve;    /* MiB, as the orchestrator takes them; NULL: by size */
+	const char *log_limits;   /* as the orchestrator takes them; NULL: the default */
+	const char *model_memory; /* MiB for all models; NULL: half of what there is */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

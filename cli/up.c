@@ -39,6 +39,7 @@ struct up {
 	struct box_pool pool;
 	const char *disk_warn, *disk_reserve;
 	const char *log_limits; /* as the orchestrator takes them */
+	const char *model_memory;
 	bool dense, local_metrics, open_models;
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
@@ -251,6 +252,7 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
 		{"bin", required_argument, NULL, 'b'}, {"ui", required_argument, NULL, 'u'},
 		{"models", required_argument, NULL, 'm'},
+		{"model-memory", required_argument, NULL, 'y'},
 		{"token-file", required_argument, NULL, 't'},
 		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
 		{"isolation", required_argument, NULL, 'i'},
@@ -277,6 +279,13 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			break;
 		case 'm':
 			r = set_path(u->layout.models, optarg, "--models", e);
+			break;
+		case 'y':
+			if (!*optarg || strspn(optarg, "0123456789") != strlen(optarg) ||
+				strlen(optarg) > 9 || *optarg == '0')
+				r = err_set(e, -EINVAL,
+					"--model-memory: takes a number of MiB (got '%s')", optarg);
+			u->model_memory = optarg;
 			break;
 		case 'l':
 			u->listen = optarg;
@@ -353,6 +362,7 @@ static int serve(struct up *u, struct err *e)
 		.disk_warn = u->disk_warn,
 		.log_limits = u->log_limits,
 		.disk_reserve = u->disk_reserve,
+		.model_memory = u->model_memory,
 		.local_metrics = u->local_metrics,
 		.open_models = u->open_models,
 		.proxy = u->proxy,

@@ -19,6 +19,7 @@
 
 #include "base/dial.h"
 #include "base/log.h"
+#include "inference/check.h"
 #include "inference/devices/device.h"
 #include "inference/devices/pool.h"
 #include "inference/engine/engine.h"
@@ -38,11 +39,15 @@ struct settings {
 	unsigned threads;    /* 0: as many as there are processors */
 	uint64_t memory_max; /* bytes of all weights */
 	const char *run_model, *run_text;
+	const char *check; /* a folder */
+	bool list;
 };
 
 static const char usage[] = "usage: vitrine-inference --listen-fd FD --models DIR [--models "
 			    "DIR]... [--peer-uid UID]... [--threads N] [--memory MIB]\n"
-			    "       vitrine-inference --models DIR --run MODEL TEXT\n";
+			    "       vitrine-inference --models DIR --run MODEL TEXT\n"
+			    "       vitrine-inference --models DIR [--models DIR]... --list\n"
+			    "       vitrine-inference --check FOLDER\n";
 
 static int number(const char *s, long max, long *ret)
 {
@@ -83,6 +88,12 @@ static int take_option(struct settings *s, int option, const char *value)
 			return -EINVAL;
 		s->memory_max = (uint64_t)n << 20;
 		return 0;
+	case 'c':
+		s->check = value;
+		return 0;
+	case 'L':
+		s->list = true;
+		return 0;
 	case 'r':
 		s->run_model = value;
 		return 0;
@@ -103,6 +114,8 @@ static int read_settings(int argc, char **argv, struct settings *s)
 	static const struct option options[] = {
 		{"listen-fd", required_argument, NULL, 'l'},
 		{"models", required_argument, NULL, 'm'},
+		{"check", required_argument, NULL, 'c'},
+		{"list", no_argument, NULL, 'L'},
 		{"memory", required_argument, NULL, 'M'},
 		{"peer-uid", required_argument, NULL, 'u'},
 		{"run", required_argument, NULL, 'r'},
@@ -117,8 +130,10 @@ static int read_settings(int argc, char **argv, struct settings *s)
 			return -EINVAL;
 	if (s->run_model && optind < argc)
 		s->run_text = argv[optind++];
-	if (optind != argc || s->n_dirs == 0)
+	if (optind != argc || (s->n_dirs == 0) != (s->check != NULL))
 		return -EINVAL;
+	if (s->check || s->list)
+		return 0;
 	return s->run_model ? (s->run_text ? 0 : -EINVAL) : (s->listen_fd >= 0 ? 0 : -EINVAL);
 }
 
@@ -140,7 +155,9 @@ static int confine(const struct settings *s, struct err *e)
 
 	for (size_t i = 0; i < s->n_dirs; i++)
 		paths[i] = (struct landlock_path){s->dirs[i], LANDLOCK_READ};
-	return confine_self(CONFINE_LOADER, paths, s->n_dirs, e);
+	if (s->check)
+		paths[0] = (struct landlock_path){s->check, LANDLOCK_READ};
+	return confine_self(CONFINE_LOADER, paths, s->check ? 1 : s->n_dirs, e);
 }
 
 static void on_peer(int fd, uid_t uid, void *data)
@@ -209,12 +226,17 @@ int main(int argc, char **argv)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
-	if (confine(&s, &e) < 0 || device_open("cpu", getenv("VITRINE_KERNELS"), &device, &e) < 0 ||
+	if (s.check && confine(&s, &e) == 0)
+		return check_folder(s.check, s.memory_max);
+	if (e.code || confine(&s, &e) < 0 ||
+		device_open("cpu", getenv("VITRINE_KERNELS"), &device, &e) < 0 ||
 		shelf_open(s.dirs, s.n_dirs, device, s.memory_max, &shelf, &e) < 0 ||
 		engine_new(&engine) < 0 || loop_new(&loop) < 0) {
 		log_error("cannot start: %s", e.text);
 		return 1;
 	}
+	if (s.list)
+		return check_shelf(shelf);
 	if (s.run_model)
 		device_spread(device, s.threads);
 	if (s.run_model)

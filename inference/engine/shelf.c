@@ -432,11 +432,17 @@ struct shelf *shelf_free(struct shelf *s)
 	return NULL;
 }
 
-void shelf_load_all(struct shelf *s)
+void shelf_examine_all(struct shelf *s)
 {
-	for (size_t i = 0; i < s->n; i++) {
+	for (size_t i = 0; i < s->n; i++)
 		if (s->slots[i].state == NEW)
 			begin(s, &s->slots[i], true);
+}
+
+void shelf_load_all(struct shelf *s)
+{
+	shelf_examine_all(s);
+	for (size_t i = 0; i < s->n; i++) {
 		if (s->slots[i].state == COLD && fits(s, &s->slots[i]))
 			begin(s, &s->slots[i], false);
 	}

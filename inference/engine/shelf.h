@@ -54,6 +54,9 @@ int shelf_start(struct shelf *s, struct loop *loop, const struct shelf_ops *ops,
 /* Loads as many as fit, in order. Without shelf_start only. */
 void shelf_load_all(struct shelf *s);
 
+/* Reads all but the weights' content of each. Without shelf_start only. */
+void shelf_examine_all(struct shelf *s);
+
 /* NULL: no such model. It may be unloaded; see shelf_use. Borrowed, and valid for good. */
 struct model *shelf_find(const struct shelf *s, const char *id);
 
