@@ -122,12 +122,20 @@ static int gather(struct lane *lane, struct reading *t)
 
 static void give(struct request *q, const float *x, size_t n, size_t width)
 {
-	struct rows rows = {.sequence = q->in_done++, .x = x, .n = n, .width = width};
+	size_t i = q->in_done++;
+	uint32_t from = q->in.starts[i];
+	struct rows rows = {.sequence = i,
+		.x = x,
+		.n = n,
+		.width = width,
+		.ids = q->in.ids.ids + from,
+		.at = q->in.ids.at ? q->in.ids.at + from : NULL,
+		.n_ids = q->in.starts[i + 1] - from};
 	struct outcome o = {0};
 	int r;
 
-	for (size_t i = 0; i < n * width; i++)
-		if (!isfinite(x[i])) {
+	for (size_t j = 0; j < n * width; j++)
+		if (!isfinite(x[j])) {
 			request_fail(q, -EDOM, "the model's output is not a number");
 			return;
 		}

@@ -112,6 +112,9 @@ struct rows {
 	size_t sequence;
 	const float *x; /* borrowed; n x width, all finite */
 	size_t n, width;
+	const uint32_t *ids;       /* borrowed; of the sequence */
+	const struct token_at *at; /* borrowed; where the ids have places */
+	size_t n_ids;
 };
 
 struct reader {

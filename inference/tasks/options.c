@@ -215,6 +215,39 @@ static int set_normalize(const json_t *v, struct options *o)
 	return json_is_boolean(v) ? 0 : -EINVAL;
 }
 
+static int set_multi_label(const json_t *v, struct options *o)
+{
+	o->multi_label = json_is_true(v);
+	return json_is_boolean(v) ? 0 : -EINVAL;
+}
+
+static int set_aggregation(const json_t *v, struct options *o)
+{
+	static const char *const names[] = {[AGGREGATE_NONE] = "none",
+		[AGGREGATE_SIMPLE] = "simple",
+		[AGGREGATE_FIRST] = "first",
+		[AGGREGATE_AVERAGE] = "average",
+		[AGGREGATE_MAX] = "max"};
+
+	for (size_t i = 0; json_is_string(v) && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], json_string_value(v))) {
+			o->aggregation = (enum aggregation)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int set_max_answer_len(const json_t *v, struct options *o)
+{
+	return read_whole(v, 1, 512, &o->max_answer_len);
+}
+
+static int set_impossible(const json_t *v, struct options *o)
+{
+	o->handle_impossible_answer = json_is_true(v);
+	return json_is_boolean(v) ? 0 : -EINVAL;
+}
+
 static int set_truncate(const json_t *v, struct options *o)
 {
 	o->truncate = json_is_true(v);
@@ -245,6 +278,11 @@ static const struct option {
 	{"pooling", set_pooling, "\"mean\", \"cls\" or \"none\""},
 	{"normalize", set_normalize, "true or false"},
 	{"truncate", set_truncate, "true or false"},
+	{"multi_label", set_multi_label, "true or false"},
+	{"aggregation_strategy", set_aggregation,
+		"\"none\", \"simple\", \"first\", \"average\" or \"max\""},
+	{"max_answer_len", set_max_answer_len, "a whole number from 1 to 512"},
+	{"handle_impossible_answer", set_impossible, "true or false"},
 	{"top_labels", set_top_labels, "a whole number from 1 to 1000"},
 	{"candidate_labels", set_candidate_labels, "an array of texts"},
 	{"hypothesis_template", set_hypothesis_template,
@@ -268,8 +306,11 @@ int options_read(json_t *options, const struct model *m, struct options *o, stru
 	const char *name;
 	json_t *v;
 
-	*o = (struct options){
-		.sampling = m->sampling, .top_labels = NET_LABELS_MAX, .pooled = m->pooled};
+	*o = (struct options){.sampling = m->sampling,
+		.top_labels = NET_LABELS_MAX,
+		.pooled = m->pooled,
+		.aggregation = AGGREGATE_SIMPLE,
+		.max_answer_len = 15};
 	random_bytes(&o->sampling.seed, sizeof(o->sampling.seed));
 	if (!options || json_is_null(options))
 		return 0;

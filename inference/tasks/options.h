@@ -15,6 +15,15 @@
 /* What an answer must be. */
 enum answer_form { FORM_TEXT, FORM_JSON, FORM_SCHEMA, FORM_GRAMMAR };
 
+/* How labels of tokens become those of words and of groups of words; names as in transformers. */
+enum aggregation {
+	AGGREGATE_NONE,
+	AGGREGATE_SIMPLE,
+	AGGREGATE_FIRST,
+	AGGREGATE_AVERAGE,
+	AGGREGATE_MAX,
+};
+
 struct options {
 	struct sampling sampling;
 	struct text stops[WRITER_STOPS_MAX]; /* borrowed from the call */
@@ -30,6 +39,10 @@ struct options {
 	json_t *candidate_labels;        /* borrowed from the call, an array; NULL: none */
 	const char *hypothesis_template; /* borrowed, holds "{}"; NULL: the task's own */
 	struct pooled pooled;
+	bool multi_label; /* candidate labels do not exclude each other */
+	enum aggregation aggregation;
+	uint32_t max_answer_len; /* tokens */
+	bool handle_impossible_answer;
 	bool truncate; /* texts that are too long are cut, not refused */
 };
 

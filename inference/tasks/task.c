@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct task *const tasks[] = {
 	&task_text_classification,
@@ -14,6 +15,11 @@ static const struct task *const tasks[] = {
 	&task_zero_shot_image,
 	&task_image_features,
 	&task_feature_extraction,
+	&task_fill_mask,
+	&task_token_classification,
+	&task_question_answering,
+	&task_zero_shot,
+	&task_text_ranking,
 };
 
 const struct task *task_find(const char *name)
@@ -45,43 +51,53 @@ void job_done(struct job *job)
 	if (job->task && job->task->done)
 		job->task->done(job);
 	json_decref(job->values);
+	json_decref(job->inputs);
+	job->inputs = NULL;
 	free(job->own);
 	job->values = NULL;
 	job->own = NULL;
 }
 
-static int want(struct sequences *in, uint32_t from, enum task_rows rows)
+/* -EINVAL: nothing is wanted. */
+static int want(const struct start *s, struct sequences *in, uint32_t from, enum task_rows rows)
 {
-	int r = tokens_add(&in->wanted, from);
+	size_t before = in->wanted.n;
+	int r = 0;
 
-	for (uint32_t i = from + 1; rows == TASK_ALL && i < in->ids.n && r == 0; i++)
-		r = tokens_add(&in->wanted, i);
-	return r;
+	for (uint32_t i = from; i < in->ids.n && r == 0; i++)
+		if (rows == TASK_ALL || (rows == TASK_FIRST && i == from) ||
+			(rows == TASK_MASKS && in->ids.ids[i] == s->model->mask))
+			r = tokens_add(&in->wanted, i);
+	return r < 0 ? r : in->wanted.n > before ? 0 : -EINVAL;
 }
 
-int task_add(const struct start *s, const struct task_texts *t, enum task_rows rows,
-	struct sequences *in, struct err *e)
+int task_add(const struct start *s, struct task_texts *t, enum task_rows rows, struct sequences *in,
+	struct err *e)
 {
 	const struct encode_text texts[] = {
 		{t->texts[0].s, t->texts[0].n}, {t->texts[1].s, t->texts[1].n}};
-	const struct encode_options how = {.framed = true, .fit = t->fit};
+	const struct encode_options how = {.framed = true, .fit = t->fit, .skip = t->skip};
 	uint32_t from = in->starts[in->n];
 	int r;
 
 	if (in->n == ENGINE_SEQUENCES_MAX)
 		return err_set(
 			e, -EMSGSIZE, "%s: over %d texts to read", t->name, ENGINE_SEQUENCES_MAX);
-	in->ids.max = from + s->model->net->context;
+	in->ids.max = from + (t->tokens ? t->tokens : s->model->net->context);
 	in->ids.want_at = true;
 	in->wanted.max = SIZE_MAX;
-	r = tokenizer_encode_texts(s->model->tokenizer, texts, t->n, &how, &in->ids, NULL, e);
+	r = tokenizer_encode_texts(s->model->tokenizer, texts, t->n, &how, &in->ids, &t->more, e);
 	if (r == -EMSGSIZE) {
 		*e = (struct err){0};
 		(void)model_too_long(s->model, e);
 	} else if (r == 0 && in->ids.n == from) {
 		r = err_set(e, -EINVAL, "the text has no tokens");
-	} else if (r == 0 && want(in, from, rows) < 0) {
-		r = err_set(e, -ENOMEM, "out of memory");
+	} else if (r == 0) {
+		r = want(s, in, from, rows);
+		if (r < 0)
+			(void)err_set(e, r,
+				r == -ENOMEM ? "out of memory"
+					     : "the model's mask is not in the text");
 	}
 	if (r < 0) {
 		(void)err_wrap(e, "%s", t->name);
@@ -157,4 +173,35 @@ json_t *task_values(const struct job *job, const struct outcome *o)
 {
 	(void)o;
 	return json_incref(job->many ? job->values : json_array_get(job->values, 0));
+}
+
+size_t task_bytes_of(const char *text, uint32_t code_points)
+{
+	const char *at = text;
+
+	while (code_points-- > 0 && *at)
+		do
+			at++;
+		while (((uint8_t)*at & 0xc0) == 0x80);
+	return (size_t)(at - text);
+}
+
+void task_softmax(float *x, size_t n)
+{
+	float high = x[0], sum = 0;
+
+	for (size_t i = 1; i < n; i++)
+		high = x[i] > high ? x[i] : high;
+	for (size_t i = 0; i < n; i++)
+		sum += x[i] = expf(x[i] - high);
+	for (size_t i = 0; i < n; i++)
+		x[i] /= sum;
+}
+
+uint32_t task_label(const struct model *m, const char *prefix)
+{
+	for (uint32_t i = 0; i < m->net->n_labels; i++)
+		if (!strncasecmp(m->net->labels[i], prefix, strlen(prefix)))
+			return i;
+	return UINT32_MAX;
 }

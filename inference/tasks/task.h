@@ -27,6 +27,7 @@ struct job {
 	json_t *values; /* owned; of the sequences that have been read, one each, or what the
 			 * task wants to see again for its value */
 	void *own;      /* owned; the task's */
+	json_t *inputs; /* owned; for who shows them again; NULL: nobody does */
 };
 
 void job_done(struct job *job);
@@ -64,30 +65,43 @@ const struct task *task_find(const char *name);
 
 extern const struct task task_text_classification, task_chat, task_text_generation,
 	task_image_classification, task_zero_shot_image, task_image_features,
-	task_feature_extraction;
+	task_feature_extraction, task_fill_mask, task_token_classification, task_question_answering,
+	task_zero_shot, task_text_ranking;
 
 /* v as a text, which name calls in words. -EINVAL, -EMSGSIZE. Borrowed from v. */
 int task_text(const json_t *v, const char *name, struct text *ret, struct err *e);
 
 /* Which rows of a sequence are wanted. */
-enum task_rows { TASK_FIRST, TASK_ALL };
+enum task_rows { TASK_FIRST, TASK_ALL, TASK_MASKS /* where the model's mask stands */ };
 
 /* A text or a pair of them, which name calls in words. */
 struct task_texts {
 	const char *name;
 	struct text texts[2];
 	size_t n;
-	enum fit fit; /* what gives way where they are too long */
+	enum fit fit;    /* what gives way where they are too long */
+	uint32_t tokens; /* at most, special ones included; 0: the model's context */
+	size_t skip;     /* tokens of the last text that are left out at its beginning */
+	bool more;       /* set: whether tokens were left out at its end */
 };
 
 /* Appends it to what is to be read. Errors as tokenizer_encode_texts; -EMSGSIZE names the model's
  * limit. */
-int task_add(const struct start *s, const struct task_texts *t, enum task_rows rows,
-	struct sequences *in, struct err *e);
+int task_add(const struct start *s, struct task_texts *t, enum task_rows rows, struct sequences *in,
+	struct err *e);
 
 /* Appends the inputs, a text, a pair {text, text_pair}, or an array of them, and sets job->many. */
 int task_add_inputs(const struct start *s, const json_t *inputs, enum task_rows rows,
 	struct sequences *in, struct err *e);
+
+/* How many of a text's bytes its first code points take. */
+size_t task_bytes_of(const char *text, uint32_t code_points);
+
+/* Softmax of n numbers, in place. */
+void task_softmax(float *x, size_t n);
+
+/* The index of the label whose name begins with prefix, in any case; UINT32_MAX: none. */
+uint32_t task_label(const struct model *m, const char *prefix);
 
 /* Queues what is to be read; the task's take() gets the rows. in is empty then. */
 int task_read(const struct start *s, struct sequences *in, struct err *e);

@@ -1,6 +1,7 @@
 /* text-classification: how likely each of the model's labels is. */
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #include "inference/tasks/task.h"
 
@@ -21,19 +22,13 @@ static int start(const struct start *s, const json_t *inputs, struct err *e)
 /* Logits to probabilities. */
 static void to_scores(const struct net *net, const float *x, float *ret)
 {
-	float high = x[0], sum = 0;
-
 	if (net->independent) {
 		for (uint32_t i = 0; i < net->n_labels; i++)
 			ret[i] = 1 / (1 + expf(-x[i]));
 		return;
 	}
-	for (uint32_t i = 1; i < net->n_labels; i++)
-		high = x[i] > high ? x[i] : high;
-	for (uint32_t i = 0; i < net->n_labels; i++)
-		sum += ret[i] = expf(x[i] - high);
-	for (uint32_t i = 0; i < net->n_labels; i++)
-		ret[i] /= sum;
+	memcpy(ret, x, net->n_labels * sizeof(*ret));
+	task_softmax(ret, net->n_labels);
 }
 
 /* The best labels first. NULL: out of memory. */

@@ -389,6 +389,17 @@ const char *tokenizer_text(const struct tokenizer *t, uint32_t id, size_t *ret_n
 	return special ? NULL : vocab_token(t->texts ? t->texts : t->vocab, id, ret_n);
 }
 
+const char *tokenizer_spelling(const struct tokenizer *t, uint32_t id, size_t *ret_n)
+{
+	bool special;
+	const char *content = added_content(t->added, id, &special);
+
+	if (!content)
+		return vocab_token(t->vocab, id, ret_n);
+	*ret_n = strlen(content);
+	return content;
+}
+
 uint32_t tokenizer_find(const struct tokenizer *t, const char *token)
 {
 	uint32_t id = added_find(t->added, token);

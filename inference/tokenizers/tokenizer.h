@@ -80,6 +80,9 @@ int tokenizer_decode(
  * spelling. NULL: no such token, or a special one. Borrowed. */
 const char *tokenizer_text(const struct tokenizer *t, uint32_t id, size_t *ret_n);
 
+/* The same of any token, special ones too. NULL: no such token. */
+const char *tokenizer_spelling(const struct tokenizer *t, uint32_t id, size_t *ret_n);
+
 /* The id of a token by its spelling, added ones first. UINT32_MAX: none. */
 uint32_t tokenizer_find(const struct tokenizer *t, const char *token);
 

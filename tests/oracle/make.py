@@ -27,6 +27,7 @@ SIZES = {
     "large": {"hidden": 128, "inner": 344, "layers": 3, "heads": 4, "vocab": 503, "context": 192},
 }
 GREEDY = 64
+SEEDS = {"bert-tokens": 88}  # gives every label
 
 
 def llama(s, **more):
@@ -74,13 +75,15 @@ SHAPES = {
 SHAPES["Roberta"] = SHAPES["XLMRoberta"] = SHAPES["Bert"]
 NLI = {"id2label": {0: "contradiction", 1: "neutral", 2: "entailment"},
        "label2id": {"contradiction": 0, "neutral": 1, "entailment": 2}}
+NAMES = {"id2label": {0: "O", 1: "B-PER", 2: "I-PER", 3: "B-LOC"},
+         "label2id": {"O": 0, "B-PER": 1, "I-PER": 2, "B-LOC": 3}}
 LABELS = {"id2label": {0: "red", 1: "green", 2: "blue"}, "label2id": {"red": 0, "green": 1, "blue": 2}}
 # name: class, more of its configuration
 ENCODERS = {
     "bert": ("BertModel", {}),
     "bert-sequence": ("BertForSequenceClassification", NLI),
     "bert-words": ("BertForMaskedLM", {"hidden_act": "gelu_new"}),
-    "bert-tokens": ("BertForTokenClassification", LABELS),
+    "bert-tokens": ("BertForTokenClassification", NAMES),
     "bert-spans": ("BertForQuestionAnswering", {}),
     "distilbert-sequence": ("DistilBertForSequenceClassification", {"num_labels": 1}),
     "distilbert-words": ("DistilBertForMaskedLM", {"activation": "relu"}),
@@ -258,7 +261,7 @@ def main():
     args = args.parse_args()
     names = list(DECODERS) + list(ENCODERS) + (list(MORE_ENCODERS) if args.size == "large" else [])
     for name in args.names or names:
-        torch.manual_seed(sum(name.encode()))
+        torch.manual_seed(sum(name.encode()) + SEEDS.get(name, 0))
         out = os.path.join(args.out, name)
         os.makedirs(out, exist_ok=True)
         (make_decoder if name in DECODERS else make_encoder)(name, SIZES[args.size], out)
