@@ -238,6 +238,8 @@ static void start_gateway(struct supervisor *s, struct start *p)
 		arg(p, "--files-mib-per-space");
 		arg(p, "%lu", s->config.files_mib);
 	}
+	arg(p, "--picture");
+	arg(p, "%s/vitrine-picture", s->layout->svc_bin);
 	if (s->config.open_models)
 		arg(p, "--open-models");
 	if (s->config.proxy) {

@@ -17,6 +17,7 @@ struct grants;
 struct http;
 struct limits;
 struct models;
+struct pictures;
 struct partials;
 struct route_table;
 struct sessions;
@@ -45,6 +46,7 @@ struct gateway {
 	struct edge *edge;
 	struct wake *wake;
 	struct models *models;
+	struct pictures *pictures;
 	struct grants *grants;
 	struct callers *callers;
 	struct gradio *gradio;

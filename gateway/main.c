@@ -33,6 +33,7 @@
 #include "gateway/limits.h"
 #include "gateway/listener.h"
 #include "gateway/models/models.h"
+#include "gateway/models/pictures.h"
 #include "gateway/partial.h"
 #include "gateway/report.h"
 #include "gateway/route.h"
@@ -60,6 +61,7 @@
 
 struct settings {
 	const char *data, *run, *ui;
+	const char *picture; /* vitrine-picture; NULL: nobody reads pictures */
 	int64_t keep_sec;
 	int64_t sockets_per_address;
 	int64_t sessions_mib; /* of memory, for those of a Space */
@@ -80,6 +82,7 @@ struct program {
 	struct report *report;
 	struct doorman *doorman;
 	struct source *signals[2];
+	int pictures; /* the link to vitrine-picture; -1: there is none */
 	struct source *sweep, *partials_sweep;
 };
 
@@ -90,7 +93,7 @@ static int usage(const struct err *e)
 	fprintf(stderr, "usage: vitrine-gateway --data DIR --run DIR --ui DIR\n"
 			"         [--session-keep-sec N] [--sockets-per-address N]\n"
 			"         [--sessions-mib-per-space N] [--files-mib-per-space N]\n"
-			"         [--upload-mib N] [--open-models]\n"
+			"         [--upload-mib N] [--open-models] [--picture PROGRAM]\n"
 			"         [--proxy ADDRESS]...\n"
 			"         [--limit replicas|sessions|visitor-sessions=N]...\n"
 			"         [--limit session-events|space-events=PER_SECOND]...\n"
@@ -126,6 +129,7 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 		{"files-mib-per-space", required_argument, NULL, 'f'},
 		{"upload-mib", required_argument, NULL, 'p'},
 		{"open-models", no_argument, NULL, 'o'},
+		{"picture", required_argument, NULL, 'i'},
 		{"limit", required_argument, NULL, 'l'},
 		{"proxy", required_argument, NULL, 'x'},
 		{NULL, 0, NULL, 0},
@@ -156,6 +160,8 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 			s->sessions_mib = number(optarg);
 		else if (c == 'o')
 			s->open_models = true;
+		else if (c == 'i')
+			s->picture = optarg;
 		else if (c == 'f')
 			s->files_mib = number(optarg);
 		else if (c == 'p')
@@ -320,6 +326,8 @@ static int make_links(struct program *p, struct err *e)
 	if (r == 0)
 		r = models_new(g, p->settings.run, &g->models);
 	if (r == 0)
+		r = pictures_new(g->loop, p->pictures, &g->pictures);
+	if (r == 0)
 		r = grant_link_new(g->loop, p->settings.run, &p->grant_link);
 	if (r == 0)
 		r = make_grants(p);
@@ -378,6 +386,7 @@ static void take_down(struct program *p)
 	(void)edge_free(g->edge);
 	(void)wake_free(g->wake);
 	(void)models_free(g->models);
+	(void)pictures_free(g->pictures);
 	(void)grant_link_free(p->grant_link);
 	g->grants = grants_free(g->grants);
 	(void)log_sync_free(p->sync);
@@ -408,6 +417,13 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_fd_limit();
 	r = ws_load(&p.gateway.ws);
+	p.pictures = -1;
+	if (r == 0 && p.settings.picture)
+		p.pictures = pictures_start(p.settings.picture, &e);
+	if (p.pictures < 0 && e.code) { /* everything else goes on */
+		log_error("%s; programs can send no pictures", e.text);
+		e = (struct err){0};
+	}
 	if (r == 0)
 		r = confine(&p.settings, &e);
 	if (r == 0)

@@ -15,6 +15,7 @@ struct shape {
 	struct parameter parameters[16];
 	json_t *(*answer)(const struct pipeline_request *q, json_t *value); /* NULL: as it is */
 	const char *runs; /* as this task of inference's; NULL: as itself */
+	bool sees;
 };
 
 /* One text gives one list of labels, which clients take in an array of its own. */
@@ -61,6 +62,11 @@ static const struct shape shapes[] = {
 			{"do_sample", ""}, {"return_full_text", ""}, {"details", ""},
 			{"truncate", ""}},
 		answer_text, NULL},
+	{"image-classification", {{"top_k", "top_labels"}, {"function_to_apply", ""}}, NULL, NULL,
+		true},
+	{"zero-shot-image-classification",
+		{{"candidate_labels", NULL}, {"hypothesis_template", NULL}}, NULL, NULL, true},
+	{"image-feature-extraction", {{0}}, NULL, NULL, true},
 	{"chat", {{0}}, NULL, "text-generation"},
 };
 
@@ -77,6 +83,23 @@ const char *pipeline_task(const char *name)
 	const struct shape *shape = find_shape(name);
 
 	return shape ? shape->task : NULL;
+}
+
+bool pipeline_sees(const char *task)
+{
+	const struct shape *shape = find_shape(task);
+
+	return shape && shape->sees;
+}
+
+const char *pipeline_picture(const json_t *body, size_t *ret_n)
+{
+	const json_t *v = json_object_get(body, "inputs");
+
+	if (json_is_object(v))
+		v = json_object_get(v, "image");
+	*ret_n = json_string_length(v);
+	return json_string_value(v);
 }
 
 /* --- reading --- */

@@ -16,6 +16,11 @@ struct pipeline_request {
 	bool whole_text;          /* text-generation: the prompt goes before what was written */
 };
 
+/* A task about a picture: the body may be its bytes, and inputs, or inputs.image, its base64. */
+bool pipeline_sees(const char *task);
+/* The base64 of a body's picture; NULL: it has none. Borrowed. */
+const char *pipeline_picture(const json_t *body, size_t *ret_n);
+
 /* The task of a path or of a model's row in models.LIST. NULL: no such one is served. */
 const char *pipeline_task(const char *name);
 

@@ -23,7 +23,9 @@ void ask_begin(struct request *r, struct ask *a, const struct ask_voice *voice)
 	a->request = r;
 	a->voice = voice;
 	a->status = MHD_HTTP_OK;
-	buf_init(&a->body, ASK_BODY_MAX);
+	if (!a->body_max)
+		a->body_max = ASK_BODY_MAX;
+	buf_init(&a->body, a->body_max);
 	buf_init(&a->text, TEXT_MAX);
 	buf_init(&a->out, OUT_MAX);
 	r->state = a;
@@ -34,9 +36,9 @@ size_t ask_feed(struct request *r, const char *bytes, size_t n)
 {
 	struct ask *a = r->state;
 
-	if (a->body.len + n > ASK_BODY_MAX) {
+	if (a->body.len + n > a->body_max) {
 		request_refuse(r, MHD_HTTP_CONTENT_TOO_LARGE,
-			"the body is over the limit of %u bytes", ASK_BODY_MAX);
+			"the body is over the limit of %zu bytes", a->body_max);
 	} else if (!streams_reserve(request_gateway(r)->streams, n)) {
 		request_refuse(r, MHD_HTTP_TOO_MANY_REQUESTS,
 			"too much is being received just now; try again in a second");
@@ -48,7 +50,7 @@ size_t ask_feed(struct request *r, const char *bytes, size_t n)
 	return n;
 }
 
-static void release_body(struct ask *a)
+void ask_release(struct ask *a)
 {
 	streams_release(request_gateway(a->request)->streams, a->reserved);
 	a->reserved = 0;
@@ -59,7 +61,7 @@ void ask_end(struct ask *a)
 {
 	if (!a->request)
 		return;
-	release_body(a);
+	ask_release(a);
 	a->timer = source_free(a->timer);
 	a->hangup = source_free(a->hangup);
 	a->call = model_call_drop(a->call);
@@ -198,8 +200,8 @@ static void on_result(const struct infer_result *result, void *data)
 	a->call = NULL;
 	tell_text(a);
 	r = a->over ? 0 : a->voice->result(a, result);
-	if (a->call)
-		return; /* it goes on with another one */
+	if (r > 0 && !a->over)
+		return;
 	if (r == -EBADMSG && !a->begun)
 		ask_refuse(a, MHD_HTTP_INTERNAL_SERVER_ERROR, "failed", "",
 			"the model's answer is not of the kind that was asked for");
@@ -276,9 +278,9 @@ void ask_call(struct ask *a, const struct model_ask *what)
 	else
 		(void)err_set(&e, r, "out of memory");
 	a->beat_usec = clock_mono_usec() + BEAT_SEC * USEC_PER_SEC;
-	if (r == 0)
-		release_body(a);
-	else
+	if (r == 0 && !a->keeps)
+		ask_release(a);
+	else if (r < 0)
 		ask_refuse(a,
 			r == -EBUSY      ? MHD_HTTP_TOO_MANY_REQUESTS
 			: r == -EMSGSIZE ? MHD_HTTP_CONTENT_TOO_LARGE

@@ -26,8 +26,9 @@ struct ask_voice {
 	/* Who asks is known and may, the body is there: ask_call, ask_refuse, or text in out and
 	 * over. Again after ask_wait_list has said false. */
 	void (*start)(struct ask *a);
-	int (*text)(struct ask *a, const char *text, size_t n);          /* of a stream */
-	int (*result)(struct ask *a, const struct infer_result *result); /* or the next ask_call */
+	int (*text)(struct ask *a, const char *text, size_t n); /* of a stream */
+	/* 1: it goes on, with an ask_call now or later. */
+	int (*result)(struct ask *a, const struct infer_result *result);
 	/* Of a stream an event and its end, else the body. code: as model_call_ops has it, or
 	 * "refused"; param: the field, or "". */
 	int (*error)(struct ask *a, const char *code, const char *param, const char *message);
@@ -37,11 +38,13 @@ struct ask {
 	struct request *request; /* NULL: not begun */
 	const struct ask_voice *voice;
 	struct buf body;
+	size_t body_max;
 	size_t reserved; /* of what all bodies under way may have */
 	struct source *timer, *hangup;
 	uint64_t give_up_usec; /* waiting for what is served; 0: not waiting */
 	char payer[MODELS_PAYER_MAX + 1];
 	struct model_call *call;
+	bool keeps;      /* the body, until ask_release or the end */
 	bool streams;    /* the answer is a stream of events */
 	bool started;    /* start is over */
 	bool begun;      /* so is the answer's head */
@@ -59,11 +62,12 @@ size_t ask_feed(struct request *r, const char *bytes, size_t n);
 enum MHD_Result ask_finish(struct request *r);
 void ask_end(struct ask *a);
 
-/* For start. */
+/* For start, and later. The body is gone with it, if it is not kept. */
 void ask_call(struct ask *a, const struct model_ask *what);
 /* status: of HTTP. */
 void ask_refuse(
 	struct ask *a, unsigned status, const char *code, const char *param, const char *message);
+void ask_release(struct ask *a);
 /* True: what is served is known. False: start is called again when it is, or it was refused. */
 bool ask_wait_list(struct ask *a);
 /* The row of models.LIST of the model; NULL: there is none. Borrowed. */

@@ -51,7 +51,7 @@ static int on_embeddings(struct openai_ask *o, const struct infer_result *result
 	if (o->asked == json_array_size(o->q.inputs))
 		return openai_end_embeddings(&usage, &o->ask.out);
 	call_some(o);
-	return 0;
+	return 1;
 }
 
 static int on_result(struct ask *a, const struct infer_result *result)

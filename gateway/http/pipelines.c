@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "gateway/base64.h"
 #include "gateway/http/openai.h"
+#include "gateway/models/pictures.h"
+#include "picture/job.h"
 #include "proto/messages.h"
 
 struct pipeline_ask {
@@ -18,7 +21,9 @@ struct pipeline_ask {
 	bool is_openai;
 	bool read; /* q is */
 	struct pipeline_request q;
-	char task[48]; /* of the path; "": the model's own */
+	struct picture_job how;          /* n 0: not known yet */
+	struct picture_reading *reading; /* owned; under way */
+	char task[48];                   /* of the path; "": the model's own */
 };
 
 /* --- what is told --- */
@@ -31,11 +36,77 @@ static int on_text(struct ask *a, const char *text, size_t n)
 	return 0; /* nothing streams here */
 }
 
+static void on_pixels(const uint8_t *rgb, size_t n, const char *words, void *data)
+{
+	struct pipeline_ask *p = data;
+	struct ask *a = &p->openai.ask;
+	CLEANUP(json_unrefp)
+	json_t *size = json_pack("{s:I, s:I}", "width", (json_int_t)p->how.width, "height",
+		(json_int_t)p->how.height);
+
+	p->reading = NULL;
+	if (a->over)
+		return; /* nobody waits for it */
+	if (rgb)
+		ask_call(a, &(struct model_ask){.model = p->openai.model,
+				    .task = p->q.task,
+				    .payer = a->payer,
+				    .inputs = size,
+				    .options = p->q.options,
+				    .rgb = rgb,
+				    .rgb_n = n});
+	else
+		ask_refuse(a, MHD_HTTP_BAD_REQUEST, "bad_input", "", words);
+	if (a->over)
+		request_resume(a->request);
+}
+
+static uint32_t side_of(const json_t *form, const char *name)
+{
+	json_int_t n = json_integer_value(json_object_get(form, name));
+
+	return n > 0 && n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
+/* Inference has said how the model wants its pictures. 1: the picture is being read. */
+static int read_picture(struct pipeline_ask *p, const json_t *description)
+{
+	const json_t *form = json_object_get(description, "picture");
+	struct ask *a = &p->openai.ask;
+	struct err e = {0};
+	int r;
+
+	if (!json_is_object(form)) {
+		ask_refuse(a, MHD_HTTP_BAD_REQUEST, "bad_input", "",
+			"model: it does not look at pictures");
+		return 1;
+	}
+	p->how = (struct picture_job){.width = side_of(form, "width"),
+		.height = side_of(form, "height"),
+		.shortest = side_of(form, "shortest"),
+		.filter = side_of(form, "filter"),
+		.n = (uint32_t)a->body.len};
+	r = picture_read_begin(request_gateway(a->request)->pictures, &p->how, a->body.data,
+		on_pixels, p, &p->reading, &e);
+	ask_release(a);
+	if (r < 0)
+		ask_refuse(a,
+			r == -EBUSY      ? MHD_HTTP_TOO_MANY_REQUESTS
+			: r == -EMSGSIZE ? MHD_HTTP_CONTENT_TOO_LARGE
+			: r == -EINVAL   ? MHD_HTTP_BAD_REQUEST
+					 : MHD_HTTP_INTERNAL_SERVER_ERROR,
+			"bad_input", "", e.text);
+	return 1;
+}
+
 static int on_result(struct ask *a, const struct infer_result *result)
 {
 	struct pipeline_ask *p = (struct pipeline_ask *)a;
-	CLEANUP(json_unrefp) json_t *answer = pipeline_answer(&p->q, result->value);
+	CLEANUP(json_unrefp) json_t *answer = NULL;
 
+	if (a->keeps && !p->how.n)
+		return read_picture(p, result->value);
+	answer = pipeline_answer(&p->q, result->value);
 	return answer ? json_write(&a->out, answer) : -EBADMSG;
 }
 
@@ -77,6 +148,60 @@ static const char *choose_task(struct pipeline_ask *p)
 	return task;
 }
 
+static void refuse_body(struct ask *a, int r, const struct err *e)
+{
+	refuse(a,
+		r == -ENOMEM     ? MHD_HTTP_INTERNAL_SERVER_ERROR
+		: r == -EMSGSIZE ? MHD_HTTP_CONTENT_TOO_LARGE
+				 : MHD_HTTP_BAD_REQUEST,
+		e->text);
+}
+
+/* A body that is JSON holds the picture as base64; the body is its bytes from then on. */
+static int unpack_picture(struct pipeline_ask *p, json_t *body, struct err *e)
+{
+	struct ask *a = &p->openai.ask;
+	CLEANUP(buf_done) struct buf bytes;
+	const char *text;
+	size_t n;
+	int r = pipeline_read(p->q.task, body, &p->q, e);
+
+	buf_init(&bytes, a->body.max);
+	if (r < 0)
+		return r;
+	p->read = true;
+	text = pipeline_picture(body, &n);
+	if (!text || base64_add_decoded(&bytes, text, n) < 0)
+		return err_set(e, -EINVAL, "inputs: must be a picture's base64");
+	buf_clear(&a->body); /* the base64 was longer */
+	return buf_add(&a->body, bytes.data, bytes.len) < 0 ? err_set(e, -ENOMEM, "out of memory")
+							    : 0;
+}
+
+/* Whatever is no JSON object is the picture; its bytes say what kind, and no header. */
+static void start_seeing(struct pipeline_ask *p, const char *task)
+{
+	struct ask *a = &p->openai.ask;
+	CLEANUP(json_unrefp) json_t *body = NULL;
+	CLEANUP(json_unrefp) json_t *nothing = json_object();
+	struct err e = {0};
+	int r = 0;
+
+	p->q.task = task;
+	if (a->body.len > 0 && a->body.data[0] == '{' &&
+		json_parse(a->body.data, a->body.len, a->body.max, &body, &e) == 0)
+		r = unpack_picture(p, body, &e);
+	if (r < 0) {
+		refuse_body(a, r, &e);
+		return;
+	}
+	a->keeps = true;
+	ask_call(a, &(struct model_ask){.model = p->openai.model,
+			    .task = "describe",
+			    .payer = a->payer,
+			    .inputs = nothing});
+}
+
 static void start(struct ask *a)
 {
 	struct pipeline_ask *p = (struct pipeline_ask *)a;
@@ -91,6 +216,10 @@ static void start(struct ask *a)
 	}
 	if (!ask_wait_list(a) || !(task = choose_task(p)))
 		return;
+	if (pipeline_sees(task)) {
+		start_seeing(p, task);
+		return;
+	}
 	r = json_parse(a->body.data, a->body.len, ASK_BODY_MAX, &body, &e);
 	if (r < 0)
 		(void)err_wrap(&e, "the body");
@@ -98,8 +227,7 @@ static void start(struct ask *a)
 		r = pipeline_read(task, body, &p->q, &e);
 	p->read = r == 0;
 	if (r < 0)
-		refuse(a, r == -ENOMEM ? MHD_HTTP_INTERNAL_SERVER_ERROR : MHD_HTTP_BAD_REQUEST,
-			e.text);
+		refuse_body(a, r, &e);
 	else
 		ask_call(a, &(struct model_ask){.model = p->openai.model,
 				    .task = p->q.task,
@@ -149,8 +277,10 @@ static void begin(struct request *r)
 	found = ask_path(r, "/models/", path, sizeof(path)) && split(p, path);
 	if (found && p->is_openai)
 		openai_begin(r, &p->openai);
-	else
+	else {
+		p->openai.ask.body_max = PICTURE_FILE_MAX;
 		ask_begin(r, &p->openai.ask, &voice);
+	}
 	if (!found)
 		request_refuse(r, MHD_HTTP_NOT_FOUND,
 			"a model is called at /models/OWNER/NAME, …/pipeline/TASK or …/v1/…");
@@ -162,6 +292,7 @@ static void done(struct request *r)
 
 	if (!p)
 		return;
+	p->reading = picture_reading_drop(p->reading);
 	openai_end(&p->openai);
 	if (p->read)
 		pipeline_done(&p->q);

@@ -170,6 +170,10 @@ static int write_call(const struct model_ask *ask, struct buf *value, struct err
 
 	buf_init(value, proto_infer_call.value_max);
 	r = infer_call_write(&m, value);
+	if (r == 0 && ask->rgb)
+		r = buf_add(value, "", 1);
+	if (r == 0 && ask->rgb)
+		r = buf_add(value, ask->rgb, ask->rgb_n);
 	if (r == -ENOSPC)
 		return err_set(e, -EMSGSIZE, "the call is over the limit of %zu bytes",
 			(size_t)proto_infer_call.value_max);

@@ -42,7 +42,9 @@ struct model_ask {
 	const char *model, *task;
 	const char *payer; /* as in models.WANT */
 	json_t *inputs;
-	json_t *options; /* NULL: none */
+	json_t *options;    /* NULL: none */
+	const uint8_t *rgb; /* of a picture that is asked about; NULL: none */
+	size_t rgb_n;
 };
 
 int models_new(struct gateway *g, const char *run_dir, struct models **ret);

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gateway_fakes import *  # noqa: F401,F403,E402
@@ -55,7 +56,8 @@ class RealInference:
     def start(self):
         fd = self.listener.fileno()
         self.process = subprocess.Popen(
-            [INFERENCE, "--listen-fd", str(fd), "--models", os.path.join(ROOT, "models")],
+            [INFERENCE, "--listen-fd", str(fd), "--models", os.path.join(ROOT, "models"),
+             "--models", os.path.join(ROOT, "tests/oracle/known-pictures")],
             pass_fds=(fd,), stderr=subprocess.DEVNULL)
 
     def stop(self):
@@ -138,7 +140,8 @@ def events(body):
 
 
 def begin(g, arguments=()):
-    g.start(arguments=arguments)
+    picture = os.path.join(os.path.dirname(g.program), "vitrine-picture")
+    g.start(arguments=("--picture", picture, *arguments))
     g.edge.send(Frame(SYNCED))
     Orchestrator(g.edge)
     g.synced()
@@ -239,6 +242,54 @@ def a_text_is_classified_at_the_models_path_and_at_its_tasks(g):
                 (MOOD, [1], 400, "object")):
             got, value = ask(g, "/models/" + path, body)
             assert got == status and words in value["error"], (path, got, value)
+    finally:
+        inference.stop()
+
+
+def png(width, height, claim=None):
+    """A PNG of RGB; claim: the size that its head says."""
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data +
+                struct.pack(">I", zlib.crc32(kind + data)))
+    head = struct.pack(">IIBBBBB", *(claim or (width, height)), 8, 2, 0, 0, 0)
+    data = b"".join(b"\0" + bytes((x * 255 // width, y * 255 // height, 128)[c]
+                                  for x in range(width) for c in range(3)) for y in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(data)) +
+            chunk(b"IEND", b""))
+
+
+def a_picture_is_labelled_whatever_its_body_is_called_and_a_bad_one_refused(g):
+    inference = real(g)
+    try:
+        def look(body, *headers):
+            status, _, answer = get(g.port, "/models/vitrine/vit", ANN, *headers, method="POST",
+                                    body=body)
+            return status, json.loads(answer)
+        picture = png(40, 30)
+        status, labels = look(picture)
+        assert status == 200 and len(labels) > 1, labels
+        assert labels[0]["score"] >= labels[1]["score"] and type(labels[0]["label"]) is str
+        assert look(picture, "Content-Type: image/png") == (200, labels)
+        status, best = look(json.dumps({"inputs": base64.b64encode(picture).decode(),
+                                        "parameters": {"top_k": 1}}).encode())
+        assert status == 200 and best == labels[:1], best
+        for bad in (b"not a picture", picture[:60], picture[:8] + b"\0" * 100,
+                    png(8, 8, claim=(60000, 60000)), json.dumps({"inputs": "!"}).encode(),
+                    b"GIF89a"):
+            status, value = look(bad)
+            assert status == 400 and value["error"], (bad[:20], status, value)
+        assert look(b"")[0] == 400
+        assert look(b"x" * (17 << 20))[0] == 413
+        status, value = ask(g, "/models/%s/pipeline/image-classification" % MOOD, {"inputs": "AA=="})
+        assert status == 400 and "picture" in value["error"], value
+        # Sixteen at once, each read by a process of its own, and none is left.
+        asked = [threading.Thread(target=lambda: done.append(look(picture))) for _ in range(16)]
+        done = []
+        for t in asked:
+            t.start()
+        for t in asked:
+            t.join(DEADLINE)
+        assert done == [(200, labels)] * 16, done
     finally:
         inference.stop()
 
