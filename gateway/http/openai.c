@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "proto/messages.h"
 
-#define INPUTS_AT_ONCE 64 /* of a call of inference */
+#define INPUTS_AT_ONCE 32 /* of a call of inference, whose value is 1 MiB at most */
 
 /* --- what is told --- */
 

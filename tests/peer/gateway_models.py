@@ -444,7 +444,7 @@ def embeddings_are_base64_or_numbers_and_may_be_shortened(g):
     # More than inference takes at once are asked for in turns.
     asked = Asked(g, "/v1/embeddings", {"model": "a/bert", "input": [str(i) for i in range(150)],
                                         "encoding_format": "float"})
-    for n in (64, 64, 22):
+    for n in (32, 32, 32, 32, 22):
         call = inference.call()
         inputs = call.json()["inputs"]
         assert len(inputs) == n
@@ -453,7 +453,7 @@ def embeddings_are_base64_or_numbers_and_may_be_shortened(g):
     assert [d["embedding"] for d in value["data"]] == [[float(i)] for i in range(150)]
     assert value["usage"]["prompt_tokens"] == 150
     asked = Asked(g, "/v1/embeddings", {"model": "a/bert", "input": [str(i) for i in range(150)]})
-    inference.result(inference.call(), [[0.5]] * 64)
+    inference.result(inference.call(), [[0.5]] * 32)
     inference.error(inference.call(), "too_long", "inputs[3]: too long")
     status, value = asked.got()
     assert status == 400 and value["error"]["code"] == "context_length_exceeded", value
