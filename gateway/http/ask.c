@@ -289,11 +289,12 @@ void ask_call(struct ask *a, const struct model_ask *what)
 			r == -EBUSY ? "busy" : "refused", "", e.text);
 }
 
-bool ask_wait_list(struct ask *a)
+/* True: it is, so there is nothing to wait for. */
+static bool wait_until(struct ask *a, bool known)
 {
 	uint64_t now = clock_mono_usec();
 
-	if (models_list(request_gateway(a->request)->models)) {
+	if (known) {
 		a->give_up_usec = 0;
 		return true;
 	}
@@ -304,6 +305,21 @@ bool ask_wait_list(struct ask *a)
 			"models are not served just now; the request was held for 60 seconds, the "
 			"limit");
 	return false;
+}
+
+bool ask_wait_list(struct ask *a)
+{
+	return wait_until(a, models_list(request_gateway(a->request)->models));
+}
+
+bool ask_wait_model(struct ask *a, const char *model)
+{
+	const json_t *row = ask_find(a, model);
+
+	return wait_until(
+		a, models_list(request_gateway(a->request)->models) &&
+			   (!row || json_string_length(json_object_get(row, "task")) > 0 ||
+				   json_string_length(json_object_get(row, "error")) > 0));
 }
 
 const json_t *ask_find(const struct ask *a, const char *model)

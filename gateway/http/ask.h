@@ -70,6 +70,8 @@ void ask_refuse(
 void ask_release(struct ask *a);
 /* True: what is served is known. False: start is called again when it is, or it was refused. */
 bool ask_wait_list(struct ask *a);
+/* The same, and what this model is, if there is such a one: inference looks at it first. */
+bool ask_wait_model(struct ask *a, const char *model);
 /* The row of models.LIST of the model; NULL: there is none. Borrowed. */
 const json_t *ask_find(const struct ask *a, const char *model);
 

@@ -214,7 +214,7 @@ static void start(struct ask *a)
 		refuse(a, MHD_HTTP_METHOD_NOT_ALLOWED, "models are called with POST");
 		return;
 	}
-	if (!ask_wait_list(a) || !(task = choose_task(p)))
+	if (!ask_wait_model(a, p->openai.model) || !(task = choose_task(p)))
 		return;
 	if (pipeline_sees(task)) {
 		start_seeing(p, task);
