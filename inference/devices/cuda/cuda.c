@@ -217,7 +217,12 @@ static void cuda_fetch(struct device *d, const float *x, size_t n, float *ret)
 	must(c, c->driver.cuStreamSynchronize_(c->stream), "waiting for the GPU");
 }
 
-/* --- weights --- */
+/* --- weights: these may come from another thread than the one that computes --- */
+
+static void enter(const struct cuda *c)
+{
+	must(c, c->driver.cuCtxSetCurrent_(c->context), "taking up the GPU");
+}
 
 /* A matrix goes over as floats and is put into tiles there. */
 static int send_matrix(struct cuda *c, struct weight *w, const float *values)
@@ -263,6 +268,7 @@ static struct weight *cuda_weight_new(struct device *d, const struct tensor *t)
 	bool matrix = t->n_dims == 2;
 	int r = -ENOMEM;
 
+	enter(c);
 	if (w && values) {
 		tensor_read(t, 0, t->count, values);
 		w->rows = matrix ? t->dims[0] : 1;
@@ -283,6 +289,7 @@ static void cuda_weight_free(struct device *d, struct weight *w)
 {
 	struct cuda *c = cuda_of(d);
 
+	enter(c);
 	if (w)
 		must(c, c->driver.cuMemFree_(w->at), "freeing a weight");
 	free(w);
