@@ -1,7 +1,8 @@
-"""Scores both models as they are shipped, and writes what it measured to evaluation.json in each model's folder.
+"""Scores the models as they are shipped, and writes what it measured to evaluation.json in each model's folder.
 
     python evaluate.py sentiment [--errors]     accuracy: generated, generated from unseen clauses, hand-written
     python evaluate.py writer                   loss and perplexity, how often it ends, topic kept, variety
+    python evaluate.py digits                   accuracy: fresh drawings, a shaky hand, dark on light, digits that people wrote
 """
 
 from __future__ import annotations
@@ -130,14 +131,46 @@ def evaluate_writer(show: bool) -> None:
                           "distinct_answers": round(distinct / total, 3)})
 
 
+# -- tiny-digits -------------------------------------------------------------------------------------------------------
+
+def people_wrote() -> tuple[torch.Tensor, torch.Tensor]:
+    """UCI's 1,797 digits of 8 x 8 pixels, blown up to where the pad puts a drawing: 20 x 20 in the middle of 28 x 28."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    x = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
+    x = torch.nn.functional.interpolate(x, size=(20, 20), mode="bicubic").clamp(0, 1)
+    return torch.nn.functional.pad(x, (4, 4, 4, 4)), torch.tensor(digits.target)
+
+
+def evaluate_digits() -> None:
+    from transformers import ViTForImageClassification
+
+    import train_digits
+
+    folder = HERE / "tiny-digits"
+    model = ViTForImageClassification.from_pretrained(folder, dtype=torch.float32).eval()
+    x, y = train_digits.draw(1500, 103)
+    people, names = people_wrote()
+    write_result(folder, {
+        "fresh_drawings": train_digits.accuracy(model, x, y),
+        "dark_on_light": train_digits.accuracy(model, 1 - x, y),
+        "shaky_hand": train_digits.accuracy(model, *train_digits.draw(1500, 104, shake=.07)),
+        "people_wrote_1797": train_digits.accuracy(model, people, names),
+        "people_wrote_dark_on_light": train_digits.accuracy(model, 1 - people, names),
+    })
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["sentiment", "writer"])
+    parser.add_argument("what", choices=["sentiment", "writer", "digits"])
     parser.add_argument("--errors", action="store_true", help="print what was taken wrong, never of handwritten_200; for the writer: its answers")
     args = parser.parse_args()
     torch.set_num_threads(2)
     if args.what == "sentiment":
         evaluate_sentiment(args.errors)
+    elif args.what == "digits":
+        evaluate_digits()
     else:
         evaluate_writer(args.errors)
 

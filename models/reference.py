@@ -1,4 +1,4 @@
-"""Writes reference.json into both model folders: what `transformers` computes with the shipped weights in float32.
+"""Writes reference.json into the model folders: what `transformers` computes with the shipped weights in float32.
 
 Another engine that loads the same folders should give the same ids exactly and the same numbers to about 1e-4.
 """
@@ -86,9 +86,25 @@ def writer_reference(folder: pathlib.Path) -> dict:
             "cases": [writer_case(model, tokenizer, chat) for chat in WRITER_CHATS]}
 
 
+@torch.no_grad()
+def digits_reference(folder: pathlib.Path) -> dict:
+    """Drawings that training has not seen, as two hexadecimal digits a pixel."""
+    from transformers import ViTForImageClassification
+
+    import train_digits
+
+    model = ViTForImageClassification.from_pretrained(folder, dtype=torch.float32).eval()
+    drawn, digits = train_digits.draw(10, 105)
+    logits = model(pixel_values=train_digits.pixels(drawn)).logits
+    return {"transformers": transformers.__version__, "cases": [
+        {"digit": int(d), "pixels": bytes((x * 255).round().to(torch.uint8).flatten().tolist()).hex(), "scores": rounded(s)}
+        for x, d, s in zip(drawn, digits, logits.softmax(-1))]}
+
+
 def main() -> None:
     torch.set_num_threads(1)
-    for name, make in (("tiny-sentiment", classifier_reference), ("tiny-writer", writer_reference)):
+    for name, make in (("tiny-sentiment", classifier_reference), ("tiny-writer", writer_reference),
+                       ("tiny-digits", digits_reference)):
         text = json.dumps(make(HERE / name), ensure_ascii=False, indent=1)
         (HERE / name / "reference.json").write_text(text + "\n", encoding="utf-8")
         print(name, len(text), "characters")

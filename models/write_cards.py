@@ -23,6 +23,12 @@ def numbers(folder: pathlib.Path) -> dict[str, str]:
         return facts | {"hand": percent(score["handwritten_200_accuracy"]),
                         "gen": percent(score["generated_accuracy"]), "unseen": percent(score["unseen_clauses_accuracy"]),
                         "nunseen": str(score["unseen_clauses"]), "fact": f"{score['mean_top_score_of_plain_facts']:.2f}"}
+    if folder.name == "tiny-digits":
+        return facts | {"drawings": f"{training['drawings']:,}", "fresh": percent(score["fresh_drawings"]),
+                        "dark": percent(score["dark_on_light"]), "shaky": percent(score["shaky_hand"]),
+                        "people": percent(score["people_wrote_1797"]),
+                        "peopledark": percent(score["people_wrote_dark_on_light"]),
+                        "size": f"{(folder / 'model.safetensors').stat().st_size / 1000:.0f} kB"}
     return facts | {"loss": f"{score['held_out_loss']:.3f}", "ppl": f"{score['held_out_perplexity']:.2f}",
                     "ended": percent(score["ended_by_itself"]), "kept": percent(score["named_the_topic"]),
                     "distinct": percent(score["distinct_answers"])}

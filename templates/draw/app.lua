@@ -1,12 +1,12 @@
-local ui = require "vitrine.ui"
-local network = require "network"
+local ui, models = require "vitrine.ui", require "vitrine.models"
+local read = models.pipeline("image-classification", "vitrine/tiny-digits")
 
 return ui.page({ title = "Draw a digit" }, function()
-  local pad   = ui.sketch { label = "Your digit", info = "From 0 to 9", grid = network.side, height = 320 }
+  local pad   = ui.sketch { label = "Your digit", info = "From 0 to 9", grid = 28, height = 320 }
   local guess = ui.label { label = "It looks like", top = 4 }
 
   pad:on_change { api_name = "classify", outputs = guess, fn = function(drawing)
-    if drawing then return network.classify(drawing.pixels) end
+    if drawing then return read(drawing) end
     guess:clear()
   end }
 

@@ -170,6 +170,57 @@ TEST(the_callers_texts_are_scored_as_transformers_does)
 	json_decref(known);
 }
 
+static struct shelf *shipped;
+
+static size_t read_hex(const char *hex, uint8_t *rgb)
+{
+	size_t n = 0;
+
+	for (unsigned int v; sscanf(hex + 2 * n, "%2x", &v) == 1; n++)
+		memset(rgb + 3 * n, (int)v, 3);
+	return n;
+}
+
+TEST(the_shipped_model_reads_drawings_as_transformers_does)
+{
+	static const char *const models = "models";
+	static uint8_t rgb[28 * 28 * 3];
+	json_t *known = known_json("models/tiny-digits/reference.json");
+	const json_t *one, *score;
+	struct shelf *others;
+	size_t i, j, right = 0;
+	struct err e = {0};
+
+	open_all();
+	CHECK(known && shelf_open(&models, 1, device, UINT64_MAX, &shipped, &e) == 0);
+	others = shelf;
+	shelf = shipped;
+	json_array_foreach(json_object_get(known, "cases"), i, one)
+	{
+		struct asked a;
+		char label[24];
+
+		CHECK(read_hex(json_string_value(json_object_get(one, "pixels")), rgb) == 28 * 28);
+		ask(&a, "vitrine/tiny-digits", "image-classification",
+			"{\"width\": 28, \"height\": 28}", NULL, rgb, sizeof(rgb));
+		CHECK(a.r == 0);
+		json_array_foreach(json_object_get(one, "scores"), j, score)
+		{
+			snprintf(label, sizeof(label), "%zu", j);
+			CHECK(fabs(score_of(a.value, label) - json_number_value(score)) < 2e-5);
+		}
+		snprintf(label, sizeof(label), "%d",
+			(int)json_integer_value(json_object_get(one, "digit")));
+		right += !strcmp(label,
+			json_string_value(json_object_get(json_array_get(a.value, 0), "label")));
+		json_decref(a.value);
+	}
+	printf("  %zu of %zu right\n", right, i);
+	CHECK(i == 10 && right >= 8);
+	json_decref(known);
+	shelf = others;
+}
+
 TEST(a_pictures_features_have_the_length_one)
 {
 	struct asked a;
@@ -310,6 +361,7 @@ int main(void)
 		t->run();
 	}
 	if (shelf) {
+		shelf_free(shipped);
 		engine_free(engine);
 		shelf_free(shelf);
 		device_close(device);
