@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -504,7 +505,8 @@ static double progress_of(const struct shelf *s, const struct slot *slot)
 		return 1;
 	if (slot->state != LOADING || slot != s->at || slot->model->need == 0)
 		return 0;
-	return (double)loading_done_bytes(s->loading) / (double)slot->model->need;
+	/* Some tensors are taken in parts, and counted so often. */
+	return fmin(1, (double)loading_done_bytes(s->loading) / (double)slot->model->need);
 }
 
 static json_t *row_of(const struct shelf *s, const struct slot *slot)

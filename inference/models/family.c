@@ -263,6 +263,25 @@ struct weight *loader_take_turned(struct loader *l, uint32_t columns, uint32_t t
 	return w;
 }
 
+struct weight *loader_take_rows(struct loader *l, uint32_t total, uint32_t first, uint32_t rows,
+	uint32_t columns, const char *fmt, ...)
+{
+	const struct tensor *t;
+	struct tensor part;
+	va_list args;
+
+	va_start(args, fmt);
+	t = find(l, total, columns, fmt, args);
+	va_end(args);
+	if (!t)
+		return NULL;
+	part = *t;
+	part.dims[0] = rows;
+	part.count = (uint64_t)rows * columns;
+	part.bytes += tensor_bytes(t) / total * first;
+	return keep(l, &part);
+}
+
 bool loader_has(const struct loader *l, const char *name)
 {
 	return weights_find(l->weights, name) != NULL;

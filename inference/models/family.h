@@ -140,6 +140,10 @@ struct weight *loader_take(struct loader *l, uint32_t rows, uint32_t columns, co
 struct weight *loader_take_turned(struct loader *l, uint32_t columns, uint32_t total,
 	uint32_t first, uint32_t rows, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
+/* As loader_take, of a matrix of total rows, of which those from first on are taken. */
+struct weight *loader_take_rows(struct loader *l, uint32_t total, uint32_t first, uint32_t rows,
+	uint32_t columns, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
 bool loader_has(const struct loader *l, const char *name);
 
 /* The same of any number of dimensions whose numbers make rows x columns, rows at least 1. */

@@ -20,6 +20,7 @@ struct gpt2 {
 	uint32_t hidden, inner;
 	struct heads heads;
 	float eps;
+	bool rows_stored;     /* layers' matrices are outputs x inputs, as GGUF has them */
 	struct layer *layers; /* owned */
 	struct weight *words, *positions, *norm, *norm_bias;
 };
@@ -69,13 +70,14 @@ static int gpt2_configure(struct net *net, const json_t *config, struct err *e)
 	if (!json_opt_bool(config, "tie_word_embeddings", true))
 		return err_set(e, -ENOTSUP, "an output that is not tied is not supported");
 	g->eps = (float)eps;
+	g->rows_stored = json_opt_bool(config, "conv1d_transposed", false);
 	return 0;
 }
 
 /* --- weights --- */
 
-/* A layer's matrix, stored columns x total, of which rows [first, first + rows) are taken, and
- * the same part of its bias. */
+/* A layer's matrix, stored columns x total (of GGUF: total x columns), of which rows [first, first
+ * + rows) are taken, and the same part of its bias. */
 struct part {
 	struct weight **weight, **bias;
 	uint32_t columns, total, first, rows;
@@ -84,8 +86,12 @@ struct part {
 
 static void take_part(struct loader *from, const char *prefix, uint32_t i, const struct part *p)
 {
-	*p->weight = loader_take_turned(from, p->columns, p->total, p->first, p->rows,
-		"%sh.%u.%s.weight", prefix, i, p->name);
+	const struct gpt2 *g = from->net->own;
+
+	*p->weight = g->rows_stored ? loader_take_rows(from, p->total, p->first, p->rows,
+					      p->columns, "%sh.%u.%s.weight", prefix, i, p->name)
+				    : loader_take_turned(from, p->columns, p->total, p->first,
+					      p->rows, "%sh.%u.%s.weight", prefix, i, p->name);
 	*p->bias = loader_take_turned(
 		from, 0, p->total, p->first, p->rows, "%sh.%u.%s.bias", prefix, i, p->name);
 }

@@ -7,6 +7,7 @@
 #include "inference/formats/gguf_model.h"
 #include "inference/tokenizers/tokenizer.h"
 #include "tests/unit/inference/gguf_writer.h"
+#include "tests/unit/inference/known.h"
 
 #define DATA "tests/unit/inference/data/"
 
@@ -326,6 +327,62 @@ TEST(blocks_decode_as_in_ggml)
 			CHECK(tensor_at(raw, j) == tensor_at(wide, j));
 	}
 	gguf_free(g);
+}
+
+/* A model of tests/oracle/known as llama.cpp's converter writes it: the logits that transformers
+ * computed with the folder. */
+static void check_model(const char *name)
+{
+	CLEANUP(json_unrefp) json_t *config = NULL;
+	char path[128];
+	struct device *d;
+	struct gguf *g = NULL;
+	struct weights *weights = NULL;
+	struct model *m = calloc(1, sizeof(*m));
+	struct err e = {0};
+	uint32_t ids[NET_STEP_ROWS_MAX];
+	double worst = 0, sum = 0;
+	struct alone a;
+	json_t *known;
+	const json_t *text, *v;
+	size_t i, n;
+
+	snprintf(path, sizeof(path), "tests/oracle/known/%s/known.json", name);
+	known = known_json(path);
+	snprintf(path, sizeof(path), DATA "%s.gguf", name);
+	CHECK(m && known && device_open("cpu", NULL, &d, &e) == 0);
+	CHECK(gguf_open(AT_FDCWD, path, &g, &e) == 0 && gguf_config(g, &config, &e) == 0);
+	CHECK(gguf_weights(g, &weights, &e) == 0);
+	if (net_load(config, weights, d, &m->net, &e) < 0)
+		fprintf(stderr, "%s: %s\n", name, e.text);
+	CHECK(m->net);
+	weights_free(weights);
+	text = json_array_get(json_object_get(known, "texts"), 0);
+	n = json_array_size(json_object_get(text, "ids"));
+	CHECK(n > 0 && n <= NET_STEP_ROWS_MAX);
+	json_array_foreach(json_object_get(text, "ids"), i, v) ids[i] =
+		(uint32_t)json_integer_value(v);
+	alone_begin(&a, m);
+	alone_read(&a, ids, n);
+	json_array_foreach(json_object_get(text, "logits"), i, v)
+	{
+		worst = fmax(worst, fabs(json_number_value(v) - (double)a.logits[i]));
+		sum += json_number_value(v) * json_number_value(v);
+	}
+	printf("  %s: worst logit %.2g relative\n", name, worst / sqrt(sum / (double)i));
+	CHECK(i == m->net->vocab && worst <= 2e-5 * sqrt(sum / (double)i));
+	alone_end(&a);
+	json_decref(known);
+	model_free(m);
+	device_close(d);
+}
+
+TEST(models_compute_what_their_folders_do)
+{
+	check_model("llama3");
+	check_model("qwen2");
+	check_model("qwen3");
+	check_model("gpt2");
 }
 
 TEST(a_vocabulary_with_scores_becomes_merges_in_their_order)

@@ -2,9 +2,11 @@
 """Writes this folder's GGUF fixtures with gguf-py (PyPI: gguf), the format's own library.
 
 blocks.gguf: random blocks of every type that is read, each tensor X beside X.f32, what gguf-py
-decodes from it. spm.gguf: metadata alone, a SentencePiece vocabulary with scores. And the seeds of
+decodes from it. spm.gguf: metadata alone, a SentencePiece vocabulary with scores.
+llama3, qwen2, qwen3, gpt2: models of tests/oracle/known. And the seeds of
 tests/fuzz/corpus/gguf: one small file per architecture.
 """
+import json
 import os
 
 import gguf
@@ -105,6 +107,90 @@ def seeds():
         "token_types.weight", np.zeros((2, 8), np.float16)))
 
 
+def read_safetensors(path):
+    data = open(path, "rb").read()
+    n = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + n])
+    for name, t in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = t["data_offsets"]
+        raw = data[8 + n + begin : 8 + n + end]
+        assert t["dtype"] == "BF16", t
+        wide = np.frombuffer(raw, np.uint16).astype(np.uint32) << 16
+        yield name, wide.view(np.float32).reshape(t["shape"])
+
+
+LLAMA = [("model.embed_tokens", "token_embd"), ("model.norm", "output_norm"), ("lm_head", "output"),
+         ("input_layernorm", "attn_norm"), ("post_attention_layernorm", "ffn_norm"),
+         ("self_attn.q_proj", "attn_q"), ("self_attn.k_proj", "attn_k"),
+         ("self_attn.v_proj", "attn_v"), ("self_attn.o_proj", "attn_output"),
+         ("self_attn.q_norm", "attn_q_norm"), ("self_attn.k_norm", "attn_k_norm"),
+         ("mlp.gate_proj", "ffn_gate"), ("mlp.up_proj", "ffn_up"), ("mlp.down_proj", "ffn_down"),
+         ("model.layers.", "blk.")]
+GPT2 = [("transformer.", ""), ("wte", "token_embd"), ("wpe", "position_embd"),
+        ("ln_f", "output_norm"), ("h.", "blk."), ("ln_1", "attn_norm"), ("ln_2", "ffn_norm"),
+        ("attn.c_attn", "attn_qkv"), ("attn.c_proj", "attn_output"), ("mlp.c_fc", "ffn_up"),
+        ("mlp.c_proj", "ffn_down")]
+
+
+def permute(w, heads):
+    """As llama.cpp's converter: pairs (i, i + d / 2) of a head become (2i, 2i + 1)."""
+    return w.reshape(heads, 2, -1, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
+
+
+def llama3_divisors(c):
+    rope, dim = c["rope_parameters"], c["head_dim"]
+    freqs = rope["rope_theta"] ** (-np.arange(0, dim, 2) / dim)
+    turns = rope["original_max_position_embeddings"] * freqs / (2 * np.pi)
+    low, high, factor = rope["low_freq_factor"], rope["high_freq_factor"], rope["factor"]
+    blend = np.clip((turns - low) / (high - low), 0, 1)
+    return (1 / (blend + (1 - blend) / factor)).astype(np.float32)
+
+
+def convert(name, arch):
+    """A model of tests/oracle/known as llama.cpp's converter would write it, in BF16."""
+    folder = os.path.join(HERE, "../../../oracle/known", name)
+    c = json.load(open(os.path.join(folder, "config.json")))
+    w = gguf.GGUFWriter(os.path.join(HERE, name + ".gguf"), arch)
+    gpt2 = arch == "gpt2"
+    heads = c["n_head"] if gpt2 else c["num_attention_heads"]
+    w.add_embedding_length(c["n_embd"] if gpt2 else c["hidden_size"])
+    w.add_block_count(c["n_layer"] if gpt2 else c["num_hidden_layers"])
+    w.add_context_length(c["n_positions"] if gpt2 else c["max_position_embeddings"])
+    w.add_feed_forward_length(4 * c["n_embd"] if gpt2 else c["intermediate_size"])
+    w.add_head_count(heads)
+    if gpt2:
+        w.add_layer_norm_eps(c["layer_norm_epsilon"])
+    else:
+        w.add_head_count_kv(c["num_key_value_heads"])
+        w.add_layer_norm_rms_eps(c["rms_norm_eps"])
+        w.add_rope_freq_base(c["rope_parameters"]["rope_theta"])
+        if "head_dim" in c:
+            w.add_key_length(c["head_dim"])
+            w.add_value_length(c["head_dim"])
+        if c["rope_parameters"]["rope_type"] == "llama3":
+            w.add_tensor("rope_freqs.weight", llama3_divisors(c))
+    for tensor, values in read_safetensors(os.path.join(folder, "model.safetensors")):
+        new = tensor
+        for old, now in GPT2 if gpt2 else LLAMA:
+            new = new.replace(old, now)
+        if gpt2 and values.ndim == 2 and new.startswith("blk."):
+            values = values.T
+        if arch == "llama" and ".attn_q." in new:
+            values = permute(values, heads)
+        if arch == "llama" and ".attn_k." in new:
+            values = permute(values, c["num_key_value_heads"])
+        if values.ndim == 1:
+            w.add_tensor(new, np.ascontiguousarray(values))
+        else:
+            half = (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
+            w.add_tensor(new, half.view(np.uint8), raw_dtype=gguf.GGMLQuantizationType.BF16)
+    finish(w)
+
+
 blocks()
+for known in [("llama3", "llama"), ("qwen2", "qwen2"), ("qwen3", "qwen3"), ("gpt2", "gpt2")]:
+    convert(*known)
 spm()
 seeds()
