@@ -20,6 +20,7 @@ int cmd_logs(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_builds(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
+int cmd_usage(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

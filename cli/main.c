@@ -16,6 +16,7 @@ static const struct command commands[] = {
 		"[--class NAME=MEMORY,CPU]... [--pool NAME=N,...] "
 		"[--isolation full|dense] [--local-metrics] [--open-models] [--proxy ADDRESS] "
 		"[--log-format text|json] [--log-limits MIB,DAYS,MIB] "
+		"[--quota user=SECONDS,owner=SECONDS,network=SECONDS] "
 		"[--uploads FILE_MIB,SPACE_MIB] "
 		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},
@@ -29,6 +30,8 @@ static const struct command commands[] = {
 	{"builds", "OWNER/NAME", "versions of a Space, newest first", cmd_builds},
 	{"rollback", "[--build ID] OWNER/NAME",
 		"make an earlier version live again, without a build", cmd_rollback},
+	{"usage", "[--all] [--days N] [--json]", "what models have cost, and what is left",
+		cmd_usage},
 	{"token", "create NAME [--user USER] [--read-only] | list | revoke ID",
 		"access tokens for git and the API", cmd_token},
 	{"user", "add NAME | list", "people", cmd_user},

@@ -117,6 +117,8 @@ static void start_inference(struct supervisor *s, struct start *p)
 {
 	arg(p, "--listen-fd");
 	arg(p, "3");
+	arg(p, "--data");
+	arg(p, "%s/inference", s->layout->svc_data);
 	arg(p, "--models");
 	arg(p, "%s", s->layout->svc_models);
 	arg(p, "--models");
@@ -179,6 +181,8 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 		arg(p, "--disk-reserve=%s", s->config.disk_reserve);
 	if (s->config.log_limits)
 		arg(p, "--log-limits=%s", s->config.log_limits);
+	if (s->config.quota)
+		arg(p, "--quota=%s", s->config.quota);
 	if (s->config.local_metrics)
 		arg(p, "--local-metrics");
 	p->fds[p->n_fds++] = s->sockets[SOCK_EDGE];

@@ -40,6 +40,7 @@ struct up {
 	const char *disk_warn, *disk_reserve;
 	const char *log_limits; /* as the orchestrator takes them */
 	const char *model_memory;
+	const char *quota; /* likewise */
 	bool dense, local_metrics, open_models;
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
@@ -262,8 +263,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"disk-reserve", required_argument, NULL, 'R'},
 		{"log-format", required_argument, NULL, 'L'},
 		{"log-limits", required_argument, NULL, 'g'},
-		{"uploads", required_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'I'},
-		{0}};
+		{"quota", required_argument, NULL, 'q'}, {"uploads", required_argument, NULL, 'a'},
+		{"limit", required_argument, NULL, 'I'}, {0}};
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -317,6 +318,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'g':
 			u->log_limits = optarg;
 			break;
+		case 'q':
+			u->quota = optarg;
+			break;
 		case 'O':
 			u->open_models = true;
 			break;
@@ -361,6 +365,7 @@ static int serve(struct up *u, struct err *e)
 		.dense = u->dense,
 		.disk_warn = u->disk_warn,
 		.log_limits = u->log_limits,
+		.quota = u->quota,
 		.disk_reserve = u->disk_reserve,
 		.model_memory = u->model_memory,
 		.local_metrics = u->local_metrics,

@@ -1,9 +1,11 @@
 /*
  * vitrine-inference: models, run for all Spaces of this machine.
  *
- * I hold: the models' weights, and the prompts of calls while they run.
+ * I hold: the models' weights, the prompts of calls while they run, and what was spent until the
+ * orchestrator has it.
  * Who may talk to me: agent, orchestrator and gateway over fd 3's socket; workers over links the
- * agent brings. What I never see: who a visitor is, a Space's code and files, the network. What I
+ * agent brings. What I never see: who a visitor is but for whom
+ * to charge, a Space's code and files, the network. What I
  * give up after start: every file but the models (confine_self), and those too but for the thread
  * that loads them, so that nothing can be opened or connected any more (confine_further).
  */
@@ -24,6 +26,7 @@
 #include "inference/devices/pool.h"
 #include "inference/engine/engine.h"
 #include "inference/engine/shelf.h"
+#include "inference/ledger/ledger.h"
 #include "inference/peers/service.h"
 #include "inference/run_once.h"
 #include "sandbox/confine.h"
@@ -38,16 +41,18 @@ struct settings {
 	int listen_fd;       /* -1: none */
 	unsigned threads;    /* 0: as many as there are processors */
 	uint64_t memory_max; /* bytes of all weights */
+	const char *data;    /* NULL: nothing is accounted for */
 	const char *run_model, *run_text;
 	const char *check; /* a folder */
 	bool list;
 };
 
-static const char usage[] = "usage: vitrine-inference --listen-fd FD --models DIR [--models "
-			    "DIR]... [--peer-uid UID]... [--threads N] [--memory MIB]\n"
-			    "       vitrine-inference --models DIR --run MODEL TEXT\n"
-			    "       vitrine-inference --models DIR [--models DIR]... --list\n"
-			    "       vitrine-inference --check FOLDER\n";
+static const char usage[] =
+	"usage: vitrine-inference --listen-fd FD --models DIR [--models "
+	"DIR]... [--data DIR] [--peer-uid UID]... [--threads N] [--memory MIB]\n"
+	"       vitrine-inference --models DIR --run MODEL TEXT\n"
+	"       vitrine-inference --models DIR [--models DIR]... --list\n"
+	"       vitrine-inference --check FOLDER\n";
 
 static int number(const char *s, long max, long *ret)
 {
@@ -88,6 +93,9 @@ static int take_option(struct settings *s, int option, const char *value)
 			return -EINVAL;
 		s->memory_max = (uint64_t)n << 20;
 		return 0;
+	case 'd':
+		s->data = value;
+		return 0;
 	case 'c':
 		s->check = value;
 		return 0;
@@ -113,6 +121,7 @@ static int read_settings(int argc, char **argv, struct settings *s)
 {
 	static const struct option options[] = {
 		{"listen-fd", required_argument, NULL, 'l'},
+		{"data", required_argument, NULL, 'd'},
 		{"models", required_argument, NULL, 'm'},
 		{"check", required_argument, NULL, 'c'},
 		{"list", no_argument, NULL, 'L'},
@@ -151,13 +160,17 @@ static void raise_file_limit(void)
 /* Models are files by others: they too are parsed in confinement. */
 static int confine(const struct settings *s, struct err *e)
 {
-	struct landlock_path paths[SHELF_DIRS_MAX];
+	struct landlock_path paths[SHELF_DIRS_MAX + 1];
+	size_t n = s->n_dirs;
 
 	for (size_t i = 0; i < s->n_dirs; i++)
 		paths[i] = (struct landlock_path){s->dirs[i], LANDLOCK_READ};
 	if (s->check)
 		paths[0] = (struct landlock_path){s->check, LANDLOCK_READ};
-	return confine_self(CONFINE_LOADER, paths, s->check ? 1 : s->n_dirs, e);
+	n = s->check ? 1 : n;
+	if (s->data)
+		paths[n++] = (struct landlock_path){s->data, LANDLOCK_WRITE};
+	return confine_self(CONFINE_LOADER, paths, n, e);
 }
 
 static void on_peer(int fd, uid_t uid, void *data)
@@ -182,15 +195,34 @@ static bool may_release(struct model *m, void *data)
 	return service_release_model(data, m);
 }
 
+static void on_lease(void *data)
+{
+	service_lease_came(data);
+}
+
+/* Usage is accounted for where there is a place for it. */
+static int begin_ledger(const struct settings *s, struct loop *loop, struct service *service,
+	struct ledger **ret, struct err *e)
+{
+	static const struct ledger_ops ops = {on_lease};
+	int r = s->data ? ledger_new(loop, s->data, &ops, service, ret, e) : 0;
+
+	service_set_ledger(service, *ret);
+	return r;
+}
+
 static int serve(const struct settings *s, struct device *device, struct loop *loop,
 	struct engine *engine, struct shelf *shelf)
 {
 	static const struct shelf_ops shelf_ops = {on_models_changed, may_release};
+	CLEANUP(ledger_freep) struct ledger *ledger = NULL;
 	CLEANUP(service_freep) struct service *service = NULL;
 	CLEANUP(listener_freep) struct listener *listener = NULL;
 	struct err e = {0};
 	int r = service_new(loop, engine, shelf, &service);
 
+	if (r == 0)
+		r = begin_ledger(s, loop, service, &ledger, &e);
 	if (r == 0)
 		r = shelf_start(shelf, loop, &shelf_ops, service);
 	if (r == 0)

@@ -44,6 +44,7 @@ struct options {
 	bool measure_local;
 	struct journal_limits run_logs;
 	struct disk_limits disk;
+	struct usage_policy policy;
 };
 
 static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
@@ -112,6 +113,8 @@ static int take_option(struct options *o, int c, const char *value)
 		return 0;
 	case 'l':
 		return parse_log_limits(value, &o->run_logs);
+	case 'q':
+		return usage_policy_set(&o->policy, value, NULL);
 	default:
 		return -1;
 	}
@@ -128,12 +131,14 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"disk-warn", required_argument, NULL, 'w'},
 		{"disk-reserve", required_argument, NULL, 's'},
 		{"token-fd", required_argument, NULL, 't'},
-		{"log-limits", required_argument, NULL, 'l'}, {0}};
+		{"log-limits", required_argument, NULL, 'l'},
+		{"quota", required_argument, NULL, 'q'}, {0}};
 	int c;
 
 	*o = (struct options){.gateway_uid = getuid(),
 		.agent_uid = getuid(),
 		.token_fd = -1,
+		.policy = usage_policy_default,
 		.run_logs = {.name_max = RUN_LOG_SPACE_MAX,
 			.age_usec = RUN_LOG_AGE_DAYS * DAY_USEC,
 			.total_max = RUN_LOG_TOTAL_MAX}};
@@ -326,7 +331,9 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 	if (r == 0)
 		r = edge_peer_new(&edge, &w->edge);
 	if (r == 0)
-		r = models_peer_new(w->loop, o->run, &w->models);
+		r = accounts_peer_new(w->loop, w->store, &o->policy, &w->accounts);
+	if (r == 0)
+		r = models_peer_new(w->loop, o->run, w->accounts, &w->models);
 	if (r == 0)
 		return disk_new(w->loop, o->data, &o->disk, on_disk, w, &w->disk, e);
 	return r < 0 ? err_set(e, r, "cannot listen: %s", strerror(-r)) : 0;
@@ -340,6 +347,7 @@ static void close_world(struct world *w)
 	(void)reconciler_free(w->reconciler);
 	(void)disk_free(w->disk);
 	(void)models_peer_free(w->models);
+	(void)accounts_peer_free(w->accounts);
 	(void)edge_peer_free(w->edge);
 	(void)agent_peer_free(w->agent);
 	told_done();
@@ -425,7 +433,7 @@ int main(int argc, char **argv)
 			"usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook /PATH\n"
 			"       [--gateway-uid N] [--agent-uid N] [--token-fd N] "
 			"[--local-metrics]\n"
-			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB]\n"
+			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB] [--quota KIND=SECONDS,…]\n"
 			"       [--disk-warn MIB] [--disk-reserve MIB]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
 			"up.\n");

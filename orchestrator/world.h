@@ -30,6 +30,7 @@ struct world {
 	struct events *events;
 	struct agent_peer *agent;
 	struct edge_peer *edge;
+	struct accounts_peer *accounts;
 	struct models_peer *models;
 	struct disk *disk;
 	struct reconciler *reconciler;

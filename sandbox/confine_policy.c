@@ -130,8 +130,8 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(WRITES, renameat),
 	ALLOW(WRITES, renameat2),
 	ALLOW(WRITES, fsync),
-	ALLOW(WRITES, fdatasync),
-	ALLOW(WRITES, ftruncate),
+	ALLOW(WRITES | LOADER | FILTER_INFERENCE, fdatasync), /* the usage journal */
+	ALLOW(WRITES | LOADER | FILTER_INFERENCE, ftruncate),
 	ALLOW(AGENT | ORCHESTRATOR, memfd_create), /* bundles, handed on sealed */
 	ALLOW_IF(AGENT | ORCHESTRATOR, fcntl, 1, EQ(1, F_ADD_SEALS)),
 	/* SQLite and git */

@@ -12,6 +12,7 @@ const char *call_code(int r)
 	case -EFBIG:
 		return "no_model";
 	case -EINVAL:
+	case -EACCES:
 	case -ENOTSUP:
 	case -EBADMSG:
 		return "bad_input";
@@ -20,6 +21,7 @@ const char *call_code(int r)
 	case -EBUSY:
 		return "busy";
 	case -EDQUOT:
+	case -ETIME:
 		return "quota";
 	default:
 		return "failed";

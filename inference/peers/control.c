@@ -17,6 +17,8 @@ struct control *control_free(struct control *c)
 		at = &(*at)->next;
 	*at = c->next;
 	c->service->n_controls--;
+	if (c->service->ledger && ledger_link(c->service->ledger) == c->link)
+		ledger_serve(c->service->ledger, NULL);
 	(void)link_free(c->link);
 	free(c);
 	return NULL;
@@ -80,6 +82,35 @@ static int on_key(struct control *c, const struct frame *f, struct link_files *f
 		return r;
 	r = grant_keys_add(&c->service->keys, &m, e);
 	models_key_done(&m);
+	service_lease_came(c->service); /* some may have waited for it */
+	return r;
+}
+
+static int on_lease(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
+{
+	(void)files;
+	return c->service->ledger ? ledger_on_lease(c->service->ledger, f, e) : 0;
+}
+
+/* The first one says that the ledger is kept at the other end. */
+static int on_taken(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct ledger *ledger = c->service->ledger;
+	struct models_taken m;
+	int r = models_taken_read(&m, f->value, f->length, e);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	if (ledger && !m.journal[0]) {
+		ledger_serve(ledger, c->link);
+		service_lease_came(c->service);
+	} else if (ledger) {
+		r = ledger_on_taken(ledger, &m, e);
+	}
+	models_taken_done(&m);
 	return r;
 }
 
@@ -120,6 +151,7 @@ static void move_to_tenant(struct worker *w, const char *space)
 	for (struct call *c = w->calls; c; c = c->next) {
 		c->tenant->calls--;
 		c->tenant = to;
+		c->charge.space = to->space;
 		to->calls++;
 		if (c->request)
 			request_set_group(c->request, to->group);
@@ -155,6 +187,8 @@ static const struct control_handler {
 	{MODELS_CALLER, on_caller},
 	{MODELS_KEY, on_key},
 	{MODELS_REVOKE, on_revoke},
+	{MODELS_LEASE, on_lease},
+	{MODELS_TAKEN, on_taken},
 };
 
 static int on_control_frame(

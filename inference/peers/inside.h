@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/link.h"
+#include "inference/ledger/ledger.h"
 #include "inference/peers/call.h"
 #include "inference/peers/grants.h"
 #include "inference/peers/service.h"
@@ -23,10 +24,12 @@ struct call {
 	struct request *request; /* NULL while it is being started */
 	struct job job;
 	uint32_t seq;
-	uint32_t channel, node; /* session and event it serves, for the account */
-	struct event *event;    /* borrowed, counted in its calls; NULL: it has no grant */
-	char payer[GRANT_PAYER_MAX + 1];
-	/* While its model is being loaded: the message, to begin with when it is there. */
+	uint32_t channel, node;          /* session and event it serves, for the account */
+	struct event *event;             /* borrowed, counted in its calls; NULL: it has no grant */
+	char payer[GRANT_PAYER_MAX + 1]; /* "": not found out yet */
+	struct charge charge;            /* begun with the request */
+	bool unpaid;                     /* it waits to know whether the payer may */
+	/* While that is so, or its model is being loaded: the message, to begin with then. */
 	uint8_t *held; /* owned; NULL: it has begun */
 	size_t held_n;
 	uint64_t held_until_usec;
@@ -79,6 +82,7 @@ struct service {
 	uint32_t last_group;
 	size_t n_controls, n_workers;
 	struct grant_keys keys;
+	struct ledger *ledger; /* borrowed; NULL: nobody counts */
 };
 
 /* --- service.c --- */

@@ -54,6 +54,17 @@ void service_models_changed(struct service *s)
 	timer_arm_after(s->models, 0);
 }
 
+void service_set_ledger(struct service *s, struct ledger *ledger)
+{
+	s->ledger = ledger;
+}
+
+void service_lease_came(struct service *s)
+{
+	if (s->held_bytes > 0)
+		timer_arm_after(s->models, 0);
+}
+
 bool service_release_model(struct service *s, struct model *m)
 {
 	if (engine_requests_of(s->engine, m) > 0)
@@ -169,6 +180,8 @@ static void fill_gauges(const struct service *s)
 	inference_gauge(INFERENCE_WORKERS, s->n_workers);
 	inference_gauge(INFERENCE_REQUESTS, engine_requests(s->engine));
 	inference_gauge(INFERENCE_BUSY, engine_busy_usec(s->engine));
+	if (s->ledger)
+		inference_gauge(INFERENCE_USAGE_WAITING, ledger_waiting(s->ledger));
 	inference_gauge(INFERENCE_FILES_REFUSED, links_files_refused());
 }
 

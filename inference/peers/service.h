@@ -20,6 +20,7 @@
 #define SERVICE_HOLD_SEC 300ull      /* that a call waits for its model to be loaded */
 #define SERVICE_HELD_MAX (64u << 20) /* bytes of all calls that wait so */
 
+struct ledger;
 struct service;
 
 /* Borrows all three. -ENOMEM. Caller owns *ret. */
@@ -27,6 +28,12 @@ int service_new(
 	struct loop *loop, struct engine *engine, struct shelf *shelf, struct service **ret);
 struct service *service_free(struct service *s);
 DEFINE_CLEANUP(struct service *, service_free)
+
+/* From now on calls are paid for; it outlives the service. */
+void service_set_ledger(struct service *s, struct ledger *ledger);
+
+/* For the ledger: calls that wait for a lease may be tried again. */
+void service_lease_came(struct service *s);
 
 /* For the shelf (struct shelf_ops): what is served has changed; may the model be unloaded? */
 void service_models_changed(struct service *s);

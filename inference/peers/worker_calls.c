@@ -139,6 +139,13 @@ static void count_end(const struct outcome *o)
 	inference_observe(INFERENCE_DEVICE, o->usage.device_usec);
 }
 
+static const char *outcome_of(const struct outcome *o)
+{
+	if (o->r == -EDQUOT || (o->finish_reason && !strcmp(o->finish_reason, "quota")))
+		return "quota";
+	return o->r < 0 ? "failed" : "done";
+}
+
 static void on_end(const struct outcome *o, void *data)
 {
 	struct call *c = data;
@@ -147,6 +154,7 @@ static void on_end(const struct outcome *o, void *data)
 
 	c->request = NULL;
 	count_end(o);
+	charge_end(&c->charge, &o->usage, outcome_of(o)); /* before anybody hears of it */
 	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text) : send_result(w, c, o);
 	log_debug("space=%s session=%u event=%u model=%s device_usec=%llu queue_usec=%llu in=%u "
 		  "out=%u a call ended",
@@ -161,11 +169,12 @@ static void on_end(const struct outcome *o, void *data)
 static bool on_charge(uint64_t nsec, void *data)
 {
 	struct call *c = data;
+	bool left = charge_add(&c->charge, nsec);
 
 	if (!c->event)
-		return true;
+		return left;
 	c->event->spent_nsec += nsec;
-	return c->event->spent_nsec < c->event->budget_nsec;
+	return left && c->event->spent_nsec < c->event->budget_nsec;
 }
 
 static const struct request_ops call_ops = {on_text, on_end, on_charge};
@@ -230,19 +239,48 @@ static int find_payer(struct call *c, const struct infer_call *m, struct err *e)
 	return 0;
 }
 
-/* -EAGAIN: its model is being loaded. */
+/* Who pays, and whether they may. *ret: NULL where nobody counts. -EAGAIN: not known yet. */
+static int find_account(
+	struct call *c, const struct infer_call *m, struct account **ret, struct err *e)
+{
+	struct ledger *ledger = c->worker->service->ledger;
+	int r = c->payer[0] ? 0 : find_payer(c, m, e);
+
+	if (r == 0 && ledger)
+		r = ledger_admit(ledger, c->payer, ret, e);
+	c->unpaid = r == -EAGAIN;
+	return r;
+}
+
+static void begin_charge(struct call *c, struct account *account)
+{
+	c->charge = (struct charge){.space = c->worker->caller ? "" : c->tenant->space,
+		.model = c->job.model->id,
+		.task = c->job.task->name,
+		.session = c->channel,
+		.event = c->node};
+	if (account)
+		charge_begin(&c->charge, c->worker->service->ledger, account);
+}
+
+/* -EAGAIN: its model is being loaded, or its payer has no lease yet. */
 static int begin_request(struct call *c, const struct infer_call *m, const struct raw *raw,
 	const char **ret_code, struct err *e)
 {
 	struct service *s = c->worker->service;
+	struct account *account = NULL;
 	int r;
 
 	if (!strcmp(m->task, CALL_DESCRIBE))
 		return -EAGAIN; /* or it would have been answered */
-	r = call_start(
-		m, raw, s->engine, s->shelf, &call_ops, c, &c->job, &c->request, ret_code, e);
+	r = find_account(c, m, &account, e);
+	*ret_code = call_code(r);
+	if (r == 0)
+		r = call_start(m, raw, s->engine, s->shelf, &call_ops, c, &c->job, &c->request,
+			ret_code, e);
 	if (r < 0)
 		return r;
+	begin_charge(c, account);
 	request_set_group(c->request, c->tenant->group);
 	timer_arm_after(s->step, 0);
 	return 0;
@@ -262,7 +300,8 @@ static int hold(struct call *c, const struct frame *f, const char **ret_code, st
 		return err_set(e, -ENOMEM, "out of memory");
 	memcpy(c->held, f->value, f->length);
 	c->held_n = f->length;
-	c->held_until_usec = clock_mono_usec() + SERVICE_HOLD_SEC * USEC_PER_SEC;
+	c->held_until_usec = clock_mono_usec() +
+			     (c->unpaid ? ACCOUNT_WAIT_SEC : SERVICE_HOLD_SEC) * USEC_PER_SEC;
 	s->held_bytes += c->held_n;
 	timer_arm_after(s->models, MODELS_USEC);
 	return 0;
@@ -285,10 +324,7 @@ static int begin_call(struct worker *w, const struct frame *f, const struct infe
 		.channel = f->channel,
 		.node = f->node};
 	t->calls++;
-	r = find_payer(c, m, e);
-	*ret_code = call_code(r);
-	if (r == 0)
-		r = begin_request(c, m, raw, ret_code, e);
+	r = begin_request(c, m, raw, ret_code, e);
 	if (r == -EAGAIN)
 		r = hold(c, f, ret_code, e);
 	if (r < 0) {
@@ -318,7 +354,7 @@ static int resume(struct call *c)
 	struct infer_call m;
 	struct raw raw;
 	const char *code = "failed";
-	bool describes = false;
+	bool describes = false, unpaid = c->unpaid;
 	int r = infer_call_read(&m, c->held, call_split(c->held, c->held_n, &raw), &e);
 
 	if (r == 0) {
@@ -331,6 +367,8 @@ static int resume(struct call *c)
 		call_forget(c);
 		return 0;
 	}
+	if (r == -EAGAIN && unpaid && !c->unpaid)
+		c->held_until_usec = clock_mono_usec() + SERVICE_HOLD_SEC * USEC_PER_SEC;
 	if (r == -EAGAIN && clock_mono_usec() < c->held_until_usec)
 		return 0;
 	if (r == 0) {
@@ -340,8 +378,9 @@ static int resume(struct call *c)
 		c->held_n = 0;
 		return 0;
 	}
-	if (r == -EAGAIN) {
+	if (r == -EAGAIN)
 		code = "busy";
+	if (r == -EAGAIN && !c->unpaid) {
 		(void)err_set(&e, -EBUSY, "model: it is still being loaded after %llu s, the limit",
 			SERVICE_HOLD_SEC);
 	}
@@ -434,13 +473,25 @@ int worker_on_call(struct worker *w, const struct frame *f, struct err *e)
 	return r;
 }
 
+/* What it has had so far is charged. */
+static void stop_request(struct call *c)
+{
+	struct usage usage;
+
+	if (!c->request)
+		return;
+	request_usage(c->request, &usage);
+	charge_end(&c->charge, &usage, "cancelled");
+	request_cancel(c->request);
+	c->request = NULL;
+}
+
 static int cancel(struct call *c, const char *words)
 {
 	struct worker *w = c->worker;
 	uint32_t seq = c->seq;
 
-	if (c->request)
-		request_cancel(c->request);
+	stop_request(c);
 	call_forget(c);
 	return send_error(w, seq, "cancelled", words);
 }
@@ -477,8 +528,7 @@ void worker_end_event(struct worker *w, uint32_t session, uint32_t n)
 void worker_drop_calls(struct worker *w)
 {
 	while (w->calls) {
-		if (w->calls->request)
-			request_cancel(w->calls->request);
+		stop_request(w->calls);
 		call_forget(w->calls);
 	}
 }

@@ -37,6 +37,9 @@ json_t *list_spaces(struct request *r, const char *search, int64_t limit, struct
 void handle_status(struct request *r);
 void handle_models(struct request *r);
 
+/* usage.c */
+void handle_usage(struct request *r);
+
 /* metrics.c */
 void handle_metrics(struct request *r);
 

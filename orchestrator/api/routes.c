@@ -18,6 +18,7 @@ static const struct route routes[] = {
 	{"DELETE", "/api/tokens/:id", ACTION_CHANGE_SELF, ROUTE_JSON, handle_token_delete},
 	{"GET", "/api/users", ACTION_ADMINISTER, ROUTE_JSON, handle_user_list},
 	{"POST", "/api/users", ACTION_ADMINISTER, ROUTE_JSON, handle_user_add},
+	{"GET", "/api/usage", ACTION_SEE_SELF, ROUTE_JSON, handle_usage},
 	{"GET", "/api/status", ACTION_ADMINISTER, ROUTE_JSON, handle_status},
 	{"GET", "/metrics", ACTION_MEASURE, ROUTE_JSON, handle_metrics},
 	{"GET", "/api/models", ACTION_READ, ROUTE_JSON, handle_models},

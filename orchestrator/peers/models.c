@@ -11,13 +11,14 @@
 #include "orchestrator/peers/told.h"
 #include "proto/messages.h"
 
-#define QUEUE_MAX 65536
+#define QUEUE_MAX (1u << 20)
 
 struct models_peer {
-	struct loop *loop;     /* borrowed */
-	struct dialer *dialer; /* owned */
-	struct link *link;     /* owned; NULL while away */
-	json_t *list;          /* owned */
+	struct loop *loop;              /* borrowed */
+	struct dialer *dialer;          /* owned */
+	struct link *link;              /* owned; NULL while away */
+	struct accounts_peer *accounts; /* borrowed */
+	json_t *list;                   /* owned */
 };
 
 static int on_frame(
@@ -27,10 +28,11 @@ static int on_frame(
 	struct models_list m;
 	int r;
 
-	(void)l;
 	(void)files;
 	if (f->type == MODELS_METRICS)
 		return told_take(TOLD_INFERENCE, f->value, f->length, e);
+	if (f->type == MODELS_WANT || f->type == MODELS_USAGE)
+		return accounts_peer_take(p->accounts, l, f, e);
 	if (f->type != MODELS_LIST)
 		return err_set(e, -EPROTO, "%s has no handler", proto_name(PROTO_MODELS, f->type));
 	r = models_list_read(&m, f->value, f->length, e);
@@ -69,17 +71,22 @@ static void on_dialled(int fd, void *data)
 {
 	const struct link_limits limits = {.queue_max = QUEUE_MAX};
 	struct models_peer *p = data;
+	struct err e = {0};
 	int r;
 
 	p->link = link_free(p->link);
 	r = link_new(p->loop, fd, &ops, &limits, p, &p->link);
+	if (r == 0)
+		r = accounts_peer_greet(p->accounts, p->link, &e);
 	if (r < 0) {
-		log_error("link=infer cannot be used: %s", strerror(-r));
+		log_error("link=infer cannot be used: %s", e.code ? e.text : strerror(-r));
+		p->link = link_free(p->link);
 		dialer_again(p->dialer);
 	}
 }
 
-int models_peer_new(struct loop *loop, const char *run_dir, struct models_peer **ret)
+int models_peer_new(struct loop *loop, const char *run_dir, struct accounts_peer *accounts,
+	struct models_peer **ret)
 {
 	CLEANUP(models_peer_freep) struct models_peer *p = calloc(1, sizeof(*p));
 	char path[4096];
@@ -88,6 +95,7 @@ int models_peer_new(struct loop *loop, const char *run_dir, struct models_peer *
 	if (!p)
 		return -ENOMEM;
 	p->loop = loop;
+	p->accounts = accounts;
 	(void)snprintf(path, sizeof(path), "%s/infer.sock", run_dir);
 	r = dialer_new(loop, path, on_dialled, p, &p->dialer);
 	if (r < 0)

@@ -1,14 +1,18 @@
-/* The link to inference: what models there are. The last list is kept while the link is down. */
+/* The link to inference: what models there are, and what they cost (accounts.h). The last list is
+ * kept while the link is down. */
 #pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
 
 #include "base/loop.h"
+#include "orchestrator/peers/accounts.h"
 
 struct models_peer;
 
-int models_peer_new(struct loop *loop, const char *run_dir, struct models_peer **ret);
+/* Borrows loop and accounts. */
+int models_peer_new(struct loop *loop, const char *run_dir, struct accounts_peer *accounts,
+	struct models_peer **ret);
 struct models_peer *models_peer_free(struct models_peer *m);
 DEFINE_CLEANUP(struct models_peer *, models_peer_free)
 

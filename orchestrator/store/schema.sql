@@ -85,3 +85,46 @@ CREATE INDEX spaces_updated ON spaces (updated_usec DESC, id);
 -- version: 4
 -- Only its owner and administrators know of it.
 ALTER TABLE spaces ADD COLUMN private bigint NOT NULL DEFAULT 0;
+
+-- version: 5
+-- What models have cost: one row per call, by inference's journal and the number of the call's first
+-- row there. n: the last row of the journal that told of it. outcome: running | done | failed |
+-- cancelled | quota | lost.
+CREATE TABLE usage (
+	journal text NOT NULL,
+	call bigint NOT NULL,
+	n bigint NOT NULL,
+	ended_usec bigint NOT NULL,
+	payer text NOT NULL,
+	account text NOT NULL,
+	space_id text NOT NULL,
+	space text NOT NULL,
+	commit_id text NOT NULL,
+	model text NOT NULL,
+	task text NOT NULL,
+	device text NOT NULL,
+	session bigint NOT NULL,
+	event bigint NOT NULL,
+	queue_usec bigint NOT NULL,
+	device_nsec bigint NOT NULL,
+	tokens_in bigint NOT NULL,
+	tokens_cached bigint NOT NULL,
+	tokens_out bigint NOT NULL,
+	outcome text NOT NULL,
+	PRIMARY KEY (journal, call)
+);
+CREATE INDEX usage_account ON usage (account, ended_usec);
+CREATE INDEX usage_ended ON usage (ended_usec);
+
+-- How far each journal is in the table.
+CREATE TABLE usage_journals (
+	id text PRIMARY KEY,
+	n bigint NOT NULL
+);
+
+-- What of a budget is used: it was level_nsec at at_usec, and runs off since then.
+CREATE TABLE accounts (
+	name text PRIMARY KEY,
+	level_nsec bigint NOT NULL,
+	at_usec bigint NOT NULL
+);

@@ -126,3 +126,49 @@ INSERT INTO trash (id, owner, name) VALUES ($1, $2, $3);
 SELECT id, owner, name FROM trash;
 -- name: trash_delete
 DELETE FROM trash WHERE id = $1;
+
+-- name: usage_put
+INSERT INTO usage (journal, call, n, ended_usec, payer, account, space_id, space, commit_id, model,
+	task, device, session, event, queue_usec, device_nsec, tokens_in, tokens_cached, tokens_out,
+	outcome)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+ON CONFLICT (journal, call) DO UPDATE SET n = excluded.n, ended_usec = excluded.ended_usec,
+	queue_usec = excluded.queue_usec, device_nsec = excluded.device_nsec,
+	tokens_in = excluded.tokens_in, tokens_cached = excluded.tokens_cached,
+	tokens_out = excluded.tokens_out, outcome = excluded.outcome
+WHERE usage.n < excluded.n;
+-- name: usage_of_call
+SELECT device_nsec FROM usage WHERE journal = $1 AND call = $2;
+-- name: usage_space
+SELECT s.owner, s.name, coalesce(b.commit_id, '')
+FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
+-- name: usage_journal
+SELECT n FROM usage_journals WHERE id = $1;
+-- name: usage_journal_set
+INSERT INTO usage_journals (id, n) VALUES ($1, $2)
+ON CONFLICT (id) DO UPDATE SET n = excluded.n;
+-- name: usage_lost
+UPDATE usage SET outcome = 'lost' WHERE outcome = 'running';
+-- name: usage_prune
+DELETE FROM usage WHERE ended_usec < $1;
+-- name: usage_by_account
+SELECT account, count(*), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage
+WHERE ended_usec >= $1 GROUP BY account ORDER BY 3 DESC, account LIMIT $2;
+-- name: usage_by_space
+SELECT space, count(*), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage
+WHERE ended_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
+GROUP BY space ORDER BY 3 DESC, space LIMIT $2;
+-- name: usage_by_model
+SELECT model, count(*), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage
+WHERE ended_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
+GROUP BY model ORDER BY 3 DESC, model LIMIT $2;
+-- name: usage_calls
+SELECT ended_usec, account, space, model, task, outcome, device_nsec, queue_usec, tokens_in,
+	tokens_cached, tokens_out, session, event, commit_id, device
+FROM usage WHERE ended_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
+ORDER BY ended_usec DESC, journal, call DESC LIMIT $2;
+-- name: account_level
+SELECT level_nsec, at_usec FROM accounts WHERE name = $1;
+-- name: account_set
+INSERT INTO accounts (name, level_nsec, at_usec) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET level_nsec = excluded.level_nsec, at_usec = excluded.at_usec;

@@ -1,0 +1,66 @@
+/*
+ * What payers may spend: the orchestrator's leases, and what has been spent since the last row that
+ * a lease counted. Times are monotonic. Knows no link and no file.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "proto/grant.h"
+#include "proto/messages.h"
+
+#define ACCOUNTS_MAX 65536      /* the one that was used longest ago goes first */
+#define ACCOUNT_WAIT_SEC 5      /* that a call waits for a lease */
+#define LEASE_STALE_USEC 500000 /* an empty one is asked for again after this */
+#define SPENT_MAX 64            /* rows that are told apart; older ones count until all are taken */
+
+/* Device time of rows up to n that no lease has counted yet. */
+struct spent {
+	uint64_t n, nsec;
+};
+
+struct account {
+	struct account *next; /* in its bucket */
+	char payer[GRANT_PAYER_MAX + 1];
+	char name[GRANT_PAYER_MAX +
+		  1]; /* whose budget it is, as the orchestrator says; "": not yet */
+	uint64_t lease_nsec;
+	uint64_t leased_usec, until_usec; /* when; 0: there is none */
+	uint64_t asked_usec;              /* WANT was sent; 0: not since the last lease */
+	uint64_t running_nsec;            /* spent and in no row yet */
+	struct spent spent[SPENT_MAX];
+	size_t n_spent;
+	unsigned int calls; /* that run on it; it stays */
+	uint64_t used_usec;
+	char refusal[513];
+};
+
+struct accounts;
+
+int accounts_new(struct accounts **ret);
+struct accounts *accounts_free(struct accounts *t);
+DEFINE_CLEANUP(struct accounts *, accounts_free)
+
+/* The payer's account, made where it is new. NULL: out of memory, or too many have calls. */
+struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now_usec);
+
+/* ret_ask: WANT is to be sent. 0: it may begin a call. -EAGAIN: that depends on a lease to come.
+ * -EDQUOT: nothing is left, words say when there will be. */
+int account_admit(struct account *a, uint64_t now_usec, bool *ret_ask, struct err *e);
+
+/* What is left; a lease's end costs no call that runs. */
+uint64_t account_left_nsec(const struct account *a);
+
+/* A call on it has used the device. False: nothing is left. */
+bool account_spend(struct account *a, uint64_t nsec);
+
+/* Of what was spent, so much is in row n from now on. */
+void account_book(struct account *a, uint64_t n, uint64_t nsec);
+
+/* Takes a lease; journal: ours. What it counts is not counted here any more. */
+void account_lease(
+	struct account *a, const struct models_lease *m, const char *journal, uint64_t now_usec);

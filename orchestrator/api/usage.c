@@ -1,0 +1,140 @@
+/* REST: what models have cost whoever asks, and for administrators what they have cost everybody.
+ */
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "orchestrator/api/handlers.h"
+#include "orchestrator/api/request.h"
+#include "orchestrator/peers/accounts.h"
+#include "orchestrator/usage/usage.h"
+
+#define DAYS_USUAL 1
+#define GROUPS_MAX 100
+#define CALLS_MAX 200
+
+struct view {
+	int64_t since_usec;
+	int64_t all;                                        /* 1: everybody's */
+	char user[ACCOUNT_MAX + 1], owner[ACCOUNT_MAX + 1]; /* accounts */
+	json_t *list;
+	const char *name; /* of what is grouped by */
+};
+
+static json_t *seconds(int64_t nsec)
+{
+	return json_real((double)nsec / 1e9);
+}
+
+static int add_group(const struct store_row *row, void *data)
+{
+	struct view *v = data;
+
+	(void)json_array_append_new(v->list,
+		json_pack("{s:o, s:I, s:o, s:I, s:I}", v->name, json_words(store_text(row, 0)),
+			"calls", (json_int_t)store_int(row, 1), "deviceSeconds",
+			seconds(store_int(row, 2)), "tokensIn", (json_int_t)store_int(row, 3),
+			"tokensOut", (json_int_t)store_int(row, 4)));
+	return 0;
+}
+
+static int add_call(const struct store_row *row, void *data)
+{
+	struct view *v = data;
+	static const char *const texts[] = {
+		[1] = "account", [2] = "space", [3] = "model", [4] = "task", [5] = "outcome"};
+	json_t *o = json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "time",
+		json_time(store_int(row, 0)), "deviceSeconds", seconds(store_int(row, 6)),
+		"queueSeconds", seconds(store_int(row, 7) * 1000), "tokensIn",
+		(json_int_t)store_int(row, 8), "tokensCached", (json_int_t)store_int(row, 9),
+		"tokensOut", (json_int_t)store_int(row, 10), "session",
+		(json_int_t)store_int(row, 11), "event", (json_int_t)store_int(row, 12));
+
+	for (int i = 1; i <= 5; i++)
+		(void)json_object_set_new(o, texts[i], json_words(store_text(row, i)));
+	(void)json_object_set_new(o, "commit", json_words(store_text(row, 13)));
+	(void)json_object_set_new(o, "device", json_words(store_text(row, 14)));
+	(void)json_array_append_new(v->list, o);
+	return 0;
+}
+
+static int add_budget(struct request *r, const char *account, json_t *list, struct err *e)
+{
+	uint64_t now = clock_wall_usec();
+	struct world *w = r->world;
+	struct budget b;
+	char refusal[256];
+	int n = usage_budget(w->store, accounts_peer_policy(w->accounts), account, now, &b, e);
+
+	if (n < 0)
+		return n;
+	usage_refusal(&b, now, refusal, sizeof(refusal));
+	return json_array_append_new(
+		list, json_pack("{s:s, s:o, s:o, s:s*}", "account", account, "secondsPerDay",
+			      seconds((int64_t)b.day_nsec), "secondsLeft",
+			      seconds((int64_t)budget_left_nsec(&b)), "refusal",
+			      refusal[0] ? refusal : NULL));
+}
+
+static int fill(struct request *r, struct view *v, json_t *o, struct err *e)
+{
+	struct store *s = r->world->store;
+	const struct {
+		const char *field, *statement, *name;
+	} groups[] = {{"spaces", "usage_by_space", "space"}, {"models", "usage_by_model", "model"}};
+	int n = 0;
+
+	for (size_t i = 0; n >= 0 && i < sizeof(groups) / sizeof(groups[0]); i++) {
+		v->name = groups[i].name;
+		v->list = json_array();
+		(void)json_object_set_new(o, groups[i].field, v->list);
+		n = store_run(s, groups[i].statement, add_group, v, e, "iissi", v->since_usec,
+			(int64_t)GROUPS_MAX, v->user, v->owner, v->all);
+	}
+	v->list = json_array();
+	(void)json_object_set_new(o, "calls", v->list);
+	if (n >= 0)
+		n = store_run(s, "usage_calls", add_call, v, e, "iissi", v->since_usec,
+			(int64_t)CALLS_MAX, v->user, v->owner, v->all);
+	v->list = json_array();
+	(void)json_object_set_new(o, v->all ? "accounts" : "budgets", v->list);
+	v->name = "account";
+	if (n >= 0 && v->all)
+		n = store_run(s, "usage_by_account", add_group, v, e, "ii", v->since_usec,
+			(int64_t)GROUPS_MAX);
+	if (n >= 0 && !v->all)
+		n = add_budget(r, v->user, v->list, e);
+	if (n >= 0 && !v->all)
+		n = add_budget(r, v->owner, v->list, e);
+	return n;
+}
+
+void handle_usage(struct request *r)
+{
+	const char *all = request_query(r, "all"), *text = request_query(r, "days");
+	CLEANUP(json_unrefp) json_t *o = json_object();
+	unsigned int days = DAYS_USUAL;
+	struct view v = {.all = all != NULL};
+	struct err e = {0};
+	char rest;
+
+	if (v.all && !r->who.admin) {
+		request_error(r, MHD_HTTP_FORBIDDEN, "all", "only administrators see everybody's");
+		return;
+	}
+	if (text &&
+		(sscanf(text, "%u%c", &days, &rest) != 1 || days < 1 || days > USAGE_KEEP_DAYS)) {
+		request_error(r, MHD_HTTP_BAD_REQUEST, "days", "must be 1 to %d", USAGE_KEEP_DAYS);
+		return;
+	}
+	v.since_usec = (int64_t)(clock_wall_usec() - days * 86400 * USEC_PER_SEC);
+	(void)snprintf(v.user, sizeof(v.user), "user:%s", r->who.user);
+	(void)snprintf(v.owner, sizeof(v.owner), "owner:%s", r->who.user);
+	(void)json_object_set_new(o, "days", json_integer(days));
+	if (fill(r, &v, o, &e) < 0)
+		request_fail(r, e.code, &e);
+	else
+		request_json(r, MHD_HTTP_OK, json_incref(o));
+}

@@ -1,0 +1,238 @@
+#include "orchestrator/peers/accounts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "orchestrator/metrics.h"
+
+#define LEASED_MAX 8192 /* payers whose leases are kept fresh; others ask */
+#define PRUNE_USEC (3600 * USEC_PER_SEC)
+
+struct leased {
+	char payer[ACCOUNT_MAX + 1], account[ACCOUNT_MAX + 1];
+};
+
+struct accounts_peer {
+	struct store *store; /* borrowed */
+	struct usage_policy policy;
+	struct source *prune;  /* owned; timer */
+	char journal[33];      /* "": none is known on this link */
+	int64_t n;             /* of it, in the ledger */
+	struct leased *leased; /* owned */
+	size_t n_leased, turn;
+};
+
+static void on_prune(void *data)
+{
+	struct accounts_peer *p = data;
+	struct err e = {0};
+
+	if (usage_prune(p->store, clock_wall_usec(), &e) < 0)
+		log_warn("old usage cannot be removed: %s", e.text);
+	timer_arm_after(p->prune, PRUNE_USEC);
+}
+
+int accounts_peer_new(struct loop *loop, struct store *store, const struct usage_policy *policy,
+	struct accounts_peer **ret)
+{
+	CLEANUP(accounts_peer_freep) struct accounts_peer *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->store = store;
+	p->policy = *policy;
+	p->leased = calloc(LEASED_MAX, sizeof(*p->leased));
+	r = p->leased ? loop_add_timer(loop, on_prune, p, &p->prune) : -ENOMEM;
+	if (r < 0)
+		return r;
+	timer_arm_after(p->prune, PRUNE_USEC);
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+struct accounts_peer *accounts_peer_free(struct accounts_peer *p)
+{
+	if (!p)
+		return NULL;
+	(void)source_free(p->prune);
+	free(p->leased);
+	free(p);
+	return NULL;
+}
+
+const struct usage_policy *accounts_peer_policy(const struct accounts_peer *p)
+{
+	return &p->policy;
+}
+
+static int send_taken(struct accounts_peer *p, struct link *link)
+{
+	struct models_taken m = {.journal = p->journal, .n = p->n};
+	struct frame f = {.type = MODELS_TAKEN};
+	CLEANUP(buf_done) struct buf value;
+	int r;
+
+	buf_init(&value, (size_t)proto_models_taken.value_max);
+	r = models_taken_write(&m, &value);
+	f.value = value.data;
+	f.length = value.len;
+	return r < 0 ? r : link_send(link, &f);
+}
+
+int accounts_peer_greet(struct accounts_peer *p, struct link *link, struct err *e)
+{
+	int r = usage_settle(p->store, e);
+
+	p->journal[0] = '\0';
+	p->n = 0;
+	p->n_leased = p->turn = 0;
+	if (r < 0)
+		return r;
+	r = send_taken(p, link);
+	return r < 0 ? err_set(e, r, "cannot greet inference: %s", strerror(-r)) : 0;
+}
+
+static void remember(struct accounts_peer *p, const char *payer, const char *account)
+{
+	struct leased *l = NULL;
+
+	for (size_t i = 0; i < p->n_leased && !l; i++)
+		if (!strcmp(p->leased[i].payer, payer))
+			l = &p->leased[i];
+	if (!l) {
+		l = &p->leased[p->turn++ % LEASED_MAX];
+		if (p->n_leased < LEASED_MAX)
+			p->n_leased++;
+	}
+	(void)snprintf(l->payer, sizeof(l->payer), "%s", payer);
+	(void)snprintf(l->account, sizeof(l->account), "%s", account);
+}
+
+static int send_lease(
+	struct accounts_peer *p, struct link *link, const char *payer, const char *account)
+{
+	uint64_t now = clock_wall_usec();
+	struct models_lease m = {.payer = payer,
+		.account = account,
+		.journal = p->journal[0] ? p->journal : NULL,
+		.n = p->n,
+		.valid_ms = LEASE_VALID_MSEC};
+	struct frame f = {.type = MODELS_LEASE};
+	CLEANUP(buf_done) struct buf value;
+	struct err e = {0};
+	struct budget b;
+	char refusal[256];
+	int r = usage_budget(p->store, &p->policy, account, now, &b, &e);
+
+	if (r < 0)
+		return r;
+	m.usec = (int64_t)(budget_left_nsec(&b) / 1000);
+	usage_refusal(&b, now, refusal, sizeof(refusal));
+	m.refusal = refusal[0] ? refusal : NULL;
+	buf_init(&value, (size_t)proto_models_lease.value_max);
+	r = models_lease_write(&m, &value);
+	f.value = value.data;
+	f.length = value.len;
+	if (r == 0)
+		r = link_send(link, &f);
+	if (r == 0)
+		remember(p, payer, account);
+	return r;
+}
+
+static int learn_journal(struct accounts_peer *p, const char *journal, struct err *e)
+{
+	if (!strcmp(p->journal, journal))
+		return 0;
+	(void)snprintf(p->journal, sizeof(p->journal), "%s", journal);
+	return usage_taken_of(p->store, journal, &p->n, e);
+}
+
+static int on_want(struct accounts_peer *p, struct link *link, const struct frame *f, struct err *e)
+{
+	char account[ACCOUNT_MAX + 1];
+	struct models_want m;
+	int r = models_want_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	r = learn_journal(p, m.journal, e);
+	if (r == 0)
+		r = usage_account_of(p->store, m.payer, account, e);
+	if (r == -ENOENT) {
+		log_warn("inference asks for '%s', who does not exist", m.payer);
+		*e = (struct err){0};
+		r = 0;
+	} else if (r == 0) {
+		r = send_lease(p, link, m.payer, account);
+	}
+	models_want_done(&m);
+	return r < 0 && !e->code ? err_set(e, r, "WANT: %s", strerror(-r)) : r;
+}
+
+struct touched {
+	struct accounts_peer *peer;
+	struct link *link;
+};
+
+static void on_account(const char *account, void *data)
+{
+	struct touched *t = data;
+
+	for (size_t i = 0; i < t->peer->n_leased; i++) {
+		const struct leased *l = &t->peer->leased[i];
+
+		if (!strcmp(l->account, account))
+			(void)send_lease(t->peer, t->link, l->payer, l->account); /* it asks */
+	}
+}
+
+static void count_rows(const json_t *rows, int64_t known)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(rows, i, o)
+	{
+		if (json_integer_value(json_object_get(o, "n")) <= known)
+			continue;
+		orchestrator_count(ORCHESTRATOR_USAGE_ROWS, 1);
+	}
+}
+
+static int on_usage(
+	struct accounts_peer *p, struct link *link, const struct frame *f, struct err *e)
+{
+	struct touched t = {p, link};
+	struct models_usage m;
+	int64_t before, n;
+	int r = models_usage_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	r = learn_journal(p, m.journal, e);
+	before = n = p->n;
+	if (r == 0) {
+		link_cork(link);
+		r = usage_take(p->store, &p->policy, &m, clock_wall_usec(), &n, e);
+		p->n = n;
+		if (r == 0) {
+			usage_each_account(m.rows, on_account, &t);
+			count_rows(m.rows, before);
+			r = send_taken(p, link);
+		}
+		link_uncork(link);
+	}
+	models_usage_done(&m);
+	return r < 0 && !e->code ? err_set(e, r, "USAGE: %s", strerror(-r)) : r;
+}
+
+int accounts_peer_take(
+	struct accounts_peer *p, struct link *link, const struct frame *f, struct err *e)
+{
+	return f->type == MODELS_WANT ? on_want(p, link, f, e) : on_usage(p, link, f, e);
+}

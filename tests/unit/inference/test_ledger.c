@@ -1,0 +1,311 @@
+/* The ledger over a link to an orchestrator that the test plays. */
+#include "inference/ledger/ledger.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "tests/support/test.h"
+
+struct fixture {
+	char dir[40];
+	struct loop *loop;
+	struct ledger *ledger;
+	struct link *ours, *theirs;
+	int leases;
+	char wanted[80]; /* payer of the last WANT */
+	json_t *rows;    /* all that came */
+	char journal[40];
+};
+
+static void on_lease(void *data)
+{
+	((struct fixture *)data)->leases++;
+}
+
+static int on_frame(
+	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
+{
+	struct fixture *x = data;
+	struct models_want w;
+	struct models_usage u;
+
+	(void)files;
+	if (l == x->ours) {
+		struct models_taken t;
+
+		if (f->type == MODELS_LEASE)
+			return ledger_on_lease(x->ledger, f, e);
+		CHECK(f->type == MODELS_TAKEN &&
+			models_taken_read(&t, f->value, f->length, e) == 0);
+		CHECK(ledger_on_taken(x->ledger, &t, e) == 0);
+		models_taken_done(&t);
+	} else if (f->type == MODELS_WANT) {
+		CHECK(models_want_read(&w, f->value, f->length, e) == 0);
+		(void)snprintf(x->wanted, sizeof(x->wanted), "%s", w.payer);
+		models_want_done(&w);
+	} else {
+		CHECK(f->type == MODELS_USAGE);
+		CHECK(models_usage_read(&u, f->value, f->length, e) == 0);
+		CHECK(json_array_extend(x->rows, u.rows) == 0);
+		(void)snprintf(x->journal, sizeof(x->journal), "%s", u.journal);
+		models_usage_done(&u);
+	}
+	return 0;
+}
+
+static void on_closed(struct link *l, const struct err *reason, void *data)
+{
+	(void)l;
+	(void)data;
+	CHECK(!reason->code);
+}
+
+static long value_max(uint8_t type, void *data)
+{
+	(void)data;
+	(void)type;
+	return 1 << 20;
+}
+
+static void connect_it(struct fixture *x)
+{
+	static const struct link_ops ops = {
+		.on_frame = on_frame, .on_closed = on_closed, .value_max = value_max};
+	const struct link_limits limits = {.queue_max = 1 << 20};
+	int fds[2];
+
+	CHECK(link_pair(fds) == 0);
+	CHECK(link_new(x->loop, fds[0], &ops, &limits, x, &x->ours) == 0);
+	CHECK(link_new(x->loop, fds[1], &ops, &limits, x, &x->theirs) == 0);
+	ledger_serve(x->ledger, x->ours);
+}
+
+static void open_it(struct fixture *x)
+{
+	static const struct ledger_ops ops = {on_lease};
+	struct err e = {0};
+
+	CHECK(loop_new(&x->loop) == 0);
+	CHECK(ledger_new(x->loop, x->dir, &ops, x, &x->ledger, &e) == 0);
+	x->rows = json_array();
+}
+
+static void close_it(struct fixture *x)
+{
+	x->ledger = ledger_free(x->ledger);
+	x->ours = link_free(x->ours);
+	x->theirs = link_free(x->theirs);
+	x->loop = loop_free(x->loop);
+	json_decref(x->rows);
+}
+
+static void set_up(struct fixture *x)
+{
+	*x = (struct fixture){.dir = "/tmp/vitrine-ledger-XXXXXX"};
+	CHECK(mkdtemp(x->dir));
+	open_it(x);
+}
+
+static void tear_down(struct fixture *x)
+{
+	close_it(x);
+	CHECK(fs_remove_tree(x->dir) == 0);
+}
+
+static void turn(struct fixture *x, int rounds)
+{
+	while (rounds-- > 0)
+		CHECK(loop_dispatch(x->loop, 5) >= 0);
+}
+
+static void lease(struct fixture *x, const char *payer, int64_t usec, int64_t n)
+{
+	struct models_lease m = {.payer = payer,
+		.account = payer,
+		.usec = usec,
+		.journal = x->journal[0] ? x->journal : NULL,
+		.n = n,
+		.valid_ms = 60000,
+		.refusal = usec ? NULL : "come back at 14:05"};
+	struct frame f = {.type = MODELS_LEASE};
+	CLEANUP(buf_done) struct buf value;
+	int before = x->leases;
+
+	buf_init(&value, 1024);
+	CHECK(models_lease_write(&m, &value) == 0);
+	f.value = value.data;
+	f.length = value.len;
+	CHECK(link_send(x->theirs, &f) == 0);
+	while (x->leases == before)
+		turn(x, 1);
+}
+
+static struct charge begin(struct fixture *x, const char *payer)
+{
+	struct charge c = {.space = "s1", .model = "a/b", .task = "chat", .session = 3, .event = 4};
+	struct account *a;
+	struct err e = {0};
+
+	CHECK(ledger_admit(x->ledger, payer, &a, &e) == 0);
+	charge_begin(&c, x->ledger, a);
+	return c;
+}
+
+static void wait_rows(struct fixture *x, size_t n)
+{
+	for (int i = 0; i < 2000 && json_array_size(x->rows) < n; i++)
+		turn(x, 1);
+	CHECK(json_array_size(x->rows) == n);
+}
+
+static const char *text_of(const struct fixture *x, size_t i, const char *field)
+{
+	return json_string_value(json_object_get(json_array_get(x->rows, i), field));
+}
+
+static int64_t number_of(const struct fixture *x, size_t i, const char *field)
+{
+	return json_integer_value(json_object_get(json_array_get(x->rows, i), field));
+}
+
+TEST(an_unknown_payer_waits_for_a_lease_and_then_spends_it)
+{
+	struct account *a;
+	struct fixture x;
+	struct charge c;
+	struct err e = {0};
+
+	set_up(&x);
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EAGAIN); /* nobody is there to ask */
+	connect_it(&x);
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EAGAIN);
+	turn(&x, 3);
+	CHECK(!strcmp(x.wanted, "user:ada"));
+	lease(&x, "user:ada", 1000, 0);
+	c = begin(&x, "user:ada");
+	CHECK(charge_add(&c, 999999));
+	CHECK(!charge_add(&c, 1)); /* nothing is left: the call must end */
+	charge_end(&c, &(struct usage){.tokens_in = 7}, "quota");
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EDQUOT);
+	wait_rows(&x, 1);
+	CHECK(number_of(&x, 0, "n") == 1 && number_of(&x, 0, "call") == 1);
+	CHECK(number_of(&x, 0, "device_nsec") == 1000000 && number_of(&x, 0, "tokens_in") == 7);
+	CHECK(!strcmp(text_of(&x, 0, "outcome"), "quota"));
+	CHECK(!strcmp(text_of(&x, 0, "payer"), "user:ada"));
+	lease(&x, "user:ada", 0, 1);
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EDQUOT);
+	CHECK(strstr(e.text, "14:05"));
+	tear_down(&x);
+}
+
+TEST(a_lease_counts_what_its_row_counts_and_the_rest_is_counted_here)
+{
+	struct account *a;
+	struct fixture x;
+	struct charge c, d;
+	struct err e = {0};
+
+	set_up(&x);
+	connect_it(&x);
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EAGAIN);
+	lease(&x, "user:ada", 10000, 0);
+	c = begin(&x, "user:ada");
+	d = begin(&x, "user:ada"); /* two at once share it */
+	CHECK(charge_add(&c, 4000000) && charge_add(&d, 5000000));
+	charge_end(&c, &(struct usage){0}, "done");
+	wait_rows(&x, 1);
+	/* The orchestrator has row 1 and says 6 ms are left; d has used 5 of them. */
+	lease(&x, "user:ada", 6000, 1);
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == 0);
+	CHECK(account_left_nsec(a) == 1000000);
+	/* A lease that counts nothing of ours leaves all of ours to be taken off. */
+	charge_end(&d, &(struct usage){0}, "done");
+	lease(&x, "user:ada", 10000, 1);
+	CHECK(account_left_nsec(a) == 5000000);
+	tear_down(&x);
+}
+
+TEST(rows_come_again_until_they_are_taken)
+{
+	struct fixture x;
+	struct charge c;
+
+	set_up(&x);
+	connect_it(&x);
+	(void)ledger_admit(x.ledger, "user:ada", &(struct account *){NULL}, &(struct err){0});
+	lease(&x, "user:ada", 1000000, 0);
+	for (int i = 0; i < 300; i++) { /* more than a message holds */
+		c = begin(&x, "user:ada");
+		CHECK(charge_add(&c, 1000));
+		charge_end(&c, &(struct usage){0}, "done");
+	}
+	wait_rows(&x, 300);
+	x.ours = link_free(x.ours);
+	x.theirs = link_free(x.theirs);
+	ledger_serve(x.ledger, NULL);
+	json_array_clear(x.rows);
+	connect_it(&x);
+	wait_rows(&x, 300);
+	for (size_t i = 0; i < 300; i++)
+		CHECK(number_of(&x, i, "n") == (int64_t)i + 1);
+	CHECK(ledger_waiting(x.ledger) == 300);
+	tear_down(&x);
+}
+
+/* In a child that ends without a word, as by SIGKILL. */
+static void die_in_a_long_call(struct fixture *x, uint64_t nsec)
+{
+	int status;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		struct charge c;
+
+		open_it(x);
+		connect_it(x);
+		(void)ledger_admit(
+			x->ledger, "user:ada", &(struct account *){NULL}, &(struct err){0});
+		lease(x, "user:ada", 1000000000, 0);
+		c = begin(x, "user:ada");
+		for (uint64_t done = 0; done < nsec; done += 300000000)
+			CHECK(charge_add(&c, 300000000));
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+TEST(a_kill_in_a_call_charges_what_was_done_but_for_the_last_second_and_no_more)
+{
+	const uint64_t done = 4500000000; /* 15 steps */
+	struct fixture x;
+	size_t last;
+
+	set_up(&x);
+	close_it(&x);
+	x.ours = x.theirs = NULL;
+	die_in_a_long_call(&x, done);
+	open_it(&x);
+	connect_it(&x);
+	for (int i = 0; i < 40; i++)
+		turn(&x, 1);
+	last = json_array_size(x.rows) - 1;
+	CHECK(json_array_size(x.rows) > 1 && !strcmp(text_of(&x, last, "outcome"), "lost"));
+	for (size_t i = 0; i <= last; i++)
+		CHECK(number_of(&x, i, "call") == 1);
+	CHECK((uint64_t)number_of(&x, last, "device_nsec") <= done);
+	CHECK((uint64_t)number_of(&x, last, "device_nsec") + 1200000000 >= done);
+	CHECK(number_of(&x, last, "device_nsec") == number_of(&x, last - 1, "device_nsec"));
+	/* Settled once. */
+	close_it(&x);
+	x.ours = x.theirs = NULL;
+	open_it(&x);
+	CHECK(ledger_waiting(x.ledger) == last + 1);
+	tear_down(&x);
+}
+
+TEST_MAIN()
