@@ -61,7 +61,7 @@ return ui.interface {
     if ok then return rows end
     if type(rows) == "table" and rows.code == "no_model" then
       ui.refuse("The model of this Space is not on this platform yet. Whoever runs it can add one: "
-        .. "vitrine model import FOLDER --id sentence-transformers/all-MiniLM-L6-v2")
+        .. "vitrine model import --name sentence-transformers/all-MiniLM-L6-v2 FOLDER")
     end
     error(rows, 0)
   end,

@@ -40,10 +40,10 @@ local function serve(app, test)
     local call = table.remove(app.calls, 1)
     if call and call.body.task == "describe" then
       app:result(call, { task = "image-classification", picture = { width = 4, height = 4, shortest = 0, filter = 2 } })
-    elseif call and call.body.task:find "classification$" then
-      app:result(call, { { label = "POSITIVE", score = 0.75 }, { label = "NEGATIVE", score = 0.25 } })
     elseif call and call.body.task == "zero-shot-classification" then
       app:result(call, { sequence = "x", labels = call.body.options.candidate_labels, scores = { 0.75, 0.25 } })
+    elseif call and call.body.task:find "classification$" then
+      app:result(call, { { label = "POSITIVE", score = 0.75 }, { label = "NEGATIVE", score = 0.25 } })
     elseif call and call.body.task == "text-ranking" then
       app:result(call, { { index = 1, score = 0.75 }, { index = 0, score = 0.25 } })
     elseif call and call.body.task == "feature-extraction" then
