@@ -248,6 +248,7 @@ int main(int argc, char **argv)
 	CLEANUP(loop_freep) struct loop *loop = NULL;
 	CLEANUP(shelf_freep) struct shelf *shelf = NULL;
 	CLEANUP(engine_freep) struct engine *engine = NULL;
+	const char *kernels = getenv("VITRINE_KERNELS");
 	struct settings s;
 	struct err e = {0};
 
@@ -261,7 +262,7 @@ int main(int argc, char **argv)
 	if (s.check && confine(&s, &e) == 0)
 		return check_folder(s.check, s.memory_max);
 	if (e.code || confine(&s, &e) < 0 ||
-		device_open("cpu", getenv("VITRINE_KERNELS"), &device, &e) < 0 ||
+		device_open("cpu", kernels ? kernels : "fast", &device, &e) < 0 ||
 		shelf_open(s.dirs, s.n_dirs, device, s.memory_max, &shelf, &e) < 0 ||
 		engine_new(&engine) < 0 || loop_new(&loop) < 0) {
 		log_error("cannot start: %s", e.text);

@@ -13,6 +13,7 @@
 #define ALIGNMENT 64
 /* Multiplications that are worth waking a thread for, and those of one chunk. */
 #define CHUNK_PRODUCTS (1u << 17)
+#define CHUNK_ELEMENTS (1u << 14) /* of an activation; whole vectors */
 
 struct cpu {
 	struct device device;
@@ -20,9 +21,12 @@ struct cpu {
 	struct pool *pool;     /* owned */
 	struct eights *eights; /* owned; rows that are multiplied with blocks of few bits */
 	size_t eights_cap;
+	uint32_t *pairs; /* owned; such rows in bfloat16 */
+	size_t pairs_cap;
 	float *scores; /* owned; of one head while it attends */
 	size_t scores_cap;
-	const float **pages; /* owned; of the sequence that attends */
+	size_t attend_n;     /* scores of one thread */
+	const float **pages; /* owned; of the sequences that attend, by thread */
 	size_t pages_cap;
 	float *keys; /* owned; keys in blocks, of one sequence in attend_full */
 	size_t keys_cap;
@@ -178,6 +182,7 @@ struct multiplication {
 	const struct weight *w;
 	const float *x;
 	struct eights *eights; /* NULL: plain weights */
+	uint32_t *pairs;       /* NULL: they are multiplied with x as it is */
 	struct product product;
 };
 
@@ -188,7 +193,10 @@ static void quantise_some(void *data, size_t first, size_t last, unsigned worker
 
 	(void)worker;
 	for (size_t i = first; i < last; i++)
-		x->k->quantise(x->x + i * k, k, x->eights + i * EIGHTS_OF(k));
+		if (x->eights)
+			x->k->quantise(x->x + i * k, k, x->eights + i * EIGHTS_OF(k));
+		else
+			x->k->pair(x->x + i * k, k, x->pairs + i * PAIRS_OF(k));
 }
 
 static void multiply_some(void *data, size_t first, size_t last, unsigned worker)
@@ -210,10 +218,15 @@ static void cpu_linear(struct device *d, const struct weight *w, const struct we
 		c->eights =
 			reserve(c->eights, &c->eights_cap, m * EIGHTS_OF(k), sizeof(struct eights));
 		a.eights = c->eights;
-		pool_run(c->pool, m, CHUNK_PRODUCTS / 4 / k + 1, quantise_some, &a);
+	} else if (w->type == TENSOR_BF16 && c->k->rounds_bf16) {
+		c->pairs = reserve(c->pairs, &c->pairs_cap, m * PAIRS_OF(k), sizeof(*c->pairs));
+		a.pairs = c->pairs;
 	}
+	if (a.eights || a.pairs)
+		pool_run(c->pool, m, CHUNK_PRODUCTS / 4 / k + 1, quantise_some, &a);
 	a.product = (struct product){.x = x,
 		.q = a.eights,
+		.pairs = a.pairs,
 		.ldx = k,
 		.bias = bias ? bias->vector : NULL,
 		.y = y,
@@ -283,75 +296,112 @@ static void cpu_kv_put(struct device *d, uint32_t layer, const struct place *pla
 		cpu_pages_put(layer, &places[i], k + i * width, v + i * width);
 }
 
-/* The pages of a row's sequence, as far as it reaches. */
-static const float *const *find_pages(struct cpu *c, uint32_t layer, const struct place *p)
+/* Scratch of each thread for n positions: scores, and the pages that hold them. */
+static void reserve_attention(struct cpu *c, size_t n)
 {
-	size_t n = p->position / KV_PAGE + 1;
+	size_t threads = pool_threads(c->pool);
 
-	if (n > c->pages_cap) {
-		free(c->pages);
-		c->pages = aligned(n * 2, sizeof(*c->pages));
-		if (!c->pages)
-			abort();
-		c->pages_cap = n * 2;
+	c->attend_n = (n + KEY_BLOCK + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	(void)reserve_scores(c, threads * c->attend_n);
+	c->pages = reserve(c->pages, &c->pages_cap, threads * (n / KV_PAGE + 1), sizeof(*c->pages));
+}
+
+struct causal {
+	struct cpu *c;
+	uint32_t layer;
+	const struct place *places;
+	const struct heads *h;
+	const float *q;
+	float *y;
+	size_t pages; /* of one thread's scratch */
+};
+
+/* An item is a row and a head of keys. */
+static void attend_some(void *data, size_t first, size_t last, unsigned worker)
+{
+	const struct causal *x = data;
+	const struct heads *h = x->h;
+	size_t group = h->heads / h->kv_heads, width = (size_t)h->kv_heads * h->dim;
+	const float **pages = x->c->pages + worker * x->pages;
+
+	for (size_t i = first; i < last; i++) {
+		const struct place *p = &x->places[i / h->kv_heads];
+		size_t head = i % h->kv_heads, at = i * group * h->dim;
+		struct attention a = {.q = x->q + at,
+			.pages = pages,
+			.page = KV_PAGE,
+			.k_at = head * h->dim * KEY_BLOCK,
+			.v_at = cpu_page_values(p->kv) + head * h->dim,
+			.k_stride = width * KEY_BLOCK,
+			.v_stride = width,
+			.heads = group,
+			.dim = h->dim,
+			.n = p->position + 1,
+			.scores = x->c->scores + worker * x->c->attend_n,
+			.y = x->y + at};
+
+		for (size_t j = 0; (i == first || head == 0) && j <= p->position / KV_PAGE; j++)
+			pages[j] = cpu_page_at(p->kv, x->layer, p->pages[j]);
+		x->c->k->attend(&a);
 	}
-	for (size_t i = 0; i < n; i++)
-		c->pages[i] = cpu_page_at(p->kv, layer, p->pages[i]);
-	return c->pages;
 }
 
 static void cpu_attend_causal(struct device *d, uint32_t layer, const struct place *places,
 	size_t m, const struct heads *h, const float *q, float *y)
 {
-	struct cpu *c = cpu_of(d);
-	size_t group = h->heads / h->kv_heads, width = (size_t)h->kv_heads * h->dim;
+	struct causal x = {cpu_of(d), layer, places, h, q, y, 0};
+	size_t n = 1;
 
-	for (size_t i = 0; i < m; i++) {
-		struct attention a = {.pages = find_pages(c, layer, &places[i]),
-			.page = KV_PAGE,
-			.k_stride = width * KEY_BLOCK,
-			.v_stride = width,
-			.heads = group,
-			.dim = h->dim,
-			.n = places[i].position + 1};
+	for (size_t i = 0; i < m; i++)
+		n = places[i].position + 1 > n ? places[i].position + 1 : n;
+	reserve_attention(x.c, n);
+	x.pages = n / KV_PAGE + 1;
+	pool_run(x.c->pool, m * h->kv_heads,
+		CHUNK_PRODUCTS / (2 * n * h->dim * (h->heads / h->kv_heads)) + 1, attend_some, &x);
+}
 
-		a.scores = reserve_scores(c, a.n + KEY_BLOCK);
-		for (size_t head = 0; head < h->kv_heads; head++) {
-			size_t at = (i * h->heads + head * group) * h->dim;
+struct sequence {
+	struct cpu *c;
+	const struct heads *h;
+	size_t n;
+	bool causal;
+	const float *q, *v;
+	float *y;
+};
 
-			a.q = q + at;
-			a.y = y + at;
-			a.k_at = head * h->dim * KEY_BLOCK;
-			a.v_at = cpu_page_values(places[i].kv) + head * h->dim;
-			c->k->attend(&a);
+/* An item is a row. */
+static void attend_rows(void *data, size_t first, size_t last, unsigned worker)
+{
+	const struct sequence *x = data;
+	size_t dim = x->h->dim, width = x->h->heads * dim;
+	struct attention a = {.k_stride = width * KEY_BLOCK,
+		.v_stride = width,
+		.heads = 1,
+		.dim = dim,
+		.scores = x->c->scores + worker * x->c->attend_n};
+
+	for (size_t row = first; row < last; row++)
+		for (size_t head = 0; head < x->h->heads; head++) {
+			a.q = x->q + row * width + head * dim;
+			a.y = x->y + row * width + head * dim;
+			a.k = x->c->keys + head * dim * KEY_BLOCK;
+			a.v = x->v + head * dim;
+			a.n = x->causal ? row + 1 : x->n;
+			x->c->k->attend(&a);
 		}
-	}
 }
 
 static void attend_sequence(struct cpu *c, const struct heads *h, size_t n, bool causal,
 	const float *q, const float *k, const float *v, float *y)
 {
 	size_t width = (size_t)h->heads * h->dim;
-	struct attention a = {.k_stride = width * KEY_BLOCK,
-		.v_stride = width,
-		.heads = 1,
-		.dim = h->dim,
-		.n = n,
-		.scores = reserve_scores(c, n + KEY_BLOCK)};
-	float *keys;
+	struct sequence x = {c, h, n, causal, q, v, y};
 
-	keys = c->keys = reserve(c->keys, &c->keys_cap, (n + KEY_BLOCK) * width, sizeof(float));
+	reserve_attention(c, n);
+	c->keys = reserve(c->keys, &c->keys_cap, (n + KEY_BLOCK) * width, sizeof(float));
 	for (size_t i = 0; i < n; i++)
-		cpu_put_keys(keys, i, k + i * width, width);
-	for (size_t row = 0; row < n; row++)
-		for (size_t head = 0; head < h->heads; head++) {
-			a.q = q + row * width + head * h->dim;
-			a.y = y + row * width + head * h->dim;
-			a.k = keys + head * h->dim * KEY_BLOCK;
-			a.v = v + head * h->dim;
-			a.n = causal ? row + 1 : n;
-			c->k->attend(&a);
-		}
+		cpu_put_keys(c->keys, i, k + i * width, width);
+	pool_run(c->pool, n, CHUNK_PRODUCTS / (2 * n * width) + 1, attend_rows, &x);
 }
 
 static void attend_sequences(struct device *d, const uint32_t *starts, size_t n,
@@ -381,19 +431,43 @@ static void cpu_attend_left(struct device *d, const uint32_t *starts, size_t n,
 	attend_sequences(d, starts, n, h, true, q, k, v, y);
 }
 
+struct elements {
+	const struct kernels *k;
+	float *x;
+	const float *up;
+	void (*gelu)(float *x, size_t n);
+};
+
+static void activate_some(void *data, size_t first, size_t last, unsigned worker)
+{
+	const struct elements *e = data;
+
+	(void)worker;
+	if (e->gelu)
+		e->gelu(e->x + first, last - first);
+	else
+		e->k->silu_mul(e->x + first, e->up + first, last - first);
+}
+
 static void cpu_silu_mul(struct device *d, float *gate, const float *up, size_t n)
 {
-	cpu_of(d)->k->silu_mul(gate, up, n);
+	struct elements e = {cpu_of(d)->k, gate, up, NULL};
+
+	pool_run(cpu_of(d)->pool, n, CHUNK_ELEMENTS, activate_some, &e);
 }
 
 static void cpu_gelu(struct device *d, float *x, size_t n)
 {
-	cpu_of(d)->k->gelu(x, n);
+	struct elements e = {.x = x, .gelu = cpu_of(d)->k->gelu};
+
+	pool_run(cpu_of(d)->pool, n, CHUNK_ELEMENTS, activate_some, &e);
 }
 
 static void cpu_gelu_tanh(struct device *d, float *x, size_t n)
 {
-	cpu_of(d)->k->gelu_tanh(x, n);
+	struct elements e = {.x = x, .gelu = cpu_of(d)->k->gelu_tanh};
+
+	pool_run(cpu_of(d)->pool, n, CHUNK_ELEMENTS, activate_some, &e);
 }
 
 static void cpu_quick_gelu(struct device *d, float *x, size_t n)
@@ -433,6 +507,7 @@ static struct device *cpu_close(struct device *d)
 {
 	(void)pool_free(cpu_of(d)->pool);
 	free(cpu_of(d)->eights);
+	free(cpu_of(d)->pairs);
 	free(cpu_of(d)->scores);
 	free(cpu_of(d)->keys);
 	free(cpu_of(d)->pages);

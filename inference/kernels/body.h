@@ -112,25 +112,31 @@ INLINE const float *values_of(const struct attention *a, size_t t, size_t *ret_n
 	return a->pages[t / a->page] + a->v_at;
 }
 
-/* Some of y's columns: the values' columns by their scores, in two sums, even and odd places;
- * pieces begin at even places, so the sums are the same however many there are. */
-INLINE void mix_lanes(const struct attention *a, size_t d, float *y)
+#define MIX_VECTORS 4
+
+/* Some vectors of y's columns: the values' columns by their scores, in two sums, even and odd
+ * places; pieces begin at even places, so the sums are the same however many there are. */
+INLINE void mix_lanes(const struct attention *a, size_t d, float *y, const int vectors)
 {
-	lanes even = {0}, odd = {0};
+	lanes sum[2][MIX_VECTORS];
 	size_t n;
 
+	UNROLL for (int j = 0; j < vectors; j++) sum[0][j] = sum[1][j] = (lanes){0};
 	for (size_t from = 0; from < a->n; from += n) {
 		const float *v = values_of(a, from, &n) + d, *score = a->scores + from;
-		size_t t = 0;
 
-		for (; t + 2 <= n; t += 2) {
-			even += load_f32(v + t * a->v_stride) * score[t];
-			odd += load_f32(v + (t + 1) * a->v_stride) * score[t + 1];
-		}
-		if (t < n)
-			even += load_f32(v + t * a->v_stride) * score[t];
+		for (size_t t = 0; t + 2 <= n; t += 2, v += 2 * a->v_stride)
+			UNROLL for (int j = 0; j < vectors; j++)
+			{
+				sum[0][j] += load_f32(v + j * LANES) * score[t];
+				sum[1][j] += load_f32(v + a->v_stride + j * LANES) * score[t + 1];
+			}
+		if (n % 2)
+			UNROLL for (int j = 0; j < vectors; j++) sum[0][j] +=
+				load_f32(v + j * LANES) * score[n - 1];
 	}
-	*(lanes_at *)(y + d) = even + odd;
+	UNROLL for (int j = 0; j < vectors; j++) * (lanes_at *)(y + d + (size_t)j * LANES) =
+		sum[0][j] + sum[1][j];
 }
 
 static float mix_one(const struct attention *a, size_t d)
@@ -163,8 +169,10 @@ static void attend(const struct attention *a)
 		for (; at < blocks; at++)
 			score_blocks(a, q, at, 1);
 		softmax(a->scores, a->n);
+		for (; d + MIX_VECTORS * LANES <= a->dim; d += MIX_VECTORS * LANES)
+			mix_lanes(a, d, y, MIX_VECTORS);
 		for (; d + LANES <= a->dim; d += LANES)
-			mix_lanes(a, d, y);
+			mix_lanes(a, d, y, 1);
 		for (; d < a->dim; d++)
 			y[d] = mix_one(a, d);
 	}
@@ -302,6 +310,8 @@ const struct kernels KERNELS = {
 			[TENSOR_Q6_K] = matmul_q6_k,
 		},
 	.quantise = quantise,
+	.rounds_bf16 = ROUNDS_BF16,
+	.pair = pair,
 	.attend = attend,
 	.rmsnorm = rmsnorm,
 	.layernorm = layernorm,

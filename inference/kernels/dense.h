@@ -85,6 +85,42 @@ TILE(tile_f16, uint16_t, load_f16)
 	(*(const bits_at *)(at + (size_t)((j) / GROUP_LANES) * stride + k / 2 * GROUP_ROWS +       \
 			    (j) % GROUP_LANES * LANES))
 
+#if defined(__AVX512BF16__)
+#define ROUNDS_BF16 true
+
+/* Pairs of columns by pairs of x. */
+INLINE void tile_bf16(const uint8_t *w, const struct product *p, size_t row, size_t group,
+	const int rows, const int groups)
+{
+	const size_t stride = (p->k + 1) / 2 * GROUP_ROWS;
+	const uint32_t *at = (const uint32_t *)w + group * stride;
+	const uint32_t *x = p->pairs + row * PAIRS_OF(p->k);
+	const int vectors = groups * GROUP_LANES;
+	lanes sum[TILE_ROWS][TILE_GROUPS_ONE * GROUP_LANES];
+
+	ZERO_SUMS
+	for (size_t k = 0; k < p->k; k += 2) {
+		bits v[TILE_GROUPS_ONE * GROUP_LANES];
+
+		UNROLL for (int j = 0; j < vectors; j++) v[j] = PAIRS(j);
+		UNROLL for (int i = 0; i < rows; i++)
+		{
+			const __m512i pair =
+				_mm512_set1_epi32((int)x[(size_t)i * PAIRS_OF(p->k) + k / 2]);
+
+			UNROLL for (int j = 0; j < vectors; j++)
+			{
+				sum[i][j] = (lanes)_mm512_dpbf16_ps(
+					(__m512)sum[i][j], (__m512bh)v[j], (__m512bh)pair);
+				ADDED(sum[i][j]);
+			}
+		}
+	}
+	STORE_SUMS
+}
+#else
+#define ROUNDS_BF16 false
+
 /* A bfloat16 is the upper half of a float; of a pair of columns one lies in each half. */
 INLINE void tile_bf16(const uint8_t *w, const struct product *p, size_t row, size_t group,
 	const int rows, const int groups)
@@ -109,6 +145,7 @@ INLINE void tile_bf16(const uint8_t *w, const struct product *p, size_t row, siz
 	}
 	STORE_SUMS
 }
+#endif
 
 /* All rows over a few groups, which stay in the cache meanwhile. Two tiles of half the rows are
  * faster than one full and a low one. */
@@ -151,3 +188,20 @@ GROUPS(groups_bf16, tile_bf16, TILE_ROWS_PAIRS)
 MATMUL(matmul_f32, tile_f32, groups_f32)
 MATMUL(matmul_f16, tile_f16, groups_f16)
 MATMUL(matmul_bf16, tile_bf16, groups_bf16)
+
+/* A row of x in bfloat16, to nearest, ties to even. */
+static void pair(const float *x, size_t k, uint32_t *ret)
+{
+	uint16_t *to = (uint16_t *)ret;
+
+	for (size_t i = 0; i < k; i++) {
+		uint32_t word;
+
+		memcpy(&word, x + i, sizeof(word));
+		word = (word & 0x7fffffff) > 0x7f800000 ? word | 0x400000
+							: word + 0x7fff + ((word >> 16) & 1);
+		to[i] = (uint16_t)(word >> 16);
+	}
+	if (k % 2)
+		to[k] = 0;
+}

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,9 +27,13 @@ struct eights {
  * not meet in the same lines of a cache. */
 #define EIGHTS_OF(k) (((k) + 255) / 256 * 8 + 1)
 
+/* Two columns of a row of x as bfloat16 numbers; the second one's of an odd row is zero. */
+#define PAIRS_OF(k) (((k) + 1) / 2)
+
 struct product {
 	const float *x;         /* m rows of k; for plain weights */
 	const struct eights *q; /* m rows of EIGHTS_OF(k); for the others */
+	const uint32_t *pairs;  /* m rows of PAIRS_OF(k); for bfloat16, where a build rounds */
 	size_t ldx;             /* floats from one row of x to the next */
 	const float *bias;      /* n values, or NULL */
 	float *y;               /* m rows of n */
@@ -69,6 +74,10 @@ struct kernels {
 	/* One row of k floats in EIGHTS_OF(k) blocks, to nearest; missing columns are zero. */
 	void (*quantise)(const float *x, size_t k, struct eights *ret);
 
+	/* The products with bfloat16 weights take x from pairs, which pair() makes of a row. */
+	bool rounds_bf16;
+	void (*pair)(const float *x, size_t k, uint32_t *ret);
+
 	void (*attend)(const struct attention *a);
 
 	void (*rmsnorm)(const float *x, const float *w, float eps, float *y, size_t n);
@@ -83,9 +92,11 @@ struct kernels {
 
 extern const struct kernels kernels_scalar;
 #if defined(__x86_64__)
-extern const struct kernels kernels_avx2, kernels_avx512, kernels_avx512_vnni;
+extern const struct kernels kernels_avx2, kernels_avx512, kernels_avx512_vnni, kernels_avx512_bf16;
 #endif
 
 /* The best build this processor runs. name: NULL, or the build to use ("scalar", "avx2",
- * "avx512", "avx512_vnni"). -ENOTSUP: no such build, or the processor lacks it. */
+ * "avx512", "avx512_vnni", "avx512_bf16"), or "fast". NULL means the best that keeps rows of x as
+ * they are for plain weights, "fast" the best, also if it rounds them to bfloat16 for such weights,
+ * where that pays. -ENOTSUP: no such build, or the processor lacks it. */
 int kernels_pick(const char *name, const struct kernels **ret, struct err *e);

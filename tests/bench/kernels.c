@@ -141,20 +141,24 @@ static void bench_type(const struct setup *s, enum tensor_type type)
 	size_t matrices = MATRICES_BYTES / bytes + 1;
 	float *x = take(ROWS_MAX * s->columns * 4), *y = take(ROWS_MAX * s->rows * 4);
 	struct eights *q = take(ROWS_MAX * EIGHTS_OF(s->columns) * sizeof(*q));
+	uint32_t *pairs = take(ROWS_MAX * PAIRS_OF(s->columns) * sizeof(*pairs));
 	uint8_t *weights = random_weights(type, matrices * bytes);
 
 	for (size_t i = 0; i < ROWS_MAX * s->columns; i++)
 		x[i] = (float)(i * 7919 % 1000) / 500 - 1;
-	for (size_t i = 0; i < ROWS_MAX; i++)
+	for (size_t i = 0; i < ROWS_MAX; i++) {
 		s->k->quantise(x + i * s->columns, s->columns, q + i * EIGHTS_OF(s->columns));
+		s->k->pair(x + i * s->columns, s->columns, pairs + i * PAIRS_OF(s->columns));
+	}
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct job j = {s->k, type, weights,
-			{x, q, s->columns, NULL, y, s->rows, rows[i], s->rows, s->columns}};
+			{x, q, pairs, s->columns, NULL, y, s->rows, rows[i], s->rows, s->columns}};
 
 		bench_rows(s, &j, matrices, bytes);
 	}
 	free(weights);
 	free(q);
+	free(pairs);
 	free(y);
 	free(x);
 }
@@ -171,7 +175,7 @@ static const struct option options[] = {
 int main(int argc, char **argv)
 {
 	struct setup s = {.rows = 5632, .columns = 2048, .seconds = 1};
-	const char *build = NULL;
+	const char *build = "fast";
 	unsigned long threads = 1;
 	struct err e = {0};
 	int option;

@@ -200,7 +200,7 @@ static double answer(struct bench *b, const char *line)
 static int open_device(const char *name, struct device **ret, struct err *e)
 {
 	return name && !strcmp(name, "cuda") ? device_open(name, NULL, ret, e)
-					     : device_open("cpu", name, ret, e);
+					     : device_open("cpu", name ? name : "fast", ret, e);
 }
 
 int main(int argc, char **argv)

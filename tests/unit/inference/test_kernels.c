@@ -14,7 +14,8 @@ static size_t n_builds;
 
 static void find_builds(void)
 {
-	static const char *const names[] = {"scalar", "avx2", "avx512", "avx512_vnni"};
+	static const char *const names[] = {
+		"scalar", "avx2", "avx512", "avx512_vnni", "avx512_bf16"};
 
 	n_builds = 0;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -35,6 +36,7 @@ static float x[M_MAX * K_MAX], y[M_MAX * N_MAX], z[M_MAX * N_MAX], bias[N_MAX];
 static float w[N_MAX * K_MAX];
 static uint8_t file[N_MAX * K_MAX * 4], packed[(N_MAX + 16) * (K_MAX + 256) * 4];
 static struct eights eights[M_MAX * EIGHTS_OF(K_MAX)];
+static uint32_t pairs[M_MAX * PAIRS_OF(K_MAX)];
 
 static const struct kernels *reference(void)
 {
@@ -91,28 +93,37 @@ static struct product product_of(const struct tensor *t, enum tensor_type type, 
 		x[i] = next() * (i % 7 ? 1 : 20);
 	for (size_t i = 0; i < n; i++)
 		bias[i] = next();
-	for (size_t i = 0; i < m; i++)
+	for (size_t i = 0; i < m; i++) {
 		reference()->quantise(x + i * k, k, eights + i * EIGHTS_OF(k));
-	return (struct product){x, eights, k, m % 2 ? bias : NULL, y, n, m, n, k};
+		reference()->pair(x + i * k, k, pairs + i * PAIRS_OF(k));
+	}
+	return (struct product){x, eights, pairs, k, m % 2 ? bias : NULL, y, n, m, n, k};
 }
 
 /* What the kernel multiplies with: x itself, or what it has been rounded to. */
-static double factor(const struct product *p, enum tensor_type type, size_t i, size_t c)
+static double factor(
+	const struct product *p, enum tensor_type type, bool rounded, size_t i, size_t c)
 {
 	const struct eights *e = p->q + i * EIGHTS_OF(p->k) + c / 32;
+	uint32_t pair = p->pairs[i * PAIRS_OF(p->k) + c / 2] >> (c % 2 * 16) << 16;
+	float half;
 
+	memcpy(&half, &pair, sizeof(half));
+	if (type == TENSOR_BF16 && rounded)
+		return (double)half;
 	return tensor_block(type) == 1 ? (double)x[i * p->k + c]
 				       : (double)e->scale * (double)e->q[c % 32];
 }
 
-static void check_product(const struct product *p, enum tensor_type type)
+static void check_product(const struct product *p, enum tensor_type type, const struct kernels *k)
 {
 	for (size_t i = 0; i < p->m; i++)
 		for (size_t r = 0; r < p->n; r++) {
 			double want = p->bias ? (double)bias[r] : 0, size = 1e-3 + fabs(want);
 
 			for (size_t c = 0; c < p->k; c++) {
-				double term = factor(p, type, i, c) * (double)w[r * p->k + c];
+				double term = factor(p, type, k->rounds_bf16, i, c) *
+					      (double)w[r * p->k + c];
 
 				want += term;
 				size += fabs(term);
@@ -167,7 +178,7 @@ TEST(products_of_every_type_and_shape_are_right_in_every_build)
 					memset(y, 0xff, sizeof(y));
 					builds[b]->matmul[type](packed, &p, 0, groups / 2);
 					builds[b]->matmul[type](packed, &p, groups / 2, groups);
-					check_product(&p, type);
+					check_product(&p, type, builds[b]);
 				}
 			}
 }
@@ -214,6 +225,20 @@ TEST(every_build_rounds_rows_to_the_same_8_bits)
 	}
 }
 
+TEST(rows_are_rounded_to_the_nearest_bfloat16)
+{
+	static const float from[] = {1, 1.00390625f, 1.01171875f, -3.14159f, 0, 3.4e38f, 1e-40f};
+	uint32_t to[4];
+
+	find_builds();
+	for (size_t b = 0; b < n_builds; b++) {
+		builds[b]->pair(from, 7, to);
+		CHECK(to[0] == 0x3f803f80); /* a tie, to the even one below */
+		CHECK(to[1] == 0xc0493f82); /* a tie, to the even one above */
+		CHECK(to[2] == 0x7f800000 && to[3] == 0x0001);
+	}
+}
+
 TEST(extreme_bytes_do_not_overflow_any_sum)
 {
 	find_builds();
@@ -244,7 +269,7 @@ TEST(extreme_bytes_do_not_overflow_any_sum)
 						x + i * 512, 512, eights + i * EIGHTS_OF(512));
 				for (size_t b = 0; b < n_builds; b++) {
 					builds[b]->matmul[type](packed, &p, 0, 1);
-					check_product(&p, type);
+					check_product(&p, type, builds[b]);
 				}
 			}
 }
@@ -264,6 +289,7 @@ TEST(a_row_gets_the_same_bits_alone_and_among_others)
 
 					one.x += i * 256;
 					one.q += i * EIGHTS_OF(256);
+					one.pairs += i * PAIRS_OF(256);
 					one.y = z;
 					one.m = 1;
 					builds[b]->matmul[type](packed, &one, 0, (N_MAX + 15) / 16);
