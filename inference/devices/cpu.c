@@ -96,7 +96,7 @@ static struct weight *cpu_weight_new(struct device *d, const struct tensor *t)
 	} else {
 		w->rows = t->dims[0];
 		w->columns = t->dims[1];
-		w->type = t->type;
+		w->type = d->eights && packed_fits(t->type, TENSOR_Q8_0) ? TENSOR_Q8_0 : t->type;
 		bytes = packed_bytes(w->type, w->rows, w->columns);
 		w->packed = bytes ? aligned(bytes, 1) : NULL;
 		if (w->packed)

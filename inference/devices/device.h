@@ -106,6 +106,9 @@ struct device_ops {
 
 struct device {
 	const struct device_ops *ops;
+	/* weight_new keeps matrices of plain numbers in 8 bits (Q8_0), on devices that can. Set
+	 * while a model that wants it is loaded. */
+	bool eights;
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "inference/formats/folder.h"
 
+#define KEEPING_MAX 4096   /* bytes of a vitrine.json */
 #define TOKENS_DEFAULT 256 /* written where neither caller nor model says how many */
 
 static void add_stop(struct model *m, json_int_t id)
@@ -124,12 +125,38 @@ static int read_tokenizer(struct model *m, const struct folder *f, struct err *e
 	return r < 0 ? err_wrap(e, "tokenizer.json") : 0;
 }
 
+/* vitrine.json: how this service is to keep the model. The file may be missing. */
+static int read_keeping(const struct folder *f, bool *ret_eights, struct err *e)
+{
+	CLEANUP(json_decrefp) json_t *keeping = NULL;
+	struct err why = {0};
+	const char *quantize;
+	int r = folder_json(f, "vitrine.json", KEEPING_MAX, &keeping, &why);
+
+	if (r < 0 && r != -ENOENT)
+		return err_set(e, r, "%s", why.text);
+	quantize = json_string_value(json_object_get(keeping, "quantize"));
+	*ret_eights = quantize && !strcmp(quantize, "q8_0");
+	if (json_object_get(keeping, "quantize") && !*ret_eights)
+		return err_set(e, -ENOTSUP, "vitrine.json: quantize: must be 'q8_0'");
+	return 0;
+}
+
 static int read_net(
 	struct model *m, const struct folder *f, struct device *d, bool examine, struct err *e)
 {
-	int r = examine ? net_configure(f->config, d, &m->net, e)
-			: net_load(f->config, f->weights, d, &m->net, e);
+	bool eights = false;
+	int r = read_keeping(f, &eights, e);
 
+	if (r < 0)
+		return r;
+	/* Only the thread that loads changes it: what is examined meanwhile does not. */
+	if (!examine)
+		d->eights = eights;
+	r = examine ? net_configure(f->config, d, &m->net, e)
+		    : net_load(f->config, f->weights, d, &m->net, e);
+	if (!examine)
+		d->eights = false;
 	if (r < 0)
 		return examine ? err_wrap(e, "config.json") : r;
 	if (m->tokenizer && tokenizer_size(m->tokenizer) > m->net->vocab)
