@@ -112,7 +112,10 @@ static int on_result(struct ask *a, const struct infer_result *result)
 
 static int on_error(struct ask *a, const char *code, const char *param, const char *message)
 {
-	CLEANUP(json_unrefp) json_t *o = json_pack("{s:s}", "error", message);
+	bool option = !strncmp(message, "options.", 8); /* what inference calls a parameter */
+	CLEANUP(json_unrefp)
+	json_t *o = json_pack(
+		"{s:s+}", "error", option ? "parameters." : "", option ? message + 8 : message);
 
 	(void)code;
 	(void)param;
