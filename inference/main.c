@@ -42,6 +42,7 @@ struct settings {
 	unsigned threads;    /* 0: as many as there are processors */
 	uint64_t memory_max; /* bytes of all weights */
 	const char *data;    /* NULL: nothing is accounted for */
+	bool gpu;            /* VITRINE_DEVICE=cuda */
 	const char *run_model, *run_text;
 	const char *check; /* a folder */
 	bool list;
@@ -117,6 +118,19 @@ static uint64_t half_of_memory(void)
 	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 2 : 1ull << 30;
 }
 
+/* From the environment, as VITRINE_KERNELS: what this machine has, not what it shall do. */
+static int read_device(struct settings *s)
+{
+	const char *name = getenv("VITRINE_DEVICE");
+
+	if (name && strcmp(name, "cpu") != 0 && strcmp(name, "cuda") != 0) {
+		log_error("VITRINE_DEVICE: must be cpu or cuda");
+		return -EINVAL;
+	}
+	s->gpu = name && !strcmp(name, "cuda") && !s->check && !s->list;
+	return 0;
+}
+
 static int read_settings(int argc, char **argv, struct settings *s)
 {
 	static const struct option options[] = {
@@ -140,6 +154,8 @@ static int read_settings(int argc, char **argv, struct settings *s)
 	if (s->run_model && optind < argc)
 		s->run_text = argv[optind++];
 	if (optind != argc || (s->n_dirs == 0) != (s->check != NULL))
+		return -EINVAL;
+	if (read_device(s) < 0)
 		return -EINVAL;
 	if (s->check || s->list)
 		return 0;
@@ -170,7 +186,21 @@ static int confine(const struct settings *s, struct err *e)
 	n = s->check ? 1 : n;
 	if (s->data)
 		paths[n++] = (struct landlock_path){s->data, LANDLOCK_WRITE};
-	return confine_self(CONFINE_LOADER, paths, n, e);
+	return confine_self(s->gpu ? CONFINE_GPU_LOADER : CONFINE_LOADER, paths, n, e);
+}
+
+/* A driver reads what it likes of the system while it starts: a GPU is opened before anything that
+ * somebody else wrote is read, and before the confinement. */
+static int confine_and_open(const struct settings *s, struct device **ret, struct err *e)
+{
+	const char *kernels = getenv("VITRINE_KERNELS");
+	int r = s->gpu ? device_open("cuda", NULL, ret, e) : 0;
+
+	if (r == 0)
+		r = confine(s, e);
+	if (r == 0 && !s->gpu)
+		r = device_open("cpu", kernels ? kernels : "fast", ret, e);
+	return r;
 }
 
 static void on_peer(int fd, uid_t uid, void *data)
@@ -233,7 +263,8 @@ static int serve(const struct settings *s, struct device *device, struct loop *l
 	if (r == 0)
 		r = loop_add_signal(loop, SIGINT, on_signal, loop, NULL);
 	if (r == 0)
-		r = confine_further(CONFINE_INFERENCE, NULL, 0, &e);
+		r = confine_further(
+			s->gpu ? CONFINE_GPU_INFERENCE : CONFINE_INFERENCE, NULL, 0, &e);
 	if (r < 0) {
 		log_error("cannot start: %s", e.code ? e.text : strerror(-r));
 		return r;
@@ -248,7 +279,6 @@ int main(int argc, char **argv)
 	CLEANUP(loop_freep) struct loop *loop = NULL;
 	CLEANUP(shelf_freep) struct shelf *shelf = NULL;
 	CLEANUP(engine_freep) struct engine *engine = NULL;
-	const char *kernels = getenv("VITRINE_KERNELS");
 	struct settings s;
 	struct err e = {0};
 
@@ -261,8 +291,7 @@ int main(int argc, char **argv)
 	raise_file_limit();
 	if (s.check && confine(&s, &e) == 0)
 		return check_folder(s.check, s.memory_max);
-	if (e.code || confine(&s, &e) < 0 ||
-		device_open("cpu", kernels ? kernels : "fast", &device, &e) < 0 ||
+	if (e.code || confine_and_open(&s, &device, &e) < 0 ||
 		shelf_open(s.dirs, s.n_dirs, device, s.memory_max, &shelf, &e) < 0 ||
 		engine_new(&engine) < 0 || loop_new(&loop) < 0) {
 		log_error("cannot start: %s", e.text);

@@ -19,6 +19,8 @@ static const struct sock_fprog *const filters[] = {
 	[CONFINE_LOADER] = &filter_loader,
 	[CONFINE_INFERENCE] = &filter_inference,
 	[CONFINE_GIT] = &filter_git,
+	[CONFINE_GPU_LOADER] = &filter_gpu_loader,
+	[CONFINE_GPU_INFERENCE] = &filter_gpu_inference,
 };
 
 /* Granted to everybody. */
@@ -90,7 +92,7 @@ int confine_further(enum confine_profile profile, const struct landlock_path *pa
 	int r;
 
 #ifdef VITRINE_SANITIZED
-	if (profile == CONFINE_INFERENCE)
+	if (profile == CONFINE_INFERENCE || profile == CONFINE_GPU_INFERENCE)
 		return 0; /* the leak checker opens files when the process ends */
 #endif
 	r = restrict_paths(paths, n_paths, e);

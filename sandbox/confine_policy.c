@@ -282,6 +282,12 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(LOADER | ORCHESTRATOR, landlock_restrict_self),
 	ALLOW_IF(LOADER | ORCHESTRATOR, seccomp, 2, EQ(0, SECCOMP_SET_MODE_FILTER), EQ(1, 0)),
 
+	/* --- NVIDIA's driver: requests to open devices, whose memory is mapped --- */
+	ALLOW(FILTER_GPU, ioctl),
+	ALLOW_IF(FILTER_GPU, mmap, 1, WITHIN(2, PROT_PLAIN)),
+	ALLOW(FILTER_GPU, madvise),
+	ALLOW(FILTER_GPU, futex),
+
 #ifdef __x86_64__
 	/* --- the same by their older names --- */
 	ALLOW(ALL, poll),

@@ -28,7 +28,7 @@ struct set {
 	struct {
 		const char *name;
 		unsigned int bits; /* of policy_rule.filters; one of them is enough */
-	} filters[8];
+	} filters[12];
 };
 
 static const struct set sets[] = {
@@ -40,7 +40,9 @@ static const struct set sets[] = {
 			{"filter_agent", FILTER_AGENT | SANITIZER},
 			{"filter_loader", FILTER_LOADER | SANITIZER},
 			{"filter_inference", FILTER_INFERENCE},
-			{"filter_git", FILTER_GIT | SANITIZER}}},
+			{"filter_git", FILTER_GIT | SANITIZER},
+			{"filter_gpu_loader", FILTER_LOADER | FILTER_GPU | SANITIZER},
+			{"filter_gpu_inference", FILTER_INFERENCE | FILTER_GPU}}},
 };
 
 static void die(const char *what, int code)

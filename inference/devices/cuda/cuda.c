@@ -21,6 +21,8 @@
 #define RING_BYTES (4u << 20)
 #define RING_ALIGNMENT 16
 #define SENT_MAX 8
+#define BLOCK_BYTES 65536 /* blocks are whole multiples */
+#define BLOCKS_KEPT 256
 #define BLOCKS_MAX 1024 /* of an elementwise kernel */
 
 /* The kernels' machine code, put here by the assembler (CMakeLists.txt names the file). */
@@ -71,7 +73,13 @@ struct cuda {
 	CUmodule module;
 	CUstream stream;
 	struct ring ring;
-	CUdeviceptr rows; /* owned; a product's x as fragments */
+	struct block {
+		CUdeviceptr at; /* owned */
+		size_t bytes;
+		bool used;
+	} blocks[BLOCKS_KEPT];
+	size_t n_blocks;
+	CUdeviceptr rows; /* a block; a product's x as fragments */
 	size_t rows_cap;
 	void *scratch; /* owned */
 	size_t scratch_cap;
@@ -179,24 +187,82 @@ static CUdeviceptr address(const void *x)
 	return (CUdeviceptr)(uintptr_t)x;
 }
 
+/* --- memory for activations: taken once, used again. What is freed may still be read by work that
+ * is under way, but whoever gets it next writes after that: there is one stream. --- */
+
+static CUdeviceptr take_block(struct cuda *c, size_t bytes)
+{
+	struct block *best = NULL;
+
+	for (size_t i = 0; i < c->n_blocks; i++) {
+		struct block *b = &c->blocks[i];
+
+		if (!b->used && b->bytes >= bytes && b->bytes / 2 <= bytes &&
+			(!best || b->bytes < best->bytes))
+			best = b;
+	}
+	if (!best)
+		return 0;
+	best->used = true;
+	return best->at;
+}
+
+/* Gives back to the GPU what nobody uses. */
+static void drop_blocks(struct cuda *c)
+{
+	size_t kept = 0;
+
+	must(c, c->driver.cuStreamSynchronize_(c->stream), "waiting for the GPU");
+	for (size_t i = 0; i < c->n_blocks; i++)
+		if (c->blocks[i].used)
+			c->blocks[kept++] = c->blocks[i];
+		else
+			must(c, c->driver.cuMemFree_(c->blocks[i].at), "freeing");
+	c->n_blocks = kept;
+}
+
+/* 0: out of memory. */
+static CUdeviceptr block_new(struct cuda *c, size_t bytes)
+{
+	CUdeviceptr at;
+
+	if (bytes > SIZE_MAX - BLOCK_BYTES)
+		return 0;
+	bytes = (bytes / BLOCK_BYTES + 1) * BLOCK_BYTES;
+	at = take_block(c, bytes);
+	if (at)
+		return at;
+	if (c->n_blocks == BLOCKS_KEPT)
+		drop_blocks(c);
+	if (c->n_blocks == BLOCKS_KEPT)
+		return 0;
+	if (c->driver.cuMemAlloc_(&at, bytes) != CUDA_SUCCESS) {
+		drop_blocks(c);
+		if (c->driver.cuMemAlloc_(&at, bytes) != CUDA_SUCCESS)
+			return 0;
+	}
+	c->blocks[c->n_blocks++] = (struct block){at, bytes, true};
+	return at;
+}
+
+static void block_free(struct cuda *c, CUdeviceptr at)
+{
+	for (size_t i = 0; i < c->n_blocks; i++)
+		if (c->blocks[i].at == at)
+			c->blocks[i].used = false;
+}
+
 static float *cuda_alloc(struct device *d, size_t n)
 {
-	struct cuda *c = cuda_of(d);
-	CUdeviceptr p;
-
-	if (n > SIZE_MAX / sizeof(float) ||
-		c->driver.cuMemAllocAsync_(&p, (n ? n : 1) * sizeof(float), c->stream) !=
-			CUDA_SUCCESS)
+	if (n > SIZE_MAX / sizeof(float))
 		return NULL;
-	return (float *)(uintptr_t)p;
+	return (float *)(uintptr_t)block_new(cuda_of(d), n * sizeof(float));
 }
 
 static void cuda_free(struct device *d, float *x)
 {
-	struct cuda *c = cuda_of(d);
-
 	if (x)
-		must(c, c->driver.cuMemFreeAsync_(address(x), c->stream), "freeing");
+		block_free(cuda_of(d), address(x));
 }
 
 static void cuda_put(struct device *d, const float *from, size_t n, float *x)
@@ -311,14 +377,16 @@ static void cuda_embed(
 		launch(c, c->embed, m, 1, (void *[]){&at, &on, &columns, &more, &y});
 }
 
-/* Room for the fragments of x. Freeing waits for the stream, so what is under way keeps its own. */
+/* Room for the fragments of x. */
 static void reserve_rows(struct cuda *c, size_t bytes)
 {
 	if (bytes <= c->rows_cap)
 		return;
 	if (c->rows)
-		must(c, c->driver.cuMemFreeAsync_(c->rows, c->stream), "freeing");
-	must(c, c->driver.cuMemAllocAsync_(&c->rows, bytes * 2, c->stream), "memory for a product");
+		block_free(c, c->rows);
+	c->rows = block_new(c, bytes * 2);
+	if (!c->rows)
+		must(c, CUDA_ERROR_OUT_OF_MEMORY, "memory for a product");
 	c->rows_cap = bytes * 2;
 }
 
@@ -570,6 +638,13 @@ static void cuda_tanh(struct device *d, float *x, size_t n)
 
 /* --- the device --- */
 
+/* It computes on its own processors. */
+static void cuda_spread(struct device *d, unsigned threads)
+{
+	(void)d;
+	(void)threads;
+}
+
 static struct device *cuda_close(struct device *d)
 {
 	struct cuda *c = cuda_of(d);
@@ -577,8 +652,8 @@ static struct device *cuda_close(struct device *d)
 
 	if (c->stream)
 		(void)v->cuStreamSynchronize_(c->stream);
-	if (c->rows)
-		(void)v->cuMemFree_(c->rows);
+	for (size_t i = 0; i < c->n_blocks; i++)
+		(void)v->cuMemFree_(c->blocks[i].at);
 	if (c->ring.device)
 		(void)v->cuMemFree_(c->ring.device);
 	if (c->ring.host)
@@ -623,6 +698,7 @@ const struct device_ops device_plugin_ops = {
 	.quick_gelu = cuda_quick_gelu,
 	.relu = cuda_relu,
 	.tanh = cuda_tanh,
+	.spread = cuda_spread,
 	.close = cuda_close,
 };
 

@@ -24,8 +24,6 @@
 	CALL(cuStreamSynchronize, (CUstream s))                                                    \
 	CALL(cuMemAlloc, (CUdeviceptr * ret, size_t n))                                            \
 	CALL(cuMemFree, (CUdeviceptr p))                                                           \
-	CALL(cuMemAllocAsync, (CUdeviceptr * ret, size_t n, CUstream s))                           \
-	CALL(cuMemFreeAsync, (CUdeviceptr p, CUstream s))                                          \
 	CALL(cuMemAllocHost, (void **ret, size_t n))                                               \
 	CALL(cuMemFreeHost, (void *p))                                                             \
 	CALL(cuMemcpyHtoDAsync, (CUdeviceptr to, const void *from, size_t n, CUstream s))          \

@@ -41,6 +41,12 @@ static struct model *open_net(struct device *d, const char *path)
 	return m;
 }
 
+/* How far off is near enough. A GPU's products split floats into two bfloat16. */
+static double nearness(const struct model *m)
+{
+	return !strcmp(m->net->device->ops->name, "cuda") ? 2e-4 : 2e-5;
+}
+
 /* How far got is from the array, relative to the array's root mean square. */
 static double distance(const json_t *want, const float *got)
 {
@@ -94,8 +100,7 @@ static void check_text(struct model *m, const json_t *text)
 	off = distance(json_object_get(text, "logits"), a.logits);
 	n = check_greedy(text, &a);
 	printf("    worst logit %.2g relative, %zu greedy tokens the same\n", off, n);
-	/* A GPU's products split floats into two bfloat16. */
-	CHECK(off <= (!strcmp(m->net->device->ops->name, "cuda") ? 2e-4 : 2e-5));
+	CHECK(off <= nearness(m));
 	alone_end(&a);
 }
 
@@ -126,7 +131,7 @@ static void check_sequence(struct model *m, const json_t *sequence)
 	CHECK(net->family->encode(net, &in, ret) == 0);
 	off_hidden = distance(json_object_get(sequence, "hidden"), ret);
 	printf("    worst of a row %.2g relative, of a hidden state %.2g\n", off, off_hidden);
-	CHECK(off <= 2e-5 && off_hidden <= 2e-5);
+	CHECK(off <= nearness(m) && off_hidden <= nearness(m));
 	free(ret);
 }
 
