@@ -18,7 +18,8 @@
 
 struct device;
 struct weight; /* a matrix, rows x columns, laid out as the device likes */
-struct kv;     /* a pool of pages, each the keys and values of KV_PAGE tokens, all layers */
+struct adapter;
+struct kv; /* a pool of pages, each the keys and values of KV_PAGE tokens, all layers */
 
 #define KV_PAGE 32
 
@@ -28,6 +29,7 @@ struct place {
 	struct kv *kv;
 	const uint32_t *pages;
 	uint32_t position;
+	const struct adapter *adapter; /* NULL: the model as it is; devices need not know */
 };
 
 /* Heads of one attention; a query head h reads key head h / (heads / kv_heads). */

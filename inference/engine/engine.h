@@ -88,6 +88,7 @@ struct prompt {
 	struct sampling sampling;
 	struct text stops[WRITER_STOPS_MAX];
 	size_t n_stops;
+	const char *adapter;     /* the name of one of the model's; NULL: none */
 	struct grammar *grammar; /* NULL: any text; engine_write takes it over, failing too */
 	const struct bias *biases;
 	size_t n_biases;

@@ -10,6 +10,7 @@
 #include "inference/engine/sample.h"
 #include "inference/engine/share.h"
 #include "inference/grammars/matcher.h"
+#include "inference/models/adapter.h"
 
 #define LANES_MAX 256     /* models with work */
 #define PROMPT_ROWS_MIN 4 /* a prompt moves on at least this much in a step */
@@ -36,10 +37,11 @@ struct request {
 	bool running;      /* has a place among the texts under way */
 	uint32_t *pages;   /* owned; hold the first of ids; NULL unless running */
 	uint32_t n_pages;
-	uint32_t position;  /* of ids, what the pages hold */
-	struct chain chain; /* of the full pages' tokens */
-	uint32_t n_chained; /* full pages, found or kept */
-	uint32_t n_cached;  /* of ids, what was found when it began */
+	uint32_t position;             /* of ids, what the pages hold */
+	struct chain chain;            /* of the full pages' tokens */
+	uint32_t n_chained;            /* full pages, found or kept */
+	uint32_t n_cached;             /* of ids, what was found when it began */
+	const struct adapter *adapter; /* borrowed from the model; NULL: none */
 	struct sampling sampling;
 	struct sampler sampler;
 	struct bias *biases; /* owned */

@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "inference/formats/folder.h"
+#include "inference/models/adapter.h"
 
 #define KEEPING_MAX 4096   /* bytes of a vitrine.json */
 #define TOKENS_DEFAULT 256 /* written where neither caller nor model says how many */
@@ -236,6 +237,9 @@ static int load(struct model *m, const struct folder *f, struct device *d,
 	r = read_sampling(m, f->generation, e);
 	if (r < 0)
 		return err_wrap(e, "generation_config.json");
+	r = adapters_read(m->net, f->fd, e);
+	if (r < 0)
+		return r;
 	find_stops(m, f->config, f->generation, f->tokens);
 	(void)read_template(m, f->fd, f->tokens); /* without one it still writes text */
 	return 0;

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "inference/engine/inside.h"
 
@@ -127,6 +128,13 @@ static bool take_page(struct request *q, bool *ret_own)
 static void find_beginning(struct request *q)
 {
 	q->chain = chain_root(q->engine->salt, q->lane->model->id, q->group);
+	if (q->adapter) {
+		/* The same tokens are other keys and values under it. */
+		uint32_t of[2];
+
+		memcpy(of, &q->adapter, sizeof(q->adapter));
+		q->chain = chain_next(&q->chain, of, sizeof(q->adapter) / sizeof(of[0]));
+	}
 	q->n_chained = 0;
 	while (((uint64_t)q->n_chained + 1) * KV_PAGE < q->ids.n) {
 		struct chain next =

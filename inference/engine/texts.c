@@ -32,6 +32,9 @@ static int prepare_prompt(
 		return err_set(why, r, "%s", e.text);
 	if (q->ids.n == 0)
 		return err_set(why, -EINVAL, "the text has no tokens");
+	q->adapter = p->adapter ? adapter_find(m->net, p->adapter) : NULL;
+	if (p->adapter && !q->adapter)
+		return err_set(why, -EINVAL, "adapter: %s has no '%.64s'", m->id, p->adapter);
 	q->sampling = p->sampling;
 	room = m->net->context - q->ids.n;
 	kept = lane_tokens_max(q->engine, q->lane);
@@ -120,7 +123,7 @@ static void add_row(struct step *s, struct request *q)
 	s->ends[s->m] =
 		(uint32_t)(before + ROW_WORK + ROW_WORK * read / (q->lane->model->parameters + 1));
 	s->ids[s->m] = q->ids.ids[q->position];
-	s->places[s->m] = (struct place){q->lane->kv, q->pages, q->position++};
+	s->places[s->m] = (struct place){q->lane->kv, q->pages, q->position++, q->adapter};
 	if (q->position == q->ids.n)
 		s->wanted[s->n_wanted++] = (uint32_t)s->m;
 	s->of[s->m++] = q;

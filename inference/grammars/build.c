@@ -228,7 +228,8 @@ uint32_t build_class(struct grammar *g, struct range *ranges, size_t n, bool neg
 	struct body b = {0};
 	bool any = false;
 
-	qsort(ranges, n, sizeof(*ranges), compare_ranges);
+	if (n > 0)
+		qsort(ranges, n, sizeof(*ranges), compare_ranges);
 	for (size_t i = 0; i < n + negated && g->r == 0; i++) {
 		const struct range end = {CODE_POINT_MAX + 1, CODE_POINT_MAX};
 		const struct range *r = i < n ? &ranges[i] : &end;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "inference/models/adapter.h"
 
 #define WEIGHTS_MAX 16384
 
@@ -75,6 +76,7 @@ struct net *net_free(struct net *net)
 {
 	if (!net)
 		return NULL;
+	adapters_free(net);
 	net->family->unload(net);
 	for (size_t i = 0; i < net->n_weights; i++)
 		net->device->ops->weight_free(net->device, net->weights[i]);
@@ -291,18 +293,18 @@ int net_reserve(struct net *net, size_t rows, size_t width)
 {
 	size_t n;
 
-	if (rows <= net->scratch_rows)
+	if (__builtin_mul_overflow(rows, width, &n))
+		return -ENOMEM;
+	if (n <= net->scratch_floats)
 		return 0;
 	if (net->scratch)
 		net->device->ops->free(net->device, net->scratch);
 	net->scratch = NULL;
-	net->scratch_rows = 0;
-	if (__builtin_mul_overflow(rows, width, &n))
-		return -ENOMEM;
+	net->scratch_floats = 0;
 	net->scratch = net->device->ops->alloc(net->device, n);
 	if (!net->scratch)
 		return -ENOMEM;
-	net->scratch_rows = rows;
+	net->scratch_floats = n;
 	return 0;
 }
 

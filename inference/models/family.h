@@ -72,6 +72,10 @@ struct family {
 	int (*read)(
 		struct net *net, const uint32_t *ids, const uint32_t *starts, size_t n, float *ret);
 
+	/* Of a decoder whose matrices may have adapters (adapter.h): the shape of one.
+	 * False: these may not. */
+	bool (*adapts)(const struct net *net, unsigned which, uint32_t *rows, uint32_t *columns);
+
 	void (*unload)(struct net *net); /* frees net->own */
 };
 
@@ -92,8 +96,10 @@ struct net {
 	float joint_scale;       /* of the cosine of two of them, before the softmax */
 	struct weight **weights; /* owned; all there are, for freeing */
 	size_t n_weights;
-	float *scratch; /* owned; activations of scratch_rows rows */
-	size_t scratch_rows;
+	float *scratch; /* owned; activations of a step */
+	size_t scratch_floats;
+	struct adapter **adapters; /* owned */
+	size_t n_adapters;
 	void *own; /* owned; the family's */
 };
 

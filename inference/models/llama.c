@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "inference/models/adapter.h"
 #include "inference/models/family.h"
 
 /* What the architecture's name alone says. */
@@ -284,13 +285,16 @@ static int llama_load(struct net *net, const struct weights *weights, struct err
 /* Activations of a step, cut from the scratch. */
 struct room {
 	float *x, *normed, *q, *k, *v, *mixed, *gate, *up;
+	float *adapted; /* NULL: no row has an adapter */
 };
 
-static int make_room(struct net *net, size_t m, struct room *ret)
+static int make_room(struct net *net, const struct place *places, size_t m, struct room *ret)
 {
 	const struct llama *l = net->own;
 	size_t q = (size_t)l->heads.heads * l->heads.dim, kv = net->kv_width;
-	int r = net_reserve(net, m, 2 * (size_t)l->hidden + 2 * q + 2 * kv + 2 * (size_t)l->inner);
+	size_t more = adapter_room(net, places, m);
+	int r = net_reserve(
+		net, m, 2 * (size_t)l->hidden + 2 * q + 2 * kv + 2 * (size_t)l->inner + more);
 
 	if (r < 0)
 		return r;
@@ -302,6 +306,7 @@ static int make_room(struct net *net, size_t m, struct room *ret)
 	ret->mixed = ret->v + m * kv;
 	ret->gate = ret->mixed + m * q;
 	ret->up = ret->gate + m * l->inner;
+	ret->adapted = more ? ret->up + m * l->inner : NULL;
 	return 0;
 }
 
@@ -317,6 +322,9 @@ static void run_attention(
 	d->ops->linear(d, w->q, w->q_bias, at->normed, m, at->q);
 	d->ops->linear(d, w->k, w->k_bias, at->normed, m, at->k);
 	d->ops->linear(d, w->v, w->v_bias, at->normed, m, at->v);
+	adapter_apply(net, places, m, i, ADAPTED_Q, at->normed, at->q, at->adapted);
+	adapter_apply(net, places, m, i, ADAPTED_K, at->normed, at->k, at->adapted);
+	adapter_apply(net, places, m, i, ADAPTED_V, at->normed, at->v, at->adapted);
 	if (w->q_norm) {
 		d->ops->rmsnorm(d, at->q, w->q_norm, l->eps, m * h->heads, h->dim, at->q);
 		d->ops->rmsnorm(d, at->k, w->k_norm, l->eps, m * h->kv_heads, h->dim, at->k);
@@ -326,10 +334,12 @@ static void run_attention(
 	d->ops->kv_put(d, i, places, m, at->k, at->v, net->kv_width);
 	d->ops->attend_causal(d, i, places, m, h, at->q, at->mixed);
 	d->ops->linear(d, w->o, w->o_bias, at->mixed, m, at->normed);
+	adapter_apply(net, places, m, i, ADAPTED_O, at->mixed, at->normed, at->adapted);
 	d->ops->add(d, at->normed, at->x, m * l->hidden);
 }
 
-static void run_mlp(struct net *net, uint32_t i, size_t m, const struct room *at)
+static void run_mlp(
+	struct net *net, uint32_t i, const struct place *places, size_t m, const struct room *at)
 {
 	const struct llama *l = net->own;
 	const struct layer *w = &l->layers[i];
@@ -338,8 +348,11 @@ static void run_mlp(struct net *net, uint32_t i, size_t m, const struct room *at
 	d->ops->rmsnorm(d, at->x, w->norm_post, l->eps, m, l->hidden, at->normed);
 	d->ops->linear(d, w->gate, w->gate_bias, at->normed, m, at->gate);
 	d->ops->linear(d, w->up, w->up_bias, at->normed, m, at->up);
+	adapter_apply(net, places, m, i, ADAPTED_GATE, at->normed, at->gate, at->adapted);
+	adapter_apply(net, places, m, i, ADAPTED_UP, at->normed, at->up, at->adapted);
 	d->ops->silu_mul(d, at->gate, at->up, m * l->inner);
 	d->ops->linear(d, w->down, w->down_bias, at->gate, m, at->normed);
+	adapter_apply(net, places, m, i, ADAPTED_DOWN, at->gate, at->normed, at->adapted);
 	d->ops->add(d, at->normed, at->x, m * l->hidden);
 }
 
@@ -350,7 +363,7 @@ static int llama_step(struct net *net, const uint32_t *ids, const struct place *
 	struct device *d = net->device;
 	struct room at;
 	float *out;
-	int r = make_room(net, m, &at);
+	int r = make_room(net, places, m, &at);
 
 	if (r < 0)
 		return r;
@@ -364,7 +377,7 @@ static int llama_step(struct net *net, const uint32_t *ids, const struct place *
 	d->ops->embed(d, l->embed, ids, m, false, at.x);
 	for (uint32_t i = 0; i < net->layers; i++) {
 		run_attention(net, i, places, m, &at);
-		run_mlp(net, i, m, &at);
+		run_mlp(net, i, places, m, &at);
 	}
 	if (!out)
 		return 0;
@@ -374,6 +387,25 @@ static int llama_step(struct net *net, const uint32_t *ids, const struct place *
 	d->ops->fetch(d, out, n_wanted * net->vocab, logits);
 	d->ops->free(d, out);
 	return 0;
+}
+
+static bool llama_adapts(const struct net *net, unsigned which, uint32_t *rows, uint32_t *columns)
+{
+	const struct llama *l = net->own;
+	uint32_t q = l->heads.heads * l->heads.dim, kv = l->heads.kv_heads * l->heads.dim;
+	const uint32_t shapes[N_ADAPTED][2] = {
+		[ADAPTED_Q] = {q, l->hidden},
+		[ADAPTED_K] = {kv, l->hidden},
+		[ADAPTED_V] = {kv, l->hidden},
+		[ADAPTED_O] = {l->hidden, q},
+		[ADAPTED_GATE] = {l->inner, l->hidden},
+		[ADAPTED_UP] = {l->inner, l->hidden},
+		[ADAPTED_DOWN] = {l->hidden, l->inner},
+	};
+
+	*rows = shapes[which][0];
+	*columns = shapes[which][1];
+	return !l->interleaved; /* adapters are not ordered so */
 }
 
 static void llama_unload(struct net *net)
@@ -394,5 +426,6 @@ const struct family family_llama = {
 	.configure = llama_configure,
 	.load = llama_load,
 	.step = llama_step,
+	.adapts = llama_adapts,
 	.unload = llama_unload,
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "inference/models/adapter.h"
 
 #define TEMPLATE_MAX 1024
 
@@ -126,6 +127,12 @@ static int set_logprobs(const json_t *v, struct options *o)
 static int set_top_logprobs(const json_t *v, struct options *o)
 {
 	return read_whole(v, 0, ENGINE_TOP_LOGPROBS_MAX, &o->top_logprobs);
+}
+
+static int set_adapter(const json_t *v, struct options *o)
+{
+	o->adapter = json_string_value(v);
+	return o->adapter && json_string_length(v) <= ADAPTER_NAME_MAX ? 0 : -EINVAL;
 }
 
 static int set_grammar(const json_t *v, struct options *o)
@@ -270,6 +277,7 @@ static const struct option {
 	{"logit_bias", set_biases, "at most 300 numbers from -100 to 100, by tokens' ids"},
 	{"logprobs", set_logprobs, "true or false"},
 	{"top_logprobs", set_top_logprobs, "a whole number from 0 to 20"},
+	{"adapter", set_adapter, "the name of one of the model's, at most 64 bytes"},
 	{"grammar", set_grammar, "a text of at most 65536 bytes, without response_format"},
 	{"response_format", set_response_format,
 		"{type: text, json_object, or json_schema with json_schema: {schema}}"},

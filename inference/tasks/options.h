@@ -32,6 +32,7 @@ struct options {
 	size_t n_biases;
 	bool logprobs;
 	uint32_t top_logprobs;
+	const char *adapter; /* borrowed from the call; NULL: none */
 	enum answer_form form;
 	struct text grammar; /* FORM_GRAMMAR; borrowed from the call, as is schema */
 	json_t *schema;      /* FORM_SCHEMA */

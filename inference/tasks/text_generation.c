@@ -9,6 +9,7 @@ int task_write(const struct start *s, struct text text, bool framed, struct err 
 		.framed = framed,
 		.sampling = s->options->sampling,
 		.n_stops = s->options->n_stops,
+		.adapter = s->options->adapter,
 		.biases = s->options->biases,
 		.n_biases = s->options->n_biases,
 		.logprobs = s->options->logprobs,
