@@ -235,7 +235,8 @@ static int begin_ledger(const struct settings *s, struct loop *loop, struct serv
 	struct ledger **ret, struct err *e)
 {
 	static const struct ledger_ops ops = {on_lease};
-	int r = s->data ? ledger_new(loop, s->data, &ops, service, ret, e) : 0;
+	int r = s->data ? ledger_new(loop, s->data, s->gpu ? "cuda" : "cpu", &ops, service, ret, e)
+			: 0;
 
 	service_set_ledger(service, *ret);
 	return r;

@@ -15,10 +15,10 @@
 #define SYNC_USEC (200 * USEC_PER_MSEC)
 #define SEND_USEC (20 * USEC_PER_MSEC)
 #define PART_NSEC 1000000000ull /* of a call on the device between two rows */
-#define DEVICE "cpu"
 
 struct ledger {
-	struct loop *loop; /* borrowed */
+	struct loop *loop;  /* borrowed */
+	const char *device; /* its name in the rows */
 	const struct ledger_ops *ops;
 	void *data;
 	struct journal *journal;   /* owned */
@@ -152,8 +152,8 @@ static int settle_lost(struct ledger *l)
 	return r;
 }
 
-int ledger_new(struct loop *loop, const char *dir, const struct ledger_ops *ops, void *data,
-	struct ledger **ret, struct err *e)
+int ledger_new(struct loop *loop, const char *dir, const char *device, const struct ledger_ops *ops,
+	void *data, struct ledger **ret, struct err *e)
 {
 	CLEANUP(ledger_freep) struct ledger *l = calloc(1, sizeof(*l));
 	int r;
@@ -161,6 +161,7 @@ int ledger_new(struct loop *loop, const char *dir, const struct ledger_ops *ops,
 	if (!l)
 		return err_set(e, -ENOMEM, "out of memory");
 	l->loop = loop;
+	l->device = device;
 	l->ops = ops;
 	l->data = data;
 	r = loop_add_timer(loop, on_sync, l, &l->sync);
@@ -297,10 +298,10 @@ static void write_row(struct charge *c, const struct usage *u, const char *outco
 		"call", call, "time_usec", (json_int_t)clock_wall_usec(), "payer",
 		c->account->payer, "account", c->account->name, "space", c->space, "session",
 		(json_int_t)c->session, "event", (json_int_t)c->event, "model", c->model, "task",
-		c->task, "device", DEVICE, "queue_usec", (json_int_t)u->queue_usec, "device_nsec",
-		(json_int_t)c->nsec, "tokens_in", (json_int_t)u->tokens_in, "tokens_cached",
-		(json_int_t)u->tokens_cached, "tokens_out", (json_int_t)u->tokens_out, "outcome",
-		outcome);
+		c->task, "device", l->device, "queue_usec", (json_int_t)u->queue_usec,
+		"device_nsec", (json_int_t)c->nsec, "tokens_in", (json_int_t)u->tokens_in,
+		"tokens_cached", (json_int_t)u->tokens_cached, "tokens_out",
+		(json_int_t)u->tokens_out, "outcome", outcome);
 
 	if (add_row(l, row, &n) < 0)
 		return; /* its time stays counted as running, and is in the next row */

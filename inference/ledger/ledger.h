@@ -26,10 +26,11 @@ struct ledger_ops {
 		void *data); /* calls that wait for one may be tried again; from the link */
 };
 
-/* dir: of the journal. What calls of a journal before this start had spent is given its last row.
+/* dir: of the journal. device: what calls run on, by its name, static. What calls of a journal
+ * before this start had spent is given its last row.
  */
-int ledger_new(struct loop *loop, const char *dir, const struct ledger_ops *ops, void *data,
-	struct ledger **ret, struct err *e);
+int ledger_new(struct loop *loop, const char *dir, const char *device, const struct ledger_ops *ops,
+	void *data, struct ledger **ret, struct err *e);
 struct ledger *ledger_free(struct ledger *l);
 DEFINE_CLEANUP(struct ledger *, ledger_free)
 

@@ -90,7 +90,7 @@ static void open_it(struct fixture *x)
 	struct err e = {0};
 
 	CHECK(loop_new(&x->loop) == 0);
-	CHECK(ledger_new(x->loop, x->dir, &ops, x, &x->ledger, &e) == 0);
+	CHECK(ledger_new(x->loop, x->dir, "cpu", &ops, x, &x->ledger, &e) == 0);
 	x->rows = json_array();
 }
 
