@@ -166,20 +166,40 @@ static int copy_files(int from, int to, struct err *e)
 	return r;
 }
 
-/* The pooling of sentence-transformers' folders, which modules.json names. */
-static int copy_pooling(int from, int to, struct err *e)
+/* A folder's files; nothing where there is no such folder. */
+static int copy_inner(int from, const char *name, int to, struct err *e)
 {
-	static const char name[] = "1_Pooling";
 	CLEANUP(closep) int inner = openat(from, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP(closep) int copy = -1;
 
 	if (inner < 0)
 		return 0;
 	if (mkdirat(to, name, 0755) < 0)
-		return err_set(e, -errno, "%s: %s", name, strerror(errno));
+		return err_set(e, -errno, "%.100s: %s", name, strerror(errno));
 	copy = openat(to, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return copy < 0 ? err_set(e, -errno, "%s: %s", name, strerror(errno))
+	return copy < 0 ? err_set(e, -errno, "%.100s: %s", name, strerror(errno))
 			: copy_files(inner, copy, e);
+}
+
+/* Each folder in "adapters" is one; a file there is none. */
+static int copy_adapters(int from, int to, struct err *e)
+{
+	static const char name[] = "adapters";
+	int all = openat(from, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	CLEANUP(closep) int copy = -1;
+	DIR *dir = all < 0 ? NULL : fdopendir(all);
+
+	if (!dir)
+		return 0;
+	if (mkdirat(to, name, 0755) == 0)
+		copy = openat(to, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (copy < 0)
+		r = err_set(e, -errno, "%s: %s", name, strerror(errno));
+	for (const struct dirent *at; r == 0 && (at = readdir(dir)) != NULL;)
+		if (at->d_name[0] != '.')
+			r = copy_inner(all, at->d_name, copy, e);
+	(void)closedir(dir);
+	return r;
 }
 
 /* The folder, or the one GGUF file, into the fresh folder at to. */
@@ -196,7 +216,9 @@ static int copy_model(const char *source, const char *to, struct err *e)
 	if (from >= 0) {
 		r = copy_files(from, dir, e);
 		if (r == 0)
-			r = copy_pooling(from, dir, e);
+			r = copy_inner(from, "1_Pooling", dir, e); /* modules.json names it */
+		if (r == 0)
+			r = copy_adapters(from, dir, e);
 		return r < 0 ? err_wrap(e, "%.100s", source) : 0;
 	}
 	if (errno != ENOTDIR || n < 6 || strcmp(source + n - 5, ".gguf") != 0)
@@ -333,6 +355,7 @@ static int cmd_import(struct place *p, int argc, char **argv, const char *name, 
 
 	if (argc != 1)
 		return 2;
+	(void)umask(022); /* inference is another user, and is to read it */
 	(void)snprintf(source, sizeof(source), "%s", argv[0]);
 	for (n = strlen(source); n > 1 && source[n - 1] == '/'; n--)
 		source[n - 1] = '\0';

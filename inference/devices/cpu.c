@@ -214,6 +214,8 @@ static void cpu_linear(struct device *d, const struct weight *w, const struct we
 	size_t groups = (w->rows + GROUP_ROWS - 1) / GROUP_ROWS, k = w->columns;
 	struct multiplication a = {.k = c->k, .w = w, .x = x};
 
+	if (m == 0)
+		return;
 	if (tensor_block(w->type) > 1) {
 		c->eights =
 			reserve(c->eights, &c->eights_cap, m * EIGHTS_OF(k), sizeof(struct eights));

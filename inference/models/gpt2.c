@@ -203,17 +203,18 @@ static int gpt2_step(struct net *net, const uint32_t *ids, const struct place *p
 	const struct gpt2 *g = net->own;
 	struct device *d = net->device;
 	struct room at;
-	float *out;
+	float *out = NULL;
 	int r = make_room(net, m, &at);
 
 	if (r < 0)
 		return r;
-	out = d->ops->alloc(d, n_wanted * net->vocab);
-	if (!out)
+	if (n_wanted > 0 && !(out = d->ops->alloc(d, n_wanted * net->vocab)))
 		return -ENOMEM;
 	embed(net, ids, places, m, &at);
 	for (uint32_t i = 0; i < net->layers; i++)
 		run_layer(net, i, places, m, &at);
+	if (!out)
+		return 0;
 	d->ops->gather(d, at.x, g->hidden, wanted, n_wanted, at.normed);
 	d->ops->layernorm(d, at.normed, g->norm, g->norm_bias, g->eps, n_wanted, g->hidden, at.x);
 	d->ops->linear(d, g->words, NULL, at.x, n_wanted, out);

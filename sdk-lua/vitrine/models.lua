@@ -82,20 +82,14 @@ local function finish(id)
   end
 end
 
-local forms = {} -- what pictures a model wants, by its id
-
 -- Asks a model about a picture.
 local function look(what, id, task, picture, options)
   if parts.fake_models and host.state() then
     return (finish(start(what, id, task, picture, options)))
   end
-  local form = forms[id]
-  if not form then
-    local told = finish(start(what, id, "describe", {}))
-    form = told.picture
-    if not form then fail("bad_input", format("%s does not look at pictures", id)) end
-    forms[id] = form
-  end
+  -- Asked each time: a model may have been replaced by one that wants others.
+  local form = finish(start(what, id, "describe", {})).picture
+  if not form then fail("bad_input", format("%s does not look at pictures", id)) end
   local rgb, words = sight.rgb(what, picture, form)
   if not rgb then fail("bad_input", words) end
   local inputs = { width = form.width, height = form.height }

@@ -2,14 +2,14 @@
 // best of several turns. Peers come from PyPI into a virtual environment outside the clone, where
 // the random models are kept too (5 GB).
 import { spawn } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildDir, root } from "../e2e/lib/platform.mjs";
 import { fairFigures } from "./inference/fair.mjs";
 
-const PACKAGES = ["gguf==0.19.0", "numpy==2.4.6", "onnxruntime==1.32.0"];
+const PACKAGES = ["gguf==0.19.0", "numpy==2.4.6", "onnx==1.23.2", "onnxruntime==1.32.0"];
 const LLAMA = "llama-cpp-python==0.3.36";
 const TURNS = 3;
 const PROMPT = 128;
@@ -42,13 +42,16 @@ async function ensurePeers(run, say) {
   const models = join(venv, "random-1b");
 
   await run(python, [join(here, "make_models.py"), models], long);
-  return { python, models };
+  const encoder = join(venv, "random-minilm");
+
+  await run(python, [join(here, "make_encoder.py"), encoder], long);
+  return { python, models, encoder };
 }
 
 /** A program that answers each line with a number. */
 class Asked {
-  constructor(cleanups, program, args, env = {}) {
-    this.process = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, ...env } });
+  constructor(cleanups, program, args) {
+    this.process = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
     this.lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
     cleanups.push(() => this.end());
   }
@@ -89,16 +92,79 @@ async function best(ours, peer, question) {
   return most;
 }
 
+/** From the start of the process to the first token, with the file in the page cache; what the process holds then. */
+async function loading({ figure, cleanups, bench, python, models }) {
+  const file = join(models, "hf/model.safetensors");
+  const timed = async (program, args) => {
+    const start = performance.now();
+    const asked = await new Asked(cleanups, program, args).ready();
+
+    await asked.ask("write 1");
+    return { asked, ms: performance.now() - start };
+  };
+  const ours = await timed(bench, [join(models, "hf")]);
+  const status = readFileSync(`/proc/${ours.asked.process.pid}/status`, "utf8");
+  const resident = Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]) * 1024;
+  const peer = await timed(python, [join(here, "llama_peer.py"), join(models, "bf16/model.gguf"), "1"]);
+
+  ours.asked.end();
+  peer.asked.end();
+  return [
+    figure(`${(statSync(file).size / 1e9).toFixed(1)} GB of safetensors in bf16: start → first token (peer: llama.cpp, its GGUF file)`,
+      ours.ms, "ms", { peer: peer.ms }),
+    figure("the same: memory above the weights' bytes", (resident - statSync(file).size) / 2 ** 20, "MiB"),
+  ];
+}
+
+/** Two threads while another process burns one of the processors, beside one thread in peace. */
+async function busyNeighbour({ figure, cleanups, bench, models }) {
+  const ours = await new Asked(cleanups, bench, [join(models, "q4_0")]).ready();
+  const most = async () => Math.max(await ours.ask("write 24"), await ours.ask("write 24"), await ours.ask("write 24"));
+
+  await ours.ask("write 4");
+  const alone = await most();
+  const burner = spawn("taskset", ["-c", "0", process.execPath, "-e", "for(;;);"]);
+
+  cleanups.push(() => burner.kill("SIGKILL"));
+  await ours.ask("threads 2");
+  const beside = await most();
+
+  burner.kill("SIGKILL");
+  ours.end();
+  return figure("Q4_0, two threads while another process burns one processor (peer: one thread in peace)", beside, "tokens/s",
+    { peer: alone, goal: "≥ 0.8 × of its own single thread", floor: 0.8 * alone });
+}
+
+async function embeddings({ figure, cleanups, bench, python, encoder }) {
+  const figures = [];
+
+  for (const type of ["f32", "bf16"]) {
+    const ours = await new Asked(cleanups, bench, [join(encoder, type)]).ready();
+    const peer = await new Asked(cleanups, python, [join(here, "onnx_peer.py"), join(encoder, "model.onnx"), "1"]).ready();
+
+    for (const side of [ours, peer]) await side.ask("embed 128");
+    const [value, theirs] = await best(ours, peer, "embed 128");
+    const least = type === "f32" ? 1 : 1.3;
+
+    figures.push(figure(`MiniLM's shape, ${type}, 128 tokens, one thread (peer: onnxruntime, f32)`, value, "tokens/s",
+      { peer: theirs, goal: type === "f32" ? "≥ 1.0 ×" : "aim 1.3 ×", floor: least * theirs }));
+    ours.end();
+    peer.end();
+  }
+  return figures;
+}
+
 export async function benchInference({ run, figure, say, cleanups }) {
-  const { python, models } = await ensurePeers(run, say);
+  const { python, models, encoder } = await ensurePeers(run, say);
   const bench = join(buildDir, "bin/bench_inference");
-  const figures = await fairFigures({ run, figure, say });
+  const all = { figure, cleanups, bench, python, models, encoder };
+  const figures = [...await fairFigures({ run, figure, say }), ...await embeddings(all), await busyNeighbour(all), ...await loading(all)];
   const atLeast = (what, value, unit, peer, least, aim) => figures.push(figure(what, value, unit,
     { peer, goal: `≥ ${least} × llama.cpp${aim ? `, aim ${aim} ×` : ""}`, floor: least * peer }));
 
   for (const format of FORMATS) {
     const file = join(models, format.folder, "model.gguf");
-    const ours = await new Asked(cleanups, bench, [join(models, format.folder)], { VITRINE_THREADS: "1" }).ready();
+    const ours = await new Asked(cleanups, bench, [join(models, format.folder)]).ready();
     const peer = await new Asked(cleanups, python, [join(here, "llama_peer.py"), file, "1"]).ready();
 
     for (const side of [ours, peer]) await side.ask("write 4");

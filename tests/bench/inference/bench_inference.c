@@ -189,6 +189,10 @@ static double answer(struct bench *b, const char *line)
 		return run(b, 1, n, 1, true);
 	if (sscanf(line, "write %u", &n) == 1)
 		return run(b, 1, 1, n, false);
+	if (sscanf(line, "threads %u", &n) == 1 && n > 0) {
+		device_spread(b->device, n);
+		return n;
+	}
 	if (sscanf(line, "embed %u", &n) == 1)
 		return embed(b, n);
 	if (sscanf(line, "batch %u %u", &m, &n) == 2 && m <= BATCH_MAX)

@@ -80,7 +80,8 @@ static inline void alone_begin(struct alone *a, struct model *m)
 	CHECK(a->kv && a->pages && a->logits);
 }
 
-static inline void alone_read(struct alone *a, const uint32_t *ids, size_t n)
+/* n_wanted: 1, the last one's logits; 0: none, as of a prompt's first pieces. */
+static inline void alone_step(struct alone *a, const uint32_t *ids, size_t n, size_t n_wanted)
 {
 	struct place places[NET_STEP_ROWS_MAX];
 	uint32_t last = (uint32_t)n - 1;
@@ -88,7 +89,13 @@ static inline void alone_read(struct alone *a, const uint32_t *ids, size_t n)
 	CHECK(n <= NET_STEP_ROWS_MAX);
 	for (size_t i = 0; i < n; i++)
 		places[i] = (struct place){a->kv, a->pages, a->position++};
-	CHECK(a->model->net->family->step(a->model->net, ids, places, n, &last, 1, a->logits) == 0);
+	CHECK(a->model->net->family->step(
+		      a->model->net, ids, places, n, &last, n_wanted, a->logits) == 0);
+}
+
+static inline void alone_read(struct alone *a, const uint32_t *ids, size_t n)
+{
+	alone_step(a, ids, n, 1);
 }
 
 static inline uint32_t alone_best(const struct alone *a)
