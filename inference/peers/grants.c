@@ -69,12 +69,12 @@ static struct event **bucket_of(struct events *t, uint32_t session, uint32_t n)
 	return &t->buckets[(session * 31 + n) % EVENT_BUCKETS];
 }
 
-static bool forget_oldest(struct events *t)
+static bool forget_oldest(struct events *t, uint64_t now_usec)
 {
 	for (struct event **at = &t->oldest; *at; at = &(*at)->newer) {
 		struct event *v = *at, **in = bucket_of(t, v->session, v->n);
 
-		if (v->calls > 0)
+		if (v->calls > 0 || v->until_usec > now_usec)
 			continue;
 		*at = v->newer;
 		if (!*at)
@@ -89,18 +89,25 @@ static bool forget_oldest(struct events *t)
 	return false;
 }
 
-struct event *events_get(struct events *t, uint32_t session, uint32_t n)
+struct event *events_get(struct events *t, uint32_t session, uint32_t n, uint64_t now_usec)
 {
 	struct event **bucket = bucket_of(t, session, n), *v = *bucket;
 
 	while (v && (v->session != session || v->n != n))
 		v = v->next;
-	if (v || (t->n >= EVENTS_MAX && !forget_oldest(t)))
+	if (v) {
+		v->until_usec = now_usec + EVENT_KEPT_USEC;
 		return v;
+	}
+	if (t->n >= EVENTS_MAX && !forget_oldest(t, now_usec))
+		return NULL;
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return NULL;
-	*v = (struct event){.next = *bucket, .session = session, .n = n};
+	*v = (struct event){.next = *bucket,
+		.session = session,
+		.n = n,
+		.until_usec = now_usec + EVENT_KEPT_USEC};
 	*bucket = v;
 	*t->newest = v;
 	t->newest = &v->newer;

@@ -13,8 +13,12 @@
 #include "proto/messages.h"
 
 #define GRANT_KEYS_MAX 16 /* some hours of one gateway, or a few that were killed */
-#define EVENTS_MAX 4096   /* of one worker; the oldest that no call runs on are forgotten first */
-#define EVENT_BUCKETS 64
+#define EVENTS_MAX 65536  /* of one worker; the oldest whose grants are over go first */
+#define EVENT_BUCKETS 1024
+
+/* A grant opens its budget again until its deadline, 600 s after it was sealed: what an event has
+ * spent, and that it has ended, is known longer than that. */
+#define EVENT_KEPT_USEC 660000000ull
 
 struct grant_keys {
 	struct grant_key of[GRANT_KEYS_MAX];
@@ -36,7 +40,8 @@ struct event {
 	struct event *next, *newer;
 	uint32_t session, n;
 	uint64_t spent_nsec, budget_nsec;
-	unsigned int calls; /* that run on it: while there are some it is not forgotten */
+	uint64_t until_usec; /* not forgotten before, since its grant may come again */
+	unsigned int calls;  /* that run on it: while there are some it is not forgotten */
 	bool revoked;
 };
 
@@ -49,5 +54,6 @@ struct events {
 void events_init(struct events *t);
 void events_done(struct events *t);
 
-/* The event, added where it is new. NULL: out of memory, or EVENTS_MAX have calls under way. */
-struct event *events_get(struct events *t, uint32_t session, uint32_t n);
+/* The event, added where it is new, and kept for EVENT_KEPT_USEC from now on. NULL: out of memory,
+ * or none of EVENTS_MAX may be forgotten yet. */
+struct event *events_get(struct events *t, uint32_t session, uint32_t n, uint64_t now_usec);

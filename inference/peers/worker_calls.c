@@ -211,9 +211,9 @@ static int open_grant(struct call *c, const char *text, struct err *e)
 
 	if (r < 0)
 		return r;
-	event = events_get(&w->events, c->channel, c->node);
+	event = events_get(&w->events, c->channel, c->node, clock_mono_usec());
 	if (!event)
-		return err_set(e, -ENOMEM, "out of memory");
+		return err_set(e, -ENOMEM, "too many events are using models just now");
 	if (event->revoked)
 		return err_set(e, -ETIME, "the event that this call belongs to has ended");
 	event->budget_nsec = (uint64_t)terms.budget_msec * 1000000;
@@ -508,7 +508,7 @@ int worker_on_stop(struct worker *w, const struct frame *f, struct err *e)
 
 void worker_end_event(struct worker *w, uint32_t session, uint32_t n)
 {
-	struct event *event = events_get(&w->events, session, n);
+	struct event *event = events_get(&w->events, session, n, clock_mono_usec());
 	struct call *next;
 
 	if (!event)

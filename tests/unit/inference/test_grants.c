@@ -76,32 +76,34 @@ TEST(an_event_that_comes_again_has_spent_what_it_had_spent)
 	struct event *a, *b;
 
 	events_init(&t);
-	a = events_get(&t, 1, 2);
+	a = events_get(&t, 1, 2, 0);
 	CHECK(a && a->spent_nsec == 0);
 	a->spent_nsec = 77;
-	b = events_get(&t, 2, 1);
+	b = events_get(&t, 2, 1, 0);
 	CHECK(b && b != a && b->spent_nsec == 0);
-	CHECK(events_get(&t, 1, 2) == a && a->spent_nsec == 77 && t.n == 2);
+	CHECK(events_get(&t, 1, 2, 0) == a && a->spent_nsec == 77 && t.n == 2);
 	events_done(&t);
 	CHECK(t.n == 0);
 }
 
-TEST(of_too_many_events_the_oldest_goes_that_no_call_runs_on)
+TEST(no_event_is_forgotten_while_its_grant_may_come_again)
 {
+	const uint64_t later = 1000, over = later + EVENT_KEPT_USEC - 1;
 	struct events t;
 
 	events_init(&t);
 	for (uint32_t n = 1; n <= EVENTS_MAX; n++)
-		CHECK(events_get(&t, 7, n));
-	events_get(&t, 7, 1)->calls = 1;
-	events_get(&t, 7, 2)->revoked = true;
-	CHECK(events_get(&t, 7, EVENTS_MAX + 1) && t.n == EVENTS_MAX);
-	CHECK(events_get(&t, 7, 1)->calls == 1);
-	CHECK(!events_get(&t, 7, 2)->revoked); /* it was the oldest without one: this is another */
-	for (uint32_t n = 1; n <= EVENTS_MAX + 1; n++)
-		if (n != 3)
-			events_get(&t, 7, n)->calls = 1;
-	CHECK(!events_get(&t, 8, 1));
+		CHECK(events_get(&t, 7, n, 0));
+	events_get(&t, 7, 1, 0)->calls = 1;
+	events_get(&t, 7, 2, later)->revoked = true;
+	events_get(&t, 7, 3, later)->spent_nsec = 5;
+	CHECK(!events_get(&t, 8, 1, EVENT_KEPT_USEC - 1) && t.n == EVENTS_MAX);
+	/* All but the first three, which are in use or were used since, may go now. */
+	for (uint32_t n = 1; n <= EVENTS_MAX - 3; n++)
+		CHECK(events_get(&t, 8, n, over) && t.n == EVENTS_MAX);
+	CHECK(!events_get(&t, 9, 1, over));
+	CHECK(events_get(&t, 7, 1, over)->calls == 1);
+	CHECK(events_get(&t, 7, 2, over)->revoked && events_get(&t, 7, 3, over)->spent_nsec == 5);
 	events_done(&t);
 }
 
