@@ -74,6 +74,8 @@ struct service {
 	struct source *step;      /* owned; armed while there is work */
 	struct source *tell;      /* owned */
 	struct source *models;    /* owned; armed while models or calls held for them change */
+	bool step_due;            /* step is armed, or runs */
+	uint64_t models_usec;     /* when models is due; 0: it is not armed */
 	bool models_changed;      /* since the last LIST */
 	size_t held_bytes;        /* of all calls */
 	struct control *controls; /* owned */
@@ -99,6 +101,12 @@ void tenant_leave(struct service *s, struct tenant *t);
 
 /* It is freed where it has neither workers nor calls. */
 void tenant_settle(struct service *s, struct tenant *t);
+
+/* The engine steps soon. */
+void service_step(struct service *s);
+
+/* Models and held calls are looked at in that time, or sooner where they would be anyway. */
+void service_look_after(struct service *s, uint64_t usec);
 
 /* --- worker_calls.c --- */
 

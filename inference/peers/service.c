@@ -16,8 +16,29 @@ static void on_step(void *data)
 {
 	struct service *s = data;
 
-	if (engine_step(s->engine))
+	/* What is begun in the step is among the requests that it tells of. */
+	s->step_due = engine_step(s->engine);
+	if (s->step_due)
 		timer_arm_after(s->step, 0);
+}
+
+/* Arming replaces a deadline, and fds come before timers: were it armed with every call, a stream
+ * of calls would put the step off for ever. The same below. */
+void service_step(struct service *s)
+{
+	if (!s->step_due)
+		timer_arm_after(s->step, 0);
+	s->step_due = true;
+}
+
+void service_look_after(struct service *s, uint64_t usec)
+{
+	uint64_t at = clock_mono_usec() + usec;
+
+	if (s->models_usec && s->models_usec <= at)
+		return;
+	s->models_usec = at;
+	timer_arm(s->models, at);
 }
 
 static void tell(struct service *s);
@@ -36,6 +57,7 @@ static void on_models(void *data)
 	bool loading = shelf_is_loading(s->shelf);
 	struct worker *next;
 
+	s->models_usec = 0;
 	if (s->models_changed || loading)
 		for (struct control *c = s->controls; c; c = c->next)
 			control_send_list(c);
@@ -45,13 +67,13 @@ static void on_models(void *data)
 		worker_resume_calls(w);
 	}
 	if (loading || s->held_bytes > 0)
-		timer_arm_after(s->models, MODELS_USEC);
+		service_look_after(s, MODELS_USEC);
 }
 
 void service_models_changed(struct service *s)
 {
 	s->models_changed = true;
-	timer_arm_after(s->models, 0);
+	service_look_after(s, 0);
 }
 
 void service_set_ledger(struct service *s, struct ledger *ledger)
@@ -62,7 +84,7 @@ void service_set_ledger(struct service *s, struct ledger *ledger)
 void service_lease_came(struct service *s)
 {
 	if (s->held_bytes > 0)
-		timer_arm_after(s->models, 0);
+		service_look_after(s, 0);
 }
 
 bool service_release_model(struct service *s, struct model *m)

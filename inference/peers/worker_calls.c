@@ -282,7 +282,7 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 		return r;
 	begin_charge(c, account);
 	request_set_group(c->request, c->tenant->group);
-	timer_arm_after(s->step, 0);
+	service_step(s);
 	return 0;
 }
 
@@ -303,7 +303,7 @@ static int hold(struct call *c, const struct frame *f, const char **ret_code, st
 	c->held_until_usec = clock_mono_usec() +
 			     (c->unpaid ? ACCOUNT_WAIT_SEC : SERVICE_HOLD_SEC) * USEC_PER_SEC;
 	s->held_bytes += c->held_n;
-	timer_arm_after(s->models, MODELS_USEC);
+	service_look_after(s, MODELS_USEC);
 	return 0;
 }
 
