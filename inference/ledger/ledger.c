@@ -68,11 +68,18 @@ static bool send_some(struct ledger *l)
 	return true;
 }
 
+/* Only what is on the disk is sent: after a power failure a number that the orchestrator has seen
+ * would be given to another row, which it would then never take. */
 static void on_send(void *data)
 {
 	struct ledger *l = data;
+	int r = l->link ? journal_sync(l->journal) : 0;
 
 	l->sending = false;
+	if (r < 0) {
+		log_error("the usage journal cannot be synced, nothing is sent: %s", strerror(-r));
+		return;
+	}
 	while (l->link && send_some(l))
 		;
 }

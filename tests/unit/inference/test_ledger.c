@@ -21,6 +21,19 @@ struct fixture {
 	char journal[40];
 };
 
+static bool disk_fails;
+static int syncs;
+
+/* In place of the C library's, for a disk that fails. */
+int fdatasync(int fd)
+{
+	syncs++;
+	if (!disk_fails)
+		return fsync(fd);
+	errno = EIO;
+	return -1;
+}
+
 static void on_lease(void *data)
 {
 	((struct fixture *)data)->leases++;
@@ -253,6 +266,32 @@ TEST(rows_come_again_until_they_are_taken)
 	for (size_t i = 0; i < 300; i++)
 		CHECK(number_of(&x, i, "n") == (int64_t)i + 1);
 	CHECK(ledger_waiting(x.ledger) == 300);
+	tear_down(&x);
+}
+
+TEST(no_row_is_sent_before_it_is_on_the_disk)
+{
+	struct fixture x;
+	struct charge c;
+
+	set_up(&x);
+	connect_it(&x);
+	(void)ledger_admit(x.ledger, "user:ada", &(struct account *){NULL}, &(struct err){0});
+	lease(&x, "user:ada", 1000000, 0);
+	disk_fails = true;
+	syncs = 0;
+	for (int i = 0; i < 2; i++) {
+		c = begin(&x, "user:ada");
+		charge_end(&c, &(struct usage){0}, "done");
+		while (syncs <= i)
+			turn(&x, 1);
+	}
+	turn(&x, 3);
+	CHECK(json_array_size(x.rows) == 0);
+	disk_fails = false;
+	c = begin(&x, "user:ada");
+	charge_end(&c, &(struct usage){0}, "done");
+	wait_rows(&x, 3);
 	tear_down(&x);
 }
 
