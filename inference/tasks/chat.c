@@ -78,19 +78,42 @@ static size_t oldest_turn(const json_t *messages)
 	return i + 1 < n ? i : n;
 }
 
-/* A conversation outgrows every context: its oldest turns are left out, so that it can go on. */
+/* Without the n messages from head on. */
+static int render_without(const struct model *m, json_t *messages, size_t head, size_t n,
+	struct buf *text, struct err *e)
+{
+	CLEANUP(json_decrefp) json_t *kept = json_copy(messages);
+
+	if (!kept)
+		return err_set(e, -ENOMEM, "out of memory");
+	while (n-- > 0)
+		(void)json_array_remove(kept, head);
+	return render(m, kept, text, e);
+}
+
+/*
+ * A conversation outgrows every context: its oldest turns are left out, so that it can go on, as
+ * few as will do. They are searched by halves, since each try renders and tokenizes everything.
+ */
 static int render_recent(const struct model *m, json_t *messages, struct buf *text, struct err *e)
 {
-	for (;;) {
-		int r = render(m, messages, text, e);
-		size_t oldest = oldest_turn(messages);
+	size_t n = json_array_size(messages), head = oldest_turn(messages);
+	/* Less than low leaves no room, high does or is all that may go. */
+	size_t low = 0, high = head < n ? n - head - 1 : 0, out = 0;
 
-		if ((r < 0 && r != -EMSGSIZE) || (r == 0 && leaves_room(m, text)))
+	for (;;) {
+		int r = render_without(m, messages, head, out, text, e);
+
+		if (r < 0 && r != -EMSGSIZE)
 			return r;
-		if (oldest == json_array_size(messages))
+		if (r == 0 && leaves_room(m, text))
+			high = out;
+		else
+			low = out + 1;
+		if (out == high && low >= high)
 			return r;
 		*e = (struct err){0};
-		(void)json_array_remove(messages, oldest);
+		out = low + (high - low) / 2;
 	}
 }
 
