@@ -108,8 +108,10 @@ static void admit(struct lane *lane)
 			share->used++;
 		else if (r == -EAGAIN)
 			share->used = most; /* what its group asked for later waits behind it */
-		else
+		else {
 			request_fail(q, r, "out of memory");
+			return; /* its callback may have ended next; the rest waits for a step */
+		}
 	}
 }
 
