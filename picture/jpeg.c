@@ -38,7 +38,9 @@ static _Noreturn void on_error(j_common_ptr info)
 {
 	struct jpeg *j = info->client_data;
 
-	j->too_large = info->err->msg_code == JERR_OUT_OF_MEMORY;
+	/* The second: a progressive file over the memory that it may have. */
+	j->too_large = info->err->msg_code == JERR_OUT_OF_MEMORY ||
+		       info->err->msg_code == JERR_NO_BACKING_STORE;
 	info->err->format_message(info, j->words);
 	longjmp(j->out, 1);
 }

@@ -141,6 +141,7 @@ static void serve(int fd)
 	struct picture_form form;
 	uint8_t *bytes;
 
+	(void)close(CONTROL_FD); /* other programs' pictures */
 	(void)alarm(CHILD_SEC);
 	limit(RLIMIT_AS, CHILD_BYTES);
 	limit(RLIMIT_CPU, CHILD_SEC);

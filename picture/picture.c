@@ -6,6 +6,8 @@
 
 #include "picture/format.h"
 
+#define WEIGHED_MAX (1u << 18) /* pixels of the two sides that the result is made of */
+
 struct picture {
 	const struct format *format;
 	void *own; /* the format's */
@@ -71,6 +73,14 @@ static void exchange(uint32_t *a, uint32_t *b)
 	*b = t;
 }
 
+/* What is too large to be said is larger than begin() lets pass. */
+static uint32_t in_proportion(uint64_t side, uint32_t longer, uint32_t shorter)
+{
+	uint64_t n = side * longer / shorter;
+
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 /* The plan in the file's own rows and columns; it is turned upright when it is small. */
 static struct resample_plan plan_of(const struct picture_form *f, const struct format_head *head)
 {
@@ -86,10 +96,8 @@ static struct resample_plan plan_of(const struct picture_form *f, const struct f
 	if (swaps(head->orientation))
 		exchange(&w, &h);
 	if (f->shortest) {
-		uint64_t side = f->shortest;
-
-		p.width = w <= h ? f->shortest : (uint32_t)(side * w / h);
-		p.height = w <= h ? (uint32_t)(side * h / w) : f->shortest;
+		p.width = w <= h ? f->shortest : in_proportion(f->shortest, w, h);
+		p.height = w <= h ? in_proportion(f->shortest, h, w) : f->shortest;
 		p.x = (p.width - f->width) / 2;
 		p.y = (p.height - f->height) / 2;
 	}
@@ -132,8 +140,12 @@ static int begin(struct picture *p, const struct format_head *head, struct err *
 	uint64_t longer = (uint64_t)plan.width * plan.height;
 	int r;
 
-	/* A line of a picture has no proportion that a model could use. */
-	if (longer > 64ull * PICTURE_RESULT_MAX * PICTURE_RESULT_MAX)
+	/* A line of a picture has no proportion that a model could use, and each of its pixels has
+	 * a weight that takes memory. */
+	if (longer > 64ull * PICTURE_RESULT_MAX * PICTURE_RESULT_MAX ||
+		(uint64_t)plan.cut_w * plan.in_width / plan.width +
+				(uint64_t)plan.cut_h * plan.in_height / plan.height >
+			WEIGHED_MAX)
 		return err_set(e, -EFBIG, "the picture is %u × %u pixels, too long for its width",
 			head->width, head->height);
 	p->rows = head->height;

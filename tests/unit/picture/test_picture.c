@@ -148,6 +148,23 @@ TEST(more_pixels_than_the_limit_are_refused_before_anything_is_allocated)
 	buf_done(&jpg);
 }
 
+TEST(a_line_is_refused_however_long_its_other_side_would_be)
+{
+	/* In proportion it would be 2^32 + 192 rows. */
+	const struct picture_form cut = {224, 224, 224, RESAMPLE_BILINEAR};
+	struct picture *p = NULL;
+	struct err e = {0};
+	uint8_t head[64];
+	/* 1 x 19173962, with the sum that belongs to it. */
+	size_t n = png_of(head, "\x00\x00\x00\x01\x01\x24\x92\x4a\xe7\xf8\xb6\x8b", 0);
+
+	CHECK(decode(head, n, &cut, &p, &e) == -EFBIG && strstr(e.text, "too long"));
+	picture_free(p);
+	p = NULL;
+	CHECK(decode(head, n, &plain, &p, &e) == -EFBIG);
+	picture_free(p);
+}
+
 TEST(a_file_that_ends_too_early_is_damaged)
 {
 	struct buf png = file_of("rgb.png"), jpg = file_of("tall.jpg");
