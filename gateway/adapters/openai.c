@@ -262,18 +262,6 @@ static int read_words(
 		       : 0;
 }
 
-/* What several tools have said is one turn: templates want user and assistant in turns. */
-static int join_last(struct reading *in, const struct buf *text)
-{
-	json_t *last = json_array_get(in->q->inputs, json_array_size(in->q->inputs) - 1);
-	const char *earlier = json_string_value(json_object_get(last, "content"));
-
-	return json_object_set_new(
-		       last, "content", json_pack("s++", earlier, "\n", buf_str(text))) < 0
-		       ? no_memory(in)
-		       : 0;
-}
-
 static bool is_tool(const json_t *message)
 {
 	const char *role = json_string_value(json_object_get(message, "role"));
@@ -281,8 +269,11 @@ static bool is_tool(const json_t *message)
 	return role && !strcmp(role, "tool");
 }
 
-static int read_message(struct reading *in, size_t i, const json_t *messages)
+/* What several tools have said is one turn: templates want user and assistant in turns. *at: of the
+ * message, and then of the last that was read with it. */
+static int read_message(struct reading *in, size_t *at, const json_t *messages)
 {
+	size_t i = *at;
 	const json_t *message = json_array_get(messages, i);
 	const char *role = role_of(json_string_value(json_object_get(message, "role")));
 	bool tool = is_tool(message);
@@ -295,10 +286,13 @@ static int read_message(struct reading *in, size_t i, const json_t *messages)
 	if (!role)
 		return refuse(in, name, "must be system, developer, user, assistant or tool");
 	r = read_words(in, i, message, tool, &text);
+	while (r == 0 && tool && is_tool(json_array_get(messages, i + 1))) {
+		i++;
+		r = read_words(in, i, json_array_get(messages, i), true, &text);
+	}
 	if (r < 0)
 		return r;
-	if (tool && i > 0 && is_tool(json_array_get(messages, i - 1)))
-		return join_last(in, &text);
+	*at = i;
 	return json_array_append_new(in->q->inputs, json_pack("{s:s, s:s%}", "role", role,
 							    "content", buf_str(&text), text.len)) <
 			       0
@@ -360,7 +354,7 @@ static int read_messages(struct reading *in)
 	if (!in->q->inputs)
 		return no_memory(in);
 	for (size_t i = 0; i < json_array_size(messages); i++) {
-		int r = read_message(in, i, messages);
+		int r = read_message(in, &i, messages);
 
 		if (r < 0)
 			return r;

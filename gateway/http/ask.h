@@ -18,6 +18,7 @@
 #include "gateway/models/models.h"
 
 #define ASK_BODY_MAX (2u << 20)
+#define ASK_VALUES_MAX 65536 /* of JSON in a body */
 
 struct ask;
 
@@ -61,6 +62,10 @@ void ask_begin(struct request *r, struct ask *a, const struct ask_voice *voice);
 size_t ask_feed(struct request *r, const char *bytes, size_t n);
 enum MHD_Result ask_finish(struct request *r);
 void ask_end(struct ask *a);
+
+/* The body as JSON, of at most max bytes and ASK_VALUES_MAX values. Errors of json_parse, and
+ * -EMSGSIZE. Caller owns *ret. */
+int ask_parse(const struct ask *a, size_t max, json_t **ret, struct err *e);
 
 /* For start, and later. The body is gone with it, if it is not kept. */
 void ask_call(struct ask *a, const struct model_ask *what);

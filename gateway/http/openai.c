@@ -123,7 +123,7 @@ static void start_reading(struct openai_ask *o, enum openai_kind kind)
 	CLEANUP(json_unrefp) json_t *body = NULL;
 	char param[OPENAI_PARAM_MAX + 1] = "";
 	struct err e = {0};
-	int r = json_parse(a->body.data, a->body.len, ASK_BODY_MAX, &body, &e);
+	int r = ask_parse(a, ASK_BODY_MAX, &body, &e);
 
 	if (r < 0)
 		(void)err_wrap(&e, "the body");

@@ -176,6 +176,8 @@ static int unpack_picture(struct pipeline_ask *p, json_t *body, struct err *e)
 	text = pipeline_picture(body, &n);
 	if (!text || base64_add_decoded(&bytes, text, n) < 0)
 		return err_set(e, -EINVAL, "inputs: must be a picture's base64");
+	json_decref(p->q.inputs); /* its bytes are there */
+	p->q.inputs = NULL;
 	buf_clear(&a->body); /* the base64 was longer */
 	return buf_add(&a->body, bytes.data, bytes.len) < 0 ? err_set(e, -ENOMEM, "out of memory")
 							    : 0;
@@ -191,9 +193,13 @@ static void start_seeing(struct pipeline_ask *p, const char *task)
 	int r = 0;
 
 	p->q.task = task;
-	if (a->body.len > 0 && a->body.data[0] == '{' &&
-		json_parse(a->body.data, a->body.len, a->body.max, &body, &e) == 0)
-		r = unpack_picture(p, body, &e);
+	if (a->body.len > 0 && a->body.data[0] == '{') {
+		r = ask_parse(a, a->body.max, &body, &e);
+		if (r == 0)
+			r = unpack_picture(p, body, &e);
+		else if (r != -EMSGSIZE)
+			r = 0;
+	}
 	if (r < 0) {
 		refuse_body(a, r, &e);
 		return;
@@ -223,7 +229,7 @@ static void start(struct ask *a)
 		start_seeing(p, task);
 		return;
 	}
-	r = json_parse(a->body.data, a->body.len, ASK_BODY_MAX, &body, &e);
+	r = ask_parse(a, ASK_BODY_MAX, &body, &e);
 	if (r < 0)
 		(void)err_wrap(&e, "the body");
 	else
