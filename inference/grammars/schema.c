@@ -384,6 +384,8 @@ static uint32_t make_members(struct maker *m, const struct members *all)
 	return start;
 }
 
+#define MEMBERS_MAX (GRAMMAR_RULES_MAX / 4)
+
 static bool is_required(const json_t *schema, const char *name)
 {
 	const json_t *v;
@@ -439,6 +441,11 @@ static void collect_members(struct maker *m, const json_t *schema, struct member
 		fail(m, -EINVAL, "properties", "must be an object");
 	if (required && !json_is_array(required))
 		fail(m, -EINVAL, "required", "must be an array");
+	/* Each takes four rules, so more never fit, and they are compared with each other. */
+	if (json_object_size(properties) > MEMBERS_MAX || json_array_size(required) > MEMBERS_MAX)
+		fail(m, -EMSGSIZE, "properties", "or 'required' has over 4096 members");
+	if (!ok(m))
+		return;
 	ret->of = calloc(
 		json_object_size(properties) + json_array_size(required) + 1, sizeof(*ret->of));
 	if (!ret->of) {

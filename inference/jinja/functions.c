@@ -175,7 +175,7 @@ static json_t *fn_namespace(struct run *run, json_t *a, const struct args *args)
 	for (size_t i = 0; i < args->n && space; i++) {
 		if (args->names[i])
 			(void)json_object_set_new(
-				space, args->names[i], json_deep_copy(args->list[i]));
+				space, args->names[i], value_copy(run, args->list[i]));
 		else if (json_is_object(args->list[i]))
 			(void)json_object_update(space, args->list[i]);
 	}

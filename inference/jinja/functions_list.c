@@ -149,7 +149,7 @@ json_t *fn_append(struct run *run, json_t *a, const struct args *args)
 
 	/* A copy, so that no list can come to hold itself. */
 	if (!json_is_array(a) || !v || !value_spend(run, 16) ||
-		json_array_append_new(a, json_deep_copy(v)) < 0)
+		json_array_append_new(a, value_copy(run, v)) < 0)
 		return value_fail(run, -EINVAL, "append needs a list");
 	return json_null();
 }

@@ -108,7 +108,7 @@ static int assign(struct scope *s, const struct node *targets, json_t *value)
 				!value_spend(&s->run, 16) ||
 				json_object_set_new(space, t->name,
 					json_is_object(part) || json_is_array(part)
-						? json_deep_copy(part)
+						? value_copy(&s->run, part)
 						: json_incref(part)) < 0) {
 				(void)value_fail(
 					&s->run, -EINVAL, "only a namespace has attributes to set");
@@ -162,11 +162,14 @@ static json_t *repeat(struct scope *s, const json_t *text, json_int_t times)
 			    : value_text(&s->run, buf_str(&out), out.len);
 }
 
+#define SMALL_MAX (1 << 30)
+
 static json_t *whole(struct scope *s, enum op op, json_int_t x, json_int_t y)
 {
 	json_int_t quotient;
 
-	if (llabs(x) > 1 << 30 || llabs(y) > 1 << 30)
+	/* llabs() of the least number is no number. */
+	if (x < -SMALL_MAX || x > SMALL_MAX || y < -SMALL_MAX || y > SMALL_MAX)
 		return value_fail(&s->run, -EINVAL, "arithmetic needs small numbers");
 	if ((op == OP_FLOOR || op == OP_MOD) && y == 0)
 		return value_fail(&s->run, -EINVAL, "division by zero");

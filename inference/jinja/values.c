@@ -82,7 +82,28 @@ bool value_int(const json_t *v, json_int_t *ret)
 	return true;
 }
 
-bool value_equal(const struct run *run, const json_t *a, const json_t *b)
+/* A step for each part, however often parts are shared; not deeper than anybody writes. */
+static bool spend_parts(struct run *run, json_t *v, int depth)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	if (depth > VALUE_DEPTH_MAX)
+		(void)value_fail(run, -EOVERFLOW, "a value is nested too deep");
+	if (run->e->code || !value_spend(run, 1))
+		return false;
+	json_array_foreach(v, i, item) if (!spend_parts(run, item, depth + 1)) return false;
+	json_object_foreach(v, key, item) if (!spend_parts(run, item, depth + 1)) return false;
+	return true;
+}
+
+json_t *value_copy(struct run *run, json_t *v)
+{
+	return spend_parts(run, v, 0) ? json_deep_copy(v) : NULL;
+}
+
+bool value_equal(struct run *run, const json_t *a, const json_t *b)
 {
 	if (a == b)
 		return true;
@@ -90,10 +111,10 @@ bool value_equal(const struct run *run, const json_t *a, const json_t *b)
 		return false;
 	if (value_is_number(a) && value_is_number(b))
 		return number_of(a) == number_of(b);
-	return json_equal(a, b);
+	return spend_parts(run, (json_t *)a, 0) && json_equal(a, b);
 }
 
-bool value_contains(const struct run *run, const json_t *list, const json_t *v)
+bool value_contains(struct run *run, const json_t *list, const json_t *v)
 {
 	const json_t *item;
 	size_t i;

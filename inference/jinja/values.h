@@ -29,11 +29,16 @@ bool value_spend(struct run *run, size_t steps);
 /* A new text; NULL: too long or out of memory. */
 json_t *value_text(struct run *run, const char *s, size_t n);
 
+#define VALUE_DEPTH_MAX 64
+
+/* A deep copy, which costs a step for each part. NULL: too much, or out of memory. Owned. */
+json_t *value_copy(struct run *run, json_t *v);
+
 bool value_is_true(const struct run *run, const json_t *v);
-bool value_equal(const struct run *run, const json_t *a, const json_t *b);
+bool value_equal(struct run *run, const json_t *a, const json_t *b);
 
 /* Whether a list has v, an object the key, a text the part. */
-bool value_contains(const struct run *run, const json_t *list, const json_t *v);
+bool value_contains(struct run *run, const json_t *list, const json_t *v);
 
 /* Numbers (booleans are such), and texts. *ret: below 0, 0, above. False: they have no order. */
 bool value_order(const json_t *a, const json_t *b, int *ret);

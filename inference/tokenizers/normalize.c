@@ -199,9 +199,10 @@ static int replace_part(
 	while (fresh_n > 0) {
 		uint32_t c;
 		int used = utf8_read(fresh, fresh_n, &c);
+		int r = used <= 0 ? -EINVAL : changes_add(changes, c, 0);
 
-		if (used <= 0 || changes_add(changes, c, 0) < 0)
-			return used <= 0 ? -EINVAL : -ENOMEM;
+		if (r < 0)
+			return r;
 		more++;
 		fresh += used;
 		fresh_n -= (size_t)used;

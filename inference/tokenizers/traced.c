@@ -91,8 +91,12 @@ struct span traced_span(const struct traced *t, size_t from, size_t to)
 	return (struct span){t->map[from].from, t->map[to - 1].to};
 }
 
+#define CHANGES_MAX (4u << 20) /* a text of 1 MiB decomposes into fewer */
+
 int changes_add(struct changes *c, uint32_t point, int32_t change)
 {
+	if (c->n == CHANGES_MAX)
+		return -ENOSPC;
 	if (c->n == c->cap) {
 		size_t cap = c->cap ? c->cap * 2 : 64;
 		struct change *grown = reallocarray(c->list, cap, sizeof(*grown));

@@ -228,6 +228,29 @@ TEST(a_template_cannot_run_or_grow_without_end)
 		      100, &e) == -ENOSPC);
 }
 
+TEST(copies_and_comparisons_cost_as_much_as_they_are_large)
+{
+	struct err e = {0};
+
+	CHECK(render("{% set x = [1] %}{% for i in range(40) %}{% do x.append(x) %}{% endfor %}",
+		      100, &e) < 0);
+	e = (struct err){0};
+	CHECK(render("{% set n = namespace(x=[1]) %}{% for i in range(40) %}"
+		     "{% set n.x = [n.x, n.x] %}{% endfor %}",
+		      100, &e) < 0);
+	e = (struct err){0};
+	CHECK(render("{% set n = namespace(x=[1]) %}{% for i in range(90) %}{% set n.x = [n.x] %}"
+		     "{% endfor %}",
+		      100, &e) < 0);
+}
+
+TEST(the_least_number_is_too_large_to_divide)
+{
+	struct err e = {0};
+
+	CHECK(render("{{ '-9223372036854775808'|int // -1 }}", 100, &e) == -EINVAL);
+}
+
 TEST(a_macro_that_calls_itself_is_stopped)
 {
 	struct err e = {0};
