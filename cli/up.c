@@ -247,6 +247,39 @@ static int set_uploads(struct up *u, const char *text, struct err *e)
 	return 0;
 }
 
+static int set_model_memory(struct up *u, const char *text, struct err *e)
+{
+	if (!*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 9 ||
+		*text == '0')
+		return err_set(
+			e, -EINVAL, "--model-memory: takes a number of MiB (got '%s')", text);
+	u->model_memory = text;
+	return 0;
+}
+
+/* Where an option goes that is handed on as it is; NULL: it is none of those. */
+static const char **text_of(struct up *u, int option)
+{
+	const struct {
+		int option;
+		const char **text;
+	} texts[] = {
+		{'l', &u->listen},
+		{'p', &u->port},
+		{'t', &u->token_file},
+		{'W', &u->disk_warn},
+		{'R', &u->disk_reserve},
+		{'x', &u->proxy},
+		{'g', &u->log_limits},
+		{'q', &u->quota},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].option == option)
+			return texts[i].text;
+	return NULL;
+}
+
 static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
@@ -265,6 +298,7 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"log-limits", required_argument, NULL, 'g'},
 		{"quota", required_argument, NULL, 'q'}, {"uploads", required_argument, NULL, 'a'},
 		{"limit", required_argument, NULL, 'I'}, {0}};
+	const char **text;
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -282,20 +316,7 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			r = set_path(u->layout.models, optarg, "--models", e);
 			break;
 		case 'y':
-			if (!*optarg || strspn(optarg, "0123456789") != strlen(optarg) ||
-				strlen(optarg) > 9 || *optarg == '0')
-				r = err_set(e, -EINVAL,
-					"--model-memory: takes a number of MiB (got '%s')", optarg);
-			u->model_memory = optarg;
-			break;
-		case 'l':
-			u->listen = optarg;
-			break;
-		case 'p':
-			u->port = optarg;
-			break;
-		case 't':
-			u->token_file = optarg;
+			r = set_model_memory(u, optarg, e);
 			break;
 		case 'c':
 			r = box_classes_set(&u->classes, optarg, e);
@@ -303,23 +324,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'i':
 			r = box_isolation_read(optarg, &u->dense, e);
 			break;
-		case 'W':
-			u->disk_warn = optarg;
-			break;
-		case 'R':
-			u->disk_reserve = optarg;
-			break;
 		case 'L':
 			r = set_log_format(optarg, e);
-			break;
-		case 'x':
-			u->proxy = optarg;
-			break;
-		case 'g':
-			u->log_limits = optarg;
-			break;
-		case 'q':
-			u->quota = optarg;
 			break;
 		case 'O':
 			u->open_models = true;
@@ -337,7 +343,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			r = box_pool_set(&u->pool, optarg, e);
 			break;
 		default:
-			return err_set(e, -EINVAL, "see vitrine help");
+			if (!(text = text_of(u, c)))
+				return err_set(e, -EINVAL, "see vitrine help");
+			*text = optarg;
 		}
 	}
 	if (r == 0 && optind < argc)
