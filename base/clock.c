@@ -24,3 +24,8 @@ uint64_t clock_cpu_usec(void)
 {
 	return read_usec(CLOCK_PROCESS_CPUTIME_ID);
 }
+
+uint64_t clock_thread_usec(void)
+{
+	return read_usec(CLOCK_THREAD_CPUTIME_ID);
+}

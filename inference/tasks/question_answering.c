@@ -64,7 +64,8 @@ static int add_windows(
 static int start(const struct start *s, const json_t *inputs, struct err *e)
 {
 	CLEANUP(sequences_done) struct sequences in = {0};
-	struct task_texts t = {.name = "inputs", .n = 2, .fit = FIT_SECOND};
+	CLEANUP(task_texts_done)
+	struct task_texts t = {.name = "inputs", .n = 2, .fit = FIT_SECOND, .again = {true, true}};
 	struct own *own = s->job->own = calloc(1, sizeof(*own));
 	uint32_t top_k = s->options->sampling.top_k;
 	int r;

@@ -71,11 +71,18 @@ static int want(const struct start *s, struct sequences *in, uint32_t from, enum
 	return r < 0 ? r : in->wanted.n > before ? 0 : -EINVAL;
 }
 
+void task_texts_done(struct task_texts *t)
+{
+	tokens_done(&t->kept[0]);
+	tokens_done(&t->kept[1]);
+}
+
 int task_add(const struct start *s, struct task_texts *t, enum task_rows rows, struct sequences *in,
 	struct err *e)
 {
 	const struct encode_text texts[] = {
-		{t->texts[0].s, t->texts[0].n}, {t->texts[1].s, t->texts[1].n}};
+		{t->texts[0].s, t->texts[0].n, t->again[0] ? &t->kept[0] : NULL},
+		{t->texts[1].s, t->texts[1].n, t->again[1] ? &t->kept[1] : NULL}};
 	const struct encode_options how = {.framed = true, .fit = t->fit, .skip = t->skip};
 	uint32_t from = in->starts[in->n];
 	int r;

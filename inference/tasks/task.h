@@ -83,7 +83,12 @@ struct task_texts {
 	uint32_t tokens; /* at most, special ones included; 0: the model's context */
 	size_t skip;     /* tokens of the last text that are left out at its beginning */
 	bool more;       /* set: whether tokens were left out at its end */
+	/* Whether a text is added again with others: its tokens are kept for that. */
+	bool again[2];
+	struct tokens kept[2]; /* owned */
 };
+
+void task_texts_done(struct task_texts *t); /* for CLEANUP() too */
 
 /* Appends it to what is to be read. Errors as tokenizer_encode_texts; -EMSGSIZE names the model's
  * limit. */

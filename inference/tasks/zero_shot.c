@@ -49,8 +49,11 @@ static int add_text(const struct start *s, const json_t *v, const char *name, st
 	struct err *e)
 {
 	CLEANUP(buf_done) struct buf sentence;
-	struct task_texts t = {
-		.name = name, .n = 2, .fit = s->options->truncate ? FIT_FIRST : FIT_NOT};
+	CLEANUP(task_texts_done)
+	struct task_texts t = {.name = name,
+		.n = 2,
+		.fit = s->options->truncate ? FIT_FIRST : FIT_NOT,
+		.again = {true}};
 	int r = task_text(v, name, &t.texts[0], e);
 
 	buf_init(&sentence, HYPOTHESIS_MAX);

@@ -287,6 +287,7 @@ static int break_raw(const struct added *a, const char *s, size_t n, struct buf 
 static int break_normalized(const struct added *a, struct buf *text, bool *ret_again)
 {
 	struct added_match m = {0};
+	struct pattern_budget budget;
 	struct traced normal;
 	struct buf out;
 	size_t done = 0;
@@ -294,6 +295,8 @@ static int break_normalized(const struct added *a, struct buf *text, bool *ret_a
 
 	buf_init(&out, text->max);
 	traced_init(&normal, text->max);
+	pattern_budget_init(&budget, text->len);
+	normal.budget = &budget;
 	r = traced_add_original(&normal, buf_str(text), text->len, 0);
 	if (r == 0)
 		r = normalizer_run(a->normalizer, &normal);

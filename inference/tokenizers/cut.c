@@ -85,7 +85,8 @@ static int take(struct cutter *c, size_t from, size_t to, bool found)
 	return r;
 }
 
-static int by_pattern(const struct cut *cut, const char *text, struct piece p, struct cutter *c)
+static int by_pattern(const struct cut *cut, const char *text, struct piece p,
+	struct pattern_budget *budget, struct cutter *c)
 {
 	size_t n = p.to - p.from, at = 0;
 	int r = 0;
@@ -93,7 +94,7 @@ static int by_pattern(const struct cut *cut, const char *text, struct piece p, s
 	while (at < n && r == 0) {
 		size_t from, to;
 
-		r = pattern_next(cut->pattern, text + p.from, n, at, &from, &to);
+		r = pattern_next(cut->pattern, text + p.from, n, at, budget, &from, &to);
 		if (r <= 0)
 			break;
 		r = take(c, p.from + at, p.from + from, cut->inverted);
@@ -126,10 +127,11 @@ static int by_point(const struct cut *cut, const char *text, struct piece p, str
 	return r < 0 ? r : take(c, start, p.to, cut->inverted);
 }
 
-int cut_run(const struct cut *cut, const char *text, struct piece p, struct pieces *out)
+int cut_run(const struct cut *cut, const char *text, struct piece p, struct pattern_budget *budget,
+	struct pieces *out)
 {
 	struct cutter c = {.behavior = cut->behavior, .out = out};
-	int r = cut->pattern ? by_pattern(cut, text, p, &c) : by_point(cut, text, p, &c);
+	int r = cut->pattern ? by_pattern(cut, text, p, budget, &c) : by_point(cut, text, p, &c);
 
 	return r < 0 ? r : pieces_add(out, c.from, c.to);
 }

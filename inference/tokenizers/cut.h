@@ -41,5 +41,6 @@ struct cut {
 	enum cut_behavior behavior;
 };
 
-/* Cuts text[p.from, p.to). -ETIME: the expression backtracks too much. -ENOMEM. */
-int cut_run(const struct cut *cut, const char *text, struct piece p, struct pieces *out);
+/* Cuts text[p.from, p.to). budget: as in pattern_next. -ETIME, -ENOMEM. */
+int cut_run(const struct cut *cut, const char *text, struct piece p, struct pattern_budget *budget,
+	struct pieces *out);

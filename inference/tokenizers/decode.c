@@ -158,7 +158,7 @@ static int run_replace(
 	while (at < n && r == 0) {
 		size_t from, to;
 
-		r = pattern_next(s->pattern, token, n, at, &from, &to);
+		r = pattern_next(s->pattern, token, n, at, NULL, &from, &to);
 		if (r <= 0)
 			break;
 		r = buf_add(out, token + at, from - at);

@@ -13,6 +13,7 @@ struct run {
 	size_t n;
 	struct tokens *out;
 	uint32_t words;
+	struct pattern_budget budget;
 };
 
 static int add_found(struct run *r, uint32_t id, struct span span)
@@ -65,6 +66,7 @@ static int encode_ordinary(struct run *r, const struct traced *all, size_t from,
 	int e = 0;
 
 	traced_init(&text, TOKENIZER_TEXT_MAX);
+	text.budget = &r->budget;
 	while (from < to && e == 0) {
 		const char *hole = memmem(s + from, to - from, TOKENIZER_BREAK, length);
 		size_t end = hole ? (size_t)(hole - s) : to;
@@ -93,6 +95,7 @@ static int encode_raw(struct run *r, size_t from, size_t to)
 	if (from == to)
 		return 0;
 	traced_init(&text, TOKENIZER_TEXT_MAX);
+	text.budget = &r->budget;
 	e = traced_add_original(&text, r->s + from, to - from, from);
 	if (e == 0)
 		e = normalizer_run(r->t->normalizer, &text);
@@ -197,6 +200,7 @@ int encode_run(struct tokenizer *t, const char *s, size_t n, struct tokens *out)
 	struct added_match m;
 	int e = 0;
 
+	pattern_budget_init(&r.budget, n);
 	while (e == 0 && added_next(t->added, false, s, n, at, &m)) {
 		e = encode_raw(&r, at, m.from);
 		if (e == 0)

@@ -176,7 +176,7 @@ static int run_replace(const struct step *s, const struct traced *in, struct tra
 	while (at < n && r == 0) {
 		size_t from, to;
 
-		r = pattern_next(s->pattern, buf_str(&in->bytes), n, at, &from, &to);
+		r = pattern_next(s->pattern, buf_str(&in->bytes), n, at, in->budget, &from, &to);
 		if (r <= 0)
 			break;
 		r = traced_add_part(out, in, at, from);
@@ -438,6 +438,7 @@ int normalizer_run(const struct normalizer *n, struct traced *text)
 		int r;
 
 		traced_init(&out, text->bytes.max);
+		out.budget = text->budget;
 		r = n->steps[i].run(&n->steps[i], text, &out);
 		if (r < 0) {
 			traced_done(&out);

@@ -19,5 +19,5 @@ DEFINE_CLEANUP(struct normalizer *, normalizer_free)
 bool normalizer_is_byte_level(const struct normalizer *n);
 
 /* Replaces the content of text. -ENOSPC: it grew over text's ceiling. -ETIME: an expression
- * backtracks too much. -ENOMEM. */
+ * takes too long. -ENOMEM. */
 int normalizer_run(const struct normalizer *n, struct traced *text);

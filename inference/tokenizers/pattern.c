@@ -8,10 +8,15 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 
-#define MATCH_LIMIT 5000000 /* steps of one match; the longest text needs far less */
-#define HEAP_LIMIT_KIB 65536
+#define HEAP_LIMIT_KIB 16384
+#define STEPS_LEAST (1u << 20) /* of a text, and for each byte of it */
+#define STEPS_BYTE 256
+#define CPU_USEC_LEAST (500 * USEC_PER_MSEC)
+#define CPU_USEC_BYTE 2
+#define CLOCK_STEPS 256
 
 struct pattern {
 	pcre2_code *code;             /* owned */
@@ -28,7 +33,10 @@ static int compile(
 
 	if (!p)
 		return err_set(e, -ENOMEM, "out of memory");
-	p->code = pcre2_compile((PCRE2_SPTR)regex, n, PCRE2_UTF | options, &code, &at, NULL);
+	/* PCRE2's own limit counts only what is tried from one place, and not how far a part of
+	 * the expression runs: the callouts before each part see both. */
+	p->code = pcre2_compile(
+		(PCRE2_SPTR)regex, n, PCRE2_UTF | PCRE2_AUTO_CALLOUT | options, &code, &at, NULL);
 	if (!p->code) {
 		char words[120];
 
@@ -39,7 +47,7 @@ static int compile(
 	p->context = pcre2_match_context_create(NULL);
 	if (!p->match || !p->context)
 		return err_set(e, -ENOMEM, "out of memory");
-	(void)pcre2_set_match_limit(p->context, MATCH_LIMIT);
+	(void)pcre2_set_match_limit(p->context, UINT32_MAX);
 	(void)pcre2_set_heap_limit(p->context, HEAP_LIMIT_KIB);
 	*ret = TAKE_PTR(p);
 	return 0;
@@ -110,14 +118,49 @@ struct pattern *pattern_free(struct pattern *p)
 	return NULL;
 }
 
-int pattern_next(
-	struct pattern *p, const char *s, size_t n, size_t from, size_t *ret_from, size_t *ret_to)
+void pattern_budget_init(struct pattern_budget *b, size_t n)
 {
-	/* An empty match would not move on, so it does not count. */
-	int r = pcre2_match(p->code, (PCRE2_SPTR)s, n, from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY,
-		p->match, p->context);
-	PCRE2_SIZE *at;
+	b->steps = STEPS_LEAST + (uint64_t)STEPS_BYTE * n;
+	b->until_usec = clock_thread_usec() + CPU_USEC_LEAST + (uint64_t)CPU_USEC_BYTE * n;
+	b->unclocked = CLOCK_STEPS;
+}
 
+struct search {
+	struct pattern_budget *budget;
+	size_t at; /* where the last step stood */
+};
+
+static int on_step(pcre2_callout_block *block, void *data)
+{
+	struct search *s = data;
+	struct pattern_budget *b = s->budget;
+	size_t at = block->current_position;
+	uint64_t cost = 1 + (at > s->at ? at - s->at : s->at - at);
+
+	s->at = at;
+	b->steps -= cost < b->steps ? cost : b->steps;
+	if (--b->unclocked == 0) {
+		b->unclocked = CLOCK_STEPS;
+		if (clock_thread_usec() > b->until_usec)
+			b->steps = 0;
+	}
+	return b->steps > 0 ? 0 : PCRE2_ERROR_CALLOUT;
+}
+
+int pattern_next(struct pattern *p, const char *s, size_t n, size_t from,
+	struct pattern_budget *budget, size_t *ret_from, size_t *ret_to)
+{
+	struct pattern_budget own;
+	struct search search = {budget ? budget : &own, from};
+	PCRE2_SIZE *at;
+	int r;
+
+	if (!budget)
+		pattern_budget_init(&own, n);
+	(void)pcre2_set_callout(p->context, on_step, &search);
+	/* An empty match would not move on, so it does not count. */
+	r = pcre2_match(p->code, (PCRE2_SPTR)s, n, from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY,
+		p->match, p->context);
 	if (r == PCRE2_ERROR_NOMATCH)
 		return 0;
 	if (r < 0)

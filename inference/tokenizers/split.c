@@ -86,6 +86,7 @@ static int rewrite_all(const struct step *s, struct traced *text, struct pieces 
 	int r = 0;
 
 	traced_init(&out, text->bytes.max);
+	out.budget = text->budget;
 	for (size_t i = 0; i < pieces->n && r == 0; i++) {
 		struct piece *p = &pieces->list[i];
 		size_t from = out.bytes.len;
@@ -127,7 +128,7 @@ static int cut_all(const struct step *s, const struct traced *text, struct piece
 
 	for (size_t i = 0; i < pieces->n && r == 0; i++)
 		r = s->length ? cut_length(s->length, bytes, pieces->list[i], &out)
-			      : cut_run(&s->cut, bytes, pieces->list[i], &out);
+			      : cut_run(&s->cut, bytes, pieces->list[i], text->budget, &out);
 	if (r < 0) {
 		pieces_done(&out);
 		return r;

@@ -26,6 +26,6 @@ enum spelling {
 };
 enum spelling splitter_spelling(const struct splitter *s);
 
-/* Cuts text, which some steps also change. Appends to ret. -ETIME: an expression backtracks too
- * much. -ENOSPC: the text grew over its ceiling. -ENOMEM. */
+/* Cuts text, which some steps also change. Appends to ret. -ETIME: an expression takes too
+ * long. -ENOSPC: the text grew over its ceiling. -ENOMEM. */
 int splitter_run(const struct splitter *s, struct traced *text, struct pieces *ret);

@@ -285,18 +285,37 @@ static size_t count_special(const struct framing *f, bool pair)
 	return special;
 }
 
+/* One text's tokens without special ones, at most max; *ret are kept's, where that is not NULL. */
+static int encode_text(struct tokenizer *t, const struct encode_text *text, size_t max,
+	bool want_at, struct tokens *ret)
+{
+	struct tokens list = {.max = max, .want_at = want_at};
+	int r;
+
+	if (text->kept && text->kept->n > 0) {
+		assert(text->kept->want_at == want_at);
+		*ret = *text->kept;
+		return 0;
+	}
+	r = encode_run(t, text->s, text->n, &list);
+	if (r < 0)
+		tokens_done(&list);
+	*ret = list;
+	if (text->kept)
+		*text->kept = list;
+	return r;
+}
+
 static int encode_texts(struct tokenizer *t, const struct encode_text *texts, size_t n_texts,
 	const struct encode_options *o, struct tokens *out, bool *ret_more)
 {
-	struct tokens lists[2] = {{.max = SIZE_MAX, .want_at = out->want_at},
-		{.max = SIZE_MAX, .want_at = out->want_at}};
+	struct tokens lists[2] = {0};
 	size_t keep[2] = {0}, had, special = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < n_texts && r == 0; i++) {
-		if (o->fit == FIT_NOT)
-			lists[i].max = out->max - out->n;
-		r = encode_run(t, texts[i].s, texts[i].n, &lists[i]);
+		r = encode_text(t, &texts[i], o->fit == FIT_NOT ? out->max - out->n : SIZE_MAX,
+			out->want_at, &lists[i]);
 		keep[i] = lists[i].n;
 	}
 	keep[n_texts - 1] -= o->skip < keep[n_texts - 1] ? o->skip : keep[n_texts - 1];
@@ -311,8 +330,9 @@ static int encode_texts(struct tokenizer *t, const struct encode_text *texts, si
 		*ret_more = keep[0] + keep[1] < had;
 	if (r == 0)
 		r = assemble(t, lists, n_texts, keep, o, out);
-	tokens_done(&lists[0]);
-	tokens_done(&lists[1]);
+	for (size_t i = 0; i < n_texts; i++)
+		if (!texts[i].kept)
+			tokens_done(&lists[i]);
 	return r;
 }
 
@@ -337,7 +357,8 @@ int tokenizer_encode_texts(struct tokenizer *t, const struct encode_text *texts,
 			"the text grows over %u bytes when it is made ready for the model",
 			TOKENIZER_TEXT_MAX);
 	if (r == -ETIME)
-		return err_set(e, r, "the model's pre_tokenizer takes too long on this text");
+		return err_set(
+			e, r, "an expression of the model's tokenizer takes too long on this text");
 	if (r == -EINVAL)
 		return err_set(e, r, "the model has no token for some character of the text");
 	return r < 0 ? err_set(e, r, "%s", strerror(-r)) : 0;

@@ -38,7 +38,7 @@ DEFINE_CLEANUP(struct tokenizer *, tokenizer_free)
  * Appends the tokens of text (UTF-8). framed: with the special tokens that the post-processor
  * puts around one text. out->want_at: with their places. -EMSGSIZE: over out->max tokens or
  * TOKENIZER_TEXT_MAX bytes. -EINVAL: not UTF-8, or a character for which the model has no token.
- * -ETIME: the model's own expression takes too long on it. -ENOMEM.
+ * -ETIME: the model's own expressions take too long on it. -ENOMEM.
  */
 int tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bool framed,
 	struct tokens *out, struct err *e);
@@ -61,6 +61,9 @@ struct encode_options {
 struct encode_text {
 	const char *s;
 	size_t n;
+	/* Where not NULL: its tokens stay here for the next call with the same text, which reads it
+	 * from here. The caller's, zeroed before the first call; tokens_done() ends it. */
+	struct tokens *kept;
 };
 
 /*

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "inference/tokenizers/pattern.h"
 
 struct span {
 	uint32_t from, to; /* bytes of the original */
@@ -17,6 +18,7 @@ struct traced {
 	struct buf bytes; /* valid UTF-8 */
 	struct span *map; /* owned; one for each byte */
 	size_t map_cap;
+	struct pattern_budget *budget; /* borrowed; NULL: each search has its own */
 };
 
 /* Empty, with a ceiling of bytes. Allocates nothing yet. */

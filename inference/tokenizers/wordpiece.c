@@ -7,7 +7,8 @@
 #include "base/json.h"
 
 #define PREFIX_MAX 16
-#define WORD_CHARS_MAX 200 /* most a model may ask for; the search is quadratic in it */
+#define WORD_CHARS_MAX 200 /* most a model may ask for */
+#define WORD_MAX (WORD_CHARS_MAX * 4)
 
 struct wordpiece {
 	const struct vocab *vocab; /* borrowed */
@@ -66,40 +67,42 @@ static size_t count_chars(const char *s, size_t n)
 	return chars;
 }
 
-/* The longest token at word[from]; its end in *ret_to. VOCAB_NONE: there is none. */
+/* The longest token that begins name, n bytes of which the first prefix are the model's prefix; its
+ * end in *ret_to. It goes over the name once, and no farther than the longest token. VOCAB_NONE:
+ * there is none. */
 static uint32_t longest(
-	const struct wordpiece *w, const char *word, size_t from, size_t n, size_t *ret_to)
+	const struct wordpiece *w, const char *name, size_t prefix, size_t n, size_t *ret_to)
 {
-	char name[PREFIX_MAX + WORD_CHARS_MAX * 4];
-	size_t prefix = from > 0 ? w->prefix_n : 0;
+	struct vocab_prefixes p = {.s = name, .n = n};
+	uint32_t best = VOCAB_NONE, id;
 
-	memcpy(name, w->prefix, prefix);
-	memcpy(name + prefix, word + from, n - from);
-	for (size_t to = n; to > from; to--) {
-		uint32_t id;
-
-		if (to < n && !begins_char(word[to]))
+	while ((id = vocab_next_prefix(w->vocab, &p)) != VOCAB_NONE) {
+		if (p.at <= prefix || (p.at < n && !begins_char(name[p.at])))
 			continue;
-		id = vocab_find(w->vocab, name, prefix + to - from);
-		if (id != VOCAB_NONE) {
-			*ret_to = to;
-			return id;
-		}
+		best = id;
+		*ret_to = p.at;
 	}
-	return VOCAB_NONE;
+	return best;
 }
 
 int wordpiece_encode(const struct wordpiece *w, const char *word, size_t n, struct tokens *out)
 {
+	char room[PREFIX_MAX + WORD_MAX];
+	char *copy = room + PREFIX_MAX;
 	size_t before = out->n;
 
 	if (count_chars(word, n) > w->word_chars)
 		return tokens_add_at(out, w->unknown, (struct token_at){.to = (uint32_t)n});
+	memcpy(copy, word, n);
 	for (size_t from = 0; from < n;) {
-		size_t to;
-		uint32_t id = longest(w, word, from, n, &to);
+		size_t prefix = from > 0 ? w->prefix_n : 0, to = 0;
+		char *name = copy + from - prefix;
+		uint32_t id;
 		int r;
 
+		memcpy(name, w->prefix, prefix); /* over what has been read */
+		id = longest(w, name, prefix, prefix + n - from, &to);
+		to = from + to - prefix;
 		if (id == VOCAB_NONE) { /* one unknown part makes the whole word unknown */
 			out->n = before;
 			return tokens_add_at(out, w->unknown, (struct token_at){.to = (uint32_t)n});

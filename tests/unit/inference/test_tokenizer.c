@@ -357,4 +357,35 @@ TEST(an_expression_that_explodes_is_stopped)
 	tokens_done(&out);
 }
 
+TEST(the_longest_token_counts_of_those_that_fit)
+{
+	CLEANUP(tokenizer_freep)
+	struct tokenizer *t = read_good(
+		"{\"pre_tokenizer\":{\"type\":\"Whitespace\"},\"model\":{\"type\":\"WordPiece\","
+		"\"vocab\":{\"[UNK]\":0,\"a\":1,\"abc\":2,\"##b\":3,\"##bcd\":4,\"##\":5,\"#\":6,"
+		"\"##\xc3\xa9\":7,\"##d\":8}}}");
+
+	check(t, "abcd abd abde a\xc3\xa9 # ##b a##b", false,
+		IDS(2, 8, 1, 3, 8, 0, 1, 7, 6, 5, 0, 1, 5, 0));
+}
+
+/* As a question is with each part of a long text. */
+TEST(a_text_that_comes_again_is_read_once)
+{
+	CLEANUP(tokenizer_freep) struct tokenizer *t = read_good(pair);
+	struct tokens kept = {0};
+	struct encode_text texts[] = {{"un ete", 6, &kept}, {"!", 1, NULL}};
+	const struct encode_options options = {.framed = true};
+	struct tokens out = {.max = 100};
+
+	CHECK(tokenizer_encode_texts(t, texts, 2, &options, &out, NULL, NULL) == 0);
+	CHECK(out.n == 6 && kept.n == 2);
+	out.n = 0;
+	texts[0].s = "! ! !!";
+	CHECK(tokenizer_encode_texts(t, texts, 2, &options, &out, NULL, NULL) == 0);
+	CHECK(out.n == 6 && out.ids[1] == 3 && out.ids[2] == 4);
+	tokens_done(&out);
+	tokens_done(&kept);
+}
+
 TEST_MAIN()
