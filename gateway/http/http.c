@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/link.h"
 #include "base/log.h"
-#include "gateway/disk.h"
+#include "base/offload.h"
 #include "gateway/http/request.h"
 #include "gateway/http/site.h"
 #include "gateway/http/upstream.h"
@@ -33,7 +33,7 @@ struct http {
 	struct source *kick;           /* owned; a turn that is due */
 	struct site *site;             /* owned */
 	struct upstreams *upstreams;   /* owned */
-	struct disk *disk;             /* owned */
+	struct offload *offload;       /* owned */
 	struct request *suspended;     /* borrowed; all of them */
 	struct mcp_request *mcp_calls; /* borrowed; those that run */
 	bool running, ending;
@@ -265,7 +265,7 @@ bool request_settle(struct request *r, struct settling *s, const int *fds, size_
 	int done;
 
 	s->request = r;
-	done = disk_sync(r->http->disk, fds, n, on_settled, s, &s->job);
+	done = offload_sync(r->http->offload, fds, n, on_settled, s, &s->job);
 	if (done == 1) {
 		request_suspend(r);
 		return false;
@@ -289,14 +289,14 @@ void request_settle_ahead(struct request *r, struct settling *s, int fd)
 
 	if (fd < 0)
 		return;
-	done = disk_sync(r->http->disk, &fd, 1, on_settled_ahead, s, &s->job);
+	done = offload_sync(r->http->offload, &fd, 1, on_settled_ahead, s, &s->job);
 	if (done < 0)
 		s->outcome = done;
 }
 
 void request_settle_end(struct settling *s)
 {
-	s->job = disk_forget(s->job);
+	s->job = offload_forget(s->job);
 }
 
 /* --- health --- */
@@ -706,7 +706,7 @@ int http_new(struct gateway *g, const char *ui_dir, const char *run_dir, struct 
 	if (r == 0)
 		r = upstreams_new(g->loop, run_dir, &h->upstreams);
 	if (r == 0)
-		r = disk_new(g->loop, &h->disk);
+		r = offload_new(g->loop, &h->offload);
 	if (r == 0)
 		r = loop_add_timer(g->loop, on_timer, h, &h->timer);
 	if (r == 0)
@@ -727,7 +727,7 @@ struct http *http_free(struct http *h)
 	if (h->daemon) {
 		/* It insists that nothing is suspended when it stops. */
 		upstreams_abandon(h->upstreams);
-		disk_settle(h->disk);
+		offload_settle(h->offload);
 		h->running = h->ending = true;
 		while (h->suspended)
 			request_resume(h->suspended);
@@ -735,7 +735,7 @@ struct http *http_free(struct http *h)
 		MHD_stop_daemon(h->daemon);
 	}
 	(void)upstreams_free(h->upstreams);
-	(void)disk_free(h->disk);
+	(void)offload_free(h->offload);
 	(void)site_free(h->site);
 	free(h);
 	return NULL;

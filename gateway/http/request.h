@@ -17,7 +17,7 @@
 #include "gateway/limits.h"
 #include "gateway/route.h"
 
-struct disk_job;
+struct offload_job;
 struct http;
 struct mcp_request;
 struct request;
@@ -111,8 +111,8 @@ void request_visitor(struct request *r);
 /* One wait of a request for the disk. */
 struct settling {
 	struct request *request;
-	struct disk_job *job; /* owned by the disk; NULL: nothing is under way */
-	int outcome;          /* 0 or -errno, once it has been */
+	struct offload_job *job; /* owned by the disk; NULL: nothing is under way */
+	int outcome;             /* 0 or -errno, once it has been */
 };
 
 /*

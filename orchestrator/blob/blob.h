@@ -27,8 +27,52 @@ int blob_open(struct blob_store *b, const char *hash, struct err *e);
 
 bool blob_has(struct blob_store *b, const char *hash);
 
+/* Whether it is there, and if so from now on as young as a new one: see blob_list. */
+bool blob_touch(struct blob_store *b, const char *hash);
+
+/* Bytes of it; -ENOENT. */
+int64_t blob_size(struct blob_store *b, const char *hash);
+
+/*
+ * A blob whose bytes come one after another. Until it is published it has no name: a process that
+ * dies before leaves bytes that the next blob_store_open removes.
+ */
+struct blob_writer;
+int blob_begin(struct blob_store *b, struct blob_writer **ret, struct err *e);
+int blob_write(struct blob_writer *w, const void *bytes, size_t n, struct err *e); /* -ENOSPC */
+uint64_t blob_written(const struct blob_writer *w);
+/* An fd of the same file, the caller's, to fsync it elsewhere. */
+int blob_dup(const struct blob_writer *w);
+/* The hash of what was written; nothing can be written any more. */
+int blob_end(struct blob_writer *w, char ret_hash[SHA256_HEX + 1], struct err *e);
+struct blob_writer *blob_abort(struct blob_writer *w);
+DEFINE_CLEANUP(struct blob_writer *, blob_abort)
+
+/*
+ * After blob_end, and after its bytes are on the disk: gives it its name and frees it. The name is
+ * on the disk once the folders of ret_fds, the caller's, are synced. On an error it is gone.
+ */
+int blob_publish(struct blob_writer *w, int ret_fds[2], struct err *e);
+
+/*
+ * A blob whose bytes come in any order, perhaps over several lives of this process: a file of that
+ * size with holes, known by id (letters and digits). The fd is the caller's; made when missing.
+ */
+int blob_parts_open(struct blob_store *b, const char *id, uint64_t size, struct err *e);
+/* Somebody else has made sure that its bytes, synced, have that hash. As blob_publish. */
+int blob_parts_publish(
+	struct blob_store *b, const char *id, const char *hash, int ret_fds[2], struct err *e);
+void blob_parts_drop(struct blob_store *b, const char *id);
+/* Those that nobody wrote to since then. */
+void blob_parts_expire(struct blob_store *b, int64_t before_sec);
+
 /* Fds that are open go on reading. A missing blob is fine. */
 int blob_delete(struct blob_store *b, const char *hash, struct err *e);
 
-/* Calls back with every hash, in no order, until fn returns non-zero, which is returned. */
-int blob_list(struct blob_store *b, int (*fn)(const char *hash, void *data), void *data);
+/*
+ * Calls back with every hash of one of the BLOB_SHARDS parts, in no order, until fn returns
+ * non-zero, which is returned. touched_sec: wall clock, when it was stored or touched.
+ */
+#define BLOB_SHARDS 256
+typedef int (*blob_fn)(const char *hash, int64_t touched_sec, void *data);
+int blob_list(struct blob_store *b, unsigned int shard, blob_fn fn, void *data);

@@ -1,4 +1,7 @@
-/* The driver for one machine: WHERE/aa/HASH, one file per blob. */
+/*
+ * The driver for one machine: WHERE/aa/HASH, one file per blob; WHERE/new-ID while it is written,
+ * WHERE/part-ID while its parts come.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +19,14 @@
 
 struct blob_store {
 	int dir; /* owned */
+};
+
+struct blob_writer {
+	struct blob_store *store; /* borrowed */
+	int fd;                   /* owned; -1: renamed or never made */
+	EVP_MD_CTX *digest;       /* owned */
+	uint64_t n;
+	char temp[ID_LEN + 8], hash[SHA256_HEX + 1];
 };
 
 static bool is_hash(const char *hash)
@@ -105,20 +116,28 @@ static int sync_dir(int dir, const char *name)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* Gives the synced temporary file its name; both folders are synced where they changed. */
-static int publish(int dir, const char *temp, const char *hash)
+/* Gives a synced temporary file its name. *ret_made: its folder is new. */
+static int name_it(int dir, const char *temp, const char *hash, bool *ret_made)
 {
 	char shard[3] = {hash[0], hash[1]};
 	char path[SHA256_HEX + 4];
-	bool made = mkdirat(dir, shard, 0700) == 0;
-	int r;
 
-	if (!made && errno != EEXIST)
+	*ret_made = mkdirat(dir, shard, 0700) == 0;
+	if (!*ret_made && errno != EEXIST)
 		return -errno;
 	path_of(hash, path);
-	if (renameat(dir, temp, dir, path) < 0)
-		return -errno;
-	r = sync_dir(dir, shard);
+	return renameat(dir, temp, dir, path) < 0 ? -errno : 0;
+}
+
+/* The same, and both folders are synced where they changed. */
+static int publish(int dir, const char *temp, const char *hash)
+{
+	char shard[3] = {hash[0], hash[1]};
+	bool made;
+	int r = name_it(dir, temp, hash, &made);
+
+	if (r == 0)
+		r = sync_dir(dir, shard);
 	if (r == 0 && made)
 		r = sync_dir(dir, ".");
 	return r;
@@ -136,7 +155,7 @@ int blob_put(struct blob_store *b, int fd, char ret_hash[SHA256_HEX + 1], struct
 	if (out < 0)
 		return err_set(e, -errno, "cannot store a file: %s", strerror(errno));
 	r = copy_and_digest(fd, out, hash);
-	if (r == 0 && blob_has(b, hash)) {
+	if (r == 0 && blob_touch(b, hash)) {
 		(void)unlinkat(b->dir, temp, 0);
 		goto done;
 	}
@@ -189,16 +208,42 @@ int blob_delete(struct blob_store *b, const char *hash, struct err *e)
 	return 0;
 }
 
-static int list_shard(
-	int dir, const char *shard, int (*fn)(const char *hash, void *data), void *data)
+bool blob_touch(struct blob_store *b, const char *hash)
 {
-	int fd = openat(dir, shard, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
+	char path[SHA256_HEX + 4];
 
+	if (!is_hash(hash))
+		return false;
+	path_of(hash, path);
+	return utimensat(b->dir, path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int64_t blob_size(struct blob_store *b, const char *hash)
+{
+	char path[SHA256_HEX + 4];
+	struct stat st;
+
+	if (!is_hash(hash))
+		return -ENOENT;
+	path_of(hash, path);
+	return fstatat(b->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : st.st_size;
+}
+
+int blob_list(struct blob_store *b, unsigned int shard, blob_fn fn, void *data)
+{
+	char name[3];
+	const struct dirent *entry;
+	struct stat st;
+	int fd, r = 0;
+	DIR *d;
+
+	(void)snprintf(name, sizeof(name), "%02x", shard % BLOB_SHARDS);
+	fd = openat(b->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
 	while (d && r == 0 && (entry = readdir(d)))
-		if (is_hash(entry->d_name))
-			r = fn(entry->d_name, data);
+		if (is_hash(entry->d_name) &&
+			fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			r = fn(entry->d_name, st.st_mtim.tv_sec, data);
 	if (d)
 		closedir(d);
 	else if (fd >= 0)
@@ -206,15 +251,182 @@ static int list_shard(
 	return r;
 }
 
-int blob_list(struct blob_store *b, int (*fn)(const char *hash, void *data), void *data)
+/* --- bytes one after another --- */
+
+static int cannot(struct err *e, int r)
 {
+	return err_set(e, r, "cannot store a file: %s", strerror(-r));
+}
+
+int blob_begin(struct blob_store *b, struct blob_writer **ret, struct err *e)
+{
+	CLEANUP(blob_abortp) struct blob_writer *w = calloc(1, sizeof(*w));
+	char id[ID_LEN + 1];
+
+	if (!w)
+		return err_set(e, -ENOMEM, "out of memory");
+	w->store = b;
+	w->fd = -1;
+	w->digest = EVP_MD_CTX_new();
+	if (!w->digest || EVP_DigestInit_ex(w->digest, EVP_sha256(), NULL) != 1)
+		return err_set(e, -ENOMEM, "out of memory");
+	random_id(id);
+	(void)snprintf(w->temp, sizeof(w->temp), "new-%s", id);
+	w->fd = openat(b->dir, w->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	if (w->fd < 0)
+		return cannot(e, -errno);
+	*ret = TAKE_PTR(w);
+	return 0;
+}
+
+int blob_write(struct blob_writer *w, const void *bytes, size_t n, struct err *e)
+{
+	int r = EVP_DigestUpdate(w->digest, bytes, n) == 1 ? fs_write_all(w->fd, bytes, n)
+							   : -ENOMEM;
+
+	if (r < 0)
+		return cannot(e, r);
+	w->n += n;
+	return 0;
+}
+
+uint64_t blob_written(const struct blob_writer *w)
+{
+	return w->n;
+}
+
+int blob_dup(const struct blob_writer *w)
+{
+	int fd = fcntl(w->fd, F_DUPFD_CLOEXEC, 3);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int blob_end(struct blob_writer *w, char ret_hash[SHA256_HEX + 1], struct err *e)
+{
+	uint8_t raw[SHA256_LEN];
+
+	if (EVP_DigestFinal_ex(w->digest, raw, NULL) != 1)
+		return err_set(e, -ENOMEM, "out of memory");
+	hex_write(raw, sizeof(raw), w->hash);
+	memcpy(ret_hash, w->hash, sizeof(w->hash));
+	return 0;
+}
+
+struct blob_writer *blob_abort(struct blob_writer *w)
+{
+	if (!w)
+		return NULL;
+	if (w->fd >= 0) {
+		(void)unlinkat(w->store->dir, w->temp, 0);
+		close(w->fd);
+	}
+	EVP_MD_CTX_free(w->digest);
+	free(w);
+	return NULL;
+}
+
+/* Both folders that a new name may have changed. */
+static int open_folders(int dir, const char *hash, int ret_fds[2])
+{
+	char shard[3] = {hash[0], hash[1]};
+	int r;
+
+	ret_fds[0] = openat(dir, shard, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret_fds[1] = ret_fds[0] < 0 ? -1 : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ret_fds[1] >= 0)
+		return 0;
+	r = -errno;
+	if (ret_fds[0] >= 0)
+		close(ret_fds[0]);
+	return r;
+}
+
+static int take_name(
+	struct blob_store *b, const char *temp, const char *hash, int ret_fds[2], struct err *e)
+{
+	bool made;
 	int r = 0;
 
-	for (int i = 0; i < 256 && r == 0; i++) {
-		char shard[3];
+	if (blob_touch(b, hash))
+		(void)unlinkat(b->dir, temp, 0);
+	else
+		r = name_it(b->dir, temp, hash, &made);
+	if (r == 0)
+		r = open_folders(b->dir, hash, ret_fds);
+	return r < 0 ? cannot(e, r) : 0;
+}
 
-		(void)snprintf(shard, sizeof(shard), "%02x", i);
-		r = list_shard(b->dir, shard, fn, data);
+int blob_publish(struct blob_writer *w, int ret_fds[2], struct err *e)
+{
+	int r = take_name(w->store, w->temp, w->hash, ret_fds, e);
+
+	if (r == 0) {
+		close(w->fd);
+		w->fd = -1; /* the name is not ours any more */
 	}
+	(void)blob_abort(w);
 	return r;
+}
+
+/* --- bytes in any order --- */
+
+static int parts_name(const char *id, char ret[ID_LEN + 8])
+{
+	size_t n = strlen(id);
+
+	if (n == 0 || n > ID_LEN || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz") != n)
+		return -EINVAL;
+	(void)snprintf(ret, ID_LEN + 8, "part-%s", id);
+	return 0;
+}
+
+int blob_parts_open(struct blob_store *b, const char *id, uint64_t size, struct err *e)
+{
+	CLEANUP(closep) int fd = -1;
+	char name[ID_LEN + 8];
+	struct stat st;
+
+	if (parts_name(id, name) < 0)
+		return err_set(e, -EINVAL, "'%.32s' is no upload", id);
+	fd = openat(b->dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return cannot(e, -errno);
+	if (st.st_size != (off_t)size && ftruncate(fd, (off_t)size) < 0)
+		return cannot(e, -errno);
+	return TAKE_FD(fd);
+}
+
+int blob_parts_publish(
+	struct blob_store *b, const char *id, const char *hash, int ret_fds[2], struct err *e)
+{
+	char name[ID_LEN + 8];
+
+	if (parts_name(id, name) < 0 || !is_hash(hash))
+		return err_set(e, -EINVAL, "'%.32s' is no upload", id);
+	return take_name(b, name, hash, ret_fds, e);
+}
+
+void blob_parts_drop(struct blob_store *b, const char *id)
+{
+	char name[ID_LEN + 8];
+
+	if (parts_name(id, name) == 0)
+		(void)unlinkat(b->dir, name, 0);
+}
+
+void blob_parts_expire(struct blob_store *b, int64_t before_sec)
+{
+	int copy = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *entry;
+	struct stat st;
+
+	while (d && (entry = readdir(d)))
+		if (!strncmp(entry->d_name, "part-", 5) &&
+			fstatat(copy, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			st.st_mtim.tv_sec < before_sec)
+			(void)unlinkat(copy, entry->d_name, 0);
+	if (d)
+		closedir(d);
 }

@@ -286,7 +286,7 @@ static int check_and_store(struct build *b, struct err *e)
 	if (r < 0)
 		return err_set(e, r, "the check cannot be started: %s", strerror(-r));
 	start = clock_mono_usec();
-	r = blob_has(q->blobs, b->hash) ? 0 : blob_put(q->blobs, fd, b->hash, e);
+	r = blob_touch(q->blobs, b->hash) ? 0 : blob_put(q->blobs, fd, b->hash, e);
 	b->stored_usec = clock_mono_usec() - start;
 	return r;
 }

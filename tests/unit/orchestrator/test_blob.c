@@ -1,5 +1,6 @@
 #include "orchestrator/blob/blob.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,10 +34,33 @@ static void put(struct fixture *fx, const char *text, char hash[SHA256_HEX + 1])
 	CHECK(fd >= 0 && blob_put(fx->blobs, fd, hash, NULL) == 0);
 }
 
-static int count(const char *hash, void *data)
+static int count(const char *hash, int64_t touched_sec, void *data)
 {
-	CHECK(strlen(hash) == SHA256_HEX);
+	CHECK(strlen(hash) == SHA256_HEX && touched_sec > 0);
 	return (++*(int *)data) < 0;
+}
+
+static int count_all(struct fixture *fx)
+{
+	int n = 0;
+
+	for (unsigned int i = 0; i < BLOB_SHARDS; i++)
+		CHECK(blob_list(fx->blobs, i, count, &n) == 0);
+	return n;
+}
+
+/* Files in the folder itself: what is under way. */
+static int count_unfinished(struct fixture *fx)
+{
+	DIR *d = opendir(fx->dir);
+	const struct dirent *entry;
+	int n = 0;
+
+	CHECK(d);
+	while ((entry = readdir(d)))
+		n += strlen(entry->d_name) > 2;
+	closedir(d);
+	return n;
 }
 
 TEST(bytes_come_back_by_their_hash_read_only_and_from_the_start)
@@ -60,14 +84,13 @@ TEST(storing_twice_keeps_one_and_leaves_nothing_behind)
 {
 	struct fixture fx;
 	char one[SHA256_HEX + 1], two[SHA256_HEX + 1];
-	int n = 0;
 
 	setup(&fx);
 	put(&fx, "hello", one);
 	put(&fx, "hello", two);
 	put(&fx, "", two);
 	CHECK(strcmp(one, two) != 0);
-	CHECK(blob_list(fx.blobs, count, &n) == 0 && n == 2);
+	CHECK(count_all(&fx) == 2);
 	teardown(&fx);
 }
 
@@ -116,6 +139,109 @@ TEST(half_written_files_of_a_crash_are_swept_away_at_start)
 	(void)blob_store_close(fx.blobs);
 	CHECK(blob_store_open(fx.dir, &fx.blobs, NULL) == 0);
 	CHECK(stat(path, &st) < 0 && errno == ENOENT);
+	teardown(&fx);
+}
+
+static void sync_and_close(const int fds[2])
+{
+	for (int i = 0; i < 2; i++)
+		CHECK(fsync(fds[i]) == 0 && close(fds[i]) == 0);
+}
+
+TEST(a_written_blob_is_there_when_it_is_published_and_not_before)
+{
+	struct fixture fx;
+	struct blob_writer *w;
+	char hash[SHA256_HEX + 1], want[SHA256_HEX + 1];
+	int fds[2];
+
+	setup(&fx);
+	CHECK(blob_begin(fx.blobs, &w, NULL) == 0);
+	CHECK(blob_write(w, "hel", 3, NULL) == 0 && blob_write(w, "lo", 2, NULL) == 0);
+	CHECK(blob_written(w) == 5 && blob_end(w, hash, NULL) == 0);
+	sha256_hex("hello", 5, want);
+	CHECK(!strcmp(hash, want) && !blob_has(fx.blobs, hash) && count_unfinished(&fx) == 1);
+	CHECK(blob_publish(w, fds, NULL) == 0);
+	sync_and_close(fds);
+	CHECK(blob_has(fx.blobs, hash) && blob_size(fx.blobs, hash) == 5);
+	teardown(&fx);
+}
+
+TEST(an_aborted_blob_leaves_nothing_and_one_that_a_crash_left_is_swept)
+{
+	struct fixture fx;
+	struct blob_writer *w, *lost;
+
+	setup(&fx);
+	CHECK(blob_begin(fx.blobs, &w, NULL) == 0 && blob_write(w, "x", 1, NULL) == 0);
+	(void)blob_abort(w);
+	CHECK(count_unfinished(&fx) == 0);
+	CHECK(blob_begin(fx.blobs, &lost, NULL) == 0 && blob_write(lost, "x", 1, NULL) == 0);
+	(void)blob_store_close(fx.blobs);
+	CHECK(blob_store_open(fx.dir, &fx.blobs, NULL) == 0);
+	CHECK(count_unfinished(&fx) == 0);
+	(void)blob_abort(lost);
+	teardown(&fx);
+}
+
+TEST(publishing_what_is_there_already_keeps_one_and_makes_it_young)
+{
+	static const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	struct fixture fx;
+	struct blob_writer *w;
+	char hash[SHA256_HEX + 1], path[160];
+	struct stat st;
+	int fds[2];
+
+	setup(&fx);
+	put(&fx, "hello", hash);
+	(void)snprintf(path, sizeof(path), "%s/%.2s/%s", fx.dir, hash, hash);
+	CHECK(utimensat(AT_FDCWD, path, long_ago, 0) == 0);
+	CHECK(blob_begin(fx.blobs, &w, NULL) == 0 && blob_write(w, "hello", 5, NULL) == 0);
+	CHECK(blob_end(w, hash, NULL) == 0 && blob_publish(w, fds, NULL) == 0);
+	sync_and_close(fds);
+	CHECK(stat(path, &st) == 0 && st.st_mtim.tv_sec > 1000 && count_all(&fx) == 1);
+	CHECK(utimensat(AT_FDCWD, path, long_ago, 0) == 0);
+	put(&fx, "hello", hash);
+	CHECK(stat(path, &st) == 0 && st.st_mtim.tv_sec > 1000);
+	teardown(&fx);
+}
+
+TEST(parts_in_any_order_outlive_the_process_and_become_one_blob)
+{
+	struct fixture fx;
+	char hash[SHA256_HEX + 1];
+	int fd, fds[2];
+
+	setup(&fx);
+	fd = blob_parts_open(fx.blobs, "abc123", 5, NULL);
+	CHECK(fd >= 0 && pwrite(fd, "lo", 2, 3) == 2);
+	close(fd);
+	(void)blob_store_close(fx.blobs);
+	CHECK(blob_store_open(fx.dir, &fx.blobs, NULL) == 0);
+	fd = blob_parts_open(fx.blobs, "abc123", 5, NULL);
+	CHECK(fd >= 0 && pwrite(fd, "hel", 3, 0) == 3);
+	close(fd);
+	sha256_hex("hello", 5, hash);
+	CHECK(blob_parts_publish(fx.blobs, "abc123", hash, fds, NULL) == 0);
+	sync_and_close(fds);
+	CHECK(blob_size(fx.blobs, hash) == 5 && count_all(&fx) == 1);
+	CHECK(blob_parts_open(fx.blobs, "../abc", 5, NULL) == -EINVAL);
+	teardown(&fx);
+}
+
+TEST(parts_that_nobody_writes_to_expire)
+{
+	struct fixture fx;
+	int fd;
+
+	setup(&fx);
+	fd = blob_parts_open(fx.blobs, "abc123", 5, NULL);
+	CHECK(fd >= 0 && close(fd) == 0);
+	blob_parts_expire(fx.blobs, 1000);
+	CHECK(count_unfinished(&fx) == 1);
+	blob_parts_expire(fx.blobs, INT64_MAX);
+	CHECK(count_unfinished(&fx) == 0);
 	teardown(&fx);
 }
 
