@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "gateway/base64.h"
 
 int tus_number(const char *field, const char *text, uint64_t *ret, struct err *e)
 {

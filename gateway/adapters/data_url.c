@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "gateway/base64.h"
+#include "base/base64.h"
 
 static const char mark[] = ";base64,";
 

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "gateway/adapters/agents.h"
 #include "gateway/adapters/schema.h"
-#include "gateway/base64.h"
 #include "gateway/session/json_text.h"
 
 #define PAGE_MAX (4u << 20) /* of agents.md */

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json.h"
-#include "gateway/base64.h"
 #include "gateway/session/json_text.h"
 
 /* --- texts --- */

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json.h"
-#include "gateway/base64.h"
 #include "gateway/http/openai.h"
 #include "gateway/models/pictures.h"
 #include "picture/job.h"

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "gateway/base64.h"
+#include "base/base64.h"
 
 #define PADDING 2048
 
