@@ -7,7 +7,8 @@
 #include "inference/tokenizers/vocab.h"
 
 #define PAIRS_MAX (1u << 22)
-#define PIECE_MAX 128 /* bytes; a longer token is never looked at for cuts */
+#define PIECE_MAX 128         /* bytes; a longer token is never looked at for cuts */
+#define WORK_MAX (1ull << 28) /* bytes looked up; what models have takes a hundredth */
 
 struct pair {
 	uint32_t whole, at; /* the token, and where it is cut, in bytes */
@@ -63,20 +64,25 @@ static int by_score(const void *a, const void *b)
 static int find_pairs(
 	const struct gguf_token *t, size_t n_tokens, struct vocab *vocab, struct pairs *ret)
 {
+	uint64_t work = 0;
+
 	for (size_t i = 0; i < n_tokens; i++) {
 		const struct gguf_string *s = &t[i].s;
+		struct vocab_prefixes p = {.s = s->s, .n = s->n};
 
 		if ((t[i].kind != KIND_NORMAL && t[i].kind != KIND_USER) || s->n > PIECE_MAX)
 			continue;
-		for (size_t at = 1; at < s->n; at++) {
-			struct pair pair = {(uint32_t)i, (uint32_t)at, t[i].score,
-				(uint16_t)code_points(s->s, at),
-				(uint16_t)code_points(s->s + at, s->n - at)};
+		for (work += s->n; vocab_next_prefix(vocab, &p) != VOCAB_NONE && p.at < s->n;) {
+			struct pair pair = {(uint32_t)i, (uint32_t)p.at, t[i].score,
+				(uint16_t)code_points(s->s, p.at),
+				(uint16_t)code_points(s->s + p.at, s->n - p.at)};
 			int r;
 
-			if (((uint8_t)s->s[at] & 0xc0) == 0x80 ||
-				vocab_find(vocab, s->s, at) == VOCAB_NONE ||
-				vocab_find(vocab, s->s + at, s->n - at) == VOCAB_NONE)
+			work += s->n;
+			if (work > WORK_MAX)
+				return -E2BIG;
+			if (((uint8_t)s->s[p.at] & 0xc0) == 0x80 ||
+				vocab_find(vocab, s->s + p.at, s->n - p.at) == VOCAB_NONE)
 				continue;
 			r = add_pair(ret, &pair);
 			if (r < 0)
@@ -121,6 +127,11 @@ json_t *gguf_scored_merges(const struct gguf_token *t, size_t n_tokens, struct e
 		r = find_pairs(t, n_tokens, vocab, &pairs);
 	if (r == -EMSGSIZE)
 		(void)err_set(e, r, "tokenizer.ggml.tokens: over %u merges", PAIRS_MAX);
+	if (r == -E2BIG)
+		(void)err_set(e, r = -EMSGSIZE,
+			"tokenizer.ggml.tokens: so many begin with others that over %llu MiB would "
+			"be looked up",
+			WORK_MAX >> 20);
 	if (r == 0)
 		list = write_pairs(t, &pairs);
 	free(pairs.list);

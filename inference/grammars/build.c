@@ -10,7 +10,11 @@
 
 struct grammar *build_new(void)
 {
-	return calloc(1, sizeof(struct grammar));
+	struct grammar *g = calloc(1, sizeof(*g));
+
+	if (g && vocab_new(GRAMMAR_SETS_MAX, &g->set_ids) < 0)
+		g = grammar_free(g);
+	return g;
 }
 
 struct grammar *grammar_free(struct grammar *g)
@@ -21,6 +25,7 @@ struct grammar *grammar_free(struct grammar *g)
 	free(g->elements);
 	free(g->least);
 	free(g->sets);
+	(void)vocab_free(g->set_ids);
 	free(g);
 	return NULL;
 }
@@ -110,14 +115,19 @@ void body_rule(struct grammar *g, struct body *b, uint32_t rule)
 
 void body_set(struct grammar *g, struct body *b, const struct byte_set *set)
 {
-	for (uint32_t i = 0; i < g->n_sets; i++)
-		if (!memcmp(&g->sets[i], set, sizeof(*set))) {
-			add(g, b, ELEMENT(ELEMENT_SET, i));
-			return;
-		}
+	uint32_t id = vocab_find(g->set_ids, set, sizeof(*set));
+
+	if (id != VOCAB_NONE) {
+		add(g, b, ELEMENT(ELEMENT_SET, id));
+		return;
+	}
 	if (!grow(g, &g->sets, g->n_sets, &g->cap_sets, GRAMMAR_SETS_MAX, sizeof(*g->sets),
 		    "sets of bytes"))
 		return;
+	if (vocab_add(g->set_ids, g->n_sets, set, sizeof(*set), true) < 0) {
+		build_fail(g, -ENOMEM, "out of memory");
+		return;
+	}
 	g->sets[g->n_sets] = *set;
 	add(g, b, ELEMENT(ELEMENT_SET, g->n_sets++));
 }
@@ -294,65 +304,6 @@ uint32_t build_repeat(struct grammar *g, uint32_t rule, uint32_t least, uint32_t
 
 /* --- checks --- */
 
-static uint32_t plus(uint32_t a, uint32_t b)
-{
-	return a == LEAST_NEVER || b == LEAST_NEVER || a + b < a ? LEAST_NEVER : a + b;
-}
-
-static uint32_t least_of(const struct grammar *g, uint32_t element)
-{
-	return ELEMENT_KIND(element) == ELEMENT_RULE  ? g->rules[ELEMENT_AT(element)].least
-	       : ELEMENT_KIND(element) == ELEMENT_SET ? 1
-						      : 0;
-}
-
-/* The shortest text of a rule by what is known of the others. */
-static uint32_t shortest(const struct grammar *g, const struct rule *r)
-{
-	uint32_t best = LEAST_NEVER, sum = 0;
-
-	for (uint32_t i = r->start;; i++) {
-		enum element_kind kind = ELEMENT_KIND(g->elements[i]);
-
-		if (kind == ELEMENT_END || kind == ELEMENT_OR) {
-			best = sum < best ? sum : best;
-			sum = 0;
-			if (kind == ELEMENT_END)
-				return best;
-			continue;
-		}
-		sum = plus(sum, least_of(g, g->elements[i]));
-	}
-}
-
-/* Rules are made before those that use them more often than not: backwards it settles soon. */
-static void measure(struct grammar *g)
-{
-	for (bool changed = true; changed;) {
-		changed = false;
-		for (uint32_t i = 0; i < g->n_rules; i++) {
-			uint32_t best = shortest(g, &g->rules[i]);
-
-			changed = changed || best < g->rules[i].least;
-			g->rules[i].least = best < g->rules[i].least ? best : g->rules[i].least;
-		}
-		for (uint32_t i = g->n_rules; changed && i-- > 0;) {
-			uint32_t best = shortest(g, &g->rules[i]);
-
-			g->rules[i].least = best < g->rules[i].least ? best : g->rules[i].least;
-		}
-	}
-	for (uint32_t i = 0; i < g->n_rules; i++)
-		g->rules[i].nullable = g->rules[i].least == 0;
-	for (uint32_t i = g->n_elements; i-- > 0;) {
-		enum element_kind kind = ELEMENT_KIND(g->elements[i]);
-
-		g->least[i] = kind == ELEMENT_END || kind == ELEMENT_OR
-				      ? 0
-				      : plus(least_of(g, g->elements[i]), g->least[i + 1]);
-	}
-}
-
 enum { UNSEEN, OPEN, DONE };
 
 struct visit {
@@ -419,8 +370,7 @@ static void check(struct grammar *g)
 		return;
 	g->least = calloc(g->n_elements, sizeof(*g->least));
 	stack = calloc(g->n_rules, sizeof(*stack));
-	if (g->least && stack) {
-		measure(g);
+	if (g->least && stack && build_measure(g) == 0) {
 		for (uint32_t i = 0; g->r == 0 && i < g->n_rules; i++)
 			if (g->rules[i].least == LEAST_NEVER)
 				build_fail(g, -EINVAL, "rule '%s' never ends", g->rules[i].name);
@@ -437,6 +387,7 @@ int build_end(struct grammar *g, struct grammar **ret, struct err *e)
 	int r;
 
 	check(g);
+	g->set_ids = vocab_free(g->set_ids);
 	r = g->r;
 	if (r < 0) {
 		(void)err_set(e, r, "%s", g->error.text);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "inference/grammars/grammar.h"
+#include "inference/tokenizers/vocab.h"
 
 /* A body's words: an end, a new alternative, a set of bytes, a rule. */
 enum element_kind { ELEMENT_END, ELEMENT_OR, ELEMENT_SET, ELEMENT_RULE };
@@ -31,6 +32,7 @@ struct grammar {
 	uint32_t *elements;    /* owned */
 	uint32_t *least;       /* owned; of each element: bytes from it to its alternative's end */
 	struct byte_set *sets; /* owned */
+	struct vocab *set_ids; /* owned; of the same, until build_end */
 	uint32_t n_rules, cap_rules, n_elements, cap_elements, n_sets, cap_sets;
 	int r; /* the first failure; words in error */
 	struct err error;
@@ -69,6 +71,10 @@ struct range {
 uint32_t build_class(struct grammar *g, struct range *ranges, size_t n, bool negated);
 /* A rule for least to most times the rule; most UINT32_MAX: any number. */
 uint32_t build_repeat(struct grammar *g, uint32_t rule, uint32_t least, uint32_t most);
+
+/* Fills in what is least of each rule and element, and what is nullable; every rule has a body.
+ * -ENOMEM. */
+int build_measure(struct grammar *g);
 
 /* Checks all rules. Returns g->r, with words in e; on failure g is freed. */
 int build_end(struct grammar *g, struct grammar **ret, struct err *e);

@@ -5,6 +5,7 @@
 
 #include "inference/grammars/build.h"
 #include "inference/tokenizers/unicode.h"
+#include "inference/tokenizers/vocab.h"
 
 #define CLASS_RANGES_MAX 256
 #define NAME_MAX_ 31
@@ -12,6 +13,7 @@
 struct reader {
 	const char *at, *end, *start;
 	struct grammar *g;
+	struct vocab *names; /* owned; the text's own, by rule */
 	unsigned depth;
 };
 
@@ -69,6 +71,18 @@ static bool is_name(char c)
 }
 
 /* The rule of a name, made where it is new. */
+static uint32_t name_rule(struct reader *r, const char *name, size_t n)
+{
+	uint32_t rule = vocab_find(r->names, name, n);
+
+	if (rule != VOCAB_NONE)
+		return rule;
+	rule = build_rule(r->g, name);
+	if (ok(r) && vocab_add(r->names, rule, name, n, true) < 0)
+		build_fail(r->g, -ENOMEM, "out of memory");
+	return rule;
+}
+
 static uint32_t read_name(struct reader *r)
 {
 	char name[NAME_MAX_ + 1];
@@ -86,14 +100,7 @@ static uint32_t read_name(struct reader *r)
 		fail(r, "a name was to come");
 		return 0;
 	}
-	for (uint32_t i = 0; i < r->g->n_rules; i++)
-		if (r->g->rules[i].visit && !strcmp(r->g->rules[i].name, name))
-			return i;
-	uint32_t rule = build_rule(r->g, name);
-
-	if (ok(r))
-		r->g->rules[rule].visit = 1; /* while it is read: a name of the text's own */
-	return rule;
+	return name_rule(r, name, n);
 }
 
 static uint32_t read_hex(struct reader *r, int digits)
@@ -315,19 +322,17 @@ int grammar_from_text(const char *text, size_t n, struct grammar **ret, struct e
 {
 	struct reader r = {.at = text, .start = text, .end = text + n, .g = build_new()};
 
-	if (!r.g)
+	if (!r.g || vocab_new(GRAMMAR_RULES_MAX, &r.names) < 0) {
+		(void)grammar_free(r.g);
 		return err_set(e, -ENOMEM, "out of memory");
+	}
 	if (n > GRAMMAR_TEXT_MAX)
 		build_fail(r.g, -EMSGSIZE, "%zu bytes, the limit is %u", n, GRAMMAR_TEXT_MAX);
 	else {
 		/* The whole is the first rule, wherever it stands. */
-		uint32_t root = build_rule(r.g, "root");
-
-		if (ok(&r))
-			r.g->rules[root].visit = 1;
+		(void)name_rule(&r, "root", 4);
 		read_rules(&r);
 	}
-	for (uint32_t i = 0; i < r.g->n_rules; i++)
-		r.g->rules[i].visit = 0;
+	(void)vocab_free(r.names);
 	return build_end(r.g, ret, e);
 }

@@ -1,4 +1,5 @@
 #include "inference/formats/gguf.h"
+#include "inference/formats/gguf_merges.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -479,6 +480,25 @@ TEST(tensors_are_found_by_their_names_elsewhere)
 	CHECK(weights_find(weights, "model.layers.13.self_attn.q_norm.weight"));
 	CHECK(weights_find(weights, "lm_head.weight")->dims[0] == 2);
 	weights_free(weights);
+}
+
+/* Each begins with all shorter ones of its kind. */
+TEST(merges_of_tokens_that_begin_with_others_have_a_limit)
+{
+	enum { KINDS = 700, LENGTHS = 110, HEAD = 10 };
+	static char kinds[KINDS][HEAD + LENGTHS];
+	static struct gguf_token tokens[KINDS * LENGTHS];
+	struct err e = {0};
+
+	for (size_t k = 0; k < KINDS; k++) {
+		for (size_t i = 0; i < HEAD + LENGTHS; i++)
+			kinds[k][i] = i >= HEAD ? 'c' : k >> i & 1 ? 'a' : 'b';
+		for (size_t i = 0; i < LENGTHS; i++)
+			tokens[k * LENGTHS + i] = (struct gguf_token){
+				.s = {kinds[k], HEAD + i + 1}, .kind = KIND_NORMAL};
+	}
+	CHECK(!gguf_scored_merges(tokens, KINDS * LENGTHS, &e) && e.code == -EMSGSIZE);
+	CHECK(strstr(e.text, "would be looked up"));
 }
 
 TEST_MAIN()
