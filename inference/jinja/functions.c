@@ -8,6 +8,7 @@
 #include "inference/jinja/functions_inside.h"
 
 #define RANGE_MAX 10000
+#define ATTRIBUTE_MAX 256
 
 json_t *function_arg(const struct args *args, size_t place, const char *name)
 {
@@ -19,6 +20,16 @@ json_t *function_arg(const struct args *args, size_t place, const char *name)
 		at += !args->names[i];
 	}
 	return NULL;
+}
+
+json_t *function_attribute(struct run *run, const struct args *args, size_t place, const char *name)
+{
+	json_t *v = function_arg(args, place, name);
+
+	if (json_string_length(v) <= ATTRIBUTE_MAX)
+		return v;
+	return value_fail(run, -EMSGSIZE, "an attribute's name of %zu bytes, the limit is %d",
+		json_string_length(v), ATTRIBUTE_MAX);
 }
 
 json_t *function_need_text(struct run *run, const json_t *v, const char *what)
@@ -40,6 +51,9 @@ json_t *function_list(struct run *run, json_t *a)
 
 	if (json_is_array(a))
 		return json_incref(a);
+	if (json_is_string(a) &&
+		!value_spend(run, value_length(json_string_value(a), json_string_length(a))))
+		return NULL;
 	list = json_array();
 	if (!list)
 		return function_made(run, NULL);
@@ -60,10 +74,7 @@ json_t *function_list(struct run *run, json_t *a)
 		json_decref(list);
 		return value_fail(run, -EINVAL, "a list is needed");
 	}
-	if (value_spend(run, json_array_size(list)))
-		return list;
-	json_decref(list);
-	return NULL;
+	return list;
 }
 
 /* --- tests --- */
@@ -99,7 +110,7 @@ static json_t *compare(struct run *run, json_t *a, const struct args *args, int 
 	json_t *b = function_arg(args, 0, NULL);
 	int order;
 
-	if (!b || !value_order(a, b, &order))
+	if (!b || !value_order(run, a, b, &order))
 		return value_fail(run, -EINVAL, "these have no order");
 	order = order < 0 ? -1 : order > 0;
 	return json_boolean(order >= low && order <= high);
@@ -173,6 +184,8 @@ static json_t *fn_namespace(struct run *run, json_t *a, const struct args *args)
 
 	(void)a;
 	for (size_t i = 0; i < args->n && space; i++) {
+		if (!value_spend_on(run, args->list[i]))
+			break;
 		if (args->names[i])
 			(void)json_object_set_new(
 				space, args->names[i], value_copy(run, args->list[i]));
@@ -304,6 +317,15 @@ static const struct function functions[] = {
 	{ROLE_FREE, "range", fn_range},
 	{ROLE_FREE, "strftime_now", fn_strftime_now},
 };
+
+json_t *function_call(struct run *run, const struct function *f, json_t *a, const struct args *args)
+{
+	bool left = f->role == ROLE_TEST || !a || value_spend_on(run, a);
+
+	for (size_t i = 0; i < args->n && left; i++)
+		left = value_spend_on(run, args->list[i]);
+	return left ? f->run(run, a, args) : NULL;
+}
 
 const struct function *function_find(enum role role, const char *name)
 {

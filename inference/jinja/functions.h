@@ -29,5 +29,9 @@ struct function {
 	json_t *(*run)(struct run *run, json_t *a, const struct args *args);
 };
 
+/* Calls it, and takes off what it may go over. */
+json_t *function_call(
+	struct run *run, const struct function *f, json_t *a, const struct args *args);
+
 /* NULL: there is none of this name. */
 const struct function *function_find(enum role role, const char *name);

@@ -7,6 +7,11 @@
 /* The argument of this keyword, or in this place. NULL: not given. */
 json_t *function_arg(const struct args *args, size_t place, const char *name);
 
+/* The same where it names the items' attributes. NULL with words where it is too long to be looked
+ * up in each of them. */
+json_t *function_attribute(
+	struct run *run, const struct args *args, size_t place, const char *name);
+
 /* v where it is a text; else NULL, with words. */
 json_t *function_need_text(struct run *run, const json_t *v, const char *what);
 

@@ -68,7 +68,8 @@ json_t *fn_reverse(struct run *run, json_t *a, const struct args *args)
 json_t *fn_join(struct run *run, json_t *a, const struct args *args)
 {
 	CLEANUP(buf_done) struct buf text;
-	json_t *by = function_arg(args, 0, "d"), *name = function_arg(args, 1, "attribute");
+	json_t *by = function_arg(args, 0, "d"),
+	       *name = function_attribute(run, args, 1, "attribute");
 	json_t *list = function_list(run, a), *item;
 	size_t i;
 	int r = list ? 0 : -EINVAL;
@@ -76,6 +77,8 @@ json_t *fn_join(struct run *run, json_t *a, const struct args *args)
 	buf_init(&text, VALUE_MAX);
 	json_array_foreach(list, i, item)
 	{
+		if (!value_spend(run, 1))
+			break;
 		if (json_is_string(name))
 			item = json_object_get(item, json_string_value(name));
 		if (r == 0 && i > 0 && json_is_string(by))
@@ -167,7 +170,7 @@ static json_t *key_of(const struct run *run, json_t *item, const json_t *attribu
 
 json_t *fn_map(struct run *run, json_t *a, const struct args *args)
 {
-	json_t *attribute = function_arg(args, 9, "attribute"),
+	json_t *attribute = function_attribute(run, args, 9, "attribute"),
 	       *filter = function_arg(args, 0, NULL);
 	json_t *list = function_list(run, a), *out = json_array(), *item;
 	const struct function *f =
@@ -178,7 +181,7 @@ json_t *fn_map(struct run *run, json_t *a, const struct args *args)
 		(void)value_fail(run, -EINVAL, "map needs an attribute or the name of a filter");
 	json_array_foreach(list, i, item)
 	{
-		json_t *v = f ? f->run(run, item, &(struct args){0})
+		json_t *v = f ? function_call(run, f, item, &(struct args){0})
 			      : json_incref(key_of(run, item, attribute));
 
 		if (!v || run->e->code)
@@ -196,7 +199,7 @@ json_t *fn_map(struct run *run, json_t *a, const struct args *args)
 static json_t *sift(
 	struct run *run, json_t *a, const struct args *args, bool by_attribute, bool keep)
 {
-	json_t *attribute = by_attribute ? function_arg(args, 0, NULL) : NULL;
+	json_t *attribute = by_attribute ? function_attribute(run, args, 0, NULL) : NULL;
 	json_t *test = function_arg(args, by_attribute, NULL),
 	       *more = function_arg(args, by_attribute + 1u, NULL);
 	json_t *list = function_list(run, a), *out = json_array(), *item;
@@ -209,7 +212,8 @@ static json_t *sift(
 	json_array_foreach(list, i, item)
 	{
 		json_t *key = key_of(run, item, attribute);
-		json_t *v = f ? f->run(run, key, &rest) : json_boolean(value_is_true(run, key));
+		json_t *v = f ? function_call(run, f, key, &rest)
+			      : json_boolean(value_is_true(run, key));
 
 		if (!v || run->e->code)
 			break;
@@ -278,7 +282,7 @@ static json_t *sort_by(struct run *run, json_t *list, const json_t *attribute, b
 		for (; at > 0; at--) {
 			json_t *before = key_of(run, json_array_get(out, at - 1), attribute);
 
-			if (!value_order(key_of(run, item, attribute), before, &order))
+			if (!value_order(run, key_of(run, item, attribute), before, &order))
 				(void)value_fail(run, -EINVAL, "sort needs numbers or texts");
 			if (!value_spend(run, 1) || (reverse ? order <= 0 : order >= 0))
 				break;
@@ -297,7 +301,7 @@ json_t *fn_sort(struct run *run, json_t *a, const struct args *args)
 {
 	json_t *list = function_list(run, a), *reverse = function_arg(args, 0, "reverse"), *out;
 
-	out = list ? sort_by(run, list, function_arg(args, 2, "attribute"),
+	out = list ? sort_by(run, list, function_attribute(run, args, 2, "attribute"),
 			     reverse && value_is_true(run, reverse))
 		   : NULL;
 	json_decref(list);

@@ -8,6 +8,15 @@
 #include "inference/jinja/functions_inside.h"
 #include "inference/tokenizers/unicode.h"
 
+/* Takes what was gone over off the steps once it is one. */
+static bool pay(struct run *run, size_t *bytes, size_t more)
+{
+	size_t steps = (*bytes += more) / STEP_BYTES;
+
+	*bytes %= STEP_BYTES;
+	return value_spend(run, steps);
+}
+
 static bool in_set(uint32_t c, const char *set, size_t n)
 {
 	uint32_t member;
@@ -30,16 +39,16 @@ static json_t *strip_sides(
 {
 	const json_t *chars = function_arg(args, 0, "chars");
 	const char *s = json_string_value(a), *set = json_string_value(chars);
-	size_t n = json_string_length(a), from = 0, set_n = json_string_length(chars);
+	size_t n = json_string_length(a), from = 0, set_n = json_string_length(chars), paid = 0;
 	uint32_t c;
 	int used;
 
 	if (!function_need_text(run, a, "trim"))
 		return NULL;
-	while (left && from < n && (used = utf8_read(s + from, n - from, &c)) > 0 &&
-		in_set(c, set, set_n))
+	while (left && from < n && pay(run, &paid, set_n) &&
+		(used = utf8_read(s + from, n - from, &c)) > 0 && in_set(c, set, set_n))
 		from += (size_t)used;
-	while (right && n > from) {
+	while (right && n > from && pay(run, &paid, set_n)) {
 		size_t last = n - 1;
 
 		while (last > from && ((unsigned char)s[last] & 0xc0) == 0x80)
@@ -137,7 +146,8 @@ static json_t *has_end(struct run *run, json_t *a, const struct args *args, bool
 		}
 		return json_false();
 	}
-	if (!function_need_text(run, a, "startswith") || !function_need_text(run, b, "startswith"))
+	if (!function_need_text(run, a, "startswith") ||
+		!function_need_text(run, b, "startswith") || !value_spend_on(run, b))
 		return NULL;
 	return json_boolean(part <= n && !memcmp(json_string_value(a) + (tail ? n - part : 0),
 						 json_string_value(b), part));

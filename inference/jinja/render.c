@@ -243,7 +243,7 @@ static json_t *eval_compare(struct scope *s, enum op op, const json_t *a, const 
 			return value_fail(&s->run, -EINVAL, "in needs a list or a text");
 		return json_boolean(value_contains(&s->run, b, a) == (op == OP_IN));
 	}
-	if (a == s->run.undefined || b == s->run.undefined || !value_order(a, b, &order))
+	if (a == s->run.undefined || b == s->run.undefined || !value_order(&s->run, a, b, &order))
 		return value_fail(&s->run, -EINVAL, "these two have no order");
 	return json_boolean(op == OP_LE   ? order <= 0
 			    : op == OP_GE ? order >= 0
@@ -295,8 +295,11 @@ static json_t *char_at(struct scope *s, const json_t *text, json_int_t i)
 {
 	const char *t = json_string_value(text);
 	size_t n = json_string_length(text), at;
-	json_int_t length = (json_int_t)value_length(t, n);
+	json_int_t length;
 
+	if (!value_spend_on(&s->run, text))
+		return NULL;
+	length = (json_int_t)value_length(t, n);
 	i += i < 0 ? length : 0;
 	if (i < 0 || i >= length)
 		return json_incref(s->run.undefined);
@@ -311,6 +314,8 @@ static json_t *eval_item(struct scope *s, json_t *a, const json_t *b)
 
 	if (a == s->run.undefined)
 		return json_incref(a);
+	if (json_is_string(b) && !value_spend_on(&s->run, b))
+		return NULL;
 	if (json_is_string(b))
 		v = json_object_get(a, json_string_value(b));
 	else if (value_int(b, &i) && json_is_string(a))
@@ -349,6 +354,8 @@ static json_t *eval_slice(
 	buf_init(&text, VALUE_MAX);
 	if (!json_is_array(a) && !json_is_string(a))
 		return value_fail(&s->run, -EINVAL, "a slice needs a list or a text");
+	if (!value_spend_on(&s->run, a))
+		return NULL;
 	if (by && value_int(by, &step) && step == 0)
 		step = 1;
 	i = bound(from, n, step > 0 ? 0 : n - 1, step > 0 ? 0 : -1, step > 0 ? n : n - 1);
@@ -359,7 +366,9 @@ static json_t *eval_slice(
 		return value_text(&s->run, t + first,
 			end > i ? value_byte(t + first, bytes - first, (size_t)(end - i)) : 0);
 	}
-	for (; (step > 0 ? i < end : i > end) && r == 0 && value_spend(&s->run, 1); i += step) {
+	for (; (step > 0 ? i < end : i > end) && r == 0; i += step) {
+		if (!value_spend(&s->run, 1 + bytes / STEP_BYTES))
+			break;
 		size_t at = list ? 0 : value_byte(t, bytes, (size_t)i);
 
 		r = list ? json_array_append(list, json_array_get(a, (size_t)i))
@@ -392,6 +401,8 @@ static json_t *eval_dict(struct scope *s, const struct node *n)
 
 		if (k && !json_is_string(k))
 			(void)value_fail(&s->run, -EINVAL, "keys are texts");
+		else if (k)
+			(void)value_spend_on(&s->run, k);
 		if (!v || s->run.e->code ||
 			json_object_set_new_nocheck(dict, json_string_value(k), v) < 0) {
 			if (s->run.e->code)
@@ -444,7 +455,7 @@ static json_t *eval_call(struct scope *s, const struct node *n)
 	struct args args = {0};
 
 	if ((!n->a || a) && eval_args(s, n->args, &args) == 0)
-		v = n->function->run(&s->run, a, &args);
+		v = function_call(&s->run, n->function, a, &args);
 	args_done(&args);
 	json_decref(a);
 	if (v && n->negated) {
@@ -602,7 +613,8 @@ static json_t *loop_list(struct scope *s, const struct node *n)
 	json_t *v = eval(s, n->a), *all, *chosen = json_array(), *item;
 	size_t i;
 
-	all = v ? function_find(ROLE_FILTER, "list")->run(&s->run, v, &(struct args){0}) : NULL;
+	all = v ? function_call(&s->run, function_find(ROLE_FILTER, "list"), v, &(struct args){0})
+		: NULL;
 	json_decref(v);
 	json_array_foreach(all, i, item)
 	{

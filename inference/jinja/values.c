@@ -33,13 +33,25 @@ bool value_spend(struct run *run, size_t steps)
 	return false;
 }
 
+bool value_spend_on(struct run *run, const json_t *v)
+{
+	const char *key;
+	json_t *item;
+	size_t steps = json_array_size(v) / 4;
+
+	if (json_is_string(v))
+		steps = json_string_length(v) / STEP_BYTES;
+	json_object_foreach((json_t *)v, key, item) steps += 1 + strlen(key) / STEP_BYTES;
+	return value_spend(run, steps);
+}
+
 json_t *value_text(struct run *run, const char *s, size_t n)
 {
 	json_t *v;
 
 	if (n > VALUE_MAX)
 		return value_fail(run, -ENOSPC, "a text is over 1 MiB");
-	if (!value_spend(run, n / 256))
+	if (!value_spend(run, n / STEP_BYTES))
 		return NULL;
 	v = json_stringn_nocheck(s, n);
 	return v ? v : value_fail(run, -ENOMEM, "out of memory");
@@ -91,7 +103,7 @@ static bool spend_parts(struct run *run, json_t *v, int depth)
 
 	if (depth > VALUE_DEPTH_MAX)
 		(void)value_fail(run, -EOVERFLOW, "a value is nested too deep");
-	if (run->e->code || !value_spend(run, 1))
+	if (run->e->code || !value_spend(run, 1) || !value_spend_on(run, v))
 		return false;
 	json_array_foreach(v, i, item) if (!spend_parts(run, item, depth + 1)) return false;
 	json_object_foreach(v, key, item) if (!spend_parts(run, item, depth + 1)) return false;
@@ -111,7 +123,8 @@ bool value_equal(struct run *run, const json_t *a, const json_t *b)
 		return false;
 	if (value_is_number(a) && value_is_number(b))
 		return number_of(a) == number_of(b);
-	return spend_parts(run, (json_t *)a, 0) && json_equal(a, b);
+	return json_typeof(a) == json_typeof(b) && spend_parts(run, (json_t *)a, 0) &&
+	       json_equal(a, b);
 }
 
 bool value_contains(struct run *run, const json_t *list, const json_t *v)
@@ -120,6 +133,8 @@ bool value_contains(struct run *run, const json_t *list, const json_t *v)
 	size_t i;
 
 	if (list == run->undefined || v == run->undefined)
+		return false;
+	if (!value_spend_on(run, v) || (!json_is_object(list) && !value_spend_on(run, list)))
 		return false;
 	if (json_is_string(list) && json_is_string(v))
 		return memmem(json_string_value(list), json_string_length(list),
@@ -130,7 +145,7 @@ bool value_contains(struct run *run, const json_t *list, const json_t *v)
 	return false;
 }
 
-bool value_order(const json_t *a, const json_t *b, int *ret)
+bool value_order(struct run *run, const json_t *a, const json_t *b, int *ret)
 {
 	if (value_is_number(a) && value_is_number(b)) {
 		double x = number_of(a), y = number_of(b);
@@ -138,7 +153,7 @@ bool value_order(const json_t *a, const json_t *b, int *ret)
 		*ret = x < y ? -1 : x > y;
 		return true;
 	}
-	if (!json_is_string(a) || !json_is_string(b))
+	if (!json_is_string(a) || !json_is_string(b) || !value_spend_on(run, a))
 		return false;
 	*ret = strcmp(json_string_value(a), json_string_value(b));
 	return true;

@@ -26,6 +26,11 @@ json_t *value_fail(struct run *run, int code, const char *format, ...)
 /* Takes steps off what is granted. False: it is spent. */
 bool value_spend(struct run *run, size_t steps);
 
+#define STEP_BYTES 256 /* that a step goes over */
+
+/* The same for what is gone over: a text, or the items of a list or the keys of an object. */
+bool value_spend_on(struct run *run, const json_t *v);
+
 /* A new text; NULL: too long or out of memory. */
 json_t *value_text(struct run *run, const char *s, size_t n);
 
@@ -40,8 +45,9 @@ bool value_equal(struct run *run, const json_t *a, const json_t *b);
 /* Whether a list has v, an object the key, a text the part. */
 bool value_contains(struct run *run, const json_t *list, const json_t *v);
 
-/* Numbers (booleans are such), and texts. *ret: below 0, 0, above. False: they have no order. */
-bool value_order(const json_t *a, const json_t *b, int *ret);
+/* Numbers (booleans are such), and texts. *ret: below 0, 0, above. False: they have no order, or
+ * nothing is left to spend. */
+bool value_order(struct run *run, const json_t *a, const json_t *b, int *ret);
 
 /* A whole number or boolean. */
 bool value_int(const json_t *v, json_int_t *ret);

@@ -244,6 +244,70 @@ TEST(copies_and_comparisons_cost_as_much_as_they_are_large)
 		      100, &e) < 0);
 }
 
+/* A text of 512 KiB or a list of 10000 in each of 10000 rounds; it would be minutes. */
+TEST(what_is_gone_over_costs_as_much_as_it_is_long)
+{
+	static const char *const rounds[] = {
+		"{{ s[7] }}",
+		"{{ s[-1] }}",
+		"{{ s[5:6] }}",
+		"{{ s[0:2000:100] }}",
+		"{% if s|length > l %}x{% endif %}",
+		"{% if s.find('y') > 0 %}x{% endif %}",
+		"{% if 'y' in s %}x{% endif %}",
+		"{% if s == s + '' %}x{% endif %}",
+		"{% if s < s %}x{% endif %}",
+		"{% if s.startswith(s) %}x{% endif %}",
+		"{% if d[s] %}x{% endif %}",
+		"{% if s in d %}x{% endif %}",
+		"{% if d.get(s) %}x{% endif %}",
+		"{% if {s: 1} %}x{% endif %}",
+		"{% if ('x' * 1000).strip(s) %}x{% endif %}",
+		"{% if s|list|length > l %}x{% endif %}",
+		"{% if s|first == 'y' %}x{% endif %}",
+		"{% if s|int %}x{% endif %}",
+		"{% if r|list|length == 0 %}x{% endif %}",
+		"{% if r|reverse|length == 0 %}x{% endif %}",
+		"{% if 'y' in r %}x{% endif %}",
+		"{% if r|select|list|length == 0 %}x{% endif %}",
+		"{% if r|map(attribute='x')|list|length == 0 %}x{% endif %}",
+		"{% if r|join|length == 0 %}x{% endif %}",
+		"{% if r[::2]|length == 0 %}x{% endif %}",
+		"{% if 'yy'.startswith([s, s, s]) %}x{% endif %}",
+	};
+
+	for (size_t i = 0; i < sizeof(rounds) / sizeof(rounds[0]); i++) {
+		CLEANUP(buf_done) struct buf text;
+		struct err e = {0};
+		int r;
+
+		buf_init(&text, 4096);
+		CHECK(buf_addf(&text,
+			      "{%% set s = 'x' * 524288 %%}{%% set r = range(10000) %%}{%% set l = "
+			      "1000000000 %%}{%% set d = {'a': 1} %%}{%% for i in range(10000) "
+			      "%%}%s"
+			      "{%% endfor %%}",
+			      rounds[i]) == 0);
+		r = render(buf_str(&text), 1 << 20, &e);
+		if (r != -EOVERFLOW)
+			fprintf(stderr, "%s: %d %s\n", rounds[i], r, e.text);
+		CHECK(r == -EOVERFLOW && strstr(e.text, "takes too many steps"));
+	}
+}
+
+/* What the templates of models do in each round of a long conversation. */
+TEST(long_conversations_have_the_steps_they_need)
+{
+	struct err e = {0};
+
+	CHECK(render("{% set m = range(256)|list %}{% for i in m %}{% if m|length > 3 and m|last "
+		     "== 255 "
+		     "and (m[i:]|select('odd')|list|length >= 0) and m[0] == 0 %}{{ ('x' * "
+		     "1000)|trim }}"
+		     "{% endif %}{% endfor %}",
+		      1 << 20, &e) == 0);
+}
+
 TEST(the_least_number_is_too_large_to_divide)
 {
 	struct err e = {0};
