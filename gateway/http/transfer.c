@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/range.h"
 #include "gateway/http/request.h"
 #include "gateway/metrics.h"
-#include "gateway/range.h"
 
 #define POST_BUFFER (32 * 1024)
 

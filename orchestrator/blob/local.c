@@ -350,6 +350,8 @@ static int take_name(
 
 	if (blob_touch(b, hash))
 		(void)unlinkat(b->dir, temp, 0);
+	else if (utimensat(b->dir, temp, NULL, AT_SYMLINK_NOFOLLOW) < 0)
+		r = -errno; /* its bytes may have come long ago */
 	else
 		r = name_it(b->dir, temp, hash, &made);
 	if (r == 0)

@@ -168,7 +168,8 @@ static void on_end(pid_t pid, int status, void *data)
 	}
 	g->pid = 0;
 	g->exiting = true;
-	g->ops->on_exit(status, g->data);
+	if (!g->released || g->service != GIT_SMALL_BLOBS)
+		g->ops->on_exit(status, g->data);
 	g->exiting = false;
 	if (g->released)
 		destroy(g);
@@ -217,6 +218,10 @@ static void set_environment(struct start *s, const struct git_plan *plan)
 	add_env(s, "GIT_TERMINAL_PROMPT=0");
 	if (plan->protocol)
 		add_env(s, "GIT_PROTOCOL=%s", plan->protocol);
+	if (plan->quarantine) {
+		add_env(s, "GIT_OBJECT_DIRECTORY=%s", plan->quarantine);
+		add_env(s, "GIT_ALTERNATE_OBJECT_DIRECTORIES=%s/objects", plan->repo);
+	}
 	set(s, "safe.directory", "*");
 	set(s, "core.hooksPath", plan->hooks ? plan->hooks : "/dev/null");
 	/* What a push acknowledges survives power loss: objects and refs are synced, in one go. */
@@ -361,13 +366,42 @@ out:
 	return r;
 }
 
+static void fill_arguments(const struct git_plan *plan, char *argv[10], char filter[64])
+{
+	size_t n = 0;
+
+	argv[n++] = "git";
+	if (plan->service == GIT_SMALL_BLOBS) {
+		(void)snprintf(filter, 64, "--filter=combine:object:type=blob+blob:limit=%u",
+			plan->small_max);
+		argv[n++] = "--git-dir";
+		argv[n++] = (char *)plan->repo;
+		argv[n++] = "rev-list";
+		argv[n++] = "--objects";
+		argv[n++] = filter;
+		if (plan->news) {
+			argv[n++] = "--stdin";
+			argv[n++] = "--not";
+		}
+		argv[n++] = "--all";
+	} else {
+		argv[n++] = plan->service == GIT_UPLOAD_PACK ? "upload-pack" : "receive-pack";
+		argv[n++] = "--stateless-rpc";
+		if (plan->advertise)
+			argv[n++] = "--http-backend-info-refs";
+		if (plan->service == GIT_UPLOAD_PACK)
+			argv[n++] = "--strict";
+		argv[n++] = (char *)plan->repo;
+	}
+	argv[n] = NULL;
+}
+
 int git_start(struct loop *loop, const struct git_plan *plan, const struct git_ops *ops, void *data,
 	struct git **ret, struct err *e)
 {
-	char *argv[8] = {"git", plan->service == GIT_UPLOAD_PACK ? "upload-pack" : "receive-pack",
-		"--stateless-rpc"};
 	struct git *g = calloc(1, sizeof(*g));
-	size_t n = 3;
+	char filter[64];
+	char *argv[10];
 	int r;
 
 	if (!g)
@@ -386,11 +420,7 @@ int git_start(struct loop *loop, const struct git_plan *plan, const struct git_o
 		.next = running};
 	running = g;
 	n_running++;
-	if (plan->advertise)
-		argv[n++] = "--http-backend-info-refs";
-	if (plan->service == GIT_UPLOAD_PACK)
-		argv[n++] = "--strict";
-	argv[n++] = (char *)plan->repo;
+	fill_arguments(plan, argv, filter);
 	r = launch(g, argv, plan, e);
 	if (r < 0) {
 		destroy(g);
@@ -412,7 +442,7 @@ void git_free(struct git *g)
 		destroy(g);
 		return;
 	}
-	if (g->service == GIT_UPLOAD_PACK)
+	if (g->service != GIT_RECEIVE_PACK)
 		(void)kill(g->pid, SIGTERM);
 	if (g->out >= 0 && !g->out_source)
 		(void)loop_add_fd(g->loop, g->out, EPOLLIN, on_out_ready, g, &g->out_source);

@@ -27,7 +27,11 @@ struct git;
 
 #define GIT_PROGRAMS_MAX 64
 
-enum git_service { GIT_UPLOAD_PACK, GIT_RECEIVE_PACK };
+enum git_service {
+	GIT_UPLOAD_PACK,
+	GIT_RECEIVE_PACK,
+	GIT_SMALL_BLOBS /* lists "ID PATH" of files below small_max bytes: see git_plan.news */
+};
 
 struct git_plan {
 	enum git_service service;
@@ -37,6 +41,11 @@ struct git_plan {
 	const char *protocol; /* value of the header Git-Protocol, checked; or NULL */
 	int hook_fd;          /* the hooks find it as fd 4; -1: none. Stays the caller's */
 	uint64_t input_max;   /* receive.maxInputSize */
+	/* GIT_SMALL_BLOBS: only what the commits in its input reach and no ref does; otherwise what
+	 * any ref reaches. */
+	bool news;
+	unsigned int small_max;
+	const char *quarantine; /* path; where objects of a push are; NULL: none */
 };
 
 struct git_ops {
@@ -45,7 +54,7 @@ struct git_ops {
 	/* Input can be written again. Called once per git_want_input. */
 	void (*on_input)(void *data);
 	/* The program has ended (status as from waitpid) and so has its owner's interest: last
-	 * call. Comes also after git_free. */
+	 * call. Comes also after git_free, but not of GIT_SMALL_BLOBS. */
 	void (*on_exit)(int status, void *data);
 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/range.h"
+#include "base/range.h"
 #include "gateway/tus.h"
 #include "tests/support/fuzz.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/range.h"
+#include "base/range.h"
 
 #include <errno.h>
 

@@ -1,0 +1,95 @@
+#include "orchestrator/hub/signed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fs.h"
+
+static const char *const verbs[SIGNED_VERBS] = {"get", "put", "part", "complete"};
+
+int signed_key_load(const char *path, struct signed_key *ret, struct err *e)
+{
+	CLEANUP(buf_done) struct buf b;
+	int r;
+
+	buf_init(&b, SIGNED_KEY_LEN);
+	r = fs_read(AT_FDCWD, path, &b, e);
+	if (r == 0 && b.len == SIGNED_KEY_LEN) {
+		memcpy(ret->bytes, b.data, SIGNED_KEY_LEN);
+		OPENSSL_cleanse(b.data, b.len);
+		return 0;
+	}
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (e)
+		*e = (struct err){0};
+	random_bytes(ret->bytes, SIGNED_KEY_LEN);
+	return fs_write_durable(AT_FDCWD, path, ret->bytes, SIGNED_KEY_LEN, 0600, e);
+}
+
+const char *signed_verb_name(enum signed_verb verb)
+{
+	return verbs[verb];
+}
+
+int signed_verb_find(const char *name, enum signed_verb *ret)
+{
+	for (int i = 0; i < SIGNED_VERBS; i++)
+		if (!strcmp(verbs[i], name)) {
+			*ret = (enum signed_verb)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+void signed_tag(
+	const struct signed_key *key, const struct signed_claim *c, char ret[SHA256_HEX + 1])
+{
+	unsigned char mac[EVP_MAX_MD_SIZE] = {0};
+	unsigned int length = 0;
+	char text[512];
+	/* No field can hold a line break, so no two claims have the same text. */
+	int n = snprintf(text, sizeof(text),
+		"%s\n%s\n%s\n%" PRIu64 "\n%" PRId64 "\n%s\n%" PRIu64 "\n%" PRIu64, verbs[c->verb],
+		c->repo, c->oid, c->size, c->expires_sec, c->upload, c->chunk_size, c->part);
+
+	if (!HMAC(EVP_sha256(), key->bytes, SIGNED_KEY_LEN, (const unsigned char *)text, (size_t)n,
+		    mac, &length) ||
+		length != SHA256_LEN)
+		random_bytes(mac, SHA256_LEN); /* out of memory: a tag that fits nothing */
+	hex_write(mac, SHA256_LEN, ret);
+}
+
+int signed_write(const struct signed_key *key, const struct signed_claim *c, struct buf *b)
+{
+	char tag[SHA256_HEX + 1];
+	int r;
+
+	signed_tag(key, c, tag);
+	r = buf_addf(b, "%s/%s?repo=%s&size=%" PRIu64 "&exp=%" PRId64, verbs[c->verb], c->oid,
+		c->repo, c->size, c->expires_sec);
+	if (r == 0 && c->upload[0])
+		r = buf_addf(b, "&upload=%s&chunk=%" PRIu64, c->upload, c->chunk_size);
+	if (r == 0 && c->part)
+		r = buf_addf(b, "&part=%" PRIu64, c->part);
+	return r == 0 ? buf_addf(b, "&sig=%s", tag) : r;
+}
+
+int signed_check(const struct signed_key *key, const struct signed_claim *c, const char *tag,
+	int64_t now_sec, struct err *e)
+{
+	char want[SHA256_HEX + 1];
+
+	signed_tag(key, c, want);
+	if (!tag || strlen(tag) != SHA256_HEX || CRYPTO_memcmp(tag, want, SHA256_HEX) != 0)
+		return err_set(e, -EACCES, "this address is not one that was given out here");
+	if (now_sec >= c->expires_sec)
+		return err_set(e, -ETIME, "this address has expired; ask for a new one");
+	return 0;
+}
