@@ -508,7 +508,21 @@ int openai_read(enum openai_kind kind, const json_t *body, struct openai_request
 				      sizeof(writing_fields) / sizeof(*writing_fields));
 	if (r < 0)
 		openai_done(ret);
+	else
+		ret->n_inputs = json_array_size(ret->inputs);
 	return r;
+}
+
+void openai_called(struct openai_request *q, size_t n)
+{
+	if (q->kind == OPENAI_EMBEDDINGS && n < q->n_inputs) {
+		for (size_t i = 0; i < n; i++)
+			(void)json_array_set_new(q->inputs, i, json_null());
+		return;
+	}
+	json_decref(q->inputs);
+	json_decref(q->options);
+	q->inputs = q->options = NULL;
 }
 
 void openai_done(struct openai_request *q)

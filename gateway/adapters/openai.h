@@ -27,7 +27,8 @@ struct openai_request {
 	enum openai_kind kind;
 	char model[OPENAI_MODEL_MAX + 1]; /* "": none named */
 	const char *task;                 /* of inference */
-	json_t *inputs, *options;         /* owned */
+	json_t *inputs, *options;         /* owned; gone once openai_called has taken them */
+	size_t n_inputs;                  /* of embeddings */
 	struct tools tools;
 	bool stream, include_usage;
 	bool base64;         /* embeddings as base64, not as arrays */
@@ -44,4 +45,7 @@ struct openai_request {
  */
 int openai_read(enum openai_kind kind, const json_t *body, struct openai_request *ret,
 	char param[OPENAI_PARAM_MAX + 1], struct err *e);
+/* The first n inputs are with inference: they need no memory here while it works. Those of what
+ * writes text are one. */
+void openai_called(struct openai_request *q, size_t n);
 void openai_done(struct openai_request *q);

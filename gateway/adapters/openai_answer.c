@@ -366,7 +366,7 @@ int openai_add_embeddings(
 	size_t i;
 	int r = 0;
 
-	if (!json_is_array(value) || first + json_array_size(value) > json_array_size(q->inputs))
+	if (!json_is_array(value) || first + json_array_size(value) > q->n_inputs)
 		return -EBADMSG;
 	if (first == 0) {
 		r = buf_add_str(b, "{\"object\":\"list\",\"model\":");

@@ -196,6 +196,18 @@ int pipeline_read(const char *task, json_t *body, struct pipeline_request *ret, 
 	return r;
 }
 
+void pipeline_called(struct pipeline_request *q)
+{
+	json_t *left = json_is_array(q->inputs)     ? json_array()
+		       : q->whole_text && q->inputs ? json_incref(q->inputs)
+						    : NULL;
+
+	json_decref(q->inputs);
+	json_decref(q->options);
+	q->inputs = left;
+	q->options = NULL;
+}
+
 void pipeline_done(struct pipeline_request *q)
 {
 	json_decref(q->inputs);

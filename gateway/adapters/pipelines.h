@@ -27,6 +27,8 @@ const char *pipeline_task(const char *name);
 /* Reads a body for that task. -EINVAL with words that begin with the field. -ENOMEM. On success the
  * caller ends it with pipeline_done. */
 int pipeline_read(const char *task, json_t *body, struct pipeline_request *ret, struct err *e);
+/* They are with inference: what the answer does not need of them goes. */
+void pipeline_called(struct pipeline_request *q);
 void pipeline_done(struct pipeline_request *q);
 
 /* The answer. value: of infer.RESULT. NULL: it is not what was asked for, or out of memory. Caller

@@ -25,15 +25,15 @@ static void call(struct openai_ask *o, json_t *inputs)
 				  .payer = o->ask.payer,
 				  .inputs = inputs,
 				  .options = o->q.options});
+	openai_called(&o->q, o->asked);
 }
 
 /* The next inputs, as many as inference takes at once. */
 static void call_some(struct openai_ask *o)
 {
 	CLEANUP(json_unrefp) json_t *some = json_array();
-	size_t n = json_array_size(o->q.inputs);
 
-	for (size_t i = 0; i < INPUTS_AT_ONCE && o->asked < n; i++)
+	for (size_t i = 0; i < INPUTS_AT_ONCE && o->asked < o->q.n_inputs; i++)
 		(void)json_array_append(some, json_array_get(o->q.inputs, o->asked++));
 	call(o, some);
 }
@@ -48,7 +48,7 @@ static int on_embeddings(struct openai_ask *o, const struct infer_result *result
 		r = -EBADMSG;
 	if (r < 0)
 		return r;
-	if (o->asked == json_array_size(o->q.inputs))
+	if (o->asked == o->q.n_inputs)
 		return openai_end_embeddings(&usage, &o->ask.out);
 	call_some(o);
 	return 1;

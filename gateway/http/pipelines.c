@@ -235,14 +235,16 @@ static void start(struct ask *a)
 	else
 		r = pipeline_read(task, body, &p->q, &e);
 	p->read = r == 0;
-	if (r < 0)
+	if (r < 0) {
 		refuse_body(a, r, &e);
-	else
-		ask_call(a, &(struct model_ask){.model = p->openai.model,
-				    .task = p->q.task,
-				    .payer = a->payer,
-				    .inputs = p->q.inputs,
-				    .options = p->q.options});
+		return;
+	}
+	ask_call(a, &(struct model_ask){.model = p->openai.model,
+			    .task = p->q.task,
+			    .payer = a->payer,
+			    .inputs = p->q.inputs,
+			    .options = p->q.options});
+	pipeline_called(&p->q);
 }
 
 static const struct ask_voice voice = {
