@@ -327,8 +327,9 @@ class Page:
         self.sock.close()
 
 
-def http(port, request, body=b""):
-    """One exchange on its own connection: (status, headers, body)."""
+def http(port, request, body=b"", heard=lambda data: None):
+    """One exchange on its own connection: (status, headers, body). heard: is told all that has come
+    whenever more has."""
     with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as s:
         s.sendall(request.encode() + body)
         data = b""
@@ -340,6 +341,7 @@ def http(port, request, body=b""):
             if not more:
                 break
             data += more
+            heard(data)
     head, _, rest = data.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     headers = {}
@@ -358,12 +360,12 @@ def http(port, request, body=b""):
     return int(lines[0].split()[1]) if head else 0, headers, rest
 
 
-def get(port, path, *headers, method="GET", body=b""):
+def get(port, path, *headers, method="GET", body=b"", heard=lambda data: None):
     lines = ["%s %s HTTP/1.1" % (method, path), "Host: 127.0.0.1:%d" % port,
              "Connection: close", *headers]
     if body:
         lines.append("Content-Length: %d" % len(body))
-    return http(port, "\r\n".join(lines) + "\r\n\r\n", body)
+    return http(port, "\r\n".join(lines) + "\r\n\r\n", body, heard)
 
 
 class Gateway:

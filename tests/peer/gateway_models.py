@@ -116,10 +116,14 @@ class Asked(threading.Thread):
         super().__init__(daemon=True)
         self.arguments = (g.port, path, *(headers or (ANN,)))
         self.body = json.dumps(body).encode()
+        self.heard = b""
         self.start()
 
     def run(self):
-        self.answer = get(*self.arguments, method="POST", body=self.body)
+        self.answer = get(*self.arguments, method="POST", body=self.body, heard=self.hear)
+
+    def hear(self, data):
+        self.heard = data
 
     def got(self):
         self.join(DEADLINE)
@@ -579,7 +583,7 @@ def a_call_is_held_while_inference_is_away_and_never_answered_with_503(g):
     calls = [inference.call(), inference.call()]
     for call in calls:
         inference.token(call, "once")
-    g.until(lambda: streaming.is_alive())
+    g.until(lambda: b"once" in streaming.heard)
     inference.die()
     status, value = asked.got()
     assert status == 500 and "ended" in value["error"]["message"], value

@@ -294,6 +294,50 @@ TEST(two_spaces_share_one_copy_of_a_models_weights)
 	peer_done(&second);
 }
 
+/* Nanoseconds would tell, if a prompt that is known were found: what is compared is the device's
+ * time as the caller is told it, the least of some. */
+static int64_t time_prompt(struct peer *w, int which, int64_t least)
+{
+	static char rest[24 << 10];
+	int n = snprintf(rest, sizeof(rest), "\"inputs\":[{\"role\":\"user\",\"content\":\"%d %s",
+		which, which % 2 ? "yes" : "no");
+
+	for (int i = 0; i < 100; i++)
+		n += snprintf(
+			rest + n, sizeof(rest) - (size_t)n, " the king %d", (i * 7 + which) % 10);
+	(void)snprintf(rest + n, sizeof(rest) - (size_t)n,
+		"\"}],\"options\":{\"max_tokens\":1,\"temperature\":0}");
+	call(w, 70, WRITER, "chat", rest);
+	while (next_message(w) == INFER_TOKEN)
+		;
+	if (w->f.type != INFER_RESULT)
+		fprintf(stderr, "%s\n", text_of(w, "message"));
+	CHECK(w->f.type == INFER_RESULT);
+	n = (int)json_integer_value(json_object_get(w->value, "device_usec"));
+	return n < least ? n : least;
+}
+
+TEST(that_another_space_asked_a_prompt_before_cannot_be_told_from_the_time_it_takes)
+{
+	int64_t fresh = INT64_MAX, foreign = INT64_MAX, own = INT64_MAX;
+	struct peer first, second;
+
+	attach(&agent, &first, "asks");
+	attach(&agent, &second, "spies");
+	for (int i = 0; i < 16; i += 2) {
+		(void)time_prompt(&first, i, INT64_MAX);
+		foreign = time_prompt(&second, i, foreign);
+		fresh = time_prompt(&second, i + 1, fresh);
+		own = time_prompt(&second, i, own);
+	}
+	printf("  nobody asked it: %lld us, another did: %lld us, the same did: %lld us\n",
+		(long long)fresh, (long long)foreign, (long long)own);
+	CHECK(2 * own < foreign && 2 * own < fresh); /* it would show */
+	CHECK(3 * foreign > 2 * fresh && 2 * foreign < 3 * fresh);
+	peer_done(&first);
+	peer_done(&second);
+}
+
 TEST(a_control_peer_learns_at_once_what_is_served_and_what_is_not)
 {
 	struct peer other;

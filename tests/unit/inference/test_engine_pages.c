@@ -259,6 +259,59 @@ TEST(of_a_long_prompt_seen_before_less_than_a_page_is_read_again)
 	engine_free(e);
 }
 
+/* --- a text that cannot enter --- */
+
+static struct watch *taken_along; /* its request is cancelled by who fails */
+static unsigned kv_fails;
+static struct kv *(*plain_kv_new)(
+	struct device *d, uint32_t layers, uint32_t width, uint32_t pages);
+
+static struct kv *kv_new_failing(struct device *d, uint32_t layers, uint32_t width, uint32_t pages)
+{
+	if (kv_fails > 0) {
+		kv_fails--;
+		return NULL;
+	}
+	return plain_kv_new(d, layers, width, pages);
+}
+
+static void on_failed(const struct outcome *o, void *data)
+{
+	on_end(o, data);
+	CHECK(o->r == -ENOMEM);
+	request_cancel(taken_along->request);
+	taken_along->request = NULL;
+}
+
+/* As a link does that is closed when it hears of the failure, with all of its calls. */
+TEST(who_fails_to_enter_may_end_the_next_in_line_and_the_rest_is_written)
+{
+	static const struct request_ops failing = {on_text, on_failed};
+	struct prompt p = {.text = {prompt, strlen(prompt)}, .framed = true, .sampling = greedy};
+	struct device *d = writer->net->device;
+	const struct device_ops *was = d->ops;
+	struct device_ops ops_now = *was;
+	struct watch first = {0}, second = {0}, third = {0};
+	struct engine *e;
+
+	plain_kv_new = was->kv_new;
+	ops_now.kv_new = kv_new_failing;
+	d->ops = &ops_now;
+	kv_fails = 1;
+	probe = NULL;
+	CHECK(engine_new(&e) == 0);
+	CHECK(engine_write(e, writer, &p, &failing, &first, &first.request, NULL) == 0);
+	CHECK(ask(e, &second, prompt, greedy, NULL) == 0);
+	CHECK(ask(e, &third, prompt, greedy, NULL) == 0);
+	taken_along = &second;
+	while (engine_step(e))
+		;
+	CHECK(first.done && !second.done && !second.pieces);
+	CHECK(third.done && third.o.r == 0 && third.n > 0 && engine_requests(e) == 0);
+	engine_free(e);
+	d->ops = was;
+}
+
 int main(void)
 {
 	struct device *device;
