@@ -26,46 +26,44 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 	return 0;
 }
 
-int live_set_private(struct world *w, struct space *space, bool private, struct err *e)
+int live_set_private(struct world *w, struct hub_repo *repo, bool private, struct err *e)
 {
-	int r = space_set_private(w->store, space, private, e);
+	int r = hub_set_private(w->store, repo, private, e);
 
 	if (r < 0)
 		return r;
-	log_info("space=%s/%s is %s", space->owner, space->name, private ? "private" : "public");
-	edge_peer_route(w->edge, space->id);
+	log_info("%s=%s/%s is %s", hub_kind_name(repo->kind), repo->owner, repo->name,
+		private ? "private" : "public");
+	if (repo->kind == REPO_SPACE)
+		edge_peer_route(w->edge, repo->id);
 	return 0;
 }
 
-static int remove_trash(
-	struct world *w, const char *id, const char *owner, const char *name, struct err *e)
+static int remove_trash(struct world *w, const char *id, struct err *e)
 {
 	char path[REPO_PATH_MAX];
-	struct space again;
-	int r = 0;
+	int r;
 
-	/* Somebody may have pushed to the same name since. */
-	if (space_by_name(w->store, owner, name, &again, &(struct err){0}) == -ENOENT) {
-		repo_path(&w->repos, owner, name, path);
-		r = repo_remove(&w->repos, path, e);
-	}
-	return r < 0 ? r : trash_done(w->store, id, e);
+	repo_path(&w->repos, id, path);
+	r = repo_remove(&w->repos, path, e);
+	return r < 0 ? r : hub_trash_done(w->store, id, e);
 }
 
-int live_delete(struct world *w, const struct space *space, struct err *e)
+int live_delete(struct world *w, const struct hub_repo *repo, struct err *e)
 {
-	char trash[ID_LEN + 1];
 	struct err later = {0};
-	int r = space_delete(w->store, space, trash, e);
+	int r = hub_purge(w->store, repo, e);
 
 	if (r < 0)
 		return r;
-	log_info("space=%s/%s is deleted", space->owner, space->name);
-	edge_peer_route_gone(w->edge, space->id);
-	journal_delete(w->run_logs, space->id);
-	notes_tell_deleted(w, space);
-	if (remove_trash(w, trash, space->owner, space->name, &later) < 0) {
-		log_warn("space=%s/%s is removed later: %s", space->owner, space->name, later.text);
+	log_info("%s=%s/%s is deleted", hub_kind_name(repo->kind), repo->owner, repo->name);
+	if (repo->kind == REPO_SPACE) {
+		edge_peer_route_gone(w->edge, repo->id);
+		journal_delete(w->run_logs, repo->id);
+		notes_tell_deleted(w, repo);
+	}
+	if (remove_trash(w, repo->id, &later) < 0) {
+		log_warn("repo=%s/%s is removed later: %s", repo->owner, repo->name, later.text);
 		reconciler_wake(w->reconciler);
 	}
 	return 0;
@@ -100,7 +98,7 @@ enum pending_fate live_settle(struct world *w, const struct pending_build *b, bo
 	char path[REPO_PATH_MAX], head[COMMIT_HEX + 1];
 	struct err e = {0};
 
-	repo_path(&w->repos, b->owner, b->name, path);
+	repo_path(&w->repos, b->space_id, path);
 	if (!accepted && repo_exists(path) && !repo_is_quiet(path))
 		return PENDING_WAITS;
 	if (repo_main(path, head, &e) < 0 && repo_exists(path))
@@ -122,21 +120,17 @@ struct reconciler {
 };
 
 struct trash_list {
-	struct {
-		char id[ID_LEN + 1], owner[OWNER_MAX + 1], name[SPACE_NAME_MAX + 1];
-	} rows[PENDING_MAX];
+	char ids[PENDING_MAX][ID_LEN + 1];
 	size_t n;
 };
 
-static int list_trash(const char *id, const char *owner, const char *name, void *data)
+static int list_trash(const char *id, void *data)
 {
 	struct trash_list *l = data;
 
 	if (l->n == PENDING_MAX)
 		return 1;
-	(void)snprintf(l->rows[l->n].id, sizeof(l->rows[0].id), "%s", id);
-	(void)snprintf(l->rows[l->n].owner, sizeof(l->rows[0].owner), "%s", owner);
-	(void)snprintf(l->rows[l->n++].name, sizeof(l->rows[0].name), "%s", name);
+	(void)snprintf(l->ids[l->n++], sizeof(l->ids[0]), "%s", id);
 	return 0;
 }
 
@@ -146,10 +140,10 @@ static bool empty_trash(struct world *w)
 	struct err e = {0};
 	bool more = false;
 
-	if (trash_each(w->store, list_trash, &l, &e) < 0)
+	if (hub_trash_each(w->store, list_trash, &l, &e) < 0)
 		return true;
 	for (size_t i = 0; i < l.n; i++)
-		if (remove_trash(w, l.rows[i].id, l.rows[i].owner, l.rows[i].name, &e) < 0)
+		if (remove_trash(w, l.ids[i], &e) < 0)
 			more = true;
 	return more || l.n == PENDING_MAX;
 }

@@ -12,10 +12,10 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 	struct err *e);
 
 /* From now on only its owner and administrators know of it, or everybody does. */
-int live_set_private(struct world *w, struct space *space, bool private, struct err *e);
+int live_set_private(struct world *w, struct hub_repo *repo, bool private, struct err *e);
 
-/* Removes a Space with all it has. */
-int live_delete(struct world *w, const struct space *space, struct err *e);
+/* Removes a repo with all it has. */
+int live_delete(struct world *w, const struct hub_repo *repo, struct err *e);
 
 enum pending_fate {
 	PENDING_LIVE,   /* main points to it: it is live now */

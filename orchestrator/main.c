@@ -248,12 +248,25 @@ static int hand_over_token(struct world *w, int fd, struct err *e)
 }
 
 /* Empty repos are kept where a row knows of them. */
-static bool is_known(const char *owner, const char *name, void *data)
+static bool is_known(const char *id, void *data)
 {
 	const struct world *w = data;
-	struct space space;
+	struct hub_repo repo;
 
-	return space_by_name(w->store, owner, name, &space, &(struct err){0}) != -ENOENT;
+	return hub_by_id(w->store, id, &repo, &(struct err){0}) != -ENOENT;
+}
+
+static enum repo_move place_of(const char *owner, const char *name, char ret_id[64], void *data)
+{
+	const struct world *w = data;
+	struct hub_repo repo;
+	int r = hub_by_name(w->store, REPO_SPACE, owner, name, &repo, &(struct err){0});
+
+	if (r < 0)
+		return r == -ENOENT && hub_trash_holds(w->store, owner, name) ? REPO_GOES
+									      : REPO_STAYS;
+	(void)snprintf(ret_id, 64, "%s", repo.id);
+	return REPO_MOVES;
 }
 
 /* --- life --- */
@@ -383,6 +396,7 @@ static int start(struct world *w, const struct options *o, const struct paths *p
 		r = open_links(w, o, e);
 	if (r < 0)
 		return r;
+	repos_migrate(&w->repos, place_of, w);
 	repos_sweep(&w->repos, is_known, w);
 	reconciler_wake(w->reconciler);
 	http.ctl_key = ctl_key;

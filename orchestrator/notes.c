@@ -128,12 +128,12 @@ void notes_tell_live(
 			(json_int_t)space->epoch));
 }
 
-void notes_tell_deleted(struct world *w, const struct space *space)
+void notes_tell_deleted(struct world *w, const struct hub_repo *repo)
 {
 	char name[SPACE_NAME_BYTES];
 
-	(void)snprintf(name, sizeof(name), "%s/%s", space->owner, space->name);
-	journal_delete(events_of_spaces(w->events), space->id);
+	(void)snprintf(name, sizeof(name), "%s/%s", repo->owner, repo->name);
+	journal_delete(events_of_spaces(w->events), repo->id);
 	(void)events_tell(w->events, EVENT_SPACE_DELETED, NULL, name, json_object());
 }
 

@@ -30,7 +30,7 @@ void notes_tell_live(
 	struct world *w, enum event type, const struct space *space, const struct build_row *build);
 
 /* The Space's own events go. */
-void notes_tell_deleted(struct world *w, const struct space *space);
+void notes_tell_deleted(struct world *w, const struct hub_repo *repo);
 
 /* Which commit a bundle stands for may have changed. */
 void notes_forget_commits(void);

@@ -18,8 +18,8 @@ static const char zeros[] = "0000000000000000000000000000000000000000";
 
 struct push {
 	struct push *next;
-	struct world *world; /* borrowed */
-	char owner[OWNER_MAX + 1], name[SPACE_NAME_MAX + 1];
+	struct world *world;  /* borrowed */
+	struct hub_repo repo; /* as it was when the push began */
 	char path[REPO_PATH_MAX];
 	uint64_t started_usec;
 	struct git *git;           /* owned until released; then it lives until its on_exit */
@@ -67,7 +67,7 @@ static void say_error(struct push *p, const char *doing, const struct err *e)
 		(void)snprintf(line, sizeof(line), "vitrine: %s: %s", doing, e->text);
 	orchestrator_count(ORCHESTRATOR_FAILED, 1);
 	hooks_say(p->hooks, line);
-	log_warn("space=%s/%s %s: %s", p->owner, p->name, doing, e->text);
+	log_warn("space=%s/%s %s: %s", p->repo.owner, p->repo.name, doing, e->text);
 }
 
 static void on_line(const char *line, void *data)
@@ -93,7 +93,7 @@ static void accept_build(struct push *p, const struct build_result *result)
 		.class = f->class,
 		.sleep_sec = f->sleep_sec,
 		.replicas = f->replicas,
-		.title = *result->title ? result->title : p->name,
+		.title = *result->title ? result->title : p->repo.name,
 		.emoji = f->emoji,
 		.tree = result->tree,
 		.api = result->api,
@@ -111,8 +111,8 @@ static void accept_build(struct push *p, const struct build_result *result)
 	fault_point("after-pending");
 	(void)snprintf(p->pending.space_id, sizeof(p->pending.space_id), "%s", p->space.id);
 	(void)snprintf(p->pending.commit, sizeof(p->pending.commit), "%s", p->commit);
-	(void)snprintf(p->pending.owner, sizeof(p->pending.owner), "%s", p->owner);
-	(void)snprintf(p->pending.name, sizeof(p->pending.name), "%s", p->name);
+	(void)snprintf(p->pending.owner, sizeof(p->pending.owner), "%s", p->repo.owner);
+	(void)snprintf(p->pending.name, sizeof(p->pending.name), "%s", p->repo.name);
 	notes_tell_build(p->world, EVENT_BUILD_READY, &p->space, p->commit, p->pending.id);
 	hooks_answer(p->hooks, 0);
 	fault_point("after-accept");
@@ -129,7 +129,8 @@ static void refuse_build(struct push *p, const struct build_result *result)
 
 	/* The refusal stands whether or not it can be kept for the list of builds. */
 	if (build_add(p->world->store, &p->space, "failed", &row, id, &e) < 0)
-		log_warn("space=%s/%s a failed build is not listed: %s", p->owner, p->name, e.text);
+		log_warn("space=%s/%s a failed build is not listed: %s", p->repo.owner,
+			p->repo.name, e.text);
 	orchestrator_count(ORCHESTRATOR_REFUSED, 1);
 	journal_poke(p->world->run_logs, p->space.id);
 	notes_tell_failure(p->world, &p->space, p->commit, id, result->message);
@@ -159,8 +160,8 @@ static void start_build(struct push *p)
 		.agent = p->world->agent,
 		.models = p->world->models,
 		.space_id = p->space.id,
-		.owner = p->owner,
-		.name = p->name,
+		.owner = p->repo.owner,
+		.name = p->repo.name,
 		.repo_path = p->path,
 		.quarantine = *p->quarantine ? p->quarantine : NULL,
 		.commit = p->commit};
@@ -195,17 +196,18 @@ static void pre_receive(struct push *p, const struct hook_call *call)
 	struct err e = {0};
 
 	if (deletes) {
-		hooks_say(p->hooks, "vitrine: main cannot be deleted, it is what the Space serves; "
-				    "delete the Space instead");
+		hooks_say(p->hooks, "vitrine: main cannot be deleted, it is what is served; "
+				    "delete the repository instead");
 		hooks_answer(p->hooks, 1);
 		return;
 	}
-	if (space_ensure(p->world->store, p->owner, p->name, &p->space, &e) < 0) {
-		say_error(p, "the Space cannot be made", &e);
+	if (p->repo.kind == REPO_SPACE &&
+		space_by_id(p->world->store, p->repo.id, &p->space, &e) < 0) {
+		say_error(p, "the Space cannot be read", &e);
 		hooks_answer(p->hooks, 1);
 		return;
 	}
-	if (!main_ref) {
+	if (!main_ref || p->repo.kind != REPO_SPACE) {
 		hooks_answer(p->hooks, 0);
 		return;
 	}
@@ -227,16 +229,31 @@ static void say_live(struct push *p)
 	orchestrator_count(ORCHESTRATOR_LIVE, 1);
 	orchestrator_observe(ORCHESTRATOR_PUSHES, took_usec);
 	(void)snprintf(line, sizeof(line), "vitrine: live in %llu ms: %s/spaces/%s/%s",
-		(unsigned long long)(took_usec / USEC_PER_MSEC), p->world->url, p->owner, p->name);
+		(unsigned long long)(took_usec / USEC_PER_MSEC), p->world->url, p->repo.owner,
+		p->repo.name);
 	hooks_say(p->hooks, line);
+}
+
+static void note_change(struct push *p)
+{
+	struct err e = {0};
+
+	if (hub_touch(p->world->store, p->repo.id, &e) < 0)
+		log_warn("repo=%s/%s is not marked as changed: %s", p->repo.owner, p->repo.name,
+			e.text);
 }
 
 static void post_receive(struct push *p, const struct hook_call *call)
 {
 	fault_point("before-live");
+	if (call->n)
+		note_change(p);
 	if (!find_main(call) || !p->pending.id[0]) {
 		if (call->n)
-			hooks_say(p->hooks, "vitrine: stored; only main is built and served");
+			hooks_say(
+				p->hooks, p->repo.kind == REPO_SPACE
+						  ? "vitrine: stored; only main is built and served"
+						  : "vitrine: stored");
 		hooks_answer(p->hooks, 0);
 		return;
 	}
@@ -303,7 +320,7 @@ static void on_exit_of_git(int status, void *data)
 static const struct git_ops push_git_ops = {
 	.on_output = on_output, .on_input = on_input, .on_exit = on_exit_of_git};
 
-int push_start(struct world *w, const char *owner, const char *name, const char *protocol,
+int push_start(struct world *w, const struct hub_repo *repo, const char *protocol,
 	const struct git_ops *ops, void *data, struct push **ret, struct err *e)
 {
 	struct push *p = calloc(1, sizeof(*p));
@@ -315,10 +332,12 @@ int push_start(struct world *w, const char *owner, const char *name, const char 
 
 	if (!p)
 		return err_set(e, -ENOMEM, "out of memory");
-	*p = (struct push){.world = w, .ops = ops, .data = data, .started_usec = clock_mono_usec()};
-	(void)snprintf(p->owner, sizeof(p->owner), "%s", owner);
-	(void)snprintf(p->name, sizeof(p->name), "%s", name);
-	repo_path(&w->repos, owner, name, p->path);
+	*p = (struct push){.world = w,
+		.repo = *repo,
+		.ops = ops,
+		.data = data,
+		.started_usec = clock_mono_usec()};
+	repo_path(&w->repos, repo->id, p->path);
 	p->next = running;
 	running = p;
 	r = hooks_new(w->loop, on_hook, p, &p->hooks, &plan.hook_fd);

@@ -1,6 +1,6 @@
 /*
- * One push, from git's start to its end: the git program, its hooks, the build inside pre-receive,
- * going live inside post-receive.
+ * One push, from git's start to its end: the git program, its hooks, a Space's build inside
+ * pre-receive, its going live inside post-receive.
  *
  *	            pre-receive        accepted           git moves main       post-receive
  *	 RECEIVING ------------> BUILDING ----> PENDING row ............> main moved --------> live
@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "orchestrator/people/permit.h"
+#include "orchestrator/hub/hub.h"
 #include "orchestrator/repo/git.h"
 #include "orchestrator/world.h"
 
@@ -20,9 +20,10 @@
 struct push;
 
 /*
- * Starts receive-pack on an existing repo. ops tells about its streams; on_exit is not called.
+ * Starts receive-pack on an existing repo, of which a copy is kept. ops tells about its streams;
+ * on_exit is not called.
  */
-int push_start(struct world *w, const char *owner, const char *name, const char *protocol,
+int push_start(struct world *w, const struct hub_repo *repo, const char *protocol,
 	const struct git_ops *ops, void *data, struct push **ret, struct err *e);
 
 struct git *push_git(struct push *p);

@@ -1,7 +1,9 @@
 #include "proto/names.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 /* First or second parts of the platform's URLs, now or likely, and words that would mislead. */
 static const char *const reserved[] = {"about", "account", "api", "assets", "auth", "blog",
@@ -39,4 +41,28 @@ int owner_check(const char *name, struct err *e)
 int space_name_check(const char *name, struct err *e)
 {
 	return check("name", name, SPACE_NAME_MAX, e);
+}
+
+static bool ends_in_git(const char *name, size_t n)
+{
+	return n >= 4 && !strcasecmp(name + n - 4, ".git");
+}
+
+int repo_name_check(const char *name, struct err *e)
+{
+	size_t n = strlen(name);
+
+	if (n == 0)
+		return err_set(e, -EINVAL, "name: is empty");
+	if (n > REPO_NAME_MAX)
+		return err_set(
+			e, -EINVAL, "name: %zu characters, the limit is %d", n, REPO_NAME_MAX);
+	if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != n)
+		return err_set(
+			e, -EINVAL, "name: only letters, digits, '.', '_' and '-' are allowed");
+	if (strchr(".-", name[0]) || strchr(".-", name[n - 1]) || strstr(name, "--") ||
+		strstr(name, "..") || ends_in_git(name, n))
+		return err_set(e, -EINVAL,
+			"name: no '.' or '-' at either end, no '--' or '..', no '.git'");
+	return 0;
 }

@@ -5,7 +5,8 @@
 
 #define OWNER_MAX 39
 #define SPACE_NAME_MAX 95
-#define TEMPLATES_OWNER "vitrine" /* belongs to the platform: only administrators push there */
+#define REPO_NAME_MAX SPACE_NAME_MAX /* of every kind */
+#define TEMPLATES_OWNER "vitrine"    /* belongs to the platform: only administrators push there */
 
 /*
  * [a-z0-9-], no "--", no '-' at either end. -EINVAL with words that name what, as in "owner".
@@ -13,3 +14,7 @@
  */
 int owner_check(const char *name, struct err *e);
 int space_name_check(const char *name, struct err *e);
+
+/* Of a model or dataset: [A-Za-z0-9._-], no "--" or "..", no '.' or '-' at either end, no ".git".
+ */
+int repo_name_check(const char *name, struct err *e);

@@ -145,6 +145,21 @@ const char *request_argument(const struct request *r, const char *name)
 	return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+/* counted: the connection comes from a proxy of ours. */
+const char *request_scheme(const struct request *r)
+{
+	const char *proto = request_header(r, "X-Forwarded-Proto");
+
+	return r->counted && proto && !strcmp(proto, "https") ? "https" : "http";
+}
+
+const char *request_host(const struct request *r)
+{
+	const char *name = r->counted ? request_header(r, "X-Forwarded-Host") : NULL;
+
+	return name && host_is_sane(name, strlen(name)) ? name : request_header(r, "Host");
+}
+
 bool request_is_same_origin(const struct request *r)
 {
 	const char *origin = request_header(r, "Origin");
@@ -370,95 +385,6 @@ static enum MHD_Result upgrade_finish(struct request *r)
 
 const struct handler upgrade_handler = {.name = "upgrade", .finish = upgrade_finish};
 
-/* --- which handler --- */
-
-static bool rest_is(const struct request *r, const char *text)
-{
-	return r->path.rest_length == strlen(text) &&
-	       !memcmp(r->path.rest, text, r->path.rest_length);
-}
-
-static bool rest_begins(const struct request *r, const char *text)
-{
-	return r->path.rest_length >= strlen(text) && !memcmp(r->path.rest, text, strlen(text));
-}
-
-static bool target_begins(const struct request *r, const char *text)
-{
-	return !strncmp(r->target, text, strlen(text));
-}
-
-/* Below /spaces/OWNER/NAME. prefix: the rest may go on. */
-static const struct {
-	const char *rest;
-	bool prefix;
-	const struct handler *handler;
-} space_paths[] = {
-	{"", false, &page_handler},
-	{"/", false, &page_handler},
-	{"/p/", true, &page_handler},
-	{"/-/embed", false, &embed_handler},
-	{"/-/ws", false, &upgrade_handler},
-	{"/-/stream", false, &stream_handler},
-	{"/-/send", false, &send_handler},
-	{"/-/events", false, &events_handler},
-	{"/-/poll", false, &poll_handler},
-	{"/-/upload", false, &upload_handler},
-	{"/-/uploads", false, &tus_handler},
-	{"/-/uploads/", true, &tus_handler},
-	{"/-/file/", true, &file_handler},
-	{"/-/api/", true, &rest_handler},
-	{"/-/openapi.json", false, &openapi_handler},
-	{"/-/agents.md", false, &agents_handler},
-	{"/-/mcp", false, &mcp_handler},
-	{"/-/", true, &platform_handler},
-	{"/config", false, &gradio_handler},
-	{"/login", false, &gradio_handler},
-	{"/call/", true, &gradio_handler},
-	{"/gradio_api/", true, &gradio_handler},
-	{"/info/refs", false, &upstream_handler},
-	{"/git-upload-pack", false, &upstream_handler},
-	{"/git-receive-pack", false, &upstream_handler},
-};
-
-static const struct {
-	const char *path;
-	const struct handler *handler;
-} prefixes[] = {
-	{"/api/", &upstream_handler},
-	{"/v1/", &openai_handler},
-	{"/models/", &pipelines_handler},
-	{"/assets/", &asset_handler},
-	{"/-/probe/head", &probe_head_handler},
-	{"/-/probe/wait", &probe_wait_handler},
-	{"/-/probe/events", &probe_events_handler},
-	{"/-/probe/size", &probe_size_handler},
-	{"/-/probe/range", &probe_range_handler},
-	{PROBE_WS_PATH, &upgrade_handler},
-	{"/-/", &platform_handler},
-	{"/?", &platform_handler},
-	{"/healthz", &health_handler},
-	{"/metrics", &upstream_handler},
-};
-
-static const struct handler *choose(struct request *r)
-{
-	if (!strcmp(r->target, "/"))
-		return &platform_handler;
-	if (space_path_parse(r->target, strlen(r->target), &r->path)) {
-		for (size_t i = 0; i < sizeof(space_paths) / sizeof(*space_paths); i++)
-			if (space_paths[i].prefix ? rest_begins(r, space_paths[i].rest)
-						  : rest_is(r, space_paths[i].rest))
-				return space_paths[i].handler;
-		return &missing_handler;
-	}
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
-		if (target_begins(r, prefixes[i].path))
-			return prefixes[i].handler;
-	/* favicon and the like lie in the UI's folder; anything else is answered with a page */
-	return strchr(r->target + 1, '/') ? &missing_handler : &asset_handler;
-}
-
 /* --- libmicrohttpd's callbacks --- */
 
 /* The target as it came, before anything is decoded, is what goes upstream. */
@@ -563,7 +489,7 @@ static void begin(struct request *r, const char *method, const char *version)
 		request_refuse(r, MHD_HTTP_BAD_REQUEST, "Host: malformed");
 		return;
 	}
-	r->handler = choose(r);
+	r->handler = request_choose(r);
 	if (r->handler->begin)
 		r->handler->begin(r);
 }

@@ -126,17 +126,10 @@ static int refuse(struct program *p, unsigned status, const char *words)
 
 static void write_url(struct program *p, const struct route *route)
 {
-	const struct request *r = p->request;
-	const char *host = request_header(r, "Host");
-	const char *proto = request_header(r, "X-Forwarded-Proto");
-	const char *name = request_header(r, "X-Forwarded-Host");
-	bool proxied = r->counted; /* by a proxy of ours, which is believed */
+	const char *host = request_host(p->request);
 
-	if (proxied && name && host_is_sane(name, strlen(name)))
-		host = name;
 	(void)snprintf(p->url, sizeof(p->url), "%s://%.200s/spaces/%s/%s",
-		proxied && proto && !strcmp(proto, "https") ? "https" : "http",
-		host ? host : "localhost", route->owner, route->name);
+		request_scheme(p->request), host ? host : "localhost", route->owner, route->name);
 }
 
 /* Route and worker may have gone while we waited. */

@@ -70,6 +70,9 @@ struct request {
 	char set_cookie[VISITOR_COOKIE_LEN + 1];
 };
 
+/* By the target; fills path where it is a Space's. Never NULL. */
+const struct handler *request_choose(struct request *r);
+
 struct gateway *request_gateway(const struct request *r);
 struct site *request_site(const struct request *r);
 struct upstreams *request_upstreams(const struct request *r);
@@ -81,6 +84,10 @@ void request_resume(struct request *r);
 /* Header or query argument; NULL: missing. Borrowed. */
 const char *request_header(const struct request *r, const char *name);
 const char *request_argument(const struct request *r, const char *name);
+
+/* How the client sees us, also through a proxy of ours, which is believed. Host: NULL: not said. */
+const char *request_scheme(const struct request *r);
+const char *request_host(const struct request *r);
 
 /* False: an Origin is named, and it is not the host that serves this page. */
 bool request_is_same_origin(const struct request *r);

@@ -392,10 +392,11 @@ static enum MHD_Result copy_header(
 static bool copy_headers(struct exchange *x, struct request *r)
 {
 	struct copying c = {.exchange = x};
-	const char *host = request_header(r, "Host");
+	const char *host = request_host(r);
 
 	(void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, copy_header, &c);
 	add_header(x, &c.failed, "X-Vitrine-Remote", r->address ? address_text(r->address) : "");
+	add_header(x, &c.failed, "X-Vitrine-Scheme", request_scheme(r));
 	add_header(x, &c.failed, "Host", host ? host : "vitrine");
 	/* curl adds these by itself unless it is told not to. */
 	x->headers = curl_slist_append(x->headers, "Expect:");
@@ -431,10 +432,11 @@ static void set_body(struct exchange *x, struct request *r)
 
 static bool set_question(struct exchange *x, struct request *r, const struct buf *json)
 {
-	const char *host = request_header(r, "Host");
+	const char *host = request_host(r);
 	bool failed = false;
 
 	add_header(x, &failed, "X-Vitrine-Remote", r->address ? address_text(r->address) : "");
+	add_header(x, &failed, "X-Vitrine-Scheme", request_scheme(r));
 	add_header(x, &failed, "Host", host ? host : "vitrine");
 	add_header(x, &failed, "Content-Type", "application/json");
 	x->headers = curl_slist_append(x->headers, "Expect:");

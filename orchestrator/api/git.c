@@ -224,14 +224,7 @@ static void on_exit_of_git(int status, void *data)
 
 static const struct git_ops advertise_ops = {.on_output = on_output, .on_exit = on_exit_of_git};
 
-static int check_names(struct request *r, struct err *e)
-{
-	int code = owner_check(r->owner, e);
-
-	return code < 0 ? code : space_name_check(r->name, e);
-}
-
-/* The owner of a Space is a user, or the platform itself for its templates. */
+/* The owner of a repo is a user, or the platform itself for its templates. */
 static int check_owner_exists(struct request *r, struct err *e)
 {
 	struct identity owner;
@@ -253,40 +246,70 @@ static int check_room(struct request *r, struct err *e)
 	return err_set(e, -ENOSPC, "%s", disk->words);
 }
 
-/* A push to a Space that does not exist makes it; an empty repo nobody pushes to is swept away. */
-static int open_for_push(struct request *r, char path[REPO_PATH_MAX], struct err *e)
+static int check_new(struct request *r, struct err *e)
 {
-	int code = check_names(r, e);
+	int code = owner_check(r->owner, e);
 
 	if (code == 0)
-		code = permit(&r->who, ACTION_PUSH, r->owner, e);
+		code = hub_name_check(r->kind, r->name, e);
+	return code < 0 ? code : check_owner_exists(r, e);
+}
+
+/*
+ * A push to a repo that does not exist makes it, once the pack begins to come: then *ret->id is "",
+ * and path an empty repo. 0; otherwise answered.
+ */
+static int open_for_push(struct request *r, struct hub_repo *ret, char path[REPO_PATH_MAX])
+{
+	struct err e = {0};
+	int code = permit(&r->who, ACTION_PUSH, r->owner, &e);
+
+	*ret = (struct hub_repo){.id = ""};
 	if (code == 0)
-		code = check_owner_exists(r, e);
+		code = request_find_repo(r, ret, &e);
+	if (code == -ESTALE)
+		return code;
+	if (code == -ENOENT) {
+		*ret = (struct hub_repo){.id = ""};
+		code = check_new(r, &e);
+	}
 	if (code == 0)
-		code = check_room(r, e);
+		code = check_room(r, &e);
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return code;
+	}
+	repo_path(&r->world->repos, ret->id, path);
+	if (!ret->id[0] || !repo_exists(path))
+		repo_empty_path(&r->world->repos, path);
+	return 0;
+}
+
+static int make_repo(struct request *r, struct hub_repo *repo, struct err *e)
+{
+	char path[REPO_PATH_MAX];
+	int code = repo->id[0] ? 0
+			       : hub_create(r->world->store, r->kind, r->owner, r->name, false,
+					 repo, e);
+
 	if (code < 0)
 		return code;
-	repo_path(&r->world->repos, r->owner, r->name, path);
+	repo_path(&r->world->repos, repo->id, path);
 	return repo_create(path, e);
 }
 
-static int open_for_fetch(struct request *r, char path[REPO_PATH_MAX], struct err *e)
+/* 0; otherwise answered. */
+static int open_for_fetch(struct request *r, char path[REPO_PATH_MAX])
 {
-	struct space space;
-	int code = check_names(r, e);
+	struct hub_repo repo;
+	int code = request_repo(r, ACTION_READ, &repo);
 
-	if (code == 0)
-		code = space_by_name(r->world->store, r->owner, r->name, &space, e);
-	if (code == 0 && !permit_to_know(&r->who, space.private, space.owner))
-		code = err_set(e, -ENOENT, "there is no such Space");
-	if (code == 0) {
-		repo_path(&r->world->repos, r->owner, r->name, path);
-		return repo_exists(path) ? 0 : err_set(e, -ENOENT, "there is no such Space");
-	}
-	/* Without credentials git is asked for them first, as everywhere else. */
-	if (code == -ENOENT && !r->who.user_id[0])
-		return -EACCES;
-	return code == -EINVAL ? -ENOENT : code;
+	if (code < 0)
+		return code;
+	repo_path(&r->world->repos, repo.id, path);
+	if (!repo_exists(path))
+		repo_empty_path(&r->world->repos, path);
+	return 0;
 }
 
 static bool find_service(const char *name, enum git_service *ret)
@@ -303,6 +326,7 @@ void handle_info_refs(struct request *r)
 {
 	const char *protocol = protocol_of(r);
 	char path[REPO_PATH_MAX];
+	struct hub_repo repo;
 	struct git_plan plan = {
 		.advertise = true, .repo = path, .protocol = protocol, .hook_fd = -1};
 	struct exchange *x;
@@ -314,12 +338,10 @@ void handle_info_refs(struct request *r)
 			"only git's smart protocol is spoken here; git 1.6.6 or newer knows it");
 		return;
 	}
-	code = plan.service == GIT_RECEIVE_PACK ? open_for_push(r, path, &e)
-						: open_for_fetch(r, path, &e);
-	if (code < 0) {
-		request_fail(r, code, &e);
+	code = plan.service == GIT_RECEIVE_PACK ? open_for_push(r, &repo, path)
+						: open_for_fetch(r, path);
+	if (code < 0)
 		return;
-	}
 	x = new_exchange(r);
 	if (!x)
 		return;
@@ -392,12 +414,10 @@ void handle_upload_pack(struct request *r)
 		.hook_fd = -1};
 	struct exchange *x;
 	struct err e = {0};
-	int code = open_for_fetch(r, path, &e);
+	int code = open_for_fetch(r, path);
 
-	if (code < 0) {
-		request_fail(r, code, &e);
+	if (code < 0)
 		return;
-	}
 	x = new_exchange(r);
 	if (!x || take_request(x) < 0)
 		return;
@@ -425,10 +445,14 @@ static const struct git_ops push_ops = {.on_output = on_output, .on_input = on_p
 void handle_receive_pack(struct request *r)
 {
 	char path[REPO_PATH_MAX];
+	struct hub_repo repo;
 	struct exchange *x;
 	struct err e = {0};
-	int code = open_for_push(r, path, &e);
+	int code = open_for_push(r, &repo, path);
 
+	if (code < 0)
+		return;
+	code = make_repo(r, &repo, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;
@@ -436,7 +460,7 @@ void handle_receive_pack(struct request *r)
 	x = new_exchange(r);
 	if (!x)
 		return;
-	code = push_start(r->world, r->owner, r->name, protocol_of(r), &push_ops, x, &x->push, &e);
+	code = push_start(r->world, &repo, protocol_of(r), &push_ops, x, &x->push, &e);
 	if (code < 0)
 		request_fail(r, code, &e);
 	else

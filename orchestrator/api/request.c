@@ -26,6 +26,46 @@ const char *request_query(struct request *r, const char *name)
 	return MHD_lookup_connection_value(r->conn, MHD_GET_ARGUMENT_KIND, name);
 }
 
+struct query_walk {
+	const char *name;
+	bool (*fn)(const char *value, void *data);
+	void *data;
+};
+
+static enum MHD_Result on_argument(
+	void *data, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	const struct query_walk *w = data;
+	size_t n = strlen(w->name);
+
+	(void)kind;
+	if (strncmp(name, w->name, n) != 0 || (name[n] && strcmp(name + n, "[]") != 0))
+		return MHD_YES;
+	return w->fn(value ? value : "", w->data) ? MHD_YES : MHD_NO;
+}
+
+void request_query_each(
+	struct request *r, const char *name, bool (*fn)(const char *value, void *data), void *data)
+{
+	struct query_walk w = {.name = name, .fn = fn, .data = data};
+
+	(void)MHD_get_connection_values(r->conn, MHD_GET_ARGUMENT_KIND, on_argument, &w);
+}
+
+/* The gateway says how it was asked; whoever comes past it knows only the platform's own URL. */
+const char *request_base_url(struct request *r)
+{
+	const char *scheme = request_header(r, "X-Vitrine-Scheme");
+	const char *host = request_header(r, MHD_HTTP_HEADER_HOST);
+
+	if (!scheme || !host)
+		return r->world->url;
+	if (!r->base_url[0])
+		(void)snprintf(r->base_url, sizeof(r->base_url), "%s://%s",
+			!strcmp(scheme, "https") ? "https" : "http", host);
+	return r->base_url;
+}
+
 /* --- waiting --- */
 
 void request_park(struct request *r)
@@ -45,6 +85,17 @@ void request_wake(struct request *r)
 
 /* --- answering --- */
 
+/*
+ * Without credentials: a page elsewhere that has no token sees what everybody sees.
+ */
+static void allow_elsewhere(struct request *r)
+{
+	request_add_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+	request_add_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
+		"X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,"
+		"Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag");
+}
+
 static void set_answer(
 	struct request *r, unsigned int status, struct MHD_Response *response, const char *type)
 {
@@ -58,6 +109,9 @@ static void set_answer(
 		request_add_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	request_add_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	request_add_header(r, "X-Content-Type-Options", "nosniff");
+	request_add_header(r, "X-Request-Id", r->number);
+	if (r->readable_elsewhere)
+		allow_elsewhere(r);
 	request_wake(r);
 }
 
@@ -104,14 +158,33 @@ static void answer_in_text(struct request *r, unsigned int status, const char *w
 	set_answer(r, status, copy_of(text, (size_t)n), "text/plain; charset=utf-8");
 }
 
-void request_error(struct request *r, unsigned int status, const char *field, const char *fmt, ...)
+/*
+ * git and its kin ask again with a password when they are told to; a browser would ask its user,
+ * over our page. Our pages are known by their cookies.
+ */
+static void challenge(struct request *r)
 {
-	char words[512];
-	va_list ap;
+	if ((r->route && r->route->git) || (!request_header(r, MHD_HTTP_HEADER_COOKIE) &&
+						   !request_header(r, "Sec-Fetch-Mode")))
+		request_add_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+			"Basic realm=\"Vitrine\", charset=\"UTF-8\"");
+}
 
-	va_start(ap, fmt);
-	(void)vsnprintf(words, sizeof(words), fmt, ap);
-	va_end(ap);
+/* One printable line, as a header must be. */
+static void add_words_header(struct request *r, const char *words)
+{
+	char line[512];
+
+	(void)snprintf(line, sizeof(line), "%s", words);
+	for (char *p = line; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = *p == '\n' || *p == '\t' ? ' ' : '?';
+	request_add_header(r, "X-Error-Message", line);
+}
+
+static void answer_error(struct request *r, unsigned int status, const char *field,
+	const char *code, const char *words)
+{
 	if (r->route && r->route->git) {
 		answer_in_text(r, status, words);
 	} else {
@@ -122,11 +195,34 @@ void request_error(struct request *r, unsigned int status, const char *field, co
 			(void)json_object_set_new(body, "field", json_string(field));
 		request_json(r, status, body);
 	}
-	/* git asks again with a password when it is told to; a browser would ask its user, over our
-	 * page. */
-	if (status == MHD_HTTP_UNAUTHORIZED && r->route && r->route->git)
-		request_add_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-			"Basic realm=\"Vitrine\", charset=\"UTF-8\"");
+	add_words_header(r, words);
+	if (code)
+		request_add_header(r, "X-Error-Code", code);
+	if (status == MHD_HTTP_UNAUTHORIZED)
+		challenge(r);
+}
+
+void request_error(struct request *r, unsigned int status, const char *field, const char *fmt, ...)
+{
+	char words[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	answer_error(r, status, field, NULL, words);
+}
+
+void request_hub_error(
+	struct request *r, unsigned int status, const char *code, const char *fmt, ...)
+{
+	char words[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	answer_error(r, status, NULL, code, words);
 }
 
 static const struct {
@@ -219,14 +315,13 @@ static int identify_by_token(struct request *r, struct err *e)
 	}
 	if (token)
 		code = people_by_token(r->world->people, token, &r->who, e);
-	else
-		(void)err_set(e, code,
-			"Authorization: takes 'Bearer TOKEN', or 'Basic' with a token as password");
 	if (user)
 		MHD_free(user);
 	if (password)
 		MHD_free(password);
-	return code == -ENOENT ? -EACCES : code;
+	/* These words: Python's client goes by them. */
+	return code == -ENOENT ? err_set(e, -EACCES, "Invalid credentials in Authorization header")
+			       : code;
 }
 
 int request_identify(struct request *r, struct err *e)
@@ -245,27 +340,6 @@ int request_identify(struct request *r, struct err *e)
 }
 
 /* --- helpers --- */
-
-int request_space(struct request *r, struct space *ret)
-{
-	struct err e = {0};
-	int code = owner_check(r->owner, &e);
-
-	if (code == 0)
-		code = space_name_check(r->name, &e);
-	if (code == 0)
-		code = space_by_name(r->world->store, r->owner, r->name, ret, &e);
-	if (code == 0 && !permit_to_know(&r->who, ret->private, ret->owner))
-		code = -ENOENT;
-	if (code == 0)
-		return 0;
-	if (code == -EINVAL || code == -ENOENT)
-		request_error(
-			r, MHD_HTTP_NOT_FOUND, NULL, "there is no Space %s/%s", r->owner, r->name);
-	else
-		request_fail(r, code, &e);
-	return code;
-}
 
 json_t *json_words(const char *text)
 {

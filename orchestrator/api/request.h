@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "orchestrator/hub/hub.h"
 #include "orchestrator/people/people.h"
 #include "orchestrator/space/space.h"
 #include "orchestrator/world.h"
@@ -29,8 +30,12 @@ struct request {
 	void *conn; /* libmicrohttpd's */
 	struct server *server;
 	struct request *prev, *next;
+	char *target;        /* owned; as the client sent it, with its query */
+	enum repo_kind kind; /* of ":kind" or ":repo" in the path */
+	const char *rest;    /* what '*' stood for, still percent-encoded; rest_n bytes of target */
+	size_t rest_n;
 	char owner[ARG_MAX_BYTES + 64], name[ARG_MAX_BYTES + 64],
-		id[ARG_MAX_BYTES + 64]; /* of the path */
+		id[ARG_MAX_BYTES + 64]; /* of the path, decoded */
 	struct identity who;
 	char cookie[COOKIE_LEN + 1]; /* "": none that is valid */
 	char remote[64];             /* address of the client, for limits */
@@ -45,13 +50,19 @@ struct request {
 	ssize_t (*read)(struct request *r, char *bytes, size_t n);
 	void *response;
 	unsigned int status;
-	bool dispatched, parked, ended_early;
+	bool begun, dispatched, parked, ended_early;
+	bool readable_elsewhere; /* pages of other sites may read the answer */
+	char number[ID_LEN + 1]; /* X-Request-Id */
+	char base_url[300];
 };
 
 /* Answers. field may be NULL. */
 void request_json(struct request *r, unsigned int status, json_t *body); /* takes body */
 void request_error(struct request *r, unsigned int status, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* code: of X-Error-Code, as Hugging Face's clients know them ("RepoNotFound"); NULL: none. */
+void request_hub_error(struct request *r, unsigned int status, const char *code, const char *fmt,
+	...) __attribute__((format(printf, 4, 5)));
 /* By code: -EACCES 401, -EPERM 403, -ENOENT 404, -EEXIST 409, -EINVAL 400, -ENOSPC 507 and so on.
  */
 void request_fail(struct request *r, int code, const struct err *e);
@@ -73,7 +84,28 @@ void request_add_header(struct request *r, const char *name, const char *value);
 const char *request_header(struct request *r, const char *name); /* or NULL */
 const char *request_query(struct request *r, const char *name);  /* or NULL */
 
-/* The Space of the path, known to whoever asks. 0; otherwise answered: 404. */
+/* Calls fn for every value of NAME and NAME[] in the query; false from it ends the walk. */
+void request_query_each(
+	struct request *r, const char *name, bool (*fn)(const char *value, void *data), void *data);
+
+/*
+ * Scheme and host the client asked for, without a slash at the end: what URLs in answers begin
+ * with. Borrowed from the request.
+ */
+const char *request_base_url(struct request *r);
+
+/*
+ * The repo of the path, for whoever may do action to it. 0; otherwise answered: 404, or 401 for
+ * somebody unknown, when there is none or none to know of; 403; 307 for a former name.
+ */
+int request_repo(struct request *r, enum action action, struct hub_repo *ret);
+
+/* The same without an answer: -ENOENT with words, or -ESTALE and answered (307). */
+int request_find_repo(struct request *r, struct hub_repo *ret, struct err *e);
+/* Answers what request_find_repo says. */
+void request_fail_repo(struct request *r, int code, const struct err *e);
+
+/* The Space of the path, for whoever may do what the route says; as request_repo. */
 int request_space(struct request *r, struct space *ret);
 
 /* Text that may hold anything, as a JSON string: what is no UTF-8 becomes '?'. */

@@ -1,5 +1,6 @@
 #include "orchestrator/api/routes.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,40 +38,147 @@ static const struct route routes[] = {
 	{"GET", "/api/events", ACTION_ADMINISTER, ROUTE_JSON, handle_all_events},
 	/* Which service is asked for stands in the query, so the handler asks for the right to
 	   push. */
-	{"GET", "/spaces/:owner/:name/info/refs", ACTION_READ, ROUTE_JSON, handle_info_refs,
-		.git = true},
-	{"POST", "/spaces/:owner/:name/git-upload-pack", ACTION_READ, ROUTE_BUFFER,
-		handle_upload_pack, .body_max = GIT_REQUEST_MAX, .git = true},
-	{"POST", "/spaces/:owner/:name/git-receive-pack", ACTION_PUSH, ROUTE_STREAM,
-		handle_receive_pack, take_receive_pack, finish_receive_pack, .git = true},
+	{"GET", "/:repo/info/refs", ACTION_READ, ROUTE_JSON, handle_info_refs, .git = true},
+	{"POST", "/:repo/git-upload-pack", ACTION_READ, ROUTE_BUFFER, handle_upload_pack,
+		.body_max = GIT_REQUEST_MAX, .git = true},
+	{"POST", "/:repo/git-receive-pack", ACTION_READ, ROUTE_STREAM, handle_receive_pack,
+		take_receive_pack, finish_receive_pack, .git = true},
 };
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 
-static char *slot(struct request *r, const char *part, size_t n)
+/* --- matching --- */
+
+/* What is still to be matched. Both begin with '/' or are at their end. */
+struct matching {
+	struct request *request;
+	const char *pattern, *path;
+	size_t path_left;
+};
+
+static int hex(char c)
 {
-	if (n == 6 && !memcmp(part, ":owner", n))
-		return r->owner;
-	if (n == 5 && !memcmp(part, ":name", n))
-		return r->name;
-	return r->id;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 32);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool match(const char *pattern, const char *path, struct request *r)
+/* One part of a path, decoded. False: too long, no good, or it hides a '/' or an end. */
+static bool decode(const char *part, size_t n, char *ret, size_t size)
 {
-	while (*pattern == '/' && *path == '/') {
-		size_t n = strcspn(++pattern, "/"), m = strcspn(++path, "/");
+	size_t out = 0;
 
-		if (*pattern == ':') {
-			if (m == 0 || m >= sizeof(r->owner))
+	for (size_t i = 0; i < n; i++) {
+		int c = (unsigned char)part[i];
+
+		if (c == '%') {
+			int high = i + 2 < n ? hex(part[i + 1]) : -1;
+			int low = high < 0 ? -1 : hex(part[i + 2]);
+
+			if (low < 0)
 				return false;
-			(void)snprintf(slot(r, pattern, n), sizeof(r->owner), "%.*s", (int)m, path);
-		} else if (n != m || memcmp(pattern, path, n) != 0) {
+			c = high * 16 + low;
+			i += 2;
+		}
+		if (c == 0 || c == '/' || out + 1 >= size)
+			return false;
+		ret[out++] = (char)c;
+	}
+	ret[out] = '\0';
+	return out > 0;
+}
+
+/* Takes the next part of the path. False: there is none. */
+static bool take_part(struct matching *m, const char **ret, size_t *ret_n)
+{
+	const char *end;
+
+	if (m->path_left == 0 || *m->path != '/')
+		return false;
+	*ret = m->path + 1;
+	end = memchr(*ret, '/', m->path_left - 1);
+	*ret_n = end ? (size_t)(end - *ret) : m->path_left - 1;
+	m->path += *ret_n + 1;
+	m->path_left -= *ret_n + 1;
+	return true;
+}
+
+static bool take_into(struct matching *m, char *ret, size_t size)
+{
+	const char *part;
+	size_t n;
+
+	return take_part(m, &part, &n) && decode(part, n, ret, size);
+}
+
+static bool take_kind(struct matching *m)
+{
+	const char *part;
+	size_t n;
+
+	/* Plurals only. */
+	return take_part(m, &part, &n) && n > 0 && part[n - 1] == 's' &&
+	       hub_kind_find(part, n, &m->request->kind) == 0;
+}
+
+static bool take_repo(struct matching *m)
+{
+	struct request *r = m->request;
+	struct matching before = *m;
+	enum repo_kind kind = REPO_MODEL;
+
+	if (!take_kind(m) || r->kind == REPO_MODEL)
+		*m = before;
+	else
+		kind = r->kind;
+	r->kind = kind;
+	return take_into(m, r->owner, sizeof(r->owner)) && take_into(m, r->name, sizeof(r->name));
+}
+
+static bool take_variable(struct matching *m, const char *name, size_t n)
+{
+	static const struct {
+		const char *name;
+		size_t at, size;
+	} slots[] = {
+		{":owner", offsetof(struct request, owner), sizeof(((struct request *)0)->owner)},
+		{":name", offsetof(struct request, name), sizeof(((struct request *)0)->name)},
+		{":id", offsetof(struct request, id), sizeof(((struct request *)0)->id)},
+	};
+
+	if (n == 5 && !memcmp(name, ":kind", n))
+		return take_kind(m);
+	if (n == 5 && !memcmp(name, ":repo", n))
+		return take_repo(m);
+	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
+		if (strlen(slots[i].name) == n && !memcmp(slots[i].name, name, n))
+			return take_into(m, (char *)m->request + slots[i].at, slots[i].size);
+	return false;
+}
+
+static bool match(const char *pattern, const char *path, size_t path_n, struct request *r)
+{
+	struct matching m = {.request = r, .pattern = pattern, .path = path, .path_left = path_n};
+
+	while (*m.pattern == '/') {
+		const char *name = m.pattern + 1, *part;
+		size_t n = strcspn(name, "/"), part_n;
+
+		m.pattern = name + n;
+		if (*name == '*') {
+			r->rest = m.path + 1;
+			r->rest_n = m.path_left ? m.path_left - 1 : 0;
+			return m.path_left > 1;
+		}
+		if (*name == ':') {
+			if (!take_variable(&m, name, n))
+				return false;
+		} else if (!take_part(&m, &part, &part_n) || part_n != n ||
+			   memcmp(part, name, n) != 0) {
 			return false;
 		}
-		pattern += n;
-		path += m;
 	}
-	return !*pattern && !*path;
+	return m.path_left == 0;
 }
 
 static void drop_suffix(char *name)
@@ -82,15 +190,21 @@ static void drop_suffix(char *name)
 }
 
 const struct route *route_find(
-	const char *method, const char *path, struct request *r, char ret_allow[64])
+	const char *method, const char *target, struct request *r, char ret_allow[64])
 {
+	size_t path_n = strcspn(target, "?");
+
 	ret_allow[0] = '\0';
 	if (!strcmp(method, "HEAD"))
 		method = "GET"; /* the server leaves the body out */
 	for (size_t i = 0; i < N_ROUTES; i++) {
 		size_t n = strlen(ret_allow);
 
-		if (!match(routes[i].pattern, path, r))
+		r->rest = "";
+		r->rest_n = 0;
+		r->kind = REPO_SPACE;
+		r->owner[0] = r->name[0] = r->id[0] = '\0';
+		if (!match(routes[i].pattern, target, path_n, r))
 			continue;
 		if (!strcmp(routes[i].method, method)) {
 			drop_suffix(r->name);

@@ -12,7 +12,10 @@ enum route_kind {
 
 struct route {
 	const char *method;
-	const char *pattern; /* ":owner", ":name", ":id" stand for one part of the path */
+	/* ":owner", ":name", ":id" stand for one part of the path, ":kind" for "models", "datasets"
+	   or "spaces", ":repo" for what stands before a repo's web addresses: "OWNER/NAME",
+	   "datasets/OWNER/NAME", "spaces/OWNER/NAME"; a '*' at the end for all that is left. */
+	const char *pattern;
 	enum action action;
 	enum route_kind kind;
 	void (*handle)(struct request *r);
@@ -25,8 +28,9 @@ struct route {
 };
 
 /*
- * Finds the route and fills the request's path parts. NULL: *ret_allow is "" when the path is
+ * Finds the route of a target, percent-encoded and with its query, and fills the request's path
+ * parts. NULL: *ret_allow is "" when the path is
  * unknown, or the methods that it takes.
  */
 const struct route *route_find(
-	const char *method, const char *path, struct request *r, char ret_allow[64]);
+	const char *method, const char *target, struct request *r, char ret_allow[64]);

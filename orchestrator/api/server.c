@@ -71,7 +71,8 @@ void server_soon(struct server *s)
 
 /* --- a request's life --- */
 
-static struct request *request_new(struct server *s, struct MHD_Connection *conn)
+static struct request *request_new(
+	struct server *s, struct MHD_Connection *conn, const char *target)
 {
 	struct request *r = calloc(1, sizeof(*r));
 
@@ -80,6 +81,9 @@ static struct request *request_new(struct server *s, struct MHD_Connection *conn
 	r->world = s->world;
 	r->server = s;
 	r->conn = conn;
+	r->target = strdup(target);
+	r->rest = "";
+	random_id(r->number);
 	buf_init(&r->body, BODY_MAX);
 	r->next = s->requests;
 	if (r->next)
@@ -104,6 +108,7 @@ static void request_free(struct request *r)
 	if (r->body.data)
 		explicit_bzero(r->body.data, r->body.len);
 	buf_done(&r->body);
+	free(r->target);
 	free(r);
 }
 
@@ -138,14 +143,42 @@ static bool may_measure(const struct request *r)
 	       (!strncmp(r->remote, "127.", 4) || !strcmp(r->remote, "::1"));
 }
 
+/* A page elsewhere asks whether it may ask. */
+static void answer_options(struct request *r, const char *allow)
+{
+	const char *headers = request_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_HEADERS);
+
+	r->readable_elsewhere = true;
+	request_empty(r, MHD_HTTP_NO_CONTENT);
+	request_add_header(r, MHD_HTTP_HEADER_ALLOW, allow);
+	request_add_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_METHODS, allow);
+	if (headers)
+		request_add_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_HEADERS, headers);
+	request_add_header(r, MHD_HTTP_HEADER_ACCESS_CONTROL_MAX_AGE, "3600");
+}
+
+/*
+ * What may be done to a repo is asked by its handler, once it is known whether the repo is there
+ * for this person at all.
+ */
+static bool asks_itself(const struct request *r)
+{
+	return *r->name != '\0';
+}
+
 /* Route, identity, right to act: what can be said before the body. */
-static void admit(struct request *r, const char *path, const char *method)
+static void admit(struct request *r, const char *method)
 {
 	char allow[64];
 	struct err e = {0};
 	int code;
 
-	r->route = route_find(method, path, r, allow);
+	r->route = route_find(method, r->target, r, allow);
+	if (!r->route && *allow && !strcmp(method, MHD_HTTP_METHOD_OPTIONS)) {
+		answer_options(r, allow);
+		return;
+	}
+	r->readable_elsewhere = r->route && r->route->action != ACTION_MEASURE;
 	if (!r->route && *allow) {
 		request_error(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method", "%.16s: this path takes %s",
 			method, allow);
@@ -158,7 +191,7 @@ static void admit(struct request *r, const char *path, const char *method)
 	}
 	r->body.max = r->route->body_max ? r->route->body_max : BODY_MAX;
 	code = request_identify(r, &e);
-	if (code == 0 && !(r->route->action == ACTION_MEASURE && may_measure(r)))
+	if (code == 0 && !asks_itself(r) && !(r->route->action == ACTION_MEASURE && may_measure(r)))
 		code = permit(&r->who, r->route->action, *r->owner ? r->owner : NULL, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
@@ -224,21 +257,22 @@ static bool body_is_small(struct request *r)
 	return !length || strtoull(length, NULL, 10) <= EARLY_BODY_MAX;
 }
 
-static enum MHD_Result begin(struct server *s, struct MHD_Connection *conn, const char *path,
-	const char *method, void **ret)
+/* The target as it came, before anything is decoded. */
+static void *on_target(void *data, const char *target, struct MHD_Connection *conn)
 {
-	struct request *r;
+	return request_new(data, conn, target);
+}
+
+static enum MHD_Result begin(struct request *r, const char *method)
+{
 	const char *remote;
 
-	if (s->ending || !peer_is_welcome(s, conn))
+	r->begun = true;
+	if (r->server->ending || !r->target || !peer_is_welcome(r->server, r->conn))
 		return MHD_NO;
-	r = request_new(s, conn);
-	if (!r)
-		return MHD_NO;
-	*ret = r;
 	remote = request_header(r, "X-Vitrine-Remote");
 	(void)snprintf(r->remote, sizeof(r->remote), "%s", remote ? remote : "local");
-	admit(r, path, method);
+	admit(r, method);
 	if (!r->response && r->route->kind == ROUTE_STREAM)
 		r->route->handle(r);
 	if (r->response && !body_is_small(r)) {
@@ -269,9 +303,14 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *conn, const 
 {
 	struct request *r = *state;
 
+	(void)data;
+	(void)conn;
+	(void)path;
 	(void)version;
 	if (!r)
-		return begin(data, conn, path, method, state);
+		return MHD_NO;
+	if (!r->begun)
+		return begin(r, method);
 	if (*n > 0) {
 		take_body(r, bytes, n);
 		return MHD_YES;
@@ -316,8 +355,9 @@ int server_new(
 	s->logins = throttle_new(LOGIN_BURST, LOGIN_REFILL_USEC, LOGIN_KEYS_MAX);
 	s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
 		on_access, s, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)config->listen_fd,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_CONNECTION_LIMIT,
-		CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, s, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_SEC, MHD_OPTION_END);
 	s->links = links_new();
 	if (!s->daemon || !s->logins || !s->links)

@@ -227,16 +227,19 @@ void handle_space_get(struct request *r)
 void handle_space_settings(struct request *r)
 {
 	const json_t *wanted = json_object_get(r->json, "private");
+	struct hub_repo repo;
 	struct space space;
 	struct err e = {0};
 	int code = 0;
 
-	if (request_space(r, &space) < 0)
+	if (request_repo(r, ACTION_MANAGE, &repo) < 0)
 		return;
 	if (!json_is_boolean(wanted))
 		code = err_set(&e, -EINVAL, "private: must be true or false");
-	else if (json_is_true(wanted) != space.private)
-		code = live_set_private(r->world, &space, json_is_true(wanted), &e);
+	else if (json_is_true(wanted) != repo.private)
+		code = live_set_private(r->world, &repo, json_is_true(wanted), &e);
+	if (code == 0)
+		code = space_by_id(r->world->store, repo.id, &space, &e);
 	if (code < 0)
 		request_fail(r, code, &e);
 	else
@@ -245,13 +248,13 @@ void handle_space_settings(struct request *r)
 
 void handle_space_delete(struct request *r)
 {
-	struct space space;
+	struct hub_repo repo;
 	struct err e = {0};
 	int code;
 
-	if (request_space(r, &space) < 0)
+	if (request_repo(r, ACTION_MANAGE, &repo) < 0)
 		return;
-	code = live_delete(r->world, &space, &e);
+	code = live_delete(r->world, &repo, &e);
 	if (code < 0)
 		request_fail(r, code, &e);
 	else

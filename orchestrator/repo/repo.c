@@ -16,8 +16,11 @@
 #include "base/random.h"
 #include "orchestrator/repo/library.h"
 
+#define EMPTY "empty" /* no id */
+
 int repos_open(const char *dir, struct repos *ret, struct err *e)
 {
+	char empty[REPO_PATH_MAX];
 	int r = library_init(e);
 
 	if (r < 0)
@@ -25,12 +28,21 @@ int repos_open(const char *dir, struct repos *ret, struct err *e)
 	if (snprintf(ret->dir, sizeof(ret->dir), "%s", dir) >= (int)sizeof(ret->dir))
 		return err_set(
 			e, -ENAMETOOLONG, "path is over %zu bytes: %s", sizeof(ret->dir) - 1, dir);
-	return fs_mkdirs(dir, 0700, e);
+	r = fs_mkdirs(dir, 0700, e);
+	if (r < 0)
+		return r;
+	repo_empty_path(ret, empty);
+	return repo_create(empty, e);
 }
 
-void repo_path(const struct repos *r, const char *owner, const char *name, char ret[REPO_PATH_MAX])
+void repo_path(const struct repos *r, const char *id, char ret[REPO_PATH_MAX])
 {
-	(void)snprintf(ret, REPO_PATH_MAX, "%s/%s/%s.git", r->dir, owner, name);
+	(void)snprintf(ret, REPO_PATH_MAX, "%s/%s.git", r->dir, id);
+}
+
+void repo_empty_path(const struct repos *r, char ret[REPO_PATH_MAX])
+{
+	repo_path(r, EMPTY, ret);
 }
 
 bool repo_exists(const char *path)
@@ -100,58 +112,90 @@ static bool is_empty(const char *path)
 	return empty;
 }
 
-static void sweep_owner(const struct repos *r, const char *owner,
-	bool (*keep)(const char *owner, const char *name, void *data), void *data)
-{
-	char dir[REPO_PATH_MAX * 2], path[REPO_PATH_MAX * 4], name[256];
-	const struct dirent *entry;
-	DIR *d;
-
-	(void)snprintf(dir, sizeof(dir), "%s/%s", r->dir, owner);
-	d = opendir(dir);
-	while (d && (entry = readdir(d))) {
-		size_t n = strlen(entry->d_name);
-
-		(void)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-		if (!strncmp(entry->d_name, ".new-", 5))
-			(void)fs_remove_tree(path);
-		if (entry->d_name[0] == '.' || n < 5 || strcmp(entry->d_name + n - 4, ".git") != 0)
-			continue;
-		(void)snprintf(name, sizeof(name), "%.*s", (int)n - 4, entry->d_name);
-		if (is_empty(path) && !keep(owner, name, data) && repo_is_quiet(path))
-			(void)fs_remove_tree(path);
-	}
-	if (d)
-		closedir(d);
-}
-
-void repos_sweep(const struct repos *r,
-	bool (*keep)(const char *owner, const char *name, void *data), void *data)
-{
-	DIR *d = opendir(r->dir);
-	const struct dirent *entry;
-
-	while (d && (entry = readdir(d))) {
-		char path[REPO_PATH_MAX * 2];
-
-		(void)snprintf(path, sizeof(path), "%s/%s", r->dir, entry->d_name);
-		if (!strncmp(entry->d_name, ".gone-", 6))
-			(void)fs_remove_tree(path);
-		else if (entry->d_name[0] != '.')
-			sweep_owner(r, entry->d_name, keep, data);
-	}
-	if (d)
-		closedir(d);
-}
-
-/* --- the lock --- */
-
 static bool ends_with(const char *s, const char *end)
 {
 	size_t n = strlen(s), m = strlen(end);
 
 	return n >= m && !strcmp(s + n - m, end);
 }
+
+/* "NAME.git" without its end; false: the name is none of a repo. */
+static bool take_name(const char *entry, char ret[256])
+{
+	if (entry[0] == '.' || strlen(entry) < 5 || !ends_with(entry, ".git"))
+		return false;
+	(void)snprintf(ret, 256, "%.*s", (int)strlen(entry) - 4, entry);
+	return true;
+}
+
+void repos_sweep(const struct repos *r, bool (*keep)(const char *id, void *data), void *data)
+{
+	DIR *d = opendir(r->dir);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d))) {
+		char path[REPO_PATH_MAX * 2], id[256];
+
+		(void)snprintf(path, sizeof(path), "%s/%s", r->dir, entry->d_name);
+		if (!strncmp(entry->d_name, ".gone-", 6) || !strncmp(entry->d_name, ".new-", 5))
+			(void)fs_remove_tree(path);
+		else if (take_name(entry->d_name, id) && strcmp(id, EMPTY) != 0 && is_empty(path) &&
+			 !keep(id, data) && repo_is_quiet(path))
+			(void)fs_remove_tree(path);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* --- the layout before version 6 --- */
+
+static void move_owner(const struct repos *r, const char *owner, repo_move_fn move, void *data)
+{
+	char dir[REPO_PATH_MAX * 2], from[REPO_PATH_MAX * 3], to[REPO_PATH_MAX], name[256], id[64];
+	const struct dirent *entry;
+	DIR *d;
+
+	(void)snprintf(dir, sizeof(dir), "%s/%s", r->dir, owner);
+	d = opendir(dir);
+	while (d && (entry = readdir(d))) {
+		enum repo_move fate;
+
+		(void)snprintf(from, sizeof(from), "%s/%s", dir, entry->d_name);
+		if (!strncmp(entry->d_name, ".new-", 5))
+			(void)fs_remove_tree(from);
+		if (!take_name(entry->d_name, name))
+			continue;
+		fate = move(owner, name, id, data);
+		if (fate == REPO_GOES || (fate == REPO_STAYS && is_empty(from))) {
+			(void)fs_remove_tree(from);
+		} else if (fate == REPO_MOVES) {
+			repo_path(r, id, to);
+			if (rename(from, to) < 0)
+				log_error(
+					"%s cannot be moved to %s: %s", from, to, strerror(errno));
+		} else {
+			log_warn("%s is nobody's; it is left where it is", from);
+		}
+	}
+	if (d)
+		closedir(d);
+	(void)rmdir(dir); /* unless something stays in it */
+}
+
+void repos_migrate(const struct repos *r, repo_move_fn move, void *data)
+{
+	DIR *d = opendir(r->dir);
+	const struct dirent *entry;
+	char name[256];
+
+	while (d && (entry = readdir(d)))
+		if (entry->d_name[0] != '.' && !take_name(entry->d_name, name))
+			move_owner(r, entry->d_name, move, data);
+	if (d)
+		closedir(d);
+}
+
+/* --- the lock --- */
 
 /* git removes its lock files when it is ended in peace; SIGKILL or a power cut leaves them, and
  * the next push would be told "File exists" for ever. */

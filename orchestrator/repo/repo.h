@@ -1,6 +1,6 @@
 /*
- * Bare repositories in a folder: OWNER/NAME.git. Where they lie, how they come into being, who
- * is using one right now. Names have been checked by proto/names.h before they get here.
+ * Bare repositories in a folder: ID.git. Where they lie, how they come into being, who is using one
+ * right now. Ids are random_id's.
  *
  * The lock: every git program that works on a repo inherits a shared flock(2) on vitrine-in-use,
  * and so do that program's children. Whoever gets it exclusively knows that nobody is at work,
@@ -22,7 +22,10 @@ struct repos {
 /* Makes the folder where it is missing. Once, before any other function here. */
 int repos_open(const char *dir, struct repos *ret, struct err *e);
 
-void repo_path(const struct repos *r, const char *owner, const char *name, char ret[REPO_PATH_MAX]);
+void repo_path(const struct repos *r, const char *id, char ret[REPO_PATH_MAX]);
+
+/* One without commits that nobody writes to: what a repo looks like before its first push. */
+void repo_empty_path(const struct repos *r, char ret[REPO_PATH_MAX]);
 
 bool repo_exists(const char *path);
 
@@ -36,8 +39,19 @@ int repo_remove(const struct repos *r, const char *path, struct err *e);
  * Removes what nobody can miss: half-made and half-removed repos, and empty ones for which keep
  * says no. At start only.
  */
-void repos_sweep(const struct repos *r,
-	bool (*keep)(const char *owner, const char *name, void *data), void *data);
+void repos_sweep(const struct repos *r, bool (*keep)(const char *id, void *data), void *data);
+
+/* Where a repo of the layout before version 6, OWNER/NAME.git, goes. */
+enum repo_move { REPO_STAYS, REPO_GOES, REPO_MOVES };
+typedef enum repo_move (*repo_move_fn)(
+	const char *owner, const char *name, char ret_id[64], void *data);
+
+/*
+ * Gives each repo of that layout the place it has now, as move says; one that stays is left alone,
+ * one that goes is removed. May be interrupted anywhere and begun again. At start, before the
+ * sweep.
+ */
+void repos_migrate(const struct repos *r, repo_move_fn move, void *data);
 
 /*
  * Takes the lock for a git program; the caller owns the fd and closes it once the program has

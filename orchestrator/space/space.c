@@ -52,50 +52,13 @@ int space_by_id(struct store *s, const char *id, struct space *ret, struct err *
 		"there is no such Space", e);
 }
 
-int space_set_private(struct store *s, struct space *space, bool private, struct err *e)
-{
-	int r = store_run(s, "space_set_private", NULL, NULL, e, "sii", space->id,
-		(int64_t) private, (int64_t)clock_wall_usec());
-
-	if (r < 0)
-		return r;
-	space->private = private;
-	space->epoch++;
-	return 0;
-}
-
-/* Inside the caller's transaction. */
-static int ensure(
-	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
-{
-	char id[ID_LEN + 1];
-	int r = store_run(s, "space_by_name", read_space, ret, e, "ss", owner, name);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	random_id(id);
-	r = store_run(
-		s, "space_add", NULL, NULL, e, "sssi", id, owner, name, (int64_t)clock_wall_usec());
-	if (r < 0)
-		return r;
-	*ret = (struct space){0};
-	(void)snprintf(ret->id, sizeof(ret->id), "%s", id);
-	(void)snprintf(ret->owner, sizeof(ret->owner), "%s", owner);
-	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
-	return 0;
-}
-
 int space_ensure(
 	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e)
 {
-	int r = store_begin(s, e);
+	struct hub_repo repo;
+	int r = hub_ensure(s, REPO_SPACE, owner, name, &repo, e);
 
-	if (r == 0)
-		r = ensure(s, owner, name, ret, e);
-	if (r == 0)
-		r = store_commit(s, e);
-	store_rollback(s);
-	return r;
+	return r < 0 ? r : space_by_id(s, repo.id, ret, e);
 }
 
 int build_add(struct store *s, const struct space *space, const char *state,
@@ -146,11 +109,14 @@ int space_go_live(struct store *s, struct space *space, const char *build_id, st
 	if (r == 0)
 		r = store_run(s, "build_set_ready", NULL, NULL, e, "s", build_id);
 	if (r >= 0)
-		r = store_run(s, "space_go_live", NULL, NULL, e, "ssii", space->id, build_id,
-			space->epoch, (int64_t)clock_wall_usec());
+		r = store_run(s, "space_go_live", NULL, NULL, e, "ssi", space->id, build_id,
+			space->epoch);
 	if (r == 0)
 		r = err_set(e, STORE_CONFLICT, "%s/%s has been changed meanwhile", space->owner,
 			space->name);
+	if (r > 0)
+		r = store_run(s, "space_show_live", NULL, NULL, e, "ssi", space->id, build_id,
+			(int64_t)clock_wall_usec());
 	if (r > 0)
 		r = store_commit(s, e);
 	store_rollback(s);
@@ -202,55 +168,4 @@ int build_list_pending(struct store *s, struct pending_build *ret, size_t max, s
 	int r = store_run(s, "build_pending", read_pending, &l, e, "");
 
 	return r < 0 ? r : (int)l.n;
-}
-
-/* --- deletion --- */
-
-int space_delete(
-	struct store *s, const struct space *space, char ret_trash[ID_LEN + 1], struct err *e)
-{
-	char id[ID_LEN + 1];
-	int r = store_begin(s, e);
-
-	random_id(id);
-	if (r == 0)
-		r = store_run(s, "trash_add", NULL, NULL, e, "sss", id, space->owner, space->name);
-	if (r >= 0)
-		r = store_run(s, "space_delete", NULL, NULL, e, "s", space->id);
-	if (r >= 0)
-		r = store_commit(s, e);
-	store_rollback(s);
-	if (r < 0)
-		return r;
-	memcpy(ret_trash, id, sizeof(id));
-	return 0;
-}
-
-int trash_done(struct store *s, const char *trash_id, struct err *e)
-{
-	int r = store_run(s, "trash_delete", NULL, NULL, e, "s", trash_id);
-
-	return r < 0 ? r : 0;
-}
-
-struct trash_walk {
-	int (*fn)(const char *id, const char *owner, const char *name, void *data);
-	void *data;
-};
-
-static int read_trash(const struct store_row *row, void *data)
-{
-	const struct trash_walk *w = data;
-
-	return w->fn(store_text(row, 0), store_text(row, 1), store_text(row, 2), w->data);
-}
-
-int trash_each(struct store *s,
-	int (*fn)(const char *id, const char *owner, const char *name, void *data), void *data,
-	struct err *e)
-{
-	struct trash_walk w = {.fn = fn, .data = data};
-	int r = store_run(s, "trash_list", read_trash, &w, e, "");
-
-	return r < 0 ? r : 0;
 }

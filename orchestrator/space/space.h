@@ -1,7 +1,7 @@
 /*
- * Spaces and their builds as rows, and the one rule about them: what is live is changed in one
- * transaction that counts the epoch up, and a change made under an old epoch changes nothing.
- * Knows no git and no HTTP.
+ * What Spaces have beyond other repos (hub/hub.h), as rows: builds, and the one rule about them:
+ * what is live is changed in one transaction that counts the epoch up, and a change made under an
+ * old epoch changes nothing. Knows no git and no HTTP.
  */
 #pragma once
 
@@ -10,9 +10,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
-#include "base/random.h"
-#include "orchestrator/store/store.h"
-#include "proto/names.h"
+#include "orchestrator/hub/hub.h"
 
 #define COMMIT_HEX 40
 #define BUILD_LOG_MAX (32u << 10)
@@ -21,10 +19,10 @@
 #define BUILD_LOG_AGE_USEC (90ull * 86400 * 1000000)
 
 struct space {
-	char id[ID_LEN + 1];
-	char owner[OWNER_MAX + 1];
-	char name[SPACE_NAME_MAX + 1];
-	char live_build[ID_LEN + 1]; /* "": nothing has been live yet */
+	char id[ID_LEN + 1];           /* its repo's */
+	char owner[OWNER_MAX + 1];     /* the repo's, as it was read */
+	char name[SPACE_NAME_MAX + 1]; /* likewise */
+	char live_build[ID_LEN + 1];   /* "": nothing has been live yet */
 	int64_t epoch;
 	bool private; /* only its owner and administrators know of it */
 };
@@ -61,10 +59,7 @@ int space_by_name(
 	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e);
 int space_by_id(struct store *s, const char *id, struct space *ret, struct err *e);
 
-/* Grows the epoch, as whatever gateways must hear of does. */
-int space_set_private(struct store *s, struct space *space, bool private, struct err *e);
-
-/* Finds or makes the row. */
+/* Finds or makes it, with its repo. */
 int space_ensure(
 	struct store *s, const char *owner, const char *name, struct space *ret, struct err *e);
 
@@ -98,14 +93,3 @@ struct pending_build {
 
 /* Every pending build, oldest first: an array (the caller's) of at most max. Returns how many. */
 int build_list_pending(struct store *s, struct pending_build *ret, size_t max, struct err *e);
-
-/*
- * Forgets the Space, leaving a note that its repo's folder is to be removed; trash_done takes the
- * note away. The folder itself is the caller's to remove.
- */
-int space_delete(
-	struct store *s, const struct space *space, char ret_trash[ID_LEN + 1], struct err *e);
-int trash_done(struct store *s, const char *trash_id, struct err *e);
-int trash_each(struct store *s,
-	int (*fn)(const char *id, const char *owner, const char *name, void *data), void *data,
-	struct err *e);

@@ -128,3 +128,106 @@ CREATE TABLE accounts (
 	level_nsec bigint NOT NULL,
 	at_usec bigint NOT NULL
 );
+
+-- version: 6
+-- Spaces, models and datasets are repos; kind: 0 a Space, 1 a model, 2 a dataset. deleted_usec: 0 while
+-- it is there. heat: see hub/heat.h. card: the front matter as JSON. words: owner, name and title in
+-- lower case, what a search for part of a word looks through. number: what the text index goes by.
+CREATE TABLE repos (
+	number integer PRIMARY KEY,
+	id text NOT NULL UNIQUE,
+	kind bigint NOT NULL,
+	owner text NOT NULL,
+	name text NOT NULL,
+	private bigint NOT NULL,
+	likes bigint NOT NULL DEFAULT 0,
+	heat bigint NOT NULL DEFAULT 0,
+	title text NOT NULL DEFAULT '',
+	sdk text NOT NULL DEFAULT '',
+	card text NOT NULL DEFAULT '{}',
+	words text NOT NULL,
+	created_usec bigint NOT NULL,
+	updated_usec bigint NOT NULL,
+	deleted_usec bigint NOT NULL DEFAULT 0
+);
+INSERT INTO repos (number, id, kind, owner, name, private, title, words, created_usec, updated_usec)
+SELECT row_number() OVER (ORDER BY s.created_usec, s.id), s.id, 0, s.owner, s.name, s.private,
+	coalesce(b.title, ''), coalesce(s.words, lower(s.owner || '/' || s.name)), s.created_usec,
+	s.updated_usec
+FROM spaces s LEFT JOIN builds b ON b.id = s.live_build;
+CREATE UNIQUE INDEX repos_name ON repos (kind, owner, lower(name)) WHERE deleted_usec = 0;
+CREATE INDEX repos_updated ON repos (kind, updated_usec DESC, number DESC);
+CREATE INDEX repos_created ON repos (kind, created_usec DESC, number DESC);
+CREATE INDEX repos_likes ON repos (kind, likes DESC, number DESC);
+CREATE INDEX repos_heat ON repos (kind, heat DESC, number DESC);
+CREATE INDEX repos_deleted ON repos (deleted_usec) WHERE deleted_usec > 0;
+
+-- What a repo was called before, in lower case: it leads there until something else has that name.
+CREATE TABLE repo_names (
+	kind bigint NOT NULL,
+	owner text NOT NULL,
+	name text NOT NULL,
+	repo_id text NOT NULL REFERENCES repos (id) ON DELETE CASCADE,
+	PRIMARY KEY (kind, owner, name)
+);
+CREATE INDEX repo_names_repo ON repo_names (repo_id);
+
+-- As lists filter by them: "chat", "license:mit", "dataset:ada/songs".
+CREATE TABLE repo_tags (
+	tag text NOT NULL,
+	number integer NOT NULL REFERENCES repos (number) ON DELETE CASCADE,
+	PRIMARY KEY (tag, number)
+);
+CREATE INDEX repo_tags_number ON repo_tags (number);
+
+CREATE TABLE likes (
+	repo_id text NOT NULL REFERENCES repos (id) ON DELETE CASCADE,
+	user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	created_usec bigint NOT NULL,
+	PRIMARY KEY (repo_id, user_id)
+);
+CREATE INDEX likes_user ON likes (user_id);
+
+-- SQLite's own; elsewhere a table with a text index takes its place.
+CREATE VIRTUAL TABLE repo_text USING fts5 (name, title, tags, card, source,
+	tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');
+INSERT INTO repo_text (rowid, name, title, tags, card, source)
+SELECT number, name, title, '', '', '' FROM repos;
+
+-- Owner, name and visibility have left these two; to drop a column of a key they are made anew.
+CREATE TABLE spaces_6 (
+	id text PRIMARY KEY REFERENCES repos (id) ON DELETE CASCADE,
+	live_build text,
+	epoch bigint NOT NULL
+);
+INSERT INTO spaces_6 (id, live_build, epoch) SELECT id, live_build, epoch FROM spaces;
+CREATE TABLE builds_6 (
+	id text PRIMARY KEY,
+	space_id text NOT NULL REFERENCES spaces_6 (id) ON DELETE CASCADE,
+	number bigint NOT NULL,
+	state text NOT NULL,
+	commit_id text NOT NULL,
+	bundle text,
+	entry text,
+	class text,
+	sleep_sec bigint NOT NULL,
+	replicas bigint NOT NULL,
+	title text,
+	emoji text,
+	tree text,
+	api text,
+	message text,
+	phases text NOT NULL,
+	log text NOT NULL,
+	created_usec bigint NOT NULL,
+	UNIQUE (space_id, number)
+);
+INSERT INTO builds_6 (id, space_id, number, state, commit_id, bundle, entry, class, sleep_sec, replicas,
+	title, emoji, tree, api, message, phases, log, created_usec)
+SELECT id, space_id, number, state, commit_id, bundle, entry, class, sleep_sec, replicas, title, emoji,
+	tree, api, message, phases, log, created_usec FROM builds;
+DROP TABLE builds;
+DROP TABLE spaces;
+ALTER TABLE spaces_6 RENAME TO spaces;
+ALTER TABLE builds_6 RENAME TO builds;
+CREATE INDEX builds_pending ON builds (state);

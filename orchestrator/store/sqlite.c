@@ -10,7 +10,7 @@
 #include "orchestrator/store/store.h"
 #include "orchestrator/store/text.h"
 
-#define STATEMENTS_MAX 128
+#define STATEMENTS_MAX 512
 #define BUSY_MS 250 /* only a backup can hold the lock, and only for a moment */
 
 _Static_assert(STORE_BUSY == -EBUSY && STORE_CONFLICT == -EEXIST && STORE_LOST == -EIO &&

@@ -43,42 +43,78 @@ DELETE FROM tokens WHERE user_id = $1 AND name = $2;
 -- name: token_used
 UPDATE tokens SET used_usec = $2 WHERE id = $1 AND used_usec < $2;
 
+-- name: repo_add
+INSERT INTO repos (number, id, kind, owner, name, private, words, created_usec, updated_usec)
+VALUES ((SELECT coalesce(max(number), 0) + 1 FROM repos), $1, $2, $3, $4, $5,
+	lower($3 || '/' || $4), $6, $6);
+-- name: repo_by_name
+SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec FROM repos
+WHERE kind = $1 AND owner = $2 AND lower(name) = lower($3) AND deleted_usec = 0;
+-- name: repo_by_former_name
+SELECT r.id, r.kind, r.owner, r.name, r.private, r.likes, r.created_usec, r.updated_usec,
+	r.deleted_usec
+FROM repo_names n JOIN repos r ON r.id = n.repo_id
+WHERE n.kind = $1 AND n.owner = $2 AND n.name = lower($3) AND r.deleted_usec = 0;
+-- name: repo_by_id
+SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec FROM repos
+WHERE id = $1;
+-- name: repo_set_private
+UPDATE repos SET private = $2, updated_usec = $3 WHERE id = $1;
+-- name: repo_rename
+UPDATE repos SET owner = $2, name = $3, updated_usec = $4,
+	words = lower($2 || '/' || $3 || ' ' || title) WHERE id = $1;
+-- name: repo_touch
+UPDATE repos SET updated_usec = $2 WHERE id = $1;
+-- name: repo_delete
+DELETE FROM repos WHERE id = $1;
+-- name: repo_text_delete
+DELETE FROM repo_text WHERE rowid = (SELECT number FROM repos WHERE id = $1);
+-- name: repo_name_forget
+DELETE FROM repo_names WHERE kind = $1 AND owner = $2 AND name = lower($3);
+-- name: repo_name_keep
+INSERT INTO repo_names (kind, owner, name, repo_id) VALUES ($1, $2, lower($3), $4)
+ON CONFLICT (kind, owner, name) DO UPDATE SET repo_id = excluded.repo_id;
+
 -- name: space_add
-INSERT INTO spaces (id, owner, name, live_build, epoch, created_usec, updated_usec)
-VALUES ($1, $2, $3, NULL, 0, $4, $4);
+INSERT INTO spaces (id, live_build, epoch) VALUES ($1, NULL, 0);
 -- name: space_by_name
-SELECT id, owner, name, live_build, epoch, created_usec, updated_usec, private
-FROM spaces WHERE owner = $1 AND name = $2;
+SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private
+FROM repos r JOIN spaces s ON s.id = r.id
+WHERE r.kind = 0 AND r.owner = $1 AND lower(r.name) = lower($2) AND r.deleted_usec = 0;
 -- name: space_by_id
-SELECT id, owner, name, live_build, epoch, created_usec, updated_usec, private
-FROM spaces WHERE id = $1;
--- name: space_set_private
-UPDATE spaces SET private = $2, epoch = epoch + 1, updated_usec = $3 WHERE id = $1;
--- name: space_delete
-DELETE FROM spaces WHERE id = $1;
+SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private
+FROM spaces s JOIN repos r ON r.id = s.id WHERE s.id = $1;
+-- name: space_grow_epoch
+UPDATE spaces SET epoch = epoch + 1 WHERE id = $1;
 -- name: space_go_live
-UPDATE spaces SET live_build = $2, epoch = epoch + 1, updated_usec = $4,
-	words = (SELECT lower(spaces.owner || '/' || spaces.name || ' ' || b.title) FROM builds b
-		WHERE b.id = $2)
-WHERE id = $1 AND epoch = $3;
+UPDATE spaces SET live_build = $2, epoch = epoch + 1 WHERE id = $1 AND epoch = $3;
+-- name: space_show_live
+UPDATE repos SET updated_usec = $3,
+	title = coalesce((SELECT b.title FROM builds b WHERE b.id = $2), ''),
+	words = lower(owner || '/' || name || ' ' ||
+		coalesce((SELECT b.title FROM builds b WHERE b.id = $2), ''))
+WHERE id = $1;
 -- name: space_list
-SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id, s.private
-FROM spaces s JOIN builds b ON b.id = s.live_build
-WHERE s.words LIKE $1 ESCAPE '\' AND (s.private = 0 OR s.owner = $3 OR $4 = 1)
-ORDER BY s.updated_usec DESC, s.id LIMIT $2;
+SELECT s.id, r.owner, r.name, r.updated_usec, b.title, b.emoji, b.bundle, b.commit_id, r.private
+FROM repos r JOIN spaces s ON s.id = r.id JOIN builds b ON b.id = s.live_build
+WHERE r.kind = 0 AND r.deleted_usec = 0 AND r.words LIKE $1 ESCAPE '\'
+	AND (r.private = 0 OR r.owner = $3 OR $4 = 1)
+ORDER BY r.updated_usec DESC, r.number DESC LIMIT $2;
 -- name: space_one
-SELECT s.id, s.owner, s.name, s.updated_usec, b.title, b.emoji, b.bundle, b.commit_id, s.private
-FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
+SELECT s.id, r.owner, r.name, r.updated_usec, b.title, b.emoji, b.bundle, b.commit_id, r.private
+FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: space_routes
-SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api,
-	s.private
-FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id > $1 ORDER BY s.id LIMIT $2;
+SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api,
+	r.private
+FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
+WHERE s.id > $1 AND r.deleted_usec = 0 ORDER BY s.id LIMIT $2;
 -- name: space_route
-SELECT s.id, s.owner, s.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api,
-	s.private
-FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
+SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api,
+	r.private
+FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
+WHERE s.id = $1 AND r.deleted_usec = 0;
 -- name: space_count
-SELECT count(*) FROM spaces;
+SELECT count(*) FROM repos WHERE kind = 0 AND deleted_usec = 0;
 
 -- name: build_add
 INSERT INTO builds (id, space_id, number, state, commit_id, bundle, entry, class, sleep_sec, title,
@@ -86,8 +122,8 @@ INSERT INTO builds (id, space_id, number, state, commit_id, bundle, entry, class
 VALUES ($1, $2, (SELECT coalesce(max(number), 0) + 1 FROM builds WHERE space_id = $2),
 	$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 -- name: build_pending
-SELECT b.id, b.space_id, b.commit_id, s.owner, s.name FROM builds b
-JOIN spaces s ON s.id = b.space_id WHERE b.state = 'pending' ORDER BY b.number;
+SELECT b.id, b.space_id, b.commit_id, r.owner, r.name FROM builds b
+JOIN repos r ON r.id = b.space_id WHERE b.state = 'pending' ORDER BY b.number;
 -- name: build_by_id
 SELECT id, space_id, number, state, commit_id, bundle FROM builds WHERE id = $1;
 -- name: build_set_ready
@@ -123,7 +159,9 @@ DELETE FROM builds WHERE space_id = $1 AND state = 'failed' AND number <=
 -- name: trash_add
 INSERT INTO trash (id, owner, name) VALUES ($1, $2, $3);
 -- name: trash_list
-SELECT id, owner, name FROM trash;
+SELECT id FROM trash;
+-- name: trash_named
+SELECT count(*) FROM trash WHERE owner = $1 AND name = $2;
 -- name: trash_delete
 DELETE FROM trash WHERE id = $1;
 
@@ -140,8 +178,8 @@ WHERE usage.n < excluded.n;
 -- name: usage_of_call
 SELECT device_nsec FROM usage WHERE journal = $1 AND call = $2;
 -- name: usage_space
-SELECT s.owner, s.name, coalesce(b.commit_id, '')
-FROM spaces s LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
+SELECT r.owner, r.name, coalesce(b.commit_id, '')
+FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: usage_journal
 SELECT n FROM usage_journals WHERE id = $1;
 -- name: usage_journal_set

@@ -1,8 +1,8 @@
 /*
  * Truth: rows behind named statements. Knows no Space and no user, only the statements of
  * statements.sql and the versions of schema.sql, both written so that SQLite and PostgreSQL accept
- * them alike; a driver is one .c file (sqlite.c). What store_commit has returned 0 for survives
- * power loss.
+ * them alike, but for the text index (repo_text); a driver is one .c file (sqlite.c). What
+ * store_commit has returned 0 for survives power loss.
  */
 #pragma once
 

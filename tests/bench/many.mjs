@@ -23,14 +23,15 @@ const copies = `
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
 have, want = db.execute("SELECT count(*) FROM spaces").fetchone()[0], int(sys.argv[2])
-build = db.execute("SELECT b.* FROM builds b JOIN spaces s ON s.live_build = b.id WHERE s.name = 'first'").fetchone()
-space = db.execute("SELECT * FROM spaces WHERE name = 'first'").fetchone()
+build = db.execute("SELECT b.* FROM builds b JOIN spaces s ON s.live_build = b.id JOIN repos r ON r.id = s.id WHERE r.name = 'first'").fetchone()
+repo = db.execute("SELECT * FROM repos WHERE name = 'first'").fetchone()
 for i in range(have, want):
-    s, b = list(space), list(build)
-    s[0], s[2], s[3] = "s%025d" % i, "many-%d" % i, "b%025d" % i
-    s[7] = "admin/many-%d space number %d" % (i, i)
-    b[0], b[1], b[9] = s[3], s[0], "Space number %d" % i
-    db.execute("INSERT INTO spaces VALUES (%s)" % ",".join("?" * len(s)), s)
+    r, b = list(repo), list(build)
+    r[0], r[1], r[4] = 1000 + i, "s%025d" % i, "many-%d" % i
+    r[11] = "admin/many-%d space number %d" % (i, i)
+    b[0], b[1], b[10] = "b%025d" % i, r[1], "Space number %d" % i
+    db.execute("INSERT INTO repos VALUES (%s)" % ",".join("?" * len(r)), r)
+    db.execute("INSERT INTO spaces VALUES (?, ?, 1)", (r[1], b[0]))
     db.execute("INSERT INTO builds VALUES (%s)" % ",".join("?" * len(b)), b)
 db.commit()
 `;

@@ -69,14 +69,18 @@ test("kill -9 of the orchestrator during pushes: acknowledged is live, the rest 
 });
 
 test("git fsck is clean and no quarantine is left behind", async () => {
-  const dir = join(platform.data, "orchestrator/repos/admin/crash.git");
-  const { code, output } = await runProgram("git", ["-c", "safe.directory=*", "--git-dir", dir, "fsck", "--full", "--strict"],
-    { env: { PATH: process.env.PATH, HOME: "/nonexistent" } });
+  const repos = join(platform.data, "orchestrator/repos");
 
-  assert.equal(code, 0, output);
-  assert.doesNotMatch(output, /error|missing|broken|corrupt/);
-  await until("quarantines are swept", () =>
-    !readdirSync(join(dir, "objects")).some((name) => name.startsWith("tmp_objdir") || name.startsWith("incoming")), 15_000);
+  for (const name of readdirSync(repos).filter((entry) => entry.endsWith(".git"))) {
+    const dir = join(repos, name);
+    const { code, output } = await runProgram("git", ["-c", "safe.directory=*", "--git-dir", dir, "fsck", "--full", "--strict"],
+      { env: { PATH: process.env.PATH, HOME: "/nonexistent" } });
+
+    assert.equal(code, 0, output);
+    assert.doesNotMatch(output, /error|missing|broken|corrupt/);
+    await until("quarantines are swept", () =>
+      !readdirSync(join(dir, "objects")).some((entry) => entry.startsWith("tmp_objdir") || entry.startsWith("incoming")), 15_000);
+  }
 });
 
 test("kill -9 of the worker, the gateway and the agent during clicks loses no finished one", async () => {

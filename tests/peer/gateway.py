@@ -57,7 +57,12 @@ def pages_are_served_with_their_headers(g):
         assert status == 200 and b"platform" in body, path
     assert get(g.port, "/spaces/alice/nothing")[0] == 404
     assert get(g.port, "/spaces/alice/echo/-/ws")[0] == 426
-    assert get(g.port, "/nonsense/path")[0] == 404
+    for path in ("/models", "/new", "/alice", "/alice/m", "/datasets/alice/d", "/alice/m/tree/main/a%20b?x=1",
+                 "/spaces/alice/echo/tree/main", "/datasets/alice/d/commit/abc"):
+        status, headers, body = get(g.port, path)
+        assert status == 200 and b"platform" in body, path
+    for path in ("/alice/m/nothing", "/api-less/m/tree", "/datasets/alice", "/nothing.txt", "/-x-/m"):
+        assert get(g.port, path)[0] == 404, path
     assert get(g.port, "/", method="POST", body=b"x")[0] == 405
 
 

@@ -447,7 +447,7 @@ class Confined(Case):
     it is started by git and is no more free than git is."""
     TRIES = {
         "database": ": < $DATA/vitrine.db",
-        "another repo": ": < $DATA/repos/admin/other.git/HEAD",
+        "another repo": ": < $OTHER/HEAD",
         "key": ": < $DATA/ctl.key",
         "passwd": ": < /etc/passwd",
         "list": "ls / > /dev/null",
@@ -479,6 +479,10 @@ class Confined(Case):
         other = self.repo("admin/other")
         other.commit({"app.lua": "return 1"})
         self.assertNotEqual(other.push()[0], 0)  # makes the repo
+        with open(self.script, "r+") as f:
+            text = f.read().replace("$OTHER", self.p.repo_path("admin/other"))
+            f.seek(0)
+            f.write(text)
         self.assertNotEqual(r.push()[0], 0)
         with open(self.p.repo_path("admin/demo") + "/tried") as f:
             done = f.read().split("\n")[:-1]
@@ -535,7 +539,7 @@ class Rights(Case):
             ("GET", "/api/spaces/admin/demo/events", 401, 403, 200),
             ("GET", "/api/events", 401, 403, 200),
             ("POST", "/api/spaces/admin/demo/rollback", 401, 403, 409),
-            ("GET", "/api/spaces/admin/none", 404, 404, 404),
+            ("GET", "/api/spaces/admin/none", 401, 404, 404),
             ("GET", "/api/nothing", 404, 404, 404),
             ("PUT", "/api/spaces", 405, 405, 405),
             ("DELETE", "/api/spaces/admin/demo", 401, 403, 204),
@@ -567,7 +571,7 @@ class Rights(Case):
         until("the gateway knows", lambda: self.p.gateway.routes["ada/secret"].get("private"))
         everything = (200, 200, 200, ["ada/secret"])
         self.assertEqual([see(t) for t in (ada, self.p.token)], [everything] * 2)
-        self.assertEqual([see(t) for t in (None, bob)], [(404, 404, 401, []), (404, 404, 404, [])])
+        self.assertEqual([see(t) for t in (None, bob)], [(401, 401, 401, []), (404, 404, 404, [])])
         mine.deploy({"app.lua": "return 2"})
         until("the new version is private too", lambda: self.p.gateway.routes["ada/secret"].get("private"))
         self.assertEqual(self.p.call("PUT", settings, {"private": False}, token=ada)[1]["private"], False)
@@ -741,7 +745,7 @@ class Api(Case):
         space = self.p.gateway.routes["admin/demo"]["space"]
         self.assertEqual(self.p.call("DELETE", "/api/spaces/admin/demo")[0], 204)
         self.assertFalse(os.path.exists(self.p.repo_path("admin/demo")))
-        self.assertEqual(self.p.get("/api/spaces/admin/demo")[0], 404)
+        self.assertEqual(self.p.call("GET", "/api/spaces/admin/demo")[0], 404)
         until("the gateway knows", lambda: self.p.gateway.gone == [space])
         r.commit({"app.lua": "return 2"})
         self.assertEqual(r.push()[0], 0)
@@ -980,10 +984,11 @@ class Peers(Case):
         tree = json.dumps({"title": "T", "root": {"text": "x" * 200000}})
         db = sqlite3.connect(self.p.data + "/vitrine.db")
         for i in range(300):
-            db.execute("INSERT INTO spaces (id, owner, name, live_build, epoch, created_usec, updated_usec)"
-                       " VALUES (?, 'admin', ?, ?, 1, 1, 1)", ("id%d" % i, "s%d" % i, "b%d" % i))
-            db.execute("INSERT INTO builds VALUES (?, ?, 1, 'ready', ?, ?, 'app.lua', 'small', 300, 'T', '', ?,"
-                       " NULL, NULL, '[]', '', 1, 0)", ("b%d" % i, "id%d" % i, "c" * 40, "a" * 64, tree))
+            db.execute("INSERT INTO repos (id, kind, owner, name, private, words, created_usec, updated_usec)"
+                       " VALUES (?, 0, 'admin', ?, 0, '', 1, 1)", ("id%d" % i, "s%d" % i))
+            db.execute("INSERT INTO spaces (id, live_build, epoch) VALUES (?, ?, 1)", ("id%d" % i, "b%d" % i))
+            db.execute("INSERT INTO builds VALUES (?, ?, 1, 'ready', ?, ?, 'app.lua', 'small', 300, 0, 'T', '', ?,"
+                       " NULL, NULL, '[]', '', 1)", ("b%d" % i, "id%d" % i, "c" * 40, "a" * 64, tree))
         db.commit()
         db.close()
         self.p.start()

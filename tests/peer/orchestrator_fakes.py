@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import tempfile
@@ -361,8 +362,12 @@ class Platform:
     def basic(self, token):
         return "Basic " + base64.b64encode(("x:" + token).encode()).decode()
 
-    def repo_path(self, space):
-        return "%s/repos/%s.git" % (self.data, space)
+    def repo_path(self, name, kind=0):
+        """Where a repo lies by its id; a path that does not exist when there is none."""
+        db = sqlite3.connect("file:%s/vitrine.db?mode=ro" % self.data, uri=True)
+        row = db.execute("SELECT id FROM repos WHERE owner || '/' || name = ? AND kind = ?", (name, kind)).fetchone()
+        db.close()
+        return "%s/repos/%s.git" % (self.data, row[0] if row else "none")
 
     def fsck(self, space):
         path = self.repo_path(space)

@@ -23,7 +23,7 @@ static void setup(struct fixture *fx)
 	*fx = (struct fixture){.dir = "/tmp/vitrine-tree-XXXXXX"};
 	CHECK(mkdtemp(fx->dir));
 	CHECK(repos_open(fx->dir, &fx->repos, NULL) == 0);
-	repo_path(&fx->repos, "ada", "demo", fx->path);
+	repo_path(&fx->repos, "demo", fx->path);
 	CHECK(repo_create(fx->path, NULL) == 0);
 	CHECK(git_repository_open_bare(&fx->repo, fx->path) == 0);
 }

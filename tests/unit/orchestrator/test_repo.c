@@ -5,6 +5,7 @@
 #include <git2.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -22,7 +23,7 @@ static void setup(struct fixture *fx)
 	*fx = (struct fixture){.dir = "/tmp/vitrine-repo-XXXXXX"};
 	CHECK(mkdtemp(fx->dir));
 	CHECK(repos_open(fx->dir, &fx->repos, NULL) == 0);
-	repo_path(&fx->repos, "ada", "demo", fx->path);
+	repo_path(&fx->repos, "demo", fx->path);
 }
 
 static void teardown(struct fixture *fx)
@@ -102,33 +103,112 @@ TEST(what_killed_programs_left_is_swept_only_when_nobody_works)
 	teardown(&fx);
 }
 
-static bool keep_known(const char *owner, const char *name, void *data)
+static bool keep_known(const char *id, void *data)
 {
 	(void)data;
-	return !strcmp(owner, "ada") && !strcmp(name, "known");
+	return !strcmp(id, "known");
+}
+
+static void write_ref(const char *path)
+{
+	char ref[REPO_PATH_MAX + 128];
+
+	(void)snprintf(ref, sizeof(ref), "%s/refs/heads/main", path);
+	CHECK(fs_write_durable(AT_FDCWD, ref, "1111111111111111111111111111111111111111\n", 41,
+		      0600, NULL) == 0);
 }
 
 TEST(at_start_empty_repos_nobody_knows_and_halves_are_removed)
 {
 	char known[REPO_PATH_MAX], half[REPO_PATH_MAX], gone[REPO_PATH_MAX], used[REPO_PATH_MAX],
-		ref[REPO_PATH_MAX + 128];
+		empty[REPO_PATH_MAX];
 	struct fixture fx;
 
 	setup(&fx);
-	repo_path(&fx.repos, "ada", "known", known);
-	repo_path(&fx.repos, "ada", "used", used);
+	repo_path(&fx.repos, "known", known);
+	repo_path(&fx.repos, "used", used);
+	repo_empty_path(&fx.repos, empty);
 	CHECK(repo_create(fx.path, NULL) == 0 && repo_create(known, NULL) == 0 &&
 		repo_create(used, NULL) == 0);
-	(void)snprintf(ref, sizeof(ref), "%s/refs/heads/main", used);
-	CHECK(fs_write_durable(AT_FDCWD, ref, "1111111111111111111111111111111111111111\n", 41,
-		      0600, NULL) == 0);
-	(void)snprintf(half, sizeof(half), "%s/ada/.new-x", fx.dir);
+	write_ref(used);
+	(void)snprintf(half, sizeof(half), "%s/.new-x", fx.dir);
 	(void)snprintf(gone, sizeof(gone), "%s/.gone-x", fx.dir);
 	CHECK(mkdir(half, 0700) == 0 && mkdir(gone, 0700) == 0);
 	repos_sweep(&fx.repos, keep_known, NULL);
 	CHECK(!exists(fx.path) && !exists(half) && !exists(gone));
-	CHECK(exists(known) && exists(used));
+	CHECK(exists(known) && exists(used) && exists(empty));
 	teardown(&fx);
+}
+
+static void make_old(const struct fixture *fx, const char *owner, const char *name, bool used)
+{
+	char dir[128], path[256];
+
+	(void)snprintf(dir, sizeof(dir), "%s/%s", fx->dir, owner);
+	(void)mkdir(dir, 0700);
+	(void)snprintf(path, sizeof(path), "%s/%s.git", dir, name);
+	CHECK(repo_create(path, NULL) == 0);
+	if (used)
+		write_ref(path);
+}
+
+/* The n-th question ends the process, as kill -9 would. */
+static int questions_left;
+
+static enum repo_move place_of(const char *owner, const char *name, char ret_id[64], void *data)
+{
+	(void)data;
+	if (--questions_left < 0)
+		_exit(9);
+	(void)snprintf(ret_id, 64, "%s0%s", owner, name);
+	if (!strcmp(name, "deleted"))
+		return REPO_GOES;
+	return !strcmp(name, "stray") || !strcmp(name, "tried") ? REPO_STAYS : REPO_MOVES;
+}
+
+static void migrate_until(const struct fixture *fx, int questions)
+{
+	pid_t pid = fork();
+	int status;
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		questions_left = questions;
+		repos_migrate(&fx->repos, place_of, NULL);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+}
+
+TEST(repos_by_name_become_repos_by_id_however_often_that_is_cut_short)
+{
+	static const char *const there[] = {
+		"ada0one.git", "ada0two.git", "bob0one.git", "bob/stray.git", "empty.git"};
+	char path[256];
+
+	for (int cut = 0; cut < 8; cut++) {
+		struct fixture fx;
+
+		setup(&fx);
+		make_old(&fx, "ada", "one", true);
+		make_old(&fx, "ada", "two", false);
+		make_old(&fx, "ada", "deleted", true);
+		make_old(&fx, "bob", "one", true);
+		make_old(&fx, "bob", "stray", true);
+		make_old(&fx, "bob", "tried", false);
+		migrate_until(&fx, cut);
+		migrate_until(&fx, 1);
+		migrate_until(&fx, 100);
+		for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+			(void)snprintf(path, sizeof(path), "%s/%s", fx.dir, there[i]);
+			CHECK(exists(path));
+		}
+		(void)snprintf(path, sizeof(path), "%s/ada", fx.dir);
+		CHECK(!exists(path));
+		(void)snprintf(path, sizeof(path), "%s/bob/tried.git", fx.dir);
+		CHECK(!exists(path));
+		teardown(&fx);
+	}
 }
 
 /* gc --auto counts the objects in one of the 256 folders: gc.auto in git-config(1). */

@@ -156,32 +156,4 @@ TEST(old_failures_are_forgotten_and_nothing_else)
 	teardown(&fx);
 }
 
-static int take_trash(const char *id, const char *owner, const char *name, void *data)
-{
-	CHECK(!strcmp(owner, "ada") && !strcmp(name, "demo"));
-	(void)snprintf(data, ID_LEN + 1, "%s", id);
-	return 0;
-}
-
-TEST(a_deleted_space_leaves_a_note_for_its_folder_and_no_builds)
-{
-	struct fixture fx;
-	char id[ID_LEN + 1], trash[ID_LEN + 1], seen[ID_LEN + 1] = "";
-	struct build_row row;
-	struct space again;
-
-	setup(&fx);
-	add(&fx, "pending", C1, id);
-	CHECK(space_delete(fx.store, &fx.space, trash, NULL) == 0);
-	CHECK(space_by_id(fx.store, fx.space.id, &again, NULL) == -ENOENT);
-	CHECK(build_by_id(fx.store, id, &row, NULL) == -ENOENT);
-	CHECK(trash_each(fx.store, take_trash, seen, NULL) == 0 && !strcmp(seen, trash));
-	CHECK(trash_done(fx.store, trash, NULL) == 0);
-	seen[0] = '\0';
-	CHECK(trash_each(fx.store, take_trash, seen, NULL) == 0 && !seen[0]);
-	CHECK(space_ensure(fx.store, "ada", "demo", &again, NULL) == 0);
-	CHECK(strcmp(again.id, fx.space.id) != 0);
-	teardown(&fx);
-}
-
 TEST_MAIN()

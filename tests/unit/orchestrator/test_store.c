@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/fs.h"
+#include "orchestrator/store/text.h"
 #include "tests/support/test.h"
 
 struct fixture {
@@ -92,14 +94,15 @@ TEST(a_write_under_an_old_epoch_changes_nothing)
 	struct fixture fx;
 
 	setup(&fx);
-	CHECK(store_run(fx.store, "space_add", NULL, NULL, NULL, "sssi", "s", "o", "n",
+	CHECK(store_run(fx.store, "repo_add", NULL, NULL, NULL, "sissii", "s", (int64_t)0, "o", "n",
+		      (int64_t)0, (int64_t)1) == 1);
+	CHECK(store_run(fx.store, "space_add", NULL, NULL, NULL, "s", "s") == 1);
+	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssi", "s", "b1",
+		      (int64_t)0) == 1);
+	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssi", "s", "b2",
+		      (int64_t)0) == 0);
+	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssi", "s", "b3",
 		      (int64_t)1) == 1);
-	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssii", "s", "b1", (int64_t)0,
-		      (int64_t)2) == 1);
-	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssii", "s", "b2", (int64_t)0,
-		      (int64_t)3) == 0);
-	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssii", "s", "b3", (int64_t)1,
-		      (int64_t)4) == 1);
 	teardown(&fx);
 }
 
@@ -155,6 +158,91 @@ TEST(a_newer_schema_is_refused_in_words)
 	CHECK(pclose(f) == 0);
 	CHECK(store_open(fx.path, &s, &e) == STORE_CONFLICT && strstr(e.text, "999"));
 	CHECK(fs_remove_tree(fx.dir) == 0);
+}
+
+/* Runs SQL of sqlite's own tool on the database at fx->path; the store is closed meanwhile. */
+static void run_sql(const struct fixture *fx, const char *sql)
+{
+	sqlite3 *db;
+	char *words = NULL;
+
+	CHECK(sqlite3_open(fx->path, &db) == SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &words) != SQLITE_OK) {
+		fprintf(stderr, "%s\n", words);
+		CHECK(!"the SQL of a test is wrong");
+	}
+	CHECK(sqlite3_close(db) == SQLITE_OK);
+}
+
+/* The database as version 5 made it, by the very text of schema.sql. */
+static void make_version_5(const struct fixture *fx)
+{
+	const char *text;
+	char label[64];
+	size_t at = 0, len;
+
+	run_sql(fx, "CREATE TABLE schema_versions (version bigint NOT NULL)");
+	while (sql_section_next(store_schema_sql, "version", &at, label, &text, &len)) {
+		CLEANUP(freep) char *sql = NULL;
+
+		if (strtol(label, NULL, 10) > 5)
+			break;
+		CHECK(asprintf(&sql, "%.*s; INSERT INTO schema_versions VALUES (%s)", (int)len,
+			      text, label) > 0);
+		run_sql(fx, sql);
+	}
+}
+
+struct seen {
+	char text[1024];
+};
+
+static int note_row(const struct store_row *row, void *data)
+{
+	struct seen *s = data;
+	size_t n = strlen(s->text);
+
+	(void)snprintf(s->text + n, sizeof(s->text) - n, "%s/%s %s %lld %s;", store_text(row, 1),
+		store_text(row, 2), store_text(row, 4), (long long)store_int(row, 8),
+		store_text(row, 0));
+	return 0;
+}
+
+TEST(a_database_of_version_5_keeps_its_spaces_and_builds_in_version_6)
+{
+	struct seen seen = {""};
+	struct fixture fx;
+	int64_t n = 0;
+
+	setup(&fx);
+	(void)store_close(fx.store);
+	CHECK(remove(fx.path) == 0);
+	make_version_5(&fx);
+	run_sql(&fx,
+		"INSERT INTO users VALUES ('u', 'ada', 1, 'h', 1);"
+		"INSERT INTO spaces (id, owner, name, live_build, epoch, created_usec, "
+		"updated_usec, "
+		"words, private) VALUES ('s1', 'ada', 'one', 'b2', 7, 10, 30, 'ada/one one', 0),"
+		"('s2', 'ada', 'two', NULL, 0, 20, 20, NULL, 1);"
+		"INSERT INTO builds (id, space_id, number, state, commit_id, bundle, sleep_sec, "
+		"title, "
+		"phases, log, created_usec, replicas) VALUES "
+		"('b1', 's1', 1, 'ready', 'c1', 'h1', 60, 'Old', '[]', '', 11, 0),"
+		"('b2', 's1', 2, 'ready', 'c2', 'h2', 60, 'One', '[]', '', 12, 3),"
+		"('b3', 's1', 3, 'pending', 'c3', 'h3', 60, 'New', '[]', '', 13, 0);");
+	CHECK(store_open(fx.path, &fx.store, NULL) == 0);
+	CHECK(store_run(fx.store, "space_list", note_row, &seen, NULL, "sisi", "%one%", (int64_t)9,
+		      "", (int64_t)0) == 1);
+	CHECK(store_run(fx.store, "space_one", note_row, &seen, NULL, "s", "s2") == 1);
+	CHECK(!strcmp(seen.text, "ada/one One 0 s1;ada/two  1 s2;"));
+	CHECK(store_run(fx.store, "build_pending", NULL, NULL, NULL, "") == 1);
+	CHECK(store_run(fx.store, "build_before_live", NULL, NULL, NULL, "s", "s1") == 1);
+	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssi", "s1", "b3",
+		      (int64_t)7) == 1);
+	CHECK(store_run(fx.store, "repo_delete", NULL, NULL, NULL, "s", "s1") == 1);
+	CHECK(store_run(fx.store, "space_count", count, &n, NULL, "") == 1 && n == 1);
+	CHECK(store_run(fx.store, "build_by_id", NULL, NULL, NULL, "s", "b1") == 0);
+	teardown(&fx);
 }
 
 /* A file-size limit stands in for a full disk: both make the same write fail, with EFBIG or

@@ -1,0 +1,168 @@
+/* Which handler a target belongs to. */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/http/request.h"
+#include "proto/names.h"
+
+static bool rest_is(const struct request *r, const char *text)
+{
+	return r->path.rest_length == strlen(text) &&
+	       !memcmp(r->path.rest, text, r->path.rest_length);
+}
+
+static bool rest_begins(const struct request *r, const char *text)
+{
+	return r->path.rest_length >= strlen(text) && !memcmp(r->path.rest, text, strlen(text));
+}
+
+static bool target_begins(const struct request *r, const char *text)
+{
+	return !strncmp(r->target, text, strlen(text));
+}
+
+/* Below /spaces/OWNER/NAME. prefix: the rest may go on. */
+static const struct {
+	const char *rest;
+	bool prefix;
+	const struct handler *handler;
+} space_paths[] = {
+	{"", false, &page_handler},
+	{"/", false, &page_handler},
+	{"/p/", true, &page_handler},
+	{"/-/embed", false, &embed_handler},
+	{"/-/ws", false, &upgrade_handler},
+	{"/-/stream", false, &stream_handler},
+	{"/-/send", false, &send_handler},
+	{"/-/events", false, &events_handler},
+	{"/-/poll", false, &poll_handler},
+	{"/-/upload", false, &upload_handler},
+	{"/-/uploads", false, &tus_handler},
+	{"/-/uploads/", true, &tus_handler},
+	{"/-/file/", true, &file_handler},
+	{"/-/api/", true, &rest_handler},
+	{"/-/openapi.json", false, &openapi_handler},
+	{"/-/agents.md", false, &agents_handler},
+	{"/-/mcp", false, &mcp_handler},
+	{"/-/", true, &platform_handler},
+	{"/config", false, &gradio_handler},
+	{"/login", false, &gradio_handler},
+	{"/call/", true, &gradio_handler},
+	{"/gradio_api/", true, &gradio_handler},
+};
+
+/* Below a repo of any kind, where a Space's own paths have not said otherwise. */
+static const struct {
+	const char *rest;
+	bool prefix;
+	const struct handler *handler;
+} repo_paths[] = {
+	{"info/refs", false, &upstream_handler},
+	{"git-upload-pack", false, &upstream_handler},
+	{"git-receive-pack", false, &upstream_handler},
+	{"info/lfs/", true, &upstream_handler},
+	{"resolve/", true, &upstream_handler},
+	{"raw/", true, &upstream_handler},
+	{"", false, &platform_handler},
+	{"tree/", true, &platform_handler},
+	{"blob/", true, &platform_handler},
+	{"edit/", true, &platform_handler},
+	{"commits/", true, &platform_handler},
+	{"commit/", true, &platform_handler},
+	{"settings", false, &platform_handler},
+};
+
+static const struct {
+	const char *path;
+	const struct handler *handler;
+} prefixes[] = {
+	{"/api/", &upstream_handler},
+	{"/v1/", &openai_handler},
+	{"/models/", &pipelines_handler},
+	{"/lfs-storage/", &upstream_handler},
+	{"/assets/", &asset_handler},
+	{"/-/probe/head", &probe_head_handler},
+	{"/-/probe/wait", &probe_wait_handler},
+	{"/-/probe/events", &probe_events_handler},
+	{"/-/probe/size", &probe_size_handler},
+	{"/-/probe/range", &probe_range_handler},
+	{PROBE_WS_PATH, &upgrade_handler},
+	{"/-/", &platform_handler},
+	{"/?", &platform_handler},
+	{"/healthz", &health_handler},
+	{"/metrics", &upstream_handler},
+};
+
+static bool owner_is_possible(const char *at, size_t n)
+{
+	char owner[OWNER_MAX + 1];
+
+	if (n > OWNER_MAX)
+		return false;
+	(void)snprintf(owner, sizeof(owner), "%.*s", (int)n, at);
+	return owner_check(owner, &(struct err){0}) == 0;
+}
+
+/* The rest of the target below the repo that it names; NULL: it names none. */
+static const char *after_repo(const char *target, size_t *ret_n)
+{
+	static const char *const kinds[] = {"/datasets/", "/spaces/"};
+	const char *owner = target + 1, *name, *end, *stop = target + strcspn(target, "?");
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strncmp(target, kinds[i], strlen(kinds[i])))
+			owner = target + strlen(kinds[i]);
+	name = owner + strcspn(owner, "/?");
+	if (name == owner || *name != '/' || !owner_is_possible(owner, (size_t)(name - owner)))
+		return NULL;
+	name++;
+	end = name + strcspn(name, "/?");
+	if (end == name)
+		return NULL;
+	if (*end == '/')
+		end++;
+	*ret_n = (size_t)(stop - end);
+	return end;
+}
+
+static const struct handler *choose_for_repo(const struct request *r)
+{
+	size_t n;
+	const char *rest = after_repo(r->target, &n);
+
+	for (size_t i = 0; rest && i < sizeof(repo_paths) / sizeof(*repo_paths); i++) {
+		size_t want = strlen(repo_paths[i].rest);
+
+		if ((repo_paths[i].prefix ? n > want : n == want) &&
+			!memcmp(rest, repo_paths[i].rest, want))
+			return repo_paths[i].handler;
+	}
+	return &missing_handler;
+}
+
+/* "/models", "/new", "/OWNER", or a file of the UI's: those have a dot in their names. */
+static const struct handler *choose_for_word(const struct request *r)
+{
+	size_t n = strcspn(r->target, "?");
+
+	return memchr(r->target, '.', n) ? &asset_handler : &platform_handler;
+}
+
+const struct handler *request_choose(struct request *r)
+{
+	if (!strcmp(r->target, "/"))
+		return &platform_handler;
+	if (space_path_parse(r->target, strlen(r->target), &r->path)) {
+		for (size_t i = 0; i < sizeof(space_paths) / sizeof(*space_paths); i++)
+			if (space_paths[i].prefix ? rest_begins(r, space_paths[i].rest)
+						  : rest_is(r, space_paths[i].rest))
+				return space_paths[i].handler;
+		return choose_for_repo(r);
+	}
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (target_begins(r, prefixes[i].path))
+			return prefixes[i].handler;
+	if (memchr(r->target + 1, '/', strcspn(r->target + 1, "?")))
+		return choose_for_repo(r);
+	return choose_for_word(r);
+}

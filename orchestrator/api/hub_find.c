@@ -1,0 +1,97 @@
+/* The repo that a path names: whether it is there for this person, or has another name now. */
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/api/routes.h"
+
+static const char *word_of(enum repo_kind kind)
+{
+	return kind == REPO_SPACE ? "Space" : hub_kind_name(kind);
+}
+
+/*
+ * Where the same request goes now: the target with OWNER/NAME put in its old place. Relative,
+ * because Python's client follows only such.
+ */
+static int redirect(struct request *r, const struct hub_repo *repo)
+{
+	char old[sizeof(r->owner) + sizeof(r->name) + 4], to[9216];
+	const char *at;
+	size_t n;
+
+	(void)snprintf(old, sizeof(old), "/%s/%s", r->owner, r->name);
+	at = strstr(r->target, old);
+	if (!at)
+		return -ENOENT; /* written with escapes: nobody's link */
+	n = strlen(old);
+	if (snprintf(to, sizeof(to), "%.*s/%s/%s%s", (int)(at - r->target), r->target, repo->owner,
+		    repo->name, at + n) >= (int)sizeof(to))
+		return -ENOENT;
+	request_hub_error(r, MHD_HTTP_TEMPORARY_REDIRECT, NULL, "it is called %s/%s now",
+		repo->owner, repo->name);
+	request_add_header(r, MHD_HTTP_HEADER_LOCATION, to);
+	return -ESTALE;
+}
+
+int request_find_repo(struct request *r, struct hub_repo *ret, struct err *e)
+{
+	struct store *s = r->world->store;
+	struct err none = {0};
+	bool known =
+		owner_check(r->owner, &none) == 0 && hub_name_check(r->kind, r->name, &none) == 0;
+	int code = known ? hub_by_name(s, r->kind, r->owner, r->name, ret, &none) : -ENOENT;
+
+	if (code == 0 && permit_to_know(&r->who, ret->private, ret->owner))
+		return 0;
+	if (code == -ENOENT && known &&
+		hub_by_former_name(s, r->kind, r->owner, r->name, ret, &none) == 0 &&
+		permit_to_know(&r->who, ret->private, ret->owner) && redirect(r, ret) == -ESTALE)
+		return -ESTALE;
+	if (code < 0 && code != -ENOENT)
+		return err_set(e, code, "%s", none.text);
+	return err_set(e, -ENOENT, "there is no %s %s/%s", word_of(r->kind), r->owner, r->name);
+}
+
+void request_fail_repo(struct request *r, int code, const struct err *e)
+{
+	if (code == -ESTALE)
+		return;
+	/* The same whether it is missing or private, and whoever may be somebody is asked who. */
+	if (code == -ENOENT)
+		request_hub_error(r, r->who.user_id[0] ? MHD_HTTP_NOT_FOUND : MHD_HTTP_UNAUTHORIZED,
+			"RepoNotFound", "%s%s", e->text,
+			r->who.user_id[0] ? "" : ", or it is private: sign in");
+	else
+		request_fail(r, code, e);
+}
+
+int request_repo(struct request *r, enum action action, struct hub_repo *ret)
+{
+	struct err e = {0};
+	int code = request_find_repo(r, ret, &e);
+
+	if (code < 0) {
+		request_fail_repo(r, code, &e);
+		return code;
+	}
+	code = permit(&r->who, action, ret->owner, &e);
+	if (code < 0)
+		request_fail(r, code, &e);
+	return code;
+}
+
+int request_space(struct request *r, struct space *ret)
+{
+	struct hub_repo repo;
+	struct err e = {0};
+	int code = request_repo(r, r->route->action, &repo);
+
+	if (code < 0)
+		return code;
+	code = space_by_id(r->world->store, repo.id, ret, &e);
+	if (code < 0)
+		request_fail(r, code, &e);
+	return code;
+}
