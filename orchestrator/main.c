@@ -3,7 +3,7 @@
  *
  * I hold: the database, the repos, the bundles, hashes of passwords and tokens.
  * Talks to me: the gateway (edge.sock, http.sock), the agent (agent.sock), the CLI (http.sock);
- *   I talk to inference, and start git and, through it, vitrine-hook.
+ *   I talk to inference, and start git and, through it, vitrine-hook; and vitrine-reader.
  * I never see: a visitor's click; tenant code is never run here.
  * I give up after start: every file but my data, git and its libraries, sockets but AF_UNIX
  *   (confine_self, which git inherits); I was started under my own uid.
@@ -27,6 +27,7 @@
 #include "orchestrator/push.h"
 #include "orchestrator/repo/git.h"
 #include "orchestrator/repo/hooks.h"
+#include "orchestrator/repo/readers.h"
 #include "orchestrator/repo/tidy.h"
 #include "orchestrator/world.h"
 #include "sandbox/confine.h"
@@ -153,11 +154,12 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 struct paths {
 	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], events[4096],
-		ctl_key[4096], password[4096];
+		ctl_key[4096], password[4096], reader[4096];
 };
 
-static int fill_paths(const char *data, struct paths *p, struct err *e)
+static int fill_paths(const struct options *o, struct paths *p, struct err *e)
 {
+	const char *data = o->data;
 	char dir[3072];
 
 	/* git runs in another folder. */
@@ -173,6 +175,9 @@ static int fill_paths(const char *data, struct paths *p, struct err *e)
 	(void)snprintf(p->events, sizeof(p->events), "%s/events", dir);
 	(void)snprintf(p->ctl_key, sizeof(p->ctl_key), "%s/ctl.key", dir);
 	(void)snprintf(p->password, sizeof(p->password), "%s/first-admin-password", dir);
+	/* Our programs lie in one folder. */
+	(void)snprintf(p->reader, sizeof(p->reader), "%.*s/vitrine-reader",
+		(int)(strrchr(o->hook, '/') - o->hook), o->hook);
 	return 0;
 }
 
@@ -180,11 +185,12 @@ static int fill_paths(const char *data, struct paths *p, struct err *e)
  * git is found in /usr and finds its libraries there. Nothing of the data folder can be started: a
  * program that a push brought stays a file.
  */
-static int confine(const struct options *o, struct err *e)
+static int confine(const struct options *o, const struct paths *p, struct err *e)
 {
 	const struct landlock_path paths[] = {
 		{o->data, LANDLOCK_WRITE},
 		{o->hook, LANDLOCK_EXECUTE},
+		{p->reader, LANDLOCK_EXECUTE},
 		GIT_NEEDS,
 	};
 
@@ -291,6 +297,8 @@ static void on_worker_up(const struct edge_worker_up *m, void *data)
 static int open_rooms(
 	struct world *w, const struct paths *p, const struct options *o, struct err *e)
 {
+	const struct readers_config readers = {
+		.loop = w->loop, .program = p->reader, .repos = p->repos, .spool = p->repos};
 	int r = store_open(p->db, &w->store, e);
 
 	if (r == 0)
@@ -313,6 +321,8 @@ static int open_rooms(
 		r = reconciler_new(w, &w->reconciler);
 	if (r == 0)
 		r = tidier_new(w->loop, TIDY_QUIET_USEC, &w->tidier);
+	if (r == 0)
+		r = readers_new(&readers, &w->readers);
 	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;
 }
 
@@ -357,6 +367,7 @@ static void close_world(struct world *w)
 	push_end_all();
 	git_end_all();
 	(void)tidier_free(w->tidier);
+	(void)readers_free(w->readers);
 	(void)reconciler_free(w->reconciler);
 	(void)disk_free(w->disk);
 	(void)models_peer_free(w->models);
@@ -420,9 +431,9 @@ static int serve(const struct options *o, struct err *e)
 	}
 	(void)loop_add_signal(w.loop, SIGTERM, on_term, w.loop, &term);
 	(void)signal(SIGPIPE, SIG_IGN);
-	r = fill_paths(o->data, p, e);
+	r = fill_paths(o, p, e);
 	if (r == 0)
-		r = confine(o, e);
+		r = confine(o, p, e);
 	if (r == 0)
 		r = start(&w, o, p, &server, e);
 	if (r == 0) {

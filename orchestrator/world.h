@@ -16,6 +16,7 @@
 #include "orchestrator/store/store.h"
 
 struct disk;
+struct readers;
 struct reconciler;
 struct tidier;
 
@@ -35,6 +36,7 @@ struct world {
 	struct disk *disk;
 	struct reconciler *reconciler;
 	struct tidier *tidier;
+	struct readers *readers;
 	const char *hooks_dir; /* for git's core.hooksPath */
 	const char *url;       /* of the platform, without a slash at its end */
 	uint64_t started_usec; /* wall clock */

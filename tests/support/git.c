@@ -91,6 +91,30 @@ void git_fixture_commit(struct git_fixture *g, const char *ref, const char *mess
 		g, ref, message, path, content, content ? strlen(content) : 0, ret);
 }
 
+void git_fixture_merge(struct git_fixture *g, const char *ref, const char *message,
+	const char *other, const char *path, const char *content, char ret[41])
+{
+	git_commit *parents[2];
+	git_oid oid = id_of(other);
+	git_signature *who = sign(g);
+	git_tree *base, *tree;
+
+	CHECK(git_commit_lookup(&parents[1], g->repo, &oid) == 0);
+	CHECK(git_reference_name_to_id(&oid, g->repo, ref) == 0);
+	CHECK(git_commit_lookup(&parents[0], g->repo, &oid) == 0);
+	CHECK(git_commit_tree(&base, parents[0]) == 0);
+	write_tree(g, base, path, content, strlen(content), &oid);
+	CHECK(git_tree_lookup(&tree, g->repo, &oid) == 0);
+	CHECK(git_commit_create(&oid, g->repo, ref, who, who, NULL, message, tree, 2,
+		      (const git_commit **)parents) == 0);
+	(void)git_oid_tostr(ret, 41, &oid);
+	git_signature_free(who);
+	git_tree_free(base);
+	git_tree_free(tree);
+	git_commit_free(parents[0]);
+	git_commit_free(parents[1]);
+}
+
 void git_fixture_ref(struct git_fixture *g, const char *ref, const char *id)
 {
 	git_oid oid = id_of(id);

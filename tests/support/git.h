@@ -23,6 +23,10 @@ void git_fixture_commit(struct git_fixture *g, const char *ref, const char *mess
 void git_fixture_commit_bytes(struct git_fixture *g, const char *ref, const char *message,
 	const char *path, const void *content, size_t n, char ret[41]);
 
+/* Joins another commit into ref: ref's files with this one put in. */
+void git_fixture_merge(struct git_fixture *g, const char *ref, const char *message,
+	const char *other, const char *path, const char *content, char ret[41]);
+
 void git_fixture_ref(struct git_fixture *g, const char *ref, const char *id);
 void git_fixture_tag(struct git_fixture *g, const char *name, const char *id); /* an object */
 void git_fixture_blob(struct git_fixture *g, const char *content, char ret[41]);
