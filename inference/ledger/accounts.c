@@ -100,13 +100,13 @@ int account_admit(struct account *a, uint64_t now_usec, bool *ret_ask, struct er
 								   ACCOUNT_WAIT_SEC * USEC_PER_SEC);
 	if (*ret_ask)
 		a->asked_usec = now_usec;
-	if (none || (empty && old))
+	/* Used up here: the row that says so is on its way, and the answer has the words. */
+	if (none || (empty && (old || !a->refusal[0])))
 		return err_set(e, -EAGAIN,
 			"whether you have compute left cannot be found out just now; try again");
 	if (!empty)
 		return 0;
-	return err_set(e, -EDQUOT, "%s",
-		a->refusal[0] ? a->refusal : "the compute that you may use is used up for now");
+	return err_set(e, -EDQUOT, "%s", a->refusal);
 }
 
 bool account_spend(struct account *a, uint64_t nsec)

@@ -26,7 +26,7 @@ struct journal {
 	struct file files[2];
 	unsigned int now; /* is written */
 	uint64_t last, taken;
-	bool dirty;
+	uint64_t synced; /* up to here rows are on the disk */
 	char id[ID_LEN + 1];
 };
 
@@ -185,6 +185,11 @@ uint64_t journal_last(const struct journal *j)
 	return j->last;
 }
 
+uint64_t journal_synced(const struct journal *j)
+{
+	return j->synced;
+}
+
 uint64_t journal_waiting(const struct journal *j)
 {
 	return j->last - j->taken;
@@ -227,18 +232,17 @@ int journal_add(struct journal *j, const char *row, size_t n, uint64_t *ret)
 	if (r < 0)
 		return r;
 	f->last = ++j->last;
-	j->dirty = true;
 	*ret = j->last;
 	return 0;
 }
 
 int journal_sync(struct journal *j)
 {
-	if (!j->dirty)
+	if (j->synced == j->last)
 		return 0;
 	if (fdatasync(j->files[j->now].fd) < 0)
 		return -errno;
-	j->dirty = false;
+	j->synced = j->last;
 	return 0;
 }
 

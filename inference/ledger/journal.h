@@ -32,6 +32,7 @@ DEFINE_CLEANUP(struct journal *, journal_close)
 
 const char *journal_id(const struct journal *j);   /* names the numbering; borrowed */
 uint64_t journal_last(const struct journal *j);    /* number of the last row; 0: none ever */
+uint64_t journal_synced(const struct journal *j);  /* up to there rows are on the disk */
 uint64_t journal_waiting(const struct journal *j); /* rows that have not been taken */
 bool journal_has_room(const struct journal *j);
 

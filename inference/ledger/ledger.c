@@ -12,9 +12,9 @@
 #include "base/log.h"
 #include "inference/ledger/journal.h"
 
-#define SYNC_USEC (200 * USEC_PER_MSEC)
 #define SEND_USEC (20 * USEC_PER_MSEC)
-#define PART_NSEC 1000000000ull /* of a call on the device between two rows */
+#define SYNCS_USEC (200 * USEC_PER_MSEC) /* between two, which hold the loop up */
+#define PART_NSEC 1000000000ull          /* of a call on the device between two rows */
 
 struct ledger {
 	struct loop *loop;  /* borrowed */
@@ -25,8 +25,9 @@ struct ledger {
 	struct accounts *accounts; /* owned */
 	struct link *link;         /* borrowed; NULL: the orchestrator is away */
 	struct journal_cursor sent;
-	struct source *sync, *send; /* owned; timers, armed while there is something to do */
-	bool syncing, sending;
+	struct source *send;  /* owned; armed while rows are to be synced */
+	uint64_t send_usec;   /* when that is due; 0: it is not armed */
+	uint64_t synced_usec; /* when rows were last; 0: never */
 };
 
 /* --- rows to the orchestrator --- */
@@ -43,11 +44,16 @@ static bool send_some(struct ledger *l)
 	buf_init(&value, (size_t)proto_models_usage.value_max - 2);
 	r = buf_addf(&value, "{\"journal\":\"%s\",\"rows\":[", journal_id(l->journal));
 	while (r == 0) {
+		const struct journal_cursor at = c;
 		size_t before = value.len;
 
 		if (n > 0 && buf_add(&value, ",", 1) < 0)
 			break;
 		r = journal_read(l->journal, &c, &value);
+		if (r == 1 && c.next > journal_synced(l->journal) + 1) {
+			c = at;
+			r = 0;
+		}
 		if (r != 1) {
 			value.len = before;
 			break;
@@ -70,37 +76,35 @@ static bool send_some(struct ledger *l)
 
 /* Only what is on the disk is sent: after a power failure a number that the orchestrator has seen
  * would be given to another row, which it would then never take. */
-static void on_send(void *data)
+static void send_synced(struct ledger *l)
 {
-	struct ledger *l = data;
-	int r = l->link ? journal_sync(l->journal) : 0;
-
-	l->sending = false;
-	if (r < 0) {
-		log_error("the usage journal cannot be synced, nothing is sent: %s", strerror(-r));
-		return;
-	}
 	while (l->link && send_some(l))
 		;
 }
 
-static void on_sync(void *data)
+static void on_send(void *data)
 {
 	struct ledger *l = data;
 	int r = journal_sync(l->journal);
 
-	l->syncing = false;
+	l->send_usec = 0;
+	l->synced_usec = clock_mono_usec();
 	if (r < 0)
-		log_error("the usage journal cannot be synced: %s", strerror(-r));
+		log_error("the usage journal cannot be synced, nothing is sent: %s", strerror(-r));
+	send_synced(l);
 }
 
-static void soon(struct ledger *l)
+/* hurry: somebody waits for what the orchestrator says to it. */
+static void send_soon(struct ledger *l, bool hurry)
 {
-	if (!l->syncing)
-		timer_arm_after(l->sync, SYNC_USEC);
-	if (!l->sending)
-		timer_arm_after(l->send, SEND_USEC);
-	l->syncing = l->sending = true;
+	uint64_t at = clock_mono_usec() + SEND_USEC, next = l->synced_usec + SYNCS_USEC;
+
+	if (!hurry && next > at)
+		at = next;
+	if (l->send_usec && l->send_usec <= at)
+		return;
+	l->send_usec = at;
+	timer_arm(l->send, at);
 }
 
 static int add_row(struct ledger *l, json_t *row, uint64_t *ret)
@@ -112,7 +116,7 @@ static int add_row(struct ledger *l, json_t *row, uint64_t *ret)
 	if (r < 0)
 		log_error("usage cannot be written: %s", strerror(-r));
 	else
-		soon(l);
+		send_soon(l, false);
 	return r;
 }
 
@@ -171,9 +175,7 @@ int ledger_new(struct loop *loop, const char *dir, const char *device, const str
 	l->device = device;
 	l->ops = ops;
 	l->data = data;
-	r = loop_add_timer(loop, on_sync, l, &l->sync);
-	if (r == 0)
-		r = loop_add_timer(loop, on_send, l, &l->send);
+	r = loop_add_timer(loop, on_send, l, &l->send);
 	if (r == 0)
 		r = accounts_new(&l->accounts);
 	if (r < 0)
@@ -194,7 +196,6 @@ struct ledger *ledger_free(struct ledger *l)
 		return NULL;
 	if (l->journal)
 		(void)journal_sync(l->journal);
-	l->sync = source_free(l->sync);
 	l->send = source_free(l->send);
 	(void)accounts_free(l->accounts);
 	(void)journal_close(l->journal);
@@ -246,7 +247,7 @@ int ledger_on_taken(struct ledger *l, const struct models_taken *m, struct err *
 		return err_set(e, -EPROTO, "TAKEN: there is no row %lld of journal %.32s",
 			(long long)m->n, m->journal);
 	journal_taken(l->journal, (uint64_t)m->n);
-	on_send(l);
+	send_synced(l);
 	return 0;
 }
 
@@ -260,7 +261,7 @@ static void ask(struct ledger *l, struct account *a)
 
 	buf_init(&value, (size_t)proto_models_want.value_max);
 	if (l->link && models_want_write(&m, &value) == 0) {
-		on_send(l); /* what was spent is counted first */
+		send_synced(l); /* what was spent is counted first, or here */
 		f.value = value.data;
 		f.length = value.len;
 		if (link_send(l->link, &f) == 0)
@@ -315,6 +316,9 @@ static void write_row(struct charge *c, const struct usage *u, const char *outco
 	c->call = (uint64_t)call;
 	c->written_nsec = c->nsec;
 	account_book(c->account, n, fresh);
+	if (account_left_nsec(c->account) ==
+		0) /* the reason and the hour come with the next lease */
+		send_soon(l, true);
 }
 
 bool charge_add(struct charge *c, uint64_t nsec)

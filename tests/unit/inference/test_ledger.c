@@ -157,6 +157,19 @@ static void lease(struct fixture *x, const char *payer, int64_t usec, int64_t n)
 		turn(x, 1);
 }
 
+static void take(struct fixture *x, int64_t n)
+{
+	struct models_taken m = {.journal = x->journal, .n = n};
+	struct frame f = {.type = MODELS_TAKEN};
+	CLEANUP(buf_done) struct buf value;
+
+	buf_init(&value, 1024);
+	CHECK(models_taken_write(&m, &value) == 0);
+	f.value = value.data;
+	f.length = value.len;
+	CHECK(link_send(x->theirs, &f) == 0);
+}
+
 static struct charge begin(struct fixture *x, const char *payer)
 {
 	struct charge c = {.space = "s1", .model = "a/b", .task = "chat", .session = 3, .event = 4};
@@ -203,7 +216,7 @@ TEST(an_unknown_payer_waits_for_a_lease_and_then_spends_it)
 	CHECK(charge_add(&c, 999999));
 	CHECK(!charge_add(&c, 1)); /* nothing is left: the call must end */
 	charge_end(&c, &(struct usage){.tokens_in = 7}, "quota");
-	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EDQUOT);
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EAGAIN); /* until it hears why */
 	wait_rows(&x, 1);
 	CHECK(number_of(&x, 0, "n") == 1 && number_of(&x, 0, "call") == 1);
 	CHECK(number_of(&x, 0, "device_nsec") == 1000000 && number_of(&x, 0, "tokens_in") == 7);
@@ -292,6 +305,36 @@ TEST(no_row_is_sent_before_it_is_on_the_disk)
 	c = begin(&x, "user:ada");
 	charge_end(&c, &(struct usage){0}, "done");
 	wait_rows(&x, 3);
+	tear_down(&x);
+}
+
+/* A sync holds the loop up, and with it all that is being written. */
+TEST(many_calls_share_a_sync)
+{
+	struct fixture x;
+	struct charge c;
+	uint64_t from;
+	size_t n = 0;
+
+	set_up(&x);
+	connect_it(&x);
+	(void)ledger_admit(x.ledger, "user:ada", &(struct account *){NULL}, &(struct err){0});
+	lease(&x, "user:ada", 1000000, 0);
+	from = clock_mono_usec();
+	for (syncs = 0; syncs < 3; n++) {
+		char payer[32];
+
+		c = begin(&x, "user:ada");
+		charge_end(&c, &(struct usage){0}, "done");
+		/* A new payer is asked for, and what came is taken: neither is a reason. */
+		(void)snprintf(payer, sizeof(payer), "user:%zu", n % 100);
+		(void)ledger_admit(x.ledger, payer, &(struct account *){NULL}, &(struct err){0});
+		turn(&x, 1);
+		if (json_array_size(x.rows) > 0 && ledger_waiting(x.ledger) == n + 1)
+			take(&x, (int64_t)json_array_size(x.rows));
+	}
+	CHECK(n > 3 && clock_mono_usec() - from >= 2 * 200 * USEC_PER_MSEC);
+	wait_rows(&x, n);
 	tear_down(&x);
 }
 
