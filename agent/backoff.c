@@ -93,6 +93,14 @@ void backoff_died(struct backoff *b, const char *space, const char *bundle, uint
 	r->until_usec = now_usec + (wait > LAST_USEC ? LAST_USEC : wait);
 }
 
+void backoff_forget(struct backoff *b, const char *space)
+{
+	struct record *r = find(b, space);
+
+	if (r)
+		*r = b->records[--b->n];
+}
+
 uint64_t backoff_left(
 	const struct backoff *b, const char *space, const char *bundle, uint64_t now_usec)
 {

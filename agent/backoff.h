@@ -18,6 +18,9 @@ DEFINE_CLEANUP(struct backoff *, backoff_free)
 void backoff_died(struct backoff *b, const char *space, const char *bundle, uint64_t lived_usec,
 	uint64_t now_usec);
 
+/* Its owner has changed something: the next start is a first one. */
+void backoff_forget(struct backoff *b, const char *space);
+
 /* µs until the bundle may be started again; 0: now. Another bundle of the Space starts afresh. */
 uint64_t backoff_left(
 	const struct backoff *b, const char *space, const char *bundle, uint64_t now_usec);

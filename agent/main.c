@@ -1,9 +1,10 @@
 /*
  * vitrine-agent: what a node does on request.
  *
- * I hold: bundles, the log pipes of the boxes, duplicates of their app links.
+ * I hold: bundles, the log pipes of the boxes, duplicates of their app links, in memory the secrets
+ *   of the Spaces that start here.
  * Talks to me: the gateway (wake.sock); I talk to boxd, inference and the orchestrator.
- * I never see: the database, a secret, what a visitor typed.
+ * I never see: the database, what a visitor typed.
  * I give up after start: every file but my data, sockets but AF_UNIX, other programs
  *   (confine_self); I was started under my own uid.
  */
@@ -24,8 +25,9 @@
 #define WAKE_FD 3
 
 struct options {
-	const char *data, *run;
+	const char *data, *run, *url;
 	struct box_pool pool;
+	struct box_classes classes;
 	uid_t gateway_uid;
 };
 
@@ -42,12 +44,14 @@ static int parse_options(int argc, char **argv, struct options *o)
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 		{"run", required_argument, NULL, 'r'},
 		{"gateway-uid", required_argument, NULL, 'g'},
-		{"pool", required_argument, NULL, 'p'}, {0}};
+		{"pool", required_argument, NULL, 'p'}, {"url", required_argument, NULL, 'u'},
+		{"class", required_argument, NULL, 'c'}, {0}};
 	struct err e = {0};
 	unsigned long n;
 	int c;
 
-	*o = (struct options){.pool = box_pool_default, .gateway_uid = getuid()};
+	*o = (struct options){
+		.pool = box_pool_default, .classes = box_classes_default, .gateway_uid = getuid()};
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 'd':
@@ -61,8 +65,13 @@ static int parse_options(int argc, char **argv, struct options *o)
 				return -1;
 			o->gateway_uid = (uid_t)n;
 			break;
+		case 'u':
+			o->url = optarg;
+			break;
+		case 'c':
 		case 'p':
-			if (box_pool_set(&o->pool, optarg, &e) < 0) {
+			if ((c == 'p' ? box_pool_set(&o->pool, optarg, &e)
+				      : box_classes_set(&o->classes, optarg, &e)) < 0) {
 				log_error("%s", e.text);
 				return -1;
 			}
@@ -107,6 +116,7 @@ static int serve(const struct options *o, struct err *e)
 	CLEANUP(node_freep) struct node *node = NULL;
 	CLEANUP(meter_freep) struct meter *meter = NULL;
 	CLEANUP(report_freep) struct report *report = NULL;
+	struct app_place place;
 	struct source *term;
 	int r;
 
@@ -115,7 +125,8 @@ static int serve(const struct options *o, struct err *e)
 		return err_set(e, r, "cannot make the event loop: %s", strerror(-r));
 	(void)loop_add_signal(loop, SIGTERM, on_term, loop, &term);
 	(void)signal(SIGPIPE, SIG_IGN);
-	r = node_new(loop, o->data, &o->pool, &node, e);
+	app_place_init(&place, o->url, &o->classes);
+	r = node_new(loop, o->data, &o->pool, &place, &node, e);
 	if (r < 0)
 		return r;
 	r = peers_new(loop, node, &config, &peers, e);
@@ -138,6 +149,7 @@ int main(int argc, char **argv)
 	if (parse_options(argc, argv, &o) < 0) {
 		fprintf(stderr, "usage: vitrine-agent --data DIR --run DIR [--gateway-uid N] "
 				"[--pool NAME=N,...]\n"
+				"       [--class NAME=MEMORY,CPU]... [--url URL]\n"
 				"fd 3: the listening wake.sock. Started by vitrine up.\n");
 		return 2;
 	}

@@ -321,8 +321,9 @@ static void fail_job(struct node *n, const struct job *j, const char *why, int64
 		peers_checked(n->peers, NULL, j, &(struct check_result){.why = why});
 }
 
-static int send_app(struct slot *s, const struct job *j, int bundle_fd)
+static int send_app(struct slot *s, const struct job *j, int bundle_fd, struct err *e)
 {
+	CLEANUP(closep) int settings = -1;
 	CLEANUP(buf_done) struct buf value;
 	const struct app_app app = {.space = j->space,
 		.owner = j->owner,
@@ -333,13 +334,16 @@ static int send_app(struct slot *s, const struct job *j, int bundle_fd)
 	struct frame f = {.type = APP_APP};
 	int r;
 
+	settings = app_settings_file(&s->node->place, j, s->settings, e);
+	if (settings < 0)
+		return settings;
 	buf_init(&value, FRAME_VALUE_MAX);
 	r = app_app_write(&app, &value);
-	if (r < 0)
-		return r;
 	f.value = value.data;
 	f.length = value.len;
-	return link_send_files(s->app, &f, &bundle_fd, 1);
+	if (r == 0)
+		r = link_send_files(s->app, &f, (const int[]){bundle_fd, settings}, 2);
+	return r < 0 ? err_set(e, r, "the box did not take its app") : 0;
 }
 
 /* The worker is the gateway's from here on; we keep the duplicate for the next gateway. */
@@ -372,11 +376,12 @@ static void assign(struct node *n, struct slot *s, struct job *job)
 	memcpy(s->space, j->space, sizeof(s->space));
 	memcpy(s->bundle, j->bundle, sizeof(s->bundle));
 	s->epoch = j->epoch;
+	s->settings = settings_find(n->held, j->space, 0);
 	s->started_usec = clock_mono_usec();
 	agent_observe(AGENT_BOX_WAIT, s->started_usec - j->asked_usec);
-	r = send_app(s, j, bundle);
+	r = send_app(s, j, bundle, &e);
 	if (r < 0) {
-		fail_job(n, j, "the box did not take its app", 0);
+		fail_job(n, j, e.text, 0);
 		end_box(s);
 		return;
 	}
@@ -401,6 +406,16 @@ static void unlink_job(struct node *n, struct job **at)
 		n->jobs_tail = at;
 }
 
+/* A missing bundle, and missing settings, were asked for when the job came. */
+static bool has_all(struct node *n, const struct job *j)
+{
+	CLEANUP(settings_unrefp)
+	struct settings *s = settings_find(n->held, j->space, j->settings);
+
+	return (j->settings == 0 || j->settings_answered || s) &&
+	       bundle_cache_open(n->cache, j->bundle, &(struct err){0}) != -ENOENT;
+}
+
 static void serve_jobs(struct node *n)
 {
 	struct job **at = &n->jobs;
@@ -408,14 +423,8 @@ static void serve_jobs(struct node *n)
 	while (*at) {
 		struct job *j = *at;
 		struct slot *s = find_slot(n, SLOT_BLANK, j->class);
-		struct err e = {0};
 
-		if (!s) {
-			at = &j->next;
-			continue;
-		}
-		/* A missing bundle was asked for when the job came; it waits for the answer. */
-		if (bundle_cache_open(n->cache, j->bundle, &e) == -ENOENT) {
+		if (!s || !has_all(n, j)) {
 			at = &j->next;
 			continue;
 		}
@@ -447,10 +456,20 @@ static bool is_full(const struct node *n)
 	return true;
 }
 
+static void ask_for_what_is_missing(struct node *n, const struct job *j)
+{
+	CLEANUP(settings_unrefp)
+	struct settings *s = settings_find(n->held, j->space, j->settings);
+
+	if (bundle_cache_open(n->cache, j->bundle, &(struct err){0}) == -ENOENT)
+		peers_want_bundle(n->peers, j->bundle);
+	if (j->settings > 0 && !s && !j->settings_answered)
+		peers_want_settings(n->peers, j);
+}
+
 void node_take_job(struct node *n, struct job *job)
 {
 	CLEANUP(job_freep) struct job *j = job;
-	struct err e = {0};
 	size_t waiting = 0;
 
 	for (const struct job *other = n->jobs; other; other = other->next)
@@ -471,8 +490,7 @@ void node_take_job(struct node *n, struct job *job)
 		return;
 	if (j->kind == JOB_WAKE)
 		peers_worker_wanted(n->peers, j);
-	if (bundle_cache_open(n->cache, j->bundle, &e) == -ENOENT)
-		peers_want_bundle(n->peers, j->bundle);
+	ask_for_what_is_missing(n, j);
 	j->asked_usec = clock_mono_usec();
 	n->used[j->class] = true;
 	*n->jobs_tail = j;
@@ -507,6 +525,22 @@ void node_bundle_arrived(struct node *n, const char *hash)
 void node_bundle_missing(struct node *n, const char *hash, const char *why)
 {
 	fail_waiting(n, hash, why);
+}
+
+void node_settings_arrived(struct node *n, const struct agent_settings *m)
+{
+	struct err e = {0};
+
+	CLEANUP(settings_unrefp) struct settings *before = settings_find(n->held, m->space, 0);
+
+	if (before && m->version != before->version)
+		backoff_forget(n->backoff, m->space);
+	if (settings_put(n->held, m, &e) < 0)
+		log_error("space=%s its settings cannot be kept: %s", m->space, e.text);
+	for (struct job *j = n->jobs; j; j = j->next)
+		if (!strcmp(j->space, m->space))
+			j->settings_answered = true;
+	serve_jobs(n);
 }
 
 static struct slot *running_slot(struct node *n, const char *replica)
@@ -860,13 +894,9 @@ void node_report_all(struct node *n)
 	for (size_t i = 0; i < n->n_slots; i++)
 		if (n->slots[i].state == SLOT_RUNNING)
 			report_running(&n->slots[i]);
-	/* Bundles that were wanted while it was away. */
-	for (const struct job *j = n->jobs; j; j = j->next) {
-		struct err e = {0};
-
-		if (bundle_cache_open(n->cache, j->bundle, &e) == -ENOENT)
-			peers_want_bundle(n->peers, j->bundle);
-	}
+	/* What was wanted while it was away. */
+	for (const struct job *j = n->jobs; j; j = j->next)
+		ask_for_what_is_missing(n, j);
 }
 
 void node_hand_over_all(struct node *n)
@@ -879,7 +909,7 @@ void node_hand_over_all(struct node *n)
 /* --- life --- */
 
 int node_new(struct loop *loop, const char *data_dir, const struct box_pool *pool,
-	struct node **ret, struct err *e)
+	const struct app_place *place, struct node **ret, struct err *e)
 {
 	CLEANUP(node_freep) struct node *n = calloc(1, sizeof(*n));
 	char dir[4096];
@@ -889,9 +919,11 @@ int node_new(struct loop *loop, const char *data_dir, const struct box_pool *poo
 		return err_set(e, -ENOMEM, "out of memory");
 	n->loop = loop;
 	n->pool = *pool;
+	n->place = *place;
 	n->jobs_tail = &n->jobs;
 	n->slots = calloc(BOX_SLOTS_MAX, sizeof(*n->slots));
 	if (!n->slots || backoff_new(&n->backoff) < 0 || log_budget_new(&n->budget) < 0 ||
+		settings_held_new(&n->held) < 0 ||
 		loop_add_timer(loop, refill_pool, n, &n->refill) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < BOX_SLOTS_MAX; i++) {
@@ -922,6 +954,7 @@ struct node *node_free(struct node *n)
 	source_free(n->refill);
 	(void)backoff_free(n->backoff);
 	(void)log_budget_free(n->budget);
+	(void)settings_held_free(n->held);
 	(void)bundle_cache_free(n->cache);
 	free(n->slots);
 	free(n);

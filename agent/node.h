@@ -12,18 +12,22 @@
 #include "agent/job.h"
 #include "agent/log_budget.h"
 #include "agent/log_head.h"
+#include "agent/settings.h"
 #include "agent/slot.h"
+#include "agent/variables.h"
 #include "base/loop.h"
 #include "proto/box_class.h"
 
 struct peers;
 
 struct node {
-	struct loop *loop;             /* borrowed */
-	struct peers *peers;           /* borrowed */
-	struct bundle_cache *cache;    /* owned */
-	struct backoff *backoff;       /* owned */
-	struct log_budget *budget;     /* owned */
+	struct loop *loop;          /* borrowed */
+	struct peers *peers;        /* borrowed */
+	struct bundle_cache *cache; /* owned */
+	struct backoff *backoff;    /* owned */
+	struct log_budget *budget;  /* owned */
+	struct settings_held *held; /* owned */
+	struct app_place place;
 	struct slot *slots;            /* owned; n_slots of them */
 	size_t n_slots;                /* as boxd says; 0 until it is connected */
 	size_t strangers;              /* boxes of an earlier agent that boxd is still to tell of */
@@ -34,7 +38,7 @@ struct node {
 };
 
 int node_new(struct loop *loop, const char *data_dir, const struct box_pool *pool,
-	struct node **ret, struct err *e);
+	const struct app_place *place, struct node **ret, struct err *e);
 struct node *node_free(struct node *n);
 DEFINE_CLEANUP(struct node *, node_free)
 
@@ -53,6 +57,9 @@ void node_note(struct node *n, const char *replica, const char *line);
 /* A bundle arrived, or is known to be missing: jobs that waited for it go on or fail. */
 void node_bundle_arrived(struct node *n, const char *hash);
 void node_bundle_missing(struct node *n, const char *hash, const char *why);
+
+/* The newest settings of a Space are here, or there is no such Space: jobs that waited go on. */
+void node_settings_arrived(struct node *n, const struct agent_settings *m);
 
 /* boxd is there with this many slots, and tells of so many boxes that an earlier agent left. */
 void node_boxd_up(struct node *n, size_t slots, size_t strangers);
@@ -77,6 +84,7 @@ void peers_kill(struct peers *p, uint32_t slot);
 int peers_attach_infer(struct peers *p, const struct slot *s, int inference_end);
 void peers_assign_infer(struct peers *p, const struct slot *s);
 void peers_want_bundle(struct peers *p, const char *hash);
+void peers_want_settings(struct peers *p, const struct job *j);
 struct agent_worker;
 /* m: what is to be said beside who the worker is; phase is set. */
 void peers_worker_phase(struct peers *p, const struct slot *s, const struct agent_worker *m);

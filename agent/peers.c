@@ -16,6 +16,7 @@
 #include "proto/messages.h"
 
 #define QUEUE_MAX (8u << 20)
+#define OUTPUT_BYTES 16384
 #define LOG_QUEUE_MAX (1u << 20) /* log lines are dropped before anything else suffers */
 
 enum peer_name { PEER_BOXD, PEER_INFERENCE, PEER_ORCHESTRATOR, PEER_GATEWAY, PEERS };
@@ -100,6 +101,8 @@ static int on_refused(
 		(void)snprintf((j)->name, sizeof((j)->name), "%s", (m).name);                      \
 		(void)snprintf((j)->bundle, sizeof((j)->bundle), "%s", (m).bundle);                \
 		(void)snprintf((j)->entry, sizeof((j)->entry), "%s", (m).entry);                   \
+		(void)snprintf((j)->title, sizeof((j)->title), "%s", (m).title ? (m).title : "");  \
+		(j)->settings = (m).settings;                                                      \
 	} while (0)
 
 static int on_check(struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
@@ -146,6 +149,20 @@ static int on_bundle(
 	else
 		node_bundle_arrived(p->node, m.bundle);
 	agent_bundle_done(&m);
+	return 0;
+}
+
+static int on_settings(
+	struct peers *p, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct agent_settings m;
+	int r = agent_settings_read(&m, f->value, f->length, e);
+
+	(void)files;
+	if (r < 0)
+		return r;
+	node_settings_arrived(p->node, &m);
+	agent_settings_done(&m);
 	return 0;
 }
 
@@ -229,6 +246,7 @@ static const struct {
 	{PEER_BOXD, BOX_REFUSED, on_refused},
 	{PEER_ORCHESTRATOR, AGENT_CHECK, on_check},
 	{PEER_ORCHESTRATOR, AGENT_BUNDLE, on_bundle},
+	{PEER_ORCHESTRATOR, AGENT_SETTINGS, on_settings},
 	{PEER_GATEWAY, WAKE_WAKE, on_wake},
 	{PEER_GATEWAY, WAKE_SLEEP, on_sleep},
 	{PEER_GATEWAY, WAKE_STOP, on_stop},
@@ -459,6 +477,17 @@ void peers_want_bundle(struct peers *p, const char *hash)
 			hash);
 }
 
+void peers_want_settings(struct peers *p, const struct job *j)
+{
+	const struct agent_want_settings m = {.space = j->space, .check = j->kind == JOB_CHECK};
+
+	if (POST(p, PEER_ORCHESTRATOR, AGENT_WANT_SETTINGS, 0, &m, agent_want_settings_write, 256,
+		    NULL, 0) < 0)
+		log_warn("space=%s its settings are not here and the orchestrator is away; its "
+			 "starts wait",
+			j->space);
+}
+
 /* For the orchestrator, now or when it is back. */
 static void post_or_keep(struct peers *p, uint8_t type, const struct buf *value)
 {
@@ -519,11 +548,11 @@ static void post_backlog(struct peers *p)
 void peers_log_line(
 	struct peers *p, const struct slot *s, const struct log_head *head, const char *line)
 {
-	const struct agent_log m = {.space = s->space,
+	CLEANUP(buf_done) struct buf clean;
+	struct agent_log m = {.space = s->space,
 		.replica = s->replica,
 		.bundle = s->bundle,
 		.time_usec = (int64_t)clock_wall_usec(),
-		.line = line,
 		.stream = head->stream,
 		.level = head->level,
 		.session = *head->session ? head->session : NULL,
@@ -533,6 +562,8 @@ void peers_log_line(
 	CLEANUP(buf_done) struct buf value;
 
 	buf_init(&value, 64 << 10);
+	buf_init(&clean, LOG_LINE_BYTES);
+	m.line = redact(s->settings ? s->settings->redaction : NULL, line, &clean);
 	agent_count(AGENT_LOG_LINES, 1);
 	if ((l ? link_queued(l) : p->backlog.records.len) > LOG_QUEUE_MAX) {
 		agent_count(AGENT_LOG_LINES_DROPPED, 1);
@@ -548,8 +579,11 @@ void peers_log_line(
 
 void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq)
 {
-	const struct wake_link m = {
-		.replica = s->replica, .space = s->space, .bundle = s->bundle, .epoch = s->epoch};
+	const struct wake_link m = {.replica = s->replica,
+		.space = s->space,
+		.bundle = s->bundle,
+		.epoch = s->epoch,
+		.settings = s->settings ? s->settings->version : 0};
 
 	(void)POST(p, PEER_GATEWAY, WAKE_LINK, seq, &m, wake_link_write, 4096, &s->app_fd, 1);
 }
@@ -605,9 +639,38 @@ static void fill_tested(struct agent_checked *m, const struct app_tested *t)
 	m->traceback = t->traceback;
 }
 
+/* What a build says, without the Space's secrets. */
+struct clean {
+	struct buf message, traceback, output;
+	json_t *tests; /* owned */
+};
+
+static void clean_done(struct clean *c)
+{
+	buf_done(&c->message);
+	buf_done(&c->traceback);
+	buf_done(&c->output);
+	json_decref(c->tests);
+}
+
+static void clean_checked(const struct slot *s, struct agent_checked *m, struct clean *c)
+{
+	const struct redaction *r = s && s->settings ? s->settings->redaction : NULL;
+
+	buf_init(&c->message, 4096);
+	buf_init(&c->traceback, OUTPUT_BYTES);
+	buf_init(&c->output, OUTPUT_BYTES);
+	m->message = redact(r, m->message, &c->message);
+	m->traceback = redact(r, m->traceback, &c->traceback);
+	m->output = redact(r, m->output, &c->output);
+	if (r && m->tests)
+		m->tests = c->tests = redact_json(r, m->tests);
+}
+
 void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
 	const struct check_result *result)
 {
+	CLEANUP(clean_done) struct clean clean = {0};
 	const struct app_hello *hello = result->hello;
 	const struct app_load_failed *failed = result->failed;
 	struct agent_checked m = {.ok = hello != NULL, .message = result->why};
@@ -631,6 +694,7 @@ void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
 		m.line = failed->line;
 		m.traceback = failed->traceback;
 	}
+	clean_checked(s, &m, &clean);
 	if (m.title && strlen(m.title) > TITLE_MAX)
 		m = (struct agent_checked){
 			.message = "the page's title is over its limit of 200 bytes"};

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/job.h"
+#include "agent/settings.h"
 #include "base/log.h"
 
 #define TO(s) (1u << (s))
@@ -51,6 +52,7 @@ void slot_reset(struct slot *s)
 	s->log = app_log_free(s->log);
 	s->deadline = source_free(s->deadline);
 	s->job = job_free(s->job);
+	s->settings = settings_unref(s->settings);
 	slot_drop_hello(s);
 	buf_done(&s->output);
 	s->space[0] = s->bundle[0] = s->replica[0] = '\0';

@@ -36,6 +36,7 @@ enum slot_state {
 };
 
 struct node;
+struct settings;
 struct job;
 
 struct slot {
@@ -53,9 +54,10 @@ struct slot {
 	struct source *deadline; /* owned; timer of SPAWNING and CHECKING */
 	uint64_t started_usec;   /* monotonic; when the box was given its app */
 
-	struct job *job;         /* owned while CHECKING */
-	struct app_hello *hello; /* owned; of a check, while its tests run */
-	struct buf output;       /* what the app printed while being checked */
+	struct job *job;           /* owned while CHECKING */
+	struct app_hello *hello;   /* owned; of a check, while its tests run */
+	struct buf output;         /* what the app printed while being checked */
+	struct settings *settings; /* owned reference; NULL: its Space has none */
 	char space[33], bundle[65];
 	int64_t epoch;
 	bool served;       /* handed to the gateway: visitors, not only a build */

@@ -136,6 +136,17 @@ static void start_inference(struct supervisor *s, struct start *p)
 	p->fds[p->n_fds++] = s->sockets[SOCK_INFER];
 }
 
+static void pass_classes(struct supervisor *s, struct start *p)
+{
+	for (unsigned int class = BOX_SMALL; class < BOX_CLASSES; class ++) {
+		char text[64];
+
+		box_class_write(&s->config.classes, class, text);
+		arg(p, "--class");
+		arg(p, "%s", text);
+	}
+}
+
 static void start_boxd(struct supervisor *s, struct start *p)
 {
 	arg(p, "--worker-fd");
@@ -148,13 +159,7 @@ static void start_boxd(struct supervisor *s, struct start *p)
 		arg(p, "--uid");
 		arg(p, "%u", UID_BOXD);
 	}
-	for (unsigned int class = BOX_SMALL; class < BOX_CLASSES; class ++) {
-		char text[64];
-
-		box_class_write(&s->config.classes, class, text);
-		arg(p, "--class");
-		arg(p, "%s", text);
-	}
+	pass_classes(s, p);
 	arg(p, "--isolation");
 	arg(p, s->config.dense ? "dense" : "full");
 	p->fds[p->n_fds++] = s->worker_program;
@@ -208,6 +213,9 @@ static void start_agent(struct supervisor *s, struct start *p)
 	box_pool_write(&s->config.pool, pool);
 	arg(p, "--pool");
 	arg(p, "%s", pool);
+	arg(p, "--url");
+	arg(p, "%s", s->config.url);
+	pass_classes(s, p);
 	p->fds[p->n_fds++] = s->sockets[SOCK_WAKE];
 }
 

@@ -26,7 +26,7 @@ struct replica *place_find(const struct space *s, const char *bundle)
 	for (struct replica *r = s->replicas; r; r = r->next) {
 		if (replica_serves(r, bundle) && (!best || is_less_loaded(r, best)))
 			best = r;
-		else if (r->phase != REPLICA_RUNNING && !strcmp(r->bundle, bundle))
+		else if (r->phase != REPLICA_RUNNING && !r->draining && !strcmp(r->bundle, bundle))
 			coming = r;
 	}
 	return best ? best : coming;
@@ -38,7 +38,7 @@ static struct replica *find_or_keep(struct space *s, const char *bundle)
 	struct replica *r = place_find(s, bundle);
 
 	for (struct replica *d = s->replicas; d && !r; d = d->next) {
-		if (d->draining && !strcmp(d->bundle, bundle)) {
+		if (d->draining && !replica_is_outdated(d) && !strcmp(d->bundle, bundle)) {
 			d->draining = false;
 			r = d;
 		}
@@ -230,21 +230,38 @@ static void drain_one(struct session *session, void *data)
 		move_off(r->space, session);
 }
 
+static void drain(struct replica *r)
+{
+	struct draining c = {r};
+
+	r->draining = true;
+	sessions_each(r->space->gateway->sessions, drain_one, &c);
+}
+
+void place_drain_outdated(struct space *s)
+{
+	for (struct replica *r = s->replicas; r; r = r->next) {
+		if (!replica_is_outdated(r) || r->draining)
+			continue;
+		log_info("space=%s replica=%s has old settings and is drained", s->id, r->id);
+		drain(r);
+	}
+}
+
 /* The one with the fewest sessions goes; each of them leaves it when none of its events runs. */
 static void remove_one(struct space *s)
 {
-	struct draining c = {NULL};
+	struct replica *least = NULL;
 
 	for (struct replica *r = s->replicas; r; r = r->next)
 		if (replica_serves(r, s->route->bundle) &&
-			(!c.replica || r->sessions < c.replica->sessions))
-			c.replica = r;
-	if (!c.replica)
+			(!least || r->sessions < least->sessions))
+			least = r;
+	if (!least)
 		return;
-	log_info("space=%s replica=%s is not needed any more and is drained", s->id, c.replica->id);
+	log_info("space=%s replica=%s is not needed any more and is drained", s->id, least->id);
 	gateway_count(GATEWAY_WORKERS_DRAINED, 1);
-	c.replica->draining = true;
-	sessions_each(s->gateway->sessions, drain_one, &c);
+	drain(least);
 }
 
 void place_scale(struct space *s, uint64_t now_usec)

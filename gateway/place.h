@@ -39,5 +39,8 @@ void place_settled(struct replica *r, struct session *session);
 /* A look at how busy the Space is: may ask for one more worker, or begin to drain one. */
 void place_scale(struct space *s, uint64_t now_usec);
 
+/* Workers with old settings get no more events and go when others have come for them. */
+void place_drain_outdated(struct space *s);
+
 /* Workers of the live version that serve. */
 size_t place_serving(const struct space *s);

@@ -56,6 +56,11 @@ struct replica *replica_by_id(const struct space *s, const char *id)
 	return r;
 }
 
+bool replica_is_outdated(const struct replica *r)
+{
+	return r->space->route && r->settings < r->space->route->settings;
+}
+
 static struct replica *replica_new(struct space *s, const char *bundle)
 {
 	struct replica *r = calloc(1, sizeof(*r));
@@ -80,6 +85,7 @@ struct replica *replica_ask(struct space *s, const char *bundle)
 	if (!r)
 		return NULL;
 	r->wake_seq = seq;
+	r->settings = s->route->settings;
 	r->asked_usec = clock_mono_usec();
 	return r;
 }
@@ -127,6 +133,9 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 {
 	(void)snprintf(r->id, sizeof(r->id), "%s", m->replica);
 	r->handed_over = handed_over;
+	if (m->settings > r->settings)
+		r->settings = m->settings;
+	r->draining = replica_is_outdated(r);
 	r->hellos = handed_over ? 2 : 1;
 	flow_init(&r->flow, clock_mono_usec());
 	if (worker_link_open(r, fd) < 0) {

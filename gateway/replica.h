@@ -33,6 +33,7 @@ struct replica {
 	char id[33];         /* "" while WAKING */
 	char bundle[65];
 	uint32_t wake_seq;
+	int64_t settings;    /* version that it started with, or will at least */
 	bool upgrade;        /* the app declares upgrade(old) */
 	bool handed_over;    /* came with seq 0: sessions may be open on it already */
 	bool deaf;           /* handed over and not yet at the first HELLO that we asked for */
@@ -79,6 +80,8 @@ void replica_lost(struct replica *r, const char *fault, const char *why);
 /* --- for space.c --- */
 /* Its sessions are stored, the agent ends it. Freed. */
 void replica_put_to_sleep(struct replica *r);
+/* It runs with settings that are not the Space's any more: it goes when others have come. */
+bool replica_is_outdated(const struct replica *r);
 /* Ends those that load for too long, and those that the watchdog gives up. */
 void replicas_end_stuck(struct space *s, uint64_t now);
 void replicas_watch(struct space *s, uint64_t now);

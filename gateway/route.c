@@ -125,6 +125,7 @@ static void fill(struct route *r, const struct edge_route *m)
 	r->replicas = (uint64_t)m->replicas;
 	r->private = m->private;
 	r->stopped = m->stopped;
+	r->settings = m->settings;
 	(void)page_unref(r->page);
 	r->page = read_page(m);
 }

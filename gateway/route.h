@@ -32,6 +32,7 @@ struct route {
 	uint64_t replicas; /* most workers at a time; 0: as the operator's limit */
 	bool private;
 	bool stopped;
+	int64_t settings;    /* version of what its workers are told at their start */
 	struct page *page;   /* owned reference; NULL: no tree was recorded */
 	uint32_t generation; /* of the synchronisation that last named it */
 	uint32_t checksum;   /* of the message, to see that nothing changed */

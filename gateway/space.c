@@ -329,6 +329,8 @@ void space_route_changed(struct spaces *s, struct route *route)
 		space_tell_phase(space, route->bundle);
 		return;
 	}
+	space->retry_usec = 0; /* its owner has done something: another try */
+	place_drain_outdated(space);
 	if (space->replicas || space->n_visits > 0)
 		place_start(space, route->bundle);
 	for (struct visit *v = space->visits; v; v = v->next)

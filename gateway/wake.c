@@ -165,6 +165,8 @@ int wake_send(struct wake *w, uint32_t seq, const struct route *route, const cha
 		.bundle = bundle,
 		.entry = route->entry,
 		.class = route->class,
+		.title = route->title,
+		.settings = route->settings,
 		.epoch = route->epoch};
 	struct frame f = {.type = WAKE_WAKE, .seq = seq};
 	struct buf value;

@@ -1,7 +1,8 @@
 /*
  * vitrine-orchestrator: who exists, what they pushed, what is live.
  *
- * I hold: the database, the repos, the bundles, hashes of passwords and tokens.
+ * I hold: the database, the repos, the bundles, hashes of passwords and tokens,
+ *   secrets and the key they are sealed with.
  * Talks to me: the gateway (edge.sock, http.sock), the agent (agent.sock), the CLI (http.sock);
  *   I talk to inference, and start git and, through it, vitrine-hook; and vitrine-reader.
  * I never see: a visitor's click; tenant code is never run here.
@@ -22,6 +23,7 @@
 #include "orchestrator/api/server.h"
 #include "orchestrator/disk.h"
 #include "orchestrator/live.h"
+#include "orchestrator/manage.h"
 #include "orchestrator/notes.h"
 #include "orchestrator/peers/told.h"
 #include "orchestrator/push.h"
@@ -29,6 +31,7 @@
 #include "orchestrator/repo/hooks.h"
 #include "orchestrator/repo/readers.h"
 #include "orchestrator/repo/tidy.h"
+#include "orchestrator/space/seal.h"
 #include "orchestrator/world.h"
 #include "sandbox/confine.h"
 
@@ -154,7 +157,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 struct paths {
 	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], events[4096],
-		ctl_key[4096], password[4096], reader[4096];
+		ctl_key[4096], password[4096], reader[4096], seal_key[4096];
 };
 
 static int fill_paths(const struct options *o, struct paths *p, struct err *e)
@@ -173,6 +176,7 @@ static int fill_paths(const struct options *o, struct paths *p, struct err *e)
 	(void)snprintf(p->hooks, sizeof(p->hooks), "%s/hooks", dir);
 	(void)snprintf(p->logs, sizeof(p->logs), "%s/logs", dir);
 	(void)snprintf(p->events, sizeof(p->events), "%s/events", dir);
+	(void)snprintf(p->seal_key, sizeof(p->seal_key), "%s/secrets.key", dir);
 	(void)snprintf(p->ctl_key, sizeof(p->ctl_key), "%s/ctl.key", dir);
 	(void)snprintf(p->password, sizeof(p->password), "%s/first-admin-password", dir);
 	/* Our programs lie in one folder. */
@@ -289,6 +293,11 @@ static void on_worker(const struct agent_worker *m, size_t replicas, void *data)
 	notes_take_worker(data, m, replicas);
 }
 
+static void on_want_settings(const struct agent_want_settings *m, void *data)
+{
+	manage_answer(data, m);
+}
+
 static void on_worker_up(const struct edge_worker_up *m, void *data)
 {
 	notes_take_worker_up(data, m);
@@ -301,6 +310,8 @@ static int open_rooms(
 		.loop = w->loop, .program = p->reader, .repos = p->repos, .spool = p->repos};
 	int r = store_open(p->db, &w->store, e);
 
+	if (r == 0)
+		r = seal_key_open(p->seal_key, &w->seal, e);
 	if (r == 0)
 		r = blob_store_open(p->blobs, &w->blobs, e);
 	if (r == 0)
@@ -341,6 +352,7 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		.blobs = w->blobs,
 		.on_log = on_log,
 		.on_worker = on_worker,
+		.on_want_settings = on_want_settings,
 		.data = w};
 	const struct edge_peer_config edge = {.loop = w->loop,
 		.listen_fd = EDGE_FD,
@@ -380,6 +392,7 @@ static void close_world(struct world *w)
 	(void)journals_free(w->run_logs);
 	(void)events_free(w->events);
 	(void)blob_store_close(w->blobs);
+	(void)seal_key_free(w->seal);
 	(void)store_close(w->store);
 	(void)loop_free(w->loop);
 }

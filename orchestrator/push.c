@@ -162,6 +162,7 @@ static void start_build(struct push *p)
 		.space_id = p->space.id,
 		.owner = p->repo.owner,
 		.name = p->repo.name,
+		.settings = p->space.settings,
 		.repo_path = p->path,
 		.quarantine = *p->quarantine ? p->quarantine : NULL,
 		.commit = p->commit};

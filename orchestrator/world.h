@@ -18,6 +18,7 @@
 struct disk;
 struct readers;
 struct reconciler;
+struct seal_key;
 struct tidier;
 
 struct world {
@@ -27,6 +28,7 @@ struct world {
 	struct repos repos;
 	struct people *people;
 	struct passwords *passwords;
+	struct seal_key *seal;     /* of secrets */
 	struct journals *run_logs; /* by Space id */
 	struct events *events;
 	struct agent_peer *agent;

@@ -275,7 +275,9 @@ static int check_and_store(struct build *b, struct err *e)
 		.name = q->name,
 		.bundle = b->hash,
 		.entry = b->front_matter.app_file,
-		.class = b->front_matter.class};
+		.class = b->front_matter.class,
+		.title = *b->title ? b->title : NULL,
+		.settings = q->settings};
 	CLEANUP(closep) int fd = fs_memfd_sealed("bundle", b->bundle.data, b->bundle.len, e);
 	uint64_t start;
 	int r;

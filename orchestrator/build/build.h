@@ -22,6 +22,7 @@ struct build_request {
 	struct agent_peer *agent;
 	const struct models_peer *models;
 	const char *space_id, *owner, *name;
+	int64_t settings;                            /* of the Space, as it is checked with */
 	const char *repo_path, *quarantine, *commit; /* quarantine may be NULL */
 };
 

@@ -191,6 +191,40 @@ static int on_want_bundle(struct agent_peer *a, const struct frame *f, struct er
 	return 0;
 }
 
+void agent_peer_settings(struct agent_peer *a, const struct agent_settings *m)
+{
+	const size_t max = (size_t)proto_value_max(PROTO_AGENT, PROTO_DOWN, AGENT_SETTINGS);
+	struct frame f = {.type = AGENT_SETTINGS};
+	struct buf b;
+	int r;
+
+	if (!a->link)
+		return;
+	buf_init(&b, max);
+	r = agent_settings_write(m, &b);
+	f.value = b.data;
+	f.length = b.len;
+	if (r == 0)
+		r = link_send(a->link, &f);
+	if (r < 0)
+		log_warn("link=agent settings could not be sent: %s", strerror(-r));
+	if (b.data)
+		explicit_bzero(b.data, b.len);
+	buf_done(&b);
+}
+
+static int on_want_settings(struct agent_peer *a, const struct frame *f, struct err *e)
+{
+	struct agent_want_settings m;
+	int r = agent_want_settings_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	a->config.on_want_settings(&m, a->config.data);
+	agent_want_settings_done(&m);
+	return 0;
+}
+
 static struct worker *find_worker(struct agent_peer *a, const char *replica)
 {
 	for (size_t i = 0; i < a->n_workers; i++)
@@ -284,6 +318,7 @@ static const struct {
 } handlers[] = {
 	{AGENT_CHECKED, on_checked},
 	{AGENT_WANT_BUNDLE, on_want_bundle},
+	{AGENT_WANT_SETTINGS, on_want_settings},
 	{AGENT_WORKER, on_worker},
 	{AGENT_LOG, on_log_line},
 	{AGENT_METRICS, on_metrics},

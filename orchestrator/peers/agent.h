@@ -22,6 +22,7 @@ struct agent_peer_config {
 	/* Messages are borrowed until these return. replicas: the Space's workers after it. */
 	void (*on_log)(const struct agent_log *m, void *data);
 	void (*on_worker)(const struct agent_worker *m, size_t replicas, void *data);
+	void (*on_want_settings)(const struct agent_want_settings *m, void *data);
 	void *data;
 };
 
@@ -44,6 +45,9 @@ void agent_peer_forget(struct agent_peer *a, uint32_t ticket);
 
 /* Sends a bundle ahead of its first start; without an agent nothing happens, it asks later. */
 void agent_peer_offer(struct agent_peer *a, const char *bundle);
+
+/* For the Space's next starts. Without an agent nothing happens, it asks when it needs them. */
+void agent_peer_settings(struct agent_peer *a, const struct agent_settings *m);
 
 /* Whether the agent has said that this worker runs, and not yet that it has ended. */
 bool agent_peer_has_worker(const struct agent_peer *a, const char *replica);

@@ -39,7 +39,9 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 		.epoch = (uint64_t)store_int(row, 3),
 		.sleep_sec = (uint64_t)store_int(row, 7),
 		.replicas = (uint64_t)store_int(row, 10),
-		.private = store_int(row, 12) != 0};
+		.private = store_int(row, 12) != 0,
+		.settings = store_int(row, 13),
+		.stopped = store_int(row, 14) != 0};
 	CLEANUP(json_unrefp) json_t *parsed = NULL;
 	CLEANUP(json_unrefp) json_t *functions = NULL;
 	struct err e = {0};

@@ -23,6 +23,10 @@ static int read_space(const struct store_row *row, void *data)
 	(void)snprintf(s->live_build, sizeof(s->live_build), "%s", store_text(row, 3));
 	s->epoch = store_int(row, 4);
 	s->private = store_int(row, 7) != 0;
+	s->settings = store_int(row, 8);
+	s->paused = store_int(row, 9) != 0;
+	s->sleep_sec = store_int(row, 10);
+	(void)snprintf(s->hardware, sizeof(s->hardware), "%s", store_text(row, 11));
 	return 1;
 }
 

@@ -24,7 +24,11 @@ struct space {
 	char name[SPACE_NAME_MAX + 1]; /* likewise */
 	char live_build[ID_LEN + 1];   /* "": nothing has been live yet */
 	int64_t epoch;
-	bool private; /* only its owner and administrators know of it */
+	bool private;     /* only its owner and administrators know of it */
+	int64_t settings; /* changes of what settings.h keeps */
+	bool paused;
+	int64_t sleep_sec; /* idle time until sleep, as its owner wants; -1: as front matter says */
+	char hardware[33]; /* likewise; "": as front matter says */
 };
 
 /*

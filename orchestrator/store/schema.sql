@@ -231,3 +231,44 @@ DROP TABLE spaces;
 ALTER TABLE spaces_6 RENAME TO spaces;
 ALTER TABLE builds_6 RENAME TO builds;
 CREATE INDEX builds_pending ON builds (state);
+
+-- version: 8
+-- What an app reads of its Space's settings. settings counts the changes. bytes: of name and value,
+-- as they were before they were sealed.
+ALTER TABLE spaces ADD COLUMN settings bigint NOT NULL DEFAULT 0;
+-- How it is to run, beside what its front matter says: null where the owner has not said.
+ALTER TABLE spaces ADD COLUMN paused bigint NOT NULL DEFAULT 0;
+ALTER TABLE spaces ADD COLUMN sleep_sec bigint;
+ALTER TABLE spaces ADD COLUMN hardware text;
+CREATE TABLE variables (
+	space_id text NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
+	name text NOT NULL,
+	value text NOT NULL,
+	words text NOT NULL,
+	updated_usec bigint NOT NULL,
+	bytes bigint NOT NULL,
+	PRIMARY KEY (space_id, name)
+);
+CREATE TABLE secrets (
+	space_id text NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
+	name text NOT NULL,
+	sealed text NOT NULL,
+	words text NOT NULL,
+	updated_usec bigint NOT NULL,
+	bytes bigint NOT NULL,
+	PRIMARY KEY (space_id, name)
+);
+
+-- Who opened, set or removed which secrets: rows are only ever added, and outlive their Space.
+-- what: read | set | removed. names: separated by commas.
+CREATE TABLE secret_audit (
+	id text PRIMARY KEY,
+	at_usec bigint NOT NULL,
+	space_id text NOT NULL,
+	space text NOT NULL,
+	what text NOT NULL,
+	names text NOT NULL,
+	who text NOT NULL,
+	why text NOT NULL
+);
+CREATE INDEX secret_audit_space ON secret_audit (space_id, at_usec);

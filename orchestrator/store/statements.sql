@@ -78,11 +78,13 @@ ON CONFLICT (kind, owner, name) DO UPDATE SET repo_id = excluded.repo_id;
 -- name: space_add
 INSERT INTO spaces (id, live_build, epoch) VALUES ($1, NULL, 0);
 -- name: space_by_name
-SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private
+SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private, s.settings,
+	s.paused, coalesce(s.sleep_sec, -1), coalesce(s.hardware, '')
 FROM repos r JOIN spaces s ON s.id = r.id
 WHERE r.kind = 0 AND r.owner = $1 AND lower(r.name) = lower($2) AND r.deleted_usec = 0;
 -- name: space_by_id
-SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private
+SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private, s.settings,
+	s.paused, coalesce(s.sleep_sec, -1), coalesce(s.hardware, '')
 FROM spaces s JOIN repos r ON r.id = s.id WHERE s.id = $1;
 -- name: space_grow_epoch
 UPDATE spaces SET epoch = epoch + 1 WHERE id = $1;
@@ -104,17 +106,50 @@ ORDER BY r.updated_usec DESC, r.number DESC LIMIT $2;
 SELECT s.id, r.owner, r.name, r.updated_usec, b.title, b.emoji, b.bundle, b.commit_id, r.private
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: space_routes
-SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api,
-	r.private
+SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class,
+	coalesce(s.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
+	r.private, s.settings, s.paused, s.hardware
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
 WHERE s.id > $1 AND r.deleted_usec = 0 ORDER BY s.id LIMIT $2;
 -- name: space_route
-SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class, b.sleep_sec, b.title, b.tree, b.replicas, b.api,
-	r.private
+SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class,
+	coalesce(s.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
+	r.private, s.settings, s.paused, s.hardware
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
 WHERE s.id = $1 AND r.deleted_usec = 0;
 -- name: space_count
 SELECT count(*) FROM repos WHERE kind = 0 AND deleted_usec = 0;
+
+-- name: space_touch_settings
+UPDATE spaces SET settings = settings + 1, epoch = epoch + 1 WHERE id = $1;
+-- name: variable_list
+SELECT name, words, updated_usec, value FROM variables WHERE space_id = $1 ORDER BY name;
+-- name: variable_size
+SELECT count(*), coalesce(sum(bytes), 0) FROM variables WHERE space_id = $1 AND name <> $2;
+-- name: variable_set
+INSERT INTO variables (space_id, name, value, words, updated_usec, bytes)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (space_id, name) DO UPDATE SET value = excluded.value, words = excluded.words,
+	updated_usec = excluded.updated_usec, bytes = excluded.bytes;
+-- name: variable_remove
+DELETE FROM variables WHERE space_id = $1 AND name = $2;
+-- name: secret_list
+SELECT name, words, updated_usec, sealed FROM secrets WHERE space_id = $1 ORDER BY name;
+-- name: secret_size
+SELECT count(*), coalesce(sum(bytes), 0) FROM secrets WHERE space_id = $1 AND name <> $2;
+-- name: secret_set
+INSERT INTO secrets (space_id, name, sealed, words, updated_usec, bytes)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (space_id, name) DO UPDATE SET sealed = excluded.sealed, words = excluded.words,
+	updated_usec = excluded.updated_usec, bytes = excluded.bytes;
+-- name: secret_remove
+DELETE FROM secrets WHERE space_id = $1 AND name = $2;
+-- name: secret_audit_add
+INSERT INTO secret_audit (id, at_usec, space_id, space, what, names, who, why)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+-- name: secret_audit_list
+SELECT at_usec, what, names, who, why FROM secret_audit WHERE space_id = $1
+ORDER BY at_usec DESC, id LIMIT $2;
 
 -- name: build_add
 INSERT INTO builds (id, space_id, number, state, commit_id, bundle, entry, class, sleep_sec, title,

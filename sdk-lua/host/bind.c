@@ -255,6 +255,24 @@ static int host_log(lua_State *L)
 	return 0;
 }
 
+/* settings(kind): "variables" or "secrets", texts by name: a table of its own with each call. */
+static int host_settings(lua_State *L)
+{
+	const json_t *texts = json_object_get(worker_of(L)->settings, luaL_checkstring(L, 1));
+	const char *name;
+	json_t *v;
+
+	lua_newtable(L);
+	json_object_foreach((json_t *)texts, name, v)
+	{
+		if (!json_is_string(v))
+			continue;
+		lua_pushlstring(L, json_string_value(v), json_string_length(v));
+		lua_setfield(L, -2, name);
+	}
+	return 1;
+}
+
 static int host_sleep(lua_State *L)
 {
 	struct task *t = worker_of(L)->current;
@@ -593,6 +611,7 @@ int bind_open(lua_State *L)
 		{"save", host_save},
 		{"crc32c", host_crc32c},
 		{"log", host_log},
+		{"settings", host_settings},
 		{"sleep", host_sleep},
 		{"monotonic", host_monotonic},
 		{"handler", host_handler},

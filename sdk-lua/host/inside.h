@@ -207,6 +207,7 @@ struct worker {
 	size_t bundle_length;
 	char entry[BUNDLE_PATH_MAX + 1];
 	bool check;
+	json_t *settings; /* owned: {variables, secrets}; NULL: none came */
 	uint64_t load_began_usec;
 	struct buf hello;         /* value of HELLO, for RESUME 0 */
 	uint32_t hello_seq;       /* of the last RESUME 0 */

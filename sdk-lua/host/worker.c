@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "proto/bundle.h"
 #include "sdk-lua/host/bind.h"
@@ -33,6 +34,7 @@
 #include "sdk-lua/host/trace.h"
 
 #define HELLO_MAX (2u << 20)
+#define SETTINGS_FILE_MAX (2u << 20)
 #define LAST_WORDS_MS 2000
 #define SETTLE_USEC (20 * USEC_PER_MSEC)
 
@@ -385,9 +387,29 @@ static int map_bundle(struct worker *w, int fd, struct err *e)
 	return bundle_check(w->bundle, w->bundle_length, e);
 }
 
+static int read_settings(struct worker *w, int fd, struct err *e)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	void *at = MAP_FAILED;
+	int r;
+
+	if (!is_sealed(fd))
+		return err_set(e, -EINVAL, "app.APP: the settings are not sealed");
+	if (size > 0 && size <= SETTINGS_FILE_MAX)
+		at = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (at == MAP_FAILED)
+		return err_set(e, -EINVAL,
+			"app.APP: the settings have %lld bytes, 1 to %u are right", (long long)size,
+			SETTINGS_FILE_MAX);
+	r = json_parse(at, (size_t)size, SETTINGS_FILE_MAX, &w->settings, e);
+	(void)munmap(at, (size_t)size);
+	return r;
+}
+
 static int on_app(struct worker *w, const struct frame *f, struct link_files *files, struct err *e)
 {
 	CLEANUP(closep) int fd = link_files_take(files, 0);
+	CLEANUP(closep) int settings = link_files_take(files, 1);
 	struct app_app m;
 	int r = app_app_read(&m, f->value, f->length, e);
 
@@ -397,6 +419,8 @@ static int on_app(struct worker *w, const struct frame *f, struct link_files *fi
 	w->check = m.check;
 	app_app_done(&m);
 	r = map_bundle(w, fd, e);
+	if (r == 0 && settings >= 0)
+		r = read_settings(w, settings, e);
 	if (r < 0)
 		return r;
 	w->load_began_usec = clock_mono_usec();
@@ -617,6 +641,7 @@ struct worker *worker_free(struct worker *w)
 		(void)munmap((void *)w->bundle, w->bundle_length);
 	free_handlers(w);
 	buf_done(&w->hello);
+	json_decref(w->settings);
 	buf_done(&w->scratch);
 	free(w);
 	return NULL;

@@ -159,13 +159,16 @@ end
 
 local public = {
   ["vitrine.json"] = true, ["vitrine.log"] = true, ["vitrine.models"] = true,
-  ["vitrine.time"] = true, ["vitrine.ui"] = true,
+  ["vitrine.secrets"] = true, ["vitrine.time"] = true, ["vitrine.ui"] = true,
+  ["vitrine.variables"] = true,
 }
+-- These are what they are; of the others an app gets a copy.
+local whole = { ["vitrine.secrets"] = true, ["vitrine.ui"] = true, ["vitrine.variables"] = true }
 local modules, loading = {}, {}
 
 local function sdk_module(name)
   local module = import(sub(name, 9))
-  if name == "vitrine.ui" then return module end
+  if whole[name] then return module end
   local copy = {}
   for k, v in next, module do copy[k] = v end
   return copy

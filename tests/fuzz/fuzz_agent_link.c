@@ -27,9 +27,16 @@ static void on_worker(const struct agent_worker *m, size_t replicas, void *data)
 	MUST(strlen(m->space) <= 32 && strlen(m->replica) <= 32 && replicas <= 4096);
 }
 
+static void on_want_settings(const struct agent_want_settings *m, void *data)
+{
+	(void)data;
+	MUST(strlen(m->space) <= 32);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct agent_peer_config config = {.on_log = on_log, .on_worker = on_worker};
+	static struct agent_peer_config config = {
+		.on_log = on_log, .on_worker = on_worker, .on_want_settings = on_want_settings};
 	static struct agent_peer *peer;
 	json_t *workers;
 	int fd;

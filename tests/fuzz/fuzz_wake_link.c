@@ -15,12 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!loop) {
 		const struct box_pool pool = {0};
+		const struct app_place place = {.classes = box_classes_default};
 		struct peers_config config = {.run_dir = packets_dir(), .gateway_uid = getuid()};
 		struct err e = {0};
 
 		config.wake_fd = packets_listen("wake.sock");
 		MUST(loop_new(&loop) == 0);
-		MUST(node_new(loop, packets_dir(), &pool, &node, &e) == 0);
+		MUST(node_new(loop, packets_dir(), &pool, &place, &node, &e) == 0);
 		MUST(peers_new(loop, node, &config, &peers, &e) == 0);
 	}
 	fd = packets_connect("wake.sock");

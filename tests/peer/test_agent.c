@@ -48,6 +48,7 @@ struct worker {
 	bool check;
 	uint8_t class;
 	bool refill, promoted;
+	char settings[1024]; /* the file of its app */
 };
 
 struct fixture {
@@ -108,10 +109,11 @@ static int on_worker_frame(
 		w->got_infer++;
 		return 0;
 	}
-	CHECK(f->type == APP_APP && files->n == 1 && fs_is_sealed(files->fd[0]) == 1);
+	CHECK(f->type == APP_APP && files->n == 2 && fs_is_sealed(files->fd[0]) == 1);
 	CHECK(app_app_read(&m, f->value, f->length, e) == 0);
 	w->check = m.check;
 	app_app_done(&m);
+	CHECK(pread(files->fd[1], w->settings, sizeof(w->settings) - 1, 0) > 0);
 	w->got_app++;
 	CHECK(fs_write_all(w->log, "loading\n", 8) == 0);
 	if (!strcmp(w->all->on_app, "hello"))
@@ -540,6 +542,80 @@ TEST(a_missing_bundle_fails_the_wake_in_words)
 	send_json(&fx.orchestrator, AGENT_BUNDLE, 0, json, -1);
 	UNTIL(&fx, fx.gateway.last_type == WAKE_WAKE_FAILED);
 	CHECK(strstr(buf_str(&fx.gateway.last), "missing"));
+	teardown(&fx);
+}
+
+static void wake_with_settings(struct fixture *fx, uint32_t seq, int version)
+{
+	char json[512];
+
+	(void)snprintf(json, sizeof(json),
+		"{\"space\":\"s1\",\"owner\":\"o\",\"name\":\"n\",\"bundle\":\"%s\",\"entry\":"
+		"\"app.lua\",\"class\":\"small\",\"epoch\":7,\"title\":\"A "
+		"title\",\"settings\":%d}",
+		fx->hash, version);
+	send_json(&fx->gateway, WAKE_WAKE, seq, json, -1);
+}
+
+static struct worker *started_worker(struct fixture *fx)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		if (fx->workers[i].app && fx->workers[i].got_app)
+			return &fx->workers[i];
+	return NULL;
+}
+
+TEST(a_wake_waits_for_settings_of_its_version_and_the_next_needs_nobody)
+{
+	static const char settings[] =
+		"{\"space\":\"s1\",\"version\":3,\"variables\":{\"MODE\":\"fast\"},"
+		"\"secrets\":{\"KEY\":\"very-secret\"}}";
+	struct fixture fx;
+	unsigned int frames;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1); /* the bundle is there from now on */
+	fx.on_app = "";
+	wake_with_settings(&fx, 5, 3);
+	UNTIL(&fx, fx.orchestrator.last_type == AGENT_WANT_SETTINGS);
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"space\":\"s1\""));
+	stay(&fx);
+	CHECK(fx.gateway.last_type != WAKE_LINK);
+	send_json(&fx.orchestrator, AGENT_SETTINGS, 0, settings, -1);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK && started_worker(&fx));
+	CHECK(strstr(buf_str(&fx.gateway.last), "\"settings\":3"));
+	CHECK(strstr(started_worker(&fx)->settings, "\"MODE\":\"fast\""));
+	CHECK(strstr(started_worker(&fx)->settings, "\"KEY\":\"very-secret\""));
+	CHECK(strstr(started_worker(&fx)->settings, "\"SPACE_TITLE\":\"A title\""));
+
+	frames = fx.gateway.frames;
+	fx.orchestrator.link = link_free(fx.orchestrator.link);
+	fx.orchestrator.listener = listener_free(fx.orchestrator.listener);
+	wake_with_settings(&fx, 6, 3);
+	UNTIL(&fx, fx.gateway.frames > frames);
+	CHECK(fx.gateway.last_type == WAKE_LINK && fx.gateway.last_seq == 6);
+	teardown(&fx);
+}
+
+TEST(a_secret_in_a_line_or_in_what_a_build_prints_does_not_leave_the_node)
+{
+	struct fixture fx;
+	struct worker *w;
+
+	setup(&fx);
+	fx.on_app = "fail";
+	send_json(&fx.orchestrator, AGENT_SETTINGS, 0,
+		"{\"space\":\"s1\",\"version\":1,\"secrets\":{\"KEY\":\"loading\"}}", -1);
+	check_build(&fx, 1);
+	CHECK(strstr(buf_str(&fx.orchestrator.last), "\"output\":\"[secret KEY]"));
+	fx.on_app = "";
+	wake_with_settings(&fx, 2, 1);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK && (w = started_worker(&fx)));
+	CHECK(fs_write_all(w->log, "was loading it\n", 15) == 0);
+	UNTIL(&fx, fx.orchestrator.logs.len > 0 &&
+			   strstr(buf_str(&fx.orchestrator.logs), "was [secret KEY] it"));
+	CHECK(!memmem(fx.orchestrator.logs.data, fx.orchestrator.logs.len, "loading", 7));
 	teardown(&fx);
 }
 

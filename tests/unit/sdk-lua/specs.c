@@ -85,7 +85,27 @@ static void send_packets(
 	} while (left > 0);
 }
 
-/* bench:send(link, {type, channel, node, seq, op, value, file}) */
+/* The file in that field of the message, an fd or its bytes; -1: none. The caller's. */
+static int file_field(lua_State *L, int index, const char *name)
+{
+	struct err e = {0};
+	int fd = -1;
+
+	lua_getfield(L, index, name);
+	if (lua_isinteger(L, -1)) {
+		fd = fcntl((int)lua_tointeger(L, -1), F_DUPFD_CLOEXEC, 3);
+	} else if (lua_isstring(L, -1)) {
+		size_t n;
+		const char *bytes = lua_tolstring(L, -1, &n);
+
+		fd = fs_memfd_sealed("file", bytes, n, &e);
+		check(L, fd, &e);
+	}
+	lua_pop(L, 1);
+	return fd;
+}
+
+/* bench:send(link, {type, channel, node, seq, op, value, file, file2}) */
 static int bench_send(lua_State *L)
 {
 	struct bench *b = check_bench(L);
@@ -95,24 +115,14 @@ static int bench_send(lua_State *L)
 		.channel = field(L, 3, "channel"),
 		.node = field(L, 3, "node"),
 		.seq = field(L, 3, "seq")};
-	int fd = -1;
+	int fds[2] = {file_field(L, 3, "file"), file_field(L, 3, "file2")};
 
 	lua_getfield(L, 3, "value");
 	f.value = (const uint8_t *)luaL_optlstring(L, -1, "", &f.length);
-	lua_getfield(L, 3, "file");
-	if (lua_isinteger(L, -1)) {
-		fd = fcntl((int)lua_tointeger(L, -1), F_DUPFD_CLOEXEC, 3);
-	} else if (lua_isstring(L, -1)) {
-		size_t n;
-		const char *bytes = lua_tolstring(L, -1, &n);
-		struct err e = {0};
-
-		fd = fs_memfd_sealed("file", bytes, n, &e);
-		check(L, fd, &e);
-	}
-	send_packets(L, b, to, &f, &fd, fd >= 0);
-	if (fd >= 0)
-		close(fd);
+	send_packets(L, b, to, &f, fds, (size_t)(fds[0] >= 0) + (fds[1] >= 0));
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 	return 0;
 }
 

@@ -92,6 +92,7 @@ function M.start(files, options)
       entry = options.entry or "app.lua", check = options.check or nil,
     },
     file = bench.bundle(files),
+    file2 = options.settings_text or options.settings and bench.encode(options.settings),
   })
   return self
 end

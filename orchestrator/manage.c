@@ -1,0 +1,91 @@
+#include "orchestrator/manage.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+
+/* A start goes without what cannot be opened, which its owner reads in the log. */
+static void note_lost(struct world *w, const struct space *space, size_t lost)
+{
+	char words[160];
+	const struct run_line line = {.time_usec = clock_wall_usec(),
+		.replica = "",
+		.stream = "platform",
+		.level = "error",
+		.line = words};
+
+	(void)snprintf(words, sizeof(words),
+		"[%zu secrets cannot be opened: they were sealed with another key; set them again]",
+		lost);
+	log_error("space=%s/%s %zu secrets cannot be opened", space->owner, space->name, lost);
+	run_log_append(w->run_logs, space->id, &line);
+}
+
+static int tell_agent(struct world *w, const struct space *space, const char *why, struct err *e)
+{
+	CLEANUP(json_unrefp) json_t *variables = NULL;
+	CLEANUP(json_unrefp) json_t *secrets = NULL;
+	struct agent_settings m = {.space = space->id, .version = space->settings};
+	size_t lost = 0;
+	int r = settings_variables(w->store, space, &variables, e);
+
+	if (r == 0)
+		r = settings_open_secrets(
+			w->store, w->seal, space, "agent", why, &secrets, &lost, e);
+	if (r < 0)
+		return r;
+	if (lost)
+		note_lost(w, space, lost);
+	m.variables = variables;
+	m.secrets = secrets;
+	agent_peer_settings(w->agent, &m);
+	return 0;
+}
+
+void manage_answer(struct world *w, const struct agent_want_settings *m)
+{
+	struct space space;
+	struct err e = {0};
+	int r = space_by_id(w->store, m->space, &space, &e);
+
+	if (r == 0)
+		r = tell_agent(w, &space, m->check ? "a build" : "a start", &e);
+	else if (r == -ENOENT)
+		agent_peer_settings(w->agent, &(struct agent_settings){.space = m->space});
+	if (r < 0 && r != -ENOENT)
+		log_error("space=%s its settings cannot be read: %s", m->space, e.text);
+}
+
+/* The agent hears of it first, so that what the gateway then starts does not wait. */
+static void tell(struct world *w, const struct space *space, const char *why)
+{
+	struct err e = {0};
+
+	if (agent_peer_is_connected(w->agent) && tell_agent(w, space, why, &e) < 0)
+		log_warn("space=%s/%s its settings come later: %s", space->owner, space->name,
+			e.text);
+	edge_peer_route(w->edge, space->id);
+}
+
+int manage_set(struct world *w, struct space *space, enum setting_kind kind,
+	const struct setting *new, const char *who, struct err *e)
+{
+	int r = setting_set(w->store, w->seal, space, kind, new, who, e);
+
+	if (r == 0)
+		tell(w, space, "a change");
+	return r;
+}
+
+int manage_remove(struct world *w, struct space *space, enum setting_kind kind, const char *name,
+	const char *who, struct err *e)
+{
+	int r = setting_remove(w->store, space, kind, name, who, e);
+
+	if (r == 0)
+		tell(w, space, "a change");
+	return r;
+}
