@@ -3,13 +3,10 @@ import { render } from "preact";
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Account } from "./pages/account";
-import { Builds } from "./pages/builds";
 import { Connection } from "./pages/connection";
-import { Home } from "./pages/home";
-import { Logs } from "./pages/logs";
+import { Home } from "./pages/hub/home";
 import { NotFound } from "./pages/not_found";
 import { routeOf, type Route } from "./pages/route";
-import { Settings } from "./pages/settings";
 import { SignIn } from "./pages/sign_in";
 import "./styles/platform.css";
 import "./styles/logs.css";
@@ -18,16 +15,27 @@ import "./styles/api.css";
 /** A page that is not among what every other one loads. */
 function Later<M>({ load, show }: { load: () => Promise<M>; show: (module: M) => ComponentChildren }) {
   const [part, setPart] = useState<M | null>(null);
+  const [failed, setFailed] = useState(false);
   useEffect(() => {
-    void load().then((module) => setPart(() => module));
+    load().then(
+      (module) => setPart(() => module),
+      () => setFailed(true),
+    );
   }, []);
-  return <>{part && show(part)}</>;
+  if (failed) {
+    return (
+      <p class="boot-words" role="alert">
+        This page could not be loaded. <a href={location.href}>Try again</a>
+      </p>
+    );
+  }
+  return part ? <>{show(part)}</> : <div class="boot" />;
 }
 
 function Page({ route }: { route: Route }) {
   switch (route.page) {
     case "home":
-      return <Home />;
+      return <Home kind={route.kind} />;
     case "sign-in":
       return <SignIn next={route.next} />;
     case "account":
@@ -37,11 +45,27 @@ function Page({ route }: { route: Route }) {
     case "api":
       return <Later load={() => import("./pages/api_page")} show={(m) => <m.ApiPage owner={route.owner} name={route.name} />} />;
     case "builds":
-      return <Builds owner={route.owner} name={route.name} />;
+      return <Later load={() => import("./pages/builds")} show={(m) => <m.Builds owner={route.owner} name={route.name} />} />;
     case "logs":
-      return <Logs owner={route.owner} name={route.name} />;
+      return <Later load={() => import("./pages/logs")} show={(m) => <m.Logs owner={route.owner} name={route.name} />} />;
+    case "create":
+      return <Later load={() => import("./pages/hub/create")} show={(m) => <m.Create kind={route.kind} />} />;
+    case "profile":
+      return <Later load={() => import("./pages/hub/profile")} show={(m) => <m.Profile owner={route.owner} />} />;
+    case "card":
+      return <Later load={() => import("./pages/hub/card")} show={(m) => <m.Card id={route.id} />} />;
     case "settings":
-      return <Settings owner={route.owner} name={route.name} />;
+      return <Later load={() => import("./pages/hub/settings")} show={(m) => <m.Settings id={route.id} />} />;
+    case "tree":
+      return <Later load={() => import("./pages/hub/tree")} show={(m) => <m.Tree {...route} />} />;
+    case "blob":
+      return <Later load={() => import("./pages/hub/blob")} show={(m) => <m.BlobPage {...route} />} />;
+    case "edit":
+      return <Later load={() => import("./pages/hub/edit")} show={(m) => <m.Edit {...route} />} />;
+    case "commits":
+      return <Later load={() => import("./pages/hub/commits")} show={(m) => <m.Commits {...route} />} />;
+    case "commit":
+      return <Later load={() => import("./pages/hub/commit")} show={(m) => <m.CommitPage id={route.id} commit={route.commit} />} />;
     case "not-found":
       return <NotFound />;
   }

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { call, type TokenInfo } from "./api";
 import { FormNote, Frame, known, person, Problem, Show, words } from "./frame";
 import { ApiError } from "./api";
-import { Snippet } from "./home";
+import { Snippet } from "./snippet";
 import { useCall } from "./use_call";
 import { agoWords, fullTime } from "./words";
 

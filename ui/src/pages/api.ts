@@ -62,24 +62,34 @@ export interface TokenInfo {
 
 let csrf = "";
 
-export async function call<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: object): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json" };
-  if (body) headers["Content-Type"] = "application/json";
+export interface Message {
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly body?: BodyInit;
+  /** What the body is. */
+  readonly type?: string;
+  readonly accept?: string;
+  readonly range?: string;
+}
+
+/** The answer, when it is a good one. */
+export async function send(path: string, { method = "GET", body, type, accept, range }: Message = {}): Promise<Response> {
+  const headers: Record<string, string> = { Accept: accept ?? "application/json" };
+  if (type) headers["Content-Type"] = type;
+  if (range) headers["Range"] = range;
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
   let answer: Response;
   try {
-    answer = await fetch(path, {
-      method,
-      headers,
-      credentials: "same-origin",
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    });
+    answer = await fetch(path, { method, headers, credentials: "same-origin", ...(body === undefined ? {} : { body }) });
   } catch {
     throw new ApiError(0, "The server does not answer. Check the connection and try again.");
   }
-  const json = await readJson(answer);
-  if (!answer.ok) throw refusal(answer.status, json);
-  return json as T;
+  if (!answer.ok) throw refusal(answer.status, await readJson(answer));
+  return answer;
+}
+
+export async function call<T>(method: NonNullable<Message["method"]>, path: string, body?: object): Promise<T> {
+  const answer = await send(path, { method, ...(body ? { body: JSON.stringify(body), type: "application/json" } : {}) });
+  return (await readJson(answer)) as T;
 }
 
 async function readJson(answer: Response): Promise<unknown> {

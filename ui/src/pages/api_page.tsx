@@ -11,7 +11,8 @@ import { elementSnippet, FileArgument, frameSnippet, LANGUAGES, snippet, type La
 import { Control } from "./api_control";
 import { sendFile, tryCall } from "./api_try";
 import { Outcome, type Run } from "./api_outcome";
-import { known, Show, SpaceFrame } from "./frame";
+import { known, Show } from "./frame";
+import { RepoFrame } from "./hub/repo_frame";
 import { useCall } from "./use_call";
 
 const KEPT = "vitrine:language";
@@ -41,11 +42,11 @@ export function ApiPage({ owner, name }: { owner: string; name: string }) {
   const base = `/spaces/${owner}/${name}`;
   const [loaded, again] = useCall(() => known.then(() => readDocument(`${base}/-/openapi.json`)), base);
   return (
-    <SpaceFrame owner={owner} name={name} tab="api">
+    <RepoFrame id={{ kind: "space", owner, name }} tab="api">
       <Show loaded={loaded} again={again}>
         {(api) => <Content api={api} base={base} />}
       </Show>
-    </SpaceFrame>
+    </RepoFrame>
   );
 }
 
@@ -60,7 +61,7 @@ function Content({ api, base }: { api: Api; base: string }) {
   return (
     <>
       <div class="api-head">
-        <h1 class="platform-title">{api.title} for programs</h1>
+        <h2 class="platform-title">{api.title} for programs</h2>
         <p class="faint">
           Every function below can be called with plain HTTP, Gradio's clients, or as a tool over MCP.
           {api.private && " This Space is private: programs need a token of its owner."}

@@ -2,7 +2,8 @@
 import type { SpaceEvent } from "proto";
 import { useEffect, useState } from "preact/hooks";
 import { call, spacePath, type Build, type SpaceInfo } from "./api";
-import { FormNote, known, Show, SpaceFrame, StateBadge, words } from "./frame";
+import { FormNote, known, Show, StateBadge, words } from "./frame";
+import { RepoFrame } from "./hub/repo_frame";
 import { IDLE, progress, type LiveBuild } from "./live_build";
 import { useCall } from "./use_call";
 import { useStream } from "./use_stream";
@@ -17,7 +18,7 @@ export function Builds({ owner, name }: Props) {
   const path = spacePath(owner, name);
   const [loaded, again] = useCall(() => known.then(() => call<SpaceInfo>("GET", path)), path);
   return (
-    <SpaceFrame owner={owner} name={name} tab="builds">
+    <RepoFrame id={{ kind: "space", owner, name }} tab="builds">
       <Show loaded={loaded} again={again}>
         {({ builds = [], owned = false }) => (
           <>
@@ -30,7 +31,7 @@ export function Builds({ owner, name }: Props) {
           </>
         )}
       </Show>
-    </SpaceFrame>
+    </RepoFrame>
   );
 }
 

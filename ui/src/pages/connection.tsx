@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../widgets/icon";
 import { Frame } from "./frame";
-import { Snippet } from "./home";
+import { Snippet } from "./snippet";
 import { probe, type Facts } from "./probe";
 import { hops, judge, type Finding, type Here, type Tone } from "./verdict";
 

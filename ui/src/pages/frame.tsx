@@ -52,47 +52,6 @@ export function Frame({ title, where, children, class: className }: FrameProps) 
   );
 }
 
-interface SpaceFrameProps {
-  readonly owner: string;
-  readonly name: string;
-  readonly tab: keyof typeof TABS;
-  readonly children: ComponentChildren;
-}
-
-const TABS = { api: "API", builds: "Builds", logs: "Logs", settings: "Settings" } as const;
-
-export function SpaceFrame({ owner, name, tab, children }: SpaceFrameProps) {
-  const base = `/spaces/${owner}/${name}`;
-  return (
-    <Frame
-      title={`${TABS[tab]} of ${owner}/${name}`}
-      where={
-        <>
-          <span class="where-owner">{owner}</span>
-          <span class="where-slash" aria-hidden="true">
-            /
-          </span>
-          <a href={base}>{name}</a>
-        </>
-      }
-    >
-      <div class="tabs-row">
-        <nav class="tabs" aria-label="Pages of this Space">
-          {Object.entries(TABS).map(([page, words]) => (
-            <a key={page} href={`${base}/-/${page}`} {...(page === tab ? { "aria-current": "page" } : {})}>
-              {words}
-            </a>
-          ))}
-        </nav>
-        <a class="button secondary small narrow-hidden" href={base}>
-          Open the Space
-        </a>
-      </div>
-      {children}
-    </Frame>
-  );
-}
-
 /** The answer, or its outline, or why there is none. */
 export function Show<T>({
   loaded,
@@ -105,8 +64,14 @@ export function Show<T>({
 }) {
   if (loaded.state === "ready") return <>{children(loaded.value)}</>;
   if (loaded.state === "failed") return <Problem error={loaded.error} again={again} />;
+  return <Bones />;
+}
+
+/** The outline of what is on its way. */
+export function Bones() {
   return (
-    <div class="bones" aria-label="Loading" aria-busy="true">
+    <div class="bones" role="status" aria-busy="true">
+      <span class="hidden">Loading</span>
       <i />
       <i />
       <i />

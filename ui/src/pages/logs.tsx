@@ -3,7 +3,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { CopyButton } from "../widgets/copy";
 import { Icon } from "../widgets/icon";
 import { spacePath } from "./api";
-import { Problem, SpaceFrame } from "./frame";
+import { Problem } from "./frame";
+import { RepoFrame } from "./hub/repo_frame";
 import { addLines, hashOf, isReference, lineText, readLine, streamPath, wantedOf, type Line, type Wanted } from "./log_line";
 import { useStream, type Tail } from "./use_stream";
 import { clockWords, fullTime } from "./words";
@@ -50,7 +51,7 @@ export function Logs({ owner, name }: Props) {
   const shown = useMemo(() => matching(lines, wanted.ref ? "" : search), [lines, search, wanted.ref]);
 
   return (
-    <SpaceFrame owner={owner} name={name} tab="logs">
+    <RepoFrame id={{ kind: "space", owner, name }} tab="logs">
       <div class="log-bar">
         <SourceSwitch source={source} build={build} choose={setSource} />
         <input
@@ -71,7 +72,7 @@ export function Logs({ owner, name }: Props) {
       ) : (
         <LogLines lines={shown} want={want} empty={emptyWords(tail, search !== "" || hashOf(wanted) !== "")} />
       )}
-    </SpaceFrame>
+    </RepoFrame>
   );
 }
 

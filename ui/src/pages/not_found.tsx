@@ -9,9 +9,9 @@ export function NotFound() {
           404
         </p>
         <h1 class="empty-title">There is nothing at this address</h1>
-        <p>The Space may have been renamed or deleted, or it is private and you are not signed in.</p>
+        <p>It may have been renamed or deleted, or it is private and you are not signed in.</p>
         <a class="button secondary" href="/">
-          All Spaces
+          To the start
         </a>
       </div>
     </Frame>

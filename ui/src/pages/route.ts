@@ -1,22 +1,43 @@
 /* Which platform page an address means. */
+import type { Kind, RepoId } from "./hub/repo";
+
 export type Route =
-  | { readonly page: "home" }
+  | { readonly page: "home"; readonly kind: Kind }
+  | { readonly page: "create"; readonly kind: Kind }
+  | { readonly page: "profile"; readonly owner: string }
   | { readonly page: "sign-in"; readonly next: string }
   | { readonly page: "account" }
   | { readonly page: "connection" }
-  | { readonly page: "api" | "builds" | "logs" | "settings"; readonly owner: string; readonly name: string }
+  | { readonly page: "api" | "builds" | "logs"; readonly owner: string; readonly name: string }
+  | { readonly page: "card" | "settings"; readonly id: RepoId }
+  | { readonly page: "tree" | "blob" | "edit" | "commits"; readonly id: RepoId; readonly rev: string; readonly path: string }
+  | { readonly page: "commit"; readonly id: RepoId; readonly commit: string }
   | { readonly page: "not-found" };
 
-const SPACE = /^\/spaces\/([a-z0-9-]+)\/([A-Za-z0-9._-]+)\/-\/(api|builds|logs|settings)\/?$/;
+const NAME = "[A-Za-z0-9][A-Za-z0-9._-]*";
+const SPACE = new RegExp(`^/spaces/(${NAME})/(${NAME})/-/(api|builds|logs|settings)/?$`);
+const REPO = new RegExp(`^/(?:(spaces|datasets)/)?(${NAME})/(${NAME})(?:/([a-z]+)((?:/[^/]+)*))?/?$`);
+const OWNER = new RegExp(`^/(${NAME})/?$`);
+/** What stands where an owner would; the server refuses people such names. */
+const TAKEN = new Set(["spaces", "datasets", "models", "api", "assets"]);
 
 export function routeOf(path: string, query: string): Route {
   const space = SPACE.exec(path);
   if (space) {
-    return { page: space[3] as "builds", owner: space[1] ?? "", name: space[2] ?? "" };
+    const [, owner = "", name = "", page] = space;
+    if (page === "settings") return { page, id: { kind: "space", owner, name } };
+    return { page: page as "builds", owner, name };
   }
   switch (path.replace(/\/$/, "")) {
     case "":
-      return { page: "home" };
+    case "/spaces":
+      return { page: "home", kind: "space" };
+    case "/models":
+      return { page: "home", kind: "model" };
+    case "/datasets":
+      return { page: "home", kind: "dataset" };
+    case "/new":
+      return { page: "create", kind: kindOf(new URLSearchParams(query).get("kind")) };
     case "/-/sign-in":
     case "/-/login":
       return { page: "sign-in", next: localPath(new URLSearchParams(query).get("next")) };
@@ -25,9 +46,49 @@ export function routeOf(path: string, query: string): Route {
       return { page: "account" };
     case "/-/connection":
       return { page: "connection" };
-    default:
-      return { page: "not-found" };
   }
+  return repoRoute(path) ?? { page: "not-found" };
+}
+
+function repoRoute(path: string): Route | null {
+  const owner = OWNER.exec(path)?.[1];
+  if (owner !== undefined) return { page: "profile", owner };
+  const [, prefix, who = "", name = "", page, rest = ""] = REPO.exec(path) ?? [];
+  if (name === "" || TAKEN.has(who)) return null;
+  const id: RepoId = { kind: prefix === "spaces" ? "space" : prefix === "datasets" ? "dataset" : "model", owner: who, name };
+  const parts = decoded(rest.split("/").slice(1));
+  if (parts === null) return null;
+  const [first = "", ...more] = parts;
+  switch (page) {
+    case undefined:
+      // The address of a Space itself is its app; this page is asked for only where there is none.
+      return id.kind === "space" ? null : { page: "card", id };
+    case "settings":
+      return id.kind === "space" || first !== "" ? null : { page, id };
+    case "commit":
+      return first === "" || more.length > 0 ? null : { page, id, commit: first };
+    case "tree":
+    case "commits":
+      return { page, id, rev: first || "main", path: more.join("/") };
+    case "blob":
+      return more.length === 0 ? null : { page, id, rev: first, path: more.join("/") };
+    case "edit":
+      return first === "" ? null : { page, id, rev: first, path: more.join("/") };
+    default:
+      return null;
+  }
+}
+
+function decoded(parts: readonly string[]): readonly string[] | null {
+  try {
+    return parts.map(decodeURIComponent);
+  } catch {
+    return null;
+  }
+}
+
+function kindOf(kind: string | null): Kind {
+  return kind === "model" || kind === "dataset" ? kind : "space";
 }
 
 /** Where to go after signing in: never off this site, whatever the address says. */

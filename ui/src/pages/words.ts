@@ -37,3 +37,25 @@ export function msWords(ms: number): string {
   if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
+
+/** "12.3 MB"; as disks count, by thousands. */
+export function bytesWords(bytes: number): string {
+  if (bytes < 1000) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
+  return `${scaled(bytes, ["kB", "MB", "GB", "TB", "PB"])}`;
+}
+
+/** "1.24 B": of parameters, of likes. */
+export function countWords(n: number): string {
+  return n < 1000 ? String(n) : scaled(n, ["k", "M", "B", "T"]);
+}
+
+function scaled(n: number, units: readonly string[]): string {
+  let value = n;
+  let unit = -1;
+  // What would be rounded to a thousand is one of the next unit.
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : Math.round(value)} ${units[unit] ?? ""}`.trim();
+}

@@ -5,7 +5,7 @@
 import { signal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { memo } from "./memo";
-import type { Growing } from "./prose_render";
+import type { Addresses, Growing } from "./prose_render";
 
 type Renderer = Pick<typeof import("./prose_render"), "renderProse" | "renderGrowing">;
 
@@ -24,8 +24,15 @@ export function loadProse(): Promise<void> {
   return loading;
 }
 
-/** grows: more of the text is to come, so what has come is not read again each time. */
-export const Prose = memo(function Prose({ text, breaks, grows }: { text: string; breaks?: boolean; grows?: boolean }) {
+interface ProseProps {
+  readonly text: string;
+  readonly breaks?: boolean;
+  /** More of the text is to come, so what has come is not read again each time. */
+  readonly grows?: boolean;
+  readonly addresses?: Addresses;
+}
+
+export const Prose = memo(function Prose({ text, breaks, grows, addresses }: ProseProps) {
   const now = render.value;
   const grown = useRef<Growing>({ text: "", shown: [] });
   if (text === "") return null;
@@ -33,5 +40,5 @@ export const Prose = memo(function Prose({ text, breaks, grows }: { text: string
     void loadProse();
     return <div class="prose source">{text}</div>;
   }
-  return <div class="prose">{grows ? now.renderGrowing(grown.current, text, breaks) : now.renderProse(text, breaks)}</div>;
+  return <div class="prose">{grows ? now.renderGrowing(grown.current, text, breaks) : now.renderProse(text, breaks, addresses)}</div>;
 });

@@ -78,12 +78,28 @@ function Formula({ token }: { token: MathToken }): VNode {
   return now?.renderMath(token.text, token.display) ?? <code class="formula">{token.raw.trim()}</code>;
 }
 
+/** Where an address of the text leads to: a text that stands among files names its neighbours. */
+export type Addresses = (href: string, image: boolean) => string;
+
 /** breaks: a line break in the source is one on the page, as people write in a chat. */
-export function renderProse(text: string, breaks = false): VNode {
+export function renderProse(text: string, breaks = false, addresses?: Addresses): VNode {
   try {
-    return <>{blocks(Lexer.lex(text, optionsOf(breaks)), 0)}</>;
+    const tokens = Lexer.lex(text, optionsOf(breaks));
+    if (addresses) readdress(tokens, addresses, 0);
+    return <>{blocks(tokens, 0)}</>;
   } catch {
     return <p class="source">{text}</p>;
+  }
+}
+
+function readdress(tokens: readonly Token[], addresses: Addresses, depth: number): void {
+  if (depth > DEPTH_MAX) return;
+  for (const token of tokens) {
+    if (token.type === "link" || token.type === "image") token["href"] = addresses(String(token["href"]), token.type === "image");
+    const { tokens: inside, items, header, rows } = token as { tokens?: Token[]; items?: Token[]; header?: Tokens.TableCell[]; rows?: Tokens.TableCell[][] };
+    for (const list of [inside, items, ...[...(header ?? []), ...(rows ?? []).flat()].map((cell) => cell.tokens)]) {
+      if (Array.isArray(list)) readdress(list, addresses, depth + 1);
+    }
   }
 }
 

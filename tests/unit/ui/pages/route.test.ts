@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readLine } from "@ui/pages/log_line";
+import { viewPath } from "@ui/pages/hub/repo";
 import { localPath, routeOf, signInPath } from "@ui/pages/route";
 import { agoWords, msWords } from "@ui/pages/words";
 
@@ -16,13 +17,45 @@ for (const [path, page] of [
   ["/spaces/ada/hello/-/settings", "settings"],
   ["/spaces/ada/hello/-/other", "not-found"],
   ["/spaces/ada/he%2e%2e/-/logs", "not-found"],
-  ["/nowhere", "not-found"],
+  ["/spaces", "home"],
+  ["/models", "home"],
+  ["/datasets/", "home"],
+  ["/new", "create"],
+  ["/ada", "profile"],
+  ["/ada/tiny", "card"],
+  ["/datasets/ada/poems", "card"],
+  ["/spaces/ada/hello", "not-found"],
+  ["/spaces/ada/hello/settings", "not-found"],
+  ["/ada/tiny/settings", "settings"],
+  ["/ada/tiny/tree/main", "tree"],
+  ["/ada/tiny/tree", "tree"],
+  ["/ada/tiny/blob/main", "not-found"],
+  ["/ada/tiny/blob/main/a%", "not-found"],
+  ["/ada/tiny/commit/0a1b", "commit"],
+  ["/ada/tiny/commit/0a1b/x", "not-found"],
+  ["/spaces/ada/hello/edit/main/app.lua", "edit"],
+  ["/ada/tiny/other/main", "not-found"],
+  ["/api/models/tree/x", "not-found"],
+  ["/-/nowhere", "not-found"],
 ] as const) {
   test(`${path} is ${page}`, () => assert.equal(routeOf(path, "").page, page));
 }
 
 test("a Space's page knows whose it is", () => {
   assert.deepEqual(routeOf("/spaces/ada/hello/-/logs", ""), { page: "logs", owner: "ada", name: "hello" });
+});
+
+test("a file's address says whose, at which revision and where, whatever its names hold", () => {
+  assert.deepEqual(routeOf("/datasets/ada/poems/blob/feature%2Fx/a%20b/c%23d.txt", ""), {
+    page: "blob",
+    id: { kind: "dataset", owner: "ada", name: "poems" },
+    rev: "feature/x",
+    path: "a b/c#d.txt",
+  });
+  const id = { kind: "space", owner: "ada", name: "x" } as const;
+  for (const path of ["a/b.txt", "100%.md", "what?#.lua", "ü/日本"]) {
+    assert.deepEqual(routeOf(viewPath(id, "blob", "refs/pr/1", path), ""), { page: "blob", id, rev: "refs/pr/1", path });
+  }
 });
 
 for (const next of ["https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil", "javascript:alert(1)", "/a b", "/\t/evil", "", null]) {

@@ -1,0 +1,180 @@
+/* A new repo, from a template, empty, or as a copy of another one. */
+import { useState } from "preact/hooks";
+import { ApiError, call } from "../api";
+import { FormNote, Frame, person, Problem, words } from "../frame";
+import "./hub_style";
+import { apiPath, KINDS, repoPath, viewPath, WORDS, type Kind, type RepoId } from "./repo";
+import { readmeOf, TEMPLATES, type Template } from "./templates";
+import { base64Of } from "./upload";
+
+/** As the server has it; what it refuses besides, it says in words. */
+export const NAME = "[A-Za-z0-9][A-Za-z0-9._\\-]{0,95}";
+
+export function Create({ kind }: { kind: Kind }) {
+  const from = sourceOf(location.search, kind);
+  return (
+    <Frame title={from ? "Duplicate" : "New"} class="narrow">
+      {person.value === null && (
+        <>
+          <h1 class="platform-title">New {WORDS[kind]}</h1>
+          <Problem error={new ApiError(401, "")} again={() => location.reload()} />
+        </>
+      )}
+      {person.value && <Form kind={kind} from={from} owners={[person.value.name, ...organisationsOf(person.value)]} />}
+    </Frame>
+  );
+}
+
+/** `?from=OWNER/NAME`: what is to be copied. */
+function sourceOf(search: string, kind: Kind): RepoId | null {
+  const [owner = "", name = "", more] = (new URLSearchParams(search).get("from") ?? "").split("/");
+  return owner && name && more === undefined ? { kind, owner, name } : null;
+}
+
+function organisationsOf(who: object): readonly string[] {
+  const { orgs } = who as { orgs?: unknown };
+  return (Array.isArray(orgs) ? orgs : []).map((org: { name?: unknown }) => org?.name).filter((name): name is string => typeof name === "string");
+}
+
+interface Wanted {
+  readonly kind: Kind;
+  readonly owner: string;
+  readonly name: string;
+  readonly private: boolean;
+}
+
+async function make({ kind, owner, name, private: hidden }: Wanted, template: Template): Promise<string> {
+  const files: Readonly<Record<string, string>> = kind === "space" && Object.keys(template.files).length > 0 ? { "README.md": readmeOf(kind, name, template.emoji), ...template.files } : {};
+  await call("POST", "/api/repos/create", {
+    type: kind,
+    name,
+    organization: owner === person.value?.name ? null : owner,
+    visibility: hidden ? "private" : "public",
+    ...(kind === "space" ? { sdk: "lua" } : {}),
+    files: await Promise.all(Object.entries(files).map(async ([path, text]) => ({ path, content: await base64Of(new Blob([text])), encoding: "base64" }))),
+  });
+  const id = { kind, owner, name };
+  if (kind === "space") return template.files["app.lua"] ? viewPath(id, "edit", "main", "app.lua") : viewPath(id, "tree", "main");
+  return repoPath(id);
+}
+
+async function copy({ kind, owner, name, private: hidden }: Wanted, from: RepoId): Promise<string> {
+  await call("POST", apiPath(from, "duplicate"), { repository: `${owner}/${name}`, visibility: hidden ? "private" : "public" });
+  return repoPath({ kind, owner, name });
+}
+
+function Form({ kind: first, from, owners }: { kind: Kind; from: RepoId | null; owners: readonly string[] }) {
+  const [kind, setKind] = useState(first);
+  const [owner, setOwner] = useState(owners[0] ?? "");
+  const [name, setName] = useState(from?.name ?? "");
+  const [hidden, setHidden] = useState(false);
+  const [template, setTemplate] = useState(TEMPLATES[0]!);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  const submit = async (e: SubmitEvent) => {
+    e.preventDefault();
+    setBusy(true);
+    setError("");
+    const wanted = { kind, owner, name: name.trim(), private: hidden };
+    try {
+      location.assign(await (from ? copy(wanted, from) : make(wanted, template)));
+    } catch (failure) {
+      setError(words(failure));
+      setBusy(false);
+    }
+  };
+  return (
+    <form class="panel create" onSubmit={(e) => void submit(e)}>
+      <h1 class="platform-title">{from ? `Copy of ${from.owner}/${from.name}` : `New ${WORDS[kind]}`}</h1>
+      {from ? (
+        <p class="faint">Files and history are copied; secrets are not.</p>
+      ) : (
+        <Choice label="What" name="kind" value={kind} options={KINDS.map((k) => [k, { space: "Space", model: "Model", dataset: "Dataset" }[k]])} choose={(k) => setKind(k as Kind)} />
+      )}
+      <div class="create-name">
+        <label class="form-field">
+          <span class="field-label">Owner</span>
+          <select class="input" value={owner} onChange={(e) => setOwner(e.currentTarget.value)}>
+            {owners.map((o) => (
+              <option key={o} value={o}>
+                {o}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="form-field">
+          <span class="field-label">Name</span>
+          <input
+            class="input"
+            value={name}
+            required
+            pattern={NAME}
+            title="Letters, digits, dots, dashes and underscores; the first is a letter or a digit"
+            autoComplete="off"
+            autoCapitalize="none"
+            spellcheck={false}
+            autoFocus
+            onInput={(e) => setName(e.currentTarget.value)}
+          />
+        </label>
+      </div>
+      {kind === "space" && !from && (
+        <fieldset class="templates">
+          <legend class="field-label">Begin with</legend>
+          {TEMPLATES.map((t) => (
+            <label key={t.id} class="template">
+              <input type="radio" name="template" checked={template === t} onChange={() => setTemplate(t)} />
+              <span class="template-emoji" aria-hidden="true">
+                {t.emoji}
+              </span>
+              <span>
+                <b>{t.title}</b>
+                <span class="faint">{t.words}</span>
+              </span>
+            </label>
+          ))}
+        </fieldset>
+      )}
+      <Choice
+        label="Seen by"
+        name="visibility"
+        value={hidden ? "private" : "public"}
+        options={[
+          ["public", "Everybody"],
+          ["private", "Its owner only"],
+        ]}
+        choose={(v) => setHidden(v === "private")}
+      />
+      <FormNote error={error} />
+      <div>
+        <button class="button primary" disabled={busy}>
+          {busy ? "Creating…" : from ? "Duplicate" : `Create ${WORDS[kind]}`}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface ChoiceProps {
+  readonly label: string;
+  readonly name: string;
+  readonly value: string;
+  readonly options: readonly (readonly [value: string, words: string])[];
+  readonly choose: (value: string) => void;
+}
+
+export function Choice({ label, name, value, options, choose }: ChoiceProps) {
+  return (
+    <fieldset class="choice-row">
+      <legend class="field-label">{label}</legend>
+      <div class="switch">
+        {options.map(([option, words]) => (
+          <label key={option}>
+            <input type="radio" name={name} checked={option === value} onChange={() => choose(option)} />
+            <span>{words}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
