@@ -18,7 +18,8 @@ static const struct command commands[] = {
 		"[--log-format text|json] [--log-limits MIB,DAYS,MIB] "
 		"[--quota user=SECONDS,owner=SECONDS,network=SECONDS] "
 		"[--uploads FILE_MIB,SPACE_MIB] "
-		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--limit NAME=N]...",
+		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--large-files MIB] "
+		"[--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
 	{"logs",

@@ -188,6 +188,8 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 		arg(p, "--log-limits=%s", s->config.log_limits);
 	if (s->config.quota)
 		arg(p, "--quota=%s", s->config.quota);
+	if (s->config.large_files)
+		arg(p, "--large-files=%s", s->config.large_files);
 	if (s->config.local_metrics)
 		arg(p, "--local-metrics");
 	p->fds[p->n_fds++] = s->sockets[SOCK_EDGE];

@@ -35,6 +35,7 @@ struct supervisor_config {
 	const char *log_limits;   /* as the orchestrator takes them; NULL: the default */
 	const char *model_memory; /* MiB for all models; NULL: half of what there is */
 	const char *quota;        /* as the orchestrator takes it; NULL: the default */
+	const char *large_files;  /* likewise */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

@@ -40,7 +40,7 @@ struct up {
 	const char *disk_warn, *disk_reserve;
 	const char *log_limits; /* as the orchestrator takes them */
 	const char *model_memory;
-	const char *quota; /* likewise */
+	const char *quota, *large_files; /* likewise */
 	bool dense, local_metrics, open_models;
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
@@ -272,6 +272,7 @@ static const char **text_of(struct up *u, int option)
 		{'x', &u->proxy},
 		{'g', &u->log_limits},
 		{'q', &u->quota},
+		{'f', &u->large_files},
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -296,6 +297,7 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"disk-reserve", required_argument, NULL, 'R'},
 		{"log-format", required_argument, NULL, 'L'},
 		{"log-limits", required_argument, NULL, 'g'},
+		{"large-files", required_argument, NULL, 'f'},
 		{"quota", required_argument, NULL, 'q'}, {"uploads", required_argument, NULL, 'a'},
 		{"limit", required_argument, NULL, 'I'}, {0}};
 	const char **text;
@@ -374,6 +376,7 @@ static int serve(struct up *u, struct err *e)
 		.disk_warn = u->disk_warn,
 		.log_limits = u->log_limits,
 		.quota = u->quota,
+		.large_files = u->large_files,
 		.disk_reserve = u->disk_reserve,
 		.model_memory = u->model_memory,
 		.local_metrics = u->local_metrics,

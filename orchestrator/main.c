@@ -20,8 +20,10 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/offload.h"
 #include "orchestrator/api/server.h"
 #include "orchestrator/disk.h"
+#include "orchestrator/hub/collect.h"
 #include "orchestrator/live.h"
 #include "orchestrator/manage.h"
 #include "orchestrator/notes.h"
@@ -38,6 +40,9 @@
 #define EDGE_FD 3
 #define AGENT_FD 4
 #define HTTP_FD 5
+#define STORAGE_MIB (100u << 10)
+#define PART_MIB 64
+#define PART_MIB_MAX 4096
 #define DAY_USEC (86400 * USEC_PER_SEC)
 #define START_TOKEN "vitrine up"
 
@@ -49,6 +54,7 @@ struct options {
 	struct journal_limits run_logs;
 	struct disk_limits disk;
 	struct usage_policy policy;
+	unsigned int storage_mib, part_mib, grace_sec; /* of large files */
 };
 
 static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
@@ -76,6 +82,18 @@ static int parse_log_limits(const char *text, struct journal_limits *ret)
 		.age_usec = days * DAY_USEC,
 		.total_max = (uint64_t)total_mib << 20};
 	return 0;
+}
+
+/* MIB[,MIB[,SECONDS]]: of an owner, of a part, that what nothing points to stays. */
+static int parse_large_files(const char *text, struct options *o)
+{
+	char rest;
+	int n = sscanf(text, "%u,%u,%u%c", &o->storage_mib, &o->part_mib, &o->grace_sec, &rest);
+
+	return n < 1 || n > 3 || strspn(text, "0123456789,") != strlen(text) || !o->part_mib ||
+			       o->part_mib > PART_MIB_MAX || !o->grace_sec
+		       ? -1
+		       : 0;
 }
 
 static int take_option(struct options *o, int c, const char *value)
@@ -117,6 +135,8 @@ static int take_option(struct options *o, int c, const char *value)
 		return 0;
 	case 'l':
 		return parse_log_limits(value, &o->run_logs);
+	case 'f':
+		return parse_large_files(value, o);
 	case 'q':
 		return usage_policy_set(&o->policy, value, NULL);
 	default:
@@ -136,6 +156,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"disk-reserve", required_argument, NULL, 's'},
 		{"token-fd", required_argument, NULL, 't'},
 		{"log-limits", required_argument, NULL, 'l'},
+		{"large-files", required_argument, NULL, 'f'},
 		{"quota", required_argument, NULL, 'q'}, {0}};
 	int c;
 
@@ -143,6 +164,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 		.agent_uid = getuid(),
 		.token_fd = -1,
 		.policy = usage_policy_default,
+		.storage_mib = STORAGE_MIB,
+		.part_mib = PART_MIB,
+		.grace_sec = COLLECT_GRACE_SEC,
 		.run_logs = {.name_max = RUN_LOG_SPACE_MAX,
 			.age_usec = RUN_LOG_AGE_DAYS * DAY_USEC,
 			.total_max = RUN_LOG_TOTAL_MAX}};
@@ -157,7 +181,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 struct paths {
 	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], events[4096],
-		ctl_key[4096], password[4096], reader[4096], seal_key[4096];
+		ctl_key[4096], lfs_key[4096], password[4096], reader[4096], seal_key[4096];
 };
 
 static int fill_paths(const struct options *o, struct paths *p, struct err *e)
@@ -178,6 +202,7 @@ static int fill_paths(const struct options *o, struct paths *p, struct err *e)
 	(void)snprintf(p->events, sizeof(p->events), "%s/events", dir);
 	(void)snprintf(p->seal_key, sizeof(p->seal_key), "%s/secrets.key", dir);
 	(void)snprintf(p->ctl_key, sizeof(p->ctl_key), "%s/ctl.key", dir);
+	(void)snprintf(p->lfs_key, sizeof(p->lfs_key), "%s/lfs.key", dir);
 	(void)snprintf(p->password, sizeof(p->password), "%s/first-admin-password", dir);
 	/* Our programs lie in one folder. */
 	(void)snprintf(p->reader, sizeof(p->reader), "%.*s/vitrine-reader",
@@ -337,6 +362,26 @@ static int open_rooms(
 	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;
 }
 
+static int open_large_files(
+	struct world *w, const struct paths *p, const struct options *o, struct err *e)
+{
+	const struct collector_config config = {.loop = w->loop,
+		.store = w->store,
+		.blobs = w->blobs,
+		.repos = &w->repos,
+		.grace_sec = o->grace_sec};
+	int r = signed_key_load(p->lfs_key, &w->lfs.key, e);
+
+	if (r < 0)
+		return r;
+	w->lfs.storage_max = (uint64_t)o->storage_mib << 20;
+	w->lfs.part_bytes = (uint64_t)o->part_mib << 20;
+	r = offload_new(w->loop, &w->offload);
+	if (r == 0)
+		r = collector_new(&config, &w->collector);
+	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;
+}
+
 static void on_disk(const struct disk_view *v, void *data)
 {
 	struct world *w = data;
@@ -377,7 +422,9 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 static void close_world(struct world *w)
 {
 	push_end_all();
+	(void)collector_free(w->collector);
 	git_end_all();
+	(void)offload_free(w->offload);
 	(void)tidier_free(w->tidier);
 	(void)readers_free(w->readers);
 	(void)reconciler_free(w->reconciler);
@@ -416,6 +463,8 @@ static int start(struct world *w, const struct options *o, const struct paths *p
 		r = read_ctl_key(p->ctl_key, ctl_key, e);
 	if (r == 0)
 		r = make_first_admin(w, p->password, e);
+	if (r == 0)
+		r = open_large_files(w, p, o, e);
 	if (r == 0)
 		r = open_links(w, o, e);
 	if (r < 0)
@@ -472,7 +521,8 @@ int main(int argc, char **argv)
 			"       [--gateway-uid N] [--agent-uid N] [--token-fd N] "
 			"[--local-metrics]\n"
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB] [--quota KIND=SECONDS,…]\n"
-			"       [--disk-warn MIB] [--disk-reserve MIB]\n"
+			"       [--disk-warn MIB] [--disk-reserve MIB] "
+			"[--large-files MIB,PART_MIB,SECONDS]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
 			"up.\n");
 		return 2;

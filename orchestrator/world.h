@@ -5,6 +5,7 @@
 
 #include "base/loop.h"
 #include "orchestrator/blob/blob.h"
+#include "orchestrator/hub/signed.h"
 #include "orchestrator/logs/events.h"
 #include "orchestrator/logs/run_log.h"
 #include "orchestrator/peers/agent.h"
@@ -15,17 +16,29 @@
 #include "orchestrator/repo/repo.h"
 #include "orchestrator/store/store.h"
 
+struct collector;
 struct disk;
 struct readers;
+struct offload;
 struct reconciler;
 struct seal_key;
 struct tidier;
+
+/* What the operator says about large files, and the key that their addresses are signed with. */
+struct large_files {
+	struct signed_key key;
+	uint64_t storage_max; /* bytes per owner; 0: no limit */
+	uint64_t part_bytes;  /* of an upload in parts */
+};
 
 struct world {
 	struct loop *loop;
 	struct store *store;
 	struct blob_store *blobs;
 	struct repos repos;
+	struct large_files lfs;
+	struct offload *offload;
+	struct collector *collector;
 	struct people *people;
 	struct passwords *passwords;
 	struct seal_key *seal;     /* of secrets */

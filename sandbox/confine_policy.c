@@ -105,7 +105,7 @@ const struct policy_rule confine_rules[] = {
 	ALLOW_IF(GATEWAY, ioctl, 1, EQ(1, SIOCOUTQ)), /* what a worker has not read yet */
 	ALLOW(DIALS | FILTER_GIT, pipe2),
 	ALLOW(GATEWAY | STARTS, dup),
-	ALLOW(GATEWAY, sendfile), /* libmicrohttpd, for files of the UI */
+	ALLOW(GATEWAY | ORCHESTRATOR, sendfile), /* libmicrohttpd, for files */
 
 	/* --- files by name: which of them, Landlock says --- */
 	ALLOW(READS, openat),

@@ -298,6 +298,20 @@ static int make_repo(struct request *r, struct hub_repo *repo, struct err *e)
 	return repo_create(path, e);
 }
 
+int request_repo_for_push(struct request *r, struct hub_repo *ret)
+{
+	char path[REPO_PATH_MAX];
+	struct err e = {0};
+	int code = open_for_push(r, ret, path);
+
+	if (code < 0)
+		return code;
+	code = make_repo(r, ret, &e);
+	if (code < 0)
+		request_fail(r, code, &e);
+	return code;
+}
+
 /* 0; otherwise answered. */
 static int open_for_fetch(struct request *r, char path[REPO_PATH_MAX])
 {

@@ -56,5 +56,26 @@ void handle_receive_pack(struct request *r);
 ssize_t take_receive_pack(struct request *r, const char *bytes, size_t n);
 void finish_receive_pack(struct request *r);
 
+struct hub_repo;
+/* For large files, which come before their push: the repo of the path, made when there is none. 0;
+ * otherwise answered. */
+int request_repo_for_push(struct request *r, struct hub_repo *ret);
+
+/* hub_lfs.c */
+#define LFS_BATCH_MAX 1000
+#define LFS_BATCH_BYTES_MAX (256u * LFS_BATCH_MAX)
+void handle_lfs_batch(struct request *r);
+void handle_lfs_verify(struct request *r);
+void handle_lfs_locks(struct request *r);
+
+/* lfs_storage.c */
+void handle_lfs_get(struct request *r);
+void handle_lfs_put(struct request *r);
+void handle_lfs_part(struct request *r);
+void handle_lfs_complete(struct request *r);
+ssize_t take_lfs_bytes(struct request *r, const char *bytes, size_t n);
+void finish_lfs_put(struct request *r);
+void finish_lfs_part(struct request *r);
+
 /* Bytes of a fetch's wants and haves, as http-backend has it. */
 #define GIT_REQUEST_MAX (10u << 20)

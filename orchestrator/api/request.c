@@ -1,13 +1,16 @@
 #include "orchestrator/api/request.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/range.h"
 #include "orchestrator/api/private.h"
 #include "orchestrator/api/routes.h"
 
@@ -143,6 +146,56 @@ void request_text(
 	struct request *r, unsigned int status, const char *type, const void *bytes, size_t n)
 {
 	set_answer(r, status, copy_of(bytes, n), type);
+}
+
+/* RFC 9110, 13.1.5: with another If-Range, and for HEAD, there are no ranges. */
+static const char *range_of(struct request *r, const char *etag)
+{
+	const char *only_if = request_header(r, MHD_HTTP_HEADER_IF_RANGE);
+
+	return only_if && strcmp(only_if, etag) != 0 ? NULL
+						     : request_header(r, MHD_HTTP_HEADER_RANGE);
+}
+
+static void add_range(struct request *r, const struct range *range, uint64_t size, bool outside)
+{
+	char text[96];
+
+	request_add_header(r, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+	if (range->partial)
+		(void)snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+			range->first, range->first + range->length - 1, size);
+	else
+		(void)snprintf(text, sizeof(text), "bytes */%" PRIu64, size);
+	/* Of an empty file no range can be had; Hugging Face's JS client looks for its size here.
+	 */
+	if (range->partial || outside || size == 0)
+		request_add_header(r, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+}
+
+void request_file(struct request *r, int fd, uint64_t size, const char *type, const char *etag)
+{
+	const char *known = request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH);
+	struct range range = {.length = 0};
+	unsigned int status = MHD_HTTP_OK;
+
+	if (known && (!strcmp(known, "*") || strstr(known, etag)))
+		status = MHD_HTTP_NOT_MODIFIED;
+	else if (size && range_parse(range_of(r, etag), size, &range) < 0)
+		status = MHD_HTTP_RANGE_NOT_SATISFIABLE;
+	else if (range.partial)
+		status = MHD_HTTP_PARTIAL_CONTENT;
+	if (status >= 300 || size == 0) {
+		close(fd);
+		set_answer(r, status, copy_of("", 0), status == MHD_HTTP_OK ? type : NULL);
+		add_range(r, &range, size, status == MHD_HTTP_RANGE_NOT_SATISFIABLE);
+	} else {
+		set_answer(r, status,
+			MHD_create_response_from_fd_at_offset64(range.length, fd, range.first),
+			type);
+		add_range(r, &range, size, false);
+	}
+	request_add_header(r, MHD_HTTP_HEADER_ETAG, etag);
 }
 
 void request_empty(struct request *r, unsigned int status)

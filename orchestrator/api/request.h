@@ -50,6 +50,7 @@ struct request {
 	ssize_t (*read)(struct request *r, char *bytes, size_t n);
 	void *response;
 	unsigned int status;
+	uint64_t thrown_away; /* bytes of a body that came after the refusal */
 	bool begun, dispatched, parked, ended_early;
 	bool readable_elsewhere; /* pages of other sites may read the answer */
 	char number[ID_LEN + 1]; /* X-Request-Id */
@@ -68,6 +69,11 @@ void request_hub_error(struct request *r, unsigned int status, const char *code,
 void request_fail(struct request *r, int code, const struct err *e);
 void request_text(
 	struct request *r, unsigned int status, const char *type, const void *bytes, size_t n);
+/*
+ * The file in fd, which it takes over, or the range of it that was asked for; 304 when the client
+ * has it. etag: with its quotes.
+ */
+void request_file(struct request *r, int fd, uint64_t size, const char *type, const char *etag);
 void request_empty(struct request *r, unsigned int status);
 
 /* Streams: read is called for more and returns bytes, 0 after request_park, or STREAM_END. */

@@ -43,6 +43,21 @@ static const struct route routes[] = {
 		.body_max = GIT_REQUEST_MAX, .git = true},
 	{"POST", "/:repo/git-receive-pack", ACTION_READ, ROUTE_STREAM, handle_receive_pack,
 		take_receive_pack, finish_receive_pack, .git = true},
+	{"POST", "/:repo/info/lfs/objects/batch", ACTION_READ, ROUTE_JSON, handle_lfs_batch,
+		.body_max = LFS_BATCH_BYTES_MAX},
+	{"POST", "/:repo/info/lfs/verify", ACTION_READ, ROUTE_JSON, handle_lfs_verify},
+	{"POST", "/:repo/info/lfs/locks/verify", ACTION_READ, ROUTE_JSON, handle_lfs_locks},
+	{"POST", "/:repo/info/lfs/locks/:id/unlock", ACTION_READ, ROUTE_JSON, handle_lfs_locks},
+	{"GET", "/:repo/info/lfs/locks", ACTION_READ, ROUTE_JSON, handle_lfs_locks},
+	{"POST", "/:repo/info/lfs/locks", ACTION_READ, ROUTE_JSON, handle_lfs_locks},
+	/* The permission is in the address. */
+	{"GET", "/lfs-storage/get/:id", ACTION_READ, ROUTE_JSON, handle_lfs_get},
+	{"PUT", "/lfs-storage/put/:id", ACTION_READ, ROUTE_STREAM, handle_lfs_put, take_lfs_bytes,
+		finish_lfs_put, .before_sign_in = true},
+	{"PUT", "/lfs-storage/part/:id", ACTION_READ, ROUTE_STREAM, handle_lfs_part, take_lfs_bytes,
+		finish_lfs_part, .before_sign_in = true},
+	{"POST", "/lfs-storage/complete/:id", ACTION_READ, ROUTE_JSON, handle_lfs_complete,
+		.body_max = LFS_BATCH_BYTES_MAX, .before_sign_in = true},
 };
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 

@@ -17,7 +17,11 @@
 #define CONNECTION_MEMORY 65536
 #define CONNECTION_IDLE_SEC 600
 #define ROUNDS_MAX 64
-#define EARLY_BODY_MAX 65536 /* a refused request's body up to this is read before the answer */
+/*
+ * A refused request's body is read to its end before the answer, which most clients would not see
+ * otherwise; one that is longer than this ends the connection.
+ */
+#define REFUSED_BODY_MAX (256u << 20)
 
 #define LOGIN_BURST 10
 #define LOGIN_REFILL_USEC (30 * USEC_PER_SEC)
@@ -208,8 +212,9 @@ static void parse_body(struct request *r)
 	const char *type = request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
 	struct err e = {0};
 
-	/* No HTML form can send this type, so no foreign page can post here unasked. */
-	if (!type || strncasecmp(type, "application/json", 16) != 0)
+	/* No HTML form can send these types, so no foreign page can post here unasked. */
+	if (!type || (strncasecmp(type, "application/json", 16) != 0 &&
+			     strncasecmp(type, "application/vnd.git-lfs+json", 28) != 0))
 		request_error(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Type",
 			"the body must be application/json");
 	else if (json_parse(r->body.data, r->body.len, r->body.max, &r->json, &e) < 0)
@@ -252,9 +257,7 @@ static bool body_is_small(struct request *r)
 {
 	const char *length = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
-	if (request_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING))
-		return false;
-	return !length || strtoull(length, NULL, 10) <= EARLY_BODY_MAX;
+	return !length || strtoull(length, NULL, 10) <= REFUSED_BODY_MAX;
 }
 
 /* The target as it came, before anything is decoded. */
@@ -282,20 +285,23 @@ static enum MHD_Result begin(struct request *r, const char *method)
 	return MHD_YES;
 }
 
-static void take_body(struct request *r, const char *bytes, size_t *n)
+/* False: too much of it comes for a request that is refused. */
+static bool take_body(struct request *r, const char *bytes, size_t *n)
 {
 	if (r->response) {
-		*n = 0; /* refused already: what still comes is thrown away */
-		return;
+		r->thrown_away += *n;
+		*n = 0;
+		return r->thrown_away <= REFUSED_BODY_MAX;
 	}
 	if (r->route->kind == ROUTE_STREAM) {
 		*n -= (size_t)r->route->take(r, bytes, *n);
-		return;
+		return true;
 	}
 	if (buf_add(&r->body, bytes, *n) < 0)
 		request_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "body", "the limit is %zu bytes",
 			r->body.max);
 	*n = 0;
+	return true;
 }
 
 static enum MHD_Result on_access(void *data, struct MHD_Connection *conn, const char *path,
@@ -312,8 +318,7 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *conn, const 
 	if (!r->begun)
 		return begin(r, method);
 	if (*n > 0) {
-		take_body(r, bytes, n);
-		return MHD_YES;
+		return take_body(r, bytes, n) ? MHD_YES : MHD_NO;
 	}
 	if (r->ended_early)
 		return MHD_YES;

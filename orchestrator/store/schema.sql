@@ -272,3 +272,16 @@ CREATE TABLE secret_audit (
 	why text NOT NULL
 );
 CREATE INDEX secret_audit_space ON secret_audit (space_id, at_usec);
+
+-- version: 9
+-- Which repo has which large file, a blob by its SHA-256. touched_usec: when it was uploaded or last
+-- asked for by a push; for a while after that it stays without a commit that points to it.
+CREATE TABLE lfs_objects (
+	repo_id text NOT NULL REFERENCES repos (id) ON DELETE CASCADE,
+	oid text NOT NULL,
+	size bigint NOT NULL,
+	touched_usec bigint NOT NULL,
+	PRIMARY KEY (repo_id, oid)
+);
+CREATE INDEX lfs_objects_oid ON lfs_objects (oid);
+CREATE INDEX builds_bundle ON builds (bundle);

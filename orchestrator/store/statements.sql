@@ -245,3 +245,32 @@ SELECT level_nsec, at_usec FROM accounts WHERE name = $1;
 -- name: account_set
 INSERT INTO accounts (name, level_nsec, at_usec) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET level_nsec = excluded.level_nsec, at_usec = excluded.at_usec;
+
+-- name: lfs_get
+SELECT size FROM lfs_objects WHERE repo_id = $1 AND oid = $2;
+-- name: lfs_hold
+INSERT INTO lfs_objects (repo_id, oid, size, touched_usec) VALUES ($1, $2, $3, $4)
+ON CONFLICT (repo_id, oid) DO UPDATE SET touched_usec = excluded.touched_usec;
+-- name: lfs_elsewhere
+SELECT r.private, r.owner, o.size FROM lfs_objects o JOIN repos r ON r.id = o.repo_id
+WHERE o.oid = $1 AND r.deleted_usec = 0;
+-- name: lfs_copy
+INSERT INTO lfs_objects (repo_id, oid, size, touched_usec)
+SELECT $2, oid, size, $3 FROM lfs_objects WHERE repo_id = $1
+ON CONFLICT (repo_id, oid) DO NOTHING;
+-- name: lfs_used
+SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT o.oid, o.size FROM lfs_objects o
+	JOIN repos r ON r.id = o.repo_id WHERE r.owner = $1) AS mine;
+-- name: lfs_owner_has
+SELECT count(*) FROM lfs_objects o JOIN repos r ON r.id = o.repo_id
+WHERE o.oid = $2 AND r.owner = $1;
+-- name: lfs_next_repo
+SELECT repo_id FROM lfs_objects WHERE repo_id > $1 AND touched_usec < $2 ORDER BY repo_id LIMIT 1;
+-- name: lfs_old
+SELECT oid FROM lfs_objects WHERE repo_id = $1 AND touched_usec < $2 AND oid > $3
+ORDER BY oid LIMIT $4;
+-- name: lfs_drop
+DELETE FROM lfs_objects WHERE repo_id = $1 AND oid = $2 AND touched_usec < $3;
+-- name: blob_users
+SELECT (SELECT count(*) FROM lfs_objects WHERE oid = $1)
+	+ (SELECT count(*) FROM builds WHERE bundle = $1);
