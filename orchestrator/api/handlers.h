@@ -22,7 +22,6 @@ void handle_user_add(struct request *r);
 
 /* spaces.c */
 void handle_space_list(struct request *r);
-void handle_space_get(struct request *r);
 void handle_space_settings(struct request *r);
 void handle_space_delete(struct request *r);
 void handle_build_list(struct request *r);
@@ -30,8 +29,32 @@ void handle_rollback(struct request *r);
 
 #define LIST_MAX 1000
 struct err;
+struct space;
+/* What is known of a Space beside its repo's own fields; NULL with words. The caller's. */
+json_t *space_describe(struct request *r, const struct space *space, struct err *e);
 /* The newest Spaces whose name or title holds the text; NULL with words. The caller's. */
 json_t *list_spaces(struct request *r, const char *search, int64_t limit, struct err *e);
+
+/* hub_info.c */
+struct hub_repo;
+/* The fields of an info object that rows tell, for one repo or in a list. The caller's. */
+json_t *hub_object(struct request *r, const struct hub_repo *repo);
+void handle_info(struct request *r);
+void handle_safetensors(struct request *r);
+
+/* hub_read.c */
+void handle_refs(struct request *r);
+void handle_tree(struct request *r);
+void handle_paths_info(struct request *r);
+void handle_commits(struct request *r);
+void handle_commit_get(struct request *r);
+void handle_compare(struct request *r);
+void handle_auth_check(struct request *r);
+#define PATHS_BODY_MAX (1u << 20)
+
+/* hub_file.c */
+void handle_resolve(struct request *r);
+void handle_raw(struct request *r);
 
 /* status.c */
 void handle_status(struct request *r);

@@ -198,6 +198,17 @@ void request_file(struct request *r, int fd, uint64_t size, const char *type, co
 	request_add_header(r, MHD_HTTP_HEADER_ETAG, etag);
 }
 
+void request_answer_fd(
+	struct request *r, unsigned int status, const char *type, int fd, uint64_t size)
+{
+	struct MHD_Response *response =
+		size ? MHD_create_response_from_fd_at_offset64(size, fd, 0) : copy_of("", 0);
+
+	if (!size || !response)
+		close(fd);
+	set_answer(r, status, response, type);
+}
+
 void request_empty(struct request *r, unsigned int status)
 {
 	set_answer(r, status, copy_of("", 0), NULL);

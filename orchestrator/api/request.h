@@ -31,6 +31,7 @@ struct request {
 	struct server *server;
 	struct request *prev, *next;
 	char *target;        /* owned; as the client sent it, with its query */
+	bool head;           /* only headers are wanted */
 	enum repo_kind kind; /* of ":kind" or ":repo" in the path */
 	const char *rest;    /* what '*' stood for, still percent-encoded; rest_n bytes of target */
 	size_t rest_n;
@@ -74,6 +75,9 @@ void request_text(
  * has it. etag: with its quotes.
  */
 void request_file(struct request *r, int fd, uint64_t size, const char *type, const char *etag);
+/* All of the file in fd, which it takes over, without ETag or ranges. */
+void request_answer_fd(
+	struct request *r, unsigned int status, const char *type, int fd, uint64_t size);
 void request_empty(struct request *r, unsigned int status);
 
 /* Streams: read is called for more and returns bytes, 0 after request_park, or STREAM_END. */

@@ -271,6 +271,7 @@ static enum MHD_Result begin(struct request *r, const char *method)
 	const char *remote;
 
 	r->begun = true;
+	r->head = !strcmp(method, MHD_HTTP_METHOD_HEAD);
 	if (r->server->ending || !r->target || !peer_is_welcome(r->server, r->conn))
 		return MHD_NO;
 	remote = request_header(r, "X-Vitrine-Remote");

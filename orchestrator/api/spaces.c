@@ -187,23 +187,19 @@ static int read_object(const struct store_row *row, void *data)
 	return 1;
 }
 
-static void answer_space(struct request *r, const struct space *space)
+json_t *space_describe(struct request *r, const struct space *space, struct err *e)
 {
 	struct list l = {.request = r};
-	struct err e = {0};
 	const char *state;
 	json_t *builds;
 
-	if (store_run(r->world->store, "space_one", read_object, &l, &e, "s", space->id) < 0 ||
-		!l.json) {
-		request_fail(r, e.code ? e.code : -ENOMEM, &e);
-		return;
-	}
-	builds = list_builds(r, space, &e);
+	if (store_run(r->world->store, "space_one", read_object, &l, e, "s", space->id) < 0 ||
+		!l.json)
+		return NULL;
+	builds = list_builds(r, space, e);
 	if (!builds) {
 		json_decref(l.json);
-		request_fail(r, e.code, &e);
-		return;
+		return NULL;
 	}
 	state = json_string_value(json_object_get(l.json, "state"));
 	(void)json_object_set_new(l.json, "runtime",
@@ -213,15 +209,18 @@ static void answer_space(struct request *r, const struct space *space)
 	(void)json_object_set_new(l.json, "owned",
 		json_boolean(permit(&r->who, ACTION_MANAGE, space->owner, &(struct err){0}) == 0));
 	(void)json_object_set_new(l.json, "builds", builds);
-	request_json(r, MHD_HTTP_OK, l.json);
+	return l.json;
 }
 
-void handle_space_get(struct request *r)
+static void answer_space(struct request *r, const struct space *space)
 {
-	struct space space;
+	struct err e = {0};
+	json_t *o = space_describe(r, space, &e);
 
-	if (request_space(r, &space) == 0)
-		answer_space(r, &space);
+	if (o)
+		request_json(r, MHD_HTTP_OK, o);
+	else
+		request_fail(r, e.code ? e.code : -ENOMEM, &e);
 }
 
 void handle_space_settings(struct request *r)

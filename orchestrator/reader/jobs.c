@@ -35,8 +35,8 @@ static int write_content(struct job *j, const git_oid *oid, struct err *e)
 	return r;
 }
 
-/* {rest, raw, known}: the file's content, unless it is known by its oid or lies elsewhere.
- * Head: {oid, size, lfs?: {oid, size, pointerSize}}. */
+/* {rest, raw, known, bodiless}: the file's content, unless it is known by its oid or lies
+ * elsewhere. Head: {path, oid, size, lfs?: {oid, size}}. */
 static int content(struct job *j, struct err *e)
 {
 	const char *known = json_string_value(json_object_get(j->args, "known"));
@@ -55,6 +55,7 @@ static int content(struct job *j, struct err *e)
 	}
 	(void)git_oid_tostr(oid, sizeof(oid), &en.oid);
 	(void)json_object_set_new(j->head, "oid", json_string(oid));
+	(void)json_object_set_new(j->head, "path", look_words(j->path, strlen(j->path)));
 	(void)json_object_set_new(j->head, "size",
 		json_integer((json_int_t)(raw && en.lfs ? en.pointer_size : en.size)));
 	if (en.lfs)
@@ -132,14 +133,11 @@ static const struct {
 	bool revision; /* {rest}: the rest of the URL, from the revision on */
 	bool path;     /* a path may follow it */
 } ops[] = {
-	{"overview", overview, true, false},
-	{"refs", list_refs, false, false},
-	{"tree", list_tree, true, true},
-	{"paths", list_paths, true, false},
-	{"commits", list_commits, true, false},
-	{"content", content, true, true},
-	{"diff", diff, true, false},
-	{"weights", weights, true, true},
+	{"overview", overview, true, false}, {"refs", list_refs, false, false},
+	{"tree", list_tree, true, true}, {"paths", list_paths, true, false},
+	{"commits", list_commits, true, false}, {"content", content, true, true},
+	{"diff", diff, true, false}, {"weights", weights, true, true},
+	{"sum", weights, false, false}, /* of INPUT */
 };
 
 static int find_revision(struct job *j, bool path, struct err *e)

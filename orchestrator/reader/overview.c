@@ -6,9 +6,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "orchestrator/repo/card.h"
+#include "orchestrator/repo/safetensors.h"
 
 #define SIBLINGS_MAX 100000
 #define README_MAX (1u << 20)
+#define WEIGHTS_IN_GIT_MAX (16u << 20)
 #define WEIGHTS_MAX 64 /* files of one model */
 /* Sizes of a hundred thousand files are not read for a sum that few look at. */
 #define SUM_FILES_MAX 2000
@@ -123,6 +125,21 @@ static int note_weights(struct look *l, const struct entry *en, void *data)
 	return json_array_size(list) >= WEIGHTS_MAX;
 }
 
+/* Of a file that lies in git. NULL: it is none, or not a small one. */
+static json_t *sum_of(struct job *j, const struct entry *en)
+{
+	git_odb_object *object = NULL;
+	json_t *sum = NULL;
+
+	if (look_read(&j->look, &en->oid, WEIGHTS_IN_GIT_MAX, &object, NULL) == 0)
+		(void)safetensors_parse(git_odb_object_data(object), git_odb_object_size(object),
+			git_odb_object_size(object), 0, &sum, NULL);
+	git_odb_object_free(object);
+	(void)json_object_del(sum, "tensors");
+	(void)json_object_del(sum, "metadata");
+	return sum;
+}
+
 static void list_weights(struct job *j)
 {
 	json_t *paths = json_array(), *out = json_array(), *item;
@@ -137,8 +154,9 @@ static void list_weights(struct job *j)
 
 		if (path && look_find(&j->look, &j->root, path, &en, NULL) == 0)
 			(void)json_array_append_new(
-				out, json_pack("{s:s, s:s*, s:I}", "path", path, "oid",
-					     en.lfs ? en.pointer.oid : NULL, "size",
+				out, json_pack("{s:s, s:s*, s:o*, s:I}", "path", path, "oid",
+					     en.lfs ? en.pointer.oid : NULL, "sum",
+					     en.lfs ? NULL : sum_of(j, &en), "size",
 					     (json_int_t)en.size));
 	}
 	json_decref(paths);
@@ -185,7 +203,7 @@ static void add_tags(json_t *tags, const char *prefix, const json_t *value)
 /* Fields of the card that clients read at the top, and only from a card that has them. */
 static void lift(json_t *object, const json_t *card)
 {
-	static const char *const fields[] = {"pipeline_tag", "library_name", "title", NULL};
+	static const char *const fields[] = {"pipeline_tag", "library_name", "title", "sdk", NULL};
 	static const char *const lists[] = {"models", "datasets", NULL};
 	json_t *tags = json_array();
 

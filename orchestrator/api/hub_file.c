@@ -1,0 +1,194 @@
+/* The files of a repo: resolve (large ones as themselves) and raw (as they lie in git). */
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "orchestrator/api/handlers.h"
+#include "orchestrator/api/look_up.h"
+#include "orchestrator/api/routes.h"
+#include "orchestrator/blob/blob.h"
+#include "orchestrator/repo/revision.h"
+
+#define NAME_SHOWN 255 /* bytes of a name in Content-Disposition */
+
+/* --- headers --- */
+
+/* Our pages and the files of strangers are of one origin, so nothing that a browser runs or draws
+ * as a document is called what it is. */
+static const struct {
+	const char *suffix, *type;
+} types[] = {
+	{".json", "application/json"},
+	{".png", "image/png"},
+	{".jpg", "image/jpeg"},
+	{".jpeg", "image/jpeg"},
+	{".gif", "image/gif"},
+	{".webp", "image/webp"},
+	{".avif", "image/avif"},
+	{".mp3", "audio/mpeg"},
+	{".wav", "audio/wav"},
+	{".flac", "audio/flac"},
+	{".ogg", "audio/ogg"},
+	{".mp4", "video/mp4"},
+	{".webm", "video/webm"},
+};
+
+static const char *const texts[] = {".md", ".txt", ".html", ".htm", ".xhtml", ".svg", ".xml",
+	".css", ".js", ".mjs", ".ts", ".tsx", ".jsx", ".lua", ".py", ".c", ".h", ".cpp", ".rs",
+	".go", ".java", ".rb", ".sh", ".yml", ".yaml", ".toml", ".ini", ".cfg", ".csv", ".tsv",
+	".jsonl", ".ipynb", ".sql", ".tex", ".log", ".gitattributes", ".gitignore"};
+
+static bool ends_with(const char *name, const char *suffix)
+{
+	size_t n = strlen(name), m = strlen(suffix);
+
+	return n >= m && !strcasecmp(name + n - m, suffix);
+}
+
+static const char *type_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (ends_with(name, types[i].suffix))
+			return types[i].type;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (ends_with(name, texts[i]))
+			return "text/plain; charset=utf-8";
+	return "application/octet-stream";
+}
+
+/* RFC 6266: the name in percent-encoded UTF-8, and for those who do not read that in ASCII. */
+static void add_name(struct request *r, const char *name, bool attachment)
+{
+	CLEANUP(buf_done) struct buf b;
+
+	buf_init(&b, 4096);
+	(void)buf_addf(&b, "%s; filename*=UTF-8''", attachment ? "attachment" : "inline");
+	for (const char *p = name; *p && p - name < NAME_SHOWN; p++) {
+		unsigned char c = (unsigned char)*p;
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			     (c >= '0' && c <= '9') || strchr("-._~", c);
+
+		(void)buf_addf(&b, plain ? "%c" : "%%%02X", c);
+	}
+	(void)buf_add_str(&b, "; filename=\"");
+	for (const char *p = name; *p && p - name < NAME_SHOWN; p++)
+		(void)buf_addf(
+			&b, "%c", *p < ' ' || *p > '~' || *p == '"' || *p == '\\' ? '_' : *p);
+	if (buf_add_str(&b, "\";") == 0)
+		request_add_header(r, MHD_HTTP_HEADER_CONTENT_DISPOSITION, buf_str(&b));
+}
+
+static void add_headers(struct look_up *u, const struct reading_answer *a, const char *name)
+{
+	look_up_add_commit(u, a);
+	add_name(u->request, name, request_query(u->request, "download") != NULL);
+	/* Whatever else a browser may make of it. */
+	request_add_header(u->request, "Content-Security-Policy", "default-src 'none'; sandbox");
+}
+
+/* --- the answer --- */
+
+static const char *name_of(const struct reading_answer *a)
+{
+	const char *path = json_string_value(json_object_get(a->head, "path"));
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path ? path : "file";
+}
+
+/* A file that lies in git. */
+static void done_raw(struct look_up *u, struct reading_answer *a)
+{
+	json_int_t size = json_integer_value(json_object_get(a->head, "size"));
+	const char *oid = json_string_value(json_object_get(a->head, "oid"));
+	char etag[44];
+
+	(void)snprintf(etag, sizeof(etag), "\"%.40s\"", oid ? oid : "");
+	request_file(u->request, a->body, (uint64_t)size, type_of(name_of(a)), etag);
+	a->body = -1;
+	add_headers(u, a, name_of(a));
+}
+
+/* A pointer may name what is not there, or lie about its size. */
+static int open_large(struct world *w, const char *oid, json_int_t size, struct err *e)
+{
+	int fd = blob_open(w->blobs, oid, e);
+
+	if (fd >= 0 && blob_size(w->blobs, oid) != size) {
+		close(fd);
+		return -ENOENT;
+	}
+	return fd;
+}
+
+static void done_resolve(struct look_up *u, struct reading_answer *a)
+{
+	const json_t *lfs = json_object_get(a->head, "lfs");
+	const char *oid = json_string_value(json_object_get(lfs, "oid"));
+	json_int_t size = json_integer_value(json_object_get(lfs, "size"));
+	struct request *r = u->request;
+	char etag[SHA256_HEX + 3], text[32];
+	struct err e = {0};
+	int fd;
+
+	if (!oid) {
+		done_raw(u, a);
+		return;
+	}
+	fd = open_large(r->world, oid, size, &e);
+	if (fd == -ENOENT)
+		request_hub_error(r, MHD_HTTP_NOT_FOUND, "EntryNotFound",
+			"Entry not found: its content was never uploaded");
+	else if (fd < 0)
+		request_fail(r, fd, &e);
+	if (fd < 0) {
+		look_up_add_commit(u, a);
+		return;
+	}
+	(void)snprintf(etag, sizeof(etag), "\"%.64s\"", oid);
+	(void)snprintf(text, sizeof(text), "%lld", (long long)size);
+	request_file(r, fd, (uint64_t)size, type_of(name_of(a)), etag);
+	add_headers(u, a, name_of(a));
+	request_add_header(r, "X-Linked-ETag", etag);
+	request_add_header(r, "X-Linked-Size", text);
+}
+
+/* The one id that If-None-Match names, so that its content need not be read. */
+static json_t *known_of(struct request *r)
+{
+	const char *known = request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH);
+
+	if (!known || strlen(known) != 42 || known[0] != '"' || known[41] != '"')
+		return NULL;
+	return json_stringn(known + 1, 40);
+}
+
+static void serve(struct request *r, bool raw)
+{
+	struct look_up_plan plan = {
+		.content = true, .input = -1, .done = raw ? done_raw : done_resolve};
+	struct hub_repo repo;
+	json_t *known;
+
+	if (request_repo(r, ACTION_READ, &repo) < 0)
+		return;
+	plan.args = json_pack(
+		"{s:s, s:b, s:b}", "op", "content", "raw", (int)raw, "bodiless", (int)r->head);
+	known = known_of(r);
+	if (known)
+		(void)json_object_set_new(plan.args, "known", known);
+	look_up(r, &repo, &plan);
+}
+
+void handle_resolve(struct request *r)
+{
+	serve(r, false);
+}
+
+void handle_raw(struct request *r)
+{
+	serve(r, true);
+}
