@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "orchestrator/build/build.h"
 #include "orchestrator/fault.h"
+#include "orchestrator/hub/lfs.h"
 #include "orchestrator/live.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/notes.h"
@@ -154,6 +155,13 @@ static void on_built(const struct build_result *result, void *data)
 static const struct build_ops build_ops = {
 	.on_line = on_line, .on_phase = on_phase, .on_done = on_built};
 
+static int open_large(const struct pointer *large, void *data, struct err *e)
+{
+	const struct push *p = data;
+
+	return lfs_open(p->world->store, p->world->blobs, p->repo.id, large, e);
+}
+
 static void start_build(struct push *p)
 {
 	const struct build_request request = {.blobs = p->world->blobs,
@@ -165,7 +173,8 @@ static void start_build(struct push *p)
 		.settings = p->space.settings,
 		.repo_path = p->path,
 		.quarantine = *p->quarantine ? p->quarantine : NULL,
-		.commit = p->commit};
+		.commit = p->commit,
+		.large = {.open = open_large, .data = p}};
 	struct err e = {0};
 	int r;
 

@@ -247,7 +247,8 @@ static int read_commit(struct build *b, struct err *e)
 {
 	const struct build_request *q = &b->request;
 	CLEANUP(tree_freep) struct tree *t = NULL;
-	int r = tree_open(q->repo_path, q->quarantine, q->commit, &t, e);
+	int r = tree_open(
+		q->repo_path, q->quarantine, q->commit, q->large.open ? &q->large : NULL, &t, e);
 
 	if (r == 0)
 		r = read_front_matter(b, t, e);

@@ -14,6 +14,7 @@
 #include "orchestrator/build/front_matter.h"
 #include "orchestrator/peers/agent.h"
 #include "orchestrator/peers/models.h"
+#include "orchestrator/repo/tree.h"
 
 struct build;
 
@@ -24,6 +25,7 @@ struct build_request {
 	const char *space_id, *owner, *name;
 	int64_t settings;                            /* of the Space, as it is checked with */
 	const char *repo_path, *quarantine, *commit; /* quarantine may be NULL */
+	struct tree_large large;                     /* the Space's large files */
 };
 
 struct build_result {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "orchestrator/repo/library.h"
 #include "proto/constants.h"
 
@@ -17,7 +18,8 @@
 struct entry {
 	char *path; /* owned */
 	git_oid oid;
-	size_t size;
+	size_t size;           /* of the file itself */
+	struct pointer *large; /* owned; NULL: the file is in git */
 };
 
 struct tree {
@@ -27,7 +29,9 @@ struct tree {
 	size_t n, cap;
 	uint64_t bytes;
 	unsigned int folders;
-	git_odb_object *loaded; /* owned; of the last tree_read */
+	const struct tree_large *large; /* borrowed; NULL: pointers are files as any other */
+	git_odb_object *loaded;         /* owned; of the last tree_read */
+	struct buf bytes_loaded;        /* the same, of a large file */
 };
 
 static int broken(struct err *e, const char *doing)
@@ -58,18 +62,39 @@ static int header_of(
 	return type == want ? 0 : err_set(e, -EINVAL, "an object is of the wrong kind");
 }
 
+/* *ret: the pointer that the file is, or NULL. */
+static int read_pointer(struct tree *t, const git_oid *oid, struct pointer **ret, struct err *e)
+{
+	git_odb_object *object = NULL;
+	struct pointer p;
+
+	if (git_odb_read(&object, t->odb, oid) < 0)
+		return broken(e, "read a file");
+	if (pointer_parse(git_odb_object_data(object), git_odb_object_size(object), &p)) {
+		*ret = malloc(sizeof(p));
+		if (*ret)
+			**ret = p;
+	}
+	git_odb_object_free(object);
+	return 0;
+}
+
 static int add_file(struct tree *t, const char *path, const git_oid *oid, struct err *e)
 {
+	CLEANUP(freep) struct pointer *large = NULL;
 	size_t size;
 	int r = header_of(t, oid, GIT_OBJECT_BLOB, &size, e);
 
+	if (r == 0 && t->large && size < POINTER_MAX)
+		r = read_pointer(t, oid, &large, e);
 	if (r < 0)
 		return r;
+	if (large)
+		size = large->size;
 	if (t->n == BUNDLE_FILES_MAX)
 		return err_set(
 			e, -E2BIG, "more than %d files, the limit of a Space", BUNDLE_FILES_MAX);
-	t->bytes += size;
-	if (t->bytes > BUNDLE_MAX)
+	if (size > BUNDLE_MAX || (t->bytes += size) > BUNDLE_MAX)
 		return err_set(e, -EFBIG, "%s: all files together are over the limit of %d MiB",
 			path, BUNDLE_MAX >> 20);
 	if (t->n == t->cap) {
@@ -84,7 +109,7 @@ static int add_file(struct tree *t, const char *path, const git_oid *oid, struct
 	t->files[t->n] = (struct entry){.path = strdup(path), .oid = *oid, .size = size};
 	if (!t->files[t->n].path)
 		return err_set(e, -ENOMEM, "out of memory");
-	t->n++;
+	t->files[t->n++].large = TAKE_PTR(large);
 	return 0;
 }
 
@@ -161,14 +186,16 @@ static int list_commit(struct tree *t, const char *hex, struct err *e)
 	return r;
 }
 
-int tree_open(const char *repo_path, const char *quarantine, const char *commit, struct tree **ret,
-	struct err *e)
+int tree_open(const char *repo_path, const char *quarantine, const char *commit,
+	const struct tree_large *large, struct tree **ret, struct err *e)
 {
 	CLEANUP(tree_freep) struct tree *t = calloc(1, sizeof(*t));
 	int r;
 
 	if (!t)
 		return err_set(e, -ENOMEM, "out of memory");
+	t->large = large;
+	buf_init(&t->bytes_loaded, BUNDLE_MAX);
 	r = quarantine ? check_quarantine(repo_path, quarantine, e) : 0;
 	if (r < 0)
 		return r;
@@ -188,8 +215,11 @@ struct tree *tree_free(struct tree *t)
 {
 	if (!t)
 		return NULL;
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
 		free(t->files[i].path);
+		free(t->files[i].large);
+	}
+	buf_done(&t->bytes_loaded);
 	free(t->files);
 	git_odb_object_free(t->loaded);
 	git_odb_free(t->odb);
@@ -216,8 +246,25 @@ int tree_find(const struct tree *t, const char *path)
 	return -ENOENT;
 }
 
+static int read_large(struct tree *t, const struct entry *f, const void **ret, struct err *e)
+{
+	CLEANUP(closep) int fd = t->large->open(f->large, t->large->data, e);
+	int r;
+
+	if (fd < 0)
+		return err_wrap(e, "%s", f->path);
+	buf_clear(&t->bytes_loaded);
+	r = fs_read_fd(fd, &t->bytes_loaded, e);
+	if (r == 0 && t->bytes_loaded.len != f->size)
+		r = err_set(e, -EIO, "%s: its large file is damaged", f->path);
+	*ret = t->bytes_loaded.data;
+	return r;
+}
+
 int tree_read(struct tree *t, size_t i, const void **ret, struct err *e)
 {
+	if (t->files[i].large)
+		return read_large(t, &t->files[i], ret, e);
 	git_odb_object_free(t->loaded);
 	t->loaded = NULL;
 	if (git_odb_read(&t->loaded, t->odb, &t->files[i].oid) < 0)

@@ -11,8 +11,16 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "orchestrator/repo/pointer.h"
 
 struct tree;
+
+/* Where the files are that pointers (pointer.h) stand for; borrowed until tree_free. */
+struct tree_large {
+	/* A read-only fd, the tree's, of as many bytes as the pointer says; -ENOENT with words. */
+	int (*open)(const struct pointer *p, void *data, struct err *e);
+	void *data;
+};
 
 struct tree_file {
 	const char *path; /* borrowed from the tree */
@@ -23,8 +31,8 @@ struct tree_file {
  * Lists the files in ascending byte order of their paths. quarantine: its object folder, which
  * must lie inside the repo, or NULL. -EINVAL, -E2BIG, -EFBIG with words about the file; -EIO.
  */
-int tree_open(const char *repo_path, const char *quarantine, const char *commit, struct tree **ret,
-	struct err *e);
+int tree_open(const char *repo_path, const char *quarantine, const char *commit,
+	const struct tree_large *large, struct tree **ret, struct err *e);
 struct tree *tree_free(struct tree *t);
 DEFINE_CLEANUP(struct tree *, tree_free)
 

@@ -79,7 +79,7 @@ static void commit(struct fixture *fx, git_oid tree_oid, const char *message, ch
 static int open_commit(struct fixture *fx, const char *hex, struct tree **ret, struct err *e)
 {
 	*e = (struct err){0};
-	return tree_open(fx->path, NULL, hex, ret, e);
+	return tree_open(fx->path, NULL, hex, NULL, ret, e);
 }
 
 static git_oid plain_tree(struct fixture *fx)
@@ -244,11 +244,11 @@ TEST(a_quarantine_must_lie_in_the_repo)
 
 	setup(&fx);
 	commit(&fx, plain_tree(&fx), "m", hex);
-	CHECK(tree_open(fx.path, "/tmp", hex, &t, &e) == -EINVAL && !t);
-	CHECK(tree_open(fx.path, "/nonexistent", hex, &t, &e) == -ENOENT && !t);
+	CHECK(tree_open(fx.path, "/tmp", hex, NULL, &t, &e) == -EINVAL && !t);
+	CHECK(tree_open(fx.path, "/nonexistent", hex, NULL, &t, &e) == -ENOENT && !t);
 	(void)snprintf(inside, sizeof(inside), "%s/objects/tmp_objdir-incoming-x", fx.path);
 	CHECK(mkdir(inside, 0700) == 0);
-	CHECK(tree_open(fx.path, inside, hex, &t, &e) == 0);
+	CHECK(tree_open(fx.path, inside, hex, NULL, &t, &e) == 0);
 	(void)tree_free(t);
 	teardown(&fx);
 }
@@ -267,6 +267,62 @@ TEST(what_is_no_commit_is_refused)
 	CHECK(open_commit(&fx, hex, &t, &e) == -EINVAL && strstr(e.text, "main must be a commit"));
 	CHECK(open_commit(&fx, "zz", &t, &e) == -EINVAL);
 	CHECK(open_commit(&fx, "1111111111111111111111111111111111111111", &t, &e) == -EIO && !t);
+	teardown(&fx);
+}
+
+#define LARGE "the large words"
+
+static int open_large(const struct pointer *p, void *data, struct err *e)
+{
+	if (strcmp(p->oid, data) != 0)
+		return err_set(e, -ENOENT, "was not uploaded");
+	return fs_memfd_sealed("t", LARGE, strlen(LARGE), e);
+}
+
+/* One file beside the others, which stands for that large one. */
+static int open_with_pointer(struct fixture *fx, uint64_t size, const struct tree_large *large,
+	struct tree **ret, struct err *e)
+{
+	struct pointer p = {.size = size};
+	char text[POINTER_MAX], hex[41];
+
+	sha256_hex(LARGE, strlen(LARGE), p.oid);
+	{
+		const git_oid small = blob(fx, text, pointer_format(&p, text));
+		const struct item items[] = {
+			{"app.lua", GIT_FILEMODE_BLOB, blob(fx, "return 1\n", 9)},
+			{"weights.bin", GIT_FILEMODE_BLOB, small}};
+
+		commit(fx, folder(fx, items, 2), "m", hex);
+	}
+	*e = (struct err){0};
+	return tree_open(fx->path, NULL, hex, large, ret, e);
+}
+
+TEST(a_pointer_is_read_as_the_file_it_stands_for_and_counts_as_much)
+{
+	char oid[SHA256_HEX + 1];
+	struct tree_large large = {.open = open_large, .data = oid};
+	struct fixture fx;
+	struct tree *t = NULL;
+	const void *bytes;
+	struct err e;
+
+	setup(&fx);
+	sha256_hex(LARGE, strlen(LARGE), oid);
+	CHECK(open_with_pointer(&fx, strlen(LARGE), &large, &t, &e) == 0);
+	CHECK(tree_file(t, 1).size == strlen(LARGE) && tree_read(t, 1, &bytes, &e) == 0);
+	CHECK(!memcmp(bytes, LARGE, strlen(LARGE)));
+	t = tree_free(t);
+	CHECK(open_with_pointer(&fx, strlen(LARGE) + 1, &large, &t, &e) == 0);
+	CHECK(tree_read(t, 1, &bytes, &e) == -EIO && strstr(e.text, "weights.bin"));
+	t = tree_free(t);
+	oid[0] = 'x';
+	CHECK(open_with_pointer(&fx, strlen(LARGE), &large, &t, &e) == 0);
+	CHECK(tree_read(t, 1, &bytes, &e) == -ENOENT && strstr(e.text, "weights.bin"));
+	t = tree_free(t);
+	CHECK(open_with_pointer(&fx, (uint64_t)BUNDLE_MAX + 1, &large, &t, &e) == -EFBIG && !t);
+	CHECK(open_with_pointer(&fx, LFS_SIZE_MAX, &large, &t, &e) == -EFBIG && !t);
 	teardown(&fx);
 }
 
