@@ -21,6 +21,16 @@ export const known: Promise<void> = whoAmI().then(
   },
 );
 
+/** Whose repos somebody may make: their own, and those of their organisations. */
+export function namesOf(who: Person): readonly string[] {
+  return [who.name, ...(who.orgs ?? []).map((org) => org.name)];
+}
+
+const MENU = (name: string) => [
+  { href: `/${name}`, words: "What you made" },
+  { href: "/new", words: "New…" },
+];
+
 interface FrameProps {
   readonly title: string;
   readonly where?: ComponentChildren;
@@ -38,7 +48,7 @@ export function Frame({ title, where, children, class: className }: FrameProps) 
       <a class="skip" href="#main">
         Skip to the page
       </a>
-      <Header user={who === undefined ? undefined : (who?.name ?? null)} where={where} />
+      <Header user={who === undefined ? undefined : (who?.name ?? null)} where={where} menu={who ? MENU(who.name) : []} />
       {who?.notice && (
         <p class="notice" role="status">
           <Icon name="alert" />

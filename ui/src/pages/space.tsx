@@ -56,14 +56,16 @@ export function SpacePage({ session, owner, name, base, wire, embedded, comeBack
     [session, base, wire],
   );
   const welcome = session.welcome.value;
+  const files = { href: `${base}/tree/main`, words: "Files" };
   const menu = session.owner.value
     ? [
+        files,
         { href: `${base}/-/builds`, words: "Builds" },
         { href: `${base}/-/logs`, words: "Logs" },
         { href: `${base}/-/settings`, words: "Settings" },
         { href: "/-/connection", words: CARRIERS[session.carrier.value] },
       ]
-    : [];
+    : [files];
   return (
     <SpaceContext.Provider value={space}>
       <a class="skip" href="#main">

@@ -91,6 +91,8 @@ function Facts({ repo }: { repo: Repo }) {
     ["License", repo.license],
     ["Size", repo.size > 0 ? bytesWords(repo.size) : ""],
   ];
+  // The license stands above already.
+  const tags = repo.tags.filter((tag) => !tag.startsWith("license:"));
   return (
     <section>
       <h2>About</h2>
@@ -110,9 +112,9 @@ function Facts({ repo }: { repo: Repo }) {
           </time>
         </dd>
       </dl>
-      {repo.tags.length > 0 && (
+      {tags.length > 0 && (
         <ul class="chips">
-          {repo.tags.map((tag) => (
+          {tags.map((tag) => (
             <li key={tag}>
               <a class="chip" href={`/${PLURAL[repo.kind]}?filter=${encodeURIComponent(tag)}`}>
                 {tag}

@@ -73,7 +73,7 @@ export function makeEditor(parent: HTMLElement, { text, language, label, changed
         search({ top: true }),
         indentUnit.of(tabs ? "\t" : "  "),
         EditorState.tabSize.of(4),
-        EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off", autocorrect: "off" }),
+        EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", spellcheck: "false", autocapitalize: "off", autocorrect: "off" }),
         EditorView.updateListener.of((update) => update.docChanged && changed()),
         keymap.of([{ key: "Mod-s", preventDefault: true, run: () => (save(), true) }, indentWithTab, ...defaultKeymap, ...historyKeymap, ...searchKeymap]),
         highlighting(language),

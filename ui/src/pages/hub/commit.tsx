@@ -1,38 +1,28 @@
 /* One commit: who, when, why, and what it changed. */
 import { CopyButton } from "../../widgets/copy";
-import { ApiError } from "../api";
 import { known, Show } from "../frame";
 import { useCall } from "../use_call";
 import { agoWords, fullTime } from "../words";
 import { DiffView } from "./diff_view";
-import { changesOf, commits } from "./hub_api";
+import type { Changes } from "./diff";
+import { changesOf } from "./hub_api";
 import { RepoFrame, useRepo } from "./repo_frame";
-import { commitPath, idOf, viewPath, type Commit, type RepoId } from "./repo";
-import { readDiff, type DiffFile } from "./diff";
-
-interface Loaded {
-  readonly commit: Commit;
-  readonly files: readonly DiffFile[];
-}
-
-async function load(id: RepoId, rev: string): Promise<Loaded> {
-  const [{ items }, text] = await Promise.all([commits(id, rev, 1), changesOf(id, rev)]);
-  const found = items[0];
-  if (!found) throw new ApiError(404, `There is no commit ${rev}.`);
-  return { commit: found, files: readDiff(text) };
-}
+import { commitPath, idOf, viewPath, type RepoId } from "./repo";
 
 export function CommitPage({ id, commit: rev }: { id: RepoId; commit: string }) {
   const [repo] = useRepo(id);
-  const [loaded, again] = useCall(() => known.then(() => load(id, rev)), `${idOf(id)} ${rev}`);
+  const [loaded, again] = useCall(() => known.then(() => changesOf(id, rev)), `${idOf(id)} ${rev}`);
   return (
     <RepoFrame id={id} tab="history" title={rev.slice(0, 8)} loaded={repo}>
       <Show loaded={loaded} again={again}>
-        {({ commit, files }) => (
+        {(changes) => (
           <>
-            <Head id={id} commit={commit} />
-            <p class="faint">{files.length === 1 ? "1 file changed" : `${files.length} files changed`}</p>
-            <DiffView files={files} link={(path) => viewPath(id, "blob", commit.id, path)} />
+            <Head id={id} rev={rev} changes={changes} />
+            <p class="faint">
+              {changes.total === 1 ? "1 file changed" : `${changes.total} files changed`}
+              {changes.files.length < changes.total && `, of which ${changes.files.length} are shown`}
+            </p>
+            <DiffView files={changes.files} link={(path) => viewPath(id, "blob", changes.commit?.id ?? rev, path)} />
           </>
         )}
       </Show>
@@ -40,31 +30,34 @@ export function CommitPage({ id, commit: rev }: { id: RepoId; commit: string }) 
   );
 }
 
-function Head({ id, commit }: { id: RepoId; commit: Commit }) {
+function Head({ id, rev, changes: { commit, parent } }: { id: RepoId; rev: string; changes: Changes }) {
+  const oid = commit?.id ?? rev;
   return (
     <section class="panel commit-head">
-      <h2>{commit.title || "(no words)"}</h2>
-      {commit.message && <p class="source">{commit.message}</p>}
+      <h2>{commit?.title || "(no words)"}</h2>
+      {commit?.message && <p class="source">{commit.message}</p>}
       <p class="faint commit-facts">
-        <span>
-          {commit.authors.join(", ")}{" "}
-          <time dateTime={commit.date} title={fullTime(commit.date)}>
-            {agoWords(commit.date)}
-          </time>
-        </span>
+        {commit && (
+          <span>
+            {commit.authors.join(", ")}{" "}
+            <time dateTime={commit.date} title={fullTime(commit.date)}>
+              {agoWords(commit.date)}
+            </time>
+          </span>
+        )}
         <span class="commit-id">
-          <code>{commit.id.slice(0, 12)}</code>
-          <CopyButton text={() => commit.id} label="Copy the id" quiet />
+          <code>{oid.slice(0, 12)}</code>
+          <CopyButton text={() => oid} label="Copy the id" quiet />
         </span>
-        {commit.parents.map((parent) => (
-          <span key={parent}>
-            parent{" "}
+        {parent && (
+          <span>
+            after{" "}
             <a href={commitPath(id, parent)}>
               <code>{parent.slice(0, 8)}</code>
             </a>
           </span>
-        ))}
-        <a href={viewPath(id, "tree", commit.id)}>Files at this commit</a>
+        )}
+        <a href={viewPath(id, "tree", oid)}>Files at this commit</a>
       </p>
     </section>
   );

@@ -8,7 +8,7 @@ const PAIRS_MAX = 4_000_000;
 export function compare(path: string, before: string, after: string): DiffFile {
   const lines = align(linesOf(before), linesOf(after));
   const count = (kind: DiffLine["kind"]) => lines.filter((l) => l.kind === kind).length;
-  return { path, before: path, state: "changed", binary: false, hunks: hunksOf(lines), added: count("added"), removed: count("removed") };
+  return { path, before: path, state: "changed", binary: false, hunks: hunksOf(lines), added: count("added"), removed: count("removed"), cut: false, large: null };
 }
 
 function linesOf(text: string): readonly string[] {

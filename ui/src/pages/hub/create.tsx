@@ -1,7 +1,7 @@
 /* A new repo, from a template, empty, or as a copy of another one. */
 import { useState } from "preact/hooks";
 import { ApiError, call } from "../api";
-import { FormNote, Frame, person, Problem, words } from "../frame";
+import { FormNote, Frame, namesOf, person, Problem, words } from "../frame";
 import "./hub_style";
 import { apiPath, KINDS, repoPath, viewPath, WORDS, type Kind, type RepoId } from "./repo";
 import { readmeOf, TEMPLATES, type Template } from "./templates";
@@ -20,7 +20,7 @@ export function Create({ kind }: { kind: Kind }) {
           <Problem error={new ApiError(401, "")} again={() => location.reload()} />
         </>
       )}
-      {person.value && <Form kind={kind} from={from} owners={[person.value.name, ...organisationsOf(person.value)]} />}
+      {person.value && <Form kind={kind} from={from} owners={namesOf(person.value)} />}
     </Frame>
   );
 }
@@ -29,11 +29,6 @@ export function Create({ kind }: { kind: Kind }) {
 function sourceOf(search: string, kind: Kind): RepoId | null {
   const [owner = "", name = "", more] = (new URLSearchParams(search).get("from") ?? "").split("/");
   return owner && name && more === undefined ? { kind, owner, name } : null;
-}
-
-function organisationsOf(who: object): readonly string[] {
-  const { orgs } = who as { orgs?: unknown };
-  return (Array.isArray(orgs) ? orgs : []).map((org: { name?: unknown }) => org?.name).filter((name): name is string => typeof name === "string");
 }
 
 interface Wanted {

@@ -1,5 +1,6 @@
 /* A diff as people read it: per file, with line numbers, what went and what came. */
 import { Icon } from "../../widgets/icon";
+import { bytesWords } from "../words";
 import type { DiffFile, DiffLine } from "./diff";
 import "./hub_style";
 
@@ -36,7 +37,11 @@ function FileDiff({ file, link }: { file: DiffFile; link?: (path: string) => str
             <span class="plus">+{file.added}</span> <span class="minus">−{file.removed}</span>
           </span>
         </summary>
-        {file.binary ? (
+        {file.large ? (
+          <p class="diff-note">
+            A large file: {file.large.before === null ? "none" : bytesWords(file.large.before)} before, {file.large.after === null ? "none" : bytesWords(file.large.after)} after.
+          </p>
+        ) : file.binary ? (
           <p class="diff-note">No text; its bytes differ.</p>
         ) : lines === 0 ? (
           <p class="diff-note">No line of it differs.</p>

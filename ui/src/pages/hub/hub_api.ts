@@ -1,5 +1,6 @@
 /* The hub's REST calls, the ones other clients make too: lists with pages, files, commits. */
 import { ApiError, call, send } from "../api";
+import { readChanges, type Changes } from "./diff";
 import { apiPath, encodePath, PLURAL, readCommit, readEntry, readList, readRepo, type Commit, type Entry, type Kind, type Repo, type RepoId } from "./repo";
 
 /** Some of a list, and where the rest of it is. */
@@ -104,10 +105,9 @@ export function commits(id: RepoId, rev: string, limit = 50): Promise<Part<Commi
   return part(`${apiPath(id, "commits", encodeURIComponent(rev))}?limit=${limit}`, readCommit);
 }
 
-/** What a commit changed against its first parent, as git's unified diff. */
-export async function changesOf(id: RepoId, rev: string): Promise<string> {
-  const answer = await send(apiPath(id, "diff", encodeURIComponent(rev)), { accept: "text/plain" });
-  return answer.text();
+/** A commit, and what it changed against its first parent. */
+export async function changesOf(id: RepoId, rev: string): Promise<Changes> {
+  return readChanges(await call("GET", apiPath(id, "commit", encodeURIComponent(rev))));
 }
 
 export function nextCommits(path: string): Promise<Part<Commit>> {

@@ -66,7 +66,7 @@ function About({ repo }: { repo: Repo }) {
         )}
         <dt>Seen by</dt>
         <dd>{repo.private ? "its owner and administrators" : "everybody"}</dd>
-        <dt>{repo.kind === "space" ? "Live commit" : "Last commit"}</dt>
+        <dt>Last commit</dt>
         <dd>{repo.sha ? <code>{repo.sha.slice(0, 12)}</code> : "none"}</dd>
         {repo.size > 0 && (
           <>
