@@ -12,8 +12,9 @@
 #include "inference/grammars/matcher.h"
 #include "inference/models/adapter.h"
 
-#define LANES_MAX 256     /* models with work */
-#define PROMPT_ROWS_MIN 4 /* a prompt moves on at least this much in a step */
+#define LANES_MAX 256        /* models with work */
+#define PROMPT_ROWS_MIN 4    /* a prompt moves on at least this much in a step */
+#define PROMPT_ROWS_ALONE 32 /* and this much where nobody else waits: weights are read for all */
 
 struct request {
 	struct request *next;

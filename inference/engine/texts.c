@@ -174,13 +174,14 @@ static size_t count_reading(struct lane *lane)
 static void gather_rows(struct lane *lane, struct step *s)
 {
 	size_t budget = lane_row_budget(lane), groups = count_reading(lane), left;
+	size_t least = lane->engine->requests == 1 ? PROMPT_ROWS_ALONE : PROMPT_ROWS_MIN;
 
 	for (struct request *q = lane->head; q; q = q->next) {
 		q->taken = 0;
 		if (is_writing(q) && room_grow(q))
 			add_row(s, q);
 	}
-	left = s->m + PROMPT_ROWS_MIN > budget ? PROMPT_ROWS_MIN : budget - s->m;
+	left = s->m + least > budget ? least : budget - s->m;
 	if (left > NET_STEP_ROWS_MAX - s->m)
 		left = NET_STEP_ROWS_MAX - s->m;
 	if (groups > 1)
