@@ -80,12 +80,18 @@ static void cpu_put(struct device *d, const float *from, size_t n, float *x)
 /* --- weights --- */
 
 /* Alone: models are loaded in a thread beside the one whose steps the pool is for. */
+static enum tensor_type kept_type(const struct device *d, enum tensor_type type)
+{
+	enum tensor_type fewer = d->outliers ? TENSOR_BF16 : TENSOR_Q8_0;
+
+	return d->eights && packed_fits(type, fewer) ? fewer : type;
+}
+
 static struct weight *cpu_weight_new(struct device *d, const struct tensor *t)
 {
 	struct weight *w = calloc(1, sizeof(*w));
 	size_t bytes;
 
-	(void)d;
 	if (!w)
 		return NULL;
 	if (t->n_dims == 1) {
@@ -96,7 +102,7 @@ static struct weight *cpu_weight_new(struct device *d, const struct tensor *t)
 	} else {
 		w->rows = t->dims[0];
 		w->columns = t->dims[1];
-		w->type = d->eights && packed_fits(t->type, TENSOR_Q8_0) ? TENSOR_Q8_0 : t->type;
+		w->type = kept_type(d, t->type);
 		bytes = packed_bytes(w->type, w->rows, w->columns);
 		w->packed = bytes ? aligned(bytes, 1) : NULL;
 		if (w->packed)

@@ -111,6 +111,9 @@ struct device {
 	/* weight_new keeps matrices of plain numbers in 8 bits (Q8_0), on devices that can. Set
 	 * while a model that wants it is loaded. */
 	bool eights;
+	/* But those that are taken now in 16 (BF16): rows that come to them have a few numbers so
+	 * large that nothing would be left of the others of their 32. */
+	bool outliers;
 };
 
 /*

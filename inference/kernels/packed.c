@@ -46,7 +46,7 @@ size_t packed_bytes(enum tensor_type type, size_t rows, size_t columns)
 
 int packed_fits(enum tensor_type from, enum tensor_type to)
 {
-	return from == to || (to == TENSOR_Q8_0 && tensor_block(from) == 1);
+	return from == to || ((to == TENSOR_Q8_0 || to == TENSOR_BF16) && tensor_block(from) == 1);
 }
 
 float half_widen(uint16_t h)
@@ -193,6 +193,27 @@ static void fill_quantised(const struct tensor *t, size_t row, size_t in_group, 
 	}
 }
 
+/* A row of other plain numbers, to the nearest, ties to even. */
+static void fill_rounded(const struct tensor *t, size_t row, size_t in_group, uint8_t *group)
+{
+	size_t columns = t->dims[1], pair = layouts[TENSOR_BF16].columns;
+
+	for (size_t c = 0; c < columns; c++) {
+		float x;
+		uint32_t bits;
+		uint16_t half;
+
+		tensor_read(t, row * columns + c, 1, &x);
+		memcpy(&bits, &x, sizeof(bits));
+		if ((bits & 0x7f800000) != 0x7f800000) /* infinite and no numbers stay such */
+			bits += 0x7fff + (bits >> 16 & 1);
+		half = (uint16_t)(bits >> 16);
+		memcpy(group + c / pair * layouts[TENSOR_BF16].bytes +
+				(in_group * pair + c % pair) * sizeof(half),
+			&half, sizeof(half));
+	}
+}
+
 /* A row of plain numbers as they are. */
 static void fill_plain(const struct tensor *t, size_t row, size_t in_group, uint8_t *group)
 {
@@ -239,7 +260,9 @@ void packed_fill(
 		for (size_t i = 0; i < GROUP_ROWS && g * GROUP_ROWS + i < t->dims[0]; i++) {
 			size_t row = g * GROUP_ROWS + i;
 
-			if (t->type != type)
+			if (t->type != type && type == TENSOR_BF16)
+				fill_rounded(t, row, i, group);
+			else if (t->type != type)
 				fill_quantised(t, row, i, group);
 			else if (tensor_block(type) == 1)
 				fill_plain(t, row, i, group);

@@ -44,7 +44,8 @@ size_t packed_step_bytes(enum tensor_type type);
 /* Bytes of a packed matrix; 0: more than can be addressed. */
 size_t packed_bytes(enum tensor_type type, size_t rows, size_t columns);
 
-/* Whether a matrix of type from can be packed as type to: its own, or Q8_0 of plain numbers. */
+/* Whether a matrix of type from can be packed as type to: its own, or Q8_0 or BF16 of plain
+ * numbers. */
 int packed_fits(enum tensor_type from, enum tensor_type to);
 
 /* Packs groups [first, last) of a matrix, rows of whole blocks; out: the whole packed matrix. */

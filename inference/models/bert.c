@@ -282,17 +282,19 @@ static void load_layer(struct loader *from, const char *prefix, uint32_t i, stru
 	const struct bert *b = from->net->own;
 	const struct names *k = b->kind->names;
 	uint32_t hidden = from->net->hidden;
+	struct device *d = from->net->device;
 	const struct part {
 		struct weight **weight, **bias;
 		uint32_t rows, columns;
 		const char *name;
+		bool outliers; /* as device.h has it: of what a norm leaves; q and k bear it */
 	} parts[] = {
 		{&to->q, &to->q_bias, hidden, hidden, k->q},
 		{&to->k, &to->k_bias, hidden, hidden, k->k},
-		{&to->v, &to->v_bias, hidden, hidden, k->v},
+		{&to->v, &to->v_bias, hidden, hidden, k->v, true},
 		{&to->o, &to->o_bias, hidden, hidden, k->o},
 		{&to->norm_mixed, &to->norm_mixed_bias, 0, hidden, k->norm_mixed},
-		{&to->inner, &to->inner_bias, b->inner, hidden, k->in},
+		{&to->inner, &to->inner_bias, b->inner, hidden, k->in, true},
 		{&to->outer, &to->outer_bias, hidden, b->inner, k->out},
 		{&to->norm_out, &to->norm_out_bias, 0, hidden, k->norm_out},
 	};
@@ -302,8 +304,10 @@ static void load_layer(struct loader *from, const char *prefix, uint32_t i, stru
 		char name[128];
 
 		(void)snprintf(name, sizeof(name), "%s%s.%u.%s", prefix, k->layer, i, p->name);
+		d->outliers = p->outliers;
 		take(from, p->weight, p->bias, p->rows, p->columns, name);
 	}
+	d->outliers = false;
 }
 
 static void load_embeddings(struct loader *from, struct bert *b, const char *prefix)

@@ -1,8 +1,8 @@
 /*
  * Tasks from inputs to value, against what transformers' pipelines and sentence-transformers give
  * for the same models (tests/oracle/make.py). The folder of models may be named on the command
- * line; each one's calls.json holds {task, inputs, options, value}. With "q8" after it matrices are
- * rounded to 8 bits first, and vectors must stay near.
+ * line; each one's calls.json holds {task, inputs, options, value}. With "q8" after it models are
+ * kept in 8 bits, and vectors must stay near.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #define VECTOR_MIN 16 /* arrays of so many numbers are vectors, compared by their cosine too */
 
 static const char *folder = STORED;
-static bool in_8_bits; /* matrices are rounded to Q8_0, and only vectors are compared */
+static bool in_8_bits; /* models are kept so, and only vectors are compared */
 static double worst, worst_cosine;
 
 struct asked {
@@ -158,63 +158,20 @@ static void check_calls(struct model *m, const json_t *calls)
 	engine_free(engine);
 }
 
-/* Blocks of 32: a scale in 16 bits and 32 signed bytes. NULL: not a matrix of whole blocks. */
-static uint8_t *round_to_8_bits(const struct tensor *t)
-{
-	uint8_t *to = NULL, *at;
-
-	if (t->type == TENSOR_OTHER || t->n_dims != 2 || t->dims[1] % 32 != 0)
-		return NULL;
-	at = to = malloc(t->count / 32 * 34);
-	CHECK(to);
-	for (uint64_t i = 0; i < t->count; i += 32, at += 34) {
-		float x[32], most = 0;
-		_Float16 scale;
-
-		tensor_read(t, i, 32, x);
-		for (int j = 0; j < 32; j++)
-			most = fmaxf(most, fabsf(x[j]));
-		scale = (_Float16)(most / 127);
-		memcpy(at, &scale, 2);
-		for (int j = 0; j < 32; j++)
-			at[2 + j] = (uint8_t)(int8_t)(most > 0 ? roundf(x[j] / (most / 127)) : 0);
-	}
-	return to;
-}
-
-/* Loads the network once more, in 8 bits. */
+/* Loads the network once more, as {"quantize": "q8_0"} keeps it. */
 static void reload_in_8_bits(struct model *m, const char *path, struct device *d)
 {
-	struct weights *rounded = weights_new();
 	struct folder f;
-	struct tensor *tensors;
 	struct net *net;
 	struct err e = {0};
-	size_t n;
 
-	CHECK(rounded && folder_open(AT_FDCWD, path, &f, &e) == 0);
-	n = weights_count(f.weights);
-	tensors = calloc(n, sizeof(*tensors));
-	CHECK(tensors);
-	for (size_t i = 0; i < n; i++) {
-		uint8_t *blocks = round_to_8_bits(weights_at(f.weights, i));
-
-		tensors[i] = *weights_at(f.weights, i);
-		if (blocks) {
-			tensors[i].type = TENSOR_Q8_0;
-			tensors[i].bytes = blocks;
-		}
-	}
-	CHECK(weights_add(rounded, tensors, n, 0, NULL, free, &e) == 0);
-	CHECK(net_load(f.config, rounded, d, &net, &e) == 0);
+	CHECK(folder_open(AT_FDCWD, path, &f, &e) == 0);
+	d->eights = true;
+	CHECK(net_load(f.config, f.weights, d, &net, &e) == 0);
+	d->eights = false;
 	net->context = m->net->context;
 	net_free(m->net);
 	m->net = net;
-	for (size_t i = 0; i < n; i++)
-		if (tensors[i].type == TENSOR_Q8_0)
-			free((void *)tensors[i].bytes);
-	free(tensors);
-	weights_free(rounded);
 	folder_done(&f);
 }
 
