@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "inference/formats/folder.h"
 #include "tests/unit/inference/known.h"
 
 static struct device *device;
@@ -96,6 +97,93 @@ TEST(another_way_to_keep_a_model_is_refused_by_name)
 
 	CHECK(m && !m->net && strstr(m->error.text, "quantize"));
 	(void)model_free(m);
+}
+
+/* The shipped writer with its numbers in 32 bits, in which it gives transformers' logits. */
+static struct model *open_widened(void)
+{
+	struct model *m = open_kept(NULL);
+	struct weights *wide = weights_new();
+	struct folder f;
+	struct tensor *tensors;
+	struct net *net;
+	size_t n;
+
+	CHECK(m && m->net && wide && folder_open(AT_FDCWD, "models/tiny-writer", &f, NULL) == 0);
+	n = weights_count(f.weights);
+	tensors = calloc(n, sizeof(*tensors));
+	CHECK(tensors);
+	for (size_t i = 0; i < n; i++) {
+		const struct tensor *t = weights_at(f.weights, i);
+		float *x = malloc(t->count * sizeof(*x));
+
+		CHECK(x);
+		tensor_read(t, 0, t->count, x);
+		tensors[i] = *t;
+		tensors[i].type = TENSOR_F32;
+		tensors[i].bytes = (const uint8_t *)x;
+	}
+	CHECK(weights_add(wide, tensors, n, 0, NULL, free, NULL) == 0);
+	CHECK(net_load(f.config, wide, device, &net, NULL) == 0);
+	net->context = m->net->context;
+	net_free(m->net);
+	m->net = net;
+	for (size_t i = 0; i < n; i++)
+		free((void *)tensors[i].bytes);
+	free(tensors);
+	weights_free(wide);
+	folder_done(&f);
+	return m;
+}
+
+#define WRITTEN 50 /* tokens of each text */
+
+/* Of what the first says, greedily, how much the second would have said too: added to *ret. */
+static void count_same(struct model *m, struct model *other, const char *prompt, size_t *ret)
+{
+	struct tokens ids = {.max = 200};
+	struct alone a, b;
+	size_t read = 0;
+
+	CHECK(tokenizer_encode(m->tokenizer, prompt, strlen(prompt), false, &ids, NULL) == 0);
+	alone_begin(&a, m);
+	alone_begin(&b, other);
+	for (int i = 0; i < WRITTEN; i++) {
+		uint32_t best;
+
+		alone_read(&a, ids.ids + read, ids.n - read);
+		alone_read(&b, ids.ids + read, ids.n - read);
+		read = ids.n;
+		best = alone_best(&a);
+		*ret += alone_best(&b) == best;
+		CHECK(tokens_add(&ids, best) == 0);
+	}
+	alone_end(&a);
+	alone_end(&b);
+	tokens_done(&ids);
+}
+
+/* docs/models.md has the numbers. */
+TEST(the_best_token_is_the_same_in_16_bits_and_nearly_always_in_8)
+{
+	static const char *const prompts[] = {"Once upon a", "The fox", "A small boat",
+		"In the night", "The old king", "Rain came", "She opened the", "Under the tree",
+		"The sea was", "My dog", "One day the", "He was not"};
+	struct model *wide = open_widened(), *sixteen = open_kept(NULL),
+		     *eights = open_kept("{\"quantize\": \"q8_0\"}");
+	size_t n = sizeof(prompts) / sizeof(prompts[0]), of_16 = 0, of_8 = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		count_same(wide, sixteen, prompts[i], &of_16);
+		count_same(wide, eights, prompts[i], &of_8);
+	}
+	n *= WRITTEN;
+	printf("  of %zu tokens the best of 32 bits is also that of BF16: %zu, of Q8_0: %zu\n", n,
+		of_16, of_8);
+	CHECK(of_16 * 1000 >= n * 990 && of_8 * 1000 >= n * 950);
+	(void)model_free(wide);
+	(void)model_free(sixteen);
+	(void)model_free(eights);
 }
 
 int main(void)
