@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "orchestrator/reader/job.h"
 #include "orchestrator/reader/lists.h"
@@ -194,7 +193,6 @@ void job_do(const json_t *args, FILE *body, int input_fd,
 		j->body = body;
 		j->input = input_fd;
 		j->head = *ret_head;
-		j->started_usec = clock_mono_usec();
 		r = repo ? confine(repo, &e) : err_set(&e, -EINVAL, "no repo");
 	}
 	if (r == 0)

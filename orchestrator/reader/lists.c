@@ -10,7 +10,7 @@
 
 #define REFS_MAX 10000
 #define PATHS_MAX 10000
-/* How long history is walked for: an answer without the oldest dates beats none. */
+/* Processor time that history is walked for: an answer without the oldest dates beats none. */
 #define COUNT_USEC (1500 * USEC_PER_MSEC)
 #define LAST_USEC (2500 * USEC_PER_MSEC)
 
@@ -111,8 +111,7 @@ static int keep_listed(struct look *l, const struct entry *en, void *data)
 
 static int add_last_commits(struct job *j, struct page *p, struct err *e)
 {
-	int r = history_last(
-		&j->look, j->revision.commit, p->wanted, p->n, j->started_usec + LAST_USEC, e);
+	int r = history_last(&j->look, j->revision.commit, p->wanted, p->n, LAST_USEC, e);
 
 	for (size_t i = 0; r == 0 && i < p->n; i++) {
 		git_commit *c = NULL;
@@ -214,7 +213,7 @@ int list_commits(struct job *j, struct err *e)
 	const struct history_page how = {
 		.skip = (uint64_t)json_integer_value(json_object_get(j->args, "skip")),
 		.max = (uint64_t)json_integer_value(json_object_get(j->args, "limit")),
-		.until_usec = j->started_usec + COUNT_USEC,
+		.cpu_usec = COUNT_USEC,
 		.on_commit = add_commit,
 		.data = list};
 	uint64_t total;

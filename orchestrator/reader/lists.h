@@ -13,7 +13,6 @@ struct job {
 	FILE *body;         /* borrowed */
 	json_t *head;       /* borrowed */
 	int input;          /* -1: none */
-	uint64_t started_usec;
 	struct look look;
 	struct revision revision;
 	git_oid root; /* of the revision's commit */

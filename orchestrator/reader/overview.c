@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "orchestrator/repo/card.h"
 #include "orchestrator/repo/safetensors.h"

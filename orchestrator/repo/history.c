@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "orchestrator/repo/library.h"
 
 #define TITLE_MAX 500 /* bytes */
@@ -111,7 +110,7 @@ int history_page(struct look *l, const char *tip, const struct history_page *how
 		}
 		n++;
 		if (n % CLOCK_EVERY == 0 && n >= how->skip + how->max &&
-			clock_mono_usec() >= how->until_usec) {
+			look_is_late(l, how->cpu_usec)) {
 			*ret_whole = false;
 			break;
 		}
@@ -298,12 +297,12 @@ static int begin(struct follow *f, const char *tip, size_t n)
 }
 
 int history_last(struct look *l, const char *tip, struct wanted *wanted, size_t n,
-	uint64_t until_usec, struct err *e)
+	uint64_t cpu_usec, struct err *e)
 {
 	struct follow f = {.look = l, .wanted = wanted, .e = e};
 	int r = begin(&f, tip, n);
 
-	while (r == 0 && f.n_front && clock_mono_usec() < until_usec)
+	while (r == 0 && f.n_front && !look_is_late(l, cpu_usec))
 		r = step(&f);
 	for (size_t i = 0; i < f.n_front; i++)
 		point_done(&f.front[i]);

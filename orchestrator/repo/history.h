@@ -11,8 +11,8 @@
 #include "orchestrator/repo/look.h"
 
 struct history_page {
-	uint64_t skip, max;  /* commits, newest first */
-	uint64_t until_usec; /* monotonic: then the count is what it is by then */
+	uint64_t skip, max; /* commits, newest first */
+	uint64_t cpu_usec;  /* look_is_late: then the count is what it is by then */
 	int (*on_commit)(git_commit *c, void *data); /* negative errno: fail */
 	void *data;
 };
@@ -37,7 +37,8 @@ struct wanted {
 
 /*
  * Fills in the commits by one walk for all of them, following each path to the first parent that
- * has the same there, as git log does. Those that until_usec came before stay without.
+ * has the same there, as git log does. Those that are not found by cpu_usec (look_is_late) stay
+ * without.
  */
 int history_last(struct look *l, const char *tip, struct wanted *wanted, size_t n,
-	uint64_t until_usec, struct err *e);
+	uint64_t cpu_usec, struct err *e);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "orchestrator/repo/library.h"
 
@@ -16,7 +17,7 @@ static int broken(struct err *e, const char *doing)
 
 int look_open(const char *repo_path, struct look *ret, struct err *e)
 {
-	*ret = (struct look){0};
+	*ret = (struct look){.opened_usec = clock_mono_usec(), .cpu_usec = clock_cpu_usec()};
 	if (git_repository_open_bare(&ret->repo, repo_path) < 0 ||
 		git_repository_odb(&ret->odb, ret->repo) < 0) {
 		look_close(ret);
@@ -30,6 +31,12 @@ void look_close(struct look *l)
 	git_odb_free(l->odb);
 	git_repository_free(l->repo);
 	*l = (struct look){0};
+}
+
+bool look_is_late(const struct look *l, uint64_t cpu_usec)
+{
+	return clock_cpu_usec() - l->cpu_usec >= cpu_usec ||
+	       clock_mono_usec() - l->opened_usec >= LOOK_WALL_USEC;
 }
 
 int look_root(struct look *l, const char *commit, git_oid *ret, struct err *e)

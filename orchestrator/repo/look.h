@@ -18,10 +18,17 @@
 struct look {
 	git_repository *repo; /* owned */
 	git_odb *odb;         /* owned */
+	uint64_t opened_usec; /* monotonic */
+	uint64_t cpu_usec;    /* of the process by then */
 };
 
 int look_open(const char *repo_path, struct look *ret, struct err *e);
 void look_close(struct look *l);
+
+/* True once that much processor time went into it since it was opened, or LOOK_WALL_USEC went by:
+ * what is left of a long walk is left out. */
+#define LOOK_WALL_USEC 12000000ull
+bool look_is_late(const struct look *l, uint64_t cpu_usec);
 
 /* The tree of a commit. -EIO. */
 int look_root(struct look *l, const char *commit, git_oid *ret, struct err *e);
