@@ -15,6 +15,7 @@
 #define ID_SHOWN 24 /* digits: what Hugging Face's ids have */
 #define SUM_MAX 65536
 #define TENSORS_SHOWN 2000
+#define USED_BY_SHOWN 50
 
 /* --- rows --- */
 
@@ -46,10 +47,11 @@ json_t *hub_object(struct request *r, const struct hub_repo *repo)
 	(void)snprintf(id, sizeof(id), "%s/%s", repo->owner, repo->name);
 	sha256_hex(repo->id, strlen(repo->id), digest);
 	digest[ID_SHOWN] = '\0';
-	o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:b, s:I, s:[]}", "_id", digest, "id",
-		id, "author", repo->owner, "lastModified", json_time(repo->updated_usec),
+	o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:b, s:I, s:b, s:[]}", "_id", digest,
+		"id", id, "author", repo->owner, "lastModified", json_time(repo->updated_usec),
 		"createdAt", json_time(repo->created_usec), "private", (int)repo->private, "gated",
-		0, "disabled", 0, "likes", (json_int_t)repo->likes, "tags");
+		0, "disabled", 0, "likes", (json_int_t)repo->likes, "owned",
+		permit(&r->who, ACTION_MANAGE, repo->owner, &(struct err){0}) == 0, "tags");
 	if (o)
 		add_kind(r, repo, o);
 	return o;
@@ -204,6 +206,28 @@ static bool take_wish(const char *value, void *data)
 	return true;
 }
 
+static int add_user_of(const struct store_row *row, void *data)
+{
+	char id[OWNER_MAX + REPO_NAME_MAX + 2];
+
+	(void)snprintf(id, sizeof(id), "%s/%s", store_text(row, 0), store_text(row, 1));
+	return json_array_append_new(data, json_string(id)) < 0 ? -ENOMEM : 0;
+}
+
+/* The Spaces whose card names this model, of those that are known to whoever asks. */
+static void add_used_by(struct request *r, const struct hub_repo *repo, json_t *o)
+{
+	char tag[OWNER_MAX + REPO_NAME_MAX + 16];
+	json_t *spaces = json_array();
+
+	(void)snprintf(tag, sizeof(tag), "model:%s/%s", repo->owner, repo->name);
+	if (store_run(r->world->store, "repo_used_by", add_user_of, spaces, &(struct err){0},
+		    "sisii", tag, (int64_t)REPO_SPACE, r->who.user, (int64_t)r->who.admin,
+		    (int64_t)USED_BY_SHOWN) < 0)
+		(void)json_array_clear(spaces);
+	(void)json_object_set_new(o, "spaces", spaces);
+}
+
 /* For a Space also what is only here: builds, sessions, who may change it. */
 static json_t *describe(struct request *r, const struct hub_repo *repo, struct err *e)
 {
@@ -212,6 +236,8 @@ static json_t *describe(struct request *r, const struct hub_repo *repo, struct e
 	json_t *more;
 	int code;
 
+	if (o && repo->kind == REPO_MODEL)
+		add_used_by(r, repo, o);
 	if (!o || repo->kind != REPO_SPACE)
 		return o;
 	code = space_by_id(r->world->store, repo->id, &space, e);

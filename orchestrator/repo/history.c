@@ -10,6 +10,7 @@
 #define TITLE_MAX 500 /* bytes */
 #define MESSAGE_MAX 65536
 #define CLOCK_EVERY 64 /* commits between two looks at the clock */
+#define PARENTS_MAX 64
 #define FRONT_MAX 4096 /* commits that a walk holds at once */
 
 static int broken(struct err *e, const char *doing)
@@ -70,6 +71,17 @@ json_t *history_brief_json(git_commit *c)
 		json_date(git_commit_time(c)));
 }
 
+static json_t *parents_json(git_commit *c)
+{
+	json_t *list = json_array();
+	char id[41];
+
+	for (unsigned int i = 0; i < git_commit_parentcount(c) && i < PARENTS_MAX; i++)
+		(void)json_array_append_new(list,
+			json_string(git_oid_tostr(id, sizeof(id), git_commit_parent_id(c, i))));
+	return list;
+}
+
 json_t *history_json(git_commit *c)
 {
 	const git_signature *author = git_commit_author(c);
@@ -79,10 +91,10 @@ json_t *history_json(git_commit *c)
 
 	while (n && (rest[n - 1] == '\n' || rest[n - 1] == '\r'))
 		n--;
-	return json_pack("{s:o, s:o, s:o, s:[{s:o, s:s}], s:o}", "id", id_json(c), "title", title,
-		"message", look_words(rest, n), "authors", "user",
+	return json_pack("{s:o, s:o, s:o, s:[{s:o, s:s}], s:o, s:o}", "id", id_json(c), "title",
+		title, "message", look_words(rest, n), "authors", "user",
 		look_words(name, at_most(strlen(name), 100)), "avatar", "", "date",
-		json_date(git_commit_time(c)));
+		json_date(git_commit_time(c)), "parents", parents_json(c));
 }
 
 /* --- a page --- */

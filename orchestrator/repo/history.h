@@ -22,7 +22,7 @@ struct history_page {
 int history_page(struct look *l, const char *tip, const struct history_page *how,
 	uint64_t *ret_total, bool *ret_whole, struct err *e);
 
-/* {id, title, message, authors: [{user, avatar}], date}, as in Hugging Face's API. */
+/* {id, title, message, authors: [{user, avatar}], date, parents}, as in Hugging Face's API. */
 json_t *history_json(git_commit *c);
 
 /* {id, title, date} */

@@ -69,6 +69,10 @@ UPDATE repos SET updated_usec = $2 WHERE id = $1;
 DELETE FROM repos WHERE id = $1;
 -- name: repo_text_delete
 DELETE FROM repo_text WHERE rowid = (SELECT number FROM repos WHERE id = $1);
+-- name: repo_used_by
+SELECT r.owner, r.name FROM repo_tags t JOIN repos r ON r.number = t.number
+WHERE t.tag = $1 AND r.kind = $2 AND r.deleted_usec = 0 AND (r.private = 0 OR r.owner = $3 OR $4 = 1)
+ORDER BY r.updated_usec DESC, r.number LIMIT $5;
 -- name: repo_name_forget
 DELETE FROM repo_names WHERE kind = $1 AND owner = $2 AND name = lower($3);
 -- name: repo_name_keep

@@ -81,6 +81,7 @@ test("history tells titles, words and their number, in pages", async () => {
   assert.equal(commits[0].id, second);
   assert.equal(commits[0].title, "second");
   assert.equal(commits[0].message, "with words");
+  assert.deepEqual(commits[0].parents, [first]);
   const link = /^<(http[^>]+)>; rel="next"$/.exec(page.headers.get("link"))[1];
   const next = await fetch(link);
 
