@@ -1,13 +1,11 @@
 /*
- * One push, from git's start to its end: the git program, its hooks, a Space's build inside
- * pre-receive, its going live inside post-receive.
+ * One push, from git's start to its end: the git program and its hooks.
  *
- *	            pre-receive        accepted           git moves main       post-receive
- *	 RECEIVING ------------> BUILDING ----> PENDING row ............> main moved --------> live
+ *	            pre-receive                          git moves the refs      post-receive
+ *	 RECEIVING ------------> its change is judged ----------------> moved -------------> told
  *	                            | refused: exit 1, git forgets the quarantine
  *
- * What happens when this process dies between any two of them is decided by the PENDING row and
- * by where main points; see live.h.
+ * What is judged, and what happens then, is change.h's.
  */
 #pragma once
 

@@ -99,6 +99,20 @@ void handle_lfs_complete(struct request *r);
 ssize_t take_lfs_bytes(struct request *r, const char *bytes, size_t n);
 void finish_lfs_put(struct request *r);
 void finish_lfs_part(struct request *r);
+/* hub_commit.c */
+void handle_commit(struct request *r);
+ssize_t take_commit(struct request *r, const char *bytes, size_t n);
+void finish_commit(struct request *r);
+
+/* hub_write.c */
+void handle_branch_add(struct request *r);
+void handle_branch_delete(struct request *r);
+void handle_tag_add(struct request *r);
+void handle_tag_delete(struct request *r);
+void handle_preupload(struct request *r);
+void handle_validate_yaml(struct request *r);
+#define PREUPLOAD_BODY_MAX (4u << 20)
+#define YAML_BODY_MAX (8u << 20) /* Python's client sends the whole README.md */
 
 /* Bytes of a fetch's wants and haves, as http-backend has it. */
 #define GIT_REQUEST_MAX (10u << 20)

@@ -49,6 +49,17 @@ static const struct route routes[] = {
 	{"GET", "/api/:kind/:owner/:name/auth-check", ACTION_READ, ROUTE_JSON, handle_auth_check},
 	{"GET", "/:repo/resolve/*", ACTION_READ, ROUTE_JSON, handle_resolve},
 	{"GET", "/:repo/raw/*", ACTION_READ, ROUTE_JSON, handle_raw},
+	{"POST", "/api/:kind/:owner/:name/commit/*", ACTION_PUSH, ROUTE_STREAM, handle_commit,
+		take_commit, finish_commit},
+	{"POST", "/api/:kind/:owner/:name/preupload/*", ACTION_PUSH, ROUTE_JSON, handle_preupload,
+		.body_max = PREUPLOAD_BODY_MAX},
+	{"POST", "/api/:kind/:owner/:name/branch/*", ACTION_PUSH, ROUTE_JSON, handle_branch_add},
+	{"DELETE", "/api/:kind/:owner/:name/branch/*", ACTION_PUSH, ROUTE_JSON,
+		handle_branch_delete},
+	{"POST", "/api/:kind/:owner/:name/tag/*", ACTION_PUSH, ROUTE_JSON, handle_tag_add},
+	{"DELETE", "/api/:kind/:owner/:name/tag/*", ACTION_PUSH, ROUTE_JSON, handle_tag_delete},
+	{"POST", "/api/validate-yaml", ACTION_READ, ROUTE_JSON, handle_validate_yaml,
+		.body_max = YAML_BODY_MAX},
 	/* Which service is asked for stands in the query, so the handler asks for the right to
 	   push. */
 	{"GET", "/:repo/info/refs", ACTION_READ, ROUTE_JSON, handle_info_refs, .git = true},

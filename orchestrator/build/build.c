@@ -27,7 +27,7 @@ struct build {
 	void *data;
 	struct source *start; /* owned; deferred */
 	struct front_matter front_matter;
-	bool has_front_matter;
+	bool has_front_matter, no_app;
 	struct buf bundle, log, tree, api, phases_text;
 	json_t *phases; /* owned */
 	char hash[SHA256_HEX + 1];
@@ -120,6 +120,7 @@ static void say_lines(struct build *b, const char *indent, const char *text)
 static void finish(struct build *b, bool ok)
 {
 	struct build_result result = {.ok = ok,
+		.no_app = b->no_app,
 		.message = b->message,
 		.bundle = b->hash,
 		.front_matter = &b->front_matter,
@@ -158,27 +159,45 @@ static void refuse(struct build *b, const char *words)
 
 /* --- steps --- */
 
-static int read_front_matter(struct build *b, struct tree *t, struct err *e)
+/* By itself, before the limits of a bundle are asked for: those of another sdk are not ours. */
+static int read_front_matter(struct build *b, struct err *e)
 {
-	int i = tree_find(t, README), r;
-	const void *text = "";
-	size_t n = 0;
+	const struct build_request *q = &b->request;
+	CLEANUP(buf_done) struct buf text;
+	int r;
 
-	if (i >= 0) {
-		n = tree_file(t, (size_t)i).size;
-		if (n > README_MAX)
-			return err_set(e, -EFBIG, README ":1: is over the limit of %u MiB",
-				README_MAX >> 20);
-		r = tree_read(t, (size_t)i, &text, e);
-		if (r < 0)
-			return r;
-	}
-	r = front_matter_read(text, n, &b->front_matter, e);
+	buf_init(&text, README_MAX);
+	r = tree_read_top(q->repo_path, q->quarantine, q->commit, README, &text, e);
+	if (r == -EFBIG)
+		return err_set(e, r, README ":1: is over the limit of %u MiB", README_MAX >> 20);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = front_matter_read(buf_str(&text), text.len, &b->front_matter, e);
 	if (r < 0)
 		return r;
 	b->has_front_matter = true;
 	(void)snprintf(b->title, sizeof(b->title), "%s", b->front_matter.title);
 	say_lines(b, "", buf_str(&b->front_matter.notes));
+	return 0;
+}
+
+static int check_sdk(struct build *b, struct err *e)
+{
+	const struct front_matter *f = &b->front_matter;
+
+	if (!strcmp(f->sdk, "lua"))
+		return 0;
+	if (b->request.serves)
+		return err_set(e, -EINVAL,
+			README ":%d: sdk: '%s' does not run here, and this Space "
+			       "serves an app",
+			f->sdk_line, f->sdk);
+	say(b,
+		"vitrine: " README
+		":%d: sdk: '%s' does not run here; the files are kept, and nothing "
+		"is served",
+		f->sdk_line, f->sdk);
+	b->no_app = true;
 	return 0;
 }
 
@@ -191,8 +210,17 @@ static int check_app_file(struct build *b, struct tree *t, struct err *e)
 	if (f->app_file_line)
 		return err_set(e, -EINVAL, README ":%d: app_file: '%s' is not in the repo",
 			f->app_file_line, f->app_file);
-	return err_set(e, -EINVAL,
-		"%s: is not in the repo, and front matter names no other app_file", f->app_file);
+	if (b->request.serves)
+		return err_set(e, -EINVAL,
+			"%s: is not in the repo, and front matter names no other app_file",
+			f->app_file);
+	say(b,
+		"vitrine: %s: is not in the repo; the files are kept, and nothing is served until "
+		"it "
+		"comes",
+		f->app_file);
+	b->no_app = true;
+	return 0;
 }
 
 static const json_t *find_model(const json_t *list, const char *id)
@@ -247,16 +275,19 @@ static int read_commit(struct build *b, struct err *e)
 {
 	const struct build_request *q = &b->request;
 	CLEANUP(tree_freep) struct tree *t = NULL;
-	int r = tree_open(
-		q->repo_path, q->quarantine, q->commit, q->large.open ? &q->large : NULL, &t, e);
+	int r = read_front_matter(b, e);
 
 	if (r == 0)
-		r = read_front_matter(b, t, e);
+		r = check_sdk(b, e);
+	if (r < 0 || b->no_app)
+		return r;
+	r = tree_open(
+		q->repo_path, q->quarantine, q->commit, q->large.open ? &q->large : NULL, &t, e);
 	if (r == 0)
 		r = check_app_file(b, t, e);
-	if (r == 0)
+	if (r == 0 && !b->no_app)
 		r = check_models(b, e);
-	if (r < 0)
+	if (r < 0 || b->no_app)
 		return r;
 	end_phase(b, "front matter", "");
 	r = assemble_bundle(t, &b->bundle, b->hash, e);
@@ -414,10 +445,12 @@ static void run(void *data)
 	b->start = NULL;
 	b->phase_usec = clock_mono_usec();
 	r = read_commit(b, &e);
-	if (r == 0)
+	if (r == 0 && !b->no_app)
 		r = check_and_store(b, &e);
 	if (r < 0)
 		refuse(b, e.text[0] ? e.text : strerror(-r));
+	else if (b->no_app)
+		finish(b, true);
 }
 
 /* --- life --- */

@@ -26,10 +26,12 @@ struct build_request {
 	int64_t settings;                            /* of the Space, as it is checked with */
 	const char *repo_path, *quarantine, *commit; /* quarantine may be NULL */
 	struct tree_large large;                     /* the Space's large files */
+	bool serves; /* something is live, which a commit without an app must not end */
 };
 
 struct build_result {
 	bool ok;
+	bool no_app;         /* ok, and there is nothing to run: no bundle, and so on */
 	const char *message; /* why not: the first line said */
 	const char *bundle;  /* SHA-256 */
 	const struct front_matter *front_matter;

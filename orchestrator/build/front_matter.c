@@ -23,7 +23,7 @@ struct key {
 	const char *const *choices; /* CHOICE; NULL-terminated */
 };
 
-static const char *const sdks[] = {"lua", NULL};
+static const char *const sdks[] = {"lua", "gradio", "docker", "static", "streamlit", NULL};
 static const char *const classes[] = {"small", "medium", "large", NULL};
 static const char *const colors[] = {
 	"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray", NULL};
@@ -319,6 +319,10 @@ static int take_text(
 	case KEY_CLASS:
 		(void)snprintf(f->class, sizeof(f->class), "%s", text);
 		break;
+	case KEY_SDK:
+		(void)snprintf(f->sdk, sizeof(f->sdk), "%s", text);
+		f->sdk_line = line_of(node);
+		break;
 	case KEY_APP_FILE:
 		if (!is_clean_path(text))
 			return err_set(e, -EINVAL,
@@ -492,8 +496,10 @@ int front_matter_read(const char *readme, size_t n, struct front_matter *ret, st
 	size_t len = 0;
 	int r;
 
-	*ret = (struct front_matter){
-		.app_file = "app.lua", .class = "small", .sleep_sec = FRONT_MATTER_SLEEP_DEFAULT};
+	*ret = (struct front_matter){.app_file = "app.lua",
+		.class = "small",
+		.sdk = "lua",
+		.sleep_sec = FRONT_MATTER_SLEEP_DEFAULT};
 	buf_init(&ret->notes, NOTES_MAX);
 	r = find_matter(readme, n, &text, &len, e);
 	if (r == 0)

@@ -146,14 +146,21 @@ static bool is_binary_pickle(const uint8_t *p, size_t n, uint64_t size)
 	if (p[2] == 0x95 && (n < 11 || little(p + 3, 8) > size))
 		return false;
 	w = walk(p, n);
-	return !w.nonsense && (w.stopped || w.opcodes >= OPCODES_MIN);
+	if (w.nonsense)
+		return false;
+	/* Or its second thing is one long text. */
+	return w.stopped || w.opcodes >= OPCODES_MIN || (w.at > n && w.at <= size);
 }
 
 /* Protocols 0 and 1 have no head: a whole program from the first byte to a STOP at the very end. */
 static bool is_text_pickle(const uint8_t *p, size_t n, uint64_t size)
 {
-	struct walk w = walk(p, n);
+	struct walk w;
 
+	/* A list, dictionary, tuple or object: what else anybody keeps. */
+	if (!n || !strchr("(c]}", p[0]) || !p[0])
+		return false;
+	w = walk(p, n);
 	if (w.nonsense || w.opcodes < 2)
 		return false;
 	return w.stopped ? w.at == size : w.opcodes == OPCODES_ENOUGH;

@@ -52,6 +52,7 @@ struct policy {
 	struct frame frames[PATH_DEPTH_MAX + 1];
 	size_t depth;
 	char path[PATH_BYTES_MAX + 2];
+	char quarantine[REPO_PATH_MAX + 128];
 	struct buf words;
 	size_t findings;
 };
@@ -307,6 +308,7 @@ static int take_folder(struct policy *p, const git_oid *oid, struct err *e)
 static int take_file(struct policy *p, const git_tree_entry *entry, struct err *e)
 {
 	const struct policy_content c = {.odb = p->both,
+		.quarantine = p->quarantine,
 		.open_lfs = p->request.open_lfs,
 		.data = p->data,
 		.space = p->request.space,
@@ -449,6 +451,8 @@ int policy_start(struct loop *loop, const struct policy_request *request, policy
 		return err_set(e, -ENOMEM, "out of memory");
 	*p = (struct policy){.loop = loop, .fn = fn, .data = data, .request = *request};
 	oid_set_init(&p->seen, POLICY_OBJECTS_MAX);
+	(void)snprintf(p->quarantine, sizeof(p->quarantine), "%s",
+		request->quarantine ? request->quarantine : "");
 	buf_init(&p->words, 16384);
 	if (request->quarantine)
 		r = open_objects(p, request, e);

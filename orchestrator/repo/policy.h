@@ -21,8 +21,8 @@
 #include "base/loop.h"
 
 #define POLICY_FILES_MAX 100000
-#define POLICY_OBJECTS_MAX 500000  /* new ones, and the trees they stand on */
-#define POLICY_BLOB_MAX (8u << 20) /* a larger file's content is not looked through */
+#define POLICY_OBJECTS_MAX 500000   /* new ones, and the trees they stand on */
+#define POLICY_BLOB_MAX (10u << 20) /* of a larger file only the head is looked at */
 #define POLICY_FINDINGS_MAX 10
 
 struct policy;

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "orchestrator/repo/library.h"
+#include "orchestrator/repo/pack_head.h"
 #include "orchestrator/repo/pickle.h"
 #include "orchestrator/repo/pointer.h"
 #include "orchestrator/repo/policy.h"
@@ -131,6 +132,24 @@ static void check_bytes(
 		check_secrets(c, path, data, n);
 }
 
+/* Of what is too large to be held, its head: that tells a pickle, and torch's zip files. */
+static void check_large(
+	const struct policy_content *c, const char *path, const git_oid *oid, uint64_t size)
+{
+	static uint8_t head[65536]; /* single-threaded */
+	ssize_t n = pack_head(c->quarantine, oid, head, sizeof(head));
+	struct bytes b = {.data = head, .n = n > 0 ? (size_t)n : 0};
+	const struct pickle_source source = {.size = size, .read = read_bytes, .data = &b};
+
+	if (n > 0 && pickle_is(&source, path))
+		find_pickle(c, path);
+	else if (n < 0 && pickle_may_be(path))
+		find(c,
+			"%s: is over %u MiB and cannot be looked into; send it through git-lfs: "
+			"git lfs track '%s'",
+			path, POLICY_BLOB_MAX >> 20, path);
+}
+
 int policy_check_file(
 	const struct policy_content *c, const char *path, const git_oid *oid, struct err *e)
 {
@@ -143,12 +162,7 @@ int policy_check_file(
 	if (type != GIT_OBJECT_BLOB)
 		return err_set(e, -EINVAL, "%s: is no file", path);
 	if (size > POLICY_BLOB_MAX) {
-		if (pickle_may_be(path))
-			find(c,
-				"%s: is over %u MiB; weights of that size go through git-lfs: git "
-				"lfs "
-				"track '%s'",
-				path, POLICY_BLOB_MAX >> 20, path);
+		check_large(c, path, oid, size);
 		return 0;
 	}
 	if (!size)

@@ -8,7 +8,8 @@
 #include "base/err.h"
 
 struct policy_content {
-	git_odb *odb; /* borrowed */
+	git_odb *odb;           /* borrowed */
+	const char *quarantine; /* where the new objects lie */
 	int (*open_lfs)(const char *oid, uint64_t *ret_size, void *data);
 	void *data;
 	bool space, secrets; /* a Space's rules; look for secrets */

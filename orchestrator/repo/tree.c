@@ -164,9 +164,8 @@ static int walk(struct tree *t, const git_oid *oid, const char *prefix, struct e
 	return r;
 }
 
-static int list_commit(struct tree *t, const char *hex, struct err *e)
+static int open_commit(struct tree *t, const char *hex, git_commit **ret, struct err *e)
 {
-	git_commit *commit = NULL;
 	git_oid oid;
 	size_t size;
 	int r;
@@ -179,22 +178,28 @@ static int list_commit(struct tree *t, const char *hex, struct err *e)
 	if (size > COMMIT_OBJECT_MAX)
 		return err_set(
 			e, -EFBIG, "the commit is over the limit of %u bytes", COMMIT_OBJECT_MAX);
-	if (git_commit_lookup(&commit, t->repo, &oid) < 0)
-		return broken(e, "read the commit");
-	r = walk(t, git_commit_tree_id(commit), "", e);
+	return git_commit_lookup(ret, t->repo, &oid) < 0 ? broken(e, "read the commit") : 0;
+}
+
+static int list_commit(struct tree *t, const char *hex, struct err *e)
+{
+	git_commit *commit = NULL;
+	int r = open_commit(t, hex, &commit, e);
+
+	if (r == 0)
+		r = walk(t, git_commit_tree_id(commit), "", e);
 	git_commit_free(commit);
 	return r;
 }
 
-int tree_open(const char *repo_path, const char *quarantine, const char *commit,
-	const struct tree_large *large, struct tree **ret, struct err *e)
+static int open_objects(
+	const char *repo_path, const char *quarantine, struct tree **ret, struct err *e)
 {
 	CLEANUP(tree_freep) struct tree *t = calloc(1, sizeof(*t));
 	int r;
 
 	if (!t)
 		return err_set(e, -ENOMEM, "out of memory");
-	t->large = large;
 	buf_init(&t->bytes_loaded, BUNDLE_MAX);
 	r = quarantine ? check_quarantine(repo_path, quarantine, e) : 0;
 	if (r < 0)
@@ -204,6 +209,19 @@ int tree_open(const char *repo_path, const char *quarantine, const char *commit,
 		return broken(e, "open the repository");
 	if (quarantine && git_odb_add_disk_alternate(t->odb, quarantine) < 0)
 		return broken(e, "open the quarantine");
+	*ret = TAKE_PTR(t);
+	return 0;
+}
+
+int tree_open(const char *repo_path, const char *quarantine, const char *commit,
+	const struct tree_large *large, struct tree **ret, struct err *e)
+{
+	CLEANUP(tree_freep) struct tree *t = NULL;
+	int r = open_objects(repo_path, quarantine, &t, e);
+
+	if (r < 0)
+		return r;
+	t->large = large;
 	r = list_commit(t, commit, e);
 	if (r < 0)
 		return r;
@@ -271,4 +289,62 @@ int tree_read(struct tree *t, size_t i, const void **ret, struct err *e)
 		return broken(e, "read a file");
 	*ret = git_odb_object_data(t->loaded);
 	return 0;
+}
+
+/* --- one file --- */
+
+static int read_blob(struct tree *t, const git_oid *oid, struct buf *ret, struct err *e)
+{
+	git_odb_object *object = NULL;
+	size_t size;
+	int r = header_of(t, oid, GIT_OBJECT_BLOB, &size, e);
+
+	if (r < 0)
+		return r;
+	if (size > ret->max - ret->len)
+		return err_set(e, -EFBIG, "is over the limit of %zu bytes", ret->max);
+	if (git_odb_read(&object, t->odb, oid) < 0)
+		return broken(e, "read a file");
+	r = buf_add(ret, git_odb_object_data(object), git_odb_object_size(object));
+	git_odb_object_free(object);
+	return r < 0 ? err_set(e, r, "out of memory") : 0;
+}
+
+static int read_named(
+	struct tree *t, const git_oid *folder, const char *name, struct buf *ret, struct err *e)
+{
+	const git_tree_entry *entry;
+	git_tree *top = NULL;
+	size_t size;
+	int r = header_of(t, folder, GIT_OBJECT_TREE, &size, e);
+
+	if (r < 0)
+		return r;
+	if (size > TREE_OBJECT_MAX)
+		return err_set(e, -E2BIG, "/: too many files or folders");
+	if (git_tree_lookup(&top, t->repo, folder) < 0)
+		return broken(e, "read a folder");
+	entry = git_tree_entry_byname(top, name);
+	if (!entry || (git_tree_entry_filemode(entry) != GIT_FILEMODE_BLOB &&
+			      git_tree_entry_filemode(entry) != GIT_FILEMODE_BLOB_EXECUTABLE))
+		r = err_set(e, -ENOENT, "%s: there is no such file", name);
+	else
+		r = read_blob(t, git_tree_entry_id(entry), ret, e);
+	git_tree_free(top);
+	return r;
+}
+
+int tree_read_top(const char *repo_path, const char *quarantine, const char *commit,
+	const char *name, struct buf *ret, struct err *e)
+{
+	CLEANUP(tree_freep) struct tree *t = NULL;
+	git_commit *c = NULL;
+	int r = open_objects(repo_path, quarantine, &t, e);
+
+	if (r == 0)
+		r = open_commit(t, commit, &c, e);
+	if (r == 0)
+		r = read_named(t, git_commit_tree_id(c), name, ret, e);
+	git_commit_free(c);
+	return r;
 }

@@ -44,3 +44,8 @@ int tree_find(const struct tree *t, const char *path);
 
 /* The content of file i; *ret is borrowed until the next tree_read or tree_free. */
 int tree_read(struct tree *t, size_t i, const void **ret, struct err *e);
+
+/* Appends the content of one file at the top, of a commit that may be none of a Space's. -ENOENT:
+ * there is no such file; -EFBIG: over ret's ceiling; -EINVAL, -EIO. */
+int tree_read_top(const char *repo_path, const char *quarantine, const char *commit,
+	const char *name, struct buf *ret, struct err *e);

@@ -125,7 +125,7 @@ test("an app that never finishes loading is refused", async () => {
 });
 
 test("a wrong value in the front matter is refused with key and line", async () => {
-  const readme = "---\ntitle: Test\nsdk: gradio\napp_file: app.lua\n---\n";
+  const readme = "---\ntitle: Test\nsdk: nonsense\napp_file: app.lua\n---\n";
   const output = await refused("sdk", { "README.md": readme, "app.lua": apps.counter });
 
   assert.match(output, /remote: .*README\.md:3\b.*sdk/s);

@@ -104,7 +104,7 @@ class Push(Case):
 
     def test_what_cannot_be_a_space_is_refused_in_words(self):
         cases = [
-            ({"README.md": "---\ntitle: x\nsdk: gradio\n---\n"}, "README.md:3: sdk: 'gradio'"),
+            ({"README.md": "---\ntitle: x\nsdk: nonsense\n---\n"}, "README.md:3: sdk: 'nonsense'"),
             ({"README.md": front_matter("models:\n  - vitrine/nothing\n")},
              "README.md:5: models: 'vitrine/nothing' is not served here"),
             ({"README.md": front_matter("app_file: main.lua\n")},
@@ -122,12 +122,48 @@ class Push(Case):
         os.symlink("/etc/passwd", r.dir + "/evil")
         r.commit({})
         self.refused(r, "evil: is a symbolic link")
-        r = self.repo("admin/no-app")
+        self.assertEqual(self.p.call("GET", "/api/spaces")[1], [])
+
+    def test_a_space_without_an_app_is_kept_and_serves_nothing_until_one_comes(self):
+        r = self.repo("admin/files")
         r.commit({"app.lua": ""})
         r.must("rm", "-q", "app.lua")
+        r.must("commit", "-q", "-m", "no app")
+        code, out = r.push()
+        self.assertEqual(code, 0, out)
+        self.assertIn("remote: vitrine: app.lua: is not in the repo; the files are kept", out)
+        self.assertEqual(self.live("admin/files"), (None, 0))
+        r.commit({"README.md": "---\ntitle: x\nsdk: gradio\napp_file: app.py\n---\n", "app.py": "import gradio\n"})
+        code, out = r.push()
+        self.assertEqual(code, 0, out)
+        self.assertIn("remote: vitrine: README.md:3: sdk: 'gradio' does not run here; the files are kept", out)
+        self.assertEqual(self.p.call("GET", "/api/spaces/admin/files")[1]["bundle"], None)
+        head, _ = r.deploy({"README.md": front_matter(), "app.lua": "return 1\n"})
+        self.assertEqual(self.live("admin/files"), (head, 1))
+        r.must("rm", "-q", "app.lua")
         r.must("commit", "-q", "-m", "gone")
-        self.refused(r, "app.lua: is not in the repo")
-        self.assertEqual(self.p.call("GET", "/api/spaces")[1], [])
+        self.refused(r, "app.lua: is not in the repo", "keeps serving")
+        self.assertEqual(self.live("admin/files"), (head, 1))
+
+    def test_what_no_push_may_bring_is_refused_whatever_the_repo_and_branch(self):
+        token = "hf_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZ012345"
+        cases = [
+            ({"conf/keys.py": "x = 1\nTOKEN = '%s'\n" % token}, "conf/keys.py:2: holds an access token"),
+            ({"w/m.pt": b"\x80\x02]q\x01(K\x01K\x02e."}, "w/m.pt: is a Python pickle"),
+            ({"a/File": "1", "a/file": "2"}, "a/file: is the same file as File"),
+        ]
+        for i, (files, words) in enumerate(cases):
+            r = self.repo("admin/bad-%d" % i)
+            r.commit(files)
+            out = self.refused(r, "remote: vitrine: " + words)
+            self.assertIn("vitrine: refused", out)
+            code, out = r.push("main:refs/heads/other")
+            self.assertNotEqual(code, 0, out)
+            self.assert_clean("admin/bad-%d" % i)
+        r = self.repo("admin/allowed")
+        r.commit({"keys.py": token}, "test vector\n\nSecrets-Allowed: it was revoked years ago")
+        code, out = r.push()
+        self.assertEqual(code, 0, out)
 
     def test_models_that_are_served_are_accepted_and_unknown_keys_remarked(self):
         r = self.repo()
@@ -357,6 +393,37 @@ class Crash(Case):
                     self.settle(r, space, head, before, code, out)
                     r.deploy({"app.lua": "return 3"})
                     self.p.restart()
+
+    API_FAULTS = ["after-seal", "before-build", "before-pending", "after-pending", "before-keep", "after-keep",
+                  "before-live", "after-live", "after-answer"]
+
+    def commit_by_api(self, space, text):
+        """(status, commit id)"""
+        lines = [{"key": "header", "value": {"summary": "by API"}},
+                 {"key": "file", "value": {"path": "app.lua", "content": text, "encoding": "utf-8"}}]
+        status, _, answer = self.p.request("POST", "/api/spaces/%s/commit/main" % space,
+                                           raw="\n".join(map(json.dumps, lines)), token=self.p.token)
+        return status, json.loads(answer)["commitOid"] if status == 200 else None
+
+    def test_killed_at_each_point_of_a_commit_by_the_api(self):
+        for fault in self.API_FAULTS:
+            with self.subTest(fault=fault):
+                space = "admin/api-%s" % fault
+                r = self.repo(space)
+                before = r.deploy({})[0]
+                self.p.restart(fault=fault)
+                status, made = self.commit_by_api(space, "return 2")
+                self.assertEqual(self.p.process.wait(20), -signal.SIGKILL)
+                self.p.restart()
+                until("it is settled", lambda: self.live(space)[0] == self.p.head(space))
+                now = self.p.head(space)
+                kept = self.API_FAULTS.index(fault) >= self.API_FAULTS.index("after-keep")
+                self.assertEqual(now != before, kept, (status, fault))
+                self.assertTrue(status != 200 or now == made)
+                self.settle(r, space, now, before, 1, "")
+                status, made = self.commit_by_api(space, "return 3")
+                self.assertEqual((status, self.live(space)[0]), (200, made))
+                self.assertFalse([n for n in os.listdir(self.p.repo_path(space) + "/objects") if n.startswith("tmp_")])
 
     def test_killed_at_any_moment(self):
         r = self.repo()

@@ -14,7 +14,8 @@ static int parse(const char *text, struct front_matter *f, struct err *e)
 static const struct {
 	const char *readme, *words;
 } refused[] = {
-	{"---\nsdk: gradio\n---\n", "README.md:2: sdk: 'gradio' is not known here; it takes: lua"},
+	{"---\nsdk: nonsense\n---\n",
+		"README.md:2: sdk: 'nonsense' is not known here; it takes: lua, gradio"},
 	{"---\ntitle: x\nsdk: lua\nclass: huge\n---\n", "README.md:4: class: 'huge'"},
 	{"---\ncolorFrom: mauve\n---\n", "README.md:2: colorFrom"},
 	{"---\npinned: perhaps\n---\n", "README.md:2: pinned: 'perhaps' is neither true nor false"},

@@ -47,7 +47,7 @@ TEST(pickles_are_told_by_their_content)
 {
 	CHECK(IS(PROTOCOL_2, "weights") && IS(PROTOCOL_4, "data.csv") && IS(TORCH_OLD, "model.pt"));
 	CHECK(IS(PROTOCOL_0, "old.pkl") && IS(PROTOCOL_0, "pytorch_model.BIN"));
-	CHECK(!IS(PROTOCOL_0, "notes.txt"));
+	CHECK(!IS(PROTOCOL_0, "notes.txt") && !IS("aaaaaaaaaaaaaaaaaaaa", "a.bin"));
 }
 
 /* A local file header, a central directory entry and the end record, of one empty file. */
@@ -70,6 +70,14 @@ TEST(a_zip_file_of_torch_is_one_and_others_are_not)
 	/* Numbers that lie, as those of a zip64 file do: the list is looked for. */
 	CHECK(IS(LOCAL("a/b", "\x03") CENTRAL("archive/data.pkl", "\x10") END("\xff", "\xff"),
 		"m.zip"));
+}
+
+TEST(a_pickle_of_one_long_text_is_one)
+{
+	static char text[20000] = "\x80\x02X\x00\x40\x00\x00";
+
+	CHECK(is(text, sizeof(text), "a"));
+	CHECK(!is(text, 10000, "a")); /* longer than the file */
 }
 
 TEST(other_bytes_are_none_whatever_their_name)

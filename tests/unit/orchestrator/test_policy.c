@@ -190,6 +190,29 @@ TEST(pickles_are_refused_in_git_and_in_lfs)
 	expect(COMMIT("m") FILE_AT("100644", "w/m.pt", POINTER), false, "GGUF", "");
 }
 
+/* Larger than what is held: its head is read from the pack. */
+TEST(a_pickle_is_found_whatever_its_size)
+{
+	static char stream[sizeof(COMMIT("m")) + (13 << 20)];
+	size_t size = 12 << 20;
+	struct fixture fx;
+	char head[41];
+	int n = snprintf(
+		stream, sizeof(stream), COMMIT("m") "M 100644 inline w.bin\ndata %zu\n", size);
+
+	memset(stream + n, 'N', size);
+	memcpy(stream + n, "\x80\x02]q", 4);
+	for (int pickled = 1; pickled >= 0; pickled--) {
+		setup(&fx);
+		stream[n] = pickled ? '\x80' : 'G';
+		import(&fx, stream, (size_t)n + size, true, head);
+		judge(&fx, head, false);
+		CHECK(fx.ok == !pickled);
+		CHECK(!pickled || !strncmp(fx.words, "w.bin: is a Python pickle", 25));
+		teardown(&fx);
+	}
+}
+
 TEST(a_pointer_to_what_is_not_there_is_refused)
 {
 	expect(COMMIT("m") FILE_AT("100644", "g", POINTER), false, NULL,
