@@ -1,4 +1,6 @@
 // The REST answers of the fake gateway.
+import { hub } from "./hub.mjs";
+
 export function rest(world) {
   const tokens = [
     { id: "t1", name: "laptop", createdAt: "2026-08-02T09:12:00Z", lastUsedAt: new Date(Date.now() - 5e6).toISOString() },
@@ -50,6 +52,8 @@ export function rest(world) {
       return send(200, {});
     }
     if (key === "POST /api/account/password") return body.old === "analytical" ? send(200, {}) : send(403, { error: "The present password is another one.", field: "old" });
+    const known = world.signedIn ? hub(key, url, body) : undefined;
+    if (known !== undefined) return send(200, known);
     const space = /^\/api\/spaces\/([^/]+)\/([^/]+)(.*)$/.exec(url.pathname);
     if (!space) return send(404, { error: "There is no such thing." });
     const found = spaces.find((s) => s.owner === space[1] && s.name === space[2]);

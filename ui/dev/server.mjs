@@ -9,12 +9,13 @@ import { tmpdir } from "node:os";
 import * as esbuild from "esbuild";
 import { WebSocketServer } from "ws";
 import { options, UI } from "../options.mjs";
+import { rawFile } from "./hub.mjs";
 import { rest } from "./rest.mjs";
 import { makeGateway } from "./gateway.mjs";
 import * as trees from "./tree.mjs";
 
 const TYPES = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html; charset=utf-8" };
-const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /** The frame codec of the pages themselves, so that there is one. */
 async function load(path, proto) {
@@ -60,7 +61,9 @@ export async function serve({ out, proto, port }) {
         return answer(200, TYPES[extname(url.pathname)] ?? "application/octet-stream", await readFile(join(out, url.pathname)));
       }
       if (space && spaces[space]) return answer(200, TYPES[".html"], await page(space));
-      const known = url.pathname === "/" || /^\/-\/|\/-\//.test(url.pathname);
+      const raw = rawFile(url.pathname);
+      if (raw !== undefined) return answer(200, "text/plain; charset=utf-8", raw);
+      const known = url.pathname === "/" || /^\/(models|datasets|new)$|\/(tree|blob|edit|commits?|settings)(\/|$)|^\/marie\//.test(url.pathname) || /^\/-\/|\/-\//.test(url.pathname);
       return answer(known ? 200 : 404, TYPES[".html"], await readFile(join(out, "platform.html")));
     } catch (error) {
       answer(error.code === "ENOENT" ? 404 : 500, "text/plain", error.message);

@@ -116,6 +116,14 @@ const SHOTS = {
   logs_refused: { path: "/spaces/demo/mood/-/logs", before: () => happen("signedIn?to=false"), after: () => happen("signedIn?to=true") },
   logs_build: { path: "/spaces/demo/mood/-/logs?build=b4" },
   settings: { path: "/spaces/demo/mood/-/settings", full: true },
+  models: { path: "/models" },
+  card: { path: "/marie/tiny-mood", full: true },
+  files: { path: "/marie/tiny-mood/tree/main" },
+  file: { path: "/spaces/demo/mood/blob/main/app.lua" },
+  commits: { path: "/spaces/demo/mood/commits/main" },
+  commit: { path: "/spaces/demo/mood/commit/main" },
+  edit: { path: "/spaces/demo/mood/edit/main/app.lua", wait: 700 },
+  create: { path: "/new", full: true },
   not_found: { path: "/nowhere" },
 };
 

@@ -33,9 +33,11 @@ function FileDiff({ file, link }: { file: DiffFile; link?: (path: string) => str
             {file.path}
           </span>
           {file.state !== "changed" && <span class="badge calm">{file.state}</span>}
-          <span class="diff-counts">
-            <span class="plus">+{file.added}</span> <span class="minus">−{file.removed}</span>
-          </span>
+          {!file.large && !file.binary && (
+            <span class="diff-counts">
+              <span class="plus">+{file.added}</span> <span class="minus">−{file.removed}</span>
+            </span>
+          )}
         </summary>
         {file.large ? (
           <p class="diff-note">

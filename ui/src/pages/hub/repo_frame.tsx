@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../../widgets/icon";
 import { ApiError } from "../api";
-import { Frame, known, namesOf, person, Show, words } from "../frame";
+import { Frame, known, person, Show, words } from "../frame";
 import { NotFound } from "../not_found";
 import { signInPath } from "../route";
 import { useCall, type Loaded } from "../use_call";
@@ -45,17 +45,7 @@ function tabPath(id: RepoId, tab: Tab): string {
 
 /** The repo itself, known who asks. */
 export function useRepo(id: RepoId): readonly [Loaded<Repo>, () => void] {
-  return useCall(async () => {
-    await known;
-    const read = await repo(id);
-    return { ...read, owned: read.owned || isOurs(read.owner) };
-  }, apiPath(id));
-}
-
-/** Whether to offer what only an owner may do; whether they may, the server decides at each call. */
-function isOurs(owner: string): boolean {
-  const who = person.value;
-  return who ? who.admin === true || namesOf(who).includes(owner) : false;
+  return useCall(() => known.then(() => repo(id)), apiPath(id));
 }
 
 interface FrameProps {
