@@ -9,7 +9,7 @@ import { Platform } from "./lib/platform.mjs";
 import { runProgram, until } from "./lib/process.mjs";
 import { Visitor } from "./lib/wire.mjs";
 
-const ROUNDS = process.env.VITRINE_TEST_FULL ? 60 : 12;
+const ROUNDS = process.env.VITRINE_TEST_FULL ? 1000 : 14;
 let platform, repo;
 
 before(async () => {
@@ -32,35 +32,63 @@ async function liveTitle() {
   return visitor.tree.tree.title;
 }
 
-test("kill -9 of the orchestrator during pushes: acknowledged is live, the rest whole or absent", async () => {
-  let last = "Counter", acknowledged = 0, lost = 0;
+/** The new app by git: whether it was acknowledged, what was said, and the commit. */
+async function byPush(title) {
+  const head = await repo.commit({ "app.lua": titled(title) }, title);
+  const push = repo.push("--force", "main");
+
+  return { head, outcome: push.then(({ code, output }) => ({ acknowledged: code === 0, output })) };
+}
+
+/** The same by the API, which tells the commit only when it acknowledges it. */
+async function byApi(title) {
+  const content = Buffer.from(titled(title)).toString("base64");
+  const body = [{ key: "header", value: { summary: title } }, { key: "file", value: { path: "app.lua", content, encoding: "base64" } }];
+  const answer = fetch(`${platform.url}/api/spaces/admin/crash/commit/main`, {
+    method: "POST", body: body.map((line) => JSON.stringify(line)).join("\n"),
+    headers: { authorization: `Bearer ${platform.token}`, "content-type": "application/x-ndjson" },
+  });
+
+  return {
+    outcome: answer.then(async (response) => {
+      const output = await response.text();
+
+      return { acknowledged: response.status === 200, output, head: response.status === 200 && JSON.parse(output).commitOid };
+    }).catch((error) => ({ acknowledged: false, output: String(error) })),
+  };
+}
+
+test("kill -9 of the orchestrator during pushes and commits: acknowledged is live, the rest whole or absent", async () => {
+  const mainNow = () => until("git answers again", async () => {
+    const { code, output } = await repo.git(["ls-remote", repo.url, "refs/heads/main"]);
+
+    return code === 0 && output.split("\t")[0];
+  });
+  let last = "Counter", acknowledged = 0, lost = 0, before = await mainNow();
 
   for (let round = 0; round < ROUNDS; round++) {
     const title = `Round ${round}`;
-    const head = await repo.commit({ "app.lua": titled(title) }, title);
-    const push = repo.push("--force", "main");
+    const { head, outcome } = await (round % 2 ? byApi : byPush)(title);
     const delay = (round * 37) % 230;
 
     await new Promise((resolve) => setTimeout(resolve, delay));
     await platform.killService("orchestrator");
-    const { code, output } = await push;
-    const seen = await until("git answers again", async () => {
-      const { code: r, output: text } = await repo.git(["ls-remote", repo.url, "refs/heads/main"]);
-
-      return r === 0 && text.split("\t")[0];
-    });
+    const { acknowledged: yes, output, head: told } = await outcome;
+    const seen = await mainNow();
     const live = await liveTitle();
 
-    if (code === 0) {
+    if (yes) {
       assert.equal(live, title, `acknowledged and not live:\n${output}`);
-      assert.equal(seen, head);
+      assert.equal(seen, told ?? head);
       acknowledged++;
     } else {
-      // Either the whole push came through without its answer, or nothing of it.
-      assert.ok(live === title ? seen === head : live === last, `neither: live ${live}, was ${last}, ref ${seen}\n${output}`);
+      // Either all of it came through without its answer, or nothing of it.
+      assert.ok(live === title ? seen === (head ?? seen) && seen !== before : live === last && seen === before,
+        `neither: live ${live}, was ${last}, ref ${seen}, was ${before}\n${output}`);
       lost += live === title ? 0 : 1;
     }
     last = live;
+    before = seen;
   }
   console.log(`# ${acknowledged} acknowledged, ${lost} wholly absent, of ${ROUNDS}`);
   await repo.commit({ "app.lua": titled("After all") });

@@ -1,4 +1,5 @@
 """The real orchestrator and the real git, between fakes. orchestrator.py PROGRAM HOOK [TEST…]"""
+import base64
 import gzip
 import http.client
 import json
@@ -48,6 +49,17 @@ class Case(unittest.TestCase):
         for word in words:
             self.assertIn(word, out)
         return out
+
+    def commit_by_api(self, space, text, noise=b""):
+        """(status, commit id or error)"""
+        lines = [{"key": "header", "value": {"summary": "by API"}},
+                 {"key": "file", "value": {"path": "app.lua", "content": text, "encoding": "utf-8"}}]
+        if noise:
+            lines.append({"key": "file", "value": {"path": "noise.bin", "encoding": "base64",
+                                                   "content": base64.b64encode(noise).decode()}})
+        status, _, answer = self.p.request("POST", "/api/spaces/%s/commit/main" % space,
+                                           raw="\n".join(map(json.dumps, lines)), token=self.p.token)
+        return status, json.loads(answer)["commitOid" if status == 200 else "error"] if answer else None
 
     def assert_clean(self, space):
         """git fsck has nothing to say but that nobody needs an object, or that there is none yet."""
@@ -397,14 +409,6 @@ class Crash(Case):
     API_FAULTS = ["after-seal", "before-build", "before-pending", "after-pending", "before-keep", "after-keep",
                   "before-live", "after-live", "after-answer"]
 
-    def commit_by_api(self, space, text):
-        """(status, commit id)"""
-        lines = [{"key": "header", "value": {"summary": "by API"}},
-                 {"key": "file", "value": {"path": "app.lua", "content": text, "encoding": "utf-8"}}]
-        status, _, answer = self.p.request("POST", "/api/spaces/%s/commit/main" % space,
-                                           raw="\n".join(map(json.dumps, lines)), token=self.p.token)
-        return status, json.loads(answer)["commitOid"] if status == 200 else None
-
     def test_killed_at_each_point_of_a_commit_by_the_api(self):
         for fault in self.API_FAULTS:
             with self.subTest(fault=fault):
@@ -507,6 +511,28 @@ class DiskFull(Case):
         self.assertGreaterEqual(failed, 3)
         head, _ = r.deploy({"app.lua": "return 'again'"})
         self.assertEqual(self.live()[0], head)
+
+
+    def test_a_commit_by_the_api_fails_with_words_and_leaves_nothing(self):
+        r = self.repo()
+        head, _ = r.deploy({})
+        failed = 0
+        for leave in (0, 4096, 16384, 65536, 131072, 262144):
+            self.fill(leave)
+            status, said = self.commit_by_api("admin/demo", "return %d" % leave, os.urandom(100000))
+            os.unlink(self.mount + "/filler")
+            if status == 200:
+                head = said
+            else:
+                failed += 1
+                self.assertIn(status, (422, 507), said)
+                self.assertRegex(said, r"(?i)no space left|disk", said)
+            until("it is settled", lambda: self.live()[0] == self.p.head("admin/demo"))
+            self.assertEqual(self.live()[0], head)
+            self.assert_clean("admin/demo")
+            self.assertFalse([n for n in os.listdir(self.p.repo_path("admin/demo") + "/objects") if n.startswith("tmp_")])
+        self.assertGreaterEqual(failed, 2)
+        self.assertEqual(self.commit_by_api("admin/demo", "return 'again'")[0], 200)
 
 
 class Confined(Case):
