@@ -168,8 +168,10 @@ export async function benchInference({ run, figure, say, cleanups }) {
     const peer = await new Asked(cleanups, python, [join(here, "llama_peer.py"), file, "1"]).ready();
 
     for (const side of [ours, peer]) await side.ask("write 4");
+    // Before and after: one moment of a busy machine would flatter the share.
+    const before = await ours.ask("bandwidth");
     const [wrote, peerWrote] = await best(ours, peer, `write ${WRITTEN}`);
-    const bandwidth = await ours.ask("bandwidth");
+    const bandwidth = Math.max(before, await ours.ask("bandwidth"));
     const [read, peerRead] = await best(ours, peer, `prompt ${PROMPT}`);
     const [batch, peerBatch] = await best(ours, peer, `batch ${SEQUENCES} 16`);
     const bytes = wrote * statSync(file).size * (1 - UNREAD);
