@@ -192,6 +192,7 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 		arg(p, "--large-files=%s", s->config.large_files);
 	if (s->config.local_metrics)
 		arg(p, "--local-metrics");
+	pass_classes(s, p);
 	p->fds[p->n_fds++] = s->sockets[SOCK_EDGE];
 	p->fds[p->n_fds++] = s->sockets[SOCK_AGENT];
 	p->fds[p->n_fds++] = s->sockets[SOCK_HTTP];

@@ -29,6 +29,7 @@
 #include "orchestrator/notes.h"
 #include "orchestrator/peers/told.h"
 #include "orchestrator/push.h"
+#include "orchestrator/rebuild.h"
 #include "orchestrator/repo/git.h"
 #include "orchestrator/repo/hooks.h"
 #include "orchestrator/repo/readers.h"
@@ -55,6 +56,7 @@ struct options {
 	struct disk_limits disk;
 	struct usage_policy policy;
 	unsigned int storage_mib, part_mib, grace_sec; /* of large files */
+	struct box_classes classes;
 };
 
 static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
@@ -139,6 +141,8 @@ static int take_option(struct options *o, int c, const char *value)
 		return parse_large_files(value, o);
 	case 'q':
 		return usage_policy_set(&o->policy, value, NULL);
+	case 'c':
+		return box_classes_set(&o->classes, value, NULL);
 	default:
 		return -1;
 	}
@@ -157,7 +161,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"token-fd", required_argument, NULL, 't'},
 		{"log-limits", required_argument, NULL, 'l'},
 		{"large-files", required_argument, NULL, 'f'},
-		{"quota", required_argument, NULL, 'q'}, {0}};
+		{"quota", required_argument, NULL, 'q'}, {"class", required_argument, NULL, 'c'},
+		{0}};
 	int c;
 
 	*o = (struct options){.gateway_uid = getuid(),
@@ -167,6 +172,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		.storage_mib = STORAGE_MIB,
 		.part_mib = PART_MIB,
 		.grace_sec = COLLECT_GRACE_SEC,
+		.classes = box_classes_default,
 		.run_logs = {.name_max = RUN_LOG_SPACE_MAX,
 			.age_usec = RUN_LOG_AGE_DAYS * DAY_USEC,
 			.total_max = RUN_LOG_TOTAL_MAX}};
@@ -423,6 +429,7 @@ static void close_world(struct world *w)
 {
 	push_end_all();
 	(void)collector_free(w->collector);
+	rebuild_end_all();
 	git_end_all();
 	(void)offload_free(w->offload);
 	(void)tidier_free(w->tidier);
@@ -481,7 +488,7 @@ static int start(struct world *w, const struct options *o, const struct paths *p
 
 static int serve(const struct options *o, struct err *e)
 {
-	struct world w = {.url = o->url, .started_usec = clock_wall_usec()};
+	struct world w = {.url = o->url, .classes = o->classes, .started_usec = clock_wall_usec()};
 	struct server *server = NULL;
 	struct source *term;
 	struct paths *p = calloc(1, sizeof(*p));
@@ -521,6 +528,7 @@ int main(int argc, char **argv)
 			"       [--gateway-uid N] [--agent-uid N] [--token-fd N] "
 			"[--local-metrics]\n"
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB] [--quota KIND=SECONDS,…]\n"
+			"       [--class NAME=MEMORY,CPU]…\n"
 			"       [--disk-warn MIB] [--disk-reserve MIB] "
 			"[--large-files MIB,PART_MIB,SECONDS]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "orchestrator/space/hardware.h"
 
 /* A start goes without what cannot be opened, which its owner reads in the log. */
 static void note_lost(struct world *w, const struct space *space, size_t lost)
@@ -78,6 +79,56 @@ int manage_set(struct world *w, struct space *space, enum setting_kind kind,
 	if (r == 0)
 		tell(w, space, "a change");
 	return r;
+}
+
+int manage_restart(struct world *w, struct space *space, struct err *e)
+{
+	int r = settings_touch(w->store, space, e);
+
+	if (r == 0 && space->paused)
+		return manage_pause(w, space, false, e);
+	if (r == 0)
+		tell(w, space, "a restart");
+	return r;
+}
+
+int manage_pause(struct world *w, struct space *space, bool paused, struct err *e)
+{
+	int r = store_run(
+		w->store, "space_set_paused", NULL, NULL, e, "si", space->id, (int64_t)paused);
+
+	if (r < 0)
+		return r;
+	space->paused = paused;
+	space->epoch++;
+	log_info("space=%s/%s %s", space->owner, space->name, paused ? "is paused" : "goes on");
+	edge_peer_route(w->edge, space->id);
+	return 0;
+}
+
+int manage_sleep(struct world *w, struct space *space, int64_t seconds, struct err *e)
+{
+	int r = store_run(w->store, "space_set_sleep", NULL, NULL, e, "si", space->id, seconds);
+
+	if (r < 0)
+		return r;
+	space->sleep_sec = seconds;
+	space->epoch++;
+	edge_peer_route(w->edge, space->id);
+	return 0;
+}
+
+int manage_hardware(struct world *w, struct space *space, const char *flavor, struct err *e)
+{
+	int r = hardware_check(flavor, e);
+
+	if (r == 0)
+		r = store_run(
+			w->store, "space_set_hardware", NULL, NULL, e, "ss", space->id, flavor);
+	if (r < 0)
+		return r;
+	(void)snprintf(space->hardware, sizeof(space->hardware), "%s", flavor);
+	return hardware_class(flavor) ? manage_restart(w, space, e) : 0;
 }
 
 int manage_remove(struct world *w, struct space *space, enum setting_kind kind, const char *name,

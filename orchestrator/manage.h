@@ -13,5 +13,17 @@ int manage_set(struct world *w, struct space *space, enum setting_kind kind,
 int manage_remove(struct world *w, struct space *space, enum setting_kind kind, const char *name,
 	const char *who, struct err *e);
 
+/* Its workers start anew; a paused Space goes on. */
+int manage_restart(struct world *w, struct space *space, struct err *e);
+
+/* Its workers end and none starts until it goes on. */
+int manage_pause(struct world *w, struct space *space, bool paused, struct err *e);
+
+/* Idle time until sleep; 0: never. */
+int manage_sleep(struct world *w, struct space *space, int64_t seconds, struct err *e);
+
+/* A flavour of this host: its workers start anew with that. Any other is kept as a wish. */
+int manage_hardware(struct world *w, struct space *space, const char *flavor, struct err *e);
+
 /* The agent needs a Space's settings for a start. */
 void manage_answer(struct world *w, const struct agent_want_settings *m);

@@ -15,6 +15,7 @@
 #include "orchestrator/people/people.h"
 #include "orchestrator/repo/repo.h"
 #include "orchestrator/store/store.h"
+#include "proto/box_class.h"
 
 struct collector;
 struct disk;
@@ -53,6 +54,7 @@ struct world {
 	struct tidier *tidier;
 	struct readers *readers;
 	const char *hooks_dir; /* for git's core.hooksPath */
+	struct box_classes classes;
 	const char *url;       /* of the platform, without a slash at its end */
 	uint64_t started_usec; /* wall clock */
 };

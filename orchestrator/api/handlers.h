@@ -56,6 +56,24 @@ void handle_auth_check(struct request *r);
 void handle_resolve(struct request *r);
 void handle_raw(struct request *r);
 
+/* hub_space.c */
+void handle_runtime(struct request *r);
+void handle_hardware_list(struct request *r);
+void handle_hardware(struct request *r);
+void handle_sleep_time(struct request *r);
+void handle_pause(struct request *r);
+void handle_restart(struct request *r);
+void handle_secret_list(struct request *r);
+void handle_secret_set(struct request *r);
+void handle_secret_remove(struct request *r);
+void handle_secret_audit(struct request *r);
+void handle_variable_list(struct request *r);
+void handle_variable_set(struct request *r);
+void handle_variable_remove(struct request *r);
+/* The fields secrets, variables, hardware and sleepTimeSeconds of a Space that is being made.
+ * -EINVAL with words that name the field. */
+int hub_space_take_settings(struct request *r, const char *space_id, struct err *e);
+
 /* status.c */
 void handle_status(struct request *r);
 void handle_models(struct request *r);

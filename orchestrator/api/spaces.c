@@ -8,31 +8,12 @@
 #include "base/json.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
+#include "orchestrator/api/runtime.h"
 #include "orchestrator/live.h"
 #include "orchestrator/notes.h"
 
 #define BUILDS_MAX 100
 #define SEARCH_MAX 100
-
-/* What gateways report, in the words that Hugging Face's clients know. */
-static const struct {
-	const char *state, *stage;
-} stages[] = {
-	{"asleep", "SLEEPING"},
-	{"waking", "APP_STARTING"},
-	{"running", "RUNNING"},
-	{"failed", "RUNTIME_ERROR"},
-	{"crashing", "RUNTIME_ERROR"},
-	{"empty", "NO_APP_FILE"},
-};
-
-static const char *stage_of(const char *state)
-{
-	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
-		if (!strcmp(stages[i].state, state))
-			return stages[i].stage;
-	return "RUNNING";
-}
 
 /* Columns as in space_one and space_list. */
 static json_t *space_object(struct world *w, const struct store_row *row)
@@ -190,7 +171,6 @@ static int read_object(const struct store_row *row, void *data)
 json_t *space_describe(struct request *r, const struct space *space, struct err *e)
 {
 	struct list l = {.request = r};
-	const char *state;
 	json_t *builds;
 
 	if (store_run(r->world->store, "space_one", read_object, &l, e, "s", space->id) < 0 ||
@@ -201,10 +181,7 @@ json_t *space_describe(struct request *r, const struct space *space, struct err 
 		json_decref(l.json);
 		return NULL;
 	}
-	state = json_string_value(json_object_get(l.json, "state"));
-	(void)json_object_set_new(l.json, "runtime",
-		json_pack("{s:s, s:O}", "stage", stage_of(state ? state : ""), "sessions",
-			json_object_get(l.json, "sessions")));
+	(void)json_object_set_new(l.json, "runtime", runtime_object(r->world, space->id, e));
 	(void)json_object_set_new(l.json, "epoch", json_integer(space->epoch));
 	(void)json_object_set_new(l.json, "owned",
 		json_boolean(permit(&r->who, ACTION_MANAGE, space->owner, &(struct err){0}) == 0));

@@ -22,6 +22,7 @@
 #define EXCERPT_MAX 160 /* bytes of a line of code that are shown */
 
 struct build {
+	struct build *next; /* of those that run */
 	struct build_request request;
 	const struct build_ops *ops;
 	void *data;
@@ -37,6 +38,25 @@ struct build {
 	uint64_t stored_usec; /* spent on storing while the box was busy */
 	uint32_t ticket;      /* of the running check; 0: none */
 };
+
+static struct build *all;
+
+bool build_runs(const char *space_id)
+{
+	for (const struct build *b = all; b; b = b->next)
+		if (!strcmp(b->request.space_id, space_id))
+			return true;
+	return false;
+}
+
+static void forget(const struct build *b)
+{
+	for (struct build **at = &all; *at; at = &(*at)->next)
+		if (*at == b) {
+			*at = b->next;
+			return;
+		}
+}
 
 /* --- saying --- */
 
@@ -134,6 +154,7 @@ static void finish(struct build *b, bool ok)
 	}
 	result.phases = buf_str(&b->phases_text);
 	result.log = buf_str(&b->log);
+	forget(b); /* whoever hears of its end asks whether another one runs */
 	b->ops->on_done(&result, b->data);
 	(void)build_free(b);
 }
@@ -464,6 +485,8 @@ int build_start(struct loop *loop, const struct build_request *request, const st
 	if (!b)
 		return -ENOMEM;
 	*b = (struct build){.request = *request, .ops = ops, .data = data, .phases = json_array()};
+	b->next = all;
+	all = b;
 	buf_init(&b->bundle, 0);
 	buf_init(&b->log, BUILD_LOG_MAX);
 	buf_init(&b->tree, APP_JSON_MAX);
@@ -482,6 +505,7 @@ struct build *build_free(struct build *b)
 {
 	if (!b)
 		return NULL;
+	forget(b);
 	if (b->ticket)
 		agent_peer_forget(b->request.agent, b->ticket);
 	(void)source_free(b->start);

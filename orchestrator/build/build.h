@@ -51,5 +51,8 @@ struct build_ops {
 int build_start(struct loop *loop, const struct build_request *request, const struct build_ops *ops,
 	void *data, struct build **ret);
 
+/* One of this Space is under way. */
+bool build_runs(const char *space_id);
+
 /* Before on_done: it will not come. */
 struct build *build_free(struct build *b);

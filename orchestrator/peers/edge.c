@@ -9,6 +9,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "orchestrator/peers/told.h"
+#include "orchestrator/space/hardware.h"
 
 #define QUEUE_MAX (32u << 20)
 #define SYNC_HIGH (20u << 20) /* over half of the queue, so that on_drained is certain to come */
@@ -47,7 +48,9 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 	struct err e = {0};
 
 	m.title = *title ? title : m.name;
-	m.class = *bundle ? store_text(row, 6) : "small";
+	m.class = hardware_class(store_text(row, 15));
+	if (!m.class)
+		m.class = *bundle ? store_text(row, 6) : "small";
 	if (*bundle) {
 		m.bundle = bundle;
 		m.entry = store_text(row, 5);

@@ -27,8 +27,9 @@ enum action {
 	ACTION_READ, /* a Space, its source, the lists */
 	ACTION_SIGN_IN,
 	ACTION_SEE_SELF,
-	ACTION_CHANGE_SELF, /* tokens, password */
-	ACTION_SEE_INSIDE,  /* logs, failed builds, words with file and line */
+	ACTION_CHANGE_SELF,  /* tokens, password */
+	ACTION_SEE_INSIDE,   /* logs, failed builds, words with file and line */
+	ACTION_SEE_SETTINGS, /* which secrets there are, variables */
 	ACTION_PUSH,
 	ACTION_MANAGE,     /* rollback, delete */
 	ACTION_ADMINISTER, /* users, status */

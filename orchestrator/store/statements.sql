@@ -126,6 +126,19 @@ SELECT count(*) FROM repos WHERE kind = 0 AND deleted_usec = 0;
 
 -- name: space_touch_settings
 UPDATE spaces SET settings = settings + 1, epoch = epoch + 1 WHERE id = $1;
+-- name: space_set_paused
+UPDATE spaces SET paused = $2, epoch = epoch + 1 WHERE id = $1;
+-- name: space_set_sleep
+UPDATE spaces SET sleep_sec = $2, epoch = epoch + 1 WHERE id = $1;
+-- name: space_set_hardware
+UPDATE spaces SET hardware = $2 WHERE id = $1;
+-- name: space_runtime
+SELECT s.paused, coalesce(s.sleep_sec, -1), coalesce(s.hardware, ''), coalesce(b.bundle, ''),
+	b.commit_id, coalesce(b.class, 'small'), coalesce(b.sleep_sec, 0), l.state, l.message, r.sdk
+FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
+LEFT JOIN builds l ON l.space_id = s.id AND l.number =
+	(SELECT max(number) FROM builds WHERE space_id = s.id AND state <> 'pending')
+WHERE s.id = $1;
 -- name: variable_list
 SELECT name, words, updated_usec, value FROM variables WHERE space_id = $1 ORDER BY name;
 -- name: variable_size

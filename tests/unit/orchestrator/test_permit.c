@@ -28,6 +28,7 @@ static const struct {
 	{ACTION_SEE_SELF, "nyyy", "nyyy"},
 	{ACTION_CHANGE_SELF, "nyyy", "nnnn"},
 	{ACTION_SEE_INSIDE, "nnyy", "nnyy"},
+	{ACTION_SEE_SETTINGS, "nnyy", "nnnn"},
 	{ACTION_PUSH, "nnyy", "nnnn"},
 	{ACTION_MANAGE, "nnyy", "nnnn"},
 	{ACTION_ADMINISTER, "nnny", "nnnn"},

@@ -1,0 +1,59 @@
+#include "orchestrator/space/hardware.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *pretty;
+} flavors[BOX_CLASSES] = {
+	[BOX_SMALL] = {"cpu-basic", "CPU basic"},
+	[BOX_MEDIUM] = {"cpu-medium", "CPU medium"},
+	[BOX_LARGE] = {"cpu-large", "CPU large"},
+};
+
+const char *hardware_flavor(const char *class)
+{
+	int number = box_class_number(class, strlen(class));
+
+	return flavors[number < 0 ? BOX_SMALL : number].name;
+}
+
+const char *hardware_class(const char *flavor)
+{
+	for (unsigned int i = BOX_SMALL; i < BOX_CLASSES; i++)
+		if (!strcmp(flavors[i].name, flavor))
+			return box_class_name(i);
+	return NULL;
+}
+
+int hardware_check(const char *flavor, struct err *e)
+{
+	size_t n = strlen(flavor);
+
+	if (n == 0 || n > FLAVOR_MAX ||
+		strspn(flavor, "abcdefghijklmnopqrstuvwxyz0123456789-") != n)
+		return err_set(e, -EINVAL,
+			"flavor: 1 to %d small letters, digits and '-', like cpu-basic",
+			FLAVOR_MAX);
+	return 0;
+}
+
+json_t *hardware_list(const struct box_classes *classes)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = BOX_SMALL; list && i < BOX_CLASSES; i++) {
+		const struct box_class *c = &classes->of[i];
+		const char *plural = c->cpu_percent == 100 ? "" : "s";
+
+		(void)json_array_append_new(list,
+			json_pack("{s:s, s:s, s:o, s:o, s:n, s:i, s:f, s:s}", "name",
+				flavors[i].name, "prettyName", flavors[i].pretty, "cpu",
+				json_sprintf("%g vCPU%s", c->cpu_percent / 100.0, plural), "ram",
+				json_sprintf(
+					"%llu MB", (unsigned long long)(c->memory_bytes >> 20)),
+				"accelerator", "unitCostMicroUSD", 0, "unitCostUSD", 0.0,
+				"unitLabel", "hour"));
+	}
+	return list;
+}
