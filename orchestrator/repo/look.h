@@ -64,7 +64,7 @@ struct listing {
 
 /*
  * Lists the folder `tree`; prefix ("" or "a/b/") stands before each path. Submodules and paths that
- * are too long are left out. 1: there is more than max; 0; -EIO.
+ * are too long are left out. 1: there is more than max, or than can be walked in time; 0; -EIO.
  */
 int look_list(struct look *l, const git_oid *tree, const char *prefix, const struct listing *how,
 	struct err *e);
