@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/json.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/look_up.h"
 #include "orchestrator/api/routes.h"
-#include "orchestrator/blob/blob.h"
 #include "orchestrator/repo/revision.h"
 
 #define NAME_SHOWN 255 /* bytes of a name in Content-Disposition */
@@ -112,18 +112,6 @@ static void done_raw(struct look_up *u, struct reading_answer *a)
 	add_headers(u, a, name_of(a));
 }
 
-/* A pointer may name what is not there, or lie about its size. */
-static int open_large(struct world *w, const char *oid, json_int_t size, struct err *e)
-{
-	int fd = blob_open(w->blobs, oid, e);
-
-	if (fd >= 0 && blob_size(w->blobs, oid) != size) {
-		close(fd);
-		return -ENOENT;
-	}
-	return fd;
-}
-
 static void done_resolve(struct look_up *u, struct reading_answer *a)
 {
 	const json_t *lfs = json_object_get(a->head, "lfs");
@@ -138,7 +126,7 @@ static void done_resolve(struct look_up *u, struct reading_answer *a)
 		done_raw(u, a);
 		return;
 	}
-	fd = open_large(r->world, oid, size, &e);
+	fd = look_up_open_large(u, lfs, &e);
 	if (fd == -ENOENT)
 		request_hub_error(r, MHD_HTTP_NOT_FOUND, "EntryNotFound",
 			"Entry not found: its content was never uploaded");

@@ -10,7 +10,6 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/look_up.h"
 #include "orchestrator/api/routes.h"
-#include "orchestrator/blob/blob.h"
 
 #define ID_SHOWN 24 /* digits: what Hugging Face's ids have */
 #define SUM_MAX 65536
@@ -153,12 +152,15 @@ static void next_weights(struct look_up *u)
 		struct look_up_plan plan = {.done = done_weights, .or_done = true};
 		const json_t *sum = oid ? known_sum(oid) : json_object_get(file, "sum");
 
+		/* First of all it has to be this repo's. */
+		plan.input = oid ? look_up_open_large(u, file, &(struct err){0}) : -1;
+		if (oid && plan.input < 0)
+			continue;
 		if (sum)
 			add_sum(json_object_get(u->later, "all"), sum);
-		if (!oid || sum)
-			continue;
-		plan.input = blob_open(u->request->world->blobs, oid, &(struct err){0});
-		if (plan.input < 0)
+		if (sum && plan.input >= 0)
+			close(plan.input);
+		if (sum || !oid)
 			continue;
 		plan.args = json_pack("{s:s, s:i}", "op", "sum", "tensors", 0);
 		(void)json_object_set_new(u->later, "at", json_integer((json_int_t)at + 1));
@@ -288,7 +290,7 @@ static void done_place(struct look_up *u, struct reading_answer *a)
 	struct err e = {0};
 
 	if (oid) {
-		plan.input = blob_open(u->request->world->blobs, oid, &e);
+		plan.input = look_up_open_large(u, lfs, &e);
 		if (plan.input < 0) {
 			request_hub_error(u->request, MHD_HTTP_NOT_FOUND, "EntryNotFound",
 				"Entry not found: its content was never uploaded");

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "orchestrator/api/routes.h"
+#include "orchestrator/hub/lfs.h"
 
 /* --- what comes back --- */
 
@@ -60,6 +61,19 @@ void look_up_done_json(struct look_up *u, struct reading_answer *a)
 		u->request, MHD_HTTP_OK, "application/json; charset=utf-8", a->body, a->size);
 	a->body = -1;
 	look_up_add_commit(u, a);
+}
+
+int look_up_open_large(struct look_up *u, const json_t *lfs, struct err *e)
+{
+	const struct world *w = u->request->world;
+	const char *oid = json_string_value(json_object_get(lfs, "oid"));
+	json_int_t size = json_integer_value(json_object_get(lfs, "size"));
+	struct pointer p = {.size = (uint64_t)size};
+
+	if (!oid || size < 0)
+		return err_set(e, -ENOENT, "there is no such file");
+	(void)snprintf(p.oid, sizeof(p.oid), "%s", oid);
+	return lfs_open(w->store, w->blobs, u->repo.id, &p, e);
 }
 
 /* --- asking --- */

@@ -32,5 +32,11 @@ void look_up_again(struct look_up *u, const struct look_up_plan *plan);
 /* Most answers: the body is JSON. */
 void look_up_done_json(struct look_up *u, struct reading_answer *a);
 
+/*
+ * The large file {oid, size} that a pointer of this repo stands for, a read-only fd. -ENOENT: this
+ * repo does not have it, whoever else may: a pointer to a stranger's file opens nothing.
+ */
+int look_up_open_large(struct look_up *u, const json_t *lfs, struct err *e);
+
 /* X-Repo-Commit, where the head has it. */
 void look_up_add_commit(struct look_up *u, const struct reading_answer *a);

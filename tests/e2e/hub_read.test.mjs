@@ -204,3 +204,61 @@ test("a commit shows what it changed, two revisions how they differ", async () =
   assert.match(compared.files[0].patch, /-deeper\n[^]*\+deep\n/);
   assert.equal((await fetch(`${api}/compare/main`)).status, 404);
 });
+
+/** Uploads bytes to a repo as large file; returns its pointer. */
+async function upload(repo, bytes) {
+  const oid = createHash("sha256").update(bytes).digest("hex");
+  const { json } = await platform.api("POST", `/${repo}.git/info/lfs/objects/batch`,
+    { operation: "upload", transfers: ["basic"], objects: [{ oid, size: bytes.length }], hash_algo: "sha256" });
+
+  assert.equal((await fetch(json.objects[0].actions.upload.href, { method: "PUT", body: bytes })).status, 200);
+  return `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\nsize ${bytes.length}\n`;
+}
+
+test("a large file is itself by resolve, its pointer by raw, and nobody's through another repo", async () => {
+  const bytes = safetensors([["big", "F16", [1000, 1000], 2_000_000]]), web = `${platform.url}/admin/weights`;
+  const pointer = await upload("admin/weights", bytes), oid = /sha256:(\S+)/.exec(pointer)[1];
+
+  await model.deploy({ "large.safetensors": pointer }, "large");
+  const head = await fetch(`${web}/resolve/main/large.safetensors`, { method: "HEAD" });
+
+  assert.deepEqual(["etag", "x-linked-etag", "x-linked-size", "content-length"].map((name) => head.headers.get(name)),
+    [`"${oid}"`, `"${oid}"`, `${bytes.length}`, `${bytes.length}`]);
+  const part = await fetch(`${web}/resolve/main/large.safetensors`, { headers: { range: "bytes=8-20" } });
+
+  assert.equal(part.headers.get("content-range"), `bytes 8-20/${bytes.length}`);
+  assert.deepEqual(Buffer.from(await part.arrayBuffer()), bytes.subarray(8, 21));
+  assert.equal(await (await fetch(`${web}/raw/main/large.safetensors`)).text(), pointer);
+  // Twice: the second time what is in the file is known.
+  for (let i = 0; i < 2; i++) {
+    const info = await modelInfo({ hubUrl: platform.url, name: "admin/weights", additionalFields: ["safetensors"] });
+
+    assert.deepEqual(info.safetensors, { parameters: { F32: 6, BF16: 4, F16: 1_000_000 }, total: 1_000_010 });
+  }
+  const file = await (await fetch(`${platform.url}/api/models/admin/weights/safetensors/main/large.safetensors`)).json();
+
+  assert.deepEqual(file.tensors.map(({ name }) => name), ["big"]);
+  const [entry] = await pathsInfo({ hubUrl: platform.url, repo: { type: "model", name: "admin/weights" }, paths: ["large.safetensors"] });
+
+  assert.deepEqual([entry.size, entry.lfs], [bytes.length, { oid, size: bytes.length, pointerSize: pointer.length }]);
+
+  // Somebody else who knows its name.
+  const secret = await upload("admin/weights", Buffer.from(`a secret of ${Math.random()}`));
+
+  await platform.api("POST", "/api/users", { name: "bob", password: "correct horse" });
+  const { token } = (await platform.api("POST", "/api/tokens", { name: "read", scope: "write", user: "bob" })).json;
+  const thief = new Repo(platform, "bob/thief", { token, user: "bob" });
+
+  repos.push(thief);
+  thief.url = thief.url.replace("/spaces/", "/");
+  await thief.commit({ "README.md": "# Hi\n", "stolen.safetensors": secret });
+  const { code, output } = await thief.push();
+
+  if (code !== 0) assert.match(output, /stolen\.safetensors/);
+  for (const path of ["bob/thief/resolve/main/stolen.safetensors", "api/models/bob/thief/safetensors/main/stolen.safetensors"]) {
+    const stolen = await fetch(`${platform.url}/${path}`, { headers: { authorization: `Bearer ${token}` } });
+
+    assert.equal(stolen.status, 404, path);
+    assert.doesNotMatch(await stolen.text(), /a secret of/);
+  }
+});
