@@ -109,7 +109,8 @@ int history_page(struct look *l, const char *tip, const struct history_page *how
 
 	if (git_oid_fromstr(&oid, tip) < 0 || git_revwalk_new(&walk, l->repo) < 0)
 		return broken(e, "walk the history");
-	(void)git_revwalk_sorting(walk, GIT_SORT_TIME);
+	/* By time alone a parent of the same second may come before its child. */
+	(void)git_revwalk_sorting(walk, GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME);
 	rc = git_revwalk_push(walk, &oid);
 	*ret_whole = true;
 	while (r == 0 && rc == 0 && (rc = git_revwalk_next(&oid, walk)) == 0) {

@@ -284,6 +284,28 @@ TEST(commits_come_newest_first_in_pages_with_their_number)
 	git_fixture_done(&g);
 }
 
+TEST(commits_of_one_second_stay_in_their_order)
+{
+	struct git_fixture g;
+	struct answer a;
+	char name[8], want[64] = "";
+	size_t n = 0;
+
+	git_fixture_init(&g);
+	for (int i = 0; i < 12; i++) {
+		(void)snprintf(name, sizeof(name), "%d", i);
+		g.clock = 1700000000;
+		git_fixture_commit(&g, MAIN, name, name, name, NULL);
+	}
+	for (int i = 11; i >= 0; i--)
+		n += (size_t)snprintf(want + n, sizeof(want) - n, "%d%s", i, i ? "," : "");
+	ASK(&g, &a, "{s:s, s:s, s:i, s:i}", "op", "commits", "rest", "main", "skip", 0, "limit",
+		50);
+	CHECK(!strcmp(names(a.body, "title"), want));
+	answer_done(&a);
+	git_fixture_done(&g);
+}
+
 TEST(refs_are_told_with_the_commits_they_lead_to)
 {
 	struct git_fixture g;
