@@ -2,10 +2,10 @@
 import { useState } from "preact/hooks";
 import { ApiError, call } from "../api";
 import { FormNote, Frame, namesOf, person, Problem, words } from "../frame";
+import { commit } from "./hub_api";
 import "./hub_style";
 import { apiPath, KINDS, repoPath, viewPath, WORDS, type Kind, type RepoId } from "./repo";
 import { readmeOf, TEMPLATES, type Template } from "./templates";
-import { base64Of } from "./upload";
 
 /** As the server has it; what it refuses besides, it says in words. */
 export const NAME = "[A-Za-z0-9][A-Za-z0-9._\\-]{0,95}";
@@ -39,18 +39,21 @@ interface Wanted {
 }
 
 async function make({ kind, owner, name, private: hidden }: Wanted, template: Template): Promise<string> {
-  const files: Readonly<Record<string, string>> = kind === "space" && Object.keys(template.files).length > 0 ? { "README.md": readmeOf(kind, name, template.emoji), ...template.files } : {};
   await call("POST", "/api/repos/create", {
     type: kind,
     name,
     organization: owner === person.value?.name ? null : owner,
     visibility: hidden ? "private" : "public",
     ...(kind === "space" ? { sdk: "lua" } : {}),
-    files: await Promise.all(Object.entries(files).map(async ([path, text]) => ({ path, content: await base64Of(new Blob([text])), encoding: "base64" }))),
   });
   const id = { kind, owner, name };
-  if (kind === "space") return template.files["app.lua"] ? viewPath(id, "edit", "main", "app.lua") : viewPath(id, "tree", "main");
-  return repoPath(id);
+  if (kind !== "space") return repoPath(id);
+  if (Object.keys(template.files).length === 0) return viewPath(id, "tree", "main");
+  // A commit like any other, so that it is built and live like any other.
+  const files = { "README.md": readmeOf(name, template.emoji), ...template.files };
+  const changes = Object.entries(files).map(([path, content]) => ({ key: "file", value: { path, content, encoding: "utf-8" } }) as const);
+  await commit(id, "main", { summary: `Begin with ${template.title.toLowerCase()}` }, changes);
+  return viewPath(id, "edit", "main", "app.lua");
 }
 
 async function copy({ kind, owner, name, private: hidden }: Wanted, from: RepoId): Promise<string> {

@@ -15,26 +15,22 @@ interface Props {
 
 export function Preview({ id, done }: Props) {
   const [seen, setSeen] = useState<ReadonlyMap<string, Outcome>>(new Map());
-  const [lives, setLives] = useState(0);
   useStream(`${apiPath(id, "events")}?follow=1&tail=1`, () => {}, {
     take(data) {
       const events = data.map((text) => JSON.parse(text) as SpaceEvent);
       setSeen((before) => outcomes(before, events, performance.now()));
     },
   });
+  const live = [...seen.values()].some((o) => o.state === "live");
   const outcome = done ? seen.get(done.commit) : undefined;
-  const frame = `${repoPath(id)}?preview`;
-  // A Space that had nothing to run has no page that could hear of its first version.
-  const [waits, setWaits] = useState(false);
+  // A Space that has nothing to run yet has no page that could hear of its first version.
+  const [there, setThere] = useState<boolean | null>(null);
   useEffect(() => {
-    void fetch(repoPath(id), { method: "GET", headers: { Accept: "text/html" } }).then((answer) => setWaits(!answer.ok), () => {});
-  }, [id.owner, id.name]);
-  useEffect(() => {
-    if (waits && outcome?.state === "live") {
-      setLives(lives + 1);
-      setWaits(false);
-    }
-  }, [outcome?.state, waits]);
+    void fetch(repoPath(id), { headers: { Accept: "text/html" } }).then(
+      (answer) => setThere(answer.ok),
+      () => setThere(true),
+    );
+  }, [live]);
   return (
     <section class="preview" aria-label="The Space as it is now">
       <div class="preview-head" role="status">
@@ -56,7 +52,8 @@ export function Preview({ id, done }: Props) {
           {outcome.words}
         </p>
       )}
-      <iframe key={lives} src={frame} title={`${id.owner}/${id.name}`} />
+      {there && <iframe src={repoPath(id)} title={`${id.owner}/${id.name}`} />}
+      {there === false && <p class="preview-none faint">It will be here as soon as a commit of it is live.</p>}
     </section>
   );
 }

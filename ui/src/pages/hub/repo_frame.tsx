@@ -90,7 +90,7 @@ export function RepoFrame({ id, tab, title, loaded, class: className, children }
           </span>
         </h1>
         {given?.private && <PrivateBadge />}
-        {given && <Like repo={given} />}
+        {given && given.liked !== null && <Like repo={given} liked={given.liked} />}
       </div>
       <nav class="tabs repo-tabs" aria-label={`Pages of this ${WORDS[id.kind]}`}>
         {tabs.map((t) => (
@@ -121,10 +121,10 @@ export function RepoPage({ id, tab, title, children }: Omit<FrameProps, "childre
   );
 }
 
-function Like({ repo: given }: { repo: Repo }) {
-  const [now, setNow] = useState({ liked: given.liked, likes: given.likes });
+function Like({ repo: given, liked: first }: { repo: Repo; liked: boolean }) {
+  const [now, setNow] = useState({ liked: first, likes: given.likes });
   const [error, setError] = useState("");
-  useEffect(() => setNow({ liked: given.liked, likes: given.likes }), [given]);
+  useEffect(() => setNow({ liked: first, likes: given.likes }), [given]);
   const toggle = async () => {
     if (!person.value) return location.assign(signInPath(location.pathname));
     const before = now;

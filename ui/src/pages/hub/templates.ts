@@ -1,5 +1,4 @@
-/* What a new repo begins with. */
-import type { Kind } from "./repo";
+/* What a new Space begins with. */
 
 export interface Template {
   readonly id: string;
@@ -55,7 +54,6 @@ export function yamlText(text: string): string {
   return JSON.stringify(text);
 }
 
-export function readmeOf(kind: Kind, name: string, emoji: string): string {
-  const head = kind === "space" ? [`title: ${yamlText(name)}`, `emoji: ${emoji}`, "sdk: lua", "app_file: app.lua"] : [`license: apache-2.0`];
-  return `---\n${head.join("\n")}\n---\n\n# ${name}\n`;
+export function readmeOf(name: string, emoji: string): string {
+  return `---\ntitle: ${yamlText(name)}\nemoji: ${emoji}\nsdk: lua\napp_file: app.lua\n---\n\n# ${name}\n`;
 }

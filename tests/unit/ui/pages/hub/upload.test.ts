@@ -47,5 +47,5 @@ test("what became of a commit is known even when it was live before its call ret
 
 test("a name cannot break out of the card that is made for it", () => {
   assert.equal(yamlText('a"\nsdk: x'), '"a\\"\\nsdk: x"');
-  assert.match(readmeOf("space", "x", "✨"), /^---\ntitle: "x"\nemoji: ✨\nsdk: lua\n/);
+  assert.match(readmeOf("x", "✨"), /^---\ntitle: "x"\nemoji: ✨\nsdk: lua\n/);
 });
