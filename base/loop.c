@@ -15,6 +15,7 @@
 #include "base/clock.h"
 
 #define EVENTS_PER_ROUND 64
+#define ROUNDS_AT_ONCE 3
 #define NOT_IN_HEAP SIZE_MAX
 
 enum source_kind { SOURCE_FD, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_CHILD };
@@ -283,6 +284,9 @@ static void rearm_timer_fd(struct loop *l)
 	/* A round seldom changes the earliest deadline; then the system call is saved. */
 	if (at == l->timer_at)
 		return;
+	/* Neither does it matter that it fires too early: then nothing is due. */
+	if (l->timer_at > l->round_usec && (at > l->timer_at || !at))
+		return;
 	l->timer_at = at;
 	spec.it_value.tv_sec = (time_t)(at / USEC_PER_SEC);
 	spec.it_value.tv_nsec = (long)(at % USEC_PER_SEC * 1000);
@@ -460,6 +464,14 @@ int loop_dispatch(struct loop *l, int timeout_ms)
 			dispatch_source(s, events[i].events);
 	}
 	dispatch_timers(l);
+	/* What was put off to the next round: out of a nested loop it would take two system calls
+	 * to come back for it, each time a piece of a body is passed on. */
+	for (int i = 0; i < ROUNDS_AT_ONCE && l->timer_fd >= 0 && l->heap_len > 0 && !l->stopping &&
+			l->heap[0]->deadline <= l->round_usec + 1;
+		i++) {
+		l->round_usec++;
+		dispatch_timers(l);
+	}
 	l->dispatching = false;
 	bury(l);
 	rearm_timer_fd(l);

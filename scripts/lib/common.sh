@@ -20,7 +20,7 @@ packages_test=(lua5.4 clang libclang-rt-dev clang-format chromium shellcheck cur
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)
 
 # The peers that scripts/bench measures against.
-packages_bench=(apache2-bin bubblewrap curl lua5.4 nginx-light)
+packages_bench=(apache2-bin bubblewrap curl git-lfs lua5.4 nginx-light)
 
 say() {
   printf '%s\n' "$*" >&2

@@ -12,6 +12,7 @@ import { runProgram, until } from "../e2e/lib/process.mjs";
 import { visitorCookie } from "../e2e/lib/wire.mjs";
 import { benchDev } from "./dev.mjs";
 import { benchFairness } from "./fairness.mjs";
+import { benchHub } from "./hub.mjs";
 import { benchInference } from "./inference.mjs";
 import { benchMany } from "./many.mjs";
 import { benchSockets } from "./sockets.mjs";
@@ -458,6 +459,7 @@ const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: b
   fairness: () => benchFairness({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   sockets: () => benchSockets({ startPlatform, startEcho: async () => { const port = await startEcho(); return { port, pid: echoServer.pid }; },
     newRepo, run, numbers, percentile, figure, echoApp, client, pathOf }),
+  hub: () => benchHub({ startPlatform, run, figure, say, cleanups }),
   inference: () => benchInference({ run, figure, say, cleanups }),
   many: () => benchMany({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   ui: () => benchUi({ startPlatform, newRepo, percentile, figure, say, cleanups }),

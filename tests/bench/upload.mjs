@@ -12,7 +12,7 @@ const ROUNDS = 2;
 const SERVICES = ["gateway", "orchestrator", "agent", "boxd", "inference"];
 const LIMIT_MIB = 32;
 
-const status = (pid, key) => {
+export const status = (pid, key) => {
   const line = readFileSync(`/proc/${pid}/status`, "utf8").split("\n").find((l) => l.startsWith(`${key}:`));
 
   return line ? Number(line.split(/\s+/)[1]) / 1024 : 0;
@@ -29,7 +29,7 @@ function descendants(pid, found = []) {
 }
 
 /** Peaks of the services and of every git below the orchestrator, in MiB above what was idle. */
-class Watch {
+export class Watch {
   constructor(platform) {
     this.pids = Object.fromEntries(SERVICES.map((name) => [name, platform.servicePid(name)]).filter(([, pid]) => pid));
     this.idle = {};
@@ -63,7 +63,7 @@ class Watch {
   }
 }
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address();
@@ -73,7 +73,7 @@ function freePort() {
   });
 }
 
-async function startNginx({ cleanups }) {
+export async function startNginx({ cleanups }) {
   const dir = mkdtempSync(join(tmpdir(), "vitrine-nginx-"));
   const port = await freePort();
 
@@ -107,7 +107,7 @@ http {
   return { url: `http://127.0.0.1:${port}`, dir };
 }
 
-function makeFile(dir, bytes) {
+export function makeFile(dir, bytes) {
   const path = join(dir, "large.bin");
   const fd = openSync(path, "w");
 
