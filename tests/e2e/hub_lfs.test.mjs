@@ -259,6 +259,17 @@ return ui.page({}, function() return ui.markdown(words) end)
   await visitor.close();
 });
 
+test("a pointer to what was never uploaded is refused in words, an old one is not asked about", async () => {
+  await commit("one", { "lost.bin": randomBytes(2000) });
+  env.GIT_LFS_SKIP_PUSH = "1";
+  const { code, output } = await run(dir("one"), "git", "push", url("admin/one"), "main");
+
+  delete env.GIT_LFS_SKIP_PUSH;
+  assert.notEqual(code, 0);
+  assert.match(output, /remote: .*lost\.bin/);
+  await must(dir("one"), "git", "push", "-q", url("admin/one"), "main");
+});
+
 test("what nothing points to goes after its time, while others upload; what is pointed to stays", async () => {
   const loose = randomBytes(4000), kept = sha256(big);
 
