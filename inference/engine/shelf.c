@@ -509,6 +509,11 @@ static double progress_of(const struct shelf *s, const struct slot *slot)
 	return fmin(1, (double)loading_done_bytes(s->loading) / (double)slot->model->need);
 }
 
+double shelf_progress(const struct shelf *s, const struct model *m)
+{
+	return progress_of(s, slot_of((struct shelf *)s, m));
+}
+
 static json_t *row_of(const struct shelf *s, const struct slot *slot)
 {
 	const struct model *m = slot->model;

@@ -68,6 +68,9 @@ struct model *shelf_find(const struct shelf *s, const char *id);
  */
 int shelf_use(struct shelf *s, struct model *m, struct err *e);
 
+/* How much of the model is there, from 0 to 1. */
+double shelf_progress(const struct shelf *s, const struct model *m);
+
 bool shelf_is_loading(const struct shelf *s); /* or examining one */
 size_t shelf_count(const struct shelf *s);
 struct model *shelf_at(const struct shelf *s, size_t i);

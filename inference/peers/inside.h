@@ -33,6 +33,7 @@ struct call {
 	uint8_t *held; /* owned; NULL: it has begun */
 	size_t held_n;
 	uint64_t held_until_usec;
+	unsigned told_percent; /* of its model's loading, plus one; 0: nothing yet */
 };
 
 /*

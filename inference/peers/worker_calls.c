@@ -286,6 +286,29 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 	return 0;
 }
 
+/* How far its model is, where that is more than it was told. What sending returned. */
+static int tell_loading(struct call *c, const char *id)
+{
+	struct worker *w = c->worker;
+	const struct model *model = shelf_find(w->service->shelf, id);
+	unsigned percent = model ? (unsigned)(100 * shelf_progress(w->service->shelf, model)) : 0;
+	struct infer_loading m = {.percent = percent};
+	struct frame f = {.type = INFER_LOADING, .seq = c->seq};
+	CLEANUP(buf_done) struct buf value;
+	int r;
+
+	buf_init(&value, proto_infer_loading.value_max);
+	if (w->caller || c->unpaid || percent < c->told_percent)
+		return 0;
+	r = infer_loading_write(&m, &value);
+	if (r < 0)
+		return r;
+	c->told_percent = percent + 1;
+	f.value = value.data;
+	f.length = value.len;
+	return link_send(w->link, &f);
+}
+
 /* Keeps the message until its model is there, since callers would only ask again and again. */
 static int hold(struct call *c, const struct frame *f, const char **ret_code, struct err *e)
 {
@@ -327,6 +350,8 @@ static int begin_call(struct worker *w, const struct frame *f, const struct infe
 	r = begin_request(c, m, raw, ret_code, e);
 	if (r == -EAGAIN)
 		r = hold(c, f, ret_code, e);
+	if (r == 0 && c->held)
+		(void)tell_loading(c, m->model); /* a link that is full is told of the end */
 	if (r < 0) {
 		call_free(c);
 		return r;
@@ -355,12 +380,14 @@ static int resume(struct call *c)
 	struct raw raw;
 	const char *code = "failed";
 	bool describes = false, unpaid = c->unpaid;
+	int told = 0;
 	int r = infer_call_read(&m, c->held, call_split(c->held, c->held_n, &raw), &e);
 
 	if (r == 0) {
 		describes = !strcmp(m.task, CALL_DESCRIBE);
 		r = describes ? describe(w, seq, &m, &code, &e)
 			      : begin_request(c, &m, &raw, &code, &e);
+		told = r == -EAGAIN ? tell_loading(c, m.model) : 0;
 		infer_call_done(&m);
 	}
 	if (r == 0 && describes) {
@@ -370,7 +397,7 @@ static int resume(struct call *c)
 	if (r == -EAGAIN && unpaid && !c->unpaid)
 		c->held_until_usec = clock_mono_usec() + SERVICE_HOLD_SEC * USEC_PER_SEC;
 	if (r == -EAGAIN && clock_mono_usec() < c->held_until_usec)
-		return 0;
+		return told;
 	if (r == 0) {
 		w->service->held_bytes -= c->held_n;
 		free(c->held);

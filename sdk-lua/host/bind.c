@@ -399,7 +399,8 @@ static int host_call(lua_State *L)
 
 static int next_again(lua_State *L, int status, lua_KContext id);
 
-/* Gives "token", text | "done", value | "failed", code, words, once one of them is there. */
+/* Gives "token", text | "loading", fraction | "done", value | "failed", code, words, once one of
+ * them is there. */
 static int read_call(lua_State *L, lua_KContext id)
 {
 	struct task *t = worker_of(L)->current;
@@ -419,6 +420,12 @@ static int read_call(lua_State *L, lua_KContext id)
 		lua_pushstring(L, "token");
 		lua_pushlstring(L, (const char *)c->tokens.data, c->tokens.len);
 		buf_clear(&c->tokens);
+		return 2;
+	}
+	if (c->waits && c->state == CALL_RUNNING) {
+		c->waits = false;
+		lua_pushstring(L, "loading");
+		lua_pushnumber(L, (lua_Number)c->percent / 100);
 		return 2;
 	}
 	if (c->state == CALL_DONE) {

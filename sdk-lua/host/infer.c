@@ -23,7 +23,7 @@ static struct call *find_anywhere(struct worker *w, uint32_t id)
 
 bool call_has_news(const struct call *c)
 {
-	return c->tokens.len > 0 || c->state != CALL_RUNNING;
+	return c->tokens.len > 0 || c->waits || c->state != CALL_RUNNING;
 }
 
 static void wake(struct call *c)
@@ -92,6 +92,20 @@ static int on_error(struct call *c, const struct frame *f, struct err *e)
 	return 0;
 }
 
+static int on_loading(struct call *c, const struct frame *f, struct err *e)
+{
+	struct infer_loading m;
+	int r = infer_loading_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	c->waits = true;
+	c->percent = m.percent;
+	infer_loading_done(&m);
+	wake(c);
+	return 0;
+}
+
 static const struct {
 	uint8_t type;
 	int (*handle)(struct call *c, const struct frame *f, struct err *e);
@@ -99,6 +113,7 @@ static const struct {
 	{INFER_TOKEN, on_token},
 	{INFER_RESULT, on_result},
 	{INFER_ERROR, on_error},
+	{INFER_LOADING, on_loading},
 };
 
 static int on_frame(

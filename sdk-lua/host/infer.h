@@ -16,6 +16,8 @@ struct call {
 	uint32_t id;
 	enum call_state state;
 	struct buf tokens;          /* text not yet read */
+	bool waits;                 /* for its model, and that is news */
+	int64_t percent;            /* of the model that are loaded */
 	struct infer_result result; /* CALL_DONE */
 	char code[33];              /* CALL_FAILED */
 	char words[1025];

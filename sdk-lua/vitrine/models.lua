@@ -68,7 +68,15 @@ end
 -- "token", text | "done", value | "failed", code, words. A test's own models are tables.
 local function next_of(id)
   if type(id) == "table" then return id.next() end
-  return host.next(id)
+  local what, a, b = host.next(id)
+  if what ~= "loading" then return what, a, b end
+  -- Its model is on the way: the visitor sees how far, and then what the handler had said.
+  repeat
+    parts.loading(a)
+    what, a, b = host.next(id)
+  until what ~= "loading"
+  parts.loading(nil)
+  return what, a, b
 end
 
 -- Reads to the end; tokens that come on the way are joined.

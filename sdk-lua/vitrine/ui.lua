@@ -104,10 +104,26 @@ local function progress(fraction, message)
       unit = steps and steps.unit, message = steps and steps.message or message,
     })
   end
-  S.progress = true
-  host.patch(0, data.constants.PATCH_SET, "progress", { fraction = fraction, message = message })
+  S.progress = { fraction = fraction, message = message }
+  host.patch(0, data.constants.PATCH_SET, "progress", S.progress)
 end
 M.progress = progress
+
+-- How much of a model is loaded, in the place of the handler's own progress; nil: all of it.
+function parts.loading(fraction)
+  local S = host.state()
+  if S.call then
+    if fraction then progress(fraction, "Loading the model") end
+    return
+  end
+  local own = S.progress
+  if fraction then
+    progress(fraction, "Loading the model")
+    S.progress = own or true
+  else
+    host.patch(0, data.constants.PATCH_SET, "progress", type(own) == "table" and own or nil)
+  end
+end
 
 -- --- the session table's methods -----------------------------------------------------------
 

@@ -32,8 +32,11 @@ struct peer {
 	uint8_t packet[FRAME_PACKET_MAX];
 	size_t length, at; /* of the packet being read */
 	struct frame_joiner joiner;
-	struct frame f; /* the newest message */
-	json_t *value;  /* owned; of the newest message, where it is JSON */
+	struct frame f;     /* the newest message */
+	json_t *value;      /* owned; of the newest message, where it is JSON */
+	unsigned loadings;  /* times it was told how far a model is */
+	json_int_t percent; /* the last of them */
+	uint32_t loading;   /* its call */
 };
 
 static char dir[64];
@@ -96,6 +99,20 @@ static void send_message(struct peer *p, uint8_t type, uint32_t seq, const char 
 	} while (left > 0);
 }
 
+/* It comes further each time. */
+static void note_loading(struct peer *p)
+{
+	json_t *v = json_loadb((const char *)p->f.value, p->f.length, 0, NULL);
+	json_int_t percent = json_integer_value(json_object_get(v, "percent"));
+
+	CHECK(json_is_integer(json_object_get(v, "percent")) && percent <= 100);
+	CHECK(p->loadings == 0 || p->loading != p->f.seq || percent > p->percent);
+	p->loadings++;
+	p->percent = percent;
+	p->loading = p->f.seq;
+	json_decref(v);
+}
+
 /* The next message's type; -1: the other side closed. */
 static int next_message(struct peer *p)
 {
@@ -118,7 +135,9 @@ static int next_message(struct peer *p)
 		p->at += (size_t)used;
 		r = frame_join(&p->joiner, &p->f, 8 << 20, NULL);
 		CHECK(r >= 0);
-		if (r == 1 && p->f.type != MODELS_METRICS) /* they come by themselves */
+		if (r == 1 && p->f.type == INFER_LOADING)
+			note_loading(p);
+		else if (r == 1 && p->f.type != MODELS_METRICS) /* they come by themselves */
 			break;
 	}
 	json_decref(p->value);
@@ -930,6 +949,7 @@ static void check_models_take_turns(void)
 			;
 		CHECK(two.f.type == INFER_RESULT && two.f.seq == i);
 	}
+	CHECK(one.loadings >= 2 && two.loadings >= 2); /* each time the other's had been there */
 	call(&one, 7, SENTIMENT, "text-classification", "\"inputs\":\"I love it.\"");
 	send_message(&one, INFER_STOP, 7, "", -1);
 	CHECK(next_message(&one) == INFER_ERROR || one.f.type == INFER_RESULT);

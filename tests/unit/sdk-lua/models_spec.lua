@@ -49,6 +49,42 @@ it("complete gives the whole text", function()
   equal("Hello", v:see "out")
 end)
 
+it("while a model is loaded the visitor sees how far that is, and then what the handler said", function()
+  for _, said in ipairs { "", 'session:progress(0.3, "own")' } do
+    local app = handler(said .. [[ out:set(gen:complete("x")) session:save() out:set(gen:complete("y")) ]])
+    local v = app:open()
+    local n = v:fire("go", "click")
+    local function shown()
+      local last, is
+      for _, g in ipairs(v.groups) do
+        for _, p in ipairs(g.patches) do if p.path == "progress" then last, is = p.value, true end end
+      end
+      return is and last or false
+    end
+    local call = app:await_call()
+    local own = shown()
+    for percent = 0, 100, 50 do
+      app:loading(call, percent)
+      app:until_(function() return shown() and shown().fraction == percent / 100 end, percent .. " percent")
+      equal("Loading the model", shown().message)
+    end
+    app:result(call, { text = "a", finish_reason = "stop" })
+    app:result(app:await_call(), { text = "b", finish_reason = "stop" })
+    equal(said ~= "", own and own.fraction == 0.3)
+    v:await(n)
+    equal("b", v:see "out")
+    local messages = {}
+    for _, g in ipairs(v.groups) do
+      for _, p in ipairs(g.patches) do
+        if p.path == "progress" then messages[#messages + 1] = p.value and p.value.message or "none" end
+      end
+    end
+    local loaded = said ~= "" and 5 or 4 -- after three of its own
+    equal(said ~= "" and "own" or "none", messages[loaded])
+    equal("none", messages[#messages])
+  end
+end)
+
 it("leaving the loop stops the model", function()
   local app = handler [[ for t in gen:stream("x") do out:append(t) break end session.done = true ]]
   local v = app:open()

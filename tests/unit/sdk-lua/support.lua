@@ -8,7 +8,7 @@ local open_bench
 
 local TYPE = {
   APP = 0x20, INFER = 0x21, OPEN = 0x30, VALUE = 0x31, EVENT = 0x32, CANCEL = 0x33, CLOSE = 0x34,
-  ACK = 0x35, RESUME = 0x36, FILE = 0x37, CALL = 0x38, PRESENCE = 0x39, TOKEN = 0xb8, RESULT = 0xb9, ERROR = 0xba,
+  ACK = 0x35, RESUME = 0x36, FILE = 0x37, CALL = 0x38, PRESENCE = 0x39, TOKEN = 0xb8, RESULT = 0xb9, ERROR = 0xba, LOADING = 0xbb,
 }
 local KIND = { click = 1, submit = 2, change = 3, input = 4, load = 5, select = 6, clear = 7, upload = 8, example = 9,
   stream = 10, stop = 11, unload = 12, tick = 13, navigate = 21, like = 14, retry = 15, undo = 16, edit = 17, focus = 18, blur = 19, close = 20, call = 63 }
@@ -209,6 +209,10 @@ function App:await_call()
 end
 
 function App:token(call, text) self:send("TOKEN", { seq = call.seq, value = text }) end
+
+function App:loading(call, percent)
+  self:send("LOADING", { seq = call.seq, value = bench.encode { percent = percent } })
+end
 
 function App:result(call, value)
   self:send("RESULT", {
