@@ -85,6 +85,11 @@ static void copy(char *dest, size_t size, const char *text)
 	(void)snprintf(dest, size, "%s", text ? text : "");
 }
 
+bool route_is_static(const struct route *r)
+{
+	return !strcmp(r->class, "static");
+}
+
 static int check(const struct edge_route *m, struct err *e)
 {
 	if (!is_id(m->space))

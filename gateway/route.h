@@ -23,7 +23,7 @@ struct route {
 	char space[33];
 	char owner[41];
 	char name[97];
-	char bundle[65]; /* "": nothing has been built yet */
+	char bundle[65]; /* "": nothing has been built yet, or it is static */
 	char entry[256];
 	char title[201];
 	char class[17];
@@ -37,6 +37,9 @@ struct route {
 	uint32_t generation; /* of the synchronisation that last named it */
 	uint32_t checksum;   /* of the message, to see that nothing changed */
 };
+
+/* Its app is files for the visitor's browser: no worker ever serves it. */
+bool route_is_static(const struct route *r);
 
 /* Loads the routes in dir, which is created when missing. A file that makes no sense is skipped. */
 int route_table_new(const char *dir, struct route_table **ret, struct err *e);

@@ -82,9 +82,9 @@ static void accept_build(struct change *c, const struct build_result *result)
 {
 	const struct front_matter *f = result->front_matter;
 	const struct build_new row = {.commit = c->commit,
-		.bundle = result->bundle,
+		.bundle = *result->bundle ? result->bundle : NULL,
 		.entry = f->app_file,
-		.class = f->class,
+		.class = *result->bundle ? f->class : FRONT_MATTER_STATIC,
 		.sleep_sec = f->sleep_sec,
 		.replicas = f->replicas,
 		.title = *result->title ? result->title : c->repo.name,

@@ -20,7 +20,8 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 	log_info("space=%s/%s epoch=%lld bundle=%.12s is live", space->owner, space->name,
 		(long long)space->epoch, bundle);
 	notes_forget_commits();
-	agent_peer_offer(w->agent, bundle);
+	if (*bundle)
+		agent_peer_offer(w->agent, bundle);
 	edge_peer_route(w->edge, space->id);
 	journal_poke(w->run_logs, space->id);
 	return 0;

@@ -44,6 +44,7 @@ static const struct {
 	{"/-/openapi.json", false, &openapi_handler},
 	{"/-/agents.md", false, &agents_handler},
 	{"/-/mcp", false, &mcp_handler},
+	{"/-/site/", true, &upstream_handler},
 	{"/-/", true, &platform_handler},
 	{"/config", false, &gradio_handler},
 	{"/login", false, &gradio_handler},

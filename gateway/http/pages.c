@@ -132,22 +132,30 @@ const struct handler missing_handler = {.name = "missing", .finish = missing_fin
 
 /* --- a Space's page --- */
 
+static const char *phase_of(const struct request *r, const struct route *route)
+{
+	const struct space *space = space_by_id(request_gateway(r)->spaces, route->space);
+
+	if (route_is_static(route))
+		return route->stopped ? "stopped" : "site";
+	if (!route->bundle[0])
+		return "empty";
+	if (space)
+		return space_phase(space, route->bundle);
+	return route->stopped ? "stopped" : "asleep";
+}
+
 static int write_data(const struct request *r, const struct route *route, struct buf *b)
 {
-	struct gateway *g = request_gateway(r);
-	struct space *space = space_by_id(g->spaces, route->space);
-	const char *phase = !route->bundle[0] ? "empty"
-			    : space           ? space_phase(space, route->bundle)
-			    : route->stopped  ? "stopped"
-					      : "asleep";
+	const char *phase = phase_of(r, route);
 	json_t *o;
 	char base[160];
 	int n;
 
 	(void)snprintf(base, sizeof(base), "/spaces/%s/%s", route->owner, route->name);
-	o = json_pack("{ss ss ss ss ss ss ss}", "space", route->space, "owner", route->owner,
+	o = json_pack("{ss ss ss ss ss ss ss ss}", "space", route->space, "owner", route->owner,
 		"name", route->name, "title", route->title, "bundle", route->bundle, "phase", phase,
-		"base", base);
+		"base", base, "entry", route->entry);
 	n = o ? json_write(b, o) : -ENOMEM;
 	json_decref(o);
 	if (n < 0)

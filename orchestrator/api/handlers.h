@@ -55,6 +55,7 @@ void handle_auth_check(struct request *r);
 /* hub_file.c */
 void handle_resolve(struct request *r);
 void handle_raw(struct request *r);
+void handle_site(struct request *r);
 
 /* hub_space.c */
 void handle_runtime(struct request *r);

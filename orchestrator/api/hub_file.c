@@ -1,4 +1,5 @@
-/* The files of a repo: resolve (large ones as themselves) and raw (as they lie in git). */
+/* The files of a repo: resolve (large ones as themselves), raw (as they lie in git), and those of a
+ * static Space as its own pages. */
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -41,6 +42,27 @@ static const char *const texts[] = {".md", ".txt", ".html", ".htm", ".xhtml", ".
 	".go", ".java", ".rb", ".sh", ".yml", ".yaml", ".toml", ".ini", ".cfg", ".csv", ".tsv",
 	".jsonl", ".ipynb", ".sql", ".tex", ".log", ".gitattributes", ".gitignore"};
 
+/* In a static Space's own frame, which has no origin, they are what they are. */
+static const struct {
+	const char *suffix, *type;
+} site_types[] = {
+	{".html", "text/html; charset=utf-8"},
+	{".htm", "text/html; charset=utf-8"},
+	{".css", "text/css; charset=utf-8"},
+	{".js", "text/javascript; charset=utf-8"},
+	{".mjs", "text/javascript; charset=utf-8"},
+	{".svg", "image/svg+xml"},
+	{".wasm", "application/wasm"},
+	{".woff2", "font/woff2"},
+	{".woff", "font/woff"},
+	{".ttf", "font/ttf"},
+};
+
+/* No origin: no cookie, no storage and no page of ours is within reach of its scripts. */
+static const char site_policy[] =
+	"sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads; "
+	"frame-ancestors 'self'";
+
 static bool ends_with(const char *name, const char *suffix)
 {
 	size_t n = strlen(name), m = strlen(suffix);
@@ -48,8 +70,16 @@ static bool ends_with(const char *name, const char *suffix)
 	return n >= m && !strcasecmp(name + n - m, suffix);
 }
 
-static const char *type_of(const char *name)
+static bool is_site(const struct request *r)
 {
+	return r->route->handle == handle_site;
+}
+
+static const char *type_of(const struct request *r, const char *name)
+{
+	for (size_t i = 0; is_site(r) && i < sizeof(site_types) / sizeof(site_types[0]); i++)
+		if (ends_with(name, site_types[i].suffix))
+			return site_types[i].type;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (ends_with(name, types[i].suffix))
 			return types[i].type;
@@ -86,7 +116,8 @@ static void add_headers(struct look_up *u, const struct reading_answer *a, const
 	look_up_add_commit(u, a);
 	add_name(u->request, name, request_query(u->request, "download") != NULL);
 	/* Whatever else a browser may make of it. */
-	request_add_header(u->request, "Content-Security-Policy", "default-src 'none'; sandbox");
+	request_add_header(u->request, "Content-Security-Policy",
+		is_site(u->request) ? site_policy : "default-src 'none'; sandbox");
 }
 
 /* --- the answer --- */
@@ -107,7 +138,7 @@ static void done_raw(struct look_up *u, struct reading_answer *a)
 	char etag[44];
 
 	(void)snprintf(etag, sizeof(etag), "\"%.40s\"", oid ? oid : "");
-	request_file(u->request, a->body, (uint64_t)size, type_of(name_of(a)), etag);
+	request_file(u->request, a->body, (uint64_t)size, type_of(u->request, name_of(a)), etag);
 	a->body = -1;
 	add_headers(u, a, name_of(a));
 }
@@ -138,7 +169,7 @@ static void done_resolve(struct look_up *u, struct reading_answer *a)
 	}
 	(void)snprintf(etag, sizeof(etag), "\"%.64s\"", oid);
 	(void)snprintf(text, sizeof(text), "%lld", (long long)size);
-	request_file(r, fd, (uint64_t)size, type_of(name_of(a)), etag);
+	request_file(r, fd, (uint64_t)size, type_of(r, name_of(a)), etag);
 	add_headers(u, a, name_of(a));
 	request_add_header(r, "X-Linked-ETag", etag);
 	request_add_header(r, "X-Linked-Size", text);
@@ -165,6 +196,43 @@ static void serve(struct request *r, bool raw)
 		return;
 	plan.args = json_pack(
 		"{s:s, s:b, s:b}", "op", "content", "raw", (int)raw, "bodiless", (int)r->head);
+	known = known_of(r);
+	if (known)
+		(void)json_object_set_new(plan.args, "known", known);
+	look_up(r, &repo, &plan);
+}
+
+/* As the version has it that is live; a folder is its index.html. */
+static json_t *site_rest(const struct request *r, const char *commit)
+{
+	const char *index = r->rest[r->rest_n - 1] == '/' ? "index.html" : "";
+
+	return json_sprintf("%s/%.*s%s", commit, (int)r->rest_n, r->rest, index);
+}
+
+void handle_site(struct request *r)
+{
+	struct look_up_plan plan = {.content = true, .input = -1, .done = done_resolve};
+	struct build_row build;
+	struct hub_repo repo;
+	struct space space;
+	struct err e = {0};
+	json_t *known;
+	int code;
+
+	if (request_repo(r, ACTION_READ, &repo) < 0)
+		return;
+	code = space_by_id(r->world->store, repo.id, &space, &e);
+	if (code == 0)
+		code = build_by_id(r->world->store, space.live_build, &build, &e);
+	if (code == 0 && build.bundle[0])
+		code = err_set(&e, -ENOENT, "this Space is an app, no folder of pages");
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return;
+	}
+	plan.args = json_pack("{s:s, s:o, s:b}", "op", "content", "rest",
+		site_rest(r, build.commit), "bodiless", (int)r->head);
 	known = known_of(r);
 	if (known)
 		(void)json_object_set_new(plan.args, "known", known);

@@ -68,6 +68,7 @@ static const struct route routes[] = {
 		handle_safetensors},
 	{"GET", "/api/:kind/:owner/:name/auth-check", ACTION_READ, ROUTE_JSON, handle_auth_check},
 	{"GET", "/:repo/resolve/*", ACTION_READ, ROUTE_JSON, handle_resolve},
+	{"GET", "/spaces/:owner/:name/-/site/*", ACTION_READ, ROUTE_JSON, handle_site},
 	{"GET", "/:repo/raw/*", ACTION_READ, ROUTE_JSON, handle_raw},
 	{"POST", "/api/:kind/:owner/:name/commit/*", ACTION_PUSH, ROUTE_STREAM, handle_commit,
 		take_commit, finish_commit},

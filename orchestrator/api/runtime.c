@@ -51,6 +51,8 @@ static const char *find_stage(const struct view *v, const struct store_row *row)
 		return "PAUSED";
 	if (building)
 		return live ? "RUNNING_BUILDING" : "BUILDING";
+	if (live && !strcmp(store_text(row, 5), FRONT_MATTER_STATIC))
+		return "RUNNING"; /* it has nothing that could sleep */
 	return live ? stage_of_phase(v->activity.phase)
 		    : stage_of_build(store_text(row, 7), store_text(row, 8));
 }

@@ -30,10 +30,14 @@ static json_t *space_object(struct world *w, const struct store_row *row)
 	(void)snprintf(url, sizeof(url), "%s/spaces/%s", w->url, id);
 	o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:I, s:o, s:s?, s:s?, s:s, s:b}", "id",
 		id, "owner", owner, "name", name, "title", json_words(*title ? title : name),
-		"emoji", json_words(store_text(row, 5)), "sdk", "lua", "state",
-		*bundle ? a.phase : "empty", "sessions", (json_int_t)a.sessions, "updatedAt",
-		json_time(store_int(row, 3)), "bundle", *bundle ? bundle : NULL, "commit",
-		*commit ? commit : NULL, "url", url, "private", (int)(store_int(row, 8) != 0));
+		"emoji", json_words(store_text(row, 5)), "sdk",
+		*bundle || !*commit ? "lua" : "static", "state",
+		*bundle   ? a.phase
+		: *commit ? "running"
+			  : "empty",
+		"sessions", (json_int_t)a.sessions, "updatedAt", json_time(store_int(row, 3)),
+		"bundle", *bundle ? bundle : NULL, "commit", *commit ? commit : NULL, "url", url,
+		"private", (int)(store_int(row, 8) != 0));
 	return o;
 }
 
@@ -267,7 +271,7 @@ void handle_rollback(struct request *r)
 	if (request_space(r, &space) < 0)
 		return;
 	code = find_target(r, &space, &build, &e);
-	if (code == 0 && !blob_has(r->world->blobs, build.bundle))
+	if (code == 0 && build.bundle[0] && !blob_has(r->world->blobs, build.bundle))
 		code = err_set(&e, -EEXIST, "the bundle of this build is not kept any more");
 	if (code == 0 && strcmp(build.id, space.live_build) != 0) {
 		code = live_set(r->world, &space, build.id, build.bundle, &e);

@@ -202,11 +202,16 @@ static int read_front_matter(struct build *b, struct err *e)
 	return 0;
 }
 
+static bool is_static(const struct build *b)
+{
+	return !strcmp(b->front_matter.sdk, FRONT_MATTER_STATIC);
+}
+
 static int check_sdk(struct build *b, struct err *e)
 {
 	const struct front_matter *f = &b->front_matter;
 
-	if (!strcmp(f->sdk, "lua"))
+	if (!strcmp(f->sdk, "lua") || is_static(b))
 		return 0;
 	if (b->request.serves)
 		return err_set(e, -EINVAL,
@@ -311,6 +316,8 @@ static int read_commit(struct build *b, struct err *e)
 	if (r < 0 || b->no_app)
 		return r;
 	end_phase(b, "front matter", "");
+	if (is_static(b))
+		return 0;
 	r = assemble_bundle(t, &b->bundle, b->hash, e);
 	if (r == 0)
 		end_bundle_phase(b, tree_count(t));
@@ -466,11 +473,11 @@ static void run(void *data)
 	b->start = NULL;
 	b->phase_usec = clock_mono_usec();
 	r = read_commit(b, &e);
-	if (r == 0 && !b->no_app)
+	if (r == 0 && !b->no_app && !is_static(b))
 		r = check_and_store(b, &e);
 	if (r < 0)
 		refuse(b, e.text[0] ? e.text : strerror(-r));
-	else if (b->no_app)
+	else if (b->no_app || is_static(b))
 		finish(b, true);
 }
 

@@ -33,7 +33,7 @@ struct build_result {
 	bool ok;
 	bool no_app;         /* ok, and there is nothing to run: no bundle, and so on */
 	const char *message; /* why not: the first line said */
-	const char *bundle;  /* SHA-256 */
+	const char *bundle;  /* SHA-256; "": a static Space has none */
 	const struct front_matter *front_matter;
 	const char *title;      /* of the front matter, or the app's */
 	const char *tree, *api; /* JSON text, as recorded in the box; NULL when missing */

@@ -506,6 +506,8 @@ int front_matter_read(const char *readme, size_t n, struct front_matter *ret, st
 		note(ret, 1, "no front matter; the app is app.lua");
 	if (r > 0)
 		r = read_yaml(text, len, ret, e);
+	if (!ret->app_file_line && !strcmp(ret->sdk, FRONT_MATTER_STATIC))
+		(void)snprintf(ret->app_file, sizeof(ret->app_file), "index.html");
 	if (r < 0)
 		front_matter_done(ret);
 	return r < 0 ? r : 0;

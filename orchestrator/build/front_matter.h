@@ -11,6 +11,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* Only files, for the visitor's browser: nothing of it runs here. */
+#define FRONT_MATTER_STATIC "static"
 #define FRONT_MATTER_MAX (16u << 10)
 #define FRONT_MATTER_MODELS_MAX 32
 #define FRONT_MATTER_MODEL_MAX 160
@@ -22,7 +24,8 @@ struct front_matter {
 	char emoji[33];
 	char app_file[256];
 	char class[17];
-	char sdk[17]; /* "lua", or one that runs on Hugging Face and not here */
+	char sdk[17]; /* "lua", FRONT_MATTER_STATIC, or one that runs on Hugging Face and not here
+		       */
 	int sdk_line; /* in README.md, from 1; 0: not named */
 	int64_t sleep_sec;
 	int64_t replicas; /* 0: as many as the operator allows */
@@ -35,7 +38,8 @@ struct front_matter {
 
 /*
  * Reads a whole README.md. Without front matter everything has its default (title "", class
- * "small", sdk "lua", app_file "app.lua"). -EINVAL: words begin with "README.md:LINE: ". -ENOMEM.
+ * "small", sdk "lua", app_file "app.lua", of a static one
+ * "index.html"). -EINVAL: words begin with "README.md:LINE: ". -ENOMEM.
  */
 int front_matter_read(const char *readme, size_t n, struct front_matter *ret, struct err *e);
 

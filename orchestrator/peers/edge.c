@@ -48,13 +48,12 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 	struct err e = {0};
 
 	m.title = *title ? title : m.name;
-	m.class = hardware_class(store_text(row, 15));
+	m.bundle = *bundle ? bundle : NULL;
+	m.entry = *store_text(row, 5) ? store_text(row, 5) : NULL;
+	if (*bundle)
+		m.class = hardware_class(store_text(row, 15));
 	if (!m.class)
-		m.class = *bundle ? store_text(row, 6) : "small";
-	if (*bundle) {
-		m.bundle = bundle;
-		m.entry = store_text(row, 5);
-	}
+		m.class = *store_text(row, 6) ? store_text(row, 6) : "small";
 	if (with_tree && *tree && json_parse(tree, strlen(tree), 4u << 20, &parsed, &e) == 0)
 		m.tree = parsed;
 	if (m.tree && *api && json_parse(api, strlen(api), 4u << 20, &functions, &e) == 0)

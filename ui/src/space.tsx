@@ -17,6 +17,8 @@ interface PageData {
   readonly tree?: unknown;
   readonly phase?: string | null;
   readonly base: string;
+  /** Of a static Space: the file that its frame opens. */
+  readonly entry?: string;
   /** Inside another site's page: who the visitor is, where no cookie can say it. */
   readonly visitor?: string;
 }
@@ -125,8 +127,24 @@ function isDev(kept: ReturnType<typeof storage>): boolean {
   return kept.load() === DEV;
 }
 
+/** The page that came as HTML gives way to what is drawn. */
+function takePlace(app: HTMLElement): void {
+  app.replaceChildren();
+  app.classList.remove("painted");
+}
+
+/** A static Space has no session: its frame is all there is. */
+async function showSite({ owner, name, base, title, entry = "", visitor }: PageData): Promise<void> {
+  const { SitePage } = await import("./pages/site");
+  const app = document.getElementById("app");
+  if (!app) throw new Error("the page has no #app");
+  takePlace(app);
+  render(<SitePage owner={owner} name={name} base={base} title={title} entry={entry} embedded={visitor !== undefined} />, app);
+}
+
 async function start(): Promise<void> {
   const data = readData();
+  if (data.phase === "site") return showSite(data);
   const wire = wireBase(data);
   const session = new Session({
     keeper: storage(`vitrine:${data.owner}/${data.name}`),
@@ -165,8 +183,7 @@ async function start(): Promise<void> {
   const app = document.getElementById("app");
   if (!app) throw new Error("the page has no #app");
   await untilDrawable(session);
-  app.replaceChildren();
-  app.classList.remove("painted");
+  takePlace(app);
   render(
     <SpacePage
       session={session}
