@@ -15,7 +15,9 @@
 #include "orchestrator/api/request.h"
 #include "orchestrator/live.h"
 
-#define PING_USEC (15 * USEC_PER_SEC) /* so that a proxy on the way does not take us for dead */
+/* So that a proxy on the way does not take us for dead. Python's client waits for 5 s of silence to
+ * know that it has everything there is. */
+#define PING_USEC (30 * USEC_PER_SEC)
 #define OUT_MAX (8 * JOURNAL_LINE_MAX)
 #define RETRY_MS 1000 /* EventSource connects again after this */
 
@@ -72,17 +74,47 @@ static void tell_gap(struct follower *f)
 		return;
 	if (f->at > 0 && oldest > 0)
 		(void)buf_addf(&f->out,
-			"event: gap\ndata: {\"after\":%" PRId64 ",\"oldest\":%" PRId64 "}\n\n",
+			"event: gap\ndata: {\"after\":%" PRId64 ",\"oldest\":%" PRId64
+			",\"data\":\"[lines are missing here]\\n\"}\n\n",
 			f->at, oldest);
 	f->at = oldest;
 }
 
-/* Each stored line is one JSON object already; its id stands in front of its other fields. */
+static void add_time(struct follower *f, int64_t wall_usec)
+{
+	CLEANUP(json_unrefp) json_t *when = json_time(wall_usec);
+	const char *text = json_string_value(when);
+
+	(void)buf_addf(&f->out, "\"timestamp\":\"%s\"", text ? text : "");
+}
+
+/*
+ * What the hub's clients read of a log line: {data, timestamp}. As run_log.c writes them, time is
+ * the first field and line the last; a quote within a text is escaped, so it ends no field.
+ */
+static void add_for_clients(struct follower *f, const char *line, size_t n)
+{
+	static const char time[] = "{\"time\":", words[] = "\"line\":\"";
+	const char *at = memmem(line, n, words, sizeof(words) - 1);
+
+	if (!at || n < sizeof(time) || memcmp(line, time, sizeof(time) - 1) != 0 ||
+		memcmp(line + n - 3, "\"}\n", 3) != 0)
+		return;
+	at += sizeof(words) - 1;
+	add_time(f, strtoll(line + sizeof(time) - 1, NULL, 10));
+	(void)buf_add_str(&f->out, ",\"data\":\"");
+	(void)buf_add(&f->out, at, (size_t)(line + n - 3 - at));
+	(void)buf_add_str(&f->out, "\\n\",");
+}
+
+/* Each stored line is one JSON object already; what is new stands in front of its other fields. */
 static void add_line(struct follower *f, int64_t id, const char *line, size_t n)
 {
 	if (n < 3 || line[0] != '{' || !run_line_matches(line, n, &f->filter))
 		return;
 	(void)buf_addf(&f->out, "id: %" PRId64 "\ndata: {\"id\":%" PRId64 ",", id, id);
+	if (f->journal == f->request->world->run_logs)
+		add_for_clients(f, line, n);
 	(void)buf_add(&f->out, line + 1, n - 1);
 	(void)buf_add(&f->out, "\n", 1);
 }
@@ -117,10 +149,15 @@ static void add_build_line(
 {
 	CLEANUP(freep) char *text = strndup(line, n);
 	CLEANUP(json_unrefp)
-	json_t *o = text ? json_pack("{s:I, s:s, s:s, s:o}", "time", (json_int_t)store_int(row, 2),
-				   "build", store_text(row, 0), "commit", store_text(row, 4),
-				   "line", json_words(text))
-			 : NULL;
+	json_t *o =
+		text ? json_pack("{s:I, s:s, s:s, s:o, s:o}", "time", (json_int_t)store_int(row, 2),
+			       "build", store_text(row, 0), "commit", store_text(row, 4), "line",
+			       json_words(text), "timestamp", json_time(store_int(row, 2)))
+		     : NULL;
+
+	if (o)
+		(void)json_object_set_new(o, "data",
+			json_sprintf("%s\n", json_string_value(json_object_get(o, "line"))));
 
 	if (!o)
 		return;

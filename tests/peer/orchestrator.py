@@ -867,7 +867,8 @@ class Api(Case):
         self.p.restart(signo=signal.SIGKILL)
         _, headers, text = self.p.request("GET", path, token=self.p.token)
         self.assertEqual(headers["Content-Type"], "text/event-stream")
-        self.assertRegex(text, r'id: (\d+)\ndata: {"id":\1,"time":5,"replica":"r","line":"one"}\n\n')
+        self.assertRegex(text, r'id: (\d+)\ndata: {"id":\1,"timestamp":"1970-01-01T00:00:00.000Z","data":"one\\n","time":5,"replica":"r","line":"one"}\n\n')
+        self.assertEqual(self.lines(path)[1]["data"], 'two "quoted" \u2713\n')
         self.assertEqual(self.p.request("GET", path + "?tail=1", token=self.p.token)[2].count("data: "), 1)
 
         c = http.client.HTTPConnection("127.0.0.1", self.p.port.number, timeout=30)
@@ -908,6 +909,7 @@ class Api(Case):
         until("all are kept", lambda: len(self.lines(path)) == 3)
         first, second, _ = self.lines(path)
         self.assertEqual(first, {"id": first["id"], "time": 1000, "replica": "r", "commit": head[:12], "line": "line 0",
+                                 "data": "line 0\n", "timestamp": "1970-01-01T00:00:00.001Z",
                                  **tags})
         self.assertEqual((second["ref"], second["level"], second["event"]), ("k7q2m9", "error", 3))
         for query, want in (("session=0a1b2c3d", [0, 1]), ("ref=k7q2m9", [1]), ("level=warn", [1, 2]),
@@ -958,7 +960,7 @@ class Api(Case):
         self.assertEqual(numbers, list(range(400 - len(numbers), 400)))
         self.assertGreater(len(numbers), 80)
         text = self.p.request("GET", path, token=self.p.token, headers={"Last-Event-ID": "7"})[2]
-        self.assertRegex(text, r'event: gap\ndata: {"after":7,"oldest":\d+}\n\nid: ')
+        self.assertRegex(text, r'event: gap\ndata: {"after":7,"oldest":\d+,"data":"[^"]*"}\n\nid: ')
         self.assertEqual(len(re.findall(r"event: gap", text)), 1)
 
     def test_a_push_a_refusal_a_rollback_and_a_worker_are_told_as_events(self):
@@ -1030,6 +1032,9 @@ class Api(Case):
         self.refused(r)
         text = self.p.request("GET", "/api/spaces/admin/demo/logs/build", token=self.p.token)[2]
         self.assertIn("app.lua:2: unexpected symbol", text)
+        for line in self.lines("/api/spaces/admin/demo/logs/build"):
+            self.assertEqual(line["data"], line["line"] + "\n")
+            self.assertRegex(line["timestamp"], r"^\d{4}-\d\d-\d\dT[\d:.]+Z$")
         self.assertNotIn("app loaded", text)
         status, builds = self.p.call("GET", "/api/spaces/admin/demo/builds")
         text = self.p.request("GET", "/api/spaces/admin/demo/logs/build?build=" + builds[1]["id"], token=self.p.token)[2]
