@@ -90,6 +90,10 @@ test("a model is created, files are dropped onto it, and its card and weights ar
   assert.equal(await page.getByRole("link", { name: "its notes" }).getAttribute("href"), "/admin/tiny/blob/main/docs/notes.md");
   await text("<script>alert(1)</script>");
   assert.ok(!(await page.locator(".card-prose").innerText()).includes("license: mit"));
+  await page.getByRole("button", { name: /^Like \d/ }).click();
+  await page.getByRole("button", { name: /^Liked 1/ }).waitFor();
+  await page.reload();
+  await page.getByRole("button", { name: /^Liked 1/ }).waitFor();
   await go("/admin/tiny/blob/main/model.safetensors");
   await text("40 parameters in 2 tensors");
 });

@@ -28,7 +28,7 @@ const large = { type: "file", oid: "5".repeat(40), size: 48e6, path: "model.safe
 
 function model(name, task, likes) {
   return {
-    id: `marie/${name}`, author: "marie", lastModified: COMMITS[0].date, likes, liked: likes > 1000, pipeline_tag: task, tags: ["tiny", "english"], sha: COMMITS[0].id, usedStorage: 48e6, owned: true,
+    id: `marie/${name}`, author: "marie", lastModified: COMMITS[0].date, likes, _id: name, pipeline_tag: task, tags: ["tiny", "english"], sha: COMMITS[0].id, usedStorage: 48e6, owned: true,
     cardData: { license: "apache-2.0", library_name: "transformers" }, siblings: ["README.md", "app.lua", "model.safetensors"].map((rfilename) => ({ rfilename })),
     safetensors: { parameters: { F32: 11_900_000, F16: 100_000 }, total: 12_000_000 }, spaces: ["demo/mood"],
   };
@@ -43,6 +43,8 @@ export function hub(key, url, body) {
   if (key === "GET /api/spaces/hardware") return [{ name: "cpu-basic", prettyName: "CPU basic" }];
   if (url.pathname.startsWith("/api/models/") && (sub === "" || sub === "revision")) return MODELS[0];
   switch (sub) {
+    case "likers":
+      return [{ user: "marie" }];
     case "refs":
       return { branches: [{ name: "main" }, { name: "brighter" }], tags: [{ name: "v1" }] };
     case "tree":

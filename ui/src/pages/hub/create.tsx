@@ -4,31 +4,24 @@ import { ApiError, call } from "../api";
 import { FormNote, Frame, namesOf, person, Problem, words } from "../frame";
 import { commit } from "./hub_api";
 import "./hub_style";
-import { apiPath, KINDS, repoPath, viewPath, WORDS, type Kind, type RepoId } from "./repo";
+import { KINDS, repoPath, viewPath, WORDS, type Kind } from "./repo";
 import { readmeOf, TEMPLATES, type Template } from "./templates";
 
 /** As the server has it; what it refuses besides, it says in words. */
 export const NAME = "[A-Za-z0-9][A-Za-z0-9._\\-]{0,95}";
 
 export function Create({ kind }: { kind: Kind }) {
-  const from = sourceOf(location.search, kind);
   return (
-    <Frame title={from ? "Duplicate" : "New"} class="narrow">
+    <Frame title="New" class="narrow">
       {person.value === null && (
         <>
           <h1 class="platform-title">New {WORDS[kind]}</h1>
           <Problem error={new ApiError(401, "")} again={() => location.reload()} />
         </>
       )}
-      {person.value && <Form kind={kind} from={from} owners={namesOf(person.value)} />}
+      {person.value && <Form kind={kind} owners={namesOf(person.value)} />}
     </Frame>
   );
-}
-
-/** `?from=OWNER/NAME`: what is to be copied. */
-function sourceOf(search: string, kind: Kind): RepoId | null {
-  const [owner = "", name = "", more] = (new URLSearchParams(search).get("from") ?? "").split("/");
-  return owner && name && more === undefined ? { kind, owner, name } : null;
 }
 
 interface Wanted {
@@ -56,15 +49,10 @@ async function make({ kind, owner, name, private: hidden }: Wanted, template: Te
   return viewPath(id, "edit", "main", "app.lua");
 }
 
-async function copy({ kind, owner, name, private: hidden }: Wanted, from: RepoId): Promise<string> {
-  await call("POST", apiPath(from, "duplicate"), { repository: `${owner}/${name}`, visibility: hidden ? "private" : "public" });
-  return repoPath({ kind, owner, name });
-}
-
-function Form({ kind: first, from, owners }: { kind: Kind; from: RepoId | null; owners: readonly string[] }) {
+function Form({ kind: first, owners }: { kind: Kind; owners: readonly string[] }) {
   const [kind, setKind] = useState(first);
   const [owner, setOwner] = useState(owners[0] ?? "");
-  const [name, setName] = useState(from?.name ?? "");
+  const [name, setName] = useState("");
   const [hidden, setHidden] = useState(false);
   const [template, setTemplate] = useState(TEMPLATES[0]!);
   const [busy, setBusy] = useState(false);
@@ -75,7 +63,7 @@ function Form({ kind: first, from, owners }: { kind: Kind; from: RepoId | null; 
     setError("");
     const wanted = { kind, owner, name: name.trim(), private: hidden };
     try {
-      location.assign(await (from ? copy(wanted, from) : make(wanted, template)));
+      location.assign(await make(wanted, template));
     } catch (failure) {
       setError(words(failure));
       setBusy(false);
@@ -83,12 +71,8 @@ function Form({ kind: first, from, owners }: { kind: Kind; from: RepoId | null; 
   };
   return (
     <form class="panel create" onSubmit={(e) => void submit(e)}>
-      <h1 class="platform-title">{from ? `Copy of ${from.owner}/${from.name}` : `New ${WORDS[kind]}`}</h1>
-      {from ? (
-        <p class="faint">Files and history are copied; secrets are not.</p>
-      ) : (
-        <Choice label="What" name="kind" value={kind} options={KINDS.map((k) => [k, { space: "Space", model: "Model", dataset: "Dataset" }[k]])} choose={(k) => setKind(k as Kind)} />
-      )}
+      <h1 class="platform-title">New {WORDS[kind]}</h1>
+      <Choice label="What" name="kind" value={kind} options={KINDS.map((k) => [k, { space: "Space", model: "Model", dataset: "Dataset" }[k]])} choose={(k) => setKind(k as Kind)} />
       <div class="create-name">
         <label class="form-field">
           <span class="field-label">Owner</span>
@@ -116,7 +100,7 @@ function Form({ kind: first, from, owners }: { kind: Kind; from: RepoId | null; 
           />
         </label>
       </div>
-      {kind === "space" && !from && (
+      {kind === "space" && (
         <fieldset class="templates">
           <legend class="field-label">Begin with</legend>
           {TEMPLATES.map((t) => (
@@ -146,7 +130,7 @@ function Form({ kind: first, from, owners }: { kind: Kind; from: RepoId | null; 
       <FormNote error={error} />
       <div>
         <button class="button primary" disabled={busy}>
-          {busy ? "Creating…" : from ? "Duplicate" : `Create ${WORDS[kind]}`}
+          {busy ? "Creating…" : `Create ${WORDS[kind]}`}
         </button>
       </div>
     </form>

@@ -57,7 +57,12 @@ export function listPath(kind: Kind, { search, sort, filters, author }: Query): 
 }
 
 export function repos(kind: Kind, path: string): Promise<Part<Repo>> {
-  return part(path, (json) => readRepo(kind, json));
+  // Among the models are those that are only served here: they have no repo, so no page either.
+  return part(path, (json) => (kind === "model" && !isStored(json) ? null : readRepo(kind, json)));
+}
+
+function isStored(json: unknown): boolean {
+  return typeof json === "object" && json !== null && "_id" in json;
 }
 
 /* --- one repo --- */
@@ -69,8 +74,19 @@ export async function repo(id: RepoId, rev?: string): Promise<Repo> {
   return read;
 }
 
-export function like(id: RepoId, liked: boolean): Promise<unknown> {
+export interface Likes {
+  readonly liked: boolean;
+  readonly likes: number;
+}
+
+export function like(id: RepoId, liked: boolean): Promise<Likes> {
   return call(liked ? "POST" : "DELETE", apiPath(id, "like"));
+}
+
+/** Whether somebody is among those who like it. */
+export async function likes(id: RepoId, name: string): Promise<boolean> {
+  const people = await call<readonly { readonly user?: string }[]>("GET", apiPath(id, "likers"));
+  return Array.isArray(people) && people.some((p) => p.user === name);
 }
 
 export interface Refs {

@@ -72,8 +72,6 @@ export interface Repo extends RepoId {
   readonly words: string;
   readonly private: boolean;
   readonly likes: number;
-  /** Null: likes are not taken here. */
-  readonly liked: boolean | null;
   readonly updated: string;
   readonly sha: string;
   readonly task: string;
@@ -151,7 +149,6 @@ export function readRepo(kind: Kind, json: unknown): Repo | null {
     words: text(card["short_description"]) || text(info["short_description"]),
     private: info["private"] === true,
     likes: count(info["likes"]),
-    liked: typeof info["liked"] === "boolean" ? info["liked"] : null,
     updated: text(info["lastModified"]) || text(info["updatedAt"]),
     sha: text(info["sha"]) || text(info["commit"]),
     task: text(info["pipeline_tag"]) || text(card["pipeline_tag"]),

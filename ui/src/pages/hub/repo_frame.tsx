@@ -9,7 +9,7 @@ import { signInPath } from "../route";
 import { useCall, type Loaded } from "../use_call";
 import { countWords } from "../words";
 import { KIND_ICONS, PrivateBadge } from "./cards";
-import { like, repo } from "./hub_api";
+import { like, likes, repo } from "./hub_api";
 import { apiPath, idOf, repoPath, settingsPath, viewPath, WORDS, type Repo, type RepoId } from "./repo";
 
 const TABS = {
@@ -90,7 +90,7 @@ export function RepoFrame({ id, tab, title, loaded, class: className, children }
           </span>
         </h1>
         {given?.private && <PrivateBadge />}
-        {given && given.liked !== null && <Like repo={given} liked={given.liked} />}
+        {given && <Like repo={given} />}
       </div>
       <nav class="tabs repo-tabs" aria-label={`Pages of this ${WORDS[id.kind]}`}>
         {tabs.map((t) => (
@@ -121,18 +121,22 @@ export function RepoPage({ id, tab, title, children }: Omit<FrameProps, "childre
   );
 }
 
-function Like({ repo: given, liked: first }: { repo: Repo; liked: boolean }) {
-  const [now, setNow] = useState({ liked: first, likes: given.likes });
+function Like({ repo: given }: { repo: Repo }) {
+  const [now, setNow] = useState({ liked: false, likes: given.likes });
   const [error, setError] = useState("");
-  useEffect(() => setNow({ liked: first, likes: given.likes }), [given]);
+  const name = person.value?.name;
+  useEffect(() => {
+    // Who does not know yet whether it is liked shows it as not liked.
+    if (name) void likes(given, name).then((liked) => setNow((n) => ({ ...n, liked })), () => {});
+  }, [given, name]);
   const toggle = async () => {
     if (!person.value) return location.assign(signInPath(location.pathname));
     const before = now;
-    const liked = !now.liked;
-    setNow({ liked, likes: Math.max(0, now.likes + (liked ? 1 : -1)) });
+    setNow({ liked: !now.liked, likes: Math.max(0, now.likes + (now.liked ? -1 : 1)) });
     setError("");
     try {
-      await like(given, liked);
+      const { liked, likes: n } = await like(given, !before.liked);
+      setNow({ liked, likes: n });
     } catch (failure) {
       setNow(before);
       setError(words(failure));

@@ -31,15 +31,6 @@ export function Settings({ id }: { id: RepoId }) {
               {repo.kind === "space" && <SpaceSettings id={repo} />}
               <Visibility repo={repo} again={again} />
               <Rename repo={repo} />
-              <section class="panel">
-                <h2>Duplicate</h2>
-                <p class="faint">A copy with all files and their history, under a name of its own. Secrets are not copied.</p>
-                <div>
-                  <a class="button secondary" href={`/new?kind=${repo.kind}&from=${encodeURIComponent(idOf(repo))}`}>
-                    Duplicate…
-                  </a>
-                </div>
-              </section>
               <Delete repo={repo} />
             </>
           )}

@@ -4,7 +4,6 @@ import { call } from "../api";
 import { FormNote, known, Show, StateBadge, words } from "../frame";
 import { useCall } from "../use_call";
 import { agoWords, fullTime } from "../words";
-import { refs } from "./hub_api";
 import { apiPath, readRepo, type RepoId } from "./repo";
 
 export interface Runtime {
@@ -44,7 +43,6 @@ export function SpaceSettings({ id }: { id: RepoId }) {
       </section>
       <Values id={id} kind="secrets" />
       <Values id={id} kind="variables" />
-      <Previews id={id} />
     </>
   );
 }
@@ -237,32 +235,5 @@ function ValueRow({ value, one, remove }: { value: Value; one: string; remove: (
         </button>
       )}
     </li>
-  );
-}
-
-/* --- previews --- */
-
-function Previews({ id }: { id: RepoId }) {
-  const [loaded, again] = useCall(() => known.then(() => refs(id)), `${apiPath(id)} refs`);
-  return (
-    <section class="panel" aria-labelledby="previews">
-      <h2 id="previews">Previews of branches</h2>
-      <p class="faint">Every branch but main runs at an address of its own until it is merged, deleted or forgotten.</p>
-      <Show loaded={loaded} again={again}>
-        {({ branches }) => {
-          const others = branches.filter((b) => b !== "main");
-          if (others.length === 0) return <p class="nothing-here">There is no branch but main.</p>;
-          return (
-            <ul class="rows">
-              {others.map((branch) => (
-                <li key={branch} class="row-item">
-                  <code>{branch}</code>
-                </li>
-              ))}
-            </ul>
-          );
-        }}
-      </Show>
-    </section>
   );
 }
