@@ -9,6 +9,7 @@
 #include "orchestrator/build/build.h"
 #include "orchestrator/fault.h"
 #include "orchestrator/hub/lfs.h"
+#include "orchestrator/hub/note.h"
 #include "orchestrator/live.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/notes.h"
@@ -350,13 +351,13 @@ void change_moved(struct change *c, const struct ref_update *updates, size_t n)
 	fault_point("before-live");
 	if (!n)
 		return;
-	if (hub_touch(c->world->store, c->repo.id, &e) < 0)
-		log_warn("repo=%s/%s is not marked as changed: %s", c->repo.owner, c->repo.name,
-			e.text);
 	if (c->pending.id[0] && find_main(updates, n))
 		settle(c);
 	else if (c->repo.kind == REPO_SPACE && !find_main(updates, n))
 		say(c, "vitrine: stored; only main is built and served");
 	else
 		say(c, "vitrine: stored");
+	if (hub_note_push(c->world->store, c->path, &c->repo, &e) < 0)
+		log_warn("repo=%s/%s: lists do not know yet what it says: %s", c->repo.owner,
+			c->repo.name, e.text);
 }

@@ -8,6 +8,8 @@
 #include "orchestrator/notes.h"
 
 #define AGAIN_USEC (100 * USEC_PER_MSEC)
+#define LOOK_USEC (3600 * USEC_PER_SEC)
+#define PURGED_MAX 16
 #define PENDING_MAX 64 /* settled in one go; the rest follows */
 
 int live_set(struct world *w, struct space *space, const char *build_id, const char *bundle,
@@ -50,24 +52,71 @@ static int remove_trash(struct world *w, const char *id, struct err *e)
 	return r < 0 ? r : hub_trash_done(w->store, id, e);
 }
 
-int live_delete(struct world *w, const struct hub_repo *repo, struct err *e)
+int live_rename(
+	struct world *w, struct hub_repo *repo, const char *owner, const char *name, struct err *e)
 {
-	struct err later = {0};
-	int r = hub_purge(w->store, repo, e);
+	const struct hub_repo before = *repo;
+	int r = hub_rename(w->store, repo, owner, name, e);
+
+	if (r < 0)
+		return r;
+	log_info("%s=%s/%s is now %s/%s", hub_kind_name(repo->kind), before.owner, before.name,
+		owner, name);
+	if (repo->kind == REPO_SPACE)
+		edge_peer_route(w->edge, repo->id);
+	return 0;
+}
+
+int live_delete(struct world *w, struct hub_repo *repo, struct err *e)
+{
+	int r = hub_delete(w->store, repo, e);
 
 	if (r < 0)
 		return r;
 	log_info("%s=%s/%s is deleted", hub_kind_name(repo->kind), repo->owner, repo->name);
 	if (repo->kind == REPO_SPACE) {
 		edge_peer_route_gone(w->edge, repo->id);
-		journal_delete(w->run_logs, repo->id);
 		notes_tell_deleted(w, repo);
 	}
-	if (remove_trash(w, repo->id, &later) < 0) {
-		log_warn("repo=%s/%s is removed later: %s", repo->owner, repo->name, later.text);
-		reconciler_wake(w->reconciler);
-	}
 	return 0;
+}
+
+int live_restore(struct world *w, struct hub_repo *repo, struct err *e)
+{
+	int r = hub_restore(w->store, repo, e);
+
+	if (r < 0)
+		return r;
+	log_info("%s=%s/%s is there again", hub_kind_name(repo->kind), repo->owner, repo->name);
+	if (repo->kind == REPO_SPACE)
+		edge_peer_route(w->edge, repo->id);
+	return 0;
+}
+
+static void purge(struct world *w, const struct hub_repo *repo)
+{
+	struct err e = {0};
+
+	if (hub_purge(w->store, repo, &e) < 0) {
+		log_warn("repo=%s/%s is removed later: %s", repo->owner, repo->name, e.text);
+		return;
+	}
+	log_info("%s=%s/%s is removed", hub_kind_name(repo->kind), repo->owner, repo->name);
+	journal_delete(w->run_logs, repo->id);
+	notes_forget_space(w, repo->id);
+}
+
+/* Those whose time is over. True: there are more. */
+static bool purge_old(struct world *w)
+{
+	struct hub_repo old[PURGED_MAX];
+	struct err e = {0};
+	int n = hub_list_deleted(
+		w->store, (int64_t)(clock_wall_usec() - DELETED_KEPT_USEC), old, PURGED_MAX, &e);
+
+	for (int i = 0; i < n; i++)
+		purge(w, &old[i]);
+	return n == PURGED_MAX;
 }
 
 /* --- after a crash --- */
@@ -160,10 +209,11 @@ static void reconcile(void *data)
 	for (int i = 0; i < n; i++)
 		if (live_settle(r->world, &pending[i], false) == PENDING_WAITS)
 			more = true;
+	if (purge_old(r->world))
+		more = true;
 	if (empty_trash(r->world))
 		more = true;
-	if (more)
-		timer_arm_after(r->timer, AGAIN_USEC);
+	timer_arm_after(r->timer, more ? AGAIN_USEC : LOOK_USEC);
 }
 
 int reconciler_new(struct world *w, struct reconciler **ret)

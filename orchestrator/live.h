@@ -14,8 +14,17 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 /* From now on only its owner and administrators know of it, or everybody does. */
 int live_set_private(struct world *w, struct hub_repo *repo, bool private, struct err *e);
 
-/* Removes a repo with all it has. */
-int live_delete(struct world *w, const struct hub_repo *repo, struct err *e);
+/* It has another owner or name from now on; the old ones lead to it. */
+int live_rename(
+	struct world *w, struct hub_repo *repo, const char *owner, const char *name, struct err *e);
+
+/*
+ * Nobody finds it any more. It is kept for DELETED_KEPT_USEC with all it has, so that live_restore
+ * can bring it back; then the reconciler removes it.
+ */
+#define DELETED_KEPT_USEC (7 * 86400ull * 1000000)
+int live_delete(struct world *w, struct hub_repo *repo, struct err *e);
+int live_restore(struct world *w, struct hub_repo *repo, struct err *e);
 
 enum pending_fate {
 	PENDING_LIVE,   /* main points to it: it is live now */
@@ -30,7 +39,7 @@ enum pending_fate live_settle(struct world *w, const struct pending_build *b, bo
 
 /*
  * Settles every pending build that no push in this process is working on, now and as long as
- * there are any; and removes the repos of deleted Spaces.
+ * there are any; and removes what was deleted long ago.
  */
 int reconciler_new(struct world *w, struct reconciler **ret);
 struct reconciler *reconciler_free(struct reconciler *r);

@@ -133,8 +133,12 @@ void notes_tell_deleted(struct world *w, const struct hub_repo *repo)
 	char name[SPACE_NAME_BYTES];
 
 	(void)snprintf(name, sizeof(name), "%s/%s", repo->owner, repo->name);
-	journal_delete(events_of_spaces(w->events), repo->id);
 	(void)events_tell(w->events, EVENT_SPACE_DELETED, NULL, name, json_object());
+}
+
+void notes_forget_space(struct world *w, const char *id)
+{
+	journal_delete(events_of_spaces(w->events), id);
 }
 
 /* --- workers --- */

@@ -32,5 +32,8 @@ void notes_tell_live(
 /* The Space's own events go. */
 void notes_tell_deleted(struct world *w, const struct hub_repo *repo);
 
+/* It is gone for good, and so is what happened to it. */
+void notes_forget_space(struct world *w, const char *id);
+
 /* Which commit a bundle stands for may have changed. */
 void notes_forget_commits(void);

@@ -12,8 +12,6 @@
 
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
-#include "orchestrator/disk.h"
-#include "orchestrator/metrics.h"
 #include "orchestrator/push.h"
 
 #define INFLATE_CHUNK 65536
@@ -224,37 +222,6 @@ static void on_exit_of_git(int status, void *data)
 
 static const struct git_ops advertise_ops = {.on_output = on_output, .on_exit = on_exit_of_git};
 
-/* The owner of a repo is a user, or the platform itself for its templates. */
-static int check_owner_exists(struct request *r, struct err *e)
-{
-	struct identity owner;
-	int code;
-
-	if (!strcmp(r->owner, TEMPLATES_OWNER))
-		return 0;
-	code = people_by_name(r->world->people, r->owner, &owner, NULL, NULL);
-	return code < 0 ? err_set(e, code, "owner: there is no user '%s'", r->owner) : 0;
-}
-
-static int check_room(struct request *r, struct err *e)
-{
-	const struct disk_view *disk = disk_look(r->world->disk);
-
-	if (disk->state != DISK_FULL)
-		return 0;
-	orchestrator_count(ORCHESTRATOR_DISK_REFUSED, 1);
-	return err_set(e, -ENOSPC, "%s", disk->words);
-}
-
-static int check_new(struct request *r, struct err *e)
-{
-	int code = owner_check(r->owner, e);
-
-	if (code == 0)
-		code = hub_name_check(r->kind, r->name, e);
-	return code < 0 ? code : check_owner_exists(r, e);
-}
-
 /*
  * A push to a repo that does not exist makes it, once the pack begins to come: then *ret->id is "",
  * and path an empty repo. 0; otherwise answered.
@@ -271,10 +238,10 @@ static int open_for_push(struct request *r, struct hub_repo *ret, char path[REPO
 		return code;
 	if (code == -ENOENT) {
 		*ret = (struct hub_repo){.id = ""};
-		code = check_new(r, &e);
+		code = request_check_new(r, r->kind, r->owner, r->name, &e);
 	}
 	if (code == 0)
-		code = check_room(r, &e);
+		code = request_check_room(r, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return code;

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 struct request;
+struct space;
 
 /* people.c */
 void handle_whoami(struct request *r);
@@ -20,9 +21,18 @@ void handle_token_delete(struct request *r);
 void handle_user_list(struct request *r);
 void handle_user_add(struct request *r);
 
+/* hub_repos.c */
+void handle_repo_create(struct request *r);
+void handle_repo_delete(struct request *r);
+void handle_repo_restore(struct request *r);
+void handle_repo_deleted(struct request *r);
+void handle_repo_move(struct request *r);
+void handle_repo_settings(struct request *r);
+#define REPO_CREATE_MAX (16u << 20) /* bytes of a body, with the first files */
+
 /* spaces.c */
 void handle_space_list(struct request *r);
-void handle_space_settings(struct request *r);
+void answer_space(struct request *r, const struct space *space);
 void handle_space_delete(struct request *r);
 void handle_build_list(struct request *r);
 void handle_rollback(struct request *r);

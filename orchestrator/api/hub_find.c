@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "orchestrator/api/routes.h"
+#include "orchestrator/disk.h"
+#include "orchestrator/metrics.h"
 
 static const char *word_of(enum repo_kind kind)
 {
@@ -80,6 +82,31 @@ int request_repo(struct request *r, enum action action, struct hub_repo *ret)
 	if (code < 0)
 		request_fail(r, code, &e);
 	return code;
+}
+
+/* The owner of a repo is a user, or the platform itself for its templates. */
+int request_check_new(
+	struct request *r, enum repo_kind kind, const char *owner, const char *name, struct err *e)
+{
+	struct identity who;
+	int code = owner_check(owner, e);
+
+	if (code == 0)
+		code = hub_name_check(kind, name, e);
+	if (code < 0 || !strcmp(owner, TEMPLATES_OWNER))
+		return code;
+	code = people_by_name(r->world->people, owner, &who, NULL, NULL);
+	return code < 0 ? err_set(e, code, "owner: there is no user '%s'", owner) : 0;
+}
+
+int request_check_room(struct request *r, struct err *e)
+{
+	const struct disk_view *disk = disk_look(r->world->disk);
+
+	if (disk->state != DISK_FULL)
+		return 0;
+	orchestrator_count(ORCHESTRATOR_DISK_REFUSED, 1);
+	return err_set(e, -ENOSPC, "%s", disk->words);
 }
 
 int request_space(struct request *r, struct space *ret)

@@ -112,6 +112,12 @@ int request_repo(struct request *r, enum action action, struct hub_repo *ret);
 
 /* The same without an answer: -ENOENT with words, or -ESTALE and answered (307). */
 int request_find_repo(struct request *r, struct hub_repo *ret, struct err *e);
+/* Whether a repo may have that owner and name: -EINVAL, or -ENOENT, there is no such owner. */
+int request_check_new(
+	struct request *r, enum repo_kind kind, const char *owner, const char *name, struct err *e);
+/* -ENOSPC: the platform's disk is full. */
+int request_check_room(struct request *r, struct err *e);
+
 /* Answers what request_find_repo says. */
 void request_fail_repo(struct request *r, int code, const struct err *e);
 

@@ -6,6 +6,7 @@
 
 #include "orchestrator/api/handlers.h"
 
+/* What may be done to a repo is asked by its handler (request_repo), which names the action. */
 static const struct route routes[] = {
 	{"GET", "/api/whoami-v2", ACTION_SEE_SELF, ROUTE_JSON, handle_whoami},
 	{"POST", "/api/login", ACTION_SIGN_IN, ROUTE_JSON, handle_login, .before_sign_in = true},
@@ -22,11 +23,16 @@ static const struct route routes[] = {
 	{"GET", "/api/usage", ACTION_SEE_SELF, ROUTE_JSON, handle_usage},
 	{"GET", "/api/status", ACTION_ADMINISTER, ROUTE_JSON, handle_status},
 	{"GET", "/metrics", ACTION_MEASURE, ROUTE_JSON, handle_metrics},
+	{"POST", "/api/repos/create", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_create,
+		.body_max = REPO_CREATE_MAX},
+	{"DELETE", "/api/repos/delete", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_delete},
+	{"POST", "/api/repos/restore", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_restore},
+	{"GET", "/api/repos/deleted", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_deleted},
+	{"POST", "/api/repos/move", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_move},
+	{"PUT", "/api/:kind/:owner/:name/settings", ACTION_READ, ROUTE_JSON, handle_repo_settings},
 	{"GET", "/api/models", ACTION_READ, ROUTE_JSON, handle_models},
 	{"GET", "/api/spaces", ACTION_READ, ROUTE_JSON, handle_space_list},
 	{"DELETE", "/api/spaces/:owner/:name", ACTION_MANAGE, ROUTE_JSON, handle_space_delete},
-	{"PUT", "/api/spaces/:owner/:name/settings", ACTION_MANAGE, ROUTE_JSON,
-		handle_space_settings},
 	{"GET", "/api/spaces/:owner/:name/builds", ACTION_READ, ROUTE_JSON, handle_build_list},
 	{"POST", "/api/spaces/:owner/:name/rollback", ACTION_MANAGE, ROUTE_JSON, handle_rollback},
 	{"GET", "/api/spaces/hardware", ACTION_READ, ROUTE_JSON, handle_hardware_list},

@@ -193,7 +193,7 @@ json_t *space_describe(struct request *r, const struct space *space, struct err 
 	return l.json;
 }
 
-static void answer_space(struct request *r, const struct space *space)
+void answer_space(struct request *r, const struct space *space)
 {
 	struct err e = {0};
 	json_t *o = space_describe(r, space, &e);
@@ -202,28 +202,6 @@ static void answer_space(struct request *r, const struct space *space)
 		request_json(r, MHD_HTTP_OK, o);
 	else
 		request_fail(r, e.code ? e.code : -ENOMEM, &e);
-}
-
-void handle_space_settings(struct request *r)
-{
-	const json_t *wanted = json_object_get(r->json, "private");
-	struct hub_repo repo;
-	struct space space;
-	struct err e = {0};
-	int code = 0;
-
-	if (request_repo(r, ACTION_MANAGE, &repo) < 0)
-		return;
-	if (!json_is_boolean(wanted))
-		code = err_set(&e, -EINVAL, "private: must be true or false");
-	else if (json_is_true(wanted) != repo.private)
-		code = live_set_private(r->world, &repo, json_is_true(wanted), &e);
-	if (code == 0)
-		code = space_by_id(r->world->store, repo.id, &space, &e);
-	if (code < 0)
-		request_fail(r, code, &e);
-	else
-		answer_space(r, &space);
 }
 
 void handle_space_delete(struct request *r)

@@ -83,6 +83,14 @@ int hub_by_former_name(struct store *s, enum repo_kind kind, const char *owner, 
 		e);
 }
 
+int hub_by_deleted_name(struct store *s, enum repo_kind kind, const char *owner, const char *name,
+	struct hub_repo *ret, struct err *e)
+{
+	return one(store_run(s, "repo_by_deleted_name", read_repo, ret, e, "iss", (int64_t)kind,
+			   owner, name),
+		e);
+}
+
 int hub_by_id(struct store *s, const char *id, struct hub_repo *ret, struct err *e)
 {
 	return one(store_run(s, "repo_by_id", read_repo, ret, e, "s", id), e);
@@ -90,43 +98,46 @@ int hub_by_id(struct store *s, const char *id, struct hub_repo *ret, struct err 
 
 /* --- writing --- */
 
-int hub_add(struct store *s, enum repo_kind kind, const char *owner, const char *name, bool private,
-	struct hub_repo *ret, struct err *e)
+void hub_prepare(struct hub_repo *ret, enum repo_kind kind, const char *owner, const char *name,
+	bool private)
 {
-	struct hub_repo made = {.kind = kind, .private = private};
-	int r;
+	*ret = (struct hub_repo){.kind = kind, .private = private};
+	random_id(ret->id);
+	ret->created_usec = ret->updated_usec = (int64_t)clock_wall_usec();
+	(void)snprintf(ret->owner, sizeof(ret->owner), "%s", owner);
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
+}
 
-	random_id(made.id);
-	made.created_usec = made.updated_usec = (int64_t)clock_wall_usec();
-	(void)snprintf(made.owner, sizeof(made.owner), "%s", owner);
-	(void)snprintf(made.name, sizeof(made.name), "%s", name);
-	r = store_run(s, "repo_name_forget", NULL, NULL, e, "iss", (int64_t)kind, owner, name);
+static int add(struct store *s, const struct hub_repo *repo, struct err *e)
+{
+	int r = store_run(s, "repo_name_forget", NULL, NULL, e, "iss", (int64_t)repo->kind,
+		repo->owner, repo->name);
+
 	if (r >= 0)
-		r = store_run(s, "repo_add", NULL, NULL, e, "sissii", made.id, (int64_t)kind, owner,
-			name, (int64_t) private, made.created_usec);
-	if (r >= 0 && kind == REPO_SPACE)
-		r = store_run(s, "space_add", NULL, NULL, e, "s", made.id);
-	if (r < 0)
-		return r;
-	*ret = made;
-	return 0;
+		r = store_run(s, "repo_add", NULL, NULL, e, "sissii", repo->id, (int64_t)repo->kind,
+			repo->owner, repo->name, (int64_t)repo->private, repo->created_usec);
+	if (r >= 0 && repo->kind == REPO_SPACE)
+		r = store_run(s, "space_add", NULL, NULL, e, "s", repo->id);
+	return r < 0 ? r : 0;
+}
+
+int hub_add(struct store *s, const struct hub_repo *repo, struct err *e)
+{
+	int r = store_begin(s, e);
+
+	if (r == 0)
+		r = add(s, repo, e);
+	if (r == 0)
+		r = store_commit(s, e);
+	store_rollback(s);
+	return r;
 }
 
 int hub_create(struct store *s, enum repo_kind kind, const char *owner, const char *name,
 	bool private, struct hub_repo *ret, struct err *e)
 {
-	struct hub_repo made;
-	int r = store_begin(s, e);
-
-	if (r == 0)
-		r = hub_add(s, kind, owner, name, private, &made, e);
-	if (r == 0)
-		r = store_commit(s, e);
-	store_rollback(s);
-	if (r < 0)
-		return r;
-	*ret = made;
-	return 0;
+	hub_prepare(ret, kind, owner, name, private);
+	return hub_add(s, ret, e);
 }
 
 int hub_ensure(struct store *s, enum repo_kind kind, const char *owner, const char *name,
@@ -203,6 +214,56 @@ int hub_touch(struct store *s, const char *id, struct err *e)
 }
 
 /* --- deletion --- */
+
+static int set_deleted(struct store *s, struct hub_repo *repo, int64_t usec, struct err *e)
+{
+	int r = store_begin(s, e);
+
+	if (r == 0)
+		r = store_run(s, "repo_set_deleted", NULL, NULL, e, "si", repo->id, usec);
+	if (r >= 0)
+		r = grow_epoch(s, repo, e);
+	if (r >= 0)
+		r = store_commit(s, e);
+	store_rollback(s);
+	if (r < 0)
+		return r;
+	repo->deleted_usec = usec;
+	return 0;
+}
+
+int hub_delete(struct store *s, struct hub_repo *repo, struct err *e)
+{
+	return set_deleted(s, repo, (int64_t)clock_wall_usec(), e);
+}
+
+int hub_restore(struct store *s, struct hub_repo *repo, struct err *e)
+{
+	return set_deleted(s, repo, 0, e);
+}
+
+struct repo_list {
+	struct hub_repo *rows;
+	size_t n;
+};
+
+static int append_repo(const struct store_row *row, void *data)
+{
+	struct repo_list *l = data;
+
+	(void)read_repo(row, &l->rows[l->n++]);
+	return 0;
+}
+
+int hub_list_deleted(
+	struct store *s, int64_t before_usec, struct hub_repo *ret, size_t max, struct err *e)
+{
+	struct repo_list l = {.rows = ret};
+	int r = store_run(
+		s, "repo_list_deleted", append_repo, &l, e, "ii", before_usec, (int64_t)max);
+
+	return r < 0 ? r : (int)l.n;
+}
 
 int hub_purge(struct store *s, const struct hub_repo *repo, struct err *e)
 {

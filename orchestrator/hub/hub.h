@@ -46,13 +46,22 @@ int hub_by_former_name(struct store *s, enum repo_kind kind, const char *owner, 
 int hub_by_id(struct store *s, const char *id, struct hub_repo *ret, struct err *e);
 
 /*
- * Makes the row, and a Space's own. A repo that had this name before is not found by it any more.
- * STORE_CONFLICT: the name is taken. Inside a transaction of the caller's.
+ * Of a repo that was deleted and is kept still, the one deleted last. -ENOENT: there is none.
  */
-int hub_add(struct store *s, enum repo_kind kind, const char *owner, const char *name, bool private,
+int hub_by_deleted_name(struct store *s, enum repo_kind kind, const char *owner, const char *name,
 	struct hub_repo *ret, struct err *e);
 
-/* The same in a transaction of its own. */
+/*
+ * Makes the row, and a Space's own. A repo that had this name before is not found by it any more.
+ * STORE_CONFLICT: the name is taken.
+ */
+int hub_add(struct store *s, const struct hub_repo *repo, struct err *e);
+
+/* What hub_add takes: a new id, now. */
+void hub_prepare(struct hub_repo *ret, enum repo_kind kind, const char *owner, const char *name,
+	bool private);
+
+/* Both in one. */
 int hub_create(struct store *s, enum repo_kind kind, const char *owner, const char *name,
 	bool private, struct hub_repo *ret, struct err *e);
 
@@ -69,6 +78,15 @@ int hub_rename(
 
 /* Something about it has changed: it is the newest of its kind. */
 int hub_touch(struct store *s, const char *id, struct err *e);
+
+/* It is not there any more, for as long as it is kept. Grows a Space's epoch. */
+int hub_delete(struct store *s, struct hub_repo *repo, struct err *e);
+/* And is there again. STORE_CONFLICT: its name is taken. */
+int hub_restore(struct store *s, struct hub_repo *repo, struct err *e);
+
+/* Up to max repos that were deleted before then, oldest first. Returns how many. */
+int hub_list_deleted(
+	struct store *s, int64_t before_usec, struct hub_repo *ret, size_t max, struct err *e);
 
 /*
  * Forgets it with all its rows, leaving a note that its folder is to be removed; hub_trash_done

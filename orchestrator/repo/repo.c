@@ -40,6 +40,23 @@ void repo_path(const struct repos *r, const char *id, char ret[REPO_PATH_MAX])
 	(void)snprintf(ret, REPO_PATH_MAX, "%s/%s.git", r->dir, id);
 }
 
+void repo_nascent_path(const struct repos *r, const char *id, char ret[REPO_PATH_MAX])
+{
+	(void)snprintf(ret, REPO_PATH_MAX, "%s/.new-%s.git", r->dir, id);
+}
+
+int repo_settle(const struct repos *r, const char *id, struct err *e)
+{
+	char from[REPO_PATH_MAX], to[REPO_PATH_MAX];
+
+	repo_nascent_path(r, id, from);
+	repo_path(r, id, to);
+	if (rename(from, to) < 0)
+		return err_set(
+			e, -errno, "cannot give the repository its place: %s", strerror(errno));
+	return 0;
+}
+
 void repo_empty_path(const struct repos *r, char ret[REPO_PATH_MAX])
 {
 	repo_path(r, EMPTY, ret);
@@ -137,6 +154,9 @@ void repos_sweep(const struct repos *r, bool (*keep)(const char *id, void *data)
 		char path[REPO_PATH_MAX * 2], id[256];
 
 		(void)snprintf(path, sizeof(path), "%s/%s", r->dir, entry->d_name);
+		if (!strncmp(entry->d_name, ".new-", 5) && take_name(entry->d_name + 5, id) &&
+			keep(id, data) && repo_settle(r, id, &(struct err){0}) == 0)
+			continue;
 		if (!strncmp(entry->d_name, ".gone-", 6) || !strncmp(entry->d_name, ".new-", 5))
 			(void)fs_remove_tree(path);
 		else if (take_name(entry->d_name, id) && strcmp(id, EMPTY) != 0 && is_empty(path) &&

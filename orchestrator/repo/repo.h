@@ -24,6 +24,13 @@ int repos_open(const char *dir, struct repos *ret, struct err *e);
 
 void repo_path(const struct repos *r, const char *id, char ret[REPO_PATH_MAX]);
 
+/*
+ * Where one is made whose row is to follow once it is whole; repo_settle then gives it its place.
+ * At start the sweep does so for those that keep knows, and removes the others.
+ */
+void repo_nascent_path(const struct repos *r, const char *id, char ret[REPO_PATH_MAX]);
+int repo_settle(const struct repos *r, const char *id, struct err *e);
+
 /* One without commits that nobody writes to: what a repo looks like before its first push. */
 void repo_empty_path(const struct repos *r, char ret[REPO_PATH_MAX]);
 

@@ -285,3 +285,9 @@ CREATE TABLE lfs_objects (
 );
 CREATE INDEX lfs_objects_oid ON lfs_objects (oid);
 CREATE INDEX builds_bundle ON builds (bundle);
+
+-- version: 10
+-- The commit of main that title, tags, card and text were read from; '' before the first push.
+ALTER TABLE repos ADD COLUMN head text NOT NULL DEFAULT '';
+UPDATE repos SET head = coalesce((SELECT b.commit_id FROM spaces s JOIN builds b ON b.id = s.live_build
+WHERE s.id = repos.id), '');

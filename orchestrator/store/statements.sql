@@ -55,6 +55,15 @@ SELECT r.id, r.kind, r.owner, r.name, r.private, r.likes, r.created_usec, r.upda
 	r.deleted_usec
 FROM repo_names n JOIN repos r ON r.id = n.repo_id
 WHERE n.kind = $1 AND n.owner = $2 AND n.name = lower($3) AND r.deleted_usec = 0;
+-- name: repo_by_deleted_name
+SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec FROM repos
+WHERE kind = $1 AND owner = $2 AND lower(name) = lower($3) AND deleted_usec > 0
+ORDER BY deleted_usec DESC LIMIT 1;
+-- name: repo_list_deleted
+SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec FROM repos
+WHERE deleted_usec > 0 AND deleted_usec < $1 ORDER BY deleted_usec, id LIMIT $2;
+-- name: repo_set_deleted
+UPDATE repos SET deleted_usec = $2 WHERE id = $1;
 -- name: repo_by_id
 SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec FROM repos
 WHERE id = $1;
@@ -67,6 +76,19 @@ UPDATE repos SET owner = $2, name = $3, updated_usec = $4,
 UPDATE repos SET updated_usec = $2 WHERE id = $1;
 -- name: repo_delete
 DELETE FROM repos WHERE id = $1;
+-- name: repo_note
+UPDATE repos SET head = $2, sdk = $3, card = $4, updated_usec = $6,
+	title = CASE WHEN $5 = '' THEN title ELSE $5 END,
+	words = lower(owner || '/' || name || ' ' || CASE WHEN $5 = '' THEN title ELSE $5 END)
+WHERE id = $1;
+-- name: repo_tags_clear
+DELETE FROM repo_tags WHERE number = (SELECT number FROM repos WHERE id = $1);
+-- name: repo_tag_add
+INSERT INTO repo_tags (tag, number) SELECT $2, number FROM repos WHERE id = $1
+ON CONFLICT (tag, number) DO NOTHING;
+-- name: repo_text_add
+INSERT INTO repo_text (rowid, name, title, tags, card, source)
+SELECT number, owner || '/' || name, title, $2, $3, $4 FROM repos WHERE id = $1;
 -- name: repo_text_delete
 DELETE FROM repo_text WHERE rowid = (SELECT number FROM repos WHERE id = $1);
 -- name: repo_used_by

@@ -7,3 +7,8 @@ add_test(NAME peer_orchestrator_lfs
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/orchestrator_lfs.py
     $<TARGET_FILE:orchestrator_with_faults> $<TARGET_FILE:vitrine-hook>)
 set_tests_properties(peer_orchestrator_lfs PROPERTIES TIMEOUT 3000)
+
+add_test(NAME peer_orchestrator_hub
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/orchestrator_hub.py
+    $<TARGET_FILE:orchestrator_with_faults> $<TARGET_FILE:vitrine-hook>)
+set_tests_properties(peer_orchestrator_hub PROPERTIES TIMEOUT 600)

@@ -365,7 +365,8 @@ class Platform:
     def repo_path(self, name, kind=0):
         """Where a repo lies by its id; a path that does not exist when there is none."""
         db = sqlite3.connect("file:%s/vitrine.db?mode=ro" % self.data, uri=True)
-        row = db.execute("SELECT id FROM repos WHERE owner || '/' || name = ? AND kind = ?", (name, kind)).fetchone()
+        row = db.execute("SELECT id FROM repos WHERE owner || '/' || name = ? AND kind = ? AND deleted_usec = 0",
+                         (name, kind)).fetchone()
         db.close()
         return "%s/repos/%s.git" % (self.data, row[0] if row else "none")
 

@@ -1,0 +1,17 @@
+/*
+ * What lists and searches know of a repo: its title, tags, card and text, read from main after it
+ * has moved and kept in rows.
+ */
+#pragma once
+
+#include "orchestrator/hub/hub.h"
+
+#define NOTE_TEXT_MAX (128u << 10) /* bytes of card, and of source, that a search looks through */
+#define NOTE_TAGS_MAX 200
+#define NOTE_TAG_MAX 200
+
+/*
+ * Reads the repo at path and stores what it says about itself; it is the newest of its kind then.
+ * A card that cannot be read is as good as none. Other errors are the store's or libgit2's.
+ */
+int hub_note_push(struct store *s, const char *path, const struct hub_repo *repo, struct err *e);

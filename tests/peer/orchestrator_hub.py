@@ -1,0 +1,237 @@
+"""Repos of all three kinds over HTTP and the real git. orchestrator_hub.py PROGRAM HOOK [TEST…]"""
+import base64
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from orchestrator import Case
+from orchestrator_fakes import Repo, until
+
+PREFIX = {"space": "spaces/", "model": "", "dataset": "datasets/"}
+KIND = {"space": 0, "model": 1, "dataset": 2}
+
+
+class Hub(Case):
+    def at(self, kind, name, **more):
+        """A work tree for a repo of any kind."""
+        r = Repo(self.p, name, **more)
+        r.url = r.url.replace("/spaces/", "/" + PREFIX[kind])
+        return r
+
+    def make(self, kind, name, token="", **more):
+        body = {"type": kind, "name": name, "organization": None, **more}
+        return self.p.call("POST", "/api/repos/create", body, token=token)
+
+    def delete(self, body):
+        self.assertEqual(self.p.request("DELETE", "/api/repos/delete", body, token=self.p.token)[0], 200)
+
+    def there(self, kind, name, token=""):
+        return self.p.call("GET", "/api/%ss/%s/auth-check" % (kind, name), token=token)[0]
+
+    def files(self, kind, name, **more):
+        r = self.at(kind, name, **more)
+        r.must("clone", "-q", r.url, "here")
+        return {f: open("%s/here/%s" % (r.dir, f)).read() for f in r.must("-C", "here", "ls-files").split()}
+
+
+class Making(Hub):
+    def test_a_repo_of_each_kind_is_made_with_its_first_commit_and_found_by_git(self):
+        for kind in PREFIX:
+            status, o = self.make(kind, "one", license="mit")
+            self.assertEqual(status, 200, o)
+            self.assertEqual((o["name"], o["url"]), ("admin/one", "%s/%sadmin/one" % (self.p.url, PREFIX[kind])))
+            files = self.files(kind, "admin/one")
+            self.assertEqual(sorted(files), [".gitattributes", "README.md"])
+            self.assertIn("*.safetensors filter=lfs", files[".gitattributes"])
+            self.assertIn('license: "mit"', files["README.md"])
+            self.assertEqual('sdk: "lua"' in files["README.md"], kind == "space")
+            status, again = self.make(kind, "One" if kind != "space" else "one")
+            self.assertEqual((status, again["url"]), (409, o["url"]))
+
+    def test_its_first_files_are_those_of_the_request(self):
+        files = [{"path": "data/a.csv", "content": base64.b64encode(b"a,b\n").decode(), "encoding": "base64"},
+                 {"path": "README.md", "content": "mine\n"}]
+        self.assertEqual(self.make("dataset", "d", files=files)[0], 200)
+        have = self.files("dataset", "admin/d")
+        self.assertEqual((have["data/a.csv"], have["README.md"]), ("a,b\n", "mine\n"))
+        for bad in ("../x", ".git/config", "/etc/passwd", "a//b"):
+            status, o = self.make("dataset", "e", files=[{"path": bad, "content": "x"}])
+            self.assertIn(status, (400, 422), bad)
+            self.assertEqual(self.there("dataset", "admin/e"), 404)
+        self.assertEqual([f for f in os.listdir(self.p.data + "/repos") if f.startswith(".")], [])
+
+    def test_who_may_make_where_and_what_is_no_name(self):
+        ada = self.user("ada")
+        reader = self.p.call("POST", "/api/tokens", {"name": "r", "user": "ada", "scope": "read"})[1]["token"]
+        rows = [  # name, owner, anonymous, ada, her reading token, administrator
+            ("m", None, 401, 200, 403, 200),
+            ("m2", "ada", 401, 200, 403, 200),
+            ("m3", "admin", 401, 403, 403, 200),
+            ("m4", "nobody", 401, 403, 403, 403),
+            ("m5", "vitrine", 401, 403, 403, 200),
+        ]
+        for name, owner, *want in rows:
+            got = []
+            for token in (None, ada, reader, self.p.token):
+                status, o = self.make("model", name, token=token, organization=owner)
+                got.append(status)
+                if status == 200:
+                    self.delete({"type": "model", "name": o["name"]})
+            self.assertEqual(got, want, (name, owner))
+        for bad in ("", "a/b/c", "-x", "x.git", "a--b", "..", "x y", "x" * 96):
+            self.assertEqual(self.make("model", bad)[0], 400, bad)
+        self.assertEqual(self.make("thing", "x")[0], 400)
+        self.assertEqual(self.make("space", "x", sdk="cobol")[0], 400)
+        self.assertEqual(self.make("model", "x", visibility="sometimes")[0], 400)
+
+    def test_a_push_makes_it_too(self):
+        for kind in ("model", "dataset"):
+            r = self.at(kind, "admin/Pushed.v1")
+            head = r.commit({"README.md": "---\nlicense: mit\n---\n"})
+            self.assertEqual(r.push()[0], 0)
+            self.assertEqual(r.must("ls-remote", r.url + ".git", "refs/heads/main").split()[0], head)
+            code, out = r.push("--delete", "main")
+            self.assertNotEqual(code, 0)
+            self.assertIn("main cannot be deleted", out)
+
+
+class Going(Hub):
+    def test_what_is_deleted_is_gone_and_comes_back_until_its_name_is_taken(self):
+        for kind in PREFIX:
+            self.make(kind, "one", files=[{"path": "kept.txt", "content": kind}])
+            path = self.p.repo_path("admin/one", KIND[kind])
+            status, _, text = self.p.request("DELETE", "/api/repos/delete", {"type": kind, "name": "one"},
+                                             token=self.p.token)
+            self.assertEqual((status, text), (200, "OK"))
+            self.assertEqual(self.there(kind, "admin/one"), 404)
+            self.assertNotEqual(self.at(kind, "admin/one").git("ls-remote", self.at(kind, "admin/one").url)[0], 0)
+            status, headers, _ = self.p.request("DELETE", "/api/repos/delete", {"type": kind, "name": "one"},
+                                                token=self.p.token)
+            self.assertEqual((status, headers["X-Error-Code"]), (404, "RepoNotFound"))
+            self.assertTrue(os.path.exists(path))
+            listed = self.p.call("GET", "/api/repos/deleted")[1]
+            self.assertIn(("admin/one", kind), [(o["id"], o["type"]) for o in listed])
+            self.assertEqual(self.p.call("POST", "/api/repos/restore", {"type": kind, "name": "one"})[0], 200)
+            self.assertEqual(self.files(kind, "admin/one")["kept.txt"], kind)
+            self.delete({"type": kind, "name": "one"})
+            self.assertEqual(self.make(kind, "one")[0], 200)
+            self.assertEqual(self.p.call("POST", "/api/repos/restore", {"type": kind, "name": "one"})[0], 409)
+
+    def test_after_its_time_it_is_removed_with_its_folder(self):
+        self.make("model", "old")
+        path = self.p.repo_path("admin/old", 1)
+        self.delete({"type": "model", "name": "old"})
+        self.p.end()
+        db = sqlite3.connect(self.p.data + "/vitrine.db")
+        db.execute("UPDATE repos SET deleted_usec = ?", (int((time.time() - 8 * 86400) * 1e6),))
+        db.commit()
+        db.close()
+        self.p.start()
+        until("it is removed", lambda: not os.path.exists(path))
+        self.assertEqual(self.p.call("GET", "/api/repos/deleted")[1], [])
+        self.assertEqual(self.p.call("POST", "/api/repos/restore", {"type": "model", "name": "old"})[0], 404)
+
+    def test_a_former_name_leads_to_it_for_the_api_and_git(self):
+        ada = self.user("ada")
+        for kind in PREFIX:
+            self.make(kind, "one")
+            move = {"type": kind, "fromRepo": "admin/one", "toRepo": "ada/two"}
+            self.assertEqual(self.p.call("POST", "/api/repos/move", move, token=ada)[0], 403)
+            self.assertEqual(self.p.call("POST", "/api/repos/move", move)[0], 200)
+            status, headers, _ = self.p.request("GET", "/api/%ss/admin/one/auth-check?x=1" % kind)
+            self.assertEqual((status, headers["Location"]), (307, "/api/%ss/ada/two/auth-check?x=1" % kind))
+            r = self.at(kind, "admin/one")
+            r.must("clone", "-q", r.url, "here")
+            with open(r.dir + "/here/new.txt", "w") as f:
+                f.write("x")
+            r.must("-C", "here", "add", "-A")
+            r.must("-C", "here", "commit", "-qm", "new")
+            if kind != "space":
+                r.must("-C", "here", "push", "-q")
+                self.assertIn("new.txt", self.files(kind, "ada/two"))
+            self.assertEqual(self.make(kind, "three")[0], 200)
+            self.assertEqual(self.p.call("POST", "/api/repos/move", {**move, "fromRepo": "admin/three"})[0], 409)
+            self.assertEqual(self.make(kind, "one")[0], 200)
+            self.assertEqual(self.there(kind, "admin/one"), 200)
+
+    def test_private_ones_are_as_if_they_were_not(self):
+        ada, bob = self.user("ada"), self.user("bob")
+        for kind in PREFIX:
+            self.assertEqual(self.make(kind, "hid", token=ada, visibility="private")[0], 200)
+            refs = "/%sada/hid/info/refs?service=git-upload-pack" % PREFIX[kind]
+            for path in ("/api/%ss/ada/hid/auth-check" % kind, refs):
+                for token, want in ((None, 401), (bob, 404), (ada, 200), (self.p.token, 200)):
+                    status, headers, _ = self.p.request("GET", path, token=token)
+                    missing = self.p.request("GET", path.replace("hid", "none"), token=token)
+                    self.assertEqual(status, want, (path, want))
+                    if want in (401, 404):
+                        self.assertEqual(headers["X-Error-Code"], "RepoNotFound")
+                        self.assertEqual((missing[0], missing[1]["X-Error-Code"]), (want, "RepoNotFound"))
+                        self.assertEqual("WWW-Authenticate" in headers, want == 401)
+            settings = "/api/%ss/ada/hid/settings" % kind
+            got = [self.p.request("PUT", settings, {"private": False}, token=t)[0] for t in (None, bob)]
+            self.assertEqual(got, [401, 404])
+            self.assertEqual(self.p.call("PUT", settings, {"visibility": "public"}, token=ada)[1]["private"], False)
+            self.assertEqual(self.p.request("PUT", settings, {"private": True}, token=bob)[0], 403)
+            self.assertEqual(self.there(kind, "ada/hid", token=None), 200)
+
+
+class Answers(Hub):
+    def test_errors_and_headers_are_those_that_clients_look_for(self):
+        status, headers, text = self.p.request("GET", "/api/models/admin/none/auth-check", token="hf_nope")
+        self.assertEqual((status, headers["X-Error-Message"]), (401, "Invalid credentials in Authorization header"))
+        self.assertTrue(headers["Content-Type"].startswith("application/json"))
+        ids = {self.p.request("GET", "/api/models")[1]["X-Request-Id"] for _ in range(3)}
+        self.assertEqual(len(ids), 3)
+        status, headers, _ = self.p.request("OPTIONS", "/api/repos/create", headers={
+            "Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type"})
+        self.assertEqual((status, headers["Access-Control-Allow-Origin"]), (204, "*"))
+        self.assertIn("POST", headers["Access-Control-Allow-Methods"])
+        self.assertEqual(headers["Access-Control-Allow-Headers"], "authorization,content-type")
+        headers = self.p.request("GET", "/metrics", token=self.p.token)[1]
+        self.assertNotIn("Access-Control-Allow-Origin", headers)
+
+    def test_paths_are_matched_before_they_are_decoded(self):
+        self.make("model", "m")
+        for path, want in (("/api/models/admin/m/auth-check", 200), ("/api/models/%61dmin/m/auth-check", 200),
+                           ("/api/models/admin%2Fm/auth-check", 404), ("/api/models/admin/m%2Fauth-check", 404),
+                           ("/api/models/admin/%00m/auth-check", 404), ("/api/models/admin/m%/auth-check", 404),
+                           ("/api/model/admin/m/auth-check", 404), ("/api/models/admin/m/auth-check/", 404)):
+            self.assertEqual(self.p.request("GET", path, token=self.p.token)[0], want, path)
+
+
+class Crash(Hub):
+    def test_a_repo_that_is_cut_short_while_it_is_made_is_whole_or_absent(self):
+        made = []
+
+        def go(i):
+            status, _ = self.make("model", "m%d" % i)
+            if status == 200:
+                made.append(i)
+
+        for round in range(4):
+            workers = [threading.Thread(target=go, args=(round * 4 + i,)) for i in range(4)]
+            for w in workers:
+                w.start()
+            time.sleep(0.004 * round)
+            self.p.end(signal.SIGKILL)
+            for w in workers:
+                w.join()
+            self.p.start()
+        for i in range(16):
+            status = self.there("model", "admin/m%d" % i)
+            self.assertTrue(status == 200 or i not in made, i)
+            if status == 200:
+                self.assertIn(".gitattributes", self.files("model", "admin/m%d" % i))
+        left = [f for f in os.listdir(self.p.data + "/repos") if f.startswith(".")]
+        self.assertEqual(left, [])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2, warnings="ignore")
