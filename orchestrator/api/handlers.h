@@ -21,6 +21,12 @@ void handle_token_delete(struct request *r);
 void handle_user_list(struct request *r);
 void handle_user_add(struct request *r);
 
+/* hub_list.c */
+void handle_repo_list(struct request *r);
+void handle_like(struct request *r);
+void handle_unlike(struct request *r);
+void handle_likers(struct request *r);
+
 /* hub_repos.c */
 void handle_repo_create(struct request *r);
 void handle_repo_delete(struct request *r);
@@ -31,7 +37,6 @@ void handle_repo_settings(struct request *r);
 #define REPO_CREATE_MAX (16u << 20) /* bytes of a body, with the first files */
 
 /* spaces.c */
-void handle_space_list(struct request *r);
 void answer_space(struct request *r, const struct space *space);
 void handle_space_delete(struct request *r);
 void handle_build_list(struct request *r);
@@ -87,7 +92,6 @@ int hub_space_take_settings(struct request *r, const char *space_id, struct err 
 
 /* status.c */
 void handle_status(struct request *r);
-void handle_models(struct request *r);
 
 /* usage.c */
 void handle_usage(struct request *r);

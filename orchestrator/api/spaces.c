@@ -87,23 +87,6 @@ json_t *list_spaces(struct request *r, const char *search, int64_t limit, struct
 	return NULL;
 }
 
-void handle_space_list(struct request *r)
-{
-	const char *search = request_query(r, "search"), *limit = request_query(r, "limit");
-	struct err e = {0};
-	int64_t n = limit ? strtoll(limit, NULL, 10) : LIST_MAX;
-	json_t *list = NULL;
-
-	if (n < 1 || n > LIST_MAX)
-		(void)err_set(&e, -EINVAL, "limit: 1 to %d", LIST_MAX);
-	else
-		list = list_spaces(r, search ? search : "", n, &e);
-	if (list)
-		request_json(r, MHD_HTTP_OK, list);
-	else
-		request_fail(r, e.code, &e);
-}
-
 /* --- builds --- */
 
 struct build_list {

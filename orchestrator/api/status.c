@@ -242,8 +242,3 @@ void handle_status(struct request *r)
 	(void)json_object_set_new(o, "warnings", list_warnings());
 	request_json(r, MHD_HTTP_OK, o);
 }
-
-void handle_models(struct request *r)
-{
-	request_json(r, MHD_HTTP_OK, list_models(r->world));
-}

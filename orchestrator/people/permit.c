@@ -14,6 +14,7 @@ static const struct {
 	[ACTION_CHANGE_SELF] = {"change this account", true, {false, true, true, true}},
 	[ACTION_SEE_INSIDE] = {"see this Space's logs", false, {false, false, true, true}},
 	[ACTION_SEE_SETTINGS] = {"see this Space's settings", true, {false, false, true, true}},
+	[ACTION_LIKE] = {"like this", true, {false, true, true, true}},
 	[ACTION_PUSH] = {"push to this Space", true, {false, false, true, true}},
 	[ACTION_MANAGE] = {"change this Space", true, {false, false, true, true}},
 	[ACTION_ADMINISTER] = {"do this; it is for administrators", true,

@@ -30,6 +30,7 @@ enum action {
 	ACTION_CHANGE_SELF,  /* tokens, password */
 	ACTION_SEE_INSIDE,   /* logs, failed builds, words with file and line */
 	ACTION_SEE_SETTINGS, /* which secrets there are, variables */
+	ACTION_LIKE,
 	ACTION_PUSH,
 	ACTION_MANAGE,     /* rollback, delete */
 	ACTION_ADMINISTER, /* users, status */

@@ -89,6 +89,41 @@ ON CONFLICT (tag, number) DO NOTHING;
 -- name: repo_text_add
 INSERT INTO repo_text (rowid, name, title, tags, card, source)
 SELECT number, owner || '/' || name, title, $2, $3, $4 FROM repos WHERE id = $1;
+-- name: repo_list
+SELECT r.id, r.kind, r.owner, r.name, r.private, r.likes, r.created_usec, r.updated_usec, r.number, k.key,
+	r.title, r.sdk, r.card, b.emoji, b.bundle, b.commit_id
+FROM (SELECT number, CASE $11 WHEN 1 THEN created_usec WHEN 2 THEN likes WHEN 3 THEN heat ELSE updated_usec
+		END AS key
+	FROM repos
+	WHERE kind = $1 AND deleted_usec = 0 AND head <> '' AND (private = 0 OR owner = $2 OR $3 = 1)
+		AND ($4 IS NULL OR owner = $4)
+		AND ($5 IS NULL OR words LIKE $5 ESCAPE '\'
+			OR number IN (SELECT rowid FROM repo_text WHERE repo_text MATCH $6))
+		AND ($7 IS NULL OR number IN (SELECT number FROM repo_tags WHERE tag = $7))
+		AND ($8 IS NULL OR number IN (SELECT number FROM repo_tags WHERE tag = $8))
+		AND ($9 IS NULL OR number IN (SELECT number FROM repo_tags WHERE tag = $9))
+		AND ($10 IS NULL OR number IN (SELECT number FROM repo_tags WHERE tag = $10))) k
+JOIN repos r ON r.number = k.number
+LEFT JOIN spaces s ON s.id = r.id
+LEFT JOIN builds b ON b.id = s.live_build
+WHERE $12 = 0 OR k.key < $13 OR (k.key = $13 AND k.number < $14)
+ORDER BY k.key DESC, k.number DESC LIMIT $15;
+
+-- name: repo_heat
+SELECT heat FROM repos WHERE id = $1;
+-- name: repo_set_heat
+UPDATE repos SET heat = $2 WHERE id = $1;
+-- name: repo_count_likes
+UPDATE repos SET likes = (SELECT count(*) FROM likes WHERE repo_id = $1) WHERE id = $1;
+-- name: like_add
+INSERT INTO likes (repo_id, user_id, created_usec) VALUES ($1, $2, $3)
+ON CONFLICT (repo_id, user_id) DO NOTHING;
+-- name: like_delete
+DELETE FROM likes WHERE repo_id = $1 AND user_id = $2;
+-- name: like_list
+SELECT u.name FROM likes l JOIN users u ON u.id = l.user_id WHERE l.repo_id = $1
+ORDER BY l.created_usec DESC, u.name LIMIT $2;
+
 -- name: repo_text_delete
 DELETE FROM repo_text WHERE rowid = (SELECT number FROM repos WHERE id = $1);
 -- name: repo_used_by

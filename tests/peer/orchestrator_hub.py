@@ -1,5 +1,6 @@
 """Repos of all three kinds over HTTP and the real git. orchestrator_hub.py PROGRAM HOOK [TEST…]"""
 import base64
+import json
 import os
 import signal
 import sqlite3
@@ -179,6 +180,56 @@ class Going(Hub):
             self.assertEqual(self.p.call("PUT", settings, {"visibility": "public"}, token=ada)[1]["private"], False)
             self.assertEqual(self.p.request("PUT", settings, {"private": True}, token=bob)[0], 403)
             self.assertEqual(self.there(kind, "ada/hid", token=None), 200)
+
+
+class Lists(Hub):
+    def ids(self, kind, query="", token=""):
+        return [o["id"] for o in self.p.call("GET", "/api/%ss%s" % (kind, query), token=token)[1]
+                if o["id"] != "vitrine/tiny-sentiment"]  # inference serves it
+
+    def test_repos_are_found_by_owner_words_tags_and_text_a_page_at_a_time(self):
+        ada = self.user("ada")
+        readme = "---\nlicense: mit\ntags:\n  - birds\npipeline_tag: fill-mask\n---\n# About\nThe warbler sings.\n"
+        for i in range(5):
+            self.make("model", "m%d" % i, token=ada, files=[{"path": "README.md", "content": readme}] if i == 3 else [])
+        self.make("model", "hid", token=ada, visibility="private")
+        self.make("model", "other")
+        every = ["admin/other", "ada/hid", "ada/m4", "ada/m3", "ada/m2", "ada/m1", "ada/m0"]
+        self.assertEqual(self.ids("model"), every)
+        self.assertEqual(self.ids("model", token=None), [i for i in every if i != "ada/hid"])
+        self.assertEqual(self.ids("model", "?author=ada", ada), every[1:])
+        self.assertEqual(self.ids("dataset"), [])
+        for query in ("search=m3", "search=warbler%20sing", "search=BIRDS", "filter=birds", "pipeline_tag=fill-mask",
+                      "filter=license%3Amit&filter=birds", "author=ada&search=About"):
+            self.assertEqual(self.ids("model", "?" + query), ["ada/m3"], query)
+        for query in ("search=nothing", "search=%25", "search=%22", "search=*%20OR%20*", "filter=cats", "author=bob"):
+            self.assertEqual(self.ids("model", "?" + query), [], query)
+        seen, path = [], "/api/models?limit=2&sort=createdAt&author=ada"
+        while path:
+            status, headers, text = self.p.request("GET", path, token=ada)
+            seen += [o["id"] for o in json.loads(text)]
+            link = headers["Link"]
+            path = link and link[link.index("/api/"):link.index(">")]
+        self.assertEqual(seen, every[1:])
+        for bad in ("limit=0", "limit=1001", "sort=colour", "cursor=x", "search=" + "x" * 101):
+            self.assertEqual(self.p.request("GET", "/api/models?" + bad)[0], 400, bad)
+
+    def test_likes_count_once_for_each_and_bring_a_repo_up(self):
+        ada = self.user("ada")
+        for name in ("a", "b", "c"):
+            self.make("dataset", name)
+        like = "/api/datasets/admin/a/like"
+        self.assertEqual(self.p.request("POST", like)[0], 401)
+        for token in (ada, ada, self.p.token):
+            self.assertEqual(self.p.call("POST", like, token=token)[0], 200)
+        self.p.call("POST", "/api/datasets/admin/b/like")
+        self.assertEqual(self.ids("dataset", "?sort=likes"), ["admin/a", "admin/b", "admin/c"])
+        self.assertEqual(self.ids("dataset", "?sort=trendingScore"), ["admin/a", "admin/b", "admin/c"])
+        self.assertEqual(self.p.call("GET", "/api/datasets/admin/a")[1]["likes"], 2)
+        self.assertEqual(sorted(o["user"] for o in self.p.call("GET", "/api/datasets/admin/a/likers")[1]),
+                         ["ada", "admin"])
+        self.assertEqual(self.p.call("DELETE", like, token=ada)[1], {"liked": False, "likes": 1})
+        self.assertEqual(self.p.call("DELETE", like, token=ada)[1], {"liked": False, "likes": 1})
 
 
 class Answers(Hub):

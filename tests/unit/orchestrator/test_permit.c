@@ -29,6 +29,7 @@ static const struct {
 	{ACTION_CHANGE_SELF, "nyyy", "nnnn"},
 	{ACTION_SEE_INSIDE, "nnyy", "nnyy"},
 	{ACTION_SEE_SETTINGS, "nnyy", "nnnn"},
+	{ACTION_LIKE, "nyyy", "nnnn"},
 	{ACTION_PUSH, "nnyy", "nnnn"},
 	{ACTION_MANAGE, "nnyy", "nnnn"},
 	{ACTION_ADMINISTER, "nnny", "nnnn"},
