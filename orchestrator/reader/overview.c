@@ -10,6 +10,7 @@
 #define SIBLINGS_MAX 100000
 #define README_MAX (1u << 20)
 #define WEIGHTS_IN_GIT_MAX (16u << 20)
+#define WEIGHTS_NAME_MAX 200
 #define WEIGHTS_MAX 64 /* files of one model */
 /* Sizes of a hundred thousand files are not read for a sum that few look at. */
 #define SUM_FILES_MAX 2000
@@ -52,7 +53,9 @@ static bool is_weights(const char *path)
 {
 	size_t n = strlen(path);
 
-	return n > 12 && !strcmp(path + n - 12, ".safetensors") && !strchr(path, '/');
+	/* The head of the answer, where they are named, is small. */
+	return n > 12 && n <= WEIGHTS_NAME_MAX && !strcmp(path + n - 12, ".safetensors") &&
+	       !strchr(path, '/');
 }
 
 static int add_file(struct look *l, const struct entry *en, void *data)
