@@ -90,6 +90,11 @@ bool route_is_static(const struct route *r)
 	return !strcmp(r->class, "static");
 }
 
+bool route_is_card(const struct route *r)
+{
+	return !strcmp(r->class, "card");
+}
+
 static int check(const struct edge_route *m, struct err *e)
 {
 	if (!is_id(m->space))

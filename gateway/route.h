@@ -38,8 +38,9 @@ struct route {
 	uint32_t checksum;   /* of the message, to see that nothing changed */
 };
 
-/* Its app is files for the visitor's browser: no worker ever serves it. */
+/* Files for the visitor's browser, or only a card: no worker ever serves it. */
 bool route_is_static(const struct route *r);
+bool route_is_card(const struct route *r);
 
 /* Loads the routes in dir, which is created when missing. A file that makes no sense is skipped. */
 int route_table_new(const char *dir, struct route_table **ret, struct err *e);

@@ -79,21 +79,41 @@ static void on_phase(const char *name, double ms, void *data)
 	notes_tell_phase(c->world, &c->space, c->commit, name, ms);
 }
 
-static void accept_build(struct change *c, const struct build_result *result)
+struct build_new build_new_of(
+	const struct build_result *result, const char *commit, const char *name)
 {
 	const struct front_matter *f = result->front_matter;
-	const struct build_new row = {.commit = c->commit,
+
+	if (!result->ok)
+		return (struct build_new){.commit = commit,
+			.message = result->message,
+			.phases = result->phases,
+			.log = result->log};
+	return (struct build_new){.commit = commit,
 		.bundle = *result->bundle ? result->bundle : NULL,
-		.entry = f->app_file,
-		.class = *result->bundle ? f->class : FRONT_MATTER_STATIC,
+		.entry = result->entry,
+		.class = result->class,
 		.sleep_sec = f->sleep_sec,
 		.replicas = f->replicas,
-		.title = *result->title ? result->title : c->repo.name,
+		.title = *result->title ? result->title : name,
 		.emoji = f->emoji,
 		.tree = result->tree,
 		.api = result->api,
 		.phases = result->phases,
 		.log = result->log};
+}
+
+bool space_serves_app(struct store *s, const struct space *space)
+{
+	struct build_row live;
+
+	return space->live_build[0] && build_by_id(s, space->live_build, &live, NULL) == 0 &&
+	       live.bundle[0];
+}
+
+static void accept_build(struct change *c, const struct build_result *result)
+{
+	const struct build_new row = build_new_of(result, c->commit, c->repo.name);
 	struct err e = {0};
 
 	fault_point("before-pending");
@@ -114,10 +134,7 @@ static void accept_build(struct change *c, const struct build_result *result)
 
 static void refuse_build(struct change *c, const struct build_result *result)
 {
-	const struct build_new row = {.commit = c->commit,
-		.message = result->message,
-		.phases = result->phases,
-		.log = result->log};
+	const struct build_new row = build_new_of(result, c->commit, c->repo.name);
 	char id[ID_LEN + 1] = "";
 	struct err e = {0};
 
@@ -169,7 +186,7 @@ static void start_build(struct change *c)
 		.quarantine = *c->quarantine ? c->quarantine : NULL,
 		.commit = c->commit,
 		.large = {.open = open_large, .data = c},
-		.serves = c->space.live_build[0] != '\0'};
+		.serves = space_serves_app(c->world->store, &c->space)};
 	struct err e = {0};
 	int r;
 

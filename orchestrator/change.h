@@ -11,8 +11,10 @@
  */
 #pragma once
 
+#include "orchestrator/build/build.h"
 #include "orchestrator/hub/hub.h"
 #include "orchestrator/repo/hooks.h"
+#include "orchestrator/space/space.h"
 #include "orchestrator/world.h"
 
 struct change;
@@ -43,6 +45,13 @@ int change_start(struct world *w, const struct change_plan *plan, const struct c
  * lines that tell so come from inside this call.
  */
 void change_moved(struct change *c, const struct ref_update *updates, size_t n);
+
+/* The row of what a build came to; name: the Space's, for one without a title. Borrows both. */
+struct build_new build_new_of(
+	const struct build_result *result, const char *commit, const char *name);
+
+/* What is live runs here: then a push that would leave nothing to run is refused. */
+bool space_serves_app(struct store *s, const struct space *space);
 
 /* At any time: what is under way ends, and the reconciler settles what is pending. NULL is fine. */
 struct change *change_free(struct change *c);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "orchestrator/build/build.h"
+#include "orchestrator/change.h"
 #include "orchestrator/hub/lfs.h"
 #include "orchestrator/live.h"
 #include "orchestrator/notes.h"
@@ -71,11 +72,7 @@ static int go_live(struct rebuild *b, const char *id, struct err *e)
 static void on_built(const struct build_result *result, void *data)
 {
 	struct rebuild *b = data;
-	const struct front_matter *f = result->front_matter;
-	struct build_new row = {.commit = b->commit,
-		.message = result->message,
-		.phases = result->phases,
-		.log = result->log};
+	const struct build_new row = build_new_of(result, b->commit, b->space.name);
 	char id[ID_LEN + 1] = "";
 	struct err e = {0};
 	int r;
@@ -85,19 +82,6 @@ static void on_built(const struct build_result *result, void *data)
 		destroy(b);
 		return;
 	}
-	if (result->ok)
-		row = (struct build_new){.commit = b->commit,
-			.bundle = result->bundle,
-			.entry = f->app_file,
-			.class = f->class,
-			.sleep_sec = f->sleep_sec,
-			.replicas = f->replicas,
-			.title = *result->title ? result->title : b->space.name,
-			.emoji = f->emoji,
-			.tree = result->tree,
-			.api = result->api,
-			.phases = result->phases,
-			.log = result->log};
 	r = build_add(b->world->store, &b->space, result->ok ? "pending" : "failed", &row, id, &e);
 	if (r == 0 && result->ok) {
 		notes_tell_build(b->world, EVENT_BUILD_READY, &b->space, b->commit, id);
@@ -128,7 +112,7 @@ int rebuild_start(struct world *w, const struct space *space, struct err *e)
 		.agent = w->agent,
 		.models = w->models,
 		.settings = space->settings,
-		.serves = space->live_build[0] != '\0'};
+		.serves = space_serves_app(w->store, space)};
 	int r = b ? 0 : err_set(e, -ENOMEM, "out of memory");
 
 	if (r == 0 && build_runs(space->id))

@@ -192,6 +192,8 @@ static enum MHD_Result page_finish(struct request *r)
 		return MHD_YES;
 	if (route->private && !request_owns(r, route))
 		return missing_finish(r);
+	if (route_is_card(route) && !route->stopped)
+		return platform_finish(r);
 	request_visitor(r);
 	buf_init(&data, PAGE_MAX);
 	buf_init(&paint, PAGE_MAX);

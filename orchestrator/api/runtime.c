@@ -45,14 +45,16 @@ static const char *stage_of_build(const char *state, const char *message)
 
 static const char *find_stage(const struct view *v, const struct store_row *row)
 {
-	bool live = *store_text(row, 3) != '\0', building = build_runs(v->space);
+	const char *class = store_text(row, 5);
+	bool shown = !strcmp(class, BUILD_STATIC) || !strcmp(class, BUILD_CARD);
+	bool live = shown || *store_text(row, 3), building = build_runs(v->space);
 
 	if (store_int(row, 0))
 		return "PAUSED";
 	if (building)
 		return live ? "RUNNING_BUILDING" : "BUILDING";
-	if (live && !strcmp(store_text(row, 5), FRONT_MATTER_STATIC))
-		return "RUNNING"; /* it has nothing that could sleep */
+	if (shown)
+		return "RUNNING"; /* there is nothing that could sleep */
 	return live ? stage_of_phase(v->activity.phase)
 		    : stage_of_build(store_text(row, 7), store_text(row, 8));
 }

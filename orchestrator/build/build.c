@@ -135,6 +135,23 @@ static void say_lines(struct build *b, const char *indent, const char *text)
 	}
 }
 
+/* --- what it is --- */
+
+static bool is_static(const struct build *b)
+{
+	return !strcmp(b->front_matter.sdk, FRONT_MATTER_STATIC);
+}
+
+static bool is_foreign(const struct build *b)
+{
+	return strcmp(b->front_matter.sdk, "lua") != 0 && !is_static(b);
+}
+
+static bool runs_in_a_box(const struct build *b)
+{
+	return !is_static(b) && !is_foreign(b);
+}
+
 /* --- the end --- */
 
 static void finish(struct build *b, bool ok)
@@ -143,6 +160,10 @@ static void finish(struct build *b, bool ok)
 		.no_app = b->no_app,
 		.message = b->message,
 		.bundle = b->hash,
+		.class = is_static(b)    ? BUILD_STATIC
+			 : is_foreign(b) ? BUILD_CARD
+					 : b->front_matter.class,
+		.entry = is_foreign(b) ? README : b->front_matter.app_file,
 		.front_matter = &b->front_matter,
 		.title = b->title,
 		.tree = b->tree.len ? buf_str(&b->tree) : NULL,
@@ -202,16 +223,11 @@ static int read_front_matter(struct build *b, struct err *e)
 	return 0;
 }
 
-static bool is_static(const struct build *b)
-{
-	return !strcmp(b->front_matter.sdk, FRONT_MATTER_STATIC);
-}
-
 static int check_sdk(struct build *b, struct err *e)
 {
 	const struct front_matter *f = &b->front_matter;
 
-	if (!strcmp(f->sdk, "lua") || is_static(b))
+	if (!is_foreign(b))
 		return 0;
 	if (b->request.serves)
 		return err_set(e, -EINVAL,
@@ -219,11 +235,9 @@ static int check_sdk(struct build *b, struct err *e)
 			       "serves an app",
 			f->sdk_line, f->sdk);
 	say(b,
-		"vitrine: " README
-		":%d: sdk: '%s' does not run here; the files are kept, and nothing "
-		"is served",
+		"vitrine: " README ":%d: sdk: '%s' does not run here; the files are kept, and "
+		"visitors see the card",
 		f->sdk_line, f->sdk);
-	b->no_app = true;
 	return 0;
 }
 
@@ -305,7 +319,7 @@ static int read_commit(struct build *b, struct err *e)
 
 	if (r == 0)
 		r = check_sdk(b, e);
-	if (r < 0 || b->no_app)
+	if (r < 0 || is_foreign(b))
 		return r;
 	r = tree_open(
 		q->repo_path, q->quarantine, q->commit, q->large.open ? &q->large : NULL, &t, e);
@@ -473,11 +487,11 @@ static void run(void *data)
 	b->start = NULL;
 	b->phase_usec = clock_mono_usec();
 	r = read_commit(b, &e);
-	if (r == 0 && !b->no_app && !is_static(b))
+	if (r == 0 && !b->no_app && runs_in_a_box(b))
 		r = check_and_store(b, &e);
 	if (r < 0)
 		refuse(b, e.text[0] ? e.text : strerror(-r));
-	else if (b->no_app || is_static(b))
+	else if (b->no_app || !runs_in_a_box(b))
 		finish(b, true);
 }
 

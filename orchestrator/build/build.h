@@ -16,6 +16,11 @@
 #include "orchestrator/peers/models.h"
 #include "orchestrator/repo/tree.h"
 
+/* Classes of what is shown without a worker: a folder of pages; the card of what is made for an sdk
+ * that does not run here. */
+#define BUILD_STATIC "static"
+#define BUILD_CARD "card"
+
 struct build;
 
 struct build_request {
@@ -33,7 +38,9 @@ struct build_result {
 	bool ok;
 	bool no_app;         /* ok, and there is nothing to run: no bundle, and so on */
 	const char *message; /* why not: the first line said */
-	const char *bundle;  /* SHA-256; "": a static Space has none */
+	const char *bundle;  /* SHA-256; "": there is none, as its class says */
+	const char *class;   /* of its box; or BUILD_STATIC, BUILD_CARD */
+	const char *entry;   /* the app file, the first page, or the card */
 	const struct front_matter *front_matter;
 	const char *title;      /* of the front matter, or the app's */
 	const char *tree, *api; /* JSON text, as recorded in the box; NULL when missing */

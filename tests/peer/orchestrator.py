@@ -148,14 +148,15 @@ class Push(Case):
         r.commit({"README.md": "---\ntitle: x\nsdk: gradio\napp_file: app.py\n---\n", "app.py": "import gradio\n"})
         code, out = r.push()
         self.assertEqual(code, 0, out)
-        self.assertIn("remote: vitrine: README.md:3: sdk: 'gradio' does not run here; the files are kept", out)
+        self.assertIn("remote: vitrine: README.md:3: sdk: 'gradio' does not run here; the files are kept, and visitors see the card", out)
         self.assertEqual(self.p.call("GET", "/api/spaces/admin/files")[1]["bundle"], None)
+        self.assertEqual(self.p.call("GET", "/api/spaces/admin/files/runtime")[1]["stage"], "RUNNING")
         head, _ = r.deploy({"README.md": front_matter(), "app.lua": "return 1\n"})
-        self.assertEqual(self.live("admin/files"), (head, 1))
+        self.assertEqual(self.live("admin/files"), (head, 2))
         r.must("rm", "-q", "app.lua")
         r.must("commit", "-q", "-m", "gone")
         self.refused(r, "app.lua: is not in the repo", "keeps serving")
-        self.assertEqual(self.live("admin/files"), (head, 1))
+        self.assertEqual(self.live("admin/files"), (head, 2))
 
     def test_what_no_push_may_bring_is_refused_whatever_the_repo_and_branch(self):
         token = "hf_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZ012345"

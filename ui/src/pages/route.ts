@@ -61,8 +61,8 @@ function repoRoute(path: string): Route | null {
   const [first = "", ...more] = parts;
   switch (page) {
     case undefined:
-      // The address of a Space itself is its app; this page is asked for only where there is none.
-      return id.kind === "space" ? null : { page: "card", id };
+      // The address of a Space itself is its app; this page is shown only where there is none.
+      return { page: "card", id };
     case "settings":
       return id.kind === "space" || first !== "" ? null : { page, id };
     case "commit":

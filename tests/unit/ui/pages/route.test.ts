@@ -24,7 +24,7 @@ for (const [path, page] of [
   ["/ada", "profile"],
   ["/ada/tiny", "card"],
   ["/datasets/ada/poems", "card"],
-  ["/spaces/ada/hello", "not-found"],
+  ["/spaces/ada/hello", "card"],
   ["/spaces/ada/hello/settings", "not-found"],
   ["/ada/tiny/settings", "settings"],
   ["/ada/tiny/tree/main", "tree"],

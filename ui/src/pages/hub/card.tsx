@@ -1,4 +1,4 @@
-/* A model or dataset: its card, what it is made of, and who uses it. */
+/* A model or dataset, or a Space whose app does not run here: its card, what it is made of, and who uses it. */
 import { Prose } from "../../widgets/prose";
 import { Icon } from "../../widgets/icon";
 import { Show } from "../frame";
@@ -14,9 +14,16 @@ import { idOf, parentOf, PLURAL, repoPath, viewPath, WORDS, type Repo, type Repo
 
 export function Card({ id }: { id: RepoId }) {
   return (
-    <RepoPage id={id} tab="card">
+    <RepoPage id={id} tab={id.kind === "space" ? "app" : "card"}>
       {(repo) => (
-        <div class="repo-columns">
+        <>
+          {repo.kind === "space" && (
+            <p class="notice" role="status">
+              <Icon name="alert" />
+              {`This Space is made for ${repo.sdk || "another sdk"}, which does not run here. Its card and its files can be read.`}
+            </p>
+          )}
+          <div class="repo-columns">
           <div class="repo-main">{repo.files.length === 0 ? <Empty repo={repo} /> : <Readme repo={repo} />}</div>
           <aside class="repo-side" aria-label="About it">
             <Facts repo={repo} />
@@ -27,7 +34,8 @@ export function Card({ id }: { id: RepoId }) {
               <Snippet text={`git clone ${location.origin}${repoPath(repo)}`} />
             </section>
           </aside>
-        </div>
+          </div>
+        </>
       )}
     </RepoPage>
   );
