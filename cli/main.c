@@ -33,7 +33,10 @@ static const struct command commands[] = {
 		"make an earlier version live again, without a build", cmd_rollback},
 	{"usage", "[--all] [--days N] [--json]", "what models have cost, and what is left",
 		cmd_usage},
-	{"token", "create NAME [--user USER] [--read-only] | list | revoke ID",
+	{"token",
+		"create NAME [--user USER] [--read-only] [--repo [KIND/]OWNER/NAME]... [--days N] "
+		"| "
+		"list | revoke ID",
 		"access tokens for git and the API", cmd_token},
 	{"user", "add NAME | list", "people", cmd_user},
 	{"model",

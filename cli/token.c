@@ -1,6 +1,7 @@
 /* vitrine token, vitrine user */
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 
@@ -21,20 +22,48 @@ static int complain(const struct err *e)
 	return 1;
 }
 
-static int token_create(struct client *c, const char *name, const char *user, bool read_only)
+/* What --user, --read-only, --repo and --days say of a new token. */
+struct token_wish {
+	const char *user;
+	bool read_only;
+	json_t *repos; /* owned; NULL: all */
+	long days;     /* 0: it does not end */
+};
+
+static int token_create(struct client *c, const char *name, const struct token_wish *w)
 {
 	CLEANUP(json_unrefp) json_t *body = json_pack("{s:s}", "name", name);
 	CLEANUP(json_unrefp) json_t *answer = NULL;
 	struct err e = {0};
 
-	if (user)
-		(void)json_object_set_new(body, "user", json_string(user));
-	if (read_only)
+	if (w->user)
+		(void)json_object_set_new(body, "user", json_string(w->user));
+	if (w->read_only)
 		(void)json_object_set_new(body, "scope", json_string("read"));
+	if (w->repos)
+		(void)json_object_set(body, "repos", w->repos);
+	if (w->days)
+		(void)json_object_set_new(body, "expiresInDays", json_integer(w->days));
 	if (client_request(c, "POST", "/api/tokens", body, &answer, &e) < 0)
 		return complain(&e);
 	printf("%s\n", text_of(answer, "token"));
 	return 0;
+}
+
+static void print_token(const json_t *t)
+{
+	const json_t *repos = json_object_get(t, "repos"), *repo;
+	size_t i;
+
+	printf("%-28s %-24s %-5s last used %s", text_of(t, "id"), text_of(t, "name"),
+		text_of(t, "scope"),
+		*text_of(t, "lastUsedAt") ? text_of(t, "lastUsedAt") : "never");
+	if (*text_of(t, "expiresAt"))
+		printf(", ends %s", text_of(t, "expiresAt"));
+	if (repos)
+		printf(", only for");
+	json_array_foreach(repos, i, repo) printf(" %s", json_string_value(repo));
+	printf("\n");
 }
 
 static int token_list(struct client *c)
@@ -46,8 +75,7 @@ static int token_list(struct client *c)
 
 	if (client_request(c, "GET", "/api/tokens", NULL, &tokens, &e) < 0)
 		return complain(&e);
-	json_array_foreach(tokens, i, t) printf("%-28s %-24s last used %s\n", text_of(t, "id"),
-		text_of(t, "name"), *text_of(t, "lastUsedAt") ? text_of(t, "lastUsedAt") : "never");
+	json_array_foreach(tokens, i, t) print_token(t);
 	return 0;
 }
 
@@ -64,38 +92,66 @@ static int token_revoke(struct client *c, const char *id)
 	return 0;
 }
 
+static int token_usage(void)
+{
+	fprintf(stderr,
+		"usage: vitrine token create NAME [--user USER] [--read-only] "
+		"[--repo [spaces/|datasets/]OWNER/NAME]... [--days N] | list | revoke ID\n");
+	return 2;
+}
+
+static bool take_wish(struct token_wish *w, int opt, const char *value)
+{
+	char *end;
+
+	if (opt == 'u') {
+		w->user = value;
+	} else if (opt == 'r') {
+		w->read_only = true;
+	} else if (opt == 'o') {
+		if (!w->repos)
+			w->repos = json_array();
+		return json_array_append_new(w->repos, json_string(value)) == 0;
+	} else if (opt == 'd') {
+		w->days = strtol(value, &end, 10);
+		return end > value && !*end && w->days > 0;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 int cmd_token(int argc, char **argv)
 {
 	static const struct option known[] = {CLIENT_OPTIONS,
-		{"user", required_argument, NULL, 'u'}, {"read-only", no_argument, NULL, 'r'}, {0}};
+		{"user", required_argument, NULL, 'u'}, {"read-only", no_argument, NULL, 'r'},
+		{"repo", required_argument, NULL, 'o'}, {"days", required_argument, NULL, 'd'},
+		{0}};
 	CLEANUP(client_freep) struct client *c = NULL;
+	CLEANUP(json_unrefp) json_t *repos = NULL;
 	struct client_options o = {0};
-	const char *verb, *what, *user = NULL;
-	bool read_only = false;
+	struct token_wish wish = {0};
+	const char *verb, *what;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (opt == 'u')
-			user = optarg;
-		else if (opt == 'r')
-			read_only = true;
-		else if (!client_option(&o, opt, optarg))
-			return 2;
+		bool ours = opt == 'u' || opt == 'r' || opt == 'o' || opt == 'd';
+		bool good = ours ? take_wish(&wish, opt, optarg) : client_option(&o, opt, optarg);
+
+		repos = wish.repos;
+		if (!good)
+			return ours ? token_usage() : 2;
 	}
 	verb = optind < argc ? argv[optind] : "";
 	what = optind + 1 < argc ? argv[optind + 1] : NULL;
 	if (!(!strcmp(verb, "list") ||
-		    (what && (!strcmp(verb, "create") || !strcmp(verb, "revoke"))))) {
-		fprintf(stderr,
-			"usage: vitrine token create NAME [--user USER] [--read-only] | list | "
-			"revoke ID\n");
-		return 2;
-	}
+		    (what && (!strcmp(verb, "create") || !strcmp(verb, "revoke")))))
+		return token_usage();
 	c = client_or_complain(&o);
 	if (!c)
 		return 1;
 	if (!strcmp(verb, "create"))
-		return token_create(c, what, user, read_only);
+		return token_create(c, what, &wish);
 	return *verb == 'l' ? token_list(c) : token_revoke(c, what);
 }
 

@@ -203,6 +203,7 @@ static int on_identity(struct edge *e, const struct frame *f, struct err *why)
 		return r;
 	(void)snprintf(who.user, sizeof(who.user), "%s", m.user ? m.user : "");
 	who.admin = m.admin;
+	(void)snprintf(who.knows, sizeof(who.knows), "%s", m.knows ? m.knows : who.user);
 	edge_identity_done(&m);
 	while (i && i->seq != f->seq)
 		i = i->next;

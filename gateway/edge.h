@@ -12,12 +12,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "gateway/gateway.h"
-
-struct identity {
-	bool known;    /* the orchestrator has answered */
-	char user[41]; /* "": nobody */
-	bool admin;
-};
+#include "gateway/identity.h"
 
 struct identify;
 typedef void (*identify_fn)(const struct identity *who, void *data);

@@ -289,8 +289,8 @@ void visit_drained(struct visit *v)
 static void set_identity(struct visit *v, const struct identity *who)
 {
 	v->who = *who;
-	v->owner = who->known && v->space->route && who->user[0] &&
-		   (who->admin || !strcmp(who->user, v->space->route->owner));
+	v->owner = v->space->route &&
+		   identity_knows(who, v->space->route->owner, v->space->route->space);
 }
 
 static bool may_join(const struct visit *v, const struct session *s)

@@ -243,8 +243,7 @@ bool request_identify_program(struct request *r, bool *ret_token)
 
 bool request_owns(const struct request *r, const struct route *route)
 {
-	return r->who.known && r->who.user[0] &&
-	       (r->who.admin || !strcmp(r->who.user, route->owner));
+	return identity_knows(&r->who, route->owner, route->space);
 }
 
 void request_visitor(struct request *r)

@@ -229,16 +229,21 @@ static const struct git_ops advertise_ops = {.on_output = on_output, .on_exit = 
 static int open_for_push(struct request *r, struct hub_repo *ret, char path[REPO_PATH_MAX])
 {
 	struct err e = {0};
-	int code = permit(&r->who, ACTION_PUSH, r->owner, &e);
+	int code = permit_some(&r->who, ACTION_PUSH, r->owner, &e);
 
 	*ret = (struct hub_repo){.id = ""};
 	if (code == 0)
 		code = request_find_repo(r, ret, &e);
 	if (code == -ESTALE)
 		return code;
+	if (code == 0)
+		code = request_permit(r, ACTION_PUSH, ret, &e);
 	if (code == -ENOENT) {
 		*ret = (struct hub_repo){.id = ""};
-		code = request_check_new(r, r->kind, r->owner, r->name, &e);
+		e = (struct err){0};
+		code = permit(&r->who, ACTION_PUSH, r->owner, &e);
+		if (code == 0)
+			code = request_check_new(r, r->kind, r->owner, r->name, &e);
 	}
 	if (code == 0)
 		code = request_check_room(r, &e);

@@ -8,6 +8,26 @@
 #include "orchestrator/disk.h"
 #include "orchestrator/metrics.h"
 
+static struct about about(const struct hub_repo *repo)
+{
+	return (struct about){.owner = repo->owner, .repo = repo->id};
+}
+
+static bool knows(const struct request *r, const struct hub_repo *repo)
+{
+	const struct about a = about(repo);
+
+	return permit_to_know(&r->who, repo->private, &a);
+}
+
+int request_permit(
+	struct request *r, enum action action, const struct hub_repo *repo, struct err *e)
+{
+	const struct about a = about(repo);
+
+	return permit_repo(&r->who, action, &a, e);
+}
+
 static const char *word_of(enum repo_kind kind)
 {
 	return kind == REPO_SPACE ? "Space" : hub_kind_name(kind);
@@ -45,11 +65,11 @@ int request_find_repo(struct request *r, struct hub_repo *ret, struct err *e)
 		owner_check(r->owner, &none) == 0 && hub_name_check(r->kind, r->name, &none) == 0;
 	int code = known ? hub_by_name(s, r->kind, r->owner, r->name, ret, &none) : -ENOENT;
 
-	if (code == 0 && permit_to_know(&r->who, ret->private, ret->owner))
+	if (code == 0 && knows(r, ret))
 		return 0;
 	if (code == -ENOENT && known &&
 		hub_by_former_name(s, r->kind, r->owner, r->name, ret, &none) == 0 &&
-		permit_to_know(&r->who, ret->private, ret->owner) && redirect(r, ret) == -ESTALE)
+		knows(r, ret) && redirect(r, ret) == -ESTALE)
 		return -ESTALE;
 	if (code < 0 && code != -ENOENT)
 		return err_set(e, code, "%s", none.text);
@@ -78,7 +98,7 @@ int request_repo(struct request *r, enum action action, struct hub_repo *ret)
 		request_fail_repo(r, code, &e);
 		return code;
 	}
-	code = permit(&r->who, action, ret->owner, &e);
+	code = request_permit(r, action, ret, &e);
 	if (code < 0)
 		request_fail(r, code, &e);
 	return code;

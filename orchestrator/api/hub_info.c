@@ -50,7 +50,7 @@ json_t *hub_object(struct request *r, const struct hub_repo *repo)
 		"id", id, "author", repo->owner, "lastModified", json_time(repo->updated_usec),
 		"createdAt", json_time(repo->created_usec), "private", (int)repo->private, "gated",
 		0, "disabled", 0, "likes", (json_int_t)repo->likes, "owned",
-		permit(&r->who, ACTION_MANAGE, repo->owner, &(struct err){0}) == 0, "tags");
+		request_permit(r, ACTION_MANAGE, repo, &(struct err){0}) == 0, "tags");
 	if (o)
 		add_kind(r, repo, o);
 	return o;
@@ -224,8 +224,8 @@ static void add_used_by(struct request *r, const struct hub_repo *repo, json_t *
 
 	(void)snprintf(tag, sizeof(tag), "model:%s/%s", repo->owner, repo->name);
 	if (store_run(r->world->store, "repo_used_by", add_user_of, spaces, &(struct err){0},
-		    "sisii", tag, (int64_t)REPO_SPACE, r->who.user, (int64_t)r->who.admin,
-		    (int64_t)USED_BY_SHOWN) < 0)
+		    "sisii", tag, (int64_t)REPO_SPACE, permit_viewer(&r->who),
+		    (int64_t)r->who.admin, (int64_t)USED_BY_SHOWN) < 0)
 		(void)json_array_clear(spaces);
 	(void)json_object_set_new(o, "spaces", spaces);
 }

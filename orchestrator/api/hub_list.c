@@ -154,7 +154,7 @@ static int take_query(struct request *r, struct list_query *q, struct err *e)
 	char rest;
 
 	*q = (struct list_query){.kind = r->kind,
-		.viewer = r->who.user,
+		.viewer = permit_viewer(&r->who),
 		.all = permit(&r->who, ACTION_ADMINISTER, NULL, &(struct err){0}) == 0,
 		.author = request_query(r, "author"),
 		.search = request_query(r, "search"),

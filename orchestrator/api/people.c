@@ -69,8 +69,10 @@ static json_t *whoami(const struct identity *who)
 		(void)json_object_set_new(o, "auth",
 			json_pack("{s:s, s:{s:o, s:s, s:o}}", "type", "access_token", "accessToken",
 				"displayName", json_words(who->token_name), "role",
-				who->read_only ? "read" : "write", "createdAt",
-				json_time((int64_t)who->token_created_usec)));
+				who->narrow      ? "fineGrained"
+				: who->read_only ? "read"
+						 : "write",
+				"createdAt", json_time((int64_t)who->token_created_usec)));
 	return o;
 }
 
@@ -310,13 +312,29 @@ void handle_password(struct request *r)
 
 /* --- tokens --- */
 
+/* A row for each repo of a token, or one. */
 static int append_token(const struct store_row *row, void *data)
 {
-	json_t *o = json_pack("{s:s, s:o, s:s, s:o, s:o}", "id", store_text(row, 0), "name",
-		json_words(store_text(row, 1)), "scope", store_text(row, 2), "createdAt",
-		json_time(store_int(row, 3)), "lastUsedAt", json_time(store_int(row, 4)));
+	const char *id = store_text(row, 0);
+	json_t *o = json_array_size(data) ? json_array_get(data, json_array_size(data) - 1) : NULL;
+	char name[OWNER_MAX + REPO_NAME_MAX + 16];
 
-	return json_array_append_new(data, o) < 0 ? -ENOMEM : 0;
+	if (!o || strcmp(json_string_value(json_object_get(o, "id")), id) != 0) {
+		o = json_pack("{s:s, s:o, s:s, s:o, s:o, s:o}", "id", id, "name",
+			json_words(store_text(row, 1)), "scope", store_text(row, 2), "createdAt",
+			json_time(store_int(row, 3)), "lastUsedAt", json_time(store_int(row, 4)),
+			"expiresAt", json_time(store_int(row, 5)));
+		if (store_int(row, 6))
+			(void)json_object_set_new(o, "repos", json_array());
+		if (json_array_append_new(data, o) < 0)
+			return -ENOMEM;
+	}
+	if (!*store_text(row, 9))
+		return 0;
+	(void)snprintf(name, sizeof(name), "%s%s/%s", hub_prefix((enum repo_kind)store_int(row, 7)),
+		store_text(row, 8), store_text(row, 9));
+	return json_array_append_new(json_object_get(o, "repos"), json_string(name)) < 0 ? -ENOMEM
+											 : 0;
 }
 
 void handle_token_list(struct request *r)
@@ -334,38 +352,104 @@ void handle_token_list(struct request *r)
 	request_json(r, MHD_HTTP_OK, list);
 }
 
-/* {name, scope?, user?}: user is for administrators. */
+/* "spaces/OWNER/NAME", "OWNER/NAME" or "datasets/OWNER/NAME". */
+static int find_repo(struct request *r, const char *text, char ret_id[ID_LEN + 1], struct err *e)
+{
+	char owner[OWNER_MAX + 1];
+	enum repo_kind kind = REPO_MODEL;
+	struct hub_repo repo;
+	const char *at = text, *slash;
+	int code = -ENOENT;
+
+	for (int i = 0; i < REPO_KINDS; i++) {
+		size_t n = strlen(hub_prefix((enum repo_kind)i));
+
+		if (n && !strncmp(text, hub_prefix((enum repo_kind)i), n)) {
+			kind = (enum repo_kind)i;
+			at = text + n;
+		}
+	}
+	slash = strchr(at, '/');
+	if (slash && slash - at <= OWNER_MAX) {
+		(void)snprintf(owner, sizeof(owner), "%.*s", (int)(slash - at), at);
+		code = hub_by_name(
+			r->world->store, kind, owner, slash + 1, &repo, &(struct err){0});
+	}
+	if (code == 0 && repo.private)
+		code = request_permit(r, ACTION_SEE_INSIDE, &repo, &(struct err){0});
+	if (code < 0)
+		return err_set(e, -EINVAL, "repos: there is no '%.200s'", text);
+	memcpy(ret_id, repo.id, sizeof(repo.id));
+	return 0;
+}
+
+static int take_token_repos(struct request *r, struct token_new *new, struct err *e)
+{
+	const json_t *list = json_object_get(r->json, "repos"), *one;
+	size_t i;
+	int code = 0;
+
+	if (!list || json_is_null(list))
+		return 0;
+	if (!json_is_array(list) || json_array_size(list) > TOKEN_REPOS_MAX)
+		return err_set(e, -EINVAL, "repos: a list of 1 to %d", TOKEN_REPOS_MAX);
+	new->narrow = true;
+	json_array_foreach(list, i, one)
+	{
+		const char *text = json_string_value(one);
+
+		code = text ? find_repo(r, text, new->repos[i], e)
+			    : err_set(e, -EINVAL, "repos: must be texts");
+		if (code < 0)
+			return code;
+	}
+	new->n_repos = json_array_size(list);
+	return 0;
+}
+
+/* {name, scope?, repos?, expiresInDays?, user?}: user is for administrators. */
+static int take_token(
+	struct request *r, struct token_new *new, const char **ret_user, struct err *e)
+{
+	int64_t days = 0;
+	int code = json_get_str(r->json, "name", TOKEN_NAME_MAX, &new->name, e);
+
+	if (code == 0)
+		code = json_opt_str(r->json, "scope", 16, "write", &new->scope, e);
+	if (code == 0)
+		code = json_opt_str(r->json, "user", OWNER_MAX, r->who.user, ret_user, e);
+	if (code == 0)
+		code = json_opt_int(r->json, "expiresInDays", 0, TOKEN_DAYS_MAX, 0, &days, e);
+	if (code == 0)
+		code = take_token_repos(r, new, e);
+	if (days)
+		new->expires_usec = clock_wall_usec() + (uint64_t)days * 86400 * USEC_PER_SEC;
+	return code < 0 ? -EINVAL : 0;
+}
+
 void handle_token_add(struct request *r)
 {
-	const char *name, *scope, *user;
+	struct token_new new = {0};
+	const char *user;
 	char id[ID_LEN + 1], token[TOKEN_LEN + 1];
 	struct identity whose = r->who;
 	struct err e = {0};
-	int code = json_get_str(r->json, "name", TOKEN_NAME_MAX, &name, &e);
+	int code = take_token(r, &new, &user, &e);
 
-	if (code == 0)
-		code = json_opt_str(r->json, "scope", 16, "write", &scope, &e);
-	if (code == 0)
-		code = json_opt_str(r->json, "user", OWNER_MAX, r->who.user, &user, &e);
-	if (code < 0) {
-		request_fail(r, -EINVAL, &e);
-		return;
-	}
-	if (strcmp(user, r->who.user) != 0) {
+	if (code == 0 && strcmp(user, r->who.user) != 0) {
 		code = permit(&r->who, ACTION_ADMINISTER, NULL, &e);
 		if (code == 0)
 			code = people_by_name(r->world->people, user, &whose, NULL, &e);
 	}
 	if (code == 0)
-		code = people_token_add(
-			r->world->people, whose.user_id, name, scope, id, token, &e);
+		code = people_token_add(r->world->people, whose.user_id, &new, id, token, &e);
 	if (code < 0) {
 		request_fail(r, code == -ENOSPC && e.code != STORE_FULL ? -EEXIST : code, &e);
 		return;
 	}
 	request_json(r, MHD_HTTP_CREATED,
-		json_pack("{s:s, s:o, s:s, s:s}", "id", id, "name", json_words(name), "scope",
-			scope, "token", token));
+		json_pack("{s:s, s:o, s:s, s:s}", "id", id, "name", json_words(new.name), "scope",
+			new.scope, "token", token));
 	explicit_bzero(token, sizeof(token));
 }
 

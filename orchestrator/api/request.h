@@ -110,7 +110,12 @@ const char *request_base_url(struct request *r);
  */
 int request_repo(struct request *r, enum action action, struct hub_repo *ret);
 
-/* The same without an answer: -ENOENT with words, or -ESTALE and answered (307). */
+/* What permit_repo says of whoever asks. */
+int request_permit(
+	struct request *r, enum action action, const struct hub_repo *repo, struct err *e);
+
+/* As request_repo, but for the permission, and without an answer: -ENOENT with words, or -ESTALE
+ * and answered (307). */
 int request_find_repo(struct request *r, struct hub_repo *ret, struct err *e);
 /* Whether a repo may have that owner and name: -EINVAL, or -ENOENT, there is no such owner. */
 int request_check_new(

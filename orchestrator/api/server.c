@@ -196,7 +196,7 @@ static void admit(struct request *r, const char *method)
 	r->body.max = r->route->body_max ? r->route->body_max : BODY_MAX;
 	code = request_identify(r, &e);
 	if (code == 0 && !asks_itself(r) && !(r->route->action == ACTION_MEASURE && may_measure(r)))
-		code = permit(&r->who, r->route->action, *r->owner ? r->owner : NULL, &e);
+		code = permit_some(&r->who, r->route->action, *r->owner ? r->owner : NULL, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;

@@ -80,7 +80,7 @@ json_t *list_spaces(struct request *r, const char *search, int64_t limit, struct
 	if (make_pattern(search, pattern) < 0) {
 		(void)err_set(e, -EINVAL, "search: over the limit of %d bytes", SEARCH_MAX);
 	} else if (store_run(r->world->store, "space_list", append_space, &l, e, "sisi", pattern,
-			   limit, r->who.user, (int64_t)r->who.admin) >= 0) {
+			   limit, permit_viewer(&r->who), (int64_t)r->who.admin) >= 0) {
 		return l.json;
 	}
 	json_decref(l.json);
@@ -118,10 +118,16 @@ static int append_build(const struct store_row *row, void *data)
 		       : 0;
 }
 
+static bool may(const struct request *r, enum action action, const struct space *space)
+{
+	const struct about about = {.owner = space->owner, .repo = space->id};
+
+	return permit_repo(&r->who, action, &about, &(struct err){0}) == 0;
+}
+
 static json_t *list_builds(struct request *r, const struct space *space, struct err *e)
 {
-	struct build_list l = {.json = json_array(),
-		.inside = permit(&r->who, ACTION_SEE_INSIDE, space->owner, &(struct err){0}) == 0};
+	struct build_list l = {.json = json_array(), .inside = may(r, ACTION_SEE_INSIDE, space)};
 
 	if (store_run(r->world->store, "build_list", append_build, &l, e, "si", space->id,
 		    (int64_t)BUILDS_MAX) >= 0)
@@ -170,8 +176,7 @@ json_t *space_describe(struct request *r, const struct space *space, struct err 
 	}
 	(void)json_object_set_new(l.json, "runtime", runtime_object(r->world, space->id, e));
 	(void)json_object_set_new(l.json, "epoch", json_integer(space->epoch));
-	(void)json_object_set_new(l.json, "owned",
-		json_boolean(permit(&r->who, ACTION_MANAGE, space->owner, &(struct err){0}) == 0));
+	(void)json_object_set_new(l.json, "owned", json_boolean(may(r, ACTION_MANAGE, space)));
 	(void)json_object_set_new(l.json, "builds", builds);
 	return l.json;
 }

@@ -75,7 +75,8 @@ static int look_elsewhere(const struct store_row *row, void *data)
 {
 	struct elsewhere *l = data;
 
-	if (!permit_to_know(l->who, store_int(row, 0) != 0, store_text(row, 1)))
+	if (!permit_to_know(l->who, store_int(row, 0) != 0,
+		    &(struct about){store_text(row, 1), store_text(row, 3)}))
 		return 0;
 	l->found = true;
 	l->size = (uint64_t)store_int(row, 2);

@@ -15,6 +15,7 @@
 #define SYNC_HIGH (20u << 20) /* over half of the queue, so that on_drained is certain to come */
 #define SYNC_PAGE 50
 #define ACTIVITIES_MAX 20000
+#define KNOWS_MAX 700
 
 struct edge_peer {
 	struct edge_peer_config config;
@@ -182,6 +183,19 @@ void edge_peer_disk(struct edge_peer *g, const char *refusal)
 
 /* --- messages --- */
 
+/* As IDENTITY has it: owners' names, and single Spaces with a '#' before their ids. */
+static void write_knows(const struct identity *who, char ret[KNOWS_MAX + 1])
+{
+	size_t n = 0;
+
+	ret[0] = '\0';
+	if (!who->narrow)
+		(void)snprintf(ret, KNOWS_MAX + 1, "%s", who->user);
+	for (size_t i = 0; i < who->n_repos && n < KNOWS_MAX - ID_LEN - 2; i++)
+		n += (size_t)snprintf(
+			ret + n, KNOWS_MAX + 1 - n, "%s#%s", n ? " " : "", who->repos[i]);
+}
+
 static int on_identify(struct edge_peer *g, const struct frame *f, struct err *e)
 {
 	struct frame answer = {.type = EDGE_IDENTITY, .seq = f->seq};
@@ -189,6 +203,7 @@ static int on_identify(struct edge_peer *g, const struct frame *f, struct err *e
 	struct edge_identity who_is = {0};
 	struct identity who = {0};
 	CLEANUP(buf_done) struct buf b;
+	char knows[KNOWS_MAX + 1];
 	struct err ignored = {0};
 	int r = edge_identify_read(&m, f->value, f->length, e);
 
@@ -200,6 +215,8 @@ static int on_identify(struct edge_peer *g, const struct frame *f, struct err *e
 			    : people_by_cookie(g->config.people, m.cookie, &who, &ignored)) == 0) {
 		who_is.user = who.user;
 		who_is.admin = who.admin;
+		write_knows(&who, knows);
+		who_is.knows = knows;
 	}
 	edge_identify_done(&m);
 	r = edge_identity_write(&who_is, &b);

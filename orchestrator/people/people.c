@@ -92,6 +92,7 @@ struct found {
 	struct people *people;
 	struct identity *who;
 	char *hash;
+	char token_id[ID_LEN + 1];
 };
 
 static int on_token(const struct store_row *row, void *data)
@@ -103,8 +104,22 @@ static int on_token(const struct store_row *row, void *data)
 	(void)snprintf(f->who->token_name, sizeof(f->who->token_name), "%s", store_text(row, 4));
 	f->who->read_only = strcmp(store_text(row, 5), "write") != 0;
 	f->who->token_created_usec = (uint64_t)store_int(row, 6);
-	note_use(f->people, store_text(row, 3), (uint64_t)store_int(row, 7));
+	f->who->narrow = store_int(row, 8) != 0;
+	if (f->who->narrow)
+		f->who->admin = false;
+	(void)snprintf(f->token_id, sizeof(f->token_id), "%s", store_text(row, 3));
+	note_use(f->people, f->token_id, (uint64_t)store_int(row, 7));
 	return 1;
+}
+
+static int on_token_repo(const struct store_row *row, void *data)
+{
+	struct identity *who = data;
+
+	if (who->n_repos == TOKEN_REPOS_MAX)
+		return 1;
+	(void)snprintf(who->repos[who->n_repos++], ID_LEN + 1, "%s", store_text(row, 0));
+	return 0;
 }
 
 static int on_cookie(const struct store_row *row, void *data)
@@ -144,8 +159,13 @@ int people_by_token(struct people *p, const char *token, struct identity *ret, s
 	if (strncmp(token, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) != 0 || strlen(token) != TOKEN_LEN)
 		return err_set(e, -ENOENT, "this is no token of this platform");
 	digest(token, hash);
-	r = one(store_run(p->store, "token_by_hash", on_token, &f, e, "s", hash),
-		"this token is not known or has been revoked", e);
+	r = one(store_run(p->store, "token_by_hash", on_token, &f, e, "si", hash,
+			(int64_t)clock_wall_usec()),
+		"this token is not known, has been revoked or is too old", e);
+	if (r == 0 && who.narrow) {
+		r = store_run(p->store, "token_repos", on_token_repo, &who, e, "s", f.token_id);
+		r = r < 0 ? r : 0;
+	}
 	if (r == 0)
 		*ret = who;
 	return r;
@@ -312,7 +332,8 @@ static void make_token(char ret[TOKEN_LEN + 1])
 	ret[n] = '\0';
 }
 
-static int add_token(struct people *p, const char *user_id, const char *name, const char *scope,
+/* Inside a transaction of the caller's. */
+static int add_token(struct people *p, const char *user_id, const struct token_new *new,
 	char ret_id[ID_LEN + 1], char ret_token[TOKEN_LEN + 1], struct err *e)
 {
 	char id[ID_LEN + 1], token[TOKEN_LEN + 1], hash[SHA256_HEX + 1];
@@ -321,8 +342,11 @@ static int add_token(struct people *p, const char *user_id, const char *name, co
 	random_id(id);
 	make_token(token);
 	digest(token, hash);
-	r = store_run(p->store, "token_add", NULL, NULL, e, "sssssi", id, user_id, name, scope,
-		hash, (int64_t)clock_wall_usec());
+	r = store_run(p->store, "token_add", NULL, NULL, e, "sssssiii", id, user_id, new->name,
+		new->scope, hash, (int64_t)clock_wall_usec(), (int64_t) new->narrow,
+		(int64_t) new->expires_usec);
+	for (size_t i = 0; r >= 0 && i < new->n_repos; i++)
+		r = store_run(p->store, "token_repo_add", NULL, NULL, e, "ss", id, new->repos[i]);
 	if (r < 0)
 		return r;
 	memcpy(ret_id, id, sizeof(id));
@@ -330,35 +354,51 @@ static int add_token(struct people *p, const char *user_id, const char *name, co
 	return 0;
 }
 
-int people_token_add(struct people *p, const char *user_id, const char *name, const char *scope,
+static int check_token(const struct token_new *new, struct err *e)
+{
+	if (!*new->name || strlen(new->name) > TOKEN_NAME_MAX)
+		return err_set(e, -EINVAL, "name: 1 to %d bytes", TOKEN_NAME_MAX);
+	if (strcmp(new->scope, "read") != 0 && strcmp(new->scope, "write") != 0)
+		return err_set(e, -EINVAL, "scope: 'read' or 'write'");
+	if (new->narrow != (new->n_repos > 0) || new->n_repos > TOKEN_REPOS_MAX)
+		return err_set(e, -EINVAL, "repos: 1 to %d", TOKEN_REPOS_MAX);
+	return 0;
+}
+
+int people_token_add(struct people *p, const char *user_id, const struct token_new *new,
 	char ret_id[ID_LEN + 1], char ret_token[TOKEN_LEN + 1], struct err *e)
 {
 	int64_t count = 0;
-	int r;
+	int r = check_token(new, e);
 
-	if (!*name || strlen(name) > TOKEN_NAME_MAX)
-		return err_set(e, -EINVAL, "name: 1 to %d bytes", TOKEN_NAME_MAX);
-	if (strcmp(scope, "read") != 0 && strcmp(scope, "write") != 0)
-		return err_set(e, -EINVAL, "scope: 'read' or 'write'");
+	if (r < 0)
+		return r;
 	r = store_run(p->store, "token_count", read_count, &count, e, "s", user_id);
 	if (r < 0)
 		return r;
 	if (count >= TOKENS_PER_USER_MAX)
 		return err_set(
 			e, -ENOSPC, "there are %d tokens already; revoke one", TOKENS_PER_USER_MAX);
-	return add_token(p, user_id, name, scope, ret_id, ret_token, e);
+	r = store_begin(p->store, e);
+	if (r == 0)
+		r = add_token(p, user_id, new, ret_id, ret_token, e);
+	if (r == 0)
+		r = store_commit(p->store, e);
+	store_rollback(p->store);
+	return r;
 }
 
 int people_token_replace(struct people *p, const char *user_id, const char *name,
 	char ret_token[TOKEN_LEN + 1], struct err *e)
 {
+	const struct token_new new = {.name = name, .scope = "write"};
 	char id[ID_LEN + 1];
 	int r = store_begin(p->store, e);
 
 	if (r == 0)
 		r = store_run(p->store, "token_delete_named", NULL, NULL, e, "ss", user_id, name);
 	if (r >= 0)
-		r = add_token(p, user_id, name, "write", id, ret_token, e);
+		r = add_token(p, user_id, &new, id, ret_token, e);
 	if (r >= 0)
 		r = store_commit(p->store, e);
 	store_rollback(p->store);

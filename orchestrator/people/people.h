@@ -15,6 +15,7 @@
 #define COOKIE_LEN (2 * ID_LEN)
 #define TOKENS_PER_USER_MAX 200
 #define TOKEN_NAME_MAX 100
+#define TOKEN_DAYS_MAX 3650
 #define SIGN_IN_DAYS 30
 
 struct people;
@@ -51,8 +52,18 @@ int people_sign_in(
 	struct people *p, struct identity *who, char ret_cookie[COOKIE_LEN + 1], struct err *e);
 int people_sign_out(struct people *p, const char *cookie, struct err *e);
 
-/* scope: "read" or "write". -EINVAL, -ENOSPC: the user has TOKENS_PER_USER_MAX. */
-int people_token_add(struct people *p, const char *user_id, const char *name, const char *scope,
+/* A token as it is wanted. */
+struct token_new {
+	const char *name;
+	const char *scope; /* "read" or "write" */
+	bool narrow;       /* only for the repos of these ids */
+	size_t n_repos;    /* up to TOKEN_REPOS_MAX */
+	char repos[TOKEN_REPOS_MAX][ID_LEN + 1];
+	uint64_t expires_usec; /* wall clock; 0: never */
+};
+
+/* -EINVAL, -ENOSPC: the user has TOKENS_PER_USER_MAX. */
+int people_token_add(struct people *p, const char *user_id, const struct token_new *new,
 	char ret_id[ID_LEN + 1], char ret_token[TOKEN_LEN + 1], struct err *e);
 
 /* Replaces the user's token of that name. */

@@ -11,13 +11,18 @@
 
 enum via { VIA_NOTHING, VIA_COOKIE, VIA_TOKEN, VIA_CTL };
 
+#define TOKEN_REPOS_MAX 20
+
 /* Who stands behind a request. */
 struct identity {
 	enum via via;
 	char user_id[ID_LEN + 1]; /* "": nobody */
 	char user[OWNER_MAX + 1];
 	bool admin;
-	bool read_only;        /* the token's scope is "read" */
+	bool read_only; /* the token's scope is "read" */
+	bool narrow;    /* the token is for the repos below; it is never an administrator's */
+	size_t n_repos;
+	char repos[TOKEN_REPOS_MAX][ID_LEN + 1];
 	char csrf[ID_LEN + 1]; /* of the cookie session */
 	char token_name[101];
 	uint64_t token_created_usec;
@@ -40,6 +45,12 @@ enum action {
 
 enum role { ROLE_NOBODY, ROLE_USER, ROLE_OWNER, ROLE_ADMIN, ROLES };
 
+/* What is acted on. owner NULL: no repo; repo NULL: something of that owner's, but no repo yet. */
+struct about {
+	const char *owner;
+	const char *repo; /* its id */
+};
+
 /* owner: of the Space that is acted on, or NULL. */
 enum role role_of(const struct identity *who, const char *owner);
 
@@ -48,6 +59,17 @@ enum role role_of(const struct identity *who, const char *owner);
  * token's scope, may not. Words for people.
  */
 int permit(const struct identity *who, enum action action, const char *owner, struct err *e);
+int permit_repo(
+	const struct identity *who, enum action action, const struct about *about, struct err *e);
 
-/* Whether a Space is there at all for this person. */
-bool permit_to_know(const struct identity *who, bool private, const char *owner);
+/*
+ * Before the repo of a path is known: refuses what would be refused for each of that owner's.
+ * Whoever finds the repo asks again.
+ */
+int permit_some(const struct identity *who, enum action action, const char *owner, struct err *e);
+
+/* Whether a repo is there at all for this person. */
+bool permit_to_know(const struct identity *who, bool private, const struct about *about);
+
+/* Whose private repos lists show to this person, as the statements take it; "": nobody's. */
+const char *permit_viewer(const struct identity *who);

@@ -291,3 +291,14 @@ CREATE INDEX builds_bundle ON builds (bundle);
 ALTER TABLE repos ADD COLUMN head text NOT NULL DEFAULT '';
 UPDATE repos SET head = coalesce((SELECT b.commit_id FROM spaces s JOIN builds b ON b.id = s.live_build
 WHERE s.id = repos.id), '');
+
+-- version: 11
+-- narrow: the token is good for the repos in token_repos only. expires_usec: 0: never.
+ALTER TABLE tokens ADD COLUMN narrow bigint NOT NULL DEFAULT 0;
+ALTER TABLE tokens ADD COLUMN expires_usec bigint NOT NULL DEFAULT 0;
+CREATE TABLE token_repos (
+	token_id text NOT NULL REFERENCES tokens (id) ON DELETE CASCADE,
+	repo_id text NOT NULL REFERENCES repos (id) ON DELETE CASCADE,
+	PRIMARY KEY (token_id, repo_id)
+);
+CREATE INDEX token_repos_repo ON token_repos (repo_id);

@@ -26,14 +26,24 @@ DELETE FROM sign_ins WHERE user_id = $1 AND hash <> $2;
 DELETE FROM sign_ins WHERE expires_usec <= $1;
 
 -- name: token_add
-INSERT INTO tokens (id, user_id, name, scope, hash, created_usec, used_usec)
-VALUES ($1, $2, $3, $4, $5, $6, 0);
+INSERT INTO tokens (id, user_id, name, scope, hash, created_usec, used_usec, narrow, expires_usec)
+VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8);
+-- name: token_repo_add
+INSERT INTO token_repos (token_id, repo_id) VALUES ($1, $2)
+ON CONFLICT (token_id, repo_id) DO NOTHING;
+-- name: token_repos
+SELECT repo_id FROM token_repos WHERE token_id = $1;
 -- name: token_by_hash
-SELECT u.id, u.name, u.admin, t.id, t.name, t.scope, t.created_usec, t.used_usec
-FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = $1;
+SELECT u.id, u.name, u.admin, t.id, t.name, t.scope, t.created_usec, t.used_usec,
+	t.narrow
+FROM tokens t JOIN users u ON u.id = t.user_id
+WHERE t.hash = $1 AND (t.expires_usec = 0 OR t.expires_usec > $2);
 -- name: token_list
-SELECT id, name, scope, created_usec, used_usec FROM tokens WHERE user_id = $1
-ORDER BY created_usec DESC, id;
+SELECT t.id, t.name, t.scope, t.created_usec, t.used_usec, t.expires_usec, t.narrow, r.kind, r.owner,
+	r.name
+FROM tokens t LEFT JOIN token_repos o ON o.token_id = t.id
+LEFT JOIN repos r ON r.id = o.repo_id AND r.deleted_usec = 0
+WHERE t.user_id = $1 ORDER BY t.created_usec DESC, t.id, r.owner, r.name, r.kind;
 -- name: token_count
 SELECT count(*) FROM tokens WHERE user_id = $1;
 -- name: token_delete
@@ -326,7 +336,7 @@ SELECT size FROM lfs_objects WHERE repo_id = $1 AND oid = $2;
 INSERT INTO lfs_objects (repo_id, oid, size, touched_usec) VALUES ($1, $2, $3, $4)
 ON CONFLICT (repo_id, oid) DO UPDATE SET touched_usec = excluded.touched_usec;
 -- name: lfs_elsewhere
-SELECT r.private, r.owner, o.size FROM lfs_objects o JOIN repos r ON r.id = o.repo_id
+SELECT r.private, r.owner, o.size, r.id FROM lfs_objects o JOIN repos r ON r.id = o.repo_id
 WHERE o.oid = $1 AND r.deleted_usec = 0;
 -- name: lfs_copy
 INSERT INTO lfs_objects (repo_id, oid, size, touched_usec)

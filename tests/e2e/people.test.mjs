@@ -92,6 +92,43 @@ test("tokens by CLI: create, list without the secret, use, revoke", async () => 
   assert.equal((await platform.api("GET", "/api/whoami-v2", undefined, secret)).status, 401);
 });
 
+test("a token for one repository does its work there; other private ones do not exist for it", async () => {
+  for (const name of ["one", "two"]) {
+    const hidden = new Repo(platform, `admin/${name}`);
+
+    await hidden.deploy({ "app.lua": apps.counter });
+    hidden.remove();
+    assert.equal((await platform.api("PUT", `/api/spaces/admin/${name}/settings`, { private: true })).status, 200);
+  }
+  const made = await platform.cli("token", "create", "narrow", "--repo", "spaces/admin/one", "--days", "7");
+
+  assert.equal(made.code, 0, made.output);
+  const narrow = /hf_\w+/.exec(made.output)[0];
+  const ask = async (path, method = "GET", body) => (await platform.api(method, path, body, narrow)).status;
+
+  assert.equal((await platform.api("GET", "/api/whoami-v2", undefined, narrow)).json.auth.accessToken.role, "fineGrained");
+  assert.match((await platform.cli("token", "list")).output, /narrow.*ends .*only for spaces\/admin\/one/);
+  assert.equal(await ask("/api/spaces/admin/one"), 200);
+  assert.equal(await ask("/api/spaces/admin/two"), 404);
+  assert.equal(await ask("/api/spaces/admin/counter"), 200);
+  assert.equal(await ask("/spaces/admin/two/raw/main/app.lua"), 404);
+  assert.equal(await ask("/api/spaces/admin/counter/rollback", "POST", {}), 403);
+  assert.equal(await ask("/api/tokens", "POST", { name: "more" }), 403);
+  assert.equal(await ask("/api/users"), 403);
+  const { json: all } = await platform.api("GET", "/api/spaces", undefined, narrow);
+
+  assert.ok(!JSON.stringify(all).includes("admin/two"));
+  await until("its Space answers it", async () => (await ask("/spaces/admin/one/-/openapi.json")) === 200);
+  assert.equal(await ask("/spaces/admin/two/-/openapi.json"), 404);
+  for (const [name, code] of [["one", true], ["two", false], ["new-one", false], ["counter", false]]) {
+    const mine = new Repo(platform, `admin/${name}`, { token: narrow });
+
+    await mine.commit({ "app.lua": `${apps.counter}-- ${name}\n` });
+    assert.equal((await mine.push("--force", "main")).code === 0, code, name);
+    mine.remove();
+  }
+});
+
 test("a user who is not the owner may visit and not push", async () => {
   const added = await runProgram(vitrine, ["user", "add", "bob", "--data", platform.data], { input: "a long password of bob\n" });
 

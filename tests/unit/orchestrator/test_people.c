@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/fs.h"
+#include "orchestrator/hub/hub.h"
 #include "tests/support/test.h"
 
 struct fixture {
@@ -92,13 +93,16 @@ TEST(a_token_is_good_until_revoked_and_stored_only_as_a_hash)
 	CHECK(people_add(fx.people, "bob", "h", false, NULL) == 0);
 	ada = user(&fx, "ada");
 	bob = user(&fx, "bob");
-	CHECK(people_token_add(fx.people, ada.user_id, "laptop", "write", id, token, NULL) == 0);
+	CHECK(people_token_add(fx.people, ada.user_id,
+		      &(struct token_new){.name = "laptop", .scope = "write"}, id, token,
+		      NULL) == 0);
 	CHECK(!strncmp(token, "hf_", 3) && strlen(token) >= 37);
 	CHECK(strspn(token + 3, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") ==
 		strlen(token) - 3);
 	sha256_hex(token, strlen(token), hash);
-	CHECK(store_run(fx.store, "token_by_hash", NULL, NULL, NULL, "s", token) == 0);
-	CHECK(store_run(fx.store, "token_by_hash", read_text, text, NULL, "s", hash) == 1);
+	CHECK(store_run(fx.store, "token_by_hash", NULL, NULL, NULL, "si", token, (int64_t)0) == 0);
+	CHECK(store_run(fx.store, "token_by_hash", read_text, text, NULL, "si", hash, (int64_t)0) ==
+		1);
 	CHECK(!strcmp(text, "laptop"));
 
 	CHECK(people_by_token(fx.people, token, &who, NULL) == 0);
@@ -123,13 +127,62 @@ TEST(a_read_token_says_so_and_an_unknown_scope_is_refused)
 	setup(&fx);
 	CHECK(people_add(fx.people, "ada", "h", false, NULL) == 0);
 	ada = user(&fx, "ada");
-	CHECK(people_token_add(fx.people, ada.user_id, "ci", "read", id, token, NULL) == 0);
+	CHECK(people_token_add(fx.people, ada.user_id,
+		      &(struct token_new){.name = "ci", .scope = "read"}, id, token, NULL) == 0);
 	CHECK(people_by_token(fx.people, token, &who, NULL) == 0 && who.read_only);
-	CHECK(people_token_add(fx.people, ada.user_id, "ci", "admin", id, token, NULL) == -EINVAL);
-	CHECK(people_token_add(fx.people, ada.user_id, "", "read", id, token, NULL) == -EINVAL);
+	CHECK(people_token_add(fx.people, ada.user_id,
+		      &(struct token_new){.name = "ci", .scope = "admin"}, id, token,
+		      NULL) == -EINVAL);
+	CHECK(people_token_add(fx.people, ada.user_id,
+		      &(struct token_new){.name = "", .scope = "read"}, id, token,
+		      NULL) == -EINVAL);
 	memset(name, 'n', sizeof(name));
 	name[TOKEN_NAME_MAX + 1] = '\0';
-	CHECK(people_token_add(fx.people, ada.user_id, name, "read", id, token, NULL) == -EINVAL);
+	CHECK(people_token_add(fx.people, ada.user_id,
+		      &(struct token_new){.name = name, .scope = "read"}, id, token,
+		      NULL) == -EINVAL);
+	teardown(&fx);
+}
+
+TEST(a_token_for_one_repo_names_it_until_it_is_gone_and_is_no_administrators)
+{
+	struct fixture fx;
+	char id[ID_LEN + 1], token[TOKEN_LEN + 1];
+	struct token_new new = {.name = "ci", .scope = "write", .narrow = true};
+	struct hub_repo repo;
+	struct identity root, who;
+
+	setup(&fx);
+	CHECK(people_add(fx.people, "boss", "h", true, NULL) == 0);
+	root = user(&fx, "boss");
+	CHECK(hub_create(fx.store, REPO_MODEL, "boss", "m", true, &repo, NULL) == 0);
+	CHECK(people_token_add(fx.people, root.user_id, &new, id, token, NULL) == -EINVAL);
+	memcpy(new.repos[new.n_repos++], repo.id, sizeof(repo.id));
+	CHECK(people_token_add(fx.people, root.user_id, &new, id, token, NULL) == 0);
+	CHECK(people_by_token(fx.people, token, &who, NULL) == 0);
+	CHECK(who.narrow && !who.admin && who.n_repos == 1 && !strcmp(who.repos[0], repo.id));
+	CHECK(hub_purge(fx.store, &repo, NULL) == 0);
+	CHECK(people_by_token(fx.people, token, &who, NULL) == 0);
+	CHECK(who.narrow && who.n_repos == 0);
+	teardown(&fx);
+}
+
+TEST(a_token_ends_on_its_day)
+{
+	struct fixture fx;
+	char id[ID_LEN + 1], token[TOKEN_LEN + 1];
+	struct token_new new = {.name = "ci", .scope = "read"};
+	struct identity ada, who;
+
+	setup(&fx);
+	CHECK(people_add(fx.people, "ada", "h", false, NULL) == 0);
+	ada = user(&fx, "ada");
+	new.expires_usec = clock_wall_usec() + 3600 * USEC_PER_SEC;
+	CHECK(people_token_add(fx.people, ada.user_id, &new, id, token, NULL) == 0);
+	CHECK(people_by_token(fx.people, token, &who, NULL) == 0);
+	new.expires_usec = clock_wall_usec() - 1;
+	CHECK(people_token_add(fx.people, ada.user_id, &new, id, token, NULL) == 0);
+	CHECK(people_by_token(fx.people, token, &who, NULL) == -ENOENT);
 	teardown(&fx);
 }
 

@@ -72,4 +72,48 @@ TEST(a_user_owns_only_spaces_under_the_very_same_name)
 	CHECK(role_of(&owner, NULL) == ROLE_USER);
 }
 
+static struct identity narrow(void)
+{
+	struct identity who = someone(ROLE_OWNER);
+
+	who.narrow = true;
+	who.n_repos = 1;
+	memcpy(who.repos[0], "repo", 5);
+	return who;
+}
+
+TEST(a_token_for_one_repo_does_there_what_its_owner_may_and_elsewhere_what_all_may)
+{
+	struct identity who = narrow();
+	const struct about its = {SPACE_OWNER, "repo"}, other = {SPACE_OWNER, "other"};
+	const struct about foreign = {"eve", "repo"};
+
+	for (size_t i = 0; i < ACTIONS; i++) {
+		enum action a = cells[i].action;
+		bool all = a == ACTION_READ || a == ACTION_SIGN_IN || a == ACTION_SEE_SELF;
+
+		CHECK((permit_repo(&who, a, &its, NULL) == 0) == (cells[i].may[ROLE_OWNER] == 'y'));
+		CHECK((permit_repo(&who, a, &other, NULL) == 0) == all);
+		CHECK((permit(&who, a, SPACE_OWNER, NULL) == 0) == all);
+	}
+	CHECK(permit_repo(&who, ACTION_PUSH, &foreign, NULL) == -EPERM);
+	who.read_only = true;
+	CHECK(permit_repo(&who, ACTION_PUSH, &its, NULL) == -EPERM);
+	CHECK(permit_repo(&who, ACTION_SEE_INSIDE, &its, NULL) == 0);
+}
+
+TEST(to_a_token_for_one_repo_no_other_private_one_exists)
+{
+	struct identity who = narrow();
+	const struct about its = {SPACE_OWNER, "repo"}, other = {SPACE_OWNER, "other"};
+
+	CHECK(permit_to_know(&who, true, &its));
+	CHECK(!permit_to_know(&who, true, &other));
+	CHECK(permit_to_know(&who, false, &other));
+	CHECK(!strcmp(permit_viewer(&who), ""));
+	CHECK(permit_some(&who, ACTION_PUSH, SPACE_OWNER, NULL) == 0);
+	CHECK(permit_some(&who, ACTION_PUSH, "eve", NULL) == -EPERM);
+	CHECK(permit_some(&who, ACTION_CHANGE_SELF, NULL, NULL) == -EPERM);
+}
+
 TEST_MAIN()

@@ -35,10 +35,18 @@ function Tokens() {
   const make = async (e: SubmitEvent) => {
     e.preventDefault();
     const form = e.currentTarget as HTMLFormElement;
-    const name = String(new FormData(form).get("token")).trim();
+    const fields = new FormData(form);
+    const name = String(fields.get("token")).trim();
+    const repos = String(fields.get("repos")).split(/[\s,]+/).filter(Boolean);
+    const days = Number(fields.get("days"));
     setError("");
     try {
-      const { token } = await call<{ token: string }>("POST", "/api/tokens", { name });
+      const { token } = await call<{ token: string }>("POST", "/api/tokens", {
+        name,
+        scope: String(fields.get("scope")),
+        ...(repos.length > 0 && { repos }),
+        ...(days > 0 && { expiresInDays: days }),
+      });
       setMade({ name, token });
       form.reset();
       again();
@@ -85,6 +93,26 @@ function Tokens() {
           <span class="field-label">New token</span>
           <input class="input" name="token" placeholder="What is it for?" maxLength={100} required autoComplete="off" />
         </label>
+        <label class="form-field">
+          <span class="field-label">May</span>
+          <select class="input" name="scope">
+            <option value="write">read and write</option>
+            <option value="read">only read</option>
+          </select>
+        </label>
+        <label class="form-field">
+          <span class="field-label">Ends</span>
+          <select class="input" name="days">
+            <option value="0">never</option>
+            <option value="7">in a week</option>
+            <option value="30">in 30 days</option>
+            <option value="365">in a year</option>
+          </select>
+        </label>
+        <label class="form-field">
+          <span class="field-label">Only for these repositories</span>
+          <input class="input" name="repos" placeholder="All: spaces/me/app, me/model, datasets/me/data" autoComplete="off" />
+        </label>
         <button class="button primary">Create token</button>
       </form>
       <FormNote error={error} />
@@ -98,9 +126,12 @@ function TokenRow({ token, revoke }: { token: TokenInfo; revoke: () => void }) {
     <li class="row-item">
       <div class="row-words">
         <b>{token.name}</b>
+        {token.scope === "read" && <span class="badge calm">only reads</span>}
+        {token.repos && <p class="faint">Only for {token.repos.join(", ") || "repositories that are gone"}</p>}
         <p class="faint">
           <span title={fullTime(token.createdAt)}>made {agoWords(token.createdAt)}</span>
           {token.lastUsedAt ? `, last used ${agoWords(token.lastUsedAt)}` : ", never used"}
+          {token.expiresAt && `, ends ${token.expiresAt.slice(0, 10)}`}
         </p>
       </div>
       {sure ? (

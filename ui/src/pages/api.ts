@@ -57,8 +57,12 @@ export interface Build {
 export interface TokenInfo {
   readonly id: string;
   readonly name: string;
+  readonly scope?: string;
   readonly createdAt?: string;
   readonly lastUsedAt?: string | null;
+  readonly expiresAt?: string | null;
+  /** The repos it is for, "spaces/ada/x"; missing: all that its owner may reach. */
+  readonly repos?: readonly string[];
 }
 
 let csrf = "";
