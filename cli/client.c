@@ -210,6 +210,14 @@ static CURLcode perform(struct client *c, const char *method, const char *path, 
 	return curl_easy_perform(c->curl);
 }
 
+static bool is_json(struct client *c)
+{
+	const char *type = NULL;
+
+	(void)curl_easy_getinfo(c->curl, CURLINFO_CONTENT_TYPE, &type);
+	return type && !strncmp(type, "application/json", 16);
+}
+
 int client_request(struct client *c, const char *method, const char *path, const json_t *body,
 	json_t **ret, struct err *e)
 {
@@ -226,7 +234,7 @@ int client_request(struct client *c, const char *method, const char *path, const
 	if (r < 0)
 		return r;
 	*ret = NULL;
-	if (c->answer.len == 0)
+	if (c->answer.len == 0 || !is_json(c))
 		return 0;
 	return json_parse(c->answer.data, c->answer.len, ANSWER_MAX, ret, e);
 }

@@ -32,8 +32,8 @@ struct client *client_free(struct client *c);
 DEFINE_CLEANUP(struct client *, client_free)
 
 /*
- * One request; body may be NULL. Caller owns *ret (NULL for an empty answer). A status of 400 and
- * above is -EREMOTEIO with the server's words.
+ * One request; body may be NULL. Caller owns *ret (NULL for an answer that is empty or no JSON). A
+ * status of 400 and above is -EREMOTEIO with the server's words.
  */
 int client_request(struct client *c, const char *method, const char *path, const json_t *body,
 	json_t **ret, struct err *e);

@@ -1,6 +1,8 @@
 /* Subcommands of vitrine: one file each, a row in main.c. */
 #pragma once
 
+#include <stddef.h>
+
 struct command {
 	const char *name;
 	const char *usage;                 /* what follows the name */
@@ -24,6 +26,18 @@ int cmd_usage(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_push(int argc, char **argv);
+int cmd_open(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
+int cmd_restart(int argc, char **argv);
+int cmd_secrets(int argc, char **argv);
+int cmd_variables(int argc, char **argv);
+int cmd_repo(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
+
+/* All of them, in the order in which help shows them. Static. */
+const struct command *command_table(size_t *ret_n);
 
 /* Where data is kept when --data is not given: /var/lib/vitrine for root, else
  * $XDG_DATA_HOME/vitrine or ~/.local/share/vitrine. Borrowed, static. */

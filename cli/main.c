@@ -21,6 +21,30 @@ static const struct command commands[] = {
 		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--large-files MIB] "
 		"[--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},
+	{"push", "[-m MESSAGE] [--to OWNER/NAME] [--type space|model|dataset] [DIR]",
+		"commit what a folder holds and push it: to its remote, or to that repo", cmd_push},
+	{"open", "[--type space|model|dataset] [--sign-in] [--json] OWNER/NAME",
+		"the address of a repo's page, opened in the browser where there is a screen",
+		cmd_open},
+	{"ps", "[--json] [OWNER/NAME]", "what Spaces are doing", cmd_ps},
+	{"pause", "[--json] OWNER/NAME", "end a Space's workers and start none", cmd_pause},
+	{"restart", "[--factory] [--json] OWNER/NAME",
+		"start a Space's workers anew, also of a paused one; or build it again first",
+		cmd_restart},
+	{"secrets",
+		"list OWNER/NAME | set OWNER/NAME KEY[=VALUE] [--description WORDS] | "
+		"remove OWNER/NAME KEY | audit OWNER/NAME [--json]",
+		"what only a Space's app can read; without =VALUE it comes on standard input",
+		cmd_secrets},
+	{"variables",
+		"list OWNER/NAME | set OWNER/NAME KEY[=VALUE] [--description WORDS] | "
+		"remove OWNER/NAME KEY [--json]",
+		"what a Space's app and its owner can read", cmd_variables},
+	{"repo",
+		"create OWNER/NAME [--type space|model|dataset] [--sdk lua|static] [--private] | "
+		"move OWNER/NAME OWNER/NAME | private OWNER/NAME | public OWNER/NAME | "
+		"delete OWNER/NAME | restore OWNER/NAME [--json]",
+		"repos of all kinds", cmd_repo},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
 	{"logs",
 		"[-f] [-n N] [--since 10m] [--level LEVEL] [--session REF] [--ref REF] "
@@ -47,8 +71,15 @@ static const struct command commands[] = {
 	{"restore", "FILE", "what a backup holds, into an empty folder", cmd_restore},
 	{"doctor", "[--json] [--verbose] [--require full|user] [--bin DIR]",
 		"what this host enforces, tried out in real boxes", cmd_doctor},
+	{"completion", "bash|zsh|fish", "what a shell needs to complete these", cmd_completion},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+const struct command *command_table(size_t *ret_n)
+{
+	*ret_n = N_COMMANDS;
+	return commands;
+}
 
 const char *default_data_dir(void)
 {
@@ -64,37 +95,64 @@ const char *default_data_dir(void)
 	return dir;
 }
 
+static void print_command(FILE *out, const struct command *c)
+{
+	fprintf(out, "  vitrine %s %s\n      %s\n", c->name, c->usage, c->help);
+}
+
 static void print_usage(FILE *out)
 {
 	fprintf(out, "vitrine %s: a platform for interactive machine-learning demos\n\n",
 		VITRINE_VERSION);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  vitrine %s %s\n      %s\n", commands[i].name, commands[i].usage,
-			commands[i].help);
-	fprintf(out, "\nEvery command but dev, test, up and doctor takes --data DIR (the platform "
-		     "on this "
-		     "machine) or "
-		     "--url URL "
-		     "--token TOKEN.\n");
+		print_command(out, &commands[i]);
+	fprintf(out, "\nEvery command but dev, test, up, doctor and completion takes --data DIR "
+		     "(the platform on this machine) or --url URL --token TOKEN.\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	return NULL;
+}
+
+static int help(const char *name)
+{
+	const struct command *c = name ? find_command(name) : NULL;
+
+	if (name && !c) {
+		fprintf(stderr, "vitrine: '%s' is no command; see vitrine help\n", name);
+		return 2;
+	}
+	if (c)
+		print_command(stdout, c);
+	else
+		print_usage(stdout);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
+	const struct command *c;
+
 	if (argc < 2) {
 		print_usage(stderr);
 		return 2;
 	}
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
 		printf("vitrine %s\n", VITRINE_VERSION);
 		return 0;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
-		print_usage(stdout);
-		return 0;
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
+		return help(argv[2]);
+	c = find_command(argv[1]);
+	if (!c) {
+		fprintf(stderr, "vitrine: '%s' is no command; see vitrine help\n", argv[1]);
+		return 2;
 	}
-	fprintf(stderr, "vitrine: '%s' is no command; see vitrine help\n", argv[1]);
-	return 2;
+	if (argc == 3 && !strcmp(argv[2], "--help"))
+		return help(argv[1]);
+	return c->run(argc - 1, argv + 1);
 }

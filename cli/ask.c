@@ -1,0 +1,91 @@
+#include "cli/ask.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/json.h"
+
+int ask(const struct client_options *o, const char *method, const json_t *body, json_t **ret,
+	const char *fmt, ...)
+{
+	CLEANUP(client_freep) struct client *c = client_or_complain(o);
+	struct err e = {0};
+	char path[1024];
+	va_list ap;
+
+	*ret = NULL;
+	if (!c)
+		return ASK_FAILED;
+	va_start(ap, fmt);
+	(void)vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	if (client_request(c, method, path, body, ret, &e) == 0)
+		return 0;
+	fprintf(stderr, "vitrine: %s\n", e.text);
+	return ASK_FAILED;
+}
+
+bool ask_repo_id(const char *id)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_./";
+	const char *slash = strchr(id, '/');
+	bool good = slash && *id != '.' && slash[1] != '.' && slash != id && slash[1] &&
+		    !strchr(slash + 1, '/') && strspn(id, letters) == strlen(id) &&
+		    strlen(id) < 256;
+
+	if (!good)
+		fprintf(stderr, "vitrine: '%s' is not OWNER/NAME\n", id);
+	return good;
+}
+
+void ask_print(const json_t *json)
+{
+	(void)json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	putchar('\n');
+}
+
+const char *ask_text(const json_t *object, const char *key)
+{
+	const char *s = json_string_value(json_object_get(object, key));
+
+	return s ? s : "";
+}
+
+int ask_base(const struct client_options *o, char ret[512])
+{
+	CLEANUP(json_unrefp) json_t *status = NULL;
+	size_t n;
+
+	if (!o->url && ask(o, "GET", NULL, &status, "/api/status") != 0)
+		return ASK_FAILED;
+	(void)snprintf(ret, 512, "%s", o->url ? o->url : ask_text(status, "url"));
+	for (n = strlen(ret); n && ret[n - 1] == '/'; n--)
+		ret[n - 1] = '\0';
+	return 0;
+}
+
+bool ask_hidden(const char *what, char *ret, size_t size)
+{
+	struct termios old, quiet;
+	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
+	bool got;
+
+	if (terminal) {
+		fprintf(stderr, "%s: ", what);
+		quiet = old;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	}
+	got = fgets(ret, (int)size, stdin) != NULL;
+	if (terminal) {
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+		fputc('\n', stderr);
+	}
+	if (got)
+		ret[strcspn(ret, "\n")] = '\0';
+	return got;
+}
