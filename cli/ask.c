@@ -57,12 +57,15 @@ const char *ask_text(const json_t *object, const char *key)
 
 int ask_base(const struct client_options *o, char ret[512])
 {
+	CLEANUP(client_freep) struct client *c = client_or_complain(o);
 	CLEANUP(json_unrefp) json_t *status = NULL;
 	size_t n;
 
-	if (!o->url && ask(o, "GET", NULL, &status, "/api/status") != 0)
+	if (!c)
 		return ASK_FAILED;
-	(void)snprintf(ret, 512, "%s", o->url ? o->url : ask_text(status, "url"));
+	if (!*client_url(c) && ask(o, "GET", NULL, &status, "/api/status") != 0)
+		return ASK_FAILED;
+	(void)snprintf(ret, 512, "%s", status ? ask_text(status, "url") : client_url(c));
 	for (n = strlen(ret); n && ret[n - 1] == '/'; n--)
 		ret[n - 1] = '\0';
 	return 0;

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/hosts.h"
 
 #define ANSWER_MAX (32u << 20)
 #define EVENT_MAX (1u << 20)
@@ -21,6 +22,7 @@ struct client {
 	CURL *curl;                 /* owned */
 	struct curl_slist *headers; /* owned */
 	char base[1024];
+	char url[512], token[512]; /* as client_url and client_token tell them */
 	struct buf answer;
 	char id[32], seen_id[32]; /* of the event that is coming, and of the last one that came */
 	client_event_fn on_event;
@@ -73,18 +75,74 @@ static int use_socket(struct client *c, const char *data, struct err *e)
 	return add_header(c, "X-Vitrine-Ctl", buf_str(&key));
 }
 
+/* VITRINE_TOKEN is for whatever --url names; a login's only for where it was made. */
+static int find_token(struct client *c, const struct client_options *o, struct err *e)
+{
+	const char *given = o->token ? o->token : o->url ? getenv("VITRINE_TOKEN") : NULL;
+	struct host h;
+	int r;
+
+	if (given) {
+		(void)snprintf(c->token, sizeof(c->token), "%s", given);
+		return 0;
+	}
+	r = hosts_find(c->url, &h, e);
+	if (r == -ENOENT)
+		return err_set(e, -EACCES, "--url needs --token, VITRINE_TOKEN or vitrine login");
+	if (r == 0)
+		(void)snprintf(c->token, sizeof(c->token), "%s", h.token);
+	explicit_bzero(&h, sizeof(h));
+	return r;
+}
+
 static int use_url(struct client *c, const struct client_options *o, struct err *e)
 {
-	const char *token = o->token ? o->token : getenv("VITRINE_TOKEN");
-	char bearer[512];
+	char bearer[600];
+	int r;
 
-	(void)snprintf(c->base, sizeof(c->base), "%s", o->url);
-	while (*c->base && c->base[strlen(c->base) - 1] == '/')
-		c->base[strlen(c->base) - 1] = '\0';
-	if (!token)
-		return err_set(e, -EACCES, "--url needs --token or VITRINE_TOKEN");
-	(void)snprintf(bearer, sizeof(bearer), "Bearer %s", token);
-	return add_header(c, "Authorization", bearer);
+	while (*c->url && c->url[strlen(c->url) - 1] == '/')
+		c->url[strlen(c->url) - 1] = '\0';
+	(void)snprintf(c->base, sizeof(c->base), "%s", c->url);
+	if (o->nobody) {
+		(void)curl_easy_setopt(c->curl, CURLOPT_COOKIEFILE, "");
+		return 0;
+	}
+	r = find_token(c, o, e);
+	if (r < 0)
+		return r;
+	(void)snprintf(bearer, sizeof(bearer), "Bearer %s", c->token);
+	return client_add_header(c, "Authorization", bearer, e);
+}
+
+int client_add_header(struct client *c, const char *name, const char *value, struct err *e)
+{
+	return add_header(c, name, value) < 0 ? err_set(e, -ENOMEM, "out of memory") : 0;
+}
+
+const char *client_url(const struct client *c)
+{
+	return c->url;
+}
+
+const char *client_token(const struct client *c)
+{
+	return c->token;
+}
+
+/* Which platform is meant: the one that is named, was signed in to last, or is here. */
+static int choose(struct client *c, const struct client_options *o, struct err *e)
+{
+	struct host h = {0};
+	int r = 0;
+
+	if (o->url)
+		(void)snprintf(c->url, sizeof(c->url), "%s", o->url);
+	else if (!o->data)
+		r = hosts_find(NULL, &h, e);
+	if (r == 0 && *h.url)
+		(void)snprintf(c->url, sizeof(c->url), "%s", h.url);
+	explicit_bzero(&h, sizeof(h));
+	return r == -ENOENT ? 0 : r;
 }
 
 int client_new(const struct client_options *o, struct client **ret, struct err *e)
@@ -98,7 +156,10 @@ int client_new(const struct client_options *o, struct client **ret, struct err *
 	c->curl = curl_easy_init();
 	if (!c->curl)
 		return err_set(e, -ENOMEM, "out of memory");
-	r = o->url ? use_url(c, o, e) : use_socket(c, o->data ? o->data : default_data_dir(), e);
+	r = choose(c, o, e);
+	if (r == 0)
+		r = *c->url ? use_url(c, o, e)
+			    : use_socket(c, o->data ? o->data : default_data_dir(), e);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(c);
@@ -113,6 +174,7 @@ struct client *client_free(struct client *c)
 	if (c->curl)
 		curl_easy_cleanup(c->curl);
 	buf_done(&c->answer);
+	explicit_bzero(c->token, sizeof(c->token));
 	free(c);
 	return NULL;
 }
@@ -201,12 +263,14 @@ static CURLcode perform(struct client *c, const char *method, const char *path, 
 	buf_clear(&c->answer);
 	(void)snprintf(url, sizeof(url), "%s%s", c->base, path);
 	(void)curl_easy_setopt(c->curl, CURLOPT_URL, url);
-	(void)curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
 	(void)curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*");
+	/* curl keeps what was set for the request before. */
+	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
 	if (body)
 		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
+	(void)curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
 	return curl_easy_perform(c->curl);
 }
 

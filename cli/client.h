@@ -1,6 +1,7 @@
 /*
  * The CLI's way to the orchestrator: over DATA/run/http.sock with the control key (whoever may
- * read DATA/orchestrator/ctl.key is the administrator), or over --url with a token.
+ * read DATA/orchestrator/ctl.key is the administrator), or over --url with a token. Without --data
+ * and --url it is the platform that was signed in to last (hosts.h), or else this machine's.
  */
 #pragma once
 
@@ -15,7 +16,8 @@ struct client;
 struct client_options {
 	const char *data;  /* data folder; NULL: the default one */
 	const char *url;   /* NULL: the local socket */
-	const char *token; /* for url; NULL: $VITRINE_TOKEN */
+	const char *token; /* for url; NULL: $VITRINE_TOKEN, or login's */
+	bool nobody;       /* url without a token: cookies count, as in a browser */
 };
 
 /* The getopt_long values that client_option understands: --data, --url, --token. */
@@ -37,6 +39,13 @@ DEFINE_CLEANUP(struct client *, client_free)
  */
 int client_request(struct client *c, const char *method, const char *path, const json_t *body,
 	json_t **ret, struct err *e);
+
+/* Sent with each later request. -ENOMEM. */
+int client_add_header(struct client *c, const char *name, const char *value, struct err *e);
+
+/* Where it talks to and with which token, borrowed; "": this machine's platform. */
+const char *client_url(const struct client *c);
+const char *client_token(const struct client *c);
 
 /* Follows a text/event-stream; fn gets each data line as JSON. Ends when the server ends it. */
 typedef void (*client_event_fn)(const json_t *event, void *data);

@@ -26,6 +26,8 @@ int cmd_usage(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_login(int argc, char **argv);
+int cmd_logout(int argc, char **argv);
 int cmd_push(int argc, char **argv);
 int cmd_open(int argc, char **argv);
 int cmd_ps(int argc, char **argv);

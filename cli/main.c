@@ -21,6 +21,10 @@ static const struct command commands[] = {
 		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--large-files MIB] "
 		"[--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},
+	{"login", "[--user NAME] URL | --list [--json]",
+		"sign in to a platform: token, or with --user the password, on standard input",
+		cmd_login},
+	{"logout", "[URL]", "forget its token; one that login made is revoked", cmd_logout},
 	{"push", "[-m MESSAGE] [--to OWNER/NAME] [--type space|model|dataset] [DIR]",
 		"commit what a folder holds and push it: to its remote, or to that repo", cmd_push},
 	{"open", "[--type space|model|dataset] [--sign-in] [--json] OWNER/NAME",
@@ -106,8 +110,10 @@ static void print_usage(FILE *out)
 		VITRINE_VERSION);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		print_command(out, &commands[i]);
-	fprintf(out, "\nEvery command but dev, test, up, doctor and completion takes --data DIR "
-		     "(the platform on this machine) or --url URL --token TOKEN.\n");
+	fprintf(out,
+		"\nEvery command but dev, test, up, doctor and completion takes --data DIR "
+		"(the platform on this machine) or --url URL --token TOKEN; without them it is "
+		"about the platform of vitrine login, or else this machine's.\n");
 }
 
 static const struct command *find_command(const char *name)

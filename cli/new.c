@@ -265,14 +265,13 @@ static int add_remote(const struct client_options *o, const char *dir, const cha
 	char *const merge[] = {"git", "config", "branch.main.merge", "refs/heads/main", NULL};
 	CLEANUP(client_freep) struct client *c = NULL;
 	CLEANUP(json_unrefp) json_t *who = NULL;
-	const char *given = o->token ? o->token : getenv("VITRINE_TOKEN");
 	int r = client_new(o, &c, e);
 
 	if (r == 0)
 		r = client_request(c, "GET", "/api/whoami-v2", NULL, &who, e);
-	if (r == 0 && o->url) {
-		(void)snprintf(base, sizeof(base), "%s", o->url);
-		(void)snprintf(token, sizeof(token), "%s", given ? given : "");
+	if (r == 0 && *client_url(c)) {
+		(void)snprintf(base, sizeof(base), "%s", client_url(c));
+		(void)snprintf(token, sizeof(token), "%s", client_token(c));
 	} else if (r == 0) {
 		r = make_token(c, name, base, token, e);
 	}

@@ -92,11 +92,13 @@ static int get_pass(struct pass *ret)
 	CLEANUP(json_unrefp) json_t *body = json_pack("{s:s}", "name", "vitrine push");
 	CLEANUP(json_unrefp) json_t *made = NULL;
 	const struct client_options *o = ret->client;
-	const char *given = o->token ? o->token : getenv("VITRINE_TOKEN");
+	CLEANUP(client_freep) struct client *c = client_or_complain(o);
 	int r;
 
-	if (o->url && given) {
-		(void)snprintf(ret->token, sizeof(ret->token), "%s", given);
+	if (!c)
+		return ASK_FAILED;
+	if (*client_token(c)) {
+		(void)snprintf(ret->token, sizeof(ret->token), "%s", client_token(c));
 		return 0;
 	}
 	r = ask(o, "POST", body, &made, "/api/tokens");

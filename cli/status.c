@@ -239,10 +239,10 @@ static json_t *ask(const struct client_options *o, int *ret_code)
 	*ret_code = client_request(c, "GET", "/api/status", NULL, &status, &e);
 	if (!status)
 		status = json_object();
-	services = o->url ? NULL : client_read_services(data, NULL);
+	services = *client_url(c) ? NULL : client_read_services(data, NULL);
 	if (services)
 		(void)json_object_set_new(status, "services", services);
-	if (!o->url)
+	if (!*client_url(c))
 		(void)json_object_set_new(status, "sizes", sizes_of(data));
 	if (*ret_code < 0)
 		add_problem(status, e.text);

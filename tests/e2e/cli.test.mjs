@@ -1,6 +1,6 @@
 // The command line against a platform: what each command says and how it ends (docs/cli.md).
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -109,7 +109,7 @@ test("repos of each kind are made, moved, hidden, deleted and brought back", asy
 test("the exit status tells wrong use from a refusal", async () => {
   for (const args of [["nonsense"], ["repo", "create"], ["secrets", "audit"], ["variables", "audit", "a/b"],
     ["ps", "a/b", "c/d"], ["pause"], ["pause", "../x"], ["open", "--type", "file", "a/b"], ["help", "nonsense"],
-    ["completion", "tcsh"], ["push", "--to", "x"], ["logs", "--no-such-option"]])
+    ["completion", "tcsh"], ["login"], ["login", "hub.example.org"], ["logout", "a", "b"], ["push", "--to", "x"], ["logs", "--no-such-option"]])
     assert.equal((await run(args)).code, 2, args.join(" "));
   for (const args of [["ps", "admin/none"], ["secrets", "list", "admin/none"], ["repo", "delete", "admin/none"]])
     assert.equal((await local(...args)).code, 1, args.join(" "));
@@ -117,6 +117,40 @@ test("the exit status tells wrong use from a refusal", async () => {
 
   assert.equal(code, 1);
   assert.match(output, /401/);
+});
+
+const typed = (text, ...args) => runProgram("sh", ["-c", `printf '%s\\n' "$0" | "$@"`, text, vitrine, ...args], { cwd: dir, env });
+const hosts = join(dir, ".config/vitrine/hosts.json");
+
+test("login keeps a token in a file of one's own, and commands need no address then", async () => {
+  assert.match(await must(typed(platform.token, "login", `${platform.url}/`)), /signed in to \S+ as admin/);
+  assert.equal(statSync(hosts).mode & 0o777, 0o600);
+  assert.equal((await json(run(["ps", "--json", "admin/hello"]))).sdk, "lua");
+  assert.match(await must(run(["push", "--to", "admin/hello", "hello"])), /live in \d+ ms|Everything up-to-date/);
+  assert.deepEqual(await json(run(["login", "--list", "--json"])), [{ url: platform.url, user: "admin", current: true }]);
+  assert.ok((await must(run(["login", "--list"]))).startsWith(`* ${platform.url} as admin`));
+  assert.equal((await run(["ps", "--data", join(dir, "nowhere")])).code, 1, "--data is another platform");
+  assert.equal((await run(["ps", "--url", "http://127.0.0.1:1"])).code, 1, "the token is for where it was made");
+  await must(run(["logout", platform.url]));
+  assert.ok(!readFileSync(hosts, "utf8").includes(platform.token));
+});
+
+test("login with a password has a token made, which logout revokes", async () => {
+  await platform.api("POST", "/api/users", { name: "bob", password: "correct horse" });
+  assert.equal((await typed("wrong horse", "login", "--user", "bob", platform.url)).code, 1);
+  assert.match(await must(typed("correct horse", "login", "--user", "bob", platform.url)), /as bob/);
+  const [{ token }] = JSON.parse(readFileSync(hosts, "utf8"));
+
+  assert.equal((await platform.api("GET", "/api/whoami-v2", undefined, token)).json.name, "bob");
+  chmodSync(hosts, 0o644);
+  const { code, output } = await run(["ps"]);
+
+  assert.equal(code, 1);
+  assert.match(output, /chmod 600/);
+  chmodSync(hosts, 0o600);
+  await must(run(["logout"]));
+  assert.equal((await platform.api("GET", "/api/whoami-v2", undefined, token)).status, 401);
+  assert.equal((await run(["logout"])).code, 1);
 });
 
 test("each command has its help, and docs/cli.md names each", async () => {
