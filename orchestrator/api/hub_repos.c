@@ -11,6 +11,7 @@
 #include "orchestrator/api/request.h"
 #include "orchestrator/hub/note.h"
 #include "orchestrator/live.h"
+#include "orchestrator/rebuild.h"
 #include "orchestrator/repo/seed.h"
 
 #define WORD_MAX 256
@@ -199,6 +200,24 @@ static int may_make(struct request *r, const struct named *named, struct err *e)
 	return code == 0 ? request_check_room(r, e) : code;
 }
 
+/* What only a Space has, and its first version. What is wrong with its settings undoes it all. */
+static int finish_space(struct request *r, struct hub_repo *repo, struct err *e)
+{
+	struct space space;
+	struct err why = {0};
+	int code = hub_space_take_settings(r, repo->id, e);
+
+	if (code < 0) {
+		(void)live_delete(r->world, repo, &why);
+		return code;
+	}
+	code = space_by_id(r->world->store, repo->id, &space, e);
+	if (code == 0 && rebuild_start(r->world, &space, &why) < 0)
+		log_warn("space=%s/%s its first commit is not built: %s", repo->owner, repo->name,
+			why.text);
+	return code;
+}
+
 void handle_repo_create(struct request *r)
 {
 	struct seed_file files[SEED_FILES_MAX];
@@ -229,6 +248,8 @@ void handle_repo_create(struct request *r)
 	hub_prepare(&repo, named.kind, named.owner, named.name, private);
 	e = (struct err){0};
 	code = make(r, &repo, &seed, &e);
+	if (code == 0 && repo.kind == REPO_SPACE)
+		code = finish_space(r, &repo, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;

@@ -66,6 +66,19 @@ class Making(Hub):
             self.assertEqual(self.there("dataset", "admin/e"), 404)
         self.assertEqual([f for f in os.listdir(self.p.data + "/repos") if f.startswith(".")], [])
 
+    def test_a_space_is_made_with_its_settings_and_its_first_version_or_not_at_all(self):
+        status, _ = self.make("space", "set", sdk="docker", secrets=[{"key": "A", "value": "1"}],
+                              variables=[{"key": "V", "value": "2", "description": "d"}], hardware="cpu-upgrade", sleepTimeSeconds=300)
+        self.assertEqual(status, 200)
+        self.assertEqual(list(self.p.call("GET", "/api/spaces/admin/set/secrets")[1]), ["A"])
+        self.assertEqual(self.p.call("GET", "/api/spaces/admin/set/variables")[1]["V"]["value"], "2")
+        runtime = self.p.call("GET", "/api/spaces/admin/set/runtime")[1]
+        self.assertEqual((runtime["hardware"]["requested"], runtime["gcTimeout"]), ("cpu-upgrade", 300))
+        until("its card is shown", lambda: self.p.call("GET", "/api/spaces/admin/set/runtime")[1]["stage"] == "RUNNING")
+        status, o = self.make("space", "bad", variables=[{"key": "no name", "value": "x"}])
+        self.assertEqual(status, 400, o)
+        self.assertEqual(self.there("space", "admin/bad"), 404)
+
     def test_who_may_make_where_and_what_is_no_name(self):
         ada = self.user("ada")
         reader = self.p.call("POST", "/api/tokens", {"name": "r", "user": "ada", "scope": "read"})[1]["token"]
