@@ -56,17 +56,17 @@ static const struct command commands[] = {
 		"what a Space printed, or its builds said", cmd_logs},
 	{"events", "[-f] [-n N] [--since 10m] [--json] [OWNER/NAME]",
 		"what happened to a Space, or to all: pushes, builds, workers", cmd_events},
-	{"builds", "OWNER/NAME", "versions of a Space, newest first", cmd_builds},
-	{"rollback", "[--build ID] OWNER/NAME",
+	{"builds", "[--json] OWNER/NAME", "versions of a Space, newest first", cmd_builds},
+	{"rollback", "[--build ID] [--json] OWNER/NAME",
 		"make an earlier version live again, without a build", cmd_rollback},
 	{"usage", "[--all] [--days N] [--json]", "what models have cost, and what is left",
 		cmd_usage},
 	{"token",
 		"create NAME [--user USER] [--read-only] [--repo [KIND/]OWNER/NAME]... [--days N] "
 		"| "
-		"list | revoke ID",
+		"list [--json] | revoke ID",
 		"access tokens for git and the API", cmd_token},
-	{"user", "add NAME | list", "people", cmd_user},
+	{"user", "add NAME | list [--json]", "people", cmd_user},
 	{"model",
 		"import [--name OWNER/NAME] [--replace] FOLDER|FILE.gguf | list [--json] | "
 		"remove OWNER/NAME",

@@ -18,7 +18,7 @@ struct plan {
 	const char *id; /* NULL: where the folder's remote leads */
 };
 
-/* A token for as long as the push takes. */
+/* A token for as long as the push takes; one that a kill leaves behind ends by itself. */
 struct pass {
 	const struct client_options *client;
 	char id[64], token[128];
@@ -89,7 +89,8 @@ static void show_pass(const char *token)
 
 static int get_pass(struct pass *ret)
 {
-	CLEANUP(json_unrefp) json_t *body = json_pack("{s:s}", "name", "vitrine push");
+	CLEANUP(json_unrefp)
+	json_t *body = json_pack("{s:s, s:i}", "name", "vitrine push", "expiresInDays", 1);
 	CLEANUP(json_unrefp) json_t *made = NULL;
 	const struct client_options *o = ret->client;
 	CLEANUP(client_freep) struct client *c = client_or_complain(o);

@@ -3,18 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 
 #include "base/json.h"
-#include "cli/client.h"
+#include "cli/ask.h"
 #include "cli/command.h"
 
-static const char *text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
+static bool as_json; /* --json */
 
 static int complain(const struct err *e)
 {
@@ -46,7 +40,10 @@ static int token_create(struct client *c, const char *name, const struct token_w
 		(void)json_object_set_new(body, "expiresInDays", json_integer(w->days));
 	if (client_request(c, "POST", "/api/tokens", body, &answer, &e) < 0)
 		return complain(&e);
-	printf("%s\n", text_of(answer, "token"));
+	if (as_json)
+		ask_print(answer);
+	else
+		printf("%s\n", ask_text(answer, "token"));
 	return 0;
 }
 
@@ -55,11 +52,11 @@ static void print_token(const json_t *t)
 	const json_t *repos = json_object_get(t, "repos"), *repo;
 	size_t i;
 
-	printf("%-28s %-24s %-5s last used %s", text_of(t, "id"), text_of(t, "name"),
-		text_of(t, "scope"),
-		*text_of(t, "lastUsedAt") ? text_of(t, "lastUsedAt") : "never");
-	if (*text_of(t, "expiresAt"))
-		printf(", ends %s", text_of(t, "expiresAt"));
+	printf("%-28s %-24s %-5s last used %s", ask_text(t, "id"), ask_text(t, "name"),
+		ask_text(t, "scope"),
+		*ask_text(t, "lastUsedAt") ? ask_text(t, "lastUsedAt") : "never");
+	if (*ask_text(t, "expiresAt"))
+		printf(", ends %s", ask_text(t, "expiresAt"));
 	if (repos)
 		printf(", only for");
 	json_array_foreach(repos, i, repo) printf(" %s", json_string_value(repo));
@@ -75,7 +72,10 @@ static int token_list(struct client *c)
 
 	if (client_request(c, "GET", "/api/tokens", NULL, &tokens, &e) < 0)
 		return complain(&e);
-	json_array_foreach(tokens, i, t) print_token(t);
+	if (as_json)
+		ask_print(tokens);
+	else
+		json_array_foreach(tokens, i, t) print_token(t);
 	return 0;
 }
 
@@ -126,7 +126,7 @@ int cmd_token(int argc, char **argv)
 	static const struct option known[] = {CLIENT_OPTIONS,
 		{"user", required_argument, NULL, 'u'}, {"read-only", no_argument, NULL, 'r'},
 		{"repo", required_argument, NULL, 'o'}, {"days", required_argument, NULL, 'd'},
-		{0}};
+		{"json", no_argument, NULL, 'j'}, {0}};
 	CLEANUP(client_freep) struct client *c = NULL;
 	CLEANUP(json_unrefp) json_t *repos = NULL;
 	struct client_options o = {0};
@@ -139,7 +139,8 @@ int cmd_token(int argc, char **argv)
 		bool good = ours ? take_wish(&wish, opt, optarg) : client_option(&o, opt, optarg);
 
 		repos = wish.repos;
-		if (!good)
+		as_json = as_json || opt == 'j';
+		if (!good && opt != 'j')
 			return ours ? token_usage() : 2;
 	}
 	verb = optind < argc ? argv[optind] : "";
@@ -155,30 +156,6 @@ int cmd_token(int argc, char **argv)
 	return *verb == 'l' ? token_list(c) : token_revoke(c, what);
 }
 
-/* Reads a line from the terminal without showing it; from a pipe as it comes. */
-static int read_password(char *ret, size_t size)
-{
-	struct termios old, quiet;
-	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
-	bool got;
-
-	if (terminal) {
-		fputs("password: ", stderr);
-		quiet = old;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	}
-	got = fgets(ret, (int)size, stdin) != NULL;
-	if (terminal) {
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-		fputc('\n', stderr);
-	}
-	if (!got)
-		return -1;
-	ret[strcspn(ret, "\n")] = '\0';
-	return 0;
-}
-
 static int user_add(struct client *c, const char *name)
 {
 	CLEANUP(json_unrefp) json_t *body = NULL;
@@ -186,7 +163,7 @@ static int user_add(struct client *c, const char *name)
 	char password[512] = "";
 	struct err e = {0};
 
-	if (read_password(password, sizeof(password)) < 0) {
+	if (!ask_hidden("password", password, sizeof(password))) {
 		fprintf(stderr, "vitrine: no password was given\n");
 		return 1;
 	}
@@ -207,21 +184,27 @@ static int user_list(struct client *c)
 
 	if (client_request(c, "GET", "/api/users", NULL, &users, &e) < 0)
 		return complain(&e);
-	json_array_foreach(users, i, u) printf("%-24s %s\n", text_of(u, "name"),
-		json_is_true(json_object_get(u, "admin")) ? "administrator" : "");
+	if (as_json)
+		ask_print(users);
+	else
+		json_array_foreach(users, i, u) printf("%-24s %s\n", ask_text(u, "name"),
+			json_is_true(json_object_get(u, "admin")) ? "administrator" : "");
 	return 0;
 }
 
 int cmd_user(int argc, char **argv)
 {
-	static const struct option known[] = {CLIENT_OPTIONS, {0}};
+	static const struct option known[] = {
+		CLIENT_OPTIONS, {"json", no_argument, NULL, 'j'}, {0}};
 	CLEANUP(client_freep) struct client *c = NULL;
 	struct client_options o = {0};
 	const char *verb;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1)
-		if (!client_option(&o, opt, optarg))
+		if (opt == 'j')
+			as_json = true;
+		else if (!client_option(&o, opt, optarg))
 			return 2;
 	verb = optind < argc ? argv[optind] : "";
 	if (strcmp(verb, "list") != 0 && !(!strcmp(verb, "add") && optind + 1 < argc)) {

@@ -119,6 +119,18 @@ test("the exit status tells wrong use from a refusal", async () => {
   assert.match(output, /401/);
 });
 
+test("builds, rollback, token and user speak JSON too", async () => {
+  const builds = await json(local("builds", "--json", "admin/hello"));
+
+  assert.ok(builds.length >= 2 && builds.some((build) => build.state === "live"));
+  assert.match((await json(local("rollback", "--json", "admin/hello"))).commit, /^[0-9a-f]{40}$/);
+  const { id } = await json(local("token", "create", "--json", "script"));
+
+  assert.ok((await json(local("token", "list", "--json"))).some((token) => token.id === id));
+  await must(local("token", "revoke", id));
+  assert.deepEqual((await json(remote("user", "list", "--json"))).map((user) => user.name), ["admin"]);
+});
+
 const typed = (text, ...args) => runProgram("sh", ["-c", `printf '%s\\n' "$0" | "$@"`, text, vitrine, ...args], { cwd: dir, env });
 const hosts = join(dir, ".config/vitrine/hosts.json");
 
