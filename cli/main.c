@@ -67,6 +67,10 @@ static const struct command commands[] = {
 		"list [--json] | revoke ID",
 		"access tokens for git and the API", cmd_token},
 	{"user", "add NAME | list [--json]", "people", cmd_user},
+	{"org",
+		"list | create NAME | delete NAME | members NAME | add NAME USER [--role ROLE] | "
+		"remove NAME USER",
+		"organisations and their members", cmd_org},
 	{"model",
 		"import [--name OWNER/NAME] [--replace] FOLDER|FILE.gguf | list [--json] | "
 		"remove OWNER/NAME",

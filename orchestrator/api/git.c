@@ -241,7 +241,7 @@ static int open_for_push(struct request *r, struct hub_repo *ret, char path[REPO
 	if (code == -ENOENT) {
 		*ret = (struct hub_repo){.id = ""};
 		e = (struct err){0};
-		code = permit(&r->who, ACTION_PUSH, r->owner, &e);
+		code = permit(&r->who, ACTION_CREATE, r->owner, &e);
 		if (code == 0)
 			code = request_check_new(r, r->kind, r->owner, r->name, &e);
 	}
@@ -260,10 +260,13 @@ static int open_for_push(struct request *r, struct hub_repo *ret, char path[REPO
 static int make_repo(struct request *r, struct hub_repo *repo, struct err *e)
 {
 	char path[REPO_PATH_MAX];
-	int code = repo->id[0] ? 0
-			       : hub_create(r->world->store, r->kind, r->owner, r->name, false,
-					 repo, e);
+	int code = 0;
 
+	if (!repo->id[0]) {
+		hub_prepare(repo, r->kind, r->owner, r->name, false);
+		memcpy(repo->maker, r->who.user_id, sizeof(repo->maker));
+		code = hub_add(r->world->store, repo, e);
+	}
 	if (code < 0)
 		return code;
 	repo_path(&r->world->repos, repo->id, path);

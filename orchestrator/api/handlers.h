@@ -19,6 +19,15 @@ void handle_token_list(struct request *r);
 void handle_token_add(struct request *r);
 void handle_token_delete(struct request *r);
 void handle_user_list(struct request *r);
+void handle_user_overview(struct request *r);
+/* The list in whoami-v2. */
+json_t *organisations_of(struct request *r, const char *user_id);
+void handle_organisation(struct request *r);
+void handle_organisation_add(struct request *r);
+void handle_organisation_delete(struct request *r);
+void handle_member_list(struct request *r);
+void handle_member_set(struct request *r);
+void handle_member_remove(struct request *r);
 void handle_user_add(struct request *r);
 
 /* hub_list.c */

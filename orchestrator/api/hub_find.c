@@ -7,10 +7,11 @@
 #include "orchestrator/api/routes.h"
 #include "orchestrator/disk.h"
 #include "orchestrator/metrics.h"
+#include "orchestrator/people/organisations.h"
 
 static struct about about(const struct hub_repo *repo)
 {
-	return (struct about){.owner = repo->owner, .repo = repo->id};
+	return (struct about){.owner = repo->owner, .repo = repo->id, .maker = repo->maker};
 }
 
 static bool knows(const struct request *r, const struct hub_repo *repo)
@@ -104,7 +105,7 @@ int request_repo(struct request *r, enum action action, struct hub_repo *ret)
 	return code;
 }
 
-/* The owner of a repo is a user, or the platform itself for its templates. */
+/* The owner of a repo is a user, an organisation, or the platform itself for its templates. */
 int request_check_new(
 	struct request *r, enum repo_kind kind, const char *owner, const char *name, struct err *e)
 {
@@ -116,7 +117,10 @@ int request_check_new(
 	if (code < 0 || !strcmp(owner, TEMPLATES_OWNER))
 		return code;
 	code = people_by_name(r->world->people, owner, &who, NULL, NULL);
-	return code < 0 ? err_set(e, code, "owner: there is no user '%s'", owner) : 0;
+	if (code == -ENOENT)
+		code = organisation_check(r->world->store, owner, NULL);
+	return code < 0 ? err_set(e, code, "owner: there is no user or organisation '%s'", owner)
+			: 0;
 }
 
 int request_check_room(struct request *r, struct err *e)

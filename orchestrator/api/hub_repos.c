@@ -191,7 +191,7 @@ static int make(
 
 static int may_make(struct request *r, const struct named *named, struct err *e)
 {
-	int code = permit(&r->who, ACTION_PUSH, named->owner, e);
+	int code = permit(&r->who, ACTION_CREATE, named->owner, e);
 
 	if (code == 0)
 		code = request_check_new(r, named->kind, named->owner, named->name, e);
@@ -246,6 +246,7 @@ void handle_repo_create(struct request *r)
 		return;
 	}
 	hub_prepare(&repo, named.kind, named.owner, named.name, private);
+	memcpy(repo.maker, r->who.user_id, sizeof(repo.maker));
 	e = (struct err){0};
 	code = make(r, &repo, &seed, &e);
 	if (code == 0 && repo.kind == REPO_SPACE)

@@ -56,10 +56,11 @@ static void take_ticket(struct request *r, int ticket)
 
 /* --- who am I --- */
 
-static json_t *whoami(const struct identity *who)
+static json_t *whoami(struct request *r, const struct identity *who)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:[]}", "type", "user", "id", who->user_id,
-		"name", who->user, "fullname", who->user, "admin", who->admin, "orgs");
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "type", "user", "id", who->user_id,
+		"name", who->user, "fullname", who->user, "admin", who->admin, "orgs",
+		organisations_of(r, who->user_id));
 
 	if (!o)
 		return NULL;
@@ -79,7 +80,7 @@ static json_t *whoami(const struct identity *who)
 void handle_whoami(struct request *r)
 {
 	const struct disk_view *disk = disk_look(r->world->disk);
-	json_t *o = whoami(&r->who);
+	json_t *o = whoami(r, &r->who);
 
 	if (o && r->who.admin && *disk->words)
 		(void)json_object_set_new(o, "notice", json_string(disk->words));
@@ -157,7 +158,7 @@ static void on_login(const char *hash, bool matches, void *data)
 		return;
 	}
 	forgive(r, w->who.user);
-	request_json(r, MHD_HTTP_OK, whoami(&w->who));
+	request_json(r, MHD_HTTP_OK, whoami(r, &w->who));
 	add_cookie(r, cookie, SIGN_IN_DAYS * 86400);
 }
 

@@ -118,11 +118,13 @@ static int append_build(const struct store_row *row, void *data)
 		       : 0;
 }
 
-static bool may(const struct request *r, enum action action, const struct space *space)
+static bool may(struct request *r, enum action action, const struct space *space)
 {
-	const struct about about = {.owner = space->owner, .repo = space->id};
+	struct hub_repo repo;
+	struct err e = {0};
 
-	return permit_repo(&r->who, action, &about, &(struct err){0}) == 0;
+	return hub_by_id(r->world->store, space->id, &repo, &e) == 0 &&
+	       request_permit(r, action, &repo, &e) == 0;
 }
 
 static json_t *list_builds(struct request *r, const struct space *space, struct err *e)

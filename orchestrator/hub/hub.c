@@ -55,6 +55,7 @@ static int read_repo(const struct store_row *row, void *data)
 		.updated_usec = store_int(row, 7),
 		.deleted_usec = store_int(row, 8)};
 	(void)snprintf(r->id, sizeof(r->id), "%s", store_text(row, 0));
+	(void)snprintf(r->maker, sizeof(r->maker), "%s", store_text(row, 9));
 	(void)snprintf(r->owner, sizeof(r->owner), "%s", store_text(row, 2));
 	(void)snprintf(r->name, sizeof(r->name), "%s", store_text(row, 3));
 	return 1;
@@ -114,8 +115,9 @@ static int add(struct store *s, const struct hub_repo *repo, struct err *e)
 		repo->owner, repo->name);
 
 	if (r >= 0)
-		r = store_run(s, "repo_add", NULL, NULL, e, "sissii", repo->id, (int64_t)repo->kind,
-			repo->owner, repo->name, (int64_t)repo->private, repo->created_usec);
+		r = store_run(s, "repo_add", NULL, NULL, e, "sissiis", repo->id,
+			(int64_t)repo->kind, repo->owner, repo->name, (int64_t)repo->private,
+			repo->created_usec, repo->maker);
 	if (r >= 0 && repo->kind == REPO_SPACE)
 		r = store_run(s, "space_add", NULL, NULL, e, "s", repo->id);
 	return r < 0 ? r : 0;

@@ -18,6 +18,7 @@ enum repo_kind { REPO_SPACE, REPO_MODEL, REPO_DATASET, REPO_KINDS };
 struct hub_repo {
 	char id[ID_LEN + 1]; /* for ever; the folder is named after it */
 	enum repo_kind kind;
+	char maker[ID_LEN + 1]; /* id of the user who made it; "": the platform */
 	char owner[OWNER_MAX + 1];
 	char name[REPO_NAME_MAX + 1];
 	bool private;

@@ -190,7 +190,10 @@ static void write_knows(const struct identity *who, char ret[KNOWS_MAX + 1])
 
 	ret[0] = '\0';
 	if (!who->narrow)
-		(void)snprintf(ret, KNOWS_MAX + 1, "%s", who->user);
+		n = (size_t)snprintf(ret, KNOWS_MAX + 1, "%s", who->user);
+	for (size_t i = 0; !who->narrow && i < who->n_memberships; i++)
+		n += (size_t)snprintf(
+			ret + n, KNOWS_MAX + 1 - n, " %s", who->memberships[i].organisation);
 	for (size_t i = 0; i < who->n_repos && n < KNOWS_MAX - ID_LEN - 2; i++)
 		n += (size_t)snprintf(
 			ret + n, KNOWS_MAX + 1 - n, "%s#%s", n ? " " : "", who->repos[i]);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "orchestrator/people/organisations.h"
 
 #define USED_STEP_USEC (60 * USEC_PER_SEC) /* how exact "last used" is */
 #define USED_DELAY_USEC (2 * USEC_PER_SEC) /* off the path of the request that used it */
@@ -112,6 +113,29 @@ static int on_token(const struct store_row *row, void *data)
 	return 1;
 }
 
+static int on_membership(const struct store_row *row, void *data)
+{
+	struct identity *who = data;
+	struct membership *m = &who->memberships[who->n_memberships];
+
+	if (who->n_memberships == MEMBERSHIPS_MAX)
+		return 1;
+	(void)snprintf(m->organisation, sizeof(m->organisation), "%s", store_text(row, 0));
+	m->role = (enum role)store_int(row, 1);
+	who->n_memberships++;
+	return 0;
+}
+
+/* r: of a search for a user, handed on when it failed. */
+static int with_memberships(struct people *p, int r, struct identity *who, struct err *e)
+{
+	if (r < 0)
+		return r;
+	r = store_run(p->store, "memberships", on_membership, who, e, "si", who->user_id,
+		(int64_t)MEMBERSHIPS_MAX);
+	return r < 0 ? r : 0;
+}
+
 static int on_token_repo(const struct store_row *row, void *data)
 {
 	struct identity *who = data;
@@ -166,6 +190,7 @@ int people_by_token(struct people *p, const char *token, struct identity *ret, s
 		r = store_run(p->store, "token_repos", on_token_repo, &who, e, "s", f.token_id);
 		r = r < 0 ? r : 0;
 	}
+	r = with_memberships(p, r, &who, e);
 	if (r == 0)
 		*ret = who;
 	return r;
@@ -184,6 +209,7 @@ int people_by_cookie(struct people *p, const char *cookie, struct identity *ret,
 	r = one(store_run(p->store, "sign_in_by_hash", on_cookie, &f, e, "si", hash,
 			(int64_t)clock_wall_usec()),
 		"this sign-in has ended", e);
+	r = with_memberships(p, r, &who, e);
 	if (r == 0)
 		*ret = who;
 	return r;
@@ -197,6 +223,7 @@ int people_by_name(struct people *p, const char *name, struct identity *ret,
 	int r = one(store_run(p->store, "user_by_name", on_user, &f, e, "s", name),
 		"there is no such user", e);
 
+	r = with_memberships(p, r, &who, e);
 	if (r == 0)
 		*ret = who;
 	return r;
@@ -209,6 +236,7 @@ int people_first_administrator(struct people *p, struct identity *ret, struct er
 	int r = one(store_run(p->store, "user_first_admin", on_user, &f, e, ""),
 		"there is no administrator", e);
 
+	r = with_memberships(p, r, &who, e);
 	if (r == 0)
 		*ret = who;
 	return r;
@@ -227,6 +255,8 @@ int people_add(
 		return r;
 	if (!strcmp(name, TEMPLATES_OWNER))
 		return err_set(e, -EINVAL, "name: '%s' is reserved", name);
+	if (organisation_check(p->store, name, NULL) == 0)
+		return err_set(e, -EEXIST, "name: '%s' is taken", name);
 	random_id(id);
 	r = store_run(p->store, "user_add", NULL, NULL, &why, "ssisi", id, name, (int64_t)admin,
 		password_hash, (int64_t)clock_wall_usec());

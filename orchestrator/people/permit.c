@@ -5,33 +5,72 @@
 
 static const struct {
 	const char *words;
-	bool writes;     /* refused to a token that may only read */
-	bool anywhere;   /* a token for single repos may do it elsewhere, too */
-	bool may[ROLES]; /* nobody, user, owner, admin */
+	bool writes;   /* refused to a token that may only read */
+	bool anywhere; /* a token for single repos may do it elsewhere, too */
+	/* nobody, user, read, contributor, maker, write, head, owner, administrator */
+	char may[ROLES + 1];
 } rules[ACTIONS] = {
-	[ACTION_READ] = {"look at this", false, true, {true, true, true, true}},
-	[ACTION_SIGN_IN] = {"sign in", false, true, {true, true, true, true}},
-	[ACTION_SEE_SELF] = {"see this account", false, true, {false, true, true, true}},
-	[ACTION_CHANGE_SELF] = {"change this account", true, false, {false, true, true, true}},
-	[ACTION_SEE_INSIDE] = {"see this Space's logs", false, false, {false, false, true, true}},
-	[ACTION_SEE_SETTINGS] = {"see this Space's settings", true, false,
-		{false, false, true, true}},
-	[ACTION_LIKE] = {"like this", true, false, {false, true, true, true}},
-	[ACTION_PUSH] = {"push to this Space", true, false, {false, false, true, true}},
-	[ACTION_MANAGE] = {"change this Space", true, false, {false, false, true, true}},
-	[ACTION_ADMINISTER] = {"do this; it is for administrators", true, false,
-		{false, false, false, true}},
-	[ACTION_MEASURE] = {"see this; it is for administrators", false, false,
-		{false, false, false, true}},
+	[ACTION_READ] = {"look at this", false, true, "yyyyyyyyy"},
+	[ACTION_SIGN_IN] = {"sign in", false, true, "yyyyyyyyy"},
+	[ACTION_SEE_SELF] = {"see this account", false, true, "-yyyyyyyy"},
+	[ACTION_CHANGE_SELF] = {"change this account", true, false, "-yyyyyyyy"},
+	[ACTION_SEE_INSIDE] = {"see this Space's logs", false, false, "--yyyyyyy"},
+	[ACTION_SEE_SETTINGS] = {"see this Space's settings", true, false, "----yyyyy"},
+	[ACTION_LIKE] = {"like this", true, false, "-yyyyyyyy"},
+	[ACTION_CREATE] = {"make a repository in this name", true, false, "---yyyyyy"},
+	[ACTION_PUSH] = {"push to this repository", true, false, "----yyyyy"},
+	[ACTION_MANAGE] = {"change this repository", true, false, "----yyyyy"},
+	[ACTION_LEAD] = {"change who is a member", true, false, "------yyy"},
+	[ACTION_ADMINISTER] = {"do this; it is for administrators", true, false, "--------y"},
+	[ACTION_MEASURE] = {"see this; it is for administrators", false, false, "--------y"},
 };
 
-enum role role_of(const struct identity *who, const char *owner)
+static const char *const role_names[ROLES] = {
+	[ROLE_READ] = "read",
+	[ROLE_CONTRIBUTOR] = "contributor",
+	[ROLE_WRITE] = "write",
+	[ROLE_HEAD] = "admin",
+};
+
+const char *role_name(enum role role)
+{
+	return role_names[role];
+}
+
+int role_find(const char *name, enum role *ret, struct err *e)
+{
+	for (int i = 0; i < ROLES; i++)
+		if (role_names[i] && !strcmp(role_names[i], name)) {
+			*ret = (enum role)i;
+			return 0;
+		}
+	return err_set(e, -EINVAL, "role: 'admin', 'write', 'contributor' or 'read'");
+}
+
+static enum role role_in(const struct identity *who, const struct about *about)
+{
+	for (size_t i = 0; i < who->n_memberships; i++) {
+		const struct membership *m = &who->memberships[i];
+
+		if (strcmp(m->organisation, about->owner) != 0)
+			continue;
+		if (m->role == ROLE_CONTRIBUTOR && about->maker &&
+			!strcmp(about->maker, who->user_id))
+			return ROLE_MAKER;
+		return m->role;
+	}
+	return ROLE_USER;
+}
+
+enum role role_of(const struct identity *who, const struct about *about)
 {
 	if (!who->user_id[0])
 		return ROLE_NOBODY;
 	if (who->admin)
 		return ROLE_ADMIN;
-	return owner && !strcmp(owner, who->user) ? ROLE_OWNER : ROLE_USER;
+	if (!about->owner)
+		return ROLE_USER;
+	return strcmp(about->owner, who->user) != 0 ? role_in(who, about) : ROLE_OWNER;
 }
 
 static bool token_names(const struct identity *who, const char *repo)
@@ -43,11 +82,9 @@ static bool token_names(const struct identity *who, const char *repo)
 }
 
 static int permit_role(
-	const struct identity *who, enum action action, const char *owner, struct err *e)
+	const struct identity *who, enum action action, enum role role, struct err *e)
 {
-	enum role role = role_of(who, owner);
-
-	if (!rules[action].may[role])
+	if (rules[action].may[role] != 'y')
 		return role == ROLE_NOBODY
 			       ? err_set(e, -EACCES, "sign in to %s", rules[action].words)
 			       : err_set(e, -EPERM, "'%s' may not %s", who->user,
@@ -60,7 +97,7 @@ static int permit_role(
 int permit_repo(
 	const struct identity *who, enum action action, const struct about *about, struct err *e)
 {
-	int r = permit_role(who, action, about->owner, e);
+	int r = permit_role(who, action, role_of(who, about), e);
 
 	if (r == 0 && who->narrow && !rules[action].anywhere && !token_names(who, about->repo))
 		return err_set(e, -EPERM, "this token is for other repositories");
@@ -74,7 +111,12 @@ int permit(const struct identity *who, enum action action, const char *owner, st
 
 int permit_some(const struct identity *who, enum action action, const char *owner, struct err *e)
 {
-	return owner ? permit_role(who, action, owner, e) : permit(who, action, NULL, e);
+	enum role role;
+
+	if (!owner)
+		return permit(who, action, NULL, e);
+	role = role_of(who, &(struct about){.owner = owner});
+	return permit_role(who, action, role == ROLE_CONTRIBUTOR ? ROLE_MAKER : role, e);
 }
 
 bool permit_to_know(const struct identity *who, bool private, const struct about *about)

@@ -302,3 +302,21 @@ CREATE TABLE token_repos (
 	PRIMARY KEY (token_id, repo_id)
 );
 CREATE INDEX token_repos_repo ON token_repos (repo_id);
+
+-- version: 12
+-- An organisation's name is nobody else's: users have the same names. role: as enum role numbers them.
+CREATE TABLE organisations (
+	name text PRIMARY KEY,
+	fullname text NOT NULL,
+	created_usec bigint NOT NULL
+);
+CREATE TABLE members (
+	organisation text NOT NULL REFERENCES organisations (name) ON DELETE CASCADE,
+	user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	role bigint NOT NULL,
+	created_usec bigint NOT NULL,
+	PRIMARY KEY (organisation, user_id)
+);
+CREATE INDEX members_user ON members (user_id);
+-- The user who made it; '': nobody who is known.
+ALTER TABLE repos ADD COLUMN maker text NOT NULL DEFAULT '';

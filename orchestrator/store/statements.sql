@@ -53,29 +53,57 @@ DELETE FROM tokens WHERE user_id = $1 AND name = $2;
 -- name: token_used
 UPDATE tokens SET used_usec = $2 WHERE id = $1 AND used_usec < $2;
 
+-- name: organisation_add
+INSERT INTO organisations (name, fullname, created_usec) VALUES ($1, $2, $3);
+-- name: organisation_get
+SELECT name, fullname, created_usec FROM organisations WHERE name = $1;
+-- name: organisation_repos
+SELECT count(*) FROM repos WHERE owner = $1;
+-- name: organisation_delete
+DELETE FROM organisations WHERE name = $1;
+-- name: memberships
+SELECT m.organisation, m.role, o.fullname FROM members m JOIN organisations o ON o.name = m.organisation
+WHERE m.user_id = $1 ORDER BY m.organisation LIMIT $2;
+-- name: member_list
+SELECT u.id, u.name, m.role, m.created_usec FROM members m JOIN users u ON u.id = m.user_id
+WHERE m.organisation = $1 ORDER BY m.role DESC, u.name LIMIT $2;
+-- name: member_set
+INSERT INTO members (organisation, user_id, role, created_usec) VALUES ($1, $2, $3, $4)
+ON CONFLICT (organisation, user_id) DO UPDATE SET role = excluded.role;
+-- name: member_remove
+DELETE FROM members WHERE organisation = $1 AND user_id = $2;
+-- name: member_heads
+SELECT count(*) FROM members WHERE organisation = $1 AND role = $2;
+-- name: owner_counts
+SELECT kind, count(*) FROM repos WHERE owner = $1 AND deleted_usec = 0 AND private = 0 GROUP BY kind;
+
 -- name: repo_add
-INSERT INTO repos (number, id, kind, owner, name, private, words, created_usec, updated_usec)
+INSERT INTO repos (number, id, kind, owner, name, private, words, created_usec, updated_usec, maker)
 VALUES ((SELECT coalesce(max(number), 0) + 1 FROM repos), $1, $2, $3, $4, $5,
-	lower($3 || '/' || $4), $6, $6);
+	lower($3 || '/' || $4), $6, $6, $7);
 -- name: repo_by_name
-SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec FROM repos
+SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec, maker
+FROM repos
 WHERE kind = $1 AND owner = $2 AND lower(name) = lower($3) AND deleted_usec = 0;
 -- name: repo_by_former_name
 SELECT r.id, r.kind, r.owner, r.name, r.private, r.likes, r.created_usec, r.updated_usec,
-	r.deleted_usec
+	r.deleted_usec, r.maker
 FROM repo_names n JOIN repos r ON r.id = n.repo_id
 WHERE n.kind = $1 AND n.owner = $2 AND n.name = lower($3) AND r.deleted_usec = 0;
 -- name: repo_by_deleted_name
-SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec FROM repos
+SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec, maker
+FROM repos
 WHERE kind = $1 AND owner = $2 AND lower(name) = lower($3) AND deleted_usec > 0
 ORDER BY deleted_usec DESC LIMIT 1;
 -- name: repo_list_deleted
-SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec FROM repos
+SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec, maker
+FROM repos
 WHERE deleted_usec > 0 AND deleted_usec < $1 ORDER BY deleted_usec, id LIMIT $2;
 -- name: repo_set_deleted
 UPDATE repos SET deleted_usec = $2 WHERE id = $1;
 -- name: repo_by_id
-SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec FROM repos
+SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, deleted_usec, maker
+FROM repos
 WHERE id = $1;
 -- name: repo_set_private
 UPDATE repos SET private = $2, updated_usec = $3 WHERE id = $1;
@@ -105,7 +133,9 @@ SELECT r.id, r.kind, r.owner, r.name, r.private, r.likes, r.created_usec, r.upda
 FROM (SELECT number, CASE $11 WHEN 1 THEN created_usec WHEN 2 THEN likes WHEN 3 THEN heat ELSE updated_usec
 		END AS key
 	FROM repos
-	WHERE kind = $1 AND deleted_usec = 0 AND head <> '' AND (private = 0 OR owner = $2 OR $3 = 1)
+	WHERE kind = $1 AND deleted_usec = 0 AND head <> '' AND (private = 0 OR owner = $2 OR $3 = 1
+		OR owner IN (SELECT m.organisation FROM members m JOIN users u ON u.id = m.user_id
+		WHERE u.name = $2))
 		AND ($4 IS NULL OR owner = $4)
 		AND ($5 IS NULL OR words LIKE $5 ESCAPE '\'
 			OR number IN (SELECT rowid FROM repo_text WHERE repo_text MATCH $6))
@@ -138,7 +168,9 @@ ORDER BY l.created_usec DESC, u.name LIMIT $2;
 DELETE FROM repo_text WHERE rowid = (SELECT number FROM repos WHERE id = $1);
 -- name: repo_used_by
 SELECT r.owner, r.name FROM repo_tags t JOIN repos r ON r.number = t.number
-WHERE t.tag = $1 AND r.kind = $2 AND r.deleted_usec = 0 AND (r.private = 0 OR r.owner = $3 OR $4 = 1)
+WHERE t.tag = $1 AND r.kind = $2 AND r.deleted_usec = 0 AND (r.private = 0 OR r.owner = $3 OR $4 = 1
+		OR r.owner IN (SELECT m.organisation FROM members m JOIN users u ON u.id = m.user_id
+		WHERE u.name = $3))
 ORDER BY r.updated_usec DESC, r.number LIMIT $5;
 -- name: repo_name_forget
 DELETE FROM repo_names WHERE kind = $1 AND owner = $2 AND name = lower($3);
@@ -171,7 +203,9 @@ WHERE id = $1;
 SELECT s.id, r.owner, r.name, r.updated_usec, b.title, b.emoji, b.bundle, b.commit_id, r.private
 FROM repos r JOIN spaces s ON s.id = r.id JOIN builds b ON b.id = s.live_build
 WHERE r.kind = 0 AND r.deleted_usec = 0 AND r.words LIKE $1 ESCAPE '\'
-	AND (r.private = 0 OR r.owner = $3 OR $4 = 1)
+	AND (r.private = 0 OR r.owner = $3 OR $4 = 1
+		OR r.owner IN (SELECT m.organisation FROM members m JOIN users u ON u.id = m.user_id
+		WHERE u.name = $3))
 ORDER BY r.updated_usec DESC, r.number DESC LIMIT $2;
 -- name: space_one
 SELECT s.id, r.owner, r.name, r.updated_usec, b.title, b.emoji, b.bundle, b.commit_id, r.private

@@ -40,7 +40,7 @@ test("a Space that does not exist says so with 404", async () => {
   const answer = await page.goto(`${platform.url}/spaces/admin/nothing-here`);
 
   assert.equal(answer.status(), 404);
-  assert.match(await page.innerText("body"), /not|no such/i);
+  await until("it says so", async () => /not|no such/i.test(await page.innerText("body")));
 });
 
 test("a wrong password is refused in words, the right one signs in", async () => {
@@ -150,6 +150,61 @@ test("a user who is not the owner may visit and not push", async () => {
   assert.ok([401, 403].includes((await platform.api("GET", "/api/users", undefined, theirs)).status));
   assert.ok([403, 404].includes((await platform.api("POST", "/api/spaces/admin/counter/rollback", {}, theirs)).status));
   assert.ok([403, 404].includes((await platform.api("GET", "/api/spaces/admin/counter/logs/run", undefined, theirs)).status));
+});
+
+test("an organisation: its members see and change what their roles let them", async () => {
+  const tokens = { admin: platform.token };
+  const ask = async (who, path, method = "GET", body) => (await platform.api(method, path, body, tokens[who] ?? null)).status;
+  const make = (who, name, type = "model") => ask(who, "/api/repos/create", "POST", { name, type, organization: "lab", visibility: "private" });
+
+  assert.equal((await platform.cli("org", "create", "lab")).code, 0);
+  for (const role of ["read", "contributor", "write"]) {
+    assert.equal((await platform.api("POST", "/api/users", { name: `a-${role}`, password: "a long password" })).status, 201);
+    tokens[role] = (await platform.api("POST", "/api/tokens", { name: "t", user: `a-${role}` })).json.token;
+    const added = await platform.cli("org", "add", "lab", `a-${role}`, "--role", role);
+
+    assert.equal(added.code, 0, added.output);
+  }
+  tokens.bob = (await platform.api("POST", "/api/tokens", { name: "t", user: "bob" })).json.token;
+  assert.match((await platform.cli("org", "members", "lab")).output, /admin +admin[^]*a-contributor +contributor/);
+  const { json: me } = await platform.api("GET", "/api/whoami-v2", undefined, tokens.write);
+
+  assert.deepEqual(me.orgs.map(({ name, roleInOrg }) => [name, roleInOrg]), [["lab", "write"]]);
+  assert.equal(await ask("admin", "/api/users", "POST", { name: "lab", password: "a long password" }), 409);
+  assert.equal(await make("write", "weights"), 200);
+  assert.equal(await make("contributor", "own"), 200);
+  for (const who of ["read", "bob"]) assert.equal(await make(who, "never"), 403, who);
+  for (const who of ["read", "contributor", "write", "admin"]) assert.equal(await ask(who, "/api/models/lab/weights"), 200, who);
+  assert.equal(await ask("bob", "/api/models/lab/weights"), 404);
+  assert.equal(await ask("nobody", "/api/models/lab/weights"), 401);
+  const seen = async (who) => JSON.stringify((await platform.api("GET", "/api/models?author=lab", undefined, tokens[who])).json);
+
+  assert.ok((await seen("read")).includes("lab/weights"));
+  assert.ok(!(await seen("bob")).includes("lab/weights"));
+  const settings = (who, name) => ask(who, `/api/models/lab/${name}/settings`, "PUT", { private: true });
+
+  assert.deepEqual(await Promise.all(["read", "contributor", "write", "bob"].map((who) => settings(who, "weights"))), [403, 403, 200, 404]);
+  assert.deepEqual(await Promise.all(["read", "contributor", "write", "bob"].map((who) => settings(who, "own"))), [403, 200, 200, 404]);
+  const space = new Repo(platform, "lab/hidden", { token: tokens.contributor });
+
+  await space.deploy({ "app.lua": apps.counter });
+  assert.equal(await ask("contributor", "/api/spaces/lab/hidden/settings", "PUT", { private: true }), 200);
+  await until("a member reaches it", async () => (await ask("read", "/spaces/lab/hidden/-/openapi.json")) === 200);
+  assert.equal(await ask("bob", "/spaces/lab/hidden/-/openapi.json"), 404);
+  const foreign = new Repo(platform, "lab/hidden", { token: tokens.read });
+
+  await foreign.commit({ "app.lua": apps.counter });
+  assert.notEqual((await foreign.push("--force", "main")).code, 0);
+  for (const repo of [space, foreign]) repo.remove();
+  assert.equal(await ask("write", "/api/organizations/lab/members/bob", "PUT", { role: "read" }), 403);
+  assert.equal(await ask("write", "/api/organizations/lab", "DELETE"), 403);
+  assert.equal(await ask("write", "/api/organizations/lab/members/a-read", "DELETE"), 403);
+  assert.equal(await ask("nobody", "/api/organizations/lab/members/a-read", "DELETE"), 401);
+  assert.equal(await ask("admin", "/api/organizations/lab/members/admin", "DELETE"), 409);
+  assert.equal(await ask("admin", "/api/organizations/lab", "DELETE"), 409);
+  assert.equal(await ask("read", "/api/organizations/lab/members/a-read", "DELETE"), 204);
+  assert.equal(await ask("read", "/api/models/lab/weights"), 404);
+  assert.equal((await platform.api("GET", "/api/users/a-write/overview", undefined, null)).json.orgs[0].name, "lab");
 });
 
 test("signing out ends the session", async () => {

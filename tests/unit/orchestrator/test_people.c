@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/fs.h"
 #include "orchestrator/hub/hub.h"
+#include "orchestrator/people/organisations.h"
 #include "tests/support/test.h"
 
 struct fixture {
@@ -164,6 +165,61 @@ TEST(a_token_for_one_repo_names_it_until_it_is_gone_and_is_no_administrators)
 	CHECK(hub_purge(fx.store, &repo, NULL) == 0);
 	CHECK(people_by_token(fx.people, token, &who, NULL) == 0);
 	CHECK(who.narrow && who.n_repos == 0);
+	teardown(&fx);
+}
+
+TEST(an_organisation_has_a_name_of_its_own_and_never_loses_its_last_admin)
+{
+	struct fixture fx;
+	struct identity ada, bob;
+	struct err e = {0};
+
+	setup(&fx);
+	CHECK(people_add(fx.people, "ada", "h", false, NULL) == 0);
+	CHECK(people_add(fx.people, "bob", "h", false, NULL) == 0);
+	ada = user(&fx, "ada");
+	bob = user(&fx, "bob");
+	CHECK(organisation_add(fx.store, "bob", "", &ada, NULL) == -EEXIST);
+	CHECK(organisation_add(fx.store, "api", "", &ada, NULL) == -EINVAL);
+	CHECK(organisation_add(fx.store, "lab", "The lab", &ada, NULL) == 0);
+	CHECK(organisation_add(fx.store, "lab", "", &bob, NULL) == -EEXIST);
+	CHECK(people_add(fx.people, "lab", "h", false, NULL) == -EEXIST);
+	ada = user(&fx, "ada");
+	CHECK(ada.n_memberships == 1 && ada.memberships[0].role == ROLE_HEAD);
+	CHECK(!strcmp(ada.memberships[0].organisation, "lab"));
+	CHECK(member_set(fx.store, "lab", &ada, ROLE_WRITE, &e) == -EEXIST &&
+		strstr(e.text, "admin"));
+	CHECK(member_remove(fx.store, "lab", &ada, NULL) == -EEXIST);
+	CHECK(member_remove(fx.store, "lab", &bob, NULL) == -ENOENT);
+	CHECK(member_set(fx.store, "lab", &bob, ROLE_HEAD, NULL) == 0);
+	CHECK(member_set(fx.store, "lab", &ada, ROLE_READ, NULL) == 0);
+	CHECK(user(&fx, "ada").memberships[0].role == ROLE_READ);
+	CHECK(member_remove(fx.store, "lab", &ada, NULL) == 0);
+	CHECK(user(&fx, "ada").n_memberships == 0);
+	CHECK(organisation_remove(fx.store, "lab", NULL) == 0);
+	CHECK(user(&fx, "bob").n_memberships == 0);
+	teardown(&fx);
+}
+
+TEST(an_organisation_with_repos_stays_and_memberships_are_bounded)
+{
+	struct fixture fx;
+	struct hub_repo repo;
+	char name[16];
+
+	setup(&fx);
+	CHECK(people_add(fx.people, "ada", "h", false, NULL) == 0);
+	for (int i = 0; i < MEMBERSHIPS_MAX; i++) {
+		struct identity ada = user(&fx, "ada");
+
+		(void)snprintf(name, sizeof(name), "lab-%d", i);
+		CHECK(organisation_add(fx.store, name, "", &ada, NULL) == 0);
+	}
+	struct identity ada = user(&fx, "ada");
+
+	CHECK(organisation_add(fx.store, "one-more", "", &ada, NULL) == -EEXIST);
+	CHECK(hub_create(fx.store, REPO_DATASET, "lab-1", "d", true, &repo, NULL) == 0);
+	CHECK(organisation_remove(fx.store, "lab-1", NULL) == -EEXIST);
 	teardown(&fx);
 }
 

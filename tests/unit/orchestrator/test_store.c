@@ -94,8 +94,8 @@ TEST(a_write_under_an_old_epoch_changes_nothing)
 	struct fixture fx;
 
 	setup(&fx);
-	CHECK(store_run(fx.store, "repo_add", NULL, NULL, NULL, "sissii", "s", (int64_t)0, "o", "n",
-		      (int64_t)0, (int64_t)1) == 1);
+	CHECK(store_run(fx.store, "repo_add", NULL, NULL, NULL, "sissiis", "s", (int64_t)0, "o",
+		      "n", (int64_t)0, (int64_t)1, "") == 1);
 	CHECK(store_run(fx.store, "space_add", NULL, NULL, NULL, "s", "s") == 1);
 	CHECK(store_run(fx.store, "space_go_live", NULL, NULL, NULL, "ssi", "s", "b1",
 		      (int64_t)0) == 1);

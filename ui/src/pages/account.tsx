@@ -111,7 +111,7 @@ function Tokens() {
         </label>
         <label class="form-field">
           <span class="field-label">Only for these repositories</span>
-          <input class="input" name="repos" placeholder="All: spaces/me/app, me/model, datasets/me/data" autoComplete="off" />
+          <input class="input" name="repos" placeholder="All, or spaces/me/app …" autoComplete="off" />
         </label>
         <button class="button primary">Create token</button>
       </form>
@@ -126,7 +126,7 @@ function TokenRow({ token, revoke }: { token: TokenInfo; revoke: () => void }) {
     <li class="row-item">
       <div class="row-words">
         <b>{token.name}</b>
-        {token.scope === "read" && <span class="badge calm">only reads</span>}
+        {token.scope === "read" && <> <span class="badge calm">only reads</span></>}
         {token.repos && <p class="faint">Only for {token.repos.join(", ") || "repositories that are gone"}</p>}
         <p class="faint">
           <span title={fullTime(token.createdAt)}>made {agoWords(token.createdAt)}</span>

@@ -1,6 +1,7 @@
 /* What somebody, or an organisation, has made. */
 import { useEffect, useState } from "preact/hooks";
-import { Bones, Frame, known, person, Problem } from "../frame";
+import { ApiError, call } from "../api";
+import { Bones, FormNote, Frame, known, person, Problem, words } from "../frame";
 import { RepoCards } from "./cards";
 import { listPath, repos, type Part } from "./hub_api";
 import "./hub_style";
@@ -35,6 +36,7 @@ export function Profile({ owner }: { owner: string }) {
           </a>
         )}
       </div>
+      <Members owner={owner} />
       {error && <Problem error={error} again={() => (setError(null), ask())} />}
       {!made && !error && <Bones />}
       {none && (
@@ -45,6 +47,100 @@ export function Profile({ owner }: { owner: string }) {
       )}
       {made && KINDS.filter((kind) => made[kind].items.length > 0).map((kind) => <Section key={kind} kind={kind} owner={owner} part={made[kind]} />)}
     </Frame>
+  );
+}
+
+interface Member {
+  readonly user: string;
+  readonly role: string;
+}
+
+const ROLES = ["read", "contributor", "write", "admin"];
+
+/* Of an organisation; whoever is admin of it changes them here. */
+function Members({ owner }: { owner: string }) {
+  const [org, setOrg] = useState<{ fullname: string; canLead: boolean } | null>(null);
+  const [members, setMembers] = useState<readonly Member[]>([]);
+  const [error, setError] = useState("");
+  const path = `/api/organizations/${encodeURIComponent(owner)}`;
+  const load = async () => {
+    await known;
+    try {
+      const found = await call<{ fullname: string; canLead: boolean }>("GET", `${path}/overview`);
+      setMembers(await call<Member[]>("GET", `${path}/members`));
+      setOrg(found);
+    } catch (failure) {
+      setOrg(null);
+      if (!(failure instanceof ApiError && failure.status === 404)) setError(words(failure));
+    }
+  };
+  useEffect(() => void load(), [owner]);
+  const change = async (method: "PUT" | "DELETE", user: string, body?: { role: string }) => {
+    setError("");
+    try {
+      await call(method, `${path}/members/${encodeURIComponent(user)}`, body);
+    } catch (failure) {
+      setError(words(failure));
+    }
+    await load();
+  };
+  const add = async (e: SubmitEvent) => {
+    e.preventDefault();
+    const form = e.currentTarget as HTMLFormElement;
+    const fields = new FormData(form);
+    await change("PUT", String(fields.get("user")).trim(), { role: String(fields.get("role")) });
+    form.reset();
+  };
+  if (!org) return <FormNote error={error} />;
+  return (
+    <section class="panel" aria-labelledby="members">
+      <h2 id="members">Members of {org.fullname}</h2>
+      <ul class="rows">
+        {members.map((m) => (
+          <li key={m.user} class="row-item">
+            <a class="row-words" href={`/${m.user}`}>
+              {m.user}
+            </a>
+            {org.canLead ? (
+              <div class="row-actions">
+                <RoleChoice value={m.role} label={`Role of ${m.user}`} choose={(role) => void change("PUT", m.user, { role })} />
+                <button type="button" class="button secondary small" aria-label={`Remove ${m.user}`} onClick={() => void change("DELETE", m.user)}>
+                  Remove
+                </button>
+              </div>
+            ) : (
+              <span class="badge calm">{m.role}</span>
+            )}
+          </li>
+        ))}
+      </ul>
+      {org.canLead && (
+        <form class="inline-form" onSubmit={(e) => void add(e)}>
+          <label class="form-field">
+            <span class="field-label">New member</span>
+            <input class="input" name="user" required autoComplete="off" autoCapitalize="none" spellcheck={false} />
+          </label>
+          <label class="form-field">
+            <span class="field-label">Role</span>
+            <RoleChoice value="read" />
+          </label>
+          <button class="button primary">Add member</button>
+        </form>
+      )}
+      <FormNote error={error} />
+    </section>
+  );
+}
+
+function RoleChoice({ value, label, choose }: { value: string; label?: string; choose?: (role: string) => void }) {
+  return (
+    <select class="input" name="role" value={value} aria-label={label} onChange={(e) => choose?.(e.currentTarget.value)}>
+      {ROLES.map((role) => (
+        <option key={role} value={role} selected={role === value}>
+          {role}
+        </option>
+      ))}
+    </select>
   );
 }
 
