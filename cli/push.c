@@ -76,14 +76,16 @@ static int commit(const struct plan *p)
 	return r > 0 && git_aloud(p->dir, make_it) != 0 ? ASK_FAILED : 0;
 }
 
-/* git's settings in the environment: a list of processes would show an argument. */
-static void show_pass(const char *token)
+/* git's settings in the environment: a list of processes would show an argument. For that address
+ * only: git follows redirects, also to other hosts. */
+static void show_pass(const char *base, const char *token)
 {
-	char header[256];
+	char header[256], key[600];
 
 	(void)snprintf(header, sizeof(header), "Authorization: Bearer %s", token);
 	(void)setenv("GIT_CONFIG_COUNT", "1", 1);
-	(void)setenv("GIT_CONFIG_KEY_0", "http.extraHeader", 1);
+	(void)snprintf(key, sizeof(key), "http.%s/.extraHeader", base);
+	(void)setenv("GIT_CONFIG_KEY_0", key, 1);
 	(void)setenv("GIT_CONFIG_VALUE_0", header, 1);
 }
 
@@ -140,7 +142,7 @@ static int push_to(const struct plan *p)
 	if (r != 0)
 		return r;
 	(void)snprintf(url, sizeof(url), "%s/%s%s", base, prefix, p->id);
-	show_pass(pass.token);
+	show_pass(base, pass.token);
 	r = git_aloud(p->dir, argv);
 	drop_pass(&pass);
 	explicit_bzero(&pass, sizeof(pass));
