@@ -23,6 +23,7 @@
 #include "base/offload.h"
 #include "orchestrator/api/server.h"
 #include "orchestrator/disk.h"
+#include "orchestrator/duplicate.h"
 #include "orchestrator/hub/collect.h"
 #include "orchestrator/live.h"
 #include "orchestrator/manage.h"
@@ -431,6 +432,7 @@ static void close_world(struct world *w)
 	(void)collector_free(w->collector);
 	rebuild_end_all();
 	git_end_all();
+	duplicate_end_all();
 	(void)offload_free(w->offload);
 	(void)tidier_free(w->tidier);
 	(void)readers_free(w->readers);

@@ -45,6 +45,10 @@ void handle_repo_move(struct request *r);
 void handle_repo_settings(struct request *r);
 #define REPO_CREATE_MAX (16u << 20) /* bytes of a body, with the first files */
 
+/* hub_duplicate.c */
+void handle_repo_duplicate(struct request *r);
+#define DUPLICATE_BODY_MAX (256u << 10) /* secrets and variables, as many as a Space may have */
+
 /* spaces.c */
 void answer_space(struct request *r, const struct space *space);
 void handle_space_delete(struct request *r);

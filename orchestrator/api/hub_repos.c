@@ -8,22 +8,15 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "orchestrator/api/handlers.h"
-#include "orchestrator/api/request.h"
+#include "orchestrator/api/hub_repos.h"
 #include "orchestrator/hub/note.h"
 #include "orchestrator/live.h"
 #include "orchestrator/rebuild.h"
 #include "orchestrator/repo/seed.h"
 
-#define WORD_MAX 256
 #define DELETED_LIST_MAX 200
 
 /* --- what bodies say --- */
-
-/* "type", a model when it is not said, and the repo's name: "name" may have its owner before it. */
-struct named {
-	enum repo_kind kind;
-	char owner[ARG_MAX_BYTES], name[ARG_MAX_BYTES + 64];
-};
 
 static int take_kind(const json_t *body, enum repo_kind *ret, struct err *e)
 {
@@ -35,8 +28,7 @@ static int take_kind(const json_t *body, enum repo_kind *ret, struct err *e)
 	return code;
 }
 
-/* "OWNER/NAME", or "NAME" of owner's. */
-static int split(const char *text, const char *owner, struct named *ret, struct err *e)
+int named_split(const char *text, const char *owner, struct named *ret, struct err *e)
 {
 	const char *slash = strchr(text, '/');
 	const char *name = slash ? slash + 1 : text;
@@ -58,11 +50,11 @@ static int take_named(struct request *r, struct named *ret, struct err *e)
 		code = json_get_str(r->json, "name", WORD_MAX, &name, e);
 	if (code == 0)
 		code = json_opt_str(r->json, "organization", WORD_MAX, NULL, &organization, e);
-	return code < 0 ? code : split(name, organization ? organization : r->who.user, ret, e);
+	return code < 0 ? code
+			: named_split(name, organization ? organization : r->who.user, ret, e);
 }
 
-/* "visibility", or "private" of older clients. 1: said, 0: not. */
-static int take_private(const json_t *body, bool *ret, struct err *e)
+int repo_take_private(const json_t *body, bool *ret, struct err *e)
 {
 	const json_t *private = json_object_get(body, "private");
 	const char *visibility;
@@ -85,7 +77,7 @@ static int take_private(const json_t *body, bool *ret, struct err *e)
 	return 0;
 }
 
-static void write_url(struct request *r, const struct hub_repo *repo, char ret[512])
+void repo_write_url(struct request *r, const struct hub_repo *repo, char ret[512])
 {
 	(void)snprintf(ret, 512, "%s/%s%s/%s", request_base_url(r), hub_prefix(repo->kind),
 		repo->owner, repo->name);
@@ -96,17 +88,17 @@ static void answer_made(struct request *r, const struct hub_repo *repo)
 {
 	char url[512], name[OWNER_MAX + REPO_NAME_MAX + 2];
 
-	write_url(r, repo, url);
+	repo_write_url(r, repo, url);
 	(void)snprintf(name, sizeof(name), "%s/%s", repo->owner, repo->name);
 	request_json(r, MHD_HTTP_OK,
 		json_pack("{s:s, s:s, s:s}", "url", url, "name", name, "id", repo->id));
 }
 
-static void answer_taken(struct request *r, const struct hub_repo *repo)
+void repo_answer_taken(struct request *r, const struct hub_repo *repo)
 {
 	char url[512], words[400];
 
-	write_url(r, repo, url);
+	repo_write_url(r, repo, url);
 	(void)snprintf(words, sizeof(words), "there is a %s %s/%s already",
 		hub_kind_name(repo->kind), repo->owner, repo->name);
 	request_json(r, MHD_HTTP_CONFLICT, json_pack("{s:s, s:s}", "error", words, "url", url));
@@ -189,7 +181,7 @@ static int make(
 	return code;
 }
 
-static int may_make(struct request *r, const struct named *named, struct err *e)
+int repo_may_make(struct request *r, const struct named *named, struct err *e)
 {
 	int code = permit(&r->who, ACTION_CREATE, named->owner, e);
 
@@ -229,9 +221,9 @@ void handle_repo_create(struct request *r)
 	int code = take_named(r, &named, &e);
 
 	if (code == 0)
-		code = may_make(r, &named, &e);
+		code = repo_may_make(r, &named, &e);
 	if (code == 0)
-		code = take_private(r->json, &private, &e);
+		code = repo_take_private(r->json, &private, &e);
 	if (code >= 0)
 		code = take_seed(r, &named, &seed, &e);
 	if (code == 0)
@@ -242,7 +234,7 @@ void handle_repo_create(struct request *r)
 	}
 	seed.files = files;
 	if (hub_by_name(r->world->store, named.kind, named.owner, named.name, &repo, &e) == 0) {
-		answer_taken(r, &repo);
+		repo_answer_taken(r, &repo);
 		return;
 	}
 	hub_prepare(&repo, named.kind, named.owner, named.name, private);
@@ -308,7 +300,7 @@ void handle_repo_restore(struct request *r)
 	if (code == 0)
 		code = live_restore(r->world, &repo, &e);
 	if (code == STORE_CONFLICT)
-		answer_taken(r, &repo);
+		repo_answer_taken(r, &repo);
 	else if (code < 0)
 		request_fail(r, code, &e);
 	else
@@ -359,9 +351,9 @@ void handle_repo_move(struct request *r)
 	if (code == 0)
 		code = json_get_str(r->json, "toRepo", WORD_MAX, &new, &e);
 	if (code == 0)
-		code = split(old, r->who.user, &from, &e);
+		code = named_split(old, r->who.user, &from, &e);
 	if (code == 0)
-		code = split(new, r->who.user, &to, &e);
+		code = named_split(new, r->who.user, &to, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;
@@ -371,11 +363,11 @@ void handle_repo_move(struct request *r)
 	(void)snprintf(r->name, sizeof(r->name), "%s", from.name);
 	if (request_repo(r, ACTION_MANAGE, &repo) < 0)
 		return;
-	code = may_make(r, &to, &e);
+	code = repo_may_make(r, &to, &e);
 	if (code == 0 &&
 		hub_by_name(r->world->store, to.kind, to.owner, to.name, &other, &e) == 0 &&
 		strcmp(other.id, repo.id) != 0) {
-		answer_taken(r, &other);
+		repo_answer_taken(r, &other);
 		return;
 	}
 	if (code == 0)
@@ -409,7 +401,7 @@ void handle_repo_settings(struct request *r)
 
 	if (request_repo(r, ACTION_MANAGE, &repo) < 0)
 		return;
-	code = take_private(r->json, &private, &e);
+	code = repo_take_private(r->json, &private, &e);
 	if (code == 0)
 		code = err_set(&e, -EINVAL, "private: is missing");
 	if (code > 0)

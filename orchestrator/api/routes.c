@@ -39,6 +39,8 @@ static const struct route routes[] = {
 	{"POST", "/api/repos/restore", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_restore},
 	{"GET", "/api/repos/deleted", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_deleted},
 	{"POST", "/api/repos/move", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_move},
+	{"POST", "/api/:kind/:owner/:name/duplicate", ACTION_READ, ROUTE_JSON,
+		handle_repo_duplicate, .body_max = DUPLICATE_BODY_MAX},
 	{"PUT", "/api/:kind/:owner/:name/settings", ACTION_READ, ROUTE_JSON, handle_repo_settings},
 	{"GET", "/api/:kind", ACTION_READ, ROUTE_JSON, handle_repo_list},
 	{"POST", "/api/:kind/:owner/:name/like", ACTION_READ, ROUTE_JSON, handle_like},

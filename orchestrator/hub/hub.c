@@ -123,16 +123,24 @@ static int add(struct store *s, const struct hub_repo *repo, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-int hub_add(struct store *s, const struct hub_repo *repo, struct err *e)
+int hub_add_with(struct store *s, const struct hub_repo *repo, int (*fn)(void *data, struct err *e),
+	void *data, struct err *e)
 {
 	int r = store_begin(s, e);
 
 	if (r == 0)
 		r = add(s, repo, e);
+	if (r == 0 && fn)
+		r = fn(data, e);
 	if (r == 0)
 		r = store_commit(s, e);
 	store_rollback(s);
 	return r;
+}
+
+int hub_add(struct store *s, const struct hub_repo *repo, struct err *e)
+{
+	return hub_add_with(s, repo, NULL, NULL, e);
 }
 
 int hub_create(struct store *s, enum repo_kind kind, const char *owner, const char *name,

@@ -58,6 +58,10 @@ int hub_by_deleted_name(struct store *s, enum repo_kind kind, const char *owner,
  */
 int hub_add(struct store *s, const struct hub_repo *repo, struct err *e);
 
+/* As hub_add, and what fn adds in the same transaction: all of it or none. */
+int hub_add_with(struct store *s, const struct hub_repo *repo, int (*fn)(void *data, struct err *e),
+	void *data, struct err *e);
+
 /* What hub_add takes: a new id, now. */
 void hub_prepare(struct hub_repo *ret, enum repo_kind kind, const char *owner, const char *name,
 	bool private);

@@ -113,6 +113,24 @@ int lfs_copy(struct store *s, const char *from_id, const char *to_id, struct err
 	return r < 0 ? r : 0;
 }
 
+int lfs_check_copy(
+	struct store *s, const char *from_id, const char *owner, uint64_t limit, struct err *e)
+{
+	char words[2][SIZE_WORDS_MAX];
+	int64_t more = 0;
+	uint64_t used = 0;
+	int r = limit ? store_run(s, "lfs_copy_size", take_int, &more, e, "ss", from_id, owner) : 0;
+
+	if (r >= 0 && more)
+		r = lfs_used(s, owner, &used, e);
+	if (r < 0 || !more || (used <= limit && (uint64_t)more <= limit - used))
+		return r < 0 ? r : 0;
+	size_words((uint64_t)more, words[0]);
+	size_words(used < limit ? limit - used : 0, words[1]);
+	return err_set(e, -EDQUOT, "its large files have %s, and '%s' has %s left for them",
+		words[0], owner, words[1]);
+}
+
 /* --- storage --- */
 
 void size_words(uint64_t bytes, char ret[SIZE_WORDS_MAX])

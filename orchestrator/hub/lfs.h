@@ -38,7 +38,12 @@ int lfs_hold(struct store *s, const char *repo_id, const struct pointer *p, stru
 int lfs_claim(struct store *s, const char *repo_id, const struct pointer *p,
 	const struct identity *who, struct err *e);
 
-/* What a duplicate begins with. */
+/*
+ * What a duplicate begins with. lfs_check_copy: -EDQUOT, with words, when what its owner does not
+ * have yet is over the limit; 0: there is none.
+ */
+int lfs_check_copy(
+	struct store *s, const char *from_id, const char *owner, uint64_t limit, struct err *e);
 int lfs_copy(struct store *s, const char *from_id, const char *to_id, struct err *e);
 
 /* Bytes that an owner's repos have, deleted ones that can be had back included, each object once.

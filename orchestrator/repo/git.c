@@ -22,6 +22,7 @@
 #define OUTPUT_PIPE (1 << 20)
 #define PROGRAM "/usr/bin/git"
 #define ENV_MAX 80
+#define ARGUMENTS_MAX 16
 /* A pack may ask for as much as its largest file, by making it a difference to another. */
 #define MEMORY_MAX (512ul << 20)
 
@@ -236,6 +237,7 @@ static void set_environment(struct start *s, const struct git_plan *plan)
 	/* What is large passes through instead of being held: a pack is kept as it comes, large
 	 * files are neither read whole nor compared, and caches are small. git-config(1). */
 	set(s, "receive.unpackLimit", "1");
+	set(s, "fetch.unpackLimit", "1");
 	set(s, "core.bigFileThreshold", "1m");
 	set(s, "core.deltaBaseCacheLimit", "8m");
 	set(s, "core.packedGitWindowSize", "1m");
@@ -259,28 +261,37 @@ static int make_pipe(int ret[2], int ours)
 }
 
 struct ends {
-	int in[2], out[2], words[2], lock;
+	int in[2], out[2], words[2], lock, source_lock;
 };
 
 static void close_ends(struct ends *p)
 {
-	int *all[] = {
-		&p->in[0], &p->in[1], &p->out[0], &p->out[1], &p->words[0], &p->words[1], &p->lock};
+	int *all[] = {&p->in[0], &p->in[1], &p->out[0], &p->out[1], &p->words[0], &p->words[1],
+		&p->lock, &p->source_lock};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (*all[i] >= 0)
 			close(*all[i]);
 }
 
-static int make_ends(struct ends *p, const char *repo, struct err *e)
+static int lock_one(const char *repo, int *ret, struct err *e)
+{
+	*ret = repo_lock_shared(repo);
+	return *ret < 0 ? err_set(e, *ret, "the repository cannot be used now: %s", strerror(-*ret))
+			: 0;
+}
+
+static int make_ends(struct ends *p, const struct git_plan *plan, struct err *e)
 {
 	int r;
 
-	*p = (struct ends){.in = {-1, -1}, .out = {-1, -1}, .words = {-1, -1}, .lock = -1};
-	p->lock = repo_lock_shared(repo);
-	if (p->lock < 0)
-		return err_set(
-			e, p->lock, "the repository cannot be used now: %s", strerror(-p->lock));
+	*p = (struct ends){
+		.in = {-1, -1}, .out = {-1, -1}, .words = {-1, -1}, .lock = -1, .source_lock = -1};
+	r = lock_one(plan->repo, &p->lock, e);
+	if (r == 0 && plan->source)
+		r = lock_one(plan->source, &p->source_lock, e);
+	if (r < 0)
+		return r;
 	r = make_pipe(p->in, 1);
 	if (r == 0)
 		r = make_pipe(p->out, 0);
@@ -309,6 +320,7 @@ static int confine(void *data)
 	char hook[REPO_PATH_MAX];
 	const struct landlock_path paths[] = {
 		{plan->repo, LANDLOCK_WRITE},
+		{plan->source ? plan->source : plan->repo, LANDLOCK_READ},
 		{hook, LANDLOCK_EXECUTE}, /* a link: the program behind it */
 		GIT_NEEDS,
 	};
@@ -329,7 +341,7 @@ static int launch(struct git *g, char *const *argv, const struct git_plan *plan,
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
 	set_environment(s, plan);
-	r = make_ends(&p, plan->repo, e);
+	r = make_ends(&p, plan, e);
 	if (r < 0)
 		goto out;
 	spawn.path = PROGRAM;
@@ -340,7 +352,8 @@ static int launch(struct git *g, char *const *argv, const struct git_plan *plan,
 	spawn.fds[2] = p.words[1];
 	spawn.fds[3] = p.lock;
 	spawn.fds[4] = plan->hook_fd;
-	spawn.n_fds = 5;
+	spawn.fds[5] = p.source_lock;
+	spawn.n_fds = 6;
 	/* In peace, so that git removes its lock files: no orphan goes on behind a successor's
 	 * back. */
 	spawn.death_signal = SIGTERM;
@@ -366,10 +379,28 @@ out:
 	return r;
 }
 
-static void fill_arguments(const struct git_plan *plan, char *argv[10], char filter[64])
+/* The one at the other end does not inherit our settings. */
+#define SOURCE_PROGRAM                                                                             \
+	"--upload-pack=git -c pack.threads=1 -c pack.windowMemory=8m -c pack.deltaCacheSize=4m"    \
+	" -c core.bigFileThreshold=1m -c core.packedGitLimit=8m upload-pack"
+
+static void fill_copy(const struct git_plan *plan, char *argv[ARGUMENTS_MAX])
+{
+	const char *const all[] = {"git", "--git-dir", plan->repo, "fetch", "--quiet", "--no-tags",
+		"--no-write-fetch-head", "--no-auto-gc", SOURCE_PROGRAM, plan->source,
+		"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", NULL};
+
+	memcpy(argv, all, sizeof(all));
+}
+
+static void fill_arguments(const struct git_plan *plan, char *argv[ARGUMENTS_MAX], char filter[64])
 {
 	size_t n = 0;
 
+	if (plan->service == GIT_COPY) {
+		fill_copy(plan, argv);
+		return;
+	}
 	argv[n++] = "git";
 	if (plan->service == GIT_SMALL_BLOBS) {
 		(void)snprintf(filter, 64, "--filter=combine:object:type=blob+blob:limit=%u",
@@ -401,7 +432,7 @@ int git_start(struct loop *loop, const struct git_plan *plan, const struct git_o
 {
 	struct git *g = calloc(1, sizeof(*g));
 	char filter[64];
-	char *argv[10];
+	char *argv[ARGUMENTS_MAX];
 	int r;
 
 	if (!g)

@@ -30,13 +30,15 @@ struct git;
 enum git_service {
 	GIT_UPLOAD_PACK,
 	GIT_RECEIVE_PACK,
-	GIT_SMALL_BLOBS /* lists "ID PATH" of files below small_max bytes: see git_plan.news */
+	GIT_SMALL_BLOBS, /* lists "ID PATH" of files below small_max bytes: see git_plan.news */
+	GIT_COPY         /* branches and tags of git_plan.source, and what they reach */
 };
 
 struct git_plan {
 	enum git_service service;
 	bool advertise;       /* info/refs */
 	const char *repo;     /* path */
+	const char *source;   /* path of another one, which is only read; NULL: none */
 	const char *hooks;    /* folder for core.hooksPath */
 	const char *protocol; /* value of the header Git-Protocol, checked; or NULL */
 	int hook_fd;          /* the hooks find it as fd 4; -1: none. Stays the caller's */

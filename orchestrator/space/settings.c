@@ -177,6 +177,13 @@ int setting_remove(struct store *s, struct space *space, enum setting_kind kind,
 	return r;
 }
 
+int settings_copy_variables(struct store *s, const char *from_id, const char *to_id, struct err *e)
+{
+	int r = store_run(s, "variable_copy", NULL, NULL, e, "ss", from_id, to_id);
+
+	return r < 0 ? r : 0;
+}
+
 /* --- reading --- */
 
 struct walk {

@@ -43,6 +43,9 @@ int setting_set(struct store *s, const struct seal_key *k, struct space *space,
 int setting_remove(struct store *s, struct space *space, enum setting_kind kind, const char *name,
 	const char *who, struct err *e);
 
+/* All of another Space's, for one that has none yet, in the caller's transaction. */
+int settings_copy_variables(struct store *s, const char *from_id, const char *to_id, struct err *e);
+
 /* In the order of their names. The setting is borrowed until fn returns. */
 int settings_each(struct store *s, const struct space *space, enum setting_kind kind,
 	void (*fn)(const struct setting *v, void *data), void *data, struct err *e);

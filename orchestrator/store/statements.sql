@@ -249,6 +249,9 @@ INSERT INTO variables (space_id, name, value, words, updated_usec, bytes)
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (space_id, name) DO UPDATE SET value = excluded.value, words = excluded.words,
 	updated_usec = excluded.updated_usec, bytes = excluded.bytes;
+-- name: variable_copy
+INSERT INTO variables (space_id, name, value, words, updated_usec, bytes)
+SELECT $2, name, value, words, updated_usec, bytes FROM variables WHERE space_id = $1;
 -- name: variable_remove
 DELETE FROM variables WHERE space_id = $1 AND name = $2;
 -- name: secret_list
@@ -376,6 +379,9 @@ WHERE o.oid = $1 AND r.deleted_usec = 0;
 INSERT INTO lfs_objects (repo_id, oid, size, touched_usec)
 SELECT $2, oid, size, $3 FROM lfs_objects WHERE repo_id = $1
 ON CONFLICT (repo_id, oid) DO NOTHING;
+-- name: lfs_copy_size
+SELECT coalesce(sum(f.size), 0) FROM lfs_objects f WHERE f.repo_id = $1 AND NOT EXISTS (
+	SELECT 1 FROM lfs_objects o JOIN repos r ON r.id = o.repo_id WHERE o.oid = f.oid AND r.owner = $2);
 -- name: lfs_used
 SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT o.oid, o.size FROM lfs_objects o
 	JOIN repos r ON r.id = o.repo_id WHERE r.owner = $1) AS mine;

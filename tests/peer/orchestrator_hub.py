@@ -1,5 +1,6 @@
 """Repos of all three kinds over HTTP and the real git. orchestrator_hub.py PROGRAM HOOK [TEST…]"""
 import base64
+import hashlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 import unittest
+from urllib.parse import urlsplit
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from orchestrator import Case
@@ -270,7 +272,101 @@ class Answers(Hub):
             self.assertEqual(self.p.request("GET", path, token=self.p.token)[0], want, path)
 
 
+class Duplicating(Hub):
+    def duplicate(self, kind, name, body, token=""):
+        return self.p.call("POST", "/api/%ss/%s/duplicate" % (kind, name), body, token=token)
+
+    def large(self, name, data):
+        """Uploads it as a large file."""
+        oid, lfs = hashlib.sha256(data).hexdigest(), "/%s.git/info/lfs" % name
+        batch = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": len(data)}]}
+        href = self.p.call("POST", lfs + "/objects/batch", batch)[1]["objects"][0]["actions"]["upload"]["href"]
+        parts = urlsplit(href)
+        self.assertEqual(self.p.request("PUT", parts.path + "?" + parts.query, raw=data)[0], 200)
+        return oid
+
+    def has(self, name, oid, size):
+        return self.p.call("POST", "/%s.git/info/lfs/verify" % name, {"oid": oid, "size": size})[0]
+
+    def test_a_copy_has_the_history_and_the_large_files_and_goes_its_own_way(self):
+        for kind in PREFIX:
+            self.make(kind, "one", files=[{"path": "a.txt", "content": "a"}])
+            if kind != "space":
+                self.p.call("POST", "/api/%ss/admin/one/tag/main" % kind, {"tag": "v1"})
+                self.p.call("POST", "/api/%ss/admin/one/branch/side" % kind, {})
+            status, o = self.duplicate(kind, "admin/one", {"repository": "admin/two"})
+            self.assertEqual((status, o["url"]), (200, "%s/%sadmin/two" % (self.p.url, PREFIX[kind])))
+            self.assertEqual(self.files(kind, "admin/two"), self.files(kind, "admin/one"))
+            refs = [self.at(kind, n).must("ls-remote", self.at(kind, n).url) for n in ("admin/one", "admin/two")]
+            self.assertEqual(refs[0], refs[1])
+            status, again = self.duplicate(kind, "admin/one", {"repository": "admin/two"})
+            self.assertEqual((status, again["url"]), (409, o["url"]))
+            self.delete({"type": kind, "name": "admin/one"})
+            self.assertIn("a.txt", self.files(kind, "admin/two"))
+        self.make("model", "large")
+        oid = self.large("admin/large", b"L" * 1000)
+        self.assertEqual(self.duplicate("model", "admin/large", {"repository": "admin/copy"})[0], 200)
+        self.assertEqual(self.has("admin/copy", oid, 1000), 200)
+        self.assertEqual(self.has("admin/two", oid, 1000), 404)
+        left = [f for f in os.listdir(self.p.data + "/repos") if f.startswith(".")]
+        self.assertEqual(left, [])
+
+    def test_who_may_copy_what_and_where_to(self):
+        ada = self.user("ada")
+        self.make("model", "open")
+        self.make("model", "hidden", private=True)
+        for name, to, token, want in (
+                ("admin/open", "ada/open", ada, 200), ("admin/open", "open2", ada, 200),
+                ("admin/open", "admin/x", ada, 403), ("admin/open", "ada/y", None, 401),
+                ("admin/hidden", "ada/hidden", ada, 404), ("admin/hidden", "admin/hidden2", "", 200),
+                ("admin/open", "ada/a b", ada, 400), ("admin/open", "a/b/c", ada, 400)):
+            self.assertEqual(self.duplicate("model", name, {"repository": to}, token)[0], want, (name, to))
+        self.assertEqual(self.duplicate("model", "admin/open", {}, ada)[0], 400)
+        self.assertEqual(self.there("model", "admin/hidden2", ada), 404)
+        self.assertEqual(self.there("model", "ada/open", None), 200)
+        body = {"repository": "ada/own", "visibility": "private"}
+        self.assertEqual(self.duplicate("model", "admin/open", body, ada)[0], 200)
+        self.assertEqual(self.there("model", "ada/own", None), 401)
+
+    def test_a_copy_of_a_space_has_its_variables_for_whoever_may_see_them_and_never_its_secrets(self):
+        ada, space = self.user("ada"), "/api/spaces/admin/one"
+        self.make("space", "one")
+        self.p.call("POST", space + "/variables", {"key": "COLOR", "value": "red"})
+        self.p.call("POST", space + "/secrets", {"key": "KEY", "value": "sesame"})
+        body = {"repository": "admin/two", "variables": [{"key": "SIZE", "value": "3"}], "secrets": [{"key": "OWN", "value": "s"}]}
+        self.assertEqual(self.duplicate("space", "admin/one", body)[0], 200)
+        both = self.p.call("GET", "/api/spaces/admin/two/variables")[1]
+        self.assertEqual({k: v["value"] for k, v in both.items()}, {"COLOR": "red", "SIZE": "3"})
+        self.assertEqual(list(self.p.call("GET", "/api/spaces/admin/two/secrets")[1]), ["OWN"])
+        self.assertEqual(self.duplicate("space", "admin/one", {"repository": "ada/three"}, ada)[0], 200)
+        self.assertEqual(self.p.call("GET", "/api/spaces/ada/three/variables", token=ada)[1], {})
+        bad = {"repository": "admin/four", "variables": [{"key": "1", "value": "3"}]}
+        self.assertEqual(self.duplicate("space", "admin/one", bad)[0], 400)
+        self.assertEqual(self.there("space", "admin/four"), 404)
+
+
 class Crash(Hub):
+    def test_a_copy_that_is_cut_short_is_whole_or_absent(self):
+        self.make("dataset", "one", files=[{"path": "a%d.txt" % i, "content": "a" * 9999 + str(i)} for i in range(20)])
+        for round in range(8):
+            name, answers = "admin/c%d" % round, []
+
+            def go():
+                answers.append(self.p.call("POST", "/api/datasets/admin/one/duplicate", {"repository": name})[0])
+            worker = threading.Thread(target=go)
+            worker.start()
+            time.sleep(0.008 * round)
+            self.p.end(signal.SIGKILL)
+            worker.join()
+            self.p.start()
+            status = self.there("dataset", name)
+            self.assertIn(status, (200, 404))
+            self.assertTrue(status == 200 or answers != [200])
+            if status == 200:
+                self.assertEqual(self.files("dataset", name), self.files("dataset", "admin/one"))
+        left = [f for f in os.listdir(self.p.data + "/repos") if f.startswith(".")]
+        self.assertEqual(left, [])
+
     def test_a_repo_that_is_cut_short_while_it_is_made_is_whole_or_absent(self):
         made = []
 
