@@ -11,8 +11,6 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/hub_repos.h"
 #include "orchestrator/duplicate.h"
-#include "orchestrator/live.h"
-#include "orchestrator/rebuild.h"
 
 struct waiting {
 	struct request *request;     /* borrowed */
@@ -28,24 +26,6 @@ static void end_waiting(struct request *r)
 		duplicate_cancel(x->duplicate);
 	free(x);
 	r->state = NULL;
-}
-
-/* What the body says a Space is to run with, and its first version. A setting that is refused
- * undoes it all. */
-static int finish_space(struct request *r, struct hub_repo *repo, struct err *e)
-{
-	struct space space;
-	struct err why = {0};
-	int code = hub_space_take_settings(r, repo->id, e);
-
-	if (code < 0) {
-		(void)live_delete(r->world, repo, &why);
-		return code;
-	}
-	code = space_by_id(r->world->store, repo->id, &space, e);
-	if (code == 0 && rebuild_start(r->world, &space, &why) < 0)
-		log_info("space=%s/%s is not built: %s", repo->owner, repo->name, why.text);
-	return code;
 }
 
 /* 0; otherwise answered. */
@@ -76,7 +56,7 @@ static void on_done(int code, const struct err *why, void *data)
 
 	x->duplicate = NULL;
 	if (code == 0 && x->repo.kind == REPO_SPACE)
-		code = finish_space(r, &x->repo, &e);
+		code = repo_finish_space(r, &x->repo, &e);
 	if (code < 0) {
 		answer_failure(r, &x->repo, code, &e);
 		return;

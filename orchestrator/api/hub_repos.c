@@ -192,8 +192,7 @@ int repo_may_make(struct request *r, const struct named *named, struct err *e)
 	return code == 0 ? request_check_room(r, e) : code;
 }
 
-/* What only a Space has, and its first version. What is wrong with its settings undoes it all. */
-static int finish_space(struct request *r, struct hub_repo *repo, struct err *e)
+int repo_finish_space(struct request *r, struct hub_repo *repo, struct err *e)
 {
 	struct space space;
 	struct err why = {0};
@@ -242,7 +241,7 @@ void handle_repo_create(struct request *r)
 	e = (struct err){0};
 	code = make(r, &repo, &seed, &e);
 	if (code == 0 && repo.kind == REPO_SPACE)
-		code = finish_space(r, &repo, &e);
+		code = repo_finish_space(r, &repo, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;

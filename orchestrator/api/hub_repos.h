@@ -23,6 +23,10 @@ int repo_take_private(const json_t *body, bool *ret, struct err *e);
 /* Whether whoever asks may have a new repo there, and the disk room for it. */
 int repo_may_make(struct request *r, const struct named *named, struct err *e);
 
+/* A new Space's settings, as the body has them, and its first version. A setting that is refused
+ * undoes it all. */
+int repo_finish_space(struct request *r, struct hub_repo *repo, struct err *e);
+
 void repo_write_url(struct request *r, const struct hub_repo *repo, char ret[512]);
 
 /* 409 with its url, which clients that do not mind read. */

@@ -184,7 +184,11 @@ test("the pages of repos fit a phone and are free of what axe calls serious", as
   }
 });
 
-test("a repo is renamed and deleted, its name typed", async () => {
+test("a repo is duplicated, renamed and deleted, its name typed", async () => {
+  await go("/admin/tiny/settings");
+  await page.getByLabel("Name of the copy").fill("twin");
+  await page.getByRole("button", { name: "Duplicate", exact: true }).click();
+  await page.waitForURL("**/admin/twin/settings");
   await go("/admin/tiny/settings");
   await page.getByLabel("New name").fill("small");
   await page.getByRole("button", { name: "Rename" }).click();

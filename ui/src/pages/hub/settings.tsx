@@ -1,7 +1,7 @@
 /* What a repo is, and what its owner may change about it: its name, who sees it, its end. */
 import { useState } from "preact/hooks";
 import { call } from "../api";
-import { FormNote, StateBadge, words } from "../frame";
+import { FormNote, namesOf, person, StateBadge, words } from "../frame";
 import { Snippet } from "../snippet";
 import { agoWords, bytesWords } from "../words";
 import { NAME } from "./create";
@@ -26,6 +26,7 @@ export function Settings({ id }: { id: RepoId }) {
               </p>
             )}
           </section>
+          {person.value && <Duplicate repo={repo} owners={namesOf(person.value)} />}
           {repo.owned && (
             <>
               {repo.kind === "space" && <SpaceSettings id={repo} />}
@@ -102,6 +103,56 @@ function Visibility({ repo, again }: { repo: Repo; again: () => void }) {
       </div>
       <FormNote error={error} />
     </section>
+  );
+}
+
+function Duplicate({ repo, owners }: { repo: Repo; owners: readonly string[] }) {
+  const [owner, setOwner] = useState(owners[0] ?? "");
+  const [name, setName] = useState(owners.includes(repo.owner) ? `${repo.name}-copy` : repo.name);
+  const [error, setError] = useState("");
+  const [busy, setBusy] = useState(false);
+  const duplicate = async (e: SubmitEvent) => {
+    e.preventDefault();
+    setError("");
+    setBusy(true);
+    try {
+      await call("POST", apiPath(repo, "duplicate"), { repository: `${owner}/${name}` });
+      location.assign(settingsPath({ ...repo, owner, name }));
+    } catch (failure) {
+      setError(words(failure));
+      setBusy(false);
+    }
+  };
+  return (
+    <form class="panel" onSubmit={(e) => void duplicate(e)}>
+      <h2>Duplicate</h2>
+      <p class="faint">
+        A {WORDS[repo.kind]} of its own with all files and their history, {repo.private ? "private as this one" : "seen by everybody"}.
+        {repo.kind === "space" && (repo.owned ? " Its variables go with it, its secrets do not." : " Its variables and secrets stay here.")}
+      </p>
+      <div class="create-name">
+        <label class="form-field">
+          <span class="field-label">Owner of the copy</span>
+          <select class="input" value={owner} onChange={(e) => setOwner(e.currentTarget.value)}>
+            {owners.map((o) => (
+              <option key={o} value={o}>
+                {o}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="form-field">
+          <span class="field-label">Name of the copy</span>
+          <input class="input" value={name} required pattern={NAME} autoComplete="off" spellcheck={false} onInput={(e) => setName(e.currentTarget.value)} />
+        </label>
+      </div>
+      <FormNote error={error} />
+      <div>
+        <button class="button secondary" disabled={busy}>
+          {busy ? "Duplicating…" : "Duplicate"}
+        </button>
+      </div>
+    </form>
   );
 }
 
