@@ -1110,7 +1110,7 @@ class Peers(Case):
         self.p.gateway.link.send(IDENTIFY, 5, {"cookie": cookie})
         self.p.gateway.link.send(IDENTIFY, 6, {"cookie": "nobody's"})
         until("both are answered", lambda: len(self.p.gateway.identities) == 2)
-        self.assertEqual(self.p.gateway.identities[5], {"user": "admin", "admin": True})
+        self.assertEqual(self.p.gateway.identities[5], {"user": "admin", "admin": True, "knows": "admin"})
         self.assertFalse(self.p.gateway.identities[6].get("user"))
 
     def test_a_bundle_is_sent_when_asked_for(self):
