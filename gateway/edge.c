@@ -254,6 +254,21 @@ static int on_route_gone(struct edge *e, const struct frame *f, struct err *why)
 	return 0;
 }
 
+static int on_wake(struct edge *e, const struct frame *f, struct err *why)
+{
+	struct edge_wake m;
+	struct route *route;
+	int r = edge_wake_read(&m, f->value, f->length, why);
+
+	if (r < 0)
+		return r;
+	route = route_by_space(e->gateway->routes, m.space);
+	if (route)
+		space_restarted(e->gateway->spaces, route);
+	edge_wake_done(&m);
+	return 0;
+}
+
 static int on_synced(struct edge *e, const struct frame *f, struct err *why)
 {
 	(void)f;
@@ -285,6 +300,7 @@ static const struct {
 } handlers[] = {
 	{EDGE_ROUTE, on_route},
 	{EDGE_ROUTE_GONE, on_route_gone},
+	{EDGE_WAKE, on_wake},
 	{EDGE_SYNCED, on_synced},
 	{EDGE_IDENTITY, on_identity},
 	{EDGE_DISK, on_disk},

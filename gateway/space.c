@@ -268,8 +268,9 @@ static void wake_again(void *value, void *data)
 		if (r->phase == REPLICA_WAKING)
 			replica_free(r);
 	}
-	if (s->n_visits > 0)
+	if (s->n_visits > 0 || s->wanted)
 		space_expect(s);
+	s->wanted = false;
 	space_place_all(s, NULL);
 }
 
@@ -336,6 +337,19 @@ void space_route_changed(struct spaces *s, struct route *route)
 	for (struct visit *v = space->visits; v; v = v->next)
 		visit_page_known(v);
 	space_place_all(space, NULL);
+}
+
+void space_restarted(struct spaces *s, struct route *route)
+{
+	struct space *space =
+		route_is_static(route) || route_is_card(route) ? NULL : space_of(s, route);
+
+	if (!space)
+		return;
+	space->used_usec = clock_mono_usec(); /* it sleeps after its time, not at once */
+	space->told_phase[0] = '\0';          /* whoever asked hears what has become of it */
+	space->wanted = !wake_is_synced(s->gateway->wake);
+	space_expect(space);
 }
 
 struct forgetting {

@@ -47,6 +47,7 @@ struct space {
 	uint64_t retry_usec;       /* … and when to try again */
 	bool crashing;             /* because its workers keep ending by themselves */
 	char last_end[256];        /* why the last one did */
+	bool wanted;               /* restarted before every live worker was known */
 	bool restarting;           /* the last worker was lost, not put to sleep */
 	char told_phase[16];       /* last ACTIVITY */
 	size_t told_visits;
@@ -84,6 +85,7 @@ const char *space_failure(const struct space *s, bool owner);
 
 /* --- from the edge link --- */
 void space_route_changed(struct spaces *s, struct route *route);
+void space_restarted(struct spaces *s, struct route *route); /* a worker without a visitor */
 void space_route_gone(struct spaces *s, struct route *route);
 void spaces_report_all(struct spaces *s); /* ACTIVITY of each anew */
 

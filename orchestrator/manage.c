@@ -3,26 +3,19 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "orchestrator/change.h"
+#include "orchestrator/notes.h"
 #include "orchestrator/space/hardware.h"
 
 /* A start goes without what cannot be opened, which its owner reads in the log. */
 static void note_lost(struct world *w, const struct space *space, size_t lost)
 {
-	char words[160];
-	const struct run_line line = {.time_usec = clock_wall_usec(),
-		.replica = "",
-		.stream = "platform",
-		.level = "error",
-		.line = words};
-
-	(void)snprintf(words, sizeof(words),
-		"[%zu secrets cannot be opened: they were sealed with another key; set them again]",
-		lost);
 	log_error("space=%s/%s %zu secrets cannot be opened", space->owner, space->name, lost);
-	run_log_append(w->run_logs, space->id, &line);
+	notes_say(w, space, "error",
+		"%zu secrets cannot be opened: they were sealed with another key; set them again",
+		lost);
 }
 
 static int tell_agent(struct world *w, const struct space *space, const char *why, struct err *e)
@@ -86,10 +79,15 @@ int manage_restart(struct world *w, struct space *space, struct err *e)
 	int r = settings_touch(w->store, space, e);
 
 	if (r == 0 && space->paused)
-		return manage_pause(w, space, false, e);
-	if (r == 0)
+		r = manage_pause(w, space, false, e);
+	else if (r == 0)
 		tell(w, space, "a restart");
-	return r;
+	if (r < 0)
+		return r;
+	notes_say(w, space, "info", "restarted");
+	if (space_serves_app(w->store, space))
+		edge_peer_wake(w->edge, space->id);
+	return 0;
 }
 
 int manage_pause(struct world *w, struct space *space, bool paused, struct err *e)
@@ -102,6 +100,8 @@ int manage_pause(struct world *w, struct space *space, bool paused, struct err *
 	space->paused = paused;
 	space->epoch++;
 	log_info("space=%s/%s %s", space->owner, space->name, paused ? "is paused" : "goes on");
+	if (paused)
+		notes_say(w, space, "info", "paused: nothing runs until it is restarted");
 	edge_peer_route(w->edge, space->id);
 	return 0;
 }

@@ -13,7 +13,7 @@ int manage_set(struct world *w, struct space *space, enum setting_kind kind,
 int manage_remove(struct world *w, struct space *space, enum setting_kind kind, const char *name,
 	const char *who, struct err *e);
 
-/* Its workers start anew; a paused Space goes on. */
+/* Its workers start anew, one also where none ran; a paused Space goes on. */
 int manage_restart(struct world *w, struct space *space, struct err *e);
 
 /* Its workers end and none starts until it goes on. */

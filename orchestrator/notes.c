@@ -1,10 +1,13 @@
 #include "orchestrator/notes.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/crc32c.h"
+#include "base/utf8.h"
 #include "orchestrator/api/request.h"
 
 #define COMMITS_KNOWN 256
@@ -58,6 +61,28 @@ void notes_take_line(struct world *w, const struct agent_log *m)
 		.line = m->line};
 
 	run_log_append(w->run_logs, m->space, &line);
+}
+
+void notes_say(struct world *w, const struct space *space, const char *level, const char *fmt, ...)
+{
+	struct build_row live = {0};
+	char commit[COMMIT_SHOWN + 1] = "", words[400], text[404];
+	const struct run_line line = {.time_usec = clock_wall_usec(),
+		.commit = commit,
+		.stream = "platform",
+		.level = level,
+		.line = text};
+	struct err e = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	utf8_scrub(words, strlen(words));
+	(void)snprintf(text, sizeof(text), "[%s]", words);
+	if (*space->live_build && build_by_id(w->store, space->live_build, &live, &e) == 0)
+		(void)snprintf(commit, sizeof(commit), "%.*s", COMMIT_SHOWN, live.commit);
+	run_log_append(w->run_logs, space->id, &line);
 }
 
 /* --- events --- */
@@ -126,6 +151,8 @@ void notes_tell_live(
 	tell(w, type, space,
 		json_pack("{s:s, s:s, s:I}", "commit", build->commit, "build", build->id, "epoch",
 			(json_int_t)space->epoch));
+	notes_say(w, space, "info", "version %.*s is live%s", COMMIT_SHOWN, build->commit,
+		type == EVENT_ROLLBACK ? " again: rolled back" : "");
 }
 
 void notes_tell_deleted(struct world *w, const struct hub_repo *repo)
@@ -142,6 +169,16 @@ void notes_forget_space(struct world *w, const char *id)
 }
 
 /* --- workers --- */
+
+/* Whatever ended by its own fault is in the log already: the agent saw it. */
+static void say_end(struct world *w, const struct space *space, const char *cause,
+	const char *reason, json_int_t replicas)
+{
+	if (!strcmp(cause, "lost"))
+		notes_say(w, space, "warn", "the worker is lost: %s", reason);
+	else if (!strcmp(cause, "asleep") && replicas == 0 && !space->paused)
+		notes_say(w, space, "info", "nobody uses it: it goes to sleep");
+}
 
 static void tell_end(struct world *w, const struct space *space, const struct agent_worker *m,
 	json_int_t replicas)
@@ -162,6 +199,7 @@ static void tell_end(struct world *w, const struct space *space, const struct ag
 	if (m->retry_ms)
 		tell(w, EVENT_WORKER_CRASHING, space,
 			json_pack("{s:I}", "retry_ms", (json_int_t)m->retry_ms));
+	say_end(w, space, cause, reason, replicas);
 }
 
 static void tell_running(
@@ -172,6 +210,11 @@ static void tell_running(
 	if (wake_usec)
 		(void)json_object_set_new(fields, "ms", json_real((double)wake_usec / 1000));
 	tell(w, EVENT_WORKER_RUNNING, space, fields);
+	if (wake_usec)
+		notes_say(w, space, "info", "the app has started in %llu ms",
+			(unsigned long long)(wake_usec / USEC_PER_MSEC));
+	else
+		notes_say(w, space, "info", "the app has started");
 }
 
 /* The gateway's word may overtake the agent's, which comes over another link: it waits here. */

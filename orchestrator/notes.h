@@ -11,7 +11,12 @@
 /* Keeps an agent's log line. */
 void notes_take_line(struct world *w, const struct agent_log *m);
 
-/* A worker has changed its phase, so that its Space has so many now. */
+/* A line of the platform's own in the Space's run log, in brackets, with the live commit. */
+void notes_say(struct world *w, const struct space *space, const char *level, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* A worker has changed its phase, so that its Space has so many now. The run log hears that a Space
+ * wakes or goes to sleep; why a worker died is a line of the agent's. */
 void notes_take_worker(struct world *w, const struct agent_worker *m, size_t replicas);
 void notes_take_worker_up(struct world *w, const struct edge_worker_up *m);
 
@@ -25,7 +30,7 @@ void notes_tell_phase(struct world *w, const struct space *space, const char *co
 void notes_tell_failure(struct world *w, const struct space *space, const char *commit,
 	const char *build, const char *message);
 
-/* EVENT_BUILD_LIVE, EVENT_ROLLBACK. */
+/* EVENT_BUILD_LIVE, EVENT_ROLLBACK; the run log has it, too. */
 void notes_tell_live(
 	struct world *w, enum event type, const struct space *space, const struct build_row *build);
 

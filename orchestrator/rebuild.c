@@ -137,6 +137,7 @@ int rebuild_start(struct world *w, const struct space *space, struct err *e)
 	request.commit = b->commit;
 	request.large = (struct tree_large){.open = open_large, .data = b};
 	notes_tell_build(w, EVENT_BUILD_STARTED, &b->space, b->commit, NULL);
+	notes_say(w, &b->space, "info", "version %.12s is built anew", b->commit);
 	r = build_start(w->loop, &request, &ops, b, &b->build);
 	if (r < 0) {
 		destroy(b);

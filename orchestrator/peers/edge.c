@@ -285,6 +285,7 @@ static struct activity *add_activity(struct edge_peer *g, const char *space_id)
 	}
 	at = activity_at(g, space_id, &found);
 	memmove(&g->activities[at + 1], &g->activities[at], (g->n++ - at) * sizeof(*g->activities));
+	g->activities[at] = (struct activity){.sessions = 0};
 	return &g->activities[at];
 }
 
@@ -319,6 +320,30 @@ static int on_worker_up(struct edge_peer *g, const struct frame *f, struct err *
 	g->config.on_worker_up(&m, g->config.data);
 	edge_worker_up_done(&m);
 	return 0;
+}
+
+void edge_peer_wake(struct edge_peer *g, const char *space_id)
+{
+	const struct edge_wake m = {.space = space_id};
+	struct frame f = {.type = EDGE_WAKE};
+	struct activity *a = find_activity(g, space_id);
+	CLEANUP(buf_done) struct buf b;
+
+	buf_init(&b, 256);
+	if (!g->link || edge_wake_write(&m, &b) < 0)
+		return;
+	f.value = b.data;
+	f.length = b.len;
+	if (link_send(g->link, &f) < 0) {
+		lose_link(g, "its queue is full");
+		return;
+	}
+	if (!a)
+		a = add_activity(g, space_id);
+	if (!a)
+		return;
+	(void)snprintf(a->space, sizeof(a->space), "%s", space_id);
+	(void)snprintf(a->phase, sizeof(a->phase), "waking");
 }
 
 struct activity edge_peer_activity(const struct edge_peer *g, const char *space_id)

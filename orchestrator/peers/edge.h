@@ -35,6 +35,10 @@ bool edge_peer_is_connected(const struct edge_peer *g);
 void edge_peer_route(struct edge_peer *g, const char *space_id);
 void edge_peer_route_gone(struct edge_peer *g, const char *space_id);
 
+/* A worker is to start, so that until the gateway says more, the Space is waking. Without a
+ * gateway: nothing. */
+void edge_peer_wake(struct edge_peer *g, const char *space_id);
+
 /* Why uploads are refused from now on; "": they are not. Copied. */
 void edge_peer_disk(struct edge_peer *g, const char *refusal);
 

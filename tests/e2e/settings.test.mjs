@@ -152,6 +152,7 @@ test("the runtime says what it does, on what, and what was asked for", async () 
   assert.deepEqual(have.map(({ name }) => name), ["cpu-basic", "cpu-medium", "cpu-large"]);
   await platform.api("POST", `${path}/hardware`, { flavor: "cpu-medium" });
   await shows(owner, / 1$/);
+  await stage("RUNNING");
   assert.equal((await runtime()).hardware.current, "cpu-medium");
 });
 
@@ -214,6 +215,12 @@ test("a push whose app does not load without its secret is refused, and one that
 
     assert.equal(code, 0, output);
     assert.equal((await platform.api("GET", "/api/spaces/admin/needy/runtime")).json.stage, "SLEEPING");
+
+    assert.equal((await platform.api("POST", "/api/spaces/admin/needy/restart")).json.stage, "APP_STARTING");
+    await until("it runs, though nobody visits it", async () =>
+      (await platform.api("GET", "/api/spaces/admin/needy/runtime")).json.stage === "RUNNING");
+    await until("its log tells", async () => /\[version [0-9a-f]{12} is live\][^]*\[restarted\][^]*\[the app has started in \d+ ms\]/
+      .test((await platform.cli("logs", "admin/needy")).output));
   } finally {
     other.remove();
   }

@@ -498,6 +498,22 @@ def an_idle_space_sleeps_and_wakes_on_a_visit(g):
         phases.append(g.edge.expect(ACTIVITY).json()["phase"])
 
 
+def a_restarted_space_gets_a_worker_without_a_visitor_and_sleeps_after_its_time(g):
+    g.start()
+    g.route(sleep_sec=1)
+    g.route(bundle=None, space="s2", name="files", **{"class": "static"})
+    for space in ("s2", "s1", "s1", "nothing"):
+        g.edge.send(Frame(EDGE_WAKE, {"space": space}))
+    g.synced()  # whichever comes first
+    worker = g.wake()
+    phases = []
+    while "running" not in phases:
+        told = g.edge.expect(ACTIVITY).json()
+        assert told["space"] == "s1"
+        phases.append(told["phase"])
+    assert g.agent.expect(SLEEP).json()["replica"] == worker.replica  # and no second WAKE
+
+
 def errors_are_for_the_owner(g):
     page, worker = ready(g)
     page.event(1)

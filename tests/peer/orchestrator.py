@@ -864,12 +864,12 @@ class Api(Case):
         log("one")
         log('two "quoted" \u2713')
         path = "/api/spaces/admin/demo/logs/run"
-        until("both are kept", lambda: self.p.request("GET", path, token=self.p.token)[2].count("data: ") == 2)
+        until("both are kept", lambda: self.p.request("GET", path, token=self.p.token)[2].count("data: ") == 3)
         self.p.restart(signo=signal.SIGKILL)
         _, headers, text = self.p.request("GET", path, token=self.p.token)
         self.assertEqual(headers["Content-Type"], "text/event-stream")
         self.assertRegex(text, r'id: (\d+)\ndata: {"id":\1,"timestamp":"1970-01-01T00:00:00.000Z","data":"one\\n","time":5,"replica":"r","line":"one"}\n\n')
-        self.assertEqual(self.lines(path)[1]["data"], 'two "quoted" \u2713\n')
+        self.assertEqual(self.lines(path)[2]["data"], 'two "quoted" \u2713\n')
         self.assertEqual(self.p.request("GET", path + "?tail=1", token=self.p.token)[2].count("data: "), 1)
 
         c = http.client.HTTPConnection("127.0.0.1", self.p.port.number, timeout=30)
@@ -907,8 +907,10 @@ class Api(Case):
         for i, more in enumerate([tags, failure, {"stream": "platform", "level": "warn"}]):
             self.p.agent.link.send(LOG, 0, {"space": route["space"], "replica": "r", "bundle": route["bundle"],
                                             "time_usec": (i + 1) * 1000, "line": "line %d" % i, **more})
-        until("all are kept", lambda: len(self.lines(path)) == 3)
-        first, second, _ = self.lines(path)
+        until("all are kept", lambda: len(self.lines(path)) == 4)
+        live, first, second, _ = self.lines(path)
+        self.assertEqual((live["line"], live["stream"], live["commit"]),
+                         ("[version %s is live]" % head[:12], "platform", head[:12]))
         self.assertEqual(first, {"id": first["id"], "time": 1000, "replica": "r", "commit": head[:12], "line": "line 0",
                                  "data": "line 0\n", "timestamp": "1970-01-01T00:00:00.001Z",
                                  **tags})
@@ -917,7 +919,48 @@ class Api(Case):
                             ("level=error", [1]), ("commit=" + head[:7], [0, 1, 2]), ("commit=" + "0" * 7, []),
                             ("since=2000", [1, 2]), ("tail=1&session=0a1b2c3d", [1]),
                             ("after=%d" % first["id"], [1, 2])):
-            self.assertEqual([l["line"] for l in self.lines(path + "?" + query)], ["line %d" % i for i in want], query)
+            self.assertEqual([l["line"] for l in self.lines(path + "?" + query) if l["id"] != live["id"]],
+                             ["line %d" % i for i in want], query)
+
+    def test_a_restart_starts_a_worker_and_the_log_tells_what_the_platform_does(self):
+        head, _ = self.repo().deploy({})
+        until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)
+        route = self.p.gateway.routes["admin/demo"]
+        stage = lambda: self.p.call("GET", "/api/spaces/admin/demo/runtime")[1]["stage"]
+        self.assertEqual(stage(), "SLEEPING")
+        self.assertEqual(self.p.call("POST", "/api/spaces/admin/demo/restart")[1]["stage"], "APP_STARTING")
+        until("the gateway is told", lambda: self.p.gateway.woken == [route["space"]])
+        self.assertEqual(stage(), "APP_STARTING")
+
+        def worker(**more):
+            self.p.agent.link.send(WORKER, 0, {"replica": "r1", "space": route["space"], "bundle": route["bundle"],
+                                               "epoch": 1, **more})
+        worker(phase="running", pid=4711)
+        self.p.gateway.link.send(WORKER_UP, 0, {"space": route["space"], "replica": "r1", "wake_usec": 85000})
+        self.p.gateway.link.send(ACTIVITY, 0, {"space": route["space"], "phase": "running", "sessions": 0})
+        until("it runs", lambda: stage() == "RUNNING")
+        path = "/api/spaces/admin/demo/logs/run"
+        until("its start is told", lambda: len(self.lines(path)) == 3)
+        worker(phase="exited", cause="asleep", reason="asked to end")
+        until("its sleep is told", lambda: len(self.lines(path)) == 4)
+        self.assertEqual(self.p.call("POST", "/api/spaces/admin/demo/pause")[1]["stage"], "PAUSED")
+        lines = self.lines(path)
+        self.assertEqual([l["line"] for l in lines],
+                         ["[version %s is live]" % head[:12], "[restarted]", "[the app has started in 85 ms]",
+                          "[nobody uses it: it goes to sleep]", "[paused: nothing runs until it is restarted]"])
+        self.assertEqual({(l["stream"], l["level"], l["commit"]) for l in lines}, {("platform", "info", head[:12])})
+
+    def test_a_space_without_a_worker_has_a_run_log_too(self):
+        for name, sdk in (("files", "static"), ("foreign", "docker")):
+            r = self.repo("admin/" + name)
+            r.commit({"README.md": "---\ntitle: x\nsdk: %s\n---\n" % sdk, "index.html": "x"})
+            self.assertEqual(r.push()[0], 0)
+            path = "/api/spaces/admin/%s/" % name
+            until("it is live", lambda: len(self.lines(path + "logs/run")) == 1)
+            self.assertEqual(self.p.call("POST", path + "restart")[1]["stage"], "RUNNING")
+            self.assertEqual(self.lines(path + "logs/run")[1]["data"], "[restarted]\n")
+            self.assertTrue(self.lines(path + "logs/build"))
+        self.assertEqual(self.p.gateway.woken, [])
 
     def test_a_follower_comes_back_after_kills_without_a_hole_or_a_repetition(self):
         self.repo().deploy({})

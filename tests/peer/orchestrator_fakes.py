@@ -18,6 +18,7 @@ import time
 CHECK, BUNDLE, CHECKED, WANT_BUNDLE, WORKER, LOG = 0x70, 0x71, 0x78, 0x79, 0x7A, 0x7B
 WORKER_UP = 0x6A
 ROUTE, ROUTE_GONE, SYNCED, IDENTITY, IDENTIFY, ACTIVITY = 0x60, 0x61, 0x62, 0x63, 0x68, 0x69
+EDGE_WAKE = 0x64
 ATTACH, LIST = 0xC0, 0xC8
 HEADER = struct.Struct("<HBBIII")
 VALUE_MAX = 60 * 1024 - 16
@@ -164,7 +165,7 @@ class Agent:
 class Gateway:
     def __init__(self, run):
         self.routes, self.gone, self.identities = {}, [], {}
-        self.history = []
+        self.history, self.woken = [], []
         self.synced = False
         self.link = dial(run + "/edge.sock", self._on_message)
 
@@ -178,6 +179,8 @@ class Gateway:
             self.history.append(m)
         elif type_ == ROUTE_GONE:
             self.gone.append(m["space"])
+        elif type_ == EDGE_WAKE:
+            self.woken.append(m["space"])
         elif type_ == IDENTITY:
             self.identities[seq] = m
 
