@@ -25,6 +25,7 @@ int cmd_rollback(int argc, char **argv);
 int cmd_usage(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_user(int argc, char **argv);
+int cmd_invite(int argc, char **argv);
 int cmd_org(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_login(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command commands[] = {
 		"[--quota user=SECONDS,owner=SECONDS,network=SECONDS] "
 		"[--uploads FILE_MIB,SPACE_MIB] "
 		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--large-files MIB] "
+		"[--sign-up invite|open|closed] "
 		"[--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},
 	{"login", "[--user NAME] URL | --list [--json]",
@@ -67,6 +68,7 @@ static const struct command commands[] = {
 		"list [--json] | revoke ID",
 		"access tokens for git and the API", cmd_token},
 	{"user", "add NAME | list [--json]", "people", cmd_user},
+	{"invite", "", "a link with which one person makes an account, once", cmd_invite},
 	{"org",
 		"list | create NAME | delete NAME | members NAME | add NAME USER [--role ROLE] | "
 		"remove NAME USER",

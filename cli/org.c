@@ -1,4 +1,4 @@
-/* vitrine org */
+/* vitrine org, vitrine invite */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -112,4 +112,31 @@ int cmd_org(int argc, char **argv)
 		return 1;
 	return run(c, verb, optind + 1 < argc ? argv[optind + 1] : NULL,
 		optind + 2 < argc ? argv[optind + 2] : NULL, role);
+}
+
+int cmd_invite(int argc, char **argv)
+{
+	static const struct option known[] = {CLIENT_OPTIONS, {0}};
+	CLEANUP(client_freep) struct client *c = NULL;
+	CLEANUP(json_unrefp) json_t *answer = NULL;
+	struct client_options o = {0};
+	struct err e = {0};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1)
+		if (!client_option(&o, opt, optarg))
+			return 2;
+	if (optind < argc) {
+		fprintf(stderr, "usage: vitrine invite\n");
+		return 2;
+	}
+	c = client_or_complain(&o);
+	if (!c)
+		return 1;
+	if (client_request(c, "POST", "/api/invitations", NULL, &answer, &e) < 0) {
+		fprintf(stderr, "vitrine: %s\n", e.text);
+		return 1;
+	}
+	printf("%s\n", text_of(answer, "url"));
+	return 0;
 }

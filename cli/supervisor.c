@@ -190,6 +190,8 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 		arg(p, "--quota=%s", s->config.quota);
 	if (s->config.large_files)
 		arg(p, "--large-files=%s", s->config.large_files);
+	if (s->config.sign_up)
+		arg(p, "--sign-up=%s", s->config.sign_up);
 	if (s->config.local_metrics)
 		arg(p, "--local-metrics");
 	pass_classes(s, p);

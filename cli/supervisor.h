@@ -36,6 +36,7 @@ struct supervisor_config {
 	const char *model_memory; /* MiB for all models; NULL: half of what there is */
 	const char *quota;        /* as the orchestrator takes it; NULL: the default */
 	const char *large_files;  /* likewise */
+	const char *sign_up;      /* likewise */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

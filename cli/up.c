@@ -40,7 +40,7 @@ struct up {
 	const char *disk_warn, *disk_reserve;
 	const char *log_limits; /* as the orchestrator takes them */
 	const char *model_memory;
-	const char *quota, *large_files; /* likewise */
+	const char *quota, *large_files, *sign_up; /* likewise */
 	bool dense, local_metrics, open_models;
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
@@ -273,6 +273,7 @@ static const char **text_of(struct up *u, int option)
 		{'g', &u->log_limits},
 		{'q', &u->quota},
 		{'f', &u->large_files},
+		{'n', &u->sign_up},
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -298,8 +299,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"log-format", required_argument, NULL, 'L'},
 		{"log-limits", required_argument, NULL, 'g'},
 		{"large-files", required_argument, NULL, 'f'},
-		{"quota", required_argument, NULL, 'q'}, {"uploads", required_argument, NULL, 'a'},
-		{"limit", required_argument, NULL, 'I'}, {0}};
+		{"sign-up", required_argument, NULL, 'n'}, {"quota", required_argument, NULL, 'q'},
+		{"uploads", required_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'I'},
+		{0}};
 	const char **text;
 	int c, r = 0;
 
@@ -377,6 +379,7 @@ static int serve(struct up *u, struct err *e)
 		.log_limits = u->log_limits,
 		.quota = u->quota,
 		.large_files = u->large_files,
+		.sign_up = u->sign_up,
 		.disk_reserve = u->disk_reserve,
 		.model_memory = u->model_memory,
 		.local_metrics = u->local_metrics,

@@ -49,6 +49,7 @@
 #define START_TOKEN "vitrine up"
 
 struct options {
+	enum sign_up sign_up;
 	const char *data, *run, *url, *hook;
 	uid_t gateway_uid, agent_uid;
 	int token_fd; /* -1: none */
@@ -88,6 +89,19 @@ static int parse_log_limits(const char *text, struct journal_limits *ret)
 }
 
 /* MIB[,MIB[,SECONDS]]: of an owner, of a part, that what nothing points to stays. */
+static int parse_sign_up(const char *text, enum sign_up *ret)
+{
+	static const char *const words[] = {
+		[SIGN_UP_INVITE] = "invite", [SIGN_UP_OPEN] = "open", [SIGN_UP_CLOSED] = "closed"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(words[i], text)) {
+			*ret = (enum sign_up)i;
+			return 0;
+		}
+	return -1;
+}
+
 static int parse_large_files(const char *text, struct options *o)
 {
 	char rest;
@@ -140,6 +154,8 @@ static int take_option(struct options *o, int c, const char *value)
 		return parse_log_limits(value, &o->run_logs);
 	case 'f':
 		return parse_large_files(value, o);
+	case 'n':
+		return parse_sign_up(value, &o->sign_up);
 	case 'q':
 		return usage_policy_set(&o->policy, value, NULL);
 	case 'c':
@@ -162,8 +178,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"token-fd", required_argument, NULL, 't'},
 		{"log-limits", required_argument, NULL, 'l'},
 		{"large-files", required_argument, NULL, 'f'},
-		{"quota", required_argument, NULL, 'q'}, {"class", required_argument, NULL, 'c'},
-		{0}};
+		{"sign-up", required_argument, NULL, 'n'}, {"quota", required_argument, NULL, 'q'},
+		{"class", required_argument, NULL, 'c'}, {0}};
 	int c;
 
 	*o = (struct options){.gateway_uid = getuid(),
@@ -468,6 +484,7 @@ static int start(struct world *w, const struct options *o, const struct paths *p
 	char ctl_key[65];
 	int r = open_rooms(w, p, o, e);
 
+	w->sign_up = o->sign_up;
 	if (r == 0)
 		r = read_ctl_key(p->ctl_key, ctl_key, e);
 	if (r == 0)
@@ -532,7 +549,8 @@ int main(int argc, char **argv)
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB] [--quota KIND=SECONDS,…]\n"
 			"       [--class NAME=MEMORY,CPU]…\n"
 			"       [--disk-warn MIB] [--disk-reserve MIB] "
-			"[--large-files MIB,PART_MIB,SECONDS]\n"
+			"[--large-files MIB,PART_MIB,SECONDS] "
+			"[--sign-up WORD]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
 			"up.\n");
 		return 2;

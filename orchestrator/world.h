@@ -42,6 +42,7 @@ struct world {
 	struct collector *collector;
 	struct people *people;
 	struct passwords *passwords;
+	enum sign_up sign_up;
 	struct seal_key *seal;     /* of secrets */
 	struct journals *run_logs; /* by Space id */
 	struct events *events;

@@ -19,6 +19,9 @@ void handle_token_list(struct request *r);
 void handle_token_add(struct request *r);
 void handle_token_delete(struct request *r);
 void handle_user_list(struct request *r);
+void handle_sign_up_mode(struct request *r);
+void handle_sign_up(struct request *r);
+void handle_invite(struct request *r);
 void handle_user_overview(struct request *r);
 /* The list in whoami-v2. */
 json_t *organisations_of(struct request *r, const char *user_id);

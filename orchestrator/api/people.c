@@ -18,6 +18,7 @@ struct waiting {
 	char new_password[PASSWORD_MAX + 1];
 	char name[OWNER_MAX + 1];
 	bool admin;
+	char invitation[COOKIE_LEN + 1];
 };
 
 static void end_waiting(struct request *r)
@@ -529,4 +530,98 @@ void handle_user_add(struct request *r)
 	(void)snprintf(w->name, sizeof(w->name), "%s", name);
 	w->admin = json_opt_bool(r->json, "admin", false);
 	take_ticket(r, password_hash(r->world->passwords, password, on_user_hash, r));
+}
+
+/* --- signing up --- */
+
+static const char *const sign_up_words[] = {
+	[SIGN_UP_INVITE] = "invite", [SIGN_UP_OPEN] = "open", [SIGN_UP_CLOSED] = "closed"};
+
+void handle_sign_up_mode(struct request *r)
+{
+	request_json(
+		r, MHD_HTTP_OK, json_pack("{s:s}", "signUp", sign_up_words[r->world->sign_up]));
+}
+
+void handle_invite(struct request *r)
+{
+	char key[COOKIE_LEN + 1], url[512];
+	struct err e = {0};
+	int code = r->world->sign_up == SIGN_UP_CLOSED
+			   ? err_set(&e, -EEXIST, "sign-up is closed: see vitrine up --sign-up")
+			   : people_invite(r->world->people, &r->who, key, &e);
+
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return;
+	}
+	(void)snprintf(url, sizeof(url), "%s/-/sign-up?invitation=%s", r->world->url, key);
+	request_json(r, MHD_HTTP_CREATED, json_pack("{s:s}", "url", url));
+}
+
+static void on_sign_up_hash(const char *hash, bool matches, void *data)
+{
+	struct request *r = data;
+	struct waiting *w = r->state;
+	struct people *p = r->world->people;
+	char cookie[COOKIE_LEN + 1];
+	struct err e = {0};
+	int code = *hash ? 0 : -ENOMEM;
+
+	(void)matches;
+	w->ticket = 0;
+	if (code == 0)
+		code = r->world->sign_up == SIGN_UP_OPEN
+			       ? people_add(p, w->name, hash, false, &e)
+			       : people_add_invited(p, w->name, hash, w->invitation, &e);
+	if (code == 0)
+		code = people_by_name(p, w->name, &w->who, NULL, &e);
+	if (code == 0)
+		code = people_sign_in(p, &w->who, cookie, &e);
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return;
+	}
+	request_json(r, MHD_HTTP_CREATED, whoami(r, &w->who));
+	add_cookie(r, cookie, SIGN_IN_DAYS * 86400);
+}
+
+static int check_sign_up(struct request *r, const char *invitation, struct err *e)
+{
+	if (r->world->sign_up == SIGN_UP_CLOSED)
+		return err_set(e, -EPERM, "nobody can sign up here; ask the administrator");
+	if (r->world->sign_up == SIGN_UP_INVITE && strlen(invitation) != COOKIE_LEN)
+		return err_set(e, -EPERM, "to sign up here takes an invitation");
+	return 0;
+}
+
+/* {username, password, invitation?} */
+void handle_sign_up(struct request *r)
+{
+	const char *name, *password, *invitation;
+	struct waiting *w;
+	struct err e = {0};
+	int code = json_get_str(r->json, "username", OWNER_MAX, &name, &e);
+
+	if (code == 0)
+		code = json_get_str(r->json, "password", PASSWORD_MAX, &password, &e);
+	if (code == 0)
+		code = json_opt_str(r->json, "invitation", COOKIE_LEN, "", &invitation, &e);
+	if (code == 0)
+		code = owner_check(name, &e);
+	if (code == 0)
+		code = password_check(password, &e);
+	code = code < 0 ? -EINVAL : check_sign_up(r, invitation, &e);
+	if (code < 0) {
+		request_fail(r, code, &e);
+		return;
+	}
+	if (!may_try(r, name))
+		return;
+	w = start_waiting(r);
+	if (!w)
+		return;
+	(void)snprintf(w->name, sizeof(w->name), "%s", name);
+	(void)snprintf(w->invitation, sizeof(w->invitation), "%s", invitation);
+	take_ticket(r, password_hash(r->world->passwords, password, on_sign_up_hash, r));
 }

@@ -334,6 +334,46 @@ int people_sign_in(
 	return 0;
 }
 
+int people_invite(
+	struct people *p, const struct identity *who, char ret_key[COOKIE_LEN + 1], struct err *e)
+{
+	char key[COOKIE_LEN + 1], hash[SHA256_HEX + 1];
+	uint64_t now = clock_wall_usec();
+	int r;
+
+	random_id(key);
+	random_id(key + ID_LEN);
+	digest(key, hash);
+	(void)store_run(p->store, "invitation_delete_expired", NULL, NULL, NULL, "i", (int64_t)now);
+	r = store_run(p->store, "invitation_add", NULL, NULL, e, "ssi", hash, who->user_id,
+		(int64_t)(now + INVITATION_DAYS * 86400ull * USEC_PER_SEC));
+	if (r < 0)
+		return r;
+	memcpy(ret_key, key, sizeof(key));
+	return 0;
+}
+
+int people_add_invited(struct people *p, const char *name, const char *password_hash,
+	const char *key, struct err *e)
+{
+	char hash[SHA256_HEX + 1];
+	int r = store_begin(p->store, e);
+
+	if (r < 0)
+		return r;
+	digest(key, hash);
+	r = store_run(
+		p->store, "invitation_take", NULL, NULL, e, "si", hash, (int64_t)clock_wall_usec());
+	if (r == 0)
+		r = err_set(e, -EPERM, "this invitation has been used, or is too old");
+	if (r > 0)
+		r = people_add(p, name, password_hash, false, e);
+	if (r >= 0)
+		r = store_commit(p->store, e);
+	store_rollback(p->store);
+	return r < 0 ? r : 0;
+}
+
 int people_sign_out(struct people *p, const char *cookie, struct err *e)
 {
 	char hash[SHA256_HEX + 1];

@@ -17,6 +17,10 @@
 #define TOKEN_NAME_MAX 100
 #define TOKEN_DAYS_MAX 3650
 #define SIGN_IN_DAYS 30
+#define INVITATION_DAYS 14
+
+/* Who may make themselves an account. */
+enum sign_up { SIGN_UP_INVITE, SIGN_UP_OPEN, SIGN_UP_CLOSED };
 
 struct people;
 
@@ -42,6 +46,15 @@ int people_by_name(struct people *p, const char *name, struct identity *ret,
 /* -EINVAL for the name, -EEXIST: taken. */
 int people_add(
 	struct people *p, const char *name, const char *password_hash, bool admin, struct err *e);
+
+/*
+ * An invitation lets one person make an account within INVITATION_DAYS. -EPERM: it has been used,
+ * or is too old.
+ */
+int people_invite(
+	struct people *p, const struct identity *who, char ret_key[COOKIE_LEN + 1], struct err *e);
+int people_add_invited(struct people *p, const char *name, const char *password_hash,
+	const char *key, struct err *e);
 
 /* Ends every other sign-in of the user, too. */
 int people_set_password(struct people *p, const struct identity *who, const char *cookie,

@@ -320,3 +320,11 @@ CREATE TABLE members (
 CREATE INDEX members_user ON members (user_id);
 -- The user who made it; '': nobody who is known.
 ALTER TABLE repos ADD COLUMN maker text NOT NULL DEFAULT '';
+
+-- version: 13
+-- Links that let somebody make an account, once. hash: of what the link holds.
+CREATE TABLE invitations (
+	hash text PRIMARY KEY,
+	made_by text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+	expires_usec bigint NOT NULL
+);

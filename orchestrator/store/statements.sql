@@ -53,6 +53,13 @@ DELETE FROM tokens WHERE user_id = $1 AND name = $2;
 -- name: token_used
 UPDATE tokens SET used_usec = $2 WHERE id = $1 AND used_usec < $2;
 
+-- name: invitation_add
+INSERT INTO invitations (hash, made_by, expires_usec) VALUES ($1, $2, $3);
+-- name: invitation_take
+DELETE FROM invitations WHERE hash = $1 AND expires_usec > $2;
+-- name: invitation_delete_expired
+DELETE FROM invitations WHERE expires_usec <= $1;
+
 -- name: organisation_add
 INSERT INTO organisations (name, fullname, created_usec) VALUES ($1, $2, $3);
 -- name: organisation_get

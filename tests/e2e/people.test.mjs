@@ -207,6 +207,29 @@ test("an organisation: its members see and change what their roles let them", as
   assert.equal((await platform.api("GET", "/api/users/a-write/overview", undefined, null)).json.orgs[0].name, "lab");
 });
 
+test("who is invited makes an account, once; nobody else does", async () => {
+  const post = (body) => platform.api("POST", "/api/signup", body, null);
+
+  assert.equal((await post({ username: "eve", password: "a long password" })).status, 403);
+  assert.equal((await post({ username: "eve", password: "a long password", invitation: "0".repeat(52) })).status, 403);
+  const made = await platform.cli("invite");
+
+  assert.equal(made.code, 0, made.output);
+  const { pathname, search, searchParams } = new URL(made.output.trim());
+  const guest = await openPage(browser, { viewport: { width: 360, height: 740 } });
+
+  await guest.goto(`${platform.url}/-/sign-up`);
+  await guest.getByText("This takes an invitation").waitFor();
+  await guest.goto(platform.url + pathname + search);
+  await guest.getByLabel("Name").fill("grace");
+  await guest.getByLabel("Password").fill("a long password");
+  await screenshot(guest, "sign-up");
+  await guest.getByRole("button", { name: "Sign up" }).click();
+  await guest.getByRole("button", { name: "Menu of grace" }).waitFor();
+  await guest.context().close();
+  assert.equal((await post({ username: "eve", password: "a long password", invitation: searchParams.get("invitation") })).status, 403);
+});
+
 test("signing out ends the session", async () => {
   await page.goto(platform.url);
   await page.getByRole("button", { name: "Menu of admin" }).click();

@@ -7,6 +7,7 @@ import { Connection } from "./pages/connection";
 import { Home } from "./pages/hub/home";
 import { NotFound } from "./pages/not_found";
 import { routeOf, type Route } from "./pages/route";
+import { SignUp } from "./pages/sign_up";
 import { SignIn } from "./pages/sign_in";
 import "./styles/platform.css";
 import "./styles/logs.css";
@@ -36,6 +37,8 @@ function Page({ route }: { route: Route }) {
   switch (route.page) {
     case "home":
       return <Home kind={route.kind} />;
+    case "sign-up":
+      return <SignUp invitation={route.invitation} />;
     case "sign-in":
       return <SignIn next={route.next} />;
     case "account":

@@ -223,6 +223,24 @@ TEST(an_organisation_with_repos_stays_and_memberships_are_bounded)
 	teardown(&fx);
 }
 
+TEST(an_invitation_makes_one_account_and_a_failed_try_does_not_use_it_up)
+{
+	struct fixture fx;
+	char key[COOKIE_LEN + 1];
+	struct identity ada;
+
+	setup(&fx);
+	CHECK(people_add(fx.people, "ada", "h", true, NULL) == 0);
+	ada = user(&fx, "ada");
+	CHECK(people_invite(fx.people, &ada, key, NULL) == 0 && strlen(key) == COOKIE_LEN);
+	CHECK(people_add_invited(fx.people, "ada", "h", key, NULL) == -EEXIST);
+	CHECK(people_add_invited(fx.people, "bob", "h", key, NULL) == 0);
+	CHECK(!user(&fx, "bob").admin);
+	CHECK(people_add_invited(fx.people, "eve", "h", key, NULL) == -EPERM);
+	CHECK(people_add_invited(fx.people, "eve", "h", "", NULL) == -EPERM);
+	teardown(&fx);
+}
+
 TEST(a_token_ends_on_its_day)
 {
 	struct fixture fx;

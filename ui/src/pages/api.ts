@@ -125,6 +125,10 @@ export async function signIn(username: string, password: string): Promise<Person
   return remember(await call<Person>("POST", "/api/login", { username, password }));
 }
 
+export async function signUp(username: string, password: string, invitation: string): Promise<Person> {
+  return remember(await call<Person>("POST", "/api/signup", { username, password, ...(invitation && { invitation }) }));
+}
+
 export async function signOut(): Promise<void> {
   if (!csrf) await whoAmI();
   await call("POST", "/api/logout");

@@ -6,6 +6,7 @@ export type Route =
   | { readonly page: "create"; readonly kind: Kind }
   | { readonly page: "profile"; readonly owner: string }
   | { readonly page: "sign-in"; readonly next: string }
+  | { readonly page: "sign-up"; readonly invitation: string }
   | { readonly page: "account" }
   | { readonly page: "connection" }
   | { readonly page: "api" | "builds" | "logs"; readonly owner: string; readonly name: string }
@@ -41,6 +42,8 @@ export function routeOf(path: string, query: string): Route {
     case "/-/sign-in":
     case "/-/login":
       return { page: "sign-in", next: localPath(new URLSearchParams(query).get("next")) };
+    case "/-/sign-up":
+      return { page: "sign-up", invitation: new URLSearchParams(query).get("invitation") ?? "" };
     case "/-/account":
     case "/-/tokens":
       return { page: "account" };
