@@ -1,7 +1,8 @@
 /* Name and password, and back to where one came from. */
 import { useState } from "preact/hooks";
-import { signIn } from "./api";
+import { call, signIn } from "./api";
 import { FormNote, Frame, person, words } from "./frame";
+import { useCall } from "./use_call";
 
 export function SignIn({ next }: { next: string }) {
   const [error, setError] = useState("");
@@ -40,8 +41,25 @@ export function SignIn({ next }: { next: string }) {
         <button class="button primary" disabled={busy}>
           {busy ? "Signing in…" : "Sign in"}
         </button>
-        <p class="faint">Accounts are made by the administrator of this platform.</p>
+        <Newcomer />
       </form>
     </Frame>
+  );
+}
+
+/** How somebody without an account gets one. */
+function Newcomer() {
+  const [loaded] = useCall(() => call<{ signUp: string }>("GET", "/api/signup"), "sign-up");
+  const mode = loaded.state === "ready" ? loaded.value.signUp : "";
+  if (mode === "open")
+    return (
+      <p class="faint">
+        New here? <a href="/-/sign-up">Make an account</a>.
+      </p>
+    );
+  return (
+    <p class="faint">
+      {mode === "invite" ? "New here? The administrator of this platform has an invitation for you." : "Accounts are made by the administrator of this platform."}
+    </p>
   );
 }
