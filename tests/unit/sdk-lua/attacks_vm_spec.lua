@@ -478,7 +478,7 @@ return page
 it("every function takes every type and every hostile metamethod", function()
   for round = 1, 3 do
     local seed = (tonumber(os.getenv "FUZZ_SEED") or 40) + round
-    local app = s.load((FUZZ:gsub("SEED", seed):gsub("LOAD_CALLS", "4000"):gsub("CALLS", "6000")), { cpu_ms = 60000 })
+    local app = s.load((FUZZ:gsub("SEED", seed):gsub("LOAD_CALLS", "4000"):gsub("CALLS", "6000")), { cpu_ms = 300000 })
     app.bench:hang_up "infer"
     app:pump(2)
     local v = app:open()
