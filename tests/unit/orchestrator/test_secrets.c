@@ -93,4 +93,30 @@ TEST(every_one_of_a_text_is_found)
 	CHECK(count(HF " " HF "\n" GITHUB, &s) == 3);
 }
 
+/* Read to the end from each of them, this takes hours. */
+TEST(a_text_of_nothing_but_beginnings_is_read_in_one_pass)
+{
+	static char text[(4 << 20) + 1];
+	static const char *const words[] = {"SG.", "xoxb-", "glpat-", "github_pat_"};
+	struct secret s;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t n = strlen(words[i]);
+
+		for (size_t at = 0; at < sizeof(text) - 1; at++)
+			text[at] = words[i][at % n];
+		(void)count(text, &s);
+	}
+}
+
+TEST(a_long_secret_is_one)
+{
+	char text[1200] = HF;
+	struct secret s;
+
+	for (size_t at = strlen(HF); at < sizeof(text) - 1; at++)
+		text[at] = HF[3 + at % 30];
+	CHECK(count(text, &s) == 1);
+}
+
 TEST_MAIN()
