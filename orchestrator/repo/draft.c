@@ -144,28 +144,6 @@ const char *draft_commit(const struct draft *d)
 
 /* --- content --- */
 
-/* Bytes that the spool stands for, exactly: base64 tells by its length and its last two. */
-static int real_size(struct spool *s, bool base64, uint64_t *ret, struct err *e)
-{
-	char chunk[4096];
-	char last[2] = {0};
-	ssize_t n;
-
-	*ret = s->bytes;
-	if (!base64 || !s->bytes)
-		return 0;
-	if (s->bytes % 4)
-		return err_set(e, -EBADMSG, "content: is not base64");
-	spool_rewind(s);
-	s->read_at = s->bytes - 4;
-	n = spool_read(s, chunk, 4, e);
-	if (n != 4)
-		return n < 0 ? (int)n : err_set(e, -EIO, "cannot read the upload back");
-	memcpy(last, chunk + 2, 2);
-	*ret = s->bytes / 4 * 3 - (last[1] == '=') - (last[1] == '=' && last[0] == '=');
-	return 0;
-}
-
 /* Fills the chunk as far as there is something. */
 static ssize_t read_chunk(struct spool *s, char *chunk, size_t n, struct err *e)
 {
@@ -181,6 +159,27 @@ static ssize_t read_chunk(struct spool *s, char *chunk, size_t n, struct err *e)
 		have += (size_t)got;
 	}
 	return (ssize_t)have;
+}
+
+/* Bytes that the spool stands for, exactly: base64 tells by its length and its last two. */
+static int real_size(struct spool *s, bool base64, uint64_t *ret, struct err *e)
+{
+	char quartet[4];
+	ssize_t n;
+
+	*ret = s->bytes;
+	if (!base64 || !s->bytes)
+		return 0;
+	if (s->bytes % 4)
+		return err_set(e, -EBADMSG, "content: is not base64");
+	spool_rewind(s);
+	s->read_at = s->bytes - 4;
+	/* It may lie half in the file and half in memory. */
+	n = read_chunk(s, quartet, sizeof(quartet), e);
+	if (n != 4)
+		return n < 0 ? (int)n : err_set(e, -EIO, "cannot read the upload back");
+	*ret = s->bytes / 4 * 3 - (quartet[3] == '=') - (quartet[3] == '=' && quartet[2] == '=');
+	return 0;
 }
 
 static int write_content(git_odb_stream *out, struct spool *s, bool base64, struct err *e)

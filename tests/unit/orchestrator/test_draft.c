@@ -284,6 +284,32 @@ TEST(a_large_file_passes_by_disk_and_a_larger_one_is_sent_to_lfs)
 	teardown(&fx);
 }
 
+/* Of its last four characters of base64 two are in the file and two still in memory. */
+TEST(base64_may_end_across_what_is_on_disk_and_what_is_held)
+{
+	struct fixture fx;
+	CLEANUP(draft_freep) struct draft *d = NULL;
+	static char piece[SPOOL_MEMORY + 2];
+	struct spool s;
+	struct err e = {0};
+
+	setup(&fx);
+	memset(piece, 'A', sizeof(piece));
+	CHECK(draft_open(fx.path, MAIN, &d, NULL) == 0);
+	spool_init(&s, draft_quarantine(d));
+	CHECK(spool_add(&s, piece, sizeof(piece), NULL) == 0 && s.head.len == 0);
+	CHECK(spool_add(&s, "==", 2, NULL) == 0 && s.head.len == 2);
+	if (draft_put(d, "x", &s, true, &e) != 0) {
+		fprintf(stderr, "%s\n", e.text);
+		exit(1);
+	}
+	spool_done(&s);
+	CHECK(draft_seal(d, "ada", "m", NULL) == 0 && draft_keep(d, NULL) == 0);
+	CHECK(!strcmp(git(&fx, "cat-file -s main:x"), "49153\n"));
+	d = draft_free(d);
+	teardown(&fx);
+}
+
 TEST(a_draft_that_is_dropped_leaves_nothing)
 {
 	struct fixture fx;
