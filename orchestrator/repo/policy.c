@@ -19,6 +19,7 @@
 #define SLICE_USEC 4000
 #define TREE_OBJECT_MAX (16u << 20) /* 10^5 names of a folder */
 #define COMMIT_OBJECT_MAX (1u << 20)
+#define TAGS_MAX 8 /* a tag of a tag of a tag … */
 
 struct frame {
 	git_tree *tree; /* owned */
@@ -142,25 +143,42 @@ static int note_commit(struct policy *p, const git_oid *oid, struct err *e)
 	return 0;
 }
 
-/* A ref may point to a tag, and a tag to anything. */
+/* Puts what a tag points to in its place. */
+static int follow_tag(struct policy *p, git_oid *oid, struct err *e)
+{
+	git_tag *tag = NULL;
+
+	if (git_tag_lookup(&tag, p->repo, oid) < 0)
+		return broken(e, "read a tag");
+	*oid = *git_tag_target_id(tag);
+	git_tag_free(tag);
+	return 0;
+}
+
+/* A ref may point to a tag, and a tag to anything: a file of 40 GB, that would be held whole where
+ * its kind is asked for any other way. */
 static int note_head(struct policy *p, const char *hex, struct err *e)
 {
-	git_object *object = NULL, *commit = NULL;
+	git_object_t type;
 	git_oid oid;
+	size_t size;
 	int r = 0;
 
 	if (git_oid_fromstr(&oid, hex) < 0)
 		return err_set(e, -EINVAL, "'%.40s' is no object", hex);
 	if (!is_new(p, &oid))
 		return 0;
-	if (git_object_lookup(&object, p->repo, &oid, GIT_OBJECT_ANY) < 0)
-		return broken(e, "read an object");
-	if (git_object_peel(&commit, object, GIT_OBJECT_COMMIT) == 0)
-		r = note_commit(p, git_object_id(commit), e);
-	else
-		find(p, "a ref must point to a commit, and %.12s is none", hex);
-	git_object_free(commit);
-	git_object_free(object);
+	for (int tags = 0; r == 0; tags++) {
+		if (git_odb_read_header(&size, &type, p->both, &oid) < 0)
+			return broken(e, "read an object");
+		if (type == GIT_OBJECT_COMMIT)
+			return note_commit(p, &oid, e);
+		if (type != GIT_OBJECT_TAG || size > COMMIT_OBJECT_MAX || tags == TAGS_MAX) {
+			find(p, "a ref must point to a commit, and %.12s is none", hex);
+			return 0;
+		}
+		r = follow_tag(p, &oid, e);
+	}
 	return r;
 }
 

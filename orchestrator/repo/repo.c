@@ -21,8 +21,10 @@
 int repos_open(const char *dir, struct repos *ret, struct err *e)
 {
 	char empty[REPO_PATH_MAX];
-	int r = library_init(e);
+	int r;
 
+	library_limit();
+	r = library_init(e);
 	if (r < 0)
 		return r;
 	if (snprintf(ret->dir, sizeof(ret->dir), "%s", dir) >= (int)sizeof(ret->dir))

@@ -213,6 +213,48 @@ TEST(a_pickle_is_found_whatever_its_size)
 	}
 }
 
+#define HUGE (50u << 20)
+
+/* A push that begins with a huge file, and what is said of it. */
+static void expect_huge(const char *head_words, const char *tail, const char *words)
+{
+	static char stream[HUGE + 2000];
+	struct fixture fx;
+	char head[41];
+	int n = snprintf(stream, 1000, "%sdata %u\n", head_words, HUGE);
+
+	memset(stream + n, 'z', HUGE);
+	setup(&fx);
+	memcpy(stream + n + HUGE, tail, strlen(tail));
+	import(&fx, stream, (size_t)n + HUGE + strlen(tail), true, head);
+	judge(&fx, head, false);
+	if (strncmp(fx.words, words, strlen(words)) != 0) {
+		fprintf(stderr, "'%s' is not\n'%s'\n", fx.words, words);
+		exit(1);
+	}
+	teardown(&fx);
+}
+
+/* git packs the second as a copy of a part of the first. */
+TEST(a_file_packed_as_the_difference_to_a_huge_one_is_refused_in_words)
+{
+	char tail[1000] = "\nM 100644 inline b\ndata 900\n";
+	size_t n = strlen(tail);
+
+	memset(tail + n, 'z', 900);
+	tail[n + 900] = '\n';
+	tail[n + 901] = '\0';
+	expect_huge(COMMIT("m") "M 100644 inline a\n", tail,
+		"b: cannot be read: it stands on an object that is too large to be unpacked here");
+}
+
+TEST(a_tag_of_a_huge_file_is_not_read_to_tell_that_it_is_no_commit)
+{
+	expect_huge("blob\nmark :2\n",
+		"\ntag t\nmark :1\nfrom :2\ntagger T <t@x> 1 +0000\ndata 1\nm\n",
+		"a ref must point to a commit, and ");
+}
+
 TEST(a_pointer_to_what_is_not_there_is_refused)
 {
 	expect(COMMIT("m") FILE_AT("100644", "g", POINTER), false, NULL,
