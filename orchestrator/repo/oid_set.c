@@ -65,7 +65,7 @@ int oid_set_add(struct oid_set *s, const git_oid *oid, struct oid_note **ret)
 	if (s->n * 2 >= s->cap && grow(s) < 0)
 		return -ENOMEM;
 	slot = slot_of(s->slots, s->cap, oid);
-	*slot = (struct oid_note){.oid = *oid, .used = 1};
+	*slot = (struct oid_note){.oid = *oid, .used = true};
 	s->n++;
 	*ret = slot;
 	return 0;

@@ -1,14 +1,17 @@
-/* The ids of git objects that were seen, each with two small numbers. Bounded when it is made. */
+/* The ids of git objects that were seen, each with what is known of it. Bounded when it is made. */
 #pragma once
 
 #include <git2.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct oid_note {
 	git_oid oid;
-	uint32_t files;
+	uint32_t files; /* of a folder, those below it */
 	uint16_t height;
-	uint16_t used;
+	uint8_t climb; /* folders above this one that links below it go through */
+	bool used : 1;
+	bool weights : 1; /* a file: looked at by a name that weights have */
 };
 
 struct oid_set {

@@ -13,6 +13,7 @@
 #include "orchestrator/repo/library.h"
 #include "orchestrator/repo/names.h"
 #include "orchestrator/repo/oid_set.h"
+#include "orchestrator/repo/pickle.h"
 #include "orchestrator/repo/policy_content.h"
 #include "orchestrator/repo/repo.h"
 
@@ -22,11 +23,13 @@
 #define TAGS_MAX 8 /* a tag of a tag of a tag … */
 
 struct frame {
-	git_tree *tree; /* owned */
+	git_tree *tree;   /* owned */
+	git_tree *before; /* owned; the folder that was at this path, of a new one; or NULL */
 	git_oid oid;
 	size_t at, path_len; /* of p->path, before this folder's entries */
 	uint32_t files;
 	uint16_t height;
+	uint8_t climb; /* as in an oid_note */
 	bool is_new;
 };
 
@@ -35,6 +38,10 @@ struct frame {
  *
  * First every new commit is found, so that a word in any of them is known; then their trees are
  * walked, each folder once. The walk can stop between any two entries.
+ *
+ * What depends on the path is asked of each path that an object has: a name may make a pickle of
+ * a file that is there already, and a place may let a link out. What was at the path before is not
+ * asked about: before is the first commit below the new ones, of which more would only ask less.
  */
 struct policy {
 	struct loop *loop; /* borrowed */
@@ -49,11 +56,12 @@ struct policy {
 	git_oid *commits; /* owned: n_commits of cap; walked up to at_commit, for parents, then
 			     trees */
 	size_t n_commits, cap_commits, at_commit;
-	bool trees, secrets_allowed;
+	git_oid base; /* tree of the first commit that is not new and has new ones above it */
+	bool trees, secrets_allowed, has_base;
 	struct frame frames[PATH_DEPTH_MAX + 1];
 	size_t depth;
 	char path[PATH_BYTES_MAX + 2];
-	char quarantine[REPO_PATH_MAX + 128];
+	char quarantine[REPO_PATH_MAX + 128], objects[REPO_PATH_MAX + 16];
 	struct buf words;
 	size_t findings;
 };
@@ -197,6 +205,17 @@ static bool allows_secrets(const char *message)
 	return false;
 }
 
+static void note_base(struct policy *p, const git_oid *parent)
+{
+	git_commit *commit = NULL;
+
+	if (p->has_base || is_new(p, parent) || git_commit_lookup(&commit, p->repo, parent) < 0)
+		return;
+	p->base = *git_commit_tree_id(commit);
+	p->has_base = true;
+	git_commit_free(commit);
+}
+
 static int take_commit(struct policy *p, struct err *e)
 {
 	git_oid oid = p->commits[p->at_commit++];
@@ -209,8 +228,10 @@ static int take_commit(struct policy *p, struct err *e)
 		return broken(e, "read a commit");
 	if (allows_secrets(git_commit_message_raw(commit)))
 		p->secrets_allowed = true;
-	for (unsigned int i = 0; r == 0 && i < git_commit_parentcount(commit); i++)
+	for (unsigned int i = 0; r == 0 && i < git_commit_parentcount(commit); i++) {
+		note_base(p, git_commit_parent_id(commit, i));
 		r = note_commit(p, git_commit_parent_id(commit, i), e);
+	}
 	/* From here on only its tree is of interest. */
 	p->commits[p->at_commit - 1] = *git_commit_tree_id(commit);
 	git_commit_free(commit);
@@ -261,6 +282,37 @@ static int check_collisions(struct policy *p, const struct frame *f, struct err 
 	return r < 0 ? err_set(e, r, "out of memory") : 0;
 }
 
+/* Whether this object was at p->path already, the last folder of which is the frame on top. */
+static bool was_there(const struct policy *p, const git_oid *oid)
+{
+	const struct frame *f = &p->frames[p->depth - 1];
+	const git_tree_entry *entry =
+		f->before ? git_tree_entry_byname(f->before, p->path + f->path_len) : NULL;
+
+	return entry && git_oid_equal(git_tree_entry_id(entry), oid);
+}
+
+/* The folder at p->path in the base. There may be none: all is asked about then. */
+static git_tree *find_before(const struct policy *p)
+{
+	const struct frame *above = p->depth ? &p->frames[p->depth - 1] : NULL;
+	const git_tree_entry *entry;
+	git_tree *tree = NULL;
+	char name[NAME_BYTES_MAX + 1];
+
+	if (!above)
+		return p->has_base && git_tree_lookup(&tree, p->repo, &p->base) == 0 ? tree : NULL;
+	if (!above->before)
+		return NULL;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(p->path + above->path_len, "/"),
+		p->path + above->path_len);
+	entry = git_tree_entry_byname(above->before, name);
+	if (!entry || git_tree_entry_type(entry) != GIT_OBJECT_TREE ||
+		git_tree_lookup(&tree, p->repo, git_tree_entry_id(entry)) < 0)
+		return NULL;
+	return tree;
+}
+
 static int enter(struct policy *p, const git_oid *oid, struct err *e)
 {
 	struct frame *f = &p->frames[p->depth];
@@ -271,8 +323,19 @@ static int enter(struct policy *p, const git_oid *oid, struct err *e)
 	*f = (struct frame){.oid = *oid, .path_len = strlen(p->path), .is_new = is_new(p, oid)};
 	if (git_tree_lookup(&f->tree, p->repo, oid) < 0)
 		return broken(e, "read a folder");
+	f->before = f->is_new ? find_before(p) : NULL;
 	p->depth++;
 	return f->is_new ? check_collisions(p, f, e) : 0;
+}
+
+/* Of the folder at p->path, whose links were looked at elsewhere, if at all. */
+static void check_links(struct policy *p, const struct oid_note *note)
+{
+	bool known = p->depth ? !p->frames[p->depth - 1].is_new || was_there(p, &note->oid)
+			      : p->has_base && git_oid_equal(&p->base, &note->oid);
+
+	if (note->climb > p->depth && !known)
+		find(p, "%s/: holds a symbolic link that leads out of the repo from here", p->path);
 }
 
 /* Adds what is known of a folder to the one that holds it. */
@@ -283,6 +346,8 @@ static int add_folder(struct policy *p, const struct oid_note *note, struct err 
 	f->files += note->files;
 	if (note->height + 1 > f->height)
 		f->height = (uint16_t)(note->height + 1);
+	if (note->climb > f->climb + 1)
+		f->climb = (uint8_t)(note->climb - 1);
 	if (f->files > POLICY_FILES_MAX)
 		return err_set(
 			e, -E2BIG, "more than %d files, the limit of a repo", POLICY_FILES_MAX);
@@ -300,11 +365,15 @@ static int leave(struct policy *p, struct err *e)
 
 	p->path[f->path_len ? f->path_len - 1 : 0] = '\0';
 	git_tree_free(f->tree);
-	f->tree = NULL;
+	git_tree_free(f->before);
+	f->tree = f->before = NULL;
 	if (r < 0)
 		return r;
 	note->files = f->files + 1; /* a folder counts like a file: empty ones are not free */
 	note->height = f->height;
+	note->climb = f->climb;
+	if (!f->is_new)
+		check_links(p, note);
 	return p->depth ? add_folder(p, note, e) : 0;
 }
 
@@ -313,8 +382,10 @@ static int take_folder(struct policy *p, const git_oid *oid, struct err *e)
 	const struct oid_note *note = oid_set_find(&p->seen, oid);
 	size_t n = strlen(p->path);
 
-	if (note)
+	if (note) {
+		check_links(p, note);
 		return add_folder(p, note, e);
+	}
 	if (p->depth > PATH_DEPTH_MAX || n + 1 > PATH_BYTES_MAX)
 		return err_set(e, -E2BIG, "%.80s…: folders lie deeper than %d, the limit of a repo",
 			p->path, PATH_DEPTH_MAX);
@@ -323,38 +394,74 @@ static int take_folder(struct policy *p, const git_oid *oid, struct err *e)
 	return enter(p, oid, e);
 }
 
-static int take_file(struct policy *p, const git_tree_entry *entry, struct err *e)
+static void on_old_finding(const char *words, void *data)
 {
-	const struct policy_content c = {.odb = p->both,
-		.quarantine = p->quarantine,
+	(void)words;
+	(void)data;
+}
+
+static struct policy_content content_of(struct policy *p, bool fresh)
+{
+	return (struct policy_content){.odb = p->both,
+		.objects = fresh ? p->quarantine : p->objects,
 		.open_lfs = p->request.open_lfs,
 		.data = p->data,
 		.space = p->request.space,
 		.secrets = !p->secrets_allowed,
 		.on_finding = on_finding,
 		.finding_data = p};
+}
+
+/* In an old folder too: it may lie elsewhere now. */
+static int take_link(struct policy *p, const git_oid *oid, struct err *e)
+{
 	struct frame *f = &p->frames[p->depth - 1];
+	struct policy_content c = content_of(p, true);
+	uint8_t climb;
+	int r;
+
+	if (!f->is_new)
+		c.on_finding = on_old_finding;
+	r = policy_check_link(&c, p->path, oid, &climb, e);
+	if (r == 0 && climb > f->climb)
+		f->climb = climb;
+	return r;
+}
+
+/* Once, and once more by a name that weights have: it is the name that makes a pickle of some. */
+static int take_content(struct policy *p, const git_oid *oid, struct err *e)
+{
+	bool fresh = is_new(p, oid), weights = pickle_may_be(p->path);
+	struct policy_content c = content_of(p, fresh);
 	struct oid_note *note;
 	int r;
+
+	if (!fresh && (!weights || was_there(p, oid)))
+		return 0;
+	r = see(p, oid, &note, e);
+	if (r < 0 || (r == 0 && (!weights || note->weights)))
+		return r < 0 ? r : 0;
+	c.only_pickles = r == 0 || !fresh;
+	note->weights = weights;
+	return policy_check_file(&c, p->path, oid, e);
+}
+
+static int take_file(struct policy *p, const git_tree_entry *entry, struct err *e)
+{
+	struct frame *f = &p->frames[p->depth - 1];
 
 	if (++f->files > POLICY_FILES_MAX)
 		return err_set(
 			e, -E2BIG, "more than %d files, the limit of a repo", POLICY_FILES_MAX);
+	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
+		return take_link(p, git_tree_entry_id(entry), e);
 	if (!f->is_new)
 		return 0;
-	switch (git_tree_entry_filemode(entry)) {
-	case GIT_FILEMODE_COMMIT:
+	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_COMMIT) {
 		find(p, "%s: is a submodule; put its files into this repo", p->path);
 		return 0;
-	case GIT_FILEMODE_LINK:
-		return policy_check_link(&c, p->path, git_tree_entry_id(entry), e);
-	default:
-		break;
 	}
-	if (!is_new(p, git_tree_entry_id(entry)))
-		return 0;
-	r = see(p, git_tree_entry_id(entry), &note, e);
-	return r <= 0 ? r : policy_check_file(&c, p->path, git_tree_entry_id(entry), e);
+	return take_content(p, git_tree_entry_id(entry), e);
 }
 
 static int take_entry(struct policy *p, struct err *e)
@@ -384,6 +491,7 @@ static int take_entry(struct policy *p, struct err *e)
 /* 1: there is more. */
 static int step(struct policy *p, struct err *e)
 {
+	const struct oid_note *note;
 	int r;
 
 	if (p->findings >= POLICY_FINDINGS_MAX)
@@ -404,11 +512,10 @@ static int step(struct policy *p, struct err *e)
 		return 0;
 	p->path[0] = '\0';
 	/* The newest come first: what they hold is most of it. */
-	if (oid_set_find(&p->seen, &p->commits[p->at_commit]))
-		r = 0;
-	else
-		r = enter(p, &p->commits[p->at_commit], e);
-	p->at_commit++;
+	note = oid_set_find(&p->seen, &p->commits[p->at_commit++]);
+	if (note)
+		check_links(p, note);
+	r = note ? 0 : enter(p, &p->commits[p->at_commit - 1], e);
 	return r < 0 ? r : 1;
 }
 
@@ -435,8 +542,7 @@ static void on_slice(void *data)
 
 	p->slice = NULL;
 	while (r > 0 && clock_mono_usec() < until)
-		for (int i = 0; r > 0 && i < 16; i++)
-			r = step(p, &e);
+		r = step(p, &e);
 	if (r > 0 && loop_defer(p->loop, on_slice, p, &p->slice) == 0)
 		return;
 	if (r > 0)
@@ -448,10 +554,8 @@ static void on_slice(void *data)
 
 static int open_objects(struct policy *p, const struct policy_request *q, struct err *e)
 {
-	char objects[REPO_PATH_MAX + 16];
-
-	(void)snprintf(objects, sizeof(objects), "%s/objects", q->repo_path);
-	if (git_odb_open(&p->old, objects) < 0 || git_odb_open(&p->fresh, q->quarantine) < 0 ||
+	(void)snprintf(p->objects, sizeof(p->objects), "%s/objects", q->repo_path);
+	if (git_odb_open(&p->old, p->objects) < 0 || git_odb_open(&p->fresh, q->quarantine) < 0 ||
 		git_repository_open_bare(&p->repo, q->repo_path) < 0 ||
 		git_repository_odb(&p->both, p->repo) < 0 ||
 		git_odb_add_disk_alternate(p->both, q->quarantine) < 0)
@@ -491,8 +595,10 @@ struct policy *policy_free(struct policy *p)
 	if (!p)
 		return NULL;
 	(void)source_free(p->slice);
-	while (p->depth)
+	while (p->depth) {
 		git_tree_free(p->frames[--p->depth].tree);
+		git_tree_free(p->frames[p->depth].before);
+	}
 	git_odb_free(p->old);
 	git_odb_free(p->fresh);
 	git_odb_free(p->both);

@@ -83,6 +83,8 @@ static void check_pointer(
 	CLEANUP(closep) int fd = c->open_lfs(pointer->oid, &s.size, c->data);
 
 	s.data = &fd;
+	if (c->only_pickles && (fd < 0 || s.size != pointer->size))
+		return;
 	if (fd == -ENOENT)
 		find(c,
 			"%s: points into git-lfs, and its content is not here; run 'git lfs push "
@@ -128,7 +130,7 @@ static void check_bytes(
 	}
 	if (pickle_is(&source, path))
 		find_pickle(c, path);
-	if (c->secrets)
+	if (c->secrets && !c->only_pickles)
 		check_secrets(c, path, data, n);
 }
 
@@ -137,7 +139,7 @@ static void check_large(
 	const struct policy_content *c, const char *path, const git_oid *oid, uint64_t size)
 {
 	static uint8_t head[65536]; /* single-threaded */
-	ssize_t n = pack_head(c->quarantine, oid, head, sizeof(head));
+	ssize_t n = pack_head(c->objects, oid, head, sizeof(head));
 	struct bytes b = {.data = head, .n = n > 0 ? (size_t)n : 0};
 	const struct pickle_source source = {.size = size, .read = read_bytes, .data = &b};
 
@@ -176,15 +178,14 @@ int policy_check_file(
 
 /* --- links --- */
 
-/* Whether a link at path, with that target, names a place inside the repo. */
-static bool stays_inside(const char *path, const char *target)
+/* Through how many folders above its own a link with that target leads; -1: it names no place
+ * inside a repo, wherever it stands. */
+static int climb_of(const char *target)
 {
-	long depth = 0;
+	int depth = 0, lowest = 0;
 
 	if (*target == '/' || strchr(target, '\\'))
-		return false;
-	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/'))
-		depth++;
+		return -1;
 	for (const char *at = target; *at;) {
 		size_t n = strcspn(at, "/");
 
@@ -192,24 +193,35 @@ static bool stays_inside(const char *path, const char *target)
 			depth--;
 		else if (n && !(n == 1 && *at == '.'))
 			depth++;
-		if (depth < 0)
-			return false;
+		if (depth < lowest)
+			lowest = depth;
 		/* Into .git no link leads. */
 		if (n == 4 && !strncasecmp(at, ".git", 4))
-			return false;
+			return -1;
 		at += n + (at[n] == '/');
 	}
-	return true;
+	return -lowest;
 }
 
-int policy_check_link(
-	const struct policy_content *c, const char *path, const git_oid *oid, struct err *e)
+static int depth_of(const char *path)
+{
+	int depth = 0;
+
+	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/'))
+		depth++;
+	return depth;
+}
+
+int policy_check_link(const struct policy_content *c, const char *path, const git_oid *oid,
+	uint8_t *ret_climb, struct err *e)
 {
 	git_odb_object *object = NULL;
 	char target[LINK_MAX + 1] = "/";
 	git_object_t type;
 	size_t size;
+	int climb;
 
+	*ret_climb = 0;
 	if (c->space) {
 		find(c, "%s: is a symbolic link; a Space takes plain files", path);
 		return 0;
@@ -223,7 +235,10 @@ int policy_check_link(
 			(const char *)git_odb_object_data(object));
 		git_odb_object_free(object);
 	}
-	if (!stays_inside(path, target))
+	climb = climb_of(target);
+	if (climb < 0 || climb > depth_of(path))
 		find(c, "%s: is a symbolic link that leads out of the repo", path);
+	if (climb > 0)
+		*ret_climb = climb < UINT8_MAX ? (uint8_t)climb : UINT8_MAX;
 	return 0;
 }

@@ -213,6 +213,58 @@ TEST(a_pickle_is_found_whatever_its_size)
 	}
 }
 
+#define PICKLE_AT(path) "M 100644 inline " path "\ndata 6\n(lp0\n.\n"
+#define NEXT "commit refs/heads/x\nmark :1\ncommitter C <c@x> 2 +0000\ndata 1\nm\nfrom %s\n"
+
+/* One push that is there, and what is said of the next. */
+static void expect_next(const char *old, const char *changes, const char *words)
+{
+	char next[600], head[41];
+	struct fixture fx;
+	int n;
+
+	setup(&fx);
+	import(&fx, old, strlen(old), false, head);
+	n = snprintf(next, sizeof(next), NEXT "%s", head, changes);
+	import(&fx, next, (size_t)n, true, head);
+	judge(&fx, head, false);
+	if (strncmp(fx.words, words, *words ? strlen(words) : sizeof(fx.words)) != 0) {
+		fprintf(stderr, "'%s' is not\n'%s'\n", fx.words, words);
+		exit(1);
+	}
+	teardown(&fx);
+}
+
+TEST(a_pickle_by_its_name_is_found_though_the_file_was_judged_by_another)
+{
+	static const char old[] = COMMIT("m") PICKLE_AT("a.txt");
+
+	expect_next(COMMIT("m") FILE_AT("100644", "b", "1"), PICKLE_AT("a.txt") PICKLE_AT("m.pkl"),
+		"m.pkl: is a Python pickle");
+	expect_next(old, "R a.txt m.pkl\n", "m.pkl: is a Python pickle");
+	expect_next(old, "R a.txt b.txt\n", "");
+	/* What was there stays. */
+	expect_next(COMMIT("m") PICKLE_AT("d/m.pkl"), FILE_AT("100644", "d/x", "1"), "");
+}
+
+TEST(a_folder_whose_link_leads_out_from_a_second_place_is_found)
+{
+	static const char old[] =
+		COMMIT("m") FILE_AT("120000", "a/t/l", "../../b") FILE_AT("100644", "b", "1");
+
+	expect_next(old, FILE_AT("100644", "c", "1"), "");
+	expect_next(old, "C a/t a/u\n", "");
+	expect_next(old, "C a/t t\n", "t/: holds a symbolic link that leads out of the repo");
+	expect_next(old, "C a/t t/u/v\n", "");
+	expect_next(old, "R a/t \"\"\n", "/: holds a symbolic link that leads out of the repo");
+	expect_next(COMMIT("m") FILE_AT("100644", "b", "1"),
+		FILE_AT("120000", "a/t/l", "../../b") FILE_AT("120000", "t/l", "../../b"),
+		"t/: holds a symbolic link that leads out of the repo");
+	/* What was there stays. */
+	expect_next(
+		COMMIT("m") FILE_AT("120000", "t/l", "../../b"), FILE_AT("100644", "c", "1"), "");
+}
+
 #define HUGE (50u << 20)
 
 /* A push that begins with a huge file, and what is said of it. */
