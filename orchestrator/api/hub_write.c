@@ -25,17 +25,17 @@ static void fail(struct request *r, int code, const struct err *e)
 		request_fail(r, code, e);
 }
 
-/* The folder of the repo and the name in the rest of the path. 0, or answered. */
-static int open_named(struct request *r, char path[REPO_PATH_MAX], char *name, size_t size)
+/* The repo, its folder and the name in the rest of the path. 0, or answered. */
+static int open_named(
+	struct request *r, struct hub_repo *ret, char path[REPO_PATH_MAX], char *name, size_t size)
 {
-	struct hub_repo repo;
 	struct err e = {0};
-	int code = request_repo(r, ACTION_PUSH, &repo);
+	int code = request_repo(r, ACTION_PUSH, ret);
 
 	if (code < 0)
 		return code;
 	code = hub_rest(r, name, size, &e);
-	repo_path(&r->world->repos, repo.id, path);
+	repo_path(&r->world->repos, ret->id, path);
 	if (code == 0)
 		code = repo_create(path, &e);
 	if (code < 0)
@@ -65,14 +65,35 @@ static int find_commit(struct request *r, const char *path, const char *name, ch
 
 /* --- branches --- */
 
+/* What a Space's main points to has been built; what would be put there here has not. One that is
+ * there already is for branch_create to say. True: answered. */
+static bool refuses_main(
+	struct request *r, const struct hub_repo *repo, const char *path, const char *name)
+{
+	char commit[41];
+	struct err e = {0};
+	int code;
+
+	if (repo->kind != REPO_SPACE || strcmp(name, "main") != 0)
+		return false;
+	code = repo_main(path, commit, &e);
+	if (code < 0)
+		request_fail(r, code, &e);
+	else if (!*commit)
+		request_hub_error(r, MHD_HTTP_FORBIDDEN, NULL,
+			"a Space's main is made by a commit or a push, which builds it");
+	return code < 0 || !*commit;
+}
+
 void handle_branch_add(struct request *r)
 {
 	const char *start = json_string_value(json_object_get(r->json, "startingPoint"));
 	bool empty = json_is_true(json_object_get(r->json, "emptyBranch"));
 	bool overwrite = json_is_true(json_object_get(r->json, "overwrite"));
+	struct hub_repo repo;
 	char path[REPO_PATH_MAX], name[REF_NAME_MAX + 16], commit[41];
 	struct err e = {0};
-	int code = open_named(r, path, name, sizeof(name));
+	int code = open_named(r, &repo, path, name, sizeof(name));
 
 	if (code < 0)
 		return;
@@ -82,6 +103,8 @@ void handle_branch_add(struct request *r)
 		return;
 	}
 	if (!empty && find_commit(r, path, start ? start : "HEAD", commit) < 0)
+		return;
+	if (refuses_main(r, &repo, path, name))
 		return;
 	code = branch_create(path, name, empty ? NULL : commit, r->who.user, overwrite, &e);
 	if (code < 0)
@@ -102,10 +125,11 @@ static void answer_deleted(struct request *r, int code, const struct err *e)
 
 void handle_branch_delete(struct request *r)
 {
+	struct hub_repo repo;
 	char path[REPO_PATH_MAX], name[REF_NAME_MAX + 16];
 	struct err e = {0};
 
-	if (open_named(r, path, name, sizeof(name)) < 0)
+	if (open_named(r, &repo, path, name, sizeof(name)) < 0)
 		return;
 	if (!strcmp(name, "main")) {
 		request_hub_error(r, MHD_HTTP_FORBIDDEN, NULL,
@@ -121,9 +145,10 @@ void handle_tag_add(struct request *r)
 {
 	const char *tag = json_string_value(json_object_get(r->json, "tag"));
 	const char *message = json_string_value(json_object_get(r->json, "message"));
+	struct hub_repo repo;
 	char path[REPO_PATH_MAX], rev[REVISION_MAX + 1], commit[41];
 	struct err e = {0};
-	int code = open_named(r, path, rev, sizeof(rev));
+	int code = open_named(r, &repo, path, rev, sizeof(rev));
 
 	if (code < 0)
 		return;
@@ -142,10 +167,11 @@ void handle_tag_add(struct request *r)
 
 void handle_tag_delete(struct request *r)
 {
+	struct hub_repo repo;
 	char path[REPO_PATH_MAX], name[REF_NAME_MAX + 16];
 	struct err e = {0};
 
-	if (open_named(r, path, name, sizeof(name)) < 0)
+	if (open_named(r, &repo, path, name, sizeof(name)) < 0)
 		return;
 	answer_deleted(r, tag_delete(path, name, &e), &e);
 }
@@ -216,12 +242,13 @@ void handle_preupload(struct request *r)
 	const json_t *files = json_object_get(r->json, "files");
 	const char *ignore = json_string_value(json_object_get(r->json, "gitIgnore"));
 	struct asking a = {.ignore = ignore ? ignore : ""};
+	struct hub_repo repo;
 	char path[REPO_PATH_MAX], rev[REVISION_MAX + 1], commit[41];
 	struct err e = {0};
 	json_t *list = NULL;
 	int code;
 
-	if (open_named(r, path, rev, sizeof(rev)) < 0)
+	if (open_named(r, &repo, path, rev, sizeof(rev)) < 0)
 		return;
 	if (!json_is_array(files) || json_array_size(files) > PREUPLOAD_FILES_MAX) {
 		request_error(r, MHD_HTTP_BAD_REQUEST, "files", "files: is a list of at most %d",

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from orchestrator import Case
-from orchestrator_fakes import Repo, until
+from orchestrator_fakes import Repo, front_matter, until
 
 PREFIX = {"space": "spaces/", "model": "", "dataset": "datasets/"}
 KIND = {"space": 0, "model": 1, "dataset": 2}
@@ -262,6 +262,19 @@ class Answers(Hub):
         self.assertEqual(headers["Access-Control-Allow-Headers"], "authorization,content-type")
         headers = self.p.request("GET", "/metrics", token=self.p.token)[1]
         self.assertNotIn("Access-Control-Allow-Origin", headers)
+
+    def test_a_spaces_main_is_made_by_what_builds_it_and_not_as_a_branch(self):
+        for kind, status in (("space", 403), ("dataset", 200)):
+            r = self.at(kind, "admin/side")
+            r.commit({"README.md": front_matter() if kind == "space" else "# x\n"})
+            self.assertEqual(r.push("main:refs/heads/side")[0], 0)
+            make = "/api/%ss/admin/side/branch/main" % kind
+            for body in ({"startingPoint": "side"}, {"emptyBranch": True}):
+                self.assertEqual(self.p.call("POST", make, body, token=self.p.token)[0], status, body)
+                status = 409 if status == 200 else status
+            code, out = r.push()
+            self.assertEqual(code, 0, out)
+            self.assertEqual(self.p.call("POST", make, {"startingPoint": "side"}, token=self.p.token)[0], 409)
 
     def test_paths_are_matched_before_they_are_decoded(self):
         self.make("model", "m")
