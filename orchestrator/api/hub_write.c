@@ -181,6 +181,7 @@ void handle_tag_delete(struct request *r)
 struct asking {
 	struct preupload *p; /* owned */
 	const char *ignore;  /* text of a .gitignore, or "" */
+	uint64_t left;       /* steps of attributes.h */
 };
 
 /* One file of the question; NULL with words. */
@@ -193,6 +194,7 @@ static json_t *look_at(struct asking *a, const json_t *question, struct err *e)
 	struct preupload_answer answer;
 	struct preupload_file file;
 	json_t *told;
+	bool ignored;
 
 	buf_init(&sample, SAMPLE_MAX);
 	if (!path || !json_is_integer(size) || json_integer_value(size) < 0) {
@@ -208,11 +210,15 @@ static json_t *look_at(struct asking *a, const json_t *question, struct err *e)
 		.size = (uint64_t)json_integer_value(size),
 		.sample = sample.data,
 		.n = sample.len};
-	if (preupload_look(a->p, &file, &answer, e) < 0)
+	if (preupload_look(a->p, &file, &a->left, &answer, e) < 0)
 		return NULL;
+	ignored = ignore_says(a->ignore, strlen(a->ignore), path, &a->left);
+	if (!a->left) {
+		(void)err_set(e, -EBADMSG, "files: their patterns take too long; ask for fewer");
+		return NULL;
+	}
 	told = json_pack("{s:s, s:s, s:b}", "path", path, "uploadMode",
-		answer.lfs ? "lfs" : "regular", "shouldIgnore",
-		ignore_says(a->ignore, strlen(a->ignore), path));
+		answer.lfs ? "lfs" : "regular", "shouldIgnore", ignored);
 	if (*answer.oid)
 		(void)json_object_set_new(told, "oid", json_string(answer.oid));
 	return told;
@@ -241,7 +247,7 @@ void handle_preupload(struct request *r)
 {
 	const json_t *files = json_object_get(r->json, "files");
 	const char *ignore = json_string_value(json_object_get(r->json, "gitIgnore"));
-	struct asking a = {.ignore = ignore ? ignore : ""};
+	struct asking a = {.ignore = ignore ? ignore : "", .left = PATTERN_STEPS_MAX};
 	struct hub_repo repo;
 	char path[REPO_PATH_MAX], rev[REVISION_MAX + 1], commit[41];
 	struct err e = {0};

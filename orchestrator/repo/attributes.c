@@ -1,15 +1,26 @@
 #include "orchestrator/repo/attributes.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PATTERN_MAX 1024
 #define STEPS_MAX 20000
 
+#define LINE_STEPS 8 /* that a line takes before its pattern is looked at */
+
+/* --- steps --- */
+
+bool pattern_spend(uint64_t *left, uint64_t steps)
+{
+	*left = *left > steps ? *left - steps : 0;
+	return *left > 0;
+}
+
 /* --- one pattern --- */
 
 /* A set [a-z], [!a] at *p; moves *p past it. 1: ch is in it; 0: not; -1: no set at all. */
-static int in_set(const char **p, char ch)
+static int in_set(const char **p, char ch, unsigned int *steps)
 {
 	const char *s = *p + 1;
 	bool negated = *s == '!' || *s == '^', found = false;
@@ -18,6 +29,7 @@ static int in_set(const char **p, char ch)
 	for (bool first = true; first || *s != ']'; first = false) {
 		unsigned char low, high;
 
+		++*steps;
 		if (*s == '\\')
 			s++;
 		if (!*s)
@@ -66,7 +78,7 @@ static bool match(const char *p, const char *path, unsigned int *steps)
 		if (!*path)
 			return false;
 		if (*p == '[') {
-			int r = in_set(&p, *path);
+			int r = in_set(&p, *path, steps);
 
 			if (r <= 0)
 				return false;
@@ -86,14 +98,25 @@ static bool match(const char *p, const char *path, unsigned int *steps)
 	return !*path;
 }
 
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool matches(const char *pattern, const char *path, uint64_t *left)
+{
+	unsigned int steps = 0;
+	bool yes = strchr(pattern, '/') ? match(pattern + (*pattern == '/'), path, &steps)
+					: match(pattern, base_of(path), &steps);
+
+	return pattern_spend(left, steps) && yes;
+}
+
 bool pattern_matches(const char *pattern, const char *path)
 {
-	const char *slash = strchr(pattern, '/'), *base = strrchr(path, '/');
-	unsigned int steps = 0;
-
-	if (!slash)
-		return match(pattern, base ? base + 1 : path, &steps);
-	return match(pattern + (*pattern == '/'), path, &steps);
+	return matches(pattern, path, &(uint64_t){UINT64_MAX});
 }
 
 /* --- lines --- */
@@ -149,31 +172,112 @@ static enum lfs_rule filter_of(char *attributes)
 	return says;
 }
 
-enum lfs_rule attributes_lfs(const char *text, size_t n, const char *path)
+/* --- rules --- */
+
+struct rule {
+	const char *pattern; /* borrowed from words */
+	enum lfs_rule says;
+	bool exact, deep; /* it means one name; with a slash, of a path and not of a last part */
+};
+
+struct attributes {
+	char *words; /* owned */
+	size_t used;
+	struct rule *rules; /* owned: n of cap */
+	size_t n, cap;
+};
+
+struct attributes *attributes_free(struct attributes *a)
 {
+	if (!a)
+		return NULL;
+	free(a->words);
+	free(a->rules);
+	free(a);
+	return NULL;
+}
+
+static int add_rule(struct attributes *a, const char *pattern, enum lfs_rule says)
+{
+	size_t length = strlen(pattern);
+	char *kept = a->words + a->used;
+
+	if (a->n == a->cap) {
+		size_t cap = a->cap ? 2 * a->cap : 16;
+		struct rule *grown = reallocarray(a->rules, cap, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		a->rules = grown;
+		a->cap = cap;
+	}
+	memcpy(kept, pattern, length + 1);
+	a->used += length + 1;
+	a->rules[a->n++] = (struct rule){.pattern = kept,
+		.says = says,
+		.exact = !strpbrk(kept, "*?[\\"),
+		.deep = strchr(kept, '/')};
+	return 0;
+}
+
+static int take_line(struct attributes *a, char *line)
+{
+	char *pattern = line + strspn(line, " \t"), *rest;
+	enum lfs_rule says;
+
+	if (!*pattern || *pattern == '#' || *pattern == '!')
+		return 0;
+	if (*pattern == '"') {
+		rest = unquote(pattern);
+	} else {
+		rest = pattern + strcspn(pattern, " \t");
+		if (*rest)
+			*rest++ = '\0';
+	}
+	says = filter_of(rest);
+	return says == LFS_UNSAID ? 0 : add_rule(a, pattern, says);
+}
+
+int attributes_parse(const char *text, size_t n, struct attributes **ret)
+{
+	CLEANUP(attributes_freep) struct attributes *a = calloc(1, sizeof(*a));
 	char line[PATTERN_MAX + 1];
-	enum lfs_rule last = LFS_UNSAID;
+	int r = 0;
 
 	if (n > ATTRIBUTES_MAX)
 		n = ATTRIBUTES_MAX;
-	while (next_line(&text, &n, line)) {
-		char *pattern = line + strspn(line, " \t"), *rest;
-		enum lfs_rule says;
+	if (a)
+		a->words = malloc(n + 1); /* a pattern and its end are no longer than its line */
+	if (!a || !a->words)
+		return -ENOMEM;
+	while (r == 0 && next_line(&text, &n, line))
+		r = take_line(a, line);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(a);
+	return 0;
+}
 
-		if (!*pattern || *pattern == '#' || *pattern == '!')
-			continue;
-		if (*pattern == '"') {
-			rest = unquote(pattern);
-		} else {
-			rest = pattern + strcspn(pattern, " \t");
-			if (*rest)
-				*rest++ = '\0';
-		}
-		says = filter_of(rest);
-		if (says != LFS_UNSAID && pattern_matches(pattern, path))
-			last = says;
-	}
-	return last;
+/* Most rules of a large repo are those of attributes_add_lfs, each for one path. */
+static bool rule_matches(
+	const struct rule *rule, const char *path, const char *base, uint64_t *left)
+{
+	if (!pattern_spend(left, 1))
+		return false;
+	if (!rule->exact)
+		return matches(rule->pattern, path, left);
+	return rule->deep ? !strcmp(rule->pattern + (*rule->pattern == '/'), path)
+			  : !strcmp(rule->pattern, base);
+}
+
+enum lfs_rule attributes_lfs(const struct attributes *a, const char *path, uint64_t *left)
+{
+	const char *base = base_of(path);
+
+	for (size_t i = a->n; i-- > 0 && *left;)
+		if (rule_matches(&a->rules[i], path, base, left))
+			return a->rules[i].says;
+	return LFS_UNSAID;
 }
 
 /* What a pattern means something else by is escaped, and all of it quoted where a blank or a
@@ -214,7 +318,7 @@ static void cut_blanks(char *line)
 }
 
 /* Of one path, without the folders above it. */
-static bool ignores(const char *text, size_t n, const char *path, bool folder)
+static bool ignores(const char *text, size_t n, const char *path, bool folder, uint64_t *left)
 {
 	char line[PATTERN_MAX + 1];
 	bool ignored = false;
@@ -224,6 +328,8 @@ static bool ignores(const char *text, size_t n, const char *path, bool folder)
 		bool negated;
 		size_t len;
 
+		if (!pattern_spend(left, LINE_STEPS + strlen(line) / 16))
+			return false;
 		cut_blanks(line);
 		if (*line == '#' || !*line)
 			continue;
@@ -235,13 +341,13 @@ static bool ignores(const char *text, size_t n, const char *path, bool folder)
 			if (!folder)
 				continue;
 		}
-		if (*pattern && pattern_matches(pattern, path))
+		if (*pattern && matches(pattern, path, left))
 			ignored = !negated;
 	}
 	return ignored;
 }
 
-bool ignore_says(const char *text, size_t n, const char *path)
+bool ignore_says(const char *text, size_t n, const char *path, uint64_t *left)
 {
 	char folder[PATTERN_MAX + 1];
 
@@ -254,8 +360,8 @@ bool ignore_says(const char *text, size_t n, const char *path)
 			return false;
 		memcpy(folder, path, len);
 		folder[len] = '\0';
-		if (ignores(text, n, folder, true))
+		if (ignores(text, n, folder, true, left))
 			return true;
 	}
-	return ignores(text, n, path, false);
+	return ignores(text, n, path, false, left);
 }

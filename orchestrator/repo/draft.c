@@ -17,8 +17,9 @@
 #include "orchestrator/repo/quarantine.h"
 #include "orchestrator/repo/repo.h"
 
-#define CHUNK 49152  /* of content; whole quartets of base64 */
-#define NEWCOMERS 10 /* before the repo's own objects, libgit2 writes here */
+#define CHUNK 49152   /* of content; whole quartets of base64 */
+#define LEVEL_STEPS 8 /* that a folder of a path takes, whatever is in it */
+#define NEWCOMERS 10  /* before the repo's own objects, libgit2 writes here */
 
 struct draft {
 	char path[REPO_PATH_MAX], quarantine[QUARANTINE_PATH_MAX], ref[256];
@@ -314,61 +315,125 @@ static int write_rules(struct draft *d, const char *path, const struct buf *text
 	return edit_put(d->edit, path, &oid, e);
 }
 
-/* The file whose word counts is the deepest that has one: gitattributes(5). */
-static int track(struct draft *d, const char *path, struct buf *top, bool *top_grown, struct err *e)
+struct tracking {
+	struct draft *d;          /* borrowed */
+	struct buf top;           /* the repo's first .gitattributes, with what is added to it */
+	struct attributes *rules; /* owned; of top, as it was */
+	bool grown;
+	uint64_t left; /* steps of attributes.h */
+};
+
+static int out_of_steps(struct err *e)
 {
-	char file[PATH_BYTES_MAX + 32], word[PATH_BYTES_MAX + 32] = ATTRIBUTES_NAME;
-	enum lfs_rule rule = attributes_lfs((const char *)top->data, top->len, path);
+	return err_set(e, -E2BIG,
+		"there are too many patterns in " ATTRIBUTES_NAME
+		" for so many LFS files in one commit; commit in parts");
+}
+
+/* What the file in the folder that ends at path + n says of it. A line that was there is read as
+ * often as a path of that folder comes, so reading counts as steps too. */
+static int ask_folder(struct tracking *t, const char *file, const char *path, size_t n,
+	enum lfs_rule *ret, struct err *e)
+{
+	CLEANUP(attributes_freep) struct attributes *rules = NULL;
 	CLEANUP(buf_done) struct buf text;
-	size_t base = 0;
 	int r;
 
 	buf_init(&text, ATTRIBUTES_MAX + 4096);
+	if (!pattern_spend(&t->left, LEVEL_STEPS + n))
+		return out_of_steps(e);
+	r = read_rules(t->d, file, &text, e);
+	if (r < 0 || !text.len)
+		return r;
+	if (!pattern_spend(&t->left, text.len))
+		return out_of_steps(e);
+	if (attributes_parse((const char *)text.data, text.len, &rules) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	*ret = attributes_lfs(rules, path + n, &t->left);
+	return t->left ? 0 : out_of_steps(e);
+}
+
+static int add_rule(struct tracking *t, const char *file, const char *path, struct err *e)
+{
+	CLEANUP(buf_done) struct buf text;
+	int r;
+
+	buf_init(&text, ATTRIBUTES_MAX + 4096);
+	r = read_rules(t->d, file, &text, e);
+	if (r == 0 && attributes_add_lfs(&text, path) < 0)
+		r = err_set(e, -ENOMEM, "out of memory");
+	return r < 0 ? r : write_rules(t->d, file, &text, e);
+}
+
+/* The file whose word counts is the deepest that has one: gitattributes(5). */
+static int track(struct tracking *t, const char *path, struct err *e)
+{
+	char file[PATH_BYTES_MAX + 32], word[PATH_BYTES_MAX + 32] = ATTRIBUTES_NAME;
+	enum lfs_rule rule = attributes_lfs(t->rules, path, &t->left);
+	size_t base = 0;
+
 	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
 		size_t n = (size_t)(slash - path) + 1;
-		enum lfs_rule said;
+		enum lfs_rule said = LFS_UNSAID;
+		int r;
 
 		(void)snprintf(file, sizeof(file), "%.*s" ATTRIBUTES_NAME, (int)n, path);
-		r = read_rules(d, file, &text, e);
+		r = ask_folder(t, file, path, n, &said, e);
 		if (r < 0)
 			return r;
-		said = attributes_lfs((const char *)text.data, text.len, path + n);
 		if (said == LFS_UNSAID)
 			continue;
 		rule = said;
 		base = n;
 		memcpy(word, file, strlen(file) + 1);
 	}
+	if (!t->left)
+		return out_of_steps(e);
 	if (rule == LFS_YES)
 		return 0;
-	if (!base) {
-		*top_grown = true;
-		r = attributes_add_lfs(top, path);
-		return r < 0 ? err_set(e, r, "out of memory") : 0;
-	}
-	r = read_rules(d, word, &text, e);
-	if (r == 0 && attributes_add_lfs(&text, path + base) < 0)
+	if (base)
+		return add_rule(t, word, path + base, e);
+	t->grown = true;
+	return attributes_add_lfs(&t->top, path) < 0 ? err_set(e, -ENOMEM, "out of memory") : 0;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int track_each(struct tracking *t, struct err *e)
+{
+	struct draft *d = t->d;
+	int r = read_rules(d, ATTRIBUTES_NAME, &t->top, e);
+
+	if (r == 0 && attributes_parse((const char *)t->top.data, t->top.len, &t->rules) < 0)
 		r = err_set(e, -ENOMEM, "out of memory");
-	return r < 0 ? r : write_rules(d, word, &text, e);
+	/* In order, so that one that came twice is seen. */
+	qsort(d->lfs, d->n_lfs, sizeof(*d->lfs), by_path);
+	for (size_t i = 0; r == 0 && i < d->n_lfs; i++) {
+		git_oid oid;
+
+		if (i && !strcmp(d->lfs[i - 1], d->lfs[i]))
+			continue;
+		if (edit_find(d->edit, d->lfs[i], &oid, &(struct err){0}) == 0)
+			r = track(t, d->lfs[i], e);
+	}
+	return r == 0 && t->grown ? write_rules(d, ATTRIBUTES_NAME, &t->top, e) : r;
 }
 
 static int track_all(struct draft *d, struct err *e)
 {
-	CLEANUP(buf_done) struct buf top;
-	bool grown = false;
+	struct tracking t = {.d = d, .left = PATTERN_STEPS_MAX};
 	int r;
 
-	buf_init(&top, 2 * ATTRIBUTES_MAX);
 	if (!d->n_lfs)
 		return 0;
-	r = read_rules(d, ATTRIBUTES_NAME, &top, e);
-	for (size_t i = 0; r == 0 && i < d->n_lfs; i++) {
-		git_oid oid;
-
-		if (edit_find(d->edit, d->lfs[i], &oid, &(struct err){0}) == 0)
-			r = track(d, d->lfs[i], &top, &grown, e);
-	}
-	return r == 0 && grown ? write_rules(d, ATTRIBUTES_NAME, &top, e) : r;
+	buf_init(&t.top, 2 * ATTRIBUTES_MAX);
+	r = track_each(&t, e);
+	(void)attributes_free(t.rules);
+	buf_done(&t.top);
+	return r;
 }
 
 /* --- deleting --- */

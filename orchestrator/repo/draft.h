@@ -45,7 +45,8 @@ int draft_put_pointer(
 /* -ENOENT: "A file with this name doesn't exist", which clients look for. */
 int draft_delete(struct draft *d, const char *path, bool folder, struct err *e);
 
-/* Writes trees and the commit. user: the author; message: UTF-8. */
+/* Writes trees and the commit. user: the author; message: UTF-8. -E2BIG: its LFS files are too many
+ * for the patterns of .gitattributes. */
 int draft_seal(struct draft *d, const char *user, const char *message, struct err *e);
 
 /* Of a sealed draft. */

@@ -13,10 +13,10 @@
 _Static_assert(PREUPLOAD_LFS_FROM == DRAFT_FILE_MAX, "what is not for git-lfs must fit into git");
 
 struct preupload {
-	git_repository *repo; /* owned */
-	git_odb *odb;         /* owned */
-	struct edit *tree;    /* owned; only read */
-	struct buf attributes;
+	git_repository *repo;          /* owned */
+	git_odb *odb;                  /* owned */
+	struct edit *tree;             /* owned; only read */
+	struct attributes *attributes; /* owned */
 };
 
 static int broken(struct err *e, const char *doing)
@@ -49,7 +49,7 @@ static git_odb_object *read_small(struct preupload *p, const git_oid *oid, size_
 	return git_odb_read(&object, p->odb, oid) < 0 ? NULL : object;
 }
 
-static int read_attributes(struct preupload *p, struct err *e)
+static int read_attributes(struct preupload *p, struct buf *ret, struct err *e)
 {
 	git_odb_object *object;
 	git_oid oid;
@@ -59,8 +59,7 @@ static int read_attributes(struct preupload *p, struct err *e)
 		return r == -ENOENT ? 0 : r;
 	object = read_small(p, &oid, ATTRIBUTES_MAX);
 	if (object)
-		r = buf_add(
-			&p->attributes, git_odb_object_data(object), git_odb_object_size(object));
+		r = buf_add(ret, git_odb_object_data(object), git_odb_object_size(object));
 	git_odb_object_free(object);
 	return r < 0 ? err_set(e, r, "out of memory") : 0;
 }
@@ -69,20 +68,23 @@ int preupload_open(const char *repo_path, const char *commit, const char *attrib
 	struct preupload **ret, struct err *e)
 {
 	CLEANUP(preupload_freep) struct preupload *p = calloc(1, sizeof(*p));
+	CLEANUP(buf_done) struct buf text;
 	int r;
 
+	buf_init(&text, ATTRIBUTES_MAX);
 	if (!p)
 		return err_set(e, -ENOMEM, "out of memory");
-	buf_init(&p->attributes, ATTRIBUTES_MAX);
 	if (git_repository_open_bare(&p->repo, repo_path) < 0 ||
 		git_repository_odb(&p->odb, p->repo) < 0)
 		return broken(e, "open the repository");
 	r = open_tree(p, commit, e);
 	if (r == 0)
-		r = attributes ? buf_add_str(&p->attributes, attributes) : read_attributes(p, e);
+		r = attributes ? buf_add_str(&text, attributes) : read_attributes(p, &text, e);
 	if (r == -ENOSPC)
 		return err_set(
 			e, -EINVAL, "gitAttributes: is over the limit of %u bytes", ATTRIBUTES_MAX);
+	if (r == 0 && attributes_parse((const char *)text.data, text.len, &p->attributes) < 0)
+		r = err_set(e, -ENOMEM, "out of memory");
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(p);
@@ -96,7 +98,7 @@ struct preupload *preupload_free(struct preupload *p)
 	(void)edit_free(p->tree);
 	git_odb_free(p->odb);
 	git_repository_free(p->repo);
-	buf_done(&p->attributes);
+	(void)attributes_free(p->attributes);
 	free(p);
 	return NULL;
 }
@@ -114,7 +116,7 @@ static void tell_oid(struct preupload *p, const git_oid *oid, char ret[SHA256_HE
 	git_odb_object_free(object);
 }
 
-int preupload_look(struct preupload *p, const struct preupload_file *file,
+int preupload_look(struct preupload *p, const struct preupload_file *file, uint64_t *left,
 	struct preupload_answer *ret, struct err *e)
 {
 	git_oid oid;
@@ -123,10 +125,10 @@ int preupload_look(struct preupload *p, const struct preupload_file *file,
 	if (r < 0)
 		return r;
 	*ret = (struct preupload_answer){
-		.lfs = file->size > 0 && (attributes_lfs((const char *)p->attributes.data,
-						  p->attributes.len, file->path) == LFS_YES ||
-						 file->size > PREUPLOAD_LFS_FROM ||
-						 (file->n && memchr(file->sample, '\0', file->n)))};
+		.lfs = file->size > 0 &&
+		       (attributes_lfs(p->attributes, file->path, left) == LFS_YES ||
+			       file->size > PREUPLOAD_LFS_FROM ||
+			       (file->n && memchr(file->sample, '\0', file->n)))};
 	r = edit_find(p->tree, file->path, &oid, e);
 	if (r == 0)
 		tell_oid(p, &oid, ret->oid);

@@ -36,6 +36,7 @@ int preupload_open(const char *repo_path, const char *commit, const char *attrib
 struct preupload *preupload_free(struct preupload *p);
 DEFINE_CLEANUP(struct preupload *, preupload_free)
 
-/* -EINVAL: no repo takes such a path; -EIO. */
-int preupload_look(struct preupload *p, const struct preupload_file *file,
+/* left: steps of attributes.h; at 0 the answer says nothing. -EINVAL: no repo takes such a path;
+ * -EIO. */
+int preupload_look(struct preupload *p, const struct preupload_file *file, uint64_t *left,
 	struct preupload_answer *ret, struct err *e);

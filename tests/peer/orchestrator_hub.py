@@ -276,6 +276,16 @@ class Answers(Hub):
             self.assertEqual(code, 0, out)
             self.assertEqual(self.p.call("POST", make, {"startingPoint": "side"}, token=self.p.token)[0], 409)
 
+    def test_a_question_about_files_whose_patterns_take_too_long_is_refused_in_words(self):
+        self.assertEqual(self.make("dataset", "d")[0], 200)
+        ask = lambda **rules: self.p.call("POST", "/api/datasets/admin/d/preupload/main", {
+            "files": [{"path": "x/" + "a" * 240 + str(i), "size": 1} for i in range(1000)], **rules}, token=self.p.token)
+        for rules in ({"gitAttributes": "*a*a*b filter=lfs\n" * 20000}, {"gitIgnore": "*a*a*b\n" * 20000}):
+            status, answer = ask(**rules)
+            self.assertEqual((status, answer["error"]), (400, "files: their patterns take too long; ask for fewer"))
+        status, answer = ask(gitAttributes="".join("/x/%d filter=lfs\n" % i for i in range(20000)), gitIgnore="*.log\n")
+        self.assertEqual((status, len(answer["files"])), (200, 1000))
+
     def test_paths_are_matched_before_they_are_decoded(self):
         self.make("model", "m")
         for path, want in (("/api/models/admin/m/auth-check", 200), ("/api/models/%61dmin/m/auth-check", 200),

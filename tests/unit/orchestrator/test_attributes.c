@@ -59,7 +59,14 @@ TEST(a_pattern_of_many_stars_ends_soon)
 
 static enum lfs_rule rule(const char *text, const char *path)
 {
-	return attributes_lfs(text, strlen(text), path);
+	uint64_t left = PATTERN_STEPS_MAX;
+	struct attributes *a;
+	enum lfs_rule says;
+
+	CHECK(attributes_parse(text, strlen(text), &a) == 0);
+	says = attributes_lfs(a, path, &left);
+	(void)attributes_free(a);
+	return says;
 }
 
 TEST(the_last_rule_about_the_filter_counts)
@@ -97,7 +104,7 @@ TEST(a_rule_that_is_added_tracks_its_path_and_no_other)
 
 static bool ignored(const char *text, const char *path)
 {
-	return ignore_says(text, strlen(text), path);
+	return ignore_says(text, strlen(text), path, &(uint64_t){PATTERN_STEPS_MAX});
 }
 
 TEST(what_is_ignored_takes_its_folder_with_it)
@@ -110,6 +117,42 @@ TEST(what_is_ignored_takes_its_folder_with_it)
 	CHECK(ignored("d/\n!d/keep\n", "d/keep"));
 	CHECK(ignored("trailing  \n", "trailing") && !ignored("# x\n", "# x") &&
 		ignored("\\#x\n", "#x"));
+}
+
+/* How many of a thousand paths are answered, with so many lines, before the steps are spent. */
+static size_t answered(const char *line, size_t lines, bool ignoring)
+{
+	uint64_t left = PATTERN_STEPS_MAX;
+	struct attributes *a;
+	char path[600] = "d/";
+	struct buf text;
+	size_t n = 0;
+
+	buf_init(&text, ATTRIBUTES_MAX);
+	for (size_t i = 0; i < lines; i++)
+		CHECK(buf_addf(&text, "%s", line) == 0);
+	memset(path + 2, 'a', sizeof(path) - 3);
+	CHECK(attributes_parse(buf_str(&text), text.len, &a) == 0);
+	for (; n < 1000 && left; n++) {
+		if (ignoring)
+			(void)ignore_says(buf_str(&text), text.len, path, &left);
+		else
+			(void)attributes_lfs(a, path, &left);
+	}
+	(void)attributes_free(a);
+	buf_done(&text);
+	return n;
+}
+
+TEST(a_request_takes_no_more_steps_than_its_share)
+{
+	CHECK(answered("*a*a*b filter=lfs\n", 10000, false) < 10);
+	CHECK(answered("[bbbbbbbbbbbbbbbb]x filter=lfs\n", 30000, false) < 1000);
+	CHECK(answered("*a*b\n", 10000, true) < 100);
+	CHECK(answered("b\n", 400000, true) < 100);
+	/* Those that we write ourselves are no burden. */
+	CHECK(answered("/d/an-exact-name filter=lfs\n", 10000, false) == 1000);
+	CHECK(answered("*.safetensors filter=lfs\n", 30, false) == 1000);
 }
 
 TEST_MAIN()

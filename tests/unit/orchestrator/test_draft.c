@@ -257,6 +257,35 @@ TEST(an_lfs_file_is_a_pointer_that_gitattributes_tracks)
 	teardown(&fx);
 }
 
+TEST(lfs_files_that_are_too_many_for_the_patterns_are_refused_in_words)
+{
+	CLEANUP(draft_freep) struct draft *d = NULL;
+	const struct pointer pointer = {
+		.oid = "af5570f5a1810b7af78caf4bc70a660f0df51e42baf91d4de5b2328de0e83dfc",
+		.size = 7};
+	static char rules[900000];
+	char path[250];
+	struct fixture fx;
+	struct err e = {0};
+	size_t n = 0;
+
+	setup(&fx);
+	while (n + 40 < sizeof(rules))
+		n += (size_t)snprintf(rules + n, sizeof(rules) - n, "*a*a*b filter=lfs\n");
+	CHECK(draft_open(fx.path, MAIN, &d, NULL) == 0);
+	put(d, ".gitattributes", rules);
+	for (int i = 0; i < 10; i++) {
+		memset(path, 'a', sizeof(path));
+		(void)snprintf(path + 200, sizeof(path) - 200, "%d", i);
+		CHECK(draft_put_pointer(d, path, &pointer, NULL) == 0);
+	}
+	CHECK(draft_seal(d, "ada", "m", &e) == -E2BIG);
+	CHECK(!strcmp(e.text, "there are too many patterns in .gitattributes for so many LFS files "
+			      "in one commit; commit in parts"));
+	d = draft_free(d);
+	teardown(&fx);
+}
+
 TEST(a_large_file_passes_by_disk_and_a_larger_one_is_sent_to_lfs)
 {
 	struct fixture fx;
