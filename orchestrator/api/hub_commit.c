@@ -18,10 +18,12 @@
 
 #define BODY_BYTES_MAX (4ull << 30) /* of all lines together, as of a push */
 #define OUTPUT_MAX 32768
+#define SLICE_USEC 4000
 
 /*
- *	            body ends              on_judged                  the branch moves
- *	 READING ------------> JUDGING ----------------> KEEPING ---------------------> answered
+ *	         body ends           all is on disk           on_judged         the branch moves
+ *	 READING ---------> SYNCING ----------------> JUDGING ---------> KEEPING -------------->
+ *answered
  *
  * Whatever goes wrong before is kept and answered at the end of the body: a client that still sends
  * does not listen.
@@ -35,6 +37,7 @@ struct committing {
 	struct draft *draft;      /* owned */
 	struct commit_body *body; /* owned */
 	struct change *change;    /* owned */
+	struct source *slice;     /* owned; of SYNCING */
 	struct buf output;        /* lines for the client */
 	const char *error_code;   /* of X-Error-Code, with failed */
 	int failed;               /* negative errno */
@@ -45,6 +48,7 @@ static void end_committing(struct request *r)
 {
 	struct committing *c = r->state;
 
+	(void)source_free(c->slice);
 	(void)change_free(c->change);
 	(void)commit_body_free(c->body);
 	(void)draft_free(c->draft);
@@ -168,6 +172,26 @@ static int start_change(struct committing *c, struct err *e)
 	return change_start(c->request->world, &plan, &change_ops, c, &c->change, e);
 }
 
+/* A commit may have 10^5 objects, and a disk takes its time for each: a few at once. */
+static void on_sync_slice(void *data)
+{
+	struct committing *c = data;
+	uint64_t until = clock_mono_usec() + SLICE_USEC;
+	int r;
+
+	c->slice = NULL;
+	do
+		r = draft_sync_step(c->draft, &c->words);
+	while (r > 0 && clock_mono_usec() < until);
+	if (r > 0 && loop_defer(c->request->world->loop, on_sync_slice, c, &c->slice) == 0)
+		return;
+	if (r > 0)
+		r = err_set(&c->words, -ENOMEM, "out of memory");
+	fail(c, r < 0 ? r : start_change(c, &c->words));
+	if (c->failed)
+		answer_failure(c);
+}
+
 /* --- the body --- */
 
 static int find_lfs(const char *oid, uint64_t *ret_size, void *data)
@@ -259,8 +283,8 @@ void finish_commit(struct request *r)
 	if (!c->failed)
 		fail(c, draft_seal(c->draft, r->who.user, commit_body_message(c->body), &c->words));
 	fault_point("after-seal");
-	if (!c->failed)
-		fail(c, start_change(c, &c->words));
+	if (!c->failed && loop_defer(r->world->loop, on_sync_slice, c, &c->slice) < 0)
+		fail(c, err_set(&c->words, -ENOMEM, "out of memory"));
 	if (c->failed)
 		answer_failure(c);
 }

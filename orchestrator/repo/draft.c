@@ -31,6 +31,8 @@ struct draft {
 	char parent_hex[41], commit_hex[41];
 	char **lfs; /* owned, of owned paths: n_lfs of cap_lfs */
 	size_t n_lfs, cap_lfs;
+	struct quarantine_sync sync;
+	bool synced;
 };
 
 static int broken(struct err *e, const char *doing)
@@ -115,6 +117,7 @@ struct draft *draft_free(struct draft *d)
 {
 	if (!d)
 		return NULL;
+	quarantine_sync_done(&d->sync);
 	(void)edit_free(d->edit);
 	git_repository_free(d->repo);
 	git_odb_free(d->odb);
@@ -503,9 +506,27 @@ static int move_branch(struct draft *d, struct err *e)
 	return rc < 0 ? broken(e, "move the branch") : 0;
 }
 
+int draft_sync_step(struct draft *d, struct err *e)
+{
+	int r = d->synced || d->sync.top ? 0 : quarantine_sync_init(&d->sync, d->quarantine, e);
+
+	if (r < 0 || d->synced)
+		return r;
+	r = quarantine_sync_step(&d->sync, e);
+	if (r <= 0)
+		quarantine_sync_done(&d->sync);
+	d->synced = r == 0;
+	return r;
+}
+
 int draft_keep(struct draft *d, struct err *e)
 {
-	int r = quarantine_keep(d->quarantine, d->path, e);
+	int r;
 
+	do
+		r = draft_sync_step(d, e);
+	while (r > 0);
+	if (r == 0)
+		r = quarantine_keep(d->quarantine, d->path, e);
 	return r < 0 ? r : move_branch(d, e);
 }

@@ -53,8 +53,14 @@ int draft_seal(struct draft *d, const char *user, const char *message, struct er
 const char *draft_commit(const struct draft *d);
 
 /*
- * Moves the objects into the repo, durably, and then the branch to the commit. When it returns 0
- * both survive power loss. -ESTALE: the branch has moved since draft_open, or is being moved;
- * nothing counts then.
+ * Brings a sealed draft's objects to the disk, one a step. 1: there is more; 0: all are there.
+ * -ENOSPC, -EIO.
+ */
+int draft_sync_step(struct draft *d, struct err *e);
+
+/*
+ * Brings to the disk what draft_sync_step has not, moves the objects into the repo, durably, and
+ * then the branch to the commit. When it returns 0 both survive power loss. -ESTALE: the branch has
+ * moved since draft_open, or is being moved; nothing counts then.
  */
 int draft_keep(struct draft *d, struct err *e);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,19 +57,6 @@ static int each_entry(
 	return r;
 }
 
-static int write_out_one(const char *path, const char *name, void *data)
-{
-	(void)name;
-	(void)data;
-	return write_out(path);
-}
-
-static int write_out_folder(const char *path, const char *name, void *data)
-{
-	(void)name;
-	return each_entry(path, write_out_one, data);
-}
-
 static int move_one(const char *path, const char *name, void *data)
 {
 	char to[2 * QUARANTINE_PATH_MAX];
@@ -99,14 +87,61 @@ int quarantine_make(const char *repo_path, char ret[QUARANTINE_PATH_MAX], struct
 	return 0;
 }
 
+int quarantine_sync_init(struct quarantine_sync *s, const char *quarantine, struct err *e)
+{
+	*s = (struct quarantine_sync){.top = opendir(quarantine), .top_len = strlen(quarantine)};
+	(void)snprintf(s->path, sizeof(s->path), "%s", quarantine);
+	return s->top ? 0 : err_set(e, -errno, "cannot keep the commit: %s", strerror(errno));
+}
+
+void quarantine_sync_done(struct quarantine_sync *s)
+{
+	if (s->top)
+		(void)closedir(s->top);
+	if (s->folder)
+		(void)closedir(s->folder);
+	s->top = s->folder = NULL;
+}
+
+/* The next entry but for those that begin with a dot, at s->path behind a slash at at. */
+static bool next_entry(struct quarantine_sync *s, DIR *d, size_t at)
+{
+	const struct dirent *entry;
+
+	do
+		entry = readdir(d);
+	while (entry && entry->d_name[0] == '.');
+	if (entry)
+		(void)snprintf(s->path + at, sizeof(s->path) - at, "/%s", entry->d_name);
+	return entry;
+}
+
+/* A loose object lies in a folder of two letters: objects/ab/38 more. */
+int quarantine_sync_step(struct quarantine_sync *s, struct err *e)
+{
+	int r = 0;
+
+	if (s->folder && next_entry(s, s->folder, s->top_len + strlen("/ab"))) {
+		r = write_out(s->path);
+	} else {
+		if (s->folder)
+			(void)closedir(s->folder);
+		s->folder = NULL;
+		if (!next_entry(s, s->top, s->top_len))
+			return 0;
+		s->folder = opendir(s->path);
+		r = s->folder ? 0 : -errno;
+	}
+	return r < 0 ? err_set(e, r, "cannot keep the commit: %s", strerror(-r)) : 1;
+}
+
 int quarantine_keep(const char *quarantine, const char *repo_path, struct err *e)
 {
 	char objects[QUARANTINE_PATH_MAX];
-	int r = each_entry(quarantine, write_out_folder, NULL);
+	int r;
 
 	(void)snprintf(objects, sizeof(objects), "%s/objects", repo_path);
-	if (r == 0)
-		r = each_entry(quarantine, move_folder, objects);
+	r = each_entry(quarantine, move_folder, objects);
 	if (r == 0)
 		r = sync_folder(objects);
 	return r < 0 ? err_set(e, r, "cannot keep the commit: %s", strerror(-r)) : 0;
