@@ -14,6 +14,7 @@
 #include "orchestrator/repo/card.h"
 
 #define LIKERS_MAX 1000
+#define CARDS_MAX (2u << 20) /* bytes of card text, after which a page ends */
 
 struct listing {
 	struct request *request;
@@ -21,6 +22,8 @@ struct listing {
 	bool runtime; /* asked for: it costs each Space another look */
 	json_t *json; /* owned by the handler */
 	int64_t key, number;
+	size_t cards; /* bytes */
+	bool full;
 };
 
 /* --- one row --- */
@@ -106,7 +109,13 @@ static int append_row(const struct list_row *row, void *data)
 	add_card(o, row);
 	if (row->repo.kind == REPO_SPACE)
 		add_space(l, o, row);
-	return json_array_append_new(l->json, o) < 0 ? -ENOMEM : 0;
+	if (json_array_append_new(l->json, o) < 0)
+		return -ENOMEM;
+	/* A thousand cards of the largest size are more than an answer may be, and everybody waits
+	   while they are parsed: the page is short, and its Link says where it goes on. */
+	l->cards += strlen(row->card);
+	l->full = l->cards >= CARDS_MAX;
+	return l->full ? 1 : 0;
 }
 
 /* --- the query --- */
@@ -267,10 +276,11 @@ void handle_repo_list(struct request *r)
 		request_fail(r, rows, &e);
 		return;
 	}
-	if (r->kind == REPO_MODEL && rows < l.query.limit)
+	l.full = l.full || rows == l.query.limit;
+	if (r->kind == REPO_MODEL && !l.full)
 		add_served(&l);
 	request_json(r, MHD_HTTP_OK, l.json);
-	if (rows == l.query.limit)
+	if (l.full)
 		add_next(r, &l);
 }
 

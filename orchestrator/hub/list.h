@@ -34,7 +34,9 @@ struct list_row {
 	const char *emoji, *bundle, *commit; /* of a Space's live build */
 };
 
-/* Calls fn for each; negative from it ends the walk. Returns how many. -EINVAL: search is too long.
+/*
+ * Calls fn for each; 1 from it: enough, negative: stop with that error. Returns how many it was
+ * called for. -EINVAL: search is too long.
  */
 int hub_list(struct store *s, const struct list_query *q,
 	int (*fn)(const struct list_row *row, void *data), void *data, struct err *e);

@@ -229,6 +229,21 @@ class Lists(Hub):
         for bad in ("limit=0", "limit=1001", "sort=colour", "cursor=x", "search=" + "x" * 101):
             self.assertEqual(self.p.request("GET", "/api/models?" + bad)[0], 400, bad)
 
+    def test_a_page_of_large_cards_ends_early_and_goes_on(self):
+        readme = "---\ntags:\n" + "".join("  - '%s'\n" % (str(i % 10) * 100) for i in range(560)) + "---\n"
+        for i in range(45):
+            self.assertEqual(self.make("model", "m%d" % i, files=[{"path": "README.md", "content": readme}])[0], 200)
+        seen, pages, path = [], 0, "/api/models?author=admin"
+        while path:
+            status, headers, text = self.p.request("GET", path)
+            self.assertEqual(status, 200)
+            pages += 1
+            seen += [o["id"] for o in json.loads(text)]
+            link = headers["Link"]
+            path = link and link[link.index("/api/"):link.index(">")]
+        self.assertGreater(pages, 1)
+        self.assertEqual(seen, ["admin/m%d" % i for i in reversed(range(45))])
+
     def test_likes_count_once_for_each_and_bring_a_repo_up(self):
         ada = self.user("ada")
         for name in ("a", "b", "c"):
