@@ -16,6 +16,7 @@ struct server {
 	struct request *requests;  /* owned list */
 	struct throttle *logins;   /* owned */
 	struct links *links;       /* owned */
+	size_t held_bytes;         /* of bodies, all requests' together */
 	uid_t gateway_uid;
 	bool measure_local; /* numbers are shown to this machine without a token */
 	char ctl_key[65];

@@ -22,6 +22,8 @@
  * otherwise; one that is longer than this ends the connection.
  */
 #define REFUSED_BODY_MAX (256u << 20)
+/* All bodies together; small ones are always taken, so that everything but large ones goes on. */
+#define BODIES_MAX (128u << 20)
 
 #define LOGIN_BURST 10
 #define LOGIN_REFILL_USEC (30 * USEC_PER_SEC)
@@ -96,6 +98,14 @@ static struct request *request_new(
 	return r;
 }
 
+static void drop_body(struct request *r)
+{
+	if (r->body.data)
+		explicit_bzero(r->body.data, r->body.len);
+	r->server->held_bytes -= r->body.len;
+	buf_done(&r->body);
+}
+
 static void request_free(struct request *r)
 {
 	if (r->on_end)
@@ -109,9 +119,7 @@ static void request_free(struct request *r)
 	if (r->response)
 		MHD_destroy_response(r->response);
 	json_decref(r->json);
-	if (r->body.data)
-		explicit_bzero(r->body.data, r->body.len);
-	buf_done(&r->body);
+	drop_body(r);
 	free(r->target);
 	free(r);
 }
@@ -286,6 +294,25 @@ static enum MHD_Result begin(struct request *r, const char *method)
 	return MHD_YES;
 }
 
+/* Whoever it is: what anybody may send is kept in memory before it is known who may send it. */
+static void keep_body(struct request *r, const char *bytes, size_t n)
+{
+	struct server *s = r->server;
+
+	if (s->held_bytes + n > BODIES_MAX && r->body.len + n > BODY_MAX) {
+		request_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, "body",
+			"too many large requests at once; try again");
+		request_add_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	} else if (buf_add(&r->body, bytes, n) < 0) {
+		request_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "body", "the limit is %zu bytes",
+			r->body.max);
+	} else {
+		s->held_bytes += n;
+		return;
+	}
+	drop_body(r);
+}
+
 /* False: too much of it comes for a request that is refused. */
 static bool take_body(struct request *r, const char *bytes, size_t *n)
 {
@@ -298,9 +325,7 @@ static bool take_body(struct request *r, const char *bytes, size_t *n)
 		*n -= (size_t)r->route->take(r, bytes, *n);
 		return true;
 	}
-	if (buf_add(&r->body, bytes, *n) < 0)
-		request_error(r, MHD_HTTP_CONTENT_TOO_LARGE, "body", "the limit is %zu bytes",
-			r->body.max);
+	keep_body(r, bytes, *n);
 	*n = 0;
 	return true;
 }

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import threading
@@ -300,6 +301,31 @@ class Answers(Hub):
             self.assertEqual((status, answer["error"]), (400, "files: their patterns take too long; ask for fewer"))
         status, answer = ask(gitAttributes="".join("/x/%d filter=lfs\n" % i for i in range(20000)), gitIgnore="*.log\n")
         self.assertEqual((status, len(answer["files"])), (200, 1000))
+
+    def test_many_large_bodies_at_once_are_refused_and_small_ones_are_not(self):
+        def small():
+            return self.p.call("POST", "/api/validate-yaml", {"repoType": "model", "content": "---\n---\n"}, token=None)[0]
+
+        def large():
+            return self.p.call("POST", "/api/validate-yaml",
+                               {"repoType": "model", "content": " " * (1 << 20)}, token=None)[0]
+
+        allowed = large()
+        self.assertNotEqual(allowed, 503)
+        held = []
+        for _ in range(17):  # of 8 MiB each, of which the last byte never comes
+            s = socket.socket(socket.AF_UNIX)
+            self.addCleanup(s.close)
+            s.connect(self.p.run + "/http.sock")
+            s.sendall(b"POST /api/validate-yaml HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                      b"Content-Length: %d\r\n\r\n" % (8 << 20))
+            s.sendall(b" " * ((8 << 20) - 1))
+            held.append(s)
+        until("there is no room for another", lambda: large() == 503)
+        self.assertEqual(small(), 200)
+        for s in held:
+            s.close()
+        until("there is room again", lambda: large() == allowed)
 
     def test_paths_are_matched_before_they_are_decoded(self):
         self.make("model", "m")
