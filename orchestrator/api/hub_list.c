@@ -69,8 +69,11 @@ static void add_space(const struct listing *l, json_t *o, const struct list_row 
 {
 	struct request *r = l->request;
 	struct activity a = edge_peer_activity(r->world->edge, row->repo.id);
-	json_t *runtime =
-		l->runtime ? runtime_object(r->world, row->repo.id, &(struct err){0}) : NULL;
+	json_t *runtime = l->runtime ? runtime_object(r->world, row->repo.id,
+					       request_permit(r, ACTION_SEE_INSIDE, &row->repo,
+						       &(struct err){0}) == 0,
+					       &(struct err){0})
+				     : NULL;
 	char url[512];
 
 	(void)snprintf(url, sizeof(url), "%s/spaces/%s/%s", request_base_url(r), row->repo.owner,

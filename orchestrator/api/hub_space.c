@@ -212,8 +212,14 @@ int hub_space_take_settings(struct request *r, const char *space_id, struct err 
 
 static void answer_runtime(struct request *r, const struct space *space, int code, struct err *e)
 {
-	json_t *o = code < 0 ? NULL : runtime_object(r->world, space->id, e);
+	struct hub_repo repo;
+	bool inside;
+	json_t *o;
 
+	if (code == 0)
+		code = hub_by_id(r->world->store, space->id, &repo, e);
+	inside = code == 0 && request_permit(r, ACTION_SEE_INSIDE, &repo, &(struct err){0}) == 0;
+	o = code < 0 ? NULL : runtime_object(r->world, space->id, inside, e);
 	if (o)
 		request_json(r, MHD_HTTP_OK, o);
 	else

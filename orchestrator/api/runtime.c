@@ -12,6 +12,7 @@
 struct view {
 	struct world *world;
 	const char *space;
+	bool inside;
 	struct activity activity;
 	json_t *json; /* owned */
 };
@@ -84,15 +85,18 @@ static int read_runtime(const struct store_row *row, void *data)
 		*commit ? commit : NULL, "sdk", *store_text(row, 9) ? store_text(row, 9) : "lua",
 		"domains", "domain", host ? host + 3 : v->world->url, "stage", "READY", "sessions",
 		(json_int_t)v->activity.sessions);
-	if (v->json && (strstr(stage, "ERROR") && *store_text(row, 8) && !*store_text(row, 3)))
+	if (v->json && v->inside && strstr(stage, "ERROR") && *store_text(row, 8) &&
+		!*store_text(row, 3))
 		(void)json_object_set_new(v->json, "errorMessage", json_words(store_text(row, 8)));
 	return v->json ? 1 : -ENOMEM;
 }
 
-json_t *runtime_object(struct world *w, const char *space_id, struct err *e)
+json_t *runtime_object(struct world *w, const char *space_id, bool inside, struct err *e)
 {
-	struct view v = {
-		.world = w, .space = space_id, .activity = edge_peer_activity(w->edge, space_id)};
+	struct view v = {.world = w,
+		.space = space_id,
+		.inside = inside,
+		.activity = edge_peer_activity(w->edge, space_id)};
 	int r = store_run(w->store, "space_runtime", read_runtime, &v, e, "s", space_id);
 
 	if (r == 0)

@@ -176,7 +176,8 @@ json_t *space_describe(struct request *r, const struct space *space, struct err 
 		json_decref(l.json);
 		return NULL;
 	}
-	(void)json_object_set_new(l.json, "runtime", runtime_object(r->world, space->id, e));
+	(void)json_object_set_new(l.json, "runtime",
+		runtime_object(r->world, space->id, may(r, ACTION_SEE_INSIDE, space), e));
 	(void)json_object_set_new(l.json, "epoch", json_integer(space->epoch));
 	(void)json_object_set_new(l.json, "owned", json_boolean(may(r, ACTION_MANAGE, space)));
 	(void)json_object_set_new(l.json, "builds", builds);

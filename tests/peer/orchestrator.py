@@ -685,6 +685,15 @@ class Rights(Case):
         self.refused(r)
         self.assertEqual([b["state"] for b in self.p.get("/api/spaces/admin/demo/builds")[1]], ["live"])
         self.assertEqual(len(self.p.call("GET", "/api/spaces/admin/demo")[1]["builds"]), 2)
+        files = [{"path": "README.md", "content": front_matter()}, {"path": "app.lua", "content": "SYNTAX"}]
+        self.assertEqual(self.p.call("POST", "/api/repos/create", {"type": "space", "name": "never", "files": files})[0], 200)
+        until("its build has failed", lambda: self.p.get("/api/spaces/admin/never/runtime")[1]["stage"] == "BUILD_ERROR")
+        for path, runtime in (("/api/spaces/admin/never/runtime", lambda o: o),
+                              ("/api/spaces/admin/never", lambda o: o["runtime"]),
+                              ("/api/spaces?expand=runtime&search=never", lambda o: o[0]["runtime"])):
+            self.assertIn("app.lua:1", runtime(self.p.call("GET", path)[1])["errorMessage"], path)
+            mine = runtime(self.p.get(path)[1])
+            self.assertEqual((mine["stage"], "errorMessage" in mine), ("BUILD_ERROR", False), path)
 
     def test_the_control_key_is_the_administrator(self):
         key = open(self.p.data + "/ctl.key").read()
