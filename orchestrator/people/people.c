@@ -108,6 +108,7 @@ static int on_token(const struct store_row *row, void *data)
 	f->who->narrow = store_int(row, 8) != 0;
 	if (f->who->narrow)
 		f->who->admin = false;
+	f->who->expires = store_int(row, 9) != 0;
 	(void)snprintf(f->token_id, sizeof(f->token_id), "%s", store_text(row, 3));
 	note_use(f->people, f->token_id, (uint64_t)store_int(row, 7));
 	return 1;

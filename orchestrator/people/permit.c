@@ -13,6 +13,7 @@ static const struct {
 	[ACTION_READ] = {"look at this", false, true, "yyyyyyyyy"},
 	[ACTION_SIGN_IN] = {"sign in", false, true, "yyyyyyyyy"},
 	[ACTION_SEE_SELF] = {"see this account", false, true, "-yyyyyyyy"},
+	[ACTION_SEE_ACCOUNT] = {"see this account's tokens", false, false, "-yyyyyyyy"},
 	[ACTION_CHANGE_SELF] = {"change this account", true, false, "-yyyyyyyy"},
 	[ACTION_SEE_INSIDE] = {"see this Space's logs", false, false, "--yyyyyyy"},
 	[ACTION_SEE_SETTINGS] = {"see this Space's settings", true, false, "----yyyyy"},
@@ -91,6 +92,10 @@ static int permit_role(
 					 rules[action].words);
 	if (rules[action].writes && who->read_only)
 		return err_set(e, -EPERM, "this token may only read");
+	if (action == ACTION_CHANGE_SELF && who->expires)
+		return err_set(e, -EPERM,
+			"a token that expires may not change this account; sign in, or use one "
+			"that does not expire");
 	return 0;
 }
 

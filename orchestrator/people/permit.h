@@ -43,6 +43,7 @@ struct identity {
 	char user[OWNER_MAX + 1];
 	bool admin;
 	bool read_only; /* the token's scope is "read" */
+	bool expires;   /* the token does, and whoever has it makes nothing that outlives it */
 	bool narrow;    /* the token is for the repos below; it is never an administrator's */
 	size_t n_repos;
 	char repos[TOKEN_REPOS_MAX][ID_LEN + 1];
@@ -57,6 +58,7 @@ enum action {
 	ACTION_READ, /* a Space, its source, the lists */
 	ACTION_SIGN_IN,
 	ACTION_SEE_SELF,
+	ACTION_SEE_ACCOUNT,  /* its tokens, its calls: they name all of its repos */
 	ACTION_CHANGE_SELF,  /* tokens, password */
 	ACTION_SEE_INSIDE,   /* logs, failed builds, words with file and line */
 	ACTION_SEE_SETTINGS, /* which secrets there are, variables */

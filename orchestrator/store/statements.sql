@@ -35,7 +35,7 @@ ON CONFLICT (token_id, repo_id) DO NOTHING;
 SELECT repo_id FROM token_repos WHERE token_id = $1;
 -- name: token_by_hash
 SELECT u.id, u.name, u.admin, t.id, t.name, t.scope, t.created_usec, t.used_usec,
-	t.narrow
+	t.narrow, t.expires_usec
 FROM tokens t JOIN users u ON u.id = t.user_id
 WHERE t.hash = $1 AND (t.expires_usec = 0 OR t.expires_usec > $2);
 -- name: token_list

@@ -770,6 +770,22 @@ class People(Case):
         with open(self.p.data + "/vitrine.db-wal", "rb") as f:
             self.assertNotIn(token.encode(), f.read())
 
+    def test_a_token_that_expires_makes_none_that_does_not(self):
+        token = self.p.call("POST", "/api/tokens", {"name": "today", "expiresInDays": 1})[1]["token"]
+        for path, body in (("/api/tokens", {"name": "forever"}), ("/api/login/links", {})):
+            status, o = self.p.call("POST", path, body, token=token)
+            self.assertEqual(status, 403)
+            self.assertIn("a token that expires", o["error"])
+        self.assertEqual(self.p.call("GET", "/api/tokens", token=token)[0], 200)
+
+    def test_a_token_for_one_repo_does_not_tell_of_others(self):
+        self.repo().deploy({})
+        token = self.p.call("POST", "/api/tokens", {"name": "n", "repos": ["spaces/admin/demo"]})[1]["token"]
+        for path in ("/api/tokens", "/api/usage"):
+            self.assertEqual(self.p.call("GET", path, token=token)[0], 403)
+            self.assertEqual(self.p.call("GET", path)[0], 200)
+        self.assertEqual(self.p.call("GET", "/api/whoami-v2", token=token)[0], 200)
+
     def test_a_start_token_replaces_the_one_before(self):
         old = self.p.token
         self.p.end()

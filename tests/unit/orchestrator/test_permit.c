@@ -40,6 +40,7 @@ static const struct {
 	{ACTION_READ, "yyyyyyyyy", "yyyyyyyyy"},
 	{ACTION_SIGN_IN, "yyyyyyyyy", "yyyyyyyyy"},
 	{ACTION_SEE_SELF, "nyyyyyyyy", "nyyyyyyyy"},
+	{ACTION_SEE_ACCOUNT, "nyyyyyyyy", "nyyyyyyyy"},
 	{ACTION_CHANGE_SELF, "nyyyyyyyy", "nnnnnnnnn"},
 	{ACTION_SEE_INSIDE, "nnyyyyyyy", "nnyyyyyyy"},
 	{ACTION_SEE_SETTINGS, "nnnnyyyyy", "nnnnnnnnn"},
@@ -148,6 +149,17 @@ TEST(a_token_for_one_repo_does_there_what_its_owner_may_and_elsewhere_what_all_m
 	who.read_only = true;
 	CHECK(permit_repo(&who, ACTION_PUSH, &its, NULL) == -EPERM);
 	CHECK(permit_repo(&who, ACTION_SEE_INSIDE, &its, NULL) == 0);
+}
+
+TEST(a_token_that_expires_changes_no_account)
+{
+	struct identity who = someone(ROLE_ADMIN);
+	struct err e = {0};
+
+	who.expires = true;
+	CHECK(permit(&who, ACTION_CHANGE_SELF, NULL, &e) == -EPERM && strstr(e.text, "expires"));
+	CHECK(permit(&who, ACTION_SEE_ACCOUNT, NULL, NULL) == 0);
+	CHECK(permit(&who, ACTION_ADMINISTER, NULL, NULL) == 0);
 }
 
 TEST(to_a_token_for_one_repo_no_other_private_one_exists)
