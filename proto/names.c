@@ -7,10 +7,11 @@
 
 /* First or second parts of the platform's URLs, now or likely, and words that would mislead. */
 static const char *const reserved[] = {"about", "account", "api", "assets", "auth", "blog",
-	"datasets", "docs", "healthz", "help", "join", "login", "logout", "mcp", "metrics",
-	"models", "new", "oauth", "openapi", "organizations", "orgs", "platform", "posts",
-	"pricing", "resolve", "root", "search", "settings", "sign-in", "signin", "signup", "spaces",
-	"static", "status", "support", "system", "tokens", "users", "v1", "well-known", "www"};
+	"datasets", "docs", "healthz", "help", "join", "lfs-storage", "login", "logout", "mcp",
+	"metrics", "models", "new", "oauth", "openapi", "organizations", "orgs", "platform",
+	"posts", "pricing", "resolve", "root", "search", "settings", "sign-in", "signin", "signup",
+	"spaces", "static", "status", "support", "system", "tokens", "users", "v1", "well-known",
+	"www"};
 
 static int check(const char *what, const char *name, size_t max, struct err *e)
 {

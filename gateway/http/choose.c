@@ -73,9 +73,11 @@ static const struct {
 	{"settings", false, &platform_handler},
 };
 
+/* whole: the end, "/" or "?" follows; "/metrics-lab" is an owner. */
 static const struct {
 	const char *path;
 	const struct handler *handler;
+	bool whole;
 } prefixes[] = {
 	{"/api/", &upstream_handler},
 	{"/v1/", &openai_handler},
@@ -90,8 +92,8 @@ static const struct {
 	{PROBE_WS_PATH, &upgrade_handler},
 	{"/-/", &platform_handler},
 	{"/?", &platform_handler},
-	{"/healthz", &health_handler},
-	{"/metrics", &upstream_handler},
+	{"/healthz", &health_handler, true},
+	{"/metrics", &upstream_handler, true},
 };
 
 static bool owner_is_possible(const char *at, size_t n)
@@ -161,7 +163,8 @@ const struct handler *request_choose(struct request *r)
 		return choose_for_repo(r);
 	}
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
-		if (target_begins(r, prefixes[i].path))
+		if (target_begins(r, prefixes[i].path) &&
+			(!prefixes[i].whole || strchr("/?", r->target[strlen(prefixes[i].path)])))
 			return prefixes[i].handler;
 	if (memchr(r->target + 1, '/', strcspn(r->target + 1, "?")))
 		return choose_for_repo(r);

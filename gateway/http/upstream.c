@@ -117,7 +117,7 @@ static bool is_hop_by_hop(const char *name, size_t n)
 	/* RFC 9110, 7.6.1, and what is ours to say */
 	static const char *const names[] = {"connection", "keep-alive", "proxy-authenticate",
 		"proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding",
-		"upgrade", "content-length", "date", "server"};
+		"upgrade", "content-length", "date", "server", "x-content-type-options"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strlen(names[i]) == n && !strncasecmp(names[i], name, n))

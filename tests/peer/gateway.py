@@ -58,7 +58,8 @@ def pages_are_served_with_their_headers(g):
     assert get(g.port, "/spaces/alice/nothing")[0] == 404
     assert get(g.port, "/spaces/alice/echo/-/ws")[0] == 426
     for path in ("/models", "/new", "/alice", "/alice/m", "/datasets/alice/d", "/alice/m/tree/main/a%20b?x=1",
-                 "/spaces/alice/echo/tree/main", "/datasets/alice/d/commit/abc"):
+                 "/spaces/alice/echo/tree/main", "/datasets/alice/d/commit/abc", "/metrics-lab/m", "/metrics-lab",
+                 "/healthz-lab"):
         status, headers, body = get(g.port, path)
         assert status == 200 and b"platform" in body, path
     for path in ("/alice/m/nothing", "/api-less/m/tree", "/datasets/alice", "/nothing.txt", "/-x-/m"):
@@ -861,6 +862,7 @@ def requests_pass_through_untouched(g):
         seen["line"], seen["headers"] = line, headers
         seen["body"] = b"".join(h.body(headers))
         h.wfile.write(b"HTTP/1.1 207 Odd\r\nContent-Type: x/y\r\nX-One: 1\r\nX-One: 2\r\n"
+                      b"X-Content-Type-Options: nosniff\r\n"
                       b"Connection: close\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked"
                       b"\r\n\r\n5\r\n\x1f\x8babc\r\n0\r\n\r\n")
 
@@ -887,6 +889,9 @@ def requests_pass_through_untouched(g):
                         "Connection: close\r\nTransfer-Encoding: chunked\r\n"
                         "Expect: 100-continue\r\n\r\n", chunks)
     assert seen["body"] == b"a" * 70000 + b"bbb" and "expect" not in seen["headers"]
+    heard = []
+    assert http(g.port, "GET /metrics?x=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", heard=heard.append)[0] == 207
+    assert heard[-1].count(b"nosniff") == 1 and heard[-1].count(b"X-One") == 2
     assert get(g.port, "/api/x", method="DELETE")[0] == 207 and seen["line"][0] == "DELETE"
     status, headers, body = get(g.port, "/api/x", method="HEAD")
     assert status == 207 and body == b""

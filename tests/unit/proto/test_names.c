@@ -45,8 +45,8 @@ TEST(lengths_end_where_the_protocol_ends)
 
 TEST(parts_of_the_platforms_urls_are_no_owners_but_may_be_names)
 {
-	static const char *const reserved[] = {
-		"api", "assets", "spaces", "models", "datasets", "healthz", "settings", "v1"};
+	static const char *const reserved[] = {"api", "assets", "spaces", "models", "datasets",
+		"healthz", "settings", "v1", "lfs-storage"};
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
 		struct err e = {0};
