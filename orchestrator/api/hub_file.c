@@ -210,6 +210,19 @@ static json_t *site_rest(const struct request *r, const char *commit)
 	return json_sprintf("%s/%.*s%s", commit, (int)r->rest_n, r->rest, index);
 }
 
+/*
+ * These pages are strangers' and lie on our origin. Ours frame them and load nothing of them; a
+ * page of ours that asked for a script here would be one into which markup was put.
+ */
+static bool is_asked_for_by_ours(struct request *r)
+{
+	const char *site = request_header(r, "Sec-Fetch-Site");
+	const char *use = request_header(r, "Sec-Fetch-Dest");
+
+	return site && !strcmp(site, "same-origin") &&
+	       !(use && (!strcmp(use, "iframe") || !strcmp(use, "document")));
+}
+
 void handle_site(struct request *r)
 {
 	struct look_up_plan plan = {.content = true, .input = -1, .done = done_resolve};
@@ -220,6 +233,11 @@ void handle_site(struct request *r)
 	json_t *known;
 	int code;
 
+	if (is_asked_for_by_ours(r)) {
+		request_error(r, MHD_HTTP_FORBIDDEN, NULL,
+			"a Space's files are for its own pages, in a frame");
+		return;
+	}
 	if (request_repo(r, ACTION_READ, &repo) < 0)
 		return;
 	code = space_by_id(r->world->store, repo.id, &space, &e);

@@ -49,6 +49,17 @@ test("the same file opened by itself has no origin either, and what is not in th
   assert.equal((await fetch(`${platform.url}/spaces/admin/site/-/site/nothing.html`)).status, 404);
 });
 
+test("no page of the platform can load them as its own", async () => {
+  const status = async (site, use) =>
+    (await fetch(`${platform.url}/spaces/admin/site/-/site/app.js`, { headers: { "sec-fetch-site": site, "sec-fetch-dest": use } })).status;
+
+  assert.equal(await status("same-origin", "script"), 403);
+  assert.equal(await status("same-origin", "empty"), 403);
+  assert.equal(await status("same-origin", "iframe"), 200);
+  assert.equal(await status("same-origin", "document"), 200);
+  assert.equal(await status("cross-site", "script"), 200);
+});
+
 test("a push shows the new pages, and a rollback the ones before", async () => {
   await repo.deploy(files("Second"));
   await page.reload();
