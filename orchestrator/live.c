@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "orchestrator/hub/note.h"
 #include "orchestrator/notes.h"
 
 #define AGAIN_USEC (100 * USEC_PER_MSEC)
@@ -167,6 +168,8 @@ enum pending_fate live_settle(struct world *w, const struct pending_build *b, bo
 struct reconciler {
 	struct world *world;  /* borrowed */
 	struct source *timer; /* owned */
+	int64_t noted;        /* number of the last repo whose note was looked at */
+	bool all_noted;
 };
 
 struct trash_list {
@@ -198,6 +201,19 @@ static bool empty_trash(struct world *w)
 	return more || l.n == PENDING_MAX;
 }
 
+/* Once after the start: a process that is killed after a push leaves a repo that no list knows. */
+static bool note_missed(struct reconciler *r)
+{
+	struct err e = {0};
+	int code = r->all_noted ? 0
+				: hub_note_missed(r->world->store, &r->world->repos, &r->noted, &e);
+
+	if (code < 0)
+		log_warn("pushes that lists do not know are not looked for: %s", e.text);
+	r->all_noted = code <= 0;
+	return !r->all_noted;
+}
+
 static void reconcile(void *data)
 {
 	static struct pending_build pending[PENDING_MAX]; /* single-threaded */
@@ -212,6 +228,8 @@ static void reconcile(void *data)
 	if (purge_old(r->world))
 		more = true;
 	if (empty_trash(r->world))
+		more = true;
+	if (note_missed(r))
 		more = true;
 	timer_arm_after(r->timer, more ? AGAIN_USEC : LOOK_USEC);
 }

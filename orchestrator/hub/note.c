@@ -8,12 +8,14 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "orchestrator/repo/card.h"
 #include "orchestrator/repo/library.h"
 #include "orchestrator/repo/repo.h"
 
 #define README_READ_MAX (1u << 20)
 #define SOURCES_MAX 64 /* files */
+#define MISSED_LOOK 32 /* repos in one go */
 
 struct note {
 	git_repository *git; /* owned */
@@ -255,4 +257,63 @@ int hub_note_push(struct store *s, const char *path, const struct hub_repo *repo
 		return err_set(e, -ENOMEM, "out of memory");
 	list_tags(&n);
 	return store_note(s, &n, repo, e);
+}
+
+/* --- after a crash --- */
+
+struct noted {
+	struct hub_repo repo; /* id, kind, owner and name */
+	char head[41];
+	int64_t number;
+};
+
+struct noted_list {
+	struct noted rows[MISSED_LOOK];
+	size_t n;
+};
+
+static int append_noted(const struct store_row *row, void *data)
+{
+	struct noted_list *l = data;
+	struct noted *one = &l->rows[l->n++];
+
+	one->repo = (struct hub_repo){.kind = (enum repo_kind)store_int(row, 1)};
+	(void)snprintf(one->repo.id, sizeof(one->repo.id), "%s", store_text(row, 0));
+	(void)snprintf(one->repo.owner, sizeof(one->repo.owner), "%s", store_text(row, 2));
+	(void)snprintf(one->repo.name, sizeof(one->repo.name), "%s", store_text(row, 3));
+	(void)snprintf(one->head, sizeof(one->head), "%s", store_text(row, 4));
+	one->number = store_int(row, 5);
+	return l->n == MISSED_LOOK ? 1 : 0;
+}
+
+static void note_if_missed(struct store *s, const struct repos *repos, const struct noted *one)
+{
+	char path[REPO_PATH_MAX], head[41] = "";
+	struct err e = {0};
+	int r;
+
+	repo_path(repos, one->repo.id, path);
+	if (!repo_exists(path)) /* nothing was ever put into it */
+		return;
+	r = repo_main(path, head, &e);
+	if (r == 0 && strcmp(head, one->head) != 0)
+		r = hub_note_push(s, path, &one->repo, &e);
+	if (r < 0)
+		log_warn("repo=%s/%s: lists do not know yet what it says: %s", one->repo.owner,
+			one->repo.name, e.text);
+}
+
+int hub_note_missed(struct store *s, const struct repos *repos, int64_t *number, struct err *e)
+{
+	struct noted_list l = {.n = 0};
+	int r = store_run(
+		s, "repo_heads", append_noted, &l, e, "ii", *number, (int64_t)MISSED_LOOK);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < l.n; i++)
+		note_if_missed(s, repos, &l.rows[i]);
+	if (l.n)
+		*number = l.rows[l.n - 1].number;
+	return l.n == MISSED_LOOK;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "orchestrator/hub/hub.h"
+#include "orchestrator/repo/repo.h"
 
 #define NOTE_TEXT_MAX (128u << 10) /* bytes of card, and of source, that a search looks through */
 #define NOTE_TAGS_MAX 200
@@ -15,3 +16,10 @@
  * A card that cannot be read is as good as none. Other errors are the store's or libgit2's.
  */
 int hub_note_push(struct store *s, const char *path, const struct hub_repo *repo, struct err *e);
+
+/*
+ * After a crash between a push and its note: looks at the next few repos after the number in
+ * *number, which starts at 0, and notes those whose main is not what the rows say. 1: there are
+ * more, 0: that was all. A repo that cannot be read is left as it is, with a line in the log.
+ */
+int hub_note_missed(struct store *s, const struct repos *repos, int64_t *number, struct err *e);

@@ -126,6 +126,9 @@ UPDATE repos SET head = $2, sdk = $3, card = $4, updated_usec = $6,
 	title = CASE WHEN $5 = '' THEN title ELSE $5 END,
 	words = lower(owner || '/' || name || ' ' || CASE WHEN $5 = '' THEN title ELSE $5 END)
 WHERE id = $1;
+-- name: repo_heads
+SELECT id, kind, owner, name, head, number FROM repos
+WHERE number > $1 AND deleted_usec = 0 ORDER BY number LIMIT $2;
 -- name: repo_tags_clear
 DELETE FROM repo_tags WHERE number = (SELECT number FROM repos WHERE id = $1);
 -- name: repo_tag_add

@@ -431,6 +431,17 @@ class Crash(Hub):
         left = [f for f in os.listdir(self.p.data + "/repos") if f.startswith(".")]
         self.assertEqual(left, [])
 
+    def test_a_push_that_lists_did_not_hear_of_is_noted_at_the_next_start(self):
+        for i in range(40):  # more than are looked at in one go
+            self.make("model", "m%d" % i)
+        self.p.restart(fault="after-keep")
+        lines = [{"key": "header", "value": {"summary": "birds"}},
+                 {"key": "file", "value": {"path": "README.md", "content": "---\ntags:\n  - birds\n---\n"}}]
+        self.p.request("POST", "/api/models/admin/m39/commit/main", raw="\n".join(map(json.dumps, lines)), token=self.p.token)
+        self.p.end()
+        self.p.start()
+        until("it is found", lambda: [o["id"] for o in self.p.get("/api/models?filter=birds")[1]] == ["admin/m39"])
+
     def test_a_repo_that_is_cut_short_while_it_is_made_is_whole_or_absent(self):
         made = []
 
