@@ -11,7 +11,9 @@
 #include "orchestrator/api/hub_repos.h"
 #include "orchestrator/hub/note.h"
 #include "orchestrator/live.h"
+#include "orchestrator/metrics.h"
 #include "orchestrator/rebuild.h"
+#include "orchestrator/repo/policy.h"
 #include "orchestrator/repo/seed.h"
 
 #define DELETED_LIST_MAX 200
@@ -155,29 +157,50 @@ static int take_seed(struct request *r, const struct named *named, struct seed *
 	return err_set(e, -EINVAL, "sdk: 'lua', 'static', 'gradio', 'docker' or 'streamlit'");
 }
 
-/* The folder with its first commit, whole, then the row, then the folder's place: what is cut short
- * before the row was never there, what is cut short after it is settled at the next start. */
-static int make(
-	struct request *r, const struct hub_repo *repo, const struct seed *seed, struct err *e)
-{
-	struct world *w = r->world;
-	char path[REPO_PATH_MAX];
-	int code;
+/*
+ * The folder with its first commit, then the policy, then the row, then the folder's place: what is
+ * cut short before the row was never there, what is cut short after it is settled at the next
+ * start.
+ */
+struct making {
+	struct request *request; /* borrowed */
+	struct hub_repo repo;
+	char path[REPO_PATH_MAX]; /* "": it has its place */
+	struct draft *draft;      /* owned */
+	struct policy *policy;    /* owned */
+};
 
-	repo_nascent_path(&w->repos, repo->id, path);
-	code = repo_create(path, e);
+static void drop(struct making *m)
+{
+	m->policy = policy_free(m->policy);
+	m->draft = draft_free(m->draft);
+	if (*m->path)
+		(void)fs_remove_tree(m->path);
+	m->path[0] = '\0';
+}
+
+static void end_making(struct request *r)
+{
+	drop(r->state);
+	free(r->state);
+	r->state = NULL;
+}
+
+static int keep(struct making *m, struct err *e)
+{
+	struct world *w = m->request->world;
+	int code = draft_keep(m->draft, e);
+
+	m->draft = draft_free(m->draft);
 	if (code == 0)
-		code = seed_write(path, seed, e);
-	if (code == 0)
-		code = hub_add(w->store, repo, e);
-	if (code < 0) {
-		(void)fs_remove_tree(path);
+		code = hub_add(w->store, &m->repo, e);
+	if (code < 0)
 		return code;
-	}
-	code = repo_settle(&w->repos, repo->id, e);
-	repo_path(&w->repos, repo->id, path);
+	code = repo_settle(&w->repos, m->repo.id, e);
+	repo_path(&w->repos, m->repo.id, m->path);
 	if (code == 0)
-		code = hub_note_push(w->store, path, repo, e);
+		code = hub_note_push(w->store, m->path, &m->repo, e);
+	m->path[0] = '\0';
 	return code;
 }
 
@@ -209,6 +232,92 @@ int repo_finish_space(struct request *r, struct hub_repo *repo, struct err *e)
 	return code;
 }
 
+static void fail(struct making *m, int code, const struct err *e)
+{
+	struct hub_repo repo;
+
+	drop(m);
+	/* Somebody else was quicker. */
+	if (code == STORE_CONFLICT &&
+		hub_by_name(m->request->world->store, m->repo.kind, m->repo.owner, m->repo.name,
+			&repo, &(struct err){0}) == 0)
+		repo_answer_taken(m->request, &repo);
+	else
+		request_fail(m->request, code, e);
+}
+
+static void on_policy(bool ok, const char *words, void *data)
+{
+	struct making *m = data;
+	struct request *r = m->request;
+	struct err e = {0};
+	int code;
+
+	m->policy = NULL;
+	if (!ok) {
+		orchestrator_count(ORCHESTRATOR_REFUSED, 1);
+		drop(m);
+		request_hub_error(r, MHD_HTTP_UNPROCESSABLE_CONTENT, NULL, "%.*s",
+			(int)strcspn(words, "\n"), words);
+		return;
+	}
+	code = keep(m, &e);
+	if (code == 0 && m->repo.kind == REPO_SPACE)
+		code = repo_finish_space(r, &m->repo, &e);
+	if (code < 0) {
+		fail(m, code, &e);
+		return;
+	}
+	log_info("%s=%s/%s is made", hub_kind_name(m->repo.kind), m->repo.owner, m->repo.name);
+	answer_made(r, &m->repo);
+}
+
+/* A repo that is not there yet can point to nothing. */
+static int open_no_lfs(const char *oid, uint64_t *ret_size, void *data)
+{
+	(void)oid;
+	(void)ret_size;
+	(void)data;
+	return -ENOENT;
+}
+
+static int start_policy(struct making *m, struct err *e)
+{
+	char head[1][41];
+	const struct policy_request q = {.repo_path = m->path,
+		.quarantine = draft_quarantine(m->draft),
+		.heads = (const char(*)[41])head,
+		.n_heads = 1,
+		.space = m->repo.kind == REPO_SPACE,
+		.open_lfs = open_no_lfs};
+
+	(void)snprintf(head[0], sizeof(head[0]), "%s", draft_commit(m->draft));
+	return policy_start(m->request->world->loop, &q, on_policy, m, &m->policy, e);
+}
+
+static void make(struct request *r, const struct hub_repo *repo, const struct seed *seed)
+{
+	struct making *m = calloc(1, sizeof(*m));
+	struct err e = {0};
+	int code;
+
+	if (!m) {
+		request_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, NULL, "out of memory");
+		return;
+	}
+	*m = (struct making){.request = r, .repo = *repo};
+	r->state = m;
+	r->on_end = end_making;
+	repo_nascent_path(&r->world->repos, repo->id, m->path);
+	code = repo_create(m->path, &e);
+	if (code == 0)
+		code = seed_draft(m->path, seed, &m->draft, &e);
+	if (code == 0)
+		code = start_policy(m, &e);
+	if (code < 0)
+		fail(m, code, &e);
+}
+
 void handle_repo_create(struct request *r)
 {
 	struct seed_file files[SEED_FILES_MAX];
@@ -238,16 +347,7 @@ void handle_repo_create(struct request *r)
 	}
 	hub_prepare(&repo, named.kind, named.owner, named.name, private);
 	memcpy(repo.maker, r->who.user_id, sizeof(repo.maker));
-	e = (struct err){0};
-	code = make(r, &repo, &seed, &e);
-	if (code == 0 && repo.kind == REPO_SPACE)
-		code = repo_finish_space(r, &repo, &e);
-	if (code < 0) {
-		request_fail(r, code, &e);
-		return;
-	}
-	log_info("%s=%s/%s is made", hub_kind_name(repo.kind), repo.owner, repo.name);
-	answer_made(r, &repo);
+	make(r, &repo, &seed);
 }
 
 /* --- delete, restore, move --- */

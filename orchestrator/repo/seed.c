@@ -5,7 +5,6 @@
 
 #include "base/buf.h"
 #include "orchestrator/repo/attributes.h"
-#include "orchestrator/repo/draft.h"
 #include "orchestrator/repo/repo.h"
 
 #define README "README.md"
@@ -96,7 +95,7 @@ static int put_readme(struct draft *d, const struct seed *s, struct err *e)
 	return put(d, &(struct seed_file){README, buf_str(&b), false}, e);
 }
 
-int seed_write(const char *path, const struct seed *s, struct err *e)
+int seed_draft(const char *path, const struct seed *s, struct draft **ret, struct err *e)
 {
 	CLEANUP(draft_freep) struct draft *d = NULL;
 	int r = draft_open(path, REPO_MAIN, &d, e);
@@ -110,5 +109,7 @@ int seed_write(const char *path, const struct seed *s, struct err *e)
 		r = put_readme(d, s, e);
 	if (r == 0)
 		r = draft_seal(d, s->user, "initial commit", e);
-	return r < 0 ? r : draft_keep(d, e);
+	if (r == 0)
+		*ret = TAKE_PTR(d);
+	return r;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "orchestrator/repo/draft.h"
 
 #define SEED_FILES_MAX 64
 
@@ -24,5 +25,5 @@ struct seed {
 	size_t n;
 };
 
-/* Writes the commit into the empty repo at path and points main to it. -EINVAL with words. */
-int seed_write(const char *path, const struct seed *s, struct err *e);
+/* The commit for main of the empty repo at path, sealed. The caller's. -EINVAL with words. */
+int seed_draft(const char *path, const struct seed *s, struct draft **ret, struct err *e);

@@ -69,6 +69,27 @@ class Making(Hub):
             self.assertEqual(self.there("dataset", "admin/e"), 404)
         self.assertEqual([f for f in os.listdir(self.p.data + "/repos") if f.startswith(".")], [])
 
+    def test_its_first_files_are_judged_as_a_push_is(self):
+        pickle = base64.b64encode(b"\x80\x02]q\x01(K\x01K\x02e.").decode()
+        token = "hf_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZ012345"
+        for content, word in (({"path": "w/m.pt", "content": pickle, "encoding": "base64"}, "w/m.pt: is a Python pickle"),
+                              ({"path": "keys.py", "content": "T = '%s'\n" % token}, "keys.py:1: holds an access token")):
+            for kind in PREFIX:
+                status, o = self.make(kind, "p", files=[content])
+                self.assertEqual(status, 422, o)
+                self.assertIn(word, o["error"])
+                self.assertEqual(self.there(kind, "admin/p"), 404)
+        self.assertEqual([f for f in os.listdir(self.p.data + "/repos") if f.startswith(".")], [])
+
+    def test_of_two_that_make_the_same_repo_one_is_told(self):
+        got = []
+        both = [threading.Thread(target=lambda: got.append(self.make("model", "same")[0])) for _ in range(2)]
+        for t in both:
+            t.start()
+        for t in both:
+            t.join()
+        self.assertEqual(sorted(got), [200, 409])
+
     def test_a_space_is_made_with_its_settings_and_its_first_version_or_not_at_all(self):
         status, _ = self.make("space", "set", sdk="docker", secrets=[{"key": "A", "value": "1"}],
                               variables=[{"key": "V", "value": "2", "description": "d"}], hardware="cpu-upgrade", sleepTimeSeconds=300)
