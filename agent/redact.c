@@ -13,11 +13,15 @@
 struct needle {
 	char *value; /* owned */
 	size_t length;
-	char *name; /* owned */
+	char *name;   /* owned */
+	size_t order; /* as it came: of two that are alike the first one's name stands */
+	const struct needle *shorter; /* the longest other one that begins it; NULL: none does */
 };
 
+/* A line is searched at each of its bytes: with thousands of needles only a binary search is quick
+ * enough, whatever their owner has chosen them to be. */
 struct redaction {
-	struct needle *needles; /* owned; the longest first, so that a value within another waits */
+	struct needle *needles; /* owned; sorted by their bytes, each once */
 	size_t n;
 	bool begins[256]; /* a needle begins with this byte */
 };
@@ -34,8 +38,10 @@ static int add(struct redaction *r, const char *name, const char *value, size_t 
 	if (!grown)
 		return -ENOMEM;
 	r->needles = grown;
-	grown[r->n] = (struct needle){
-		.value = strndup(value, length), .length = length, .name = strdup(name)};
+	grown[r->n] = (struct needle){.value = strndup(value, length),
+		.length = length,
+		.name = strdup(name),
+		.order = r->n};
 	if (!grown[r->n].value || !grown[r->n].name) {
 		free(grown[r->n].value);
 		free(grown[r->n].name);
@@ -61,11 +67,58 @@ static int add_lines(struct redaction *r, const char *name, const char *value)
 	return code;
 }
 
-static int by_length(const void *a, const void *b)
+/* As memcmp; one that begins the other comes first. */
+static int compare(const char *a, size_t n, const char *b, size_t m)
+{
+	int order = memcmp(a, b, n < m ? n : m);
+
+	return order ? order : n < m ? -1 : n > m;
+}
+
+static int by_bytes(const void *a, const void *b)
 {
 	const struct needle *x = a, *y = b;
+	int order = compare(x->value, x->length, y->value, y->length);
 
-	return x->length < y->length ? 1 : x->length > y->length ? -1 : 0;
+	return order ? order : x->order < y->order ? -1 : 1;
+}
+
+static bool is_begun_by(const struct needle *n, const struct needle *other)
+{
+	return other->length <= n->length && memcmp(n->value, other->value, other->length) == 0;
+}
+
+static void drop(struct needle *n)
+{
+	explicit_bzero(n->value, n->length);
+	free(n->value);
+	free(n->name);
+}
+
+/* Whatever begins a needle stands before it, and what stands between the two is begun by it too:
+ * it is the one before, or begins that one. */
+static void sort(struct redaction *r)
+{
+	size_t n = 0;
+
+	if (r->n)
+		qsort(r->needles, r->n, sizeof(*r->needles), by_bytes);
+	for (size_t i = 0; i < r->n; i++) {
+		struct needle *at = &r->needles[n];
+		const struct needle *before = n ? at - 1 : NULL;
+
+		if (before && before->length == r->needles[i].length &&
+			is_begun_by(&r->needles[i], before)) {
+			drop(&r->needles[i]);
+			continue;
+		}
+		*at = r->needles[i];
+		while (before && !is_begun_by(at, before))
+			before = before->shorter;
+		at->shorter = before;
+		n++;
+	}
+	r->n = n;
 }
 
 int redaction_new(const json_t *secrets, struct redaction **ret)
@@ -79,8 +132,7 @@ int redaction_new(const json_t *secrets, struct redaction **ret)
 	json_object_foreach((json_t *)secrets, name,
 		v) if (json_is_string(v) &&
 		       add_lines(r, name, json_string_value(v)) < 0) return -ENOMEM;
-	if (r->n)
-		qsort(r->needles, r->n, sizeof(*r->needles), by_length);
+	sort(r);
 	*ret = TAKE_PTR(r);
 	return 0;
 }
@@ -89,26 +141,40 @@ struct redaction *redaction_free(struct redaction *r)
 {
 	if (!r)
 		return NULL;
-	for (size_t i = 0; i < r->n; i++) {
-		explicit_bzero(r->needles[i].value, r->needles[i].length);
-		free(r->needles[i].value);
-		free(r->needles[i].name);
-	}
+	for (size_t i = 0; i < r->n; i++)
+		drop(&r->needles[i]);
 	free(r->needles);
 	free(r);
 	return NULL;
 }
 
-/* What begins at text (n bytes are left); NULL: nothing secret. */
+/*
+ * What begins at text (n bytes are left); NULL: nothing secret. The last needle that does not come
+ * after the text is the longest one that begins it, or is begun by that one.
+ */
 static const struct needle *match(const struct redaction *r, const char *text, size_t n)
 {
+	size_t low = 0, high = r->n;
+	const struct needle *found;
+	size_t alike = 0;
+
 	if (!r->begins[(unsigned char)*text])
 		return NULL;
-	for (size_t i = 0; i < r->n; i++)
-		if (r->needles[i].length <= n &&
-			memcmp(r->needles[i].value, text, r->needles[i].length) == 0)
-			return &r->needles[i];
-	return NULL;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct needle *at = &r->needles[mid];
+
+		if (compare(at->value, at->length, text, n) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	found = low ? &r->needles[low - 1] : NULL;
+	while (found && alike < found->length && alike < n && found->value[alike] == text[alike])
+		alike++;
+	while (found && found->length > alike)
+		found = found->shorter;
+	return found;
 }
 
 static bool has_any(const struct redaction *r, const char *text, size_t n)

@@ -1,6 +1,8 @@
 #include "agent/redact.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "tests/support/test.h"
@@ -82,6 +84,64 @@ TEST(texts_within_json_lose_them_and_everything_else_stays)
 	CHECK(redaction_new(o, &r) == 0);
 	got = redact_json(r, v);
 	CHECK(json_equal(got, want));
+}
+
+/* Words of two letters, so that many begin others, or are alike. */
+static void random_word(char *word, size_t least, size_t spread)
+{
+	size_t n = least + (size_t)rand() % spread;
+
+	for (size_t i = 0; i < n; i++)
+		word[i] = rand() % 2 ? 'a' : 'b';
+	word[n] = '\0';
+}
+
+/* The longest value at each place, found by trying all of them. */
+static void plain_search(json_t *secrets, const char *text, struct buf *b)
+{
+	while (*text) {
+		const char *name, *found = NULL;
+		size_t longest = 0;
+		json_t *v;
+
+		json_object_foreach(secrets, name, v)
+		{
+			size_t n = json_string_length(v);
+
+			if (n > longest && strncmp(text, json_string_value(v), n) == 0) {
+				longest = n;
+				found = name;
+			}
+		}
+		if (found)
+			CHECK(buf_addf(b, "[secret %s]", found) == 0);
+		else
+			CHECK(buf_add(b, text, 1) == 0);
+		text += found ? longest : 1;
+	}
+}
+
+TEST(what_is_found_is_what_a_search_for_every_value_would_find)
+{
+	srand(7);
+	for (int round = 0; round < 300; round++) {
+		CLEANUP(json_unrefp) json_t *o = json_object();
+		CLEANUP(redaction_freep) struct redaction *r = NULL;
+		CLEANUP(buf_done) struct buf got, want;
+		char name[16], word[512];
+
+		buf_init(&got, 64 << 10);
+		buf_init(&want, 64 << 10);
+		for (int i = 0; i < 1 + round % 60; i++) {
+			(void)snprintf(name, sizeof(name), "S%d", i);
+			random_word(word, REDACT_LEAST, 1 + (size_t)round % 8);
+			CHECK(json_object_set_new(o, name, json_string(word)) == 0);
+		}
+		CHECK(redaction_new(o, &r) == 0);
+		random_word(word, 1, sizeof(word) - 1);
+		plain_search(o, word, &want);
+		CHECK(!strcmp(redact(r, word, &got), buf_str(&want)));
+	}
 }
 
 TEST_MAIN()
