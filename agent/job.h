@@ -19,9 +19,8 @@ struct job {
 	uint8_t class;
 	uint64_t asked_usec; /* monotonic */
 	char space[33], owner[41], name[97], bundle[65], entry[256], title[201];
-	int64_t epoch;          /* JOB_WAKE */
-	int64_t settings;       /* least version to start with; 0: there are none */
-	bool settings_answered; /* what is here is the newest, whatever was asked for */
+	int64_t epoch;    /* JOB_WAKE */
+	int64_t settings; /* least version to start with; 0: there are none */
 };
 
 static inline struct job *job_free(struct job *j)

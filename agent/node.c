@@ -27,6 +27,9 @@
 #define COMING_MAX 16
 #define POOL_OF_USED_CLASS 2
 #define JOBS_MAX 4096
+#define ASK_AGAIN_USEC (3 * USEC_PER_SEC) /* an answer comes within milliseconds, or was lost */
+#define ASK_AGAIN_MAX 64                  /* jobs at a time: the first ones, as they are served */
+#define SETTINGS_RETRY_MS 5000            /* a full disk or a broken database takes its time */
 #define OUTPUT_MAX 16000
 #define FILES_OF_BOX 3 /* log, app link, the duplicate of its other end */
 #define FILES_BESIDE_BOXES 128
@@ -406,14 +409,22 @@ static void unlink_job(struct node *n, struct job **at)
 		n->jobs_tail = at;
 }
 
-/* A missing bundle, and missing settings, were asked for when the job came. */
-static bool has_all(struct node *n, const struct job *j)
+static bool lacks_settings(struct node *n, const struct job *j)
 {
 	CLEANUP(settings_unrefp)
 	struct settings *s = settings_find(n->held, j->space, j->settings);
 
-	return (j->settings == 0 || j->settings_answered || s) &&
-	       bundle_cache_open(n->cache, j->bundle, &(struct err){0}) != -ENOENT;
+	return j->settings > 0 && !s;
+}
+
+static bool lacks_bundle(struct node *n, const struct job *j)
+{
+	return bundle_cache_open(n->cache, j->bundle, &(struct err){0}) == -ENOENT;
+}
+
+static bool has_all(struct node *n, const struct job *j)
+{
+	return !lacks_settings(n, j) && !lacks_bundle(n, j);
 }
 
 static void serve_jobs(struct node *n)
@@ -456,15 +467,29 @@ static bool is_full(const struct node *n)
 	return true;
 }
 
-static void ask_for_what_is_missing(struct node *n, const struct job *j)
+static bool ask_for_what_is_missing(struct node *n, const struct job *j)
 {
-	CLEANUP(settings_unrefp)
-	struct settings *s = settings_find(n->held, j->space, j->settings);
+	bool bundle = lacks_bundle(n, j), settings = lacks_settings(n, j);
 
-	if (bundle_cache_open(n->cache, j->bundle, &(struct err){0}) == -ENOENT)
+	if (bundle)
 		peers_want_bundle(n->peers, j->bundle);
-	if (j->settings > 0 && !s && !j->settings_answered)
+	if (settings)
 		peers_want_settings(n->peers, j);
+	return bundle || settings;
+}
+
+/* An orchestrator that died, a link that was full, or settings that had to make room for others
+ * before a box was there: none of it may leave a start waiting for ever. */
+static void ask_again(void *data)
+{
+	struct node *n = data;
+	int asked = 0;
+
+	if (peers_has_orchestrator(n->peers))
+		for (const struct job *j = n->jobs; j && asked < ASK_AGAIN_MAX; j = j->next)
+			asked += ask_for_what_is_missing(n, j);
+	if (n->jobs)
+		timer_arm_after(n->ask, ASK_AGAIN_USEC);
 }
 
 void node_take_job(struct node *n, struct job *job)
@@ -490,7 +515,9 @@ void node_take_job(struct node *n, struct job *job)
 		return;
 	if (j->kind == JOB_WAKE)
 		peers_worker_wanted(n->peers, j);
-	ask_for_what_is_missing(n, j);
+	(void)ask_for_what_is_missing(n, j);
+	if (!n->jobs)
+		timer_arm_after(n->ask, ASK_AGAIN_USEC);
 	j->asked_usec = clock_mono_usec();
 	n->used[j->class] = true;
 	*n->jobs_tail = j;
@@ -527,19 +554,48 @@ void node_bundle_missing(struct node *n, const char *hash, const char *why)
 	fail_waiting(n, hash, why);
 }
 
+static void fail_without_settings(struct node *n, const char *space, const char *why)
+{
+	struct job **at = &n->jobs;
+
+	while (*at) {
+		struct job *j = *at;
+
+		if (strcmp(j->space, space) != 0 || !lacks_settings(n, j)) {
+			at = &j->next;
+			continue;
+		}
+		unlink_job(n, at);
+		fail_job(n, j, why, SETTINGS_RETRY_MS);
+		(void)job_free(j);
+	}
+}
+
+/* Of a database that was restored, or a Space that is gone: waiting for more would be in vain. */
+static void expect_no_newer(struct node *n, const struct agent_settings *m)
+{
+	for (struct job *j = n->jobs; j; j = j->next)
+		if (!strcmp(j->space, m->space) && j->settings > m->version)
+			j->settings = m->version;
+}
+
 void node_settings_arrived(struct node *n, const struct agent_settings *m)
 {
+	CLEANUP(settings_unrefp) struct settings *before = settings_find(n->held, m->space, 0);
 	struct err e = {0};
 
-	CLEANUP(settings_unrefp) struct settings *before = settings_find(n->held, m->space, 0);
-
+	if (m->why) {
+		fail_without_settings(n, m->space, m->why);
+		return;
+	}
 	if (before && m->version != before->version)
 		backoff_forget(n->backoff, m->space);
-	if (settings_put(n->held, m, &e) < 0)
+	if (settings_put(n->held, m, &e) < 0) {
 		log_error("space=%s its settings cannot be kept: %s", m->space, e.text);
-	for (struct job *j = n->jobs; j; j = j->next)
-		if (!strcmp(j->space, m->space))
-			j->settings_answered = true;
+		fail_without_settings(n, m->space, "its settings cannot be kept on this node");
+	} else if (m->answer || m->version == 0) {
+		expect_no_newer(n, m);
+	}
 	serve_jobs(n);
 }
 
@@ -896,7 +952,7 @@ void node_report_all(struct node *n)
 			report_running(&n->slots[i]);
 	/* What was wanted while it was away. */
 	for (const struct job *j = n->jobs; j; j = j->next)
-		ask_for_what_is_missing(n, j);
+		(void)ask_for_what_is_missing(n, j);
 }
 
 void node_hand_over_all(struct node *n)
@@ -924,7 +980,8 @@ int node_new(struct loop *loop, const char *data_dir, const struct box_pool *poo
 	n->slots = calloc(BOX_SLOTS_MAX, sizeof(*n->slots));
 	if (!n->slots || backoff_new(&n->backoff) < 0 || log_budget_new(&n->budget) < 0 ||
 		settings_held_new(&n->held) < 0 ||
-		loop_add_timer(loop, refill_pool, n, &n->refill) < 0)
+		loop_add_timer(loop, refill_pool, n, &n->refill) < 0 ||
+		loop_add_timer(loop, ask_again, n, &n->ask) < 0)
 		return err_set(e, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < BOX_SLOTS_MAX; i++) {
 		n->slots[i] = (struct slot){.node = n, .number = i, .app_fd = -1};
@@ -952,6 +1009,7 @@ struct node *node_free(struct node *n)
 		(void)job_free(j);
 	}
 	source_free(n->refill);
+	source_free(n->ask);
 	(void)backoff_free(n->backoff);
 	(void)log_budget_free(n->budget);
 	(void)settings_held_free(n->held);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/backoff.h"
@@ -33,6 +34,7 @@ struct node {
 	size_t strangers;              /* boxes of an earlier agent that boxd is still to tell of */
 	struct job *jobs, **jobs_tail; /* owned; first come, first served within a class */
 	struct source *refill;         /* owned; timer */
+	struct source *ask;            /* owned; timer: what jobs wait for is asked for again */
 	struct box_pool pool;          /* as configured */
 	bool used[BOX_CLASSES];        /* a Space of this class was built or started here */
 };
@@ -58,7 +60,10 @@ void node_note(struct node *n, const char *replica, const char *line);
 void node_bundle_arrived(struct node *n, const char *hash);
 void node_bundle_missing(struct node *n, const char *hash, const char *why);
 
-/* The newest settings of a Space are here, or there is no such Space: jobs that waited go on. */
+/*
+ * The newest settings of a Space are here, or there is no such Space: jobs that waited go on. Or
+ * they cannot be read: jobs that waited fail.
+ */
 void node_settings_arrived(struct node *n, const struct agent_settings *m);
 
 /* boxd is there with this many slots, and tells of so many boxes that an earlier agent left. */
@@ -71,7 +76,7 @@ void node_exited(struct node *n, uint32_t slot, int status, const char *why);
 /* Inference is back: every live worker gets a new infer link. */
 void node_renew_infer_links(struct node *n);
 
-/* Tells an orchestrator that has just connected which workers run. */
+/* Tells an orchestrator that has just connected which workers run, and what jobs wait for. */
 void node_report_all(struct node *n);
 
 /* Hands every running worker to a gateway that has just connected. */
@@ -83,6 +88,7 @@ void peers_promote(struct peers *p, uint32_t slot);
 void peers_kill(struct peers *p, uint32_t slot);
 int peers_attach_infer(struct peers *p, const struct slot *s, int inference_end);
 void peers_assign_infer(struct peers *p, const struct slot *s);
+bool peers_has_orchestrator(const struct peers *p);
 void peers_want_bundle(struct peers *p, const char *hash);
 void peers_want_settings(struct peers *p, const struct job *j);
 struct agent_worker;

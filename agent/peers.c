@@ -467,6 +467,11 @@ void peers_assign_infer(struct peers *p, const struct slot *s)
 	(void)POST(p, PEER_INFERENCE, MODELS_ASSIGN, 0, &m, models_assign_write, 512, NULL, 0);
 }
 
+bool peers_has_orchestrator(const struct peers *p)
+{
+	return p->peers[PEER_ORCHESTRATOR].link != NULL;
+}
+
 void peers_want_bundle(struct peers *p, const char *hash)
 {
 	const struct agent_want_bundle m = {.bundle = hash};

@@ -18,11 +18,13 @@ static void note_lost(struct world *w, const struct space *space, size_t lost)
 		lost);
 }
 
-static int tell_agent(struct world *w, const struct space *space, const char *why, struct err *e)
+static int tell_agent(
+	struct world *w, const struct space *space, const char *why, bool answer, struct err *e)
 {
 	CLEANUP(json_unrefp) json_t *variables = NULL;
 	CLEANUP(json_unrefp) json_t *secrets = NULL;
-	struct agent_settings m = {.space = space->id, .version = space->settings};
+	struct agent_settings m = {
+		.space = space->id, .version = space->settings, .answer = answer};
 	size_t lost = 0;
 	int r = settings_variables(w->store, space, &variables, e);
 
@@ -45,12 +47,21 @@ void manage_answer(struct world *w, const struct agent_want_settings *m)
 	struct err e = {0};
 	int r = space_by_id(w->store, m->space, &space, &e);
 
+	if (r == -ENOENT) {
+		agent_peer_settings(
+			w->agent, &(struct agent_settings){.space = m->space, .answer = true});
+		return;
+	}
 	if (r == 0)
-		r = tell_agent(w, &space, m->check ? "a build" : "a start", &e);
-	else if (r == -ENOENT)
-		agent_peer_settings(w->agent, &(struct agent_settings){.space = m->space});
-	if (r < 0 && r != -ENOENT)
-		log_error("space=%s its settings cannot be read: %s", m->space, e.text);
+		r = tell_agent(w, &space, m->check ? "a build" : "a start", true, &e);
+	if (r == 0)
+		return;
+	/* The start is for visitors, and the reason is the operator's. */
+	log_error("space=%s its settings cannot be read: %s", m->space, e.text);
+	agent_peer_settings(w->agent,
+		&(struct agent_settings){.space = m->space,
+			.why = "the secrets and variables of this Space cannot be read now; it is "
+			       "tried again"});
 }
 
 /* The agent hears of it first, so that what the gateway then starts does not wait. */
@@ -58,7 +69,7 @@ static void tell(struct world *w, const struct space *space, const char *why)
 {
 	struct err e = {0};
 
-	if (agent_peer_is_connected(w->agent) && tell_agent(w, space, why, &e) < 0)
+	if (agent_peer_is_connected(w->agent) && tell_agent(w, space, why, false, &e) < 0)
 		log_warn("space=%s/%s its settings come later: %s", space->owner, space->name,
 			e.text);
 	edge_peer_route(w->edge, space->id);

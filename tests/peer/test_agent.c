@@ -598,6 +598,46 @@ TEST(a_wake_waits_for_settings_of_its_version_and_the_next_needs_nobody)
 	teardown(&fx);
 }
 
+TEST(a_wake_whose_settings_cannot_be_read_fails_with_the_reason)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "";
+	wake_with_settings(&fx, 5, 3);
+	UNTIL(&fx, fx.orchestrator.last_type == AGENT_WANT_SETTINGS);
+	send_json(&fx.orchestrator, AGENT_SETTINGS, 0,
+		"{\"space\":\"s1\",\"version\":0,\"why\":\"the disk is full\"}", -1);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_WAKE_FAILED);
+	CHECK(fx.gateway.last_seq == 5);
+	CHECK(strstr(buf_str(&fx.gateway.last), "the disk is full"));
+	CHECK(strstr(buf_str(&fx.gateway.last), "\"retry_ms\":5000"));
+	teardown(&fx);
+}
+
+TEST(settings_that_do_not_come_are_asked_for_again_and_older_ones_do_only_as_an_answer)
+{
+	struct fixture fx;
+
+	setup(&fx);
+	fx.on_app = "hello";
+	check_build(&fx, 1);
+	fx.on_app = "";
+	wake_with_settings(&fx, 5, 3);
+	UNTIL(&fx, fx.orchestrator.last_type == AGENT_WANT_SETTINGS);
+	send_json(&fx.orchestrator, AGENT_SETTINGS, 0, "{\"space\":\"s1\",\"version\":2}", -1);
+	fx.orchestrator.last_type = 0;
+	UNTIL(&fx, fx.orchestrator.last_type == AGENT_WANT_SETTINGS);
+	CHECK(fx.gateway.last_type != WAKE_LINK);
+	send_json(&fx.orchestrator, AGENT_SETTINGS, 0,
+		"{\"space\":\"s1\",\"version\":2,\"answer\":true}", -1);
+	UNTIL(&fx, fx.gateway.last_type == WAKE_LINK);
+	CHECK(fx.gateway.last_seq == 5 && strstr(buf_str(&fx.gateway.last), "\"settings\":2"));
+	teardown(&fx);
+}
+
 TEST(a_secret_in_a_line_or_in_what_a_build_prints_does_not_leave_the_node)
 {
 	struct fixture fx;
