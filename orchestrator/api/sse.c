@@ -19,6 +19,8 @@
  * know that it has everything there is. */
 #define PING_USEC (30 * USEC_PER_SEC)
 #define OUT_MAX (8 * JOURNAL_LINE_MAX)
+/* A build is told at once, and a line may be nothing but its newline. */
+#define BUILD_OUT_MAX (256 * BUILD_LOG_MAX)
 #define RETRY_MS 1000 /* EventSource connects again after this */
 
 struct follower {
@@ -246,7 +248,7 @@ static struct follower *new_follower(
 		.builds = builds,
 		.follow = follow && strcmp(follow, "0") != 0};
 	(void)snprintf(f->name, sizeof(f->name), "%s", name);
-	buf_init(&f->out, OUT_MAX);
+	buf_init(&f->out, builds ? BUILD_OUT_MAX : OUT_MAX);
 	r->state = f;
 	r->on_end = end_follower;
 	return f;

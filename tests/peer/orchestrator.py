@@ -1122,6 +1122,15 @@ class Api(Case):
             pass
         c.close()
 
+    def test_build_logs_of_many_short_lines_are_told_to_the_last(self):
+        r = self.repo()
+        r.commit({"app.lua": "DEEP"})
+        self.refused(r)
+        text = self.p.request("GET", "/api/spaces/admin/demo/logs/build", token=self.p.token)[2]
+        self.assertGreater(len(text), 512 << 10)
+        # The id ends a build that was told whole.
+        self.assertRegex(text[-20:], r"\n\nid: 1\n\n$")
+
     def test_status_tells_links_workers_and_sessions(self):
         self.repo().deploy({})
         until("the gateway knows", lambda: "admin/demo" in self.p.gateway.routes)

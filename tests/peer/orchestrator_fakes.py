@@ -152,6 +152,8 @@ class Agent:
 
     def judge(self, m, files):
         text = files[m["entry"]].decode()
+        if "DEEP" in text:
+            return {"ok": False, "message": "stack overflow", "traceback": "\"\n" * 8000}
         if "SYNTAX" in text:
             line = text[:text.index("SYNTAX")].count("\n") + 1
             return {"ok": False, "message": "unexpected symbol near '='", "file": m["entry"], "line": line}
