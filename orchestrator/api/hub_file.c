@@ -245,6 +245,9 @@ void handle_site(struct request *r)
 		code = build_by_id(r->world->store, space.live_build, &build, &e);
 	if (code == 0 && build.bundle[0])
 		code = err_set(&e, -ENOENT, "this Space is an app, no folder of pages");
+	/* It was an app when its owner paused it. */
+	if (code == 0 && space.paused)
+		code = err_set(&e, -ENOENT, "this Space is paused");
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;

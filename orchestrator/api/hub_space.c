@@ -8,6 +8,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
 #include "orchestrator/api/runtime.h"
+#include "orchestrator/change.h"
 #include "orchestrator/manage.h"
 #include "orchestrator/rebuild.h"
 #include "orchestrator/space/hardware.h"
@@ -270,13 +271,31 @@ void handle_sleep_time(struct request *r)
 	answer_runtime(r, &space, code, &e);
 }
 
+/* A folder of pages has nothing that could be paused, which its clients expect to be told. */
+static int check_is_no_folder(struct world *w, const struct space *space, struct err *e)
+{
+	CLEANUP(json_unrefp) json_t *o = runtime_object(w, space->id, false, e);
+	const char *sdk = json_string_value(json_object_get(o, "sdk"));
+
+	if (!o)
+		return e->code;
+	if (sdk && !strcmp(sdk, FRONT_MATTER_STATIC) && !space_serves_app(w->store, space))
+		return err_set(e, -EINVAL, "a static Space has nothing that could be paused");
+	return 0;
+}
+
 void handle_pause(struct request *r)
 {
 	struct space space;
 	struct err e = {0};
+	int code;
 
-	if (request_space(r, &space) == 0)
-		answer_runtime(r, &space, manage_pause(r->world, &space, true, &e), &e);
+	if (request_space(r, &space) < 0)
+		return;
+	code = check_is_no_folder(r->world, &space, &e);
+	if (code == 0)
+		code = manage_pause(r->world, &space, true, &e);
+	answer_runtime(r, &space, code, &e);
 }
 
 /* With factory=true the live commit is built anew; its workers start anew either way. */

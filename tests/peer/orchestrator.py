@@ -1122,6 +1122,21 @@ class Api(Case):
             pass
         c.close()
 
+    def test_a_static_space_cannot_be_paused_and_one_that_was_serves_nothing(self):
+        r = self.repo()
+        r.deploy({})
+        self.assertEqual(self.p.call("POST", "/api/spaces/admin/demo/pause", {})[0], 200)
+        r.deploy({"README.md": "---\ntitle: T\nsdk: static\n---\n", "index.html": "<h1>pages</h1>"})
+        file = "/spaces/admin/demo/-/site/index.html"
+        status, _, text = self.p.request("GET", file, token=self.p.token)
+        self.assertEqual(status, 404)
+        self.assertIn("this Space is paused", text)
+        self.assertEqual(self.p.call("POST", "/api/spaces/admin/demo/restart", {})[0], 200)
+        self.assertEqual(self.p.request("GET", file, token=self.p.token)[0], 200)
+        status, answer = self.p.call("POST", "/api/spaces/admin/demo/pause", {})
+        self.assertEqual(status, 400)
+        self.assertIn("nothing that could be paused", answer["error"])
+
     def test_build_logs_of_many_short_lines_are_told_to_the_last(self):
         r = self.repo()
         r.commit({"app.lua": "DEEP"})
