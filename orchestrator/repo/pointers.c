@@ -28,6 +28,7 @@ struct pointer_scan {
 	char line[LINE_MAX_BYTES];
 	size_t n;
 	bool listed, ended; /* git's list is read whole; git itself is gone */
+	bool unreadable;    /* a file of the list, so what it points to is not known */
 	int status;
 };
 
@@ -52,7 +53,7 @@ static void finish_when_over(struct pointer_scan *s)
 
 	if (!s->listed || !s->ended)
 		return;
-	outcome = WIFEXITED(s->status) && WEXITSTATUS(s->status) == 0 ? 0 : -EIO;
+	outcome = WIFEXITED(s->status) && WEXITSTATUS(s->status) == 0 && !s->unreadable ? 0 : -EIO;
 	(void)pointer_scan_free(s);
 	ops->on_done(outcome, data);
 }
@@ -70,9 +71,16 @@ static void take_line(struct pointer_scan *s)
 	if (s->n < ID_HEX + 1 || s->line[ID_HEX] != ' ' ||
 		git_oid_fromstrn(&oid, s->line, ID_HEX) < 0)
 		return;
-	if (git_odb_read_header(&size, &type, s->odb, &oid) < 0 || type != GIT_OBJECT_BLOB ||
-		size >= POINTER_MAX || git_odb_read(&object, s->odb, &oid) < 0)
+	if (git_odb_read_header(&size, &type, s->odb, &oid) < 0) {
+		s->unreadable = true;
 		return;
+	}
+	if (type != GIT_OBJECT_BLOB || size >= POINTER_MAX)
+		return;
+	if (git_odb_read(&object, s->odb, &oid) < 0) {
+		s->unreadable = true;
+		return;
+	}
 	if (pointer_parse(git_odb_object_data(object), git_odb_object_size(object), &p))
 		s->ops->on_pointer(&p, s->line + ID_HEX + 1, s->data);
 	git_odb_object_free(object);

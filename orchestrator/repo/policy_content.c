@@ -90,10 +90,12 @@ static void check_pointer(
 			"%s: points into git-lfs, and its content is not here; run 'git lfs push "
 			"--all'",
 			path);
-	else if (fd >= 0 && s.size != pointer->size)
+	else if (fd < 0)
+		find(c, "%s: its content in git-lfs cannot be read now; push again", path);
+	else if (s.size != pointer->size)
 		find(c, "%s: says %llu bytes, and its content in git-lfs has %llu", path,
 			(unsigned long long)pointer->size, (unsigned long long)s.size);
-	else if (fd >= 0 && pickle_is(&s, path))
+	else if (pickle_is(&s, path))
 		find_pickle(c, path);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <git2.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -140,6 +141,29 @@ TEST(what_git_cannot_list_is_said_to_be_incomplete)
 	setup(&fx);
 	scan(&fx, tips, 1);
 	CHECK(fx.outcome == -EIO);
+	teardown(&fx);
+}
+
+TEST(a_file_that_cannot_be_read_now_makes_the_scan_incomplete)
+{
+	struct fixture fx;
+	struct pointer_scan_plan plan = {0};
+	struct pointer_scan *s;
+	struct rlimit files, none;
+	char hex[41];
+
+	setup(&fx);
+	commit(&fx, "model.bin", pointer_blob(&fx, OID_A, 7), "refs/heads/main", hex);
+	plan.repo = fx.path;
+	CHECK(pointer_scan_start(fx.loop, &plan, &ops, &fx, &s, NULL) == 0);
+	CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	none = (struct rlimit){.rlim_max = files.rlim_max};
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0); /* what is open stays so */
+	CHECK(loop_run(fx.loop) == 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	CHECK(fx.outcome == -EIO && !fx.seen[0]);
+	scan(&fx, NULL, 0);
+	CHECK(fx.outcome == 0 && !strcmp(fx.seen, "model.bin:a:7 "));
 	teardown(&fx);
 }
 

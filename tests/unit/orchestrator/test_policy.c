@@ -44,11 +44,15 @@ static void teardown(struct fixture *fx)
 	CHECK(fs_remove_tree(fx->dir) == 0);
 }
 
+static const char beyond_reach[] = "there, and cannot be opened";
+
 static int open_lfs(const char *oid, uint64_t *ret, void *data)
 {
 	const struct fixture *fx = data;
 	int fd;
 
+	if (fx->lfs == beyond_reach)
+		return -EMFILE;
 	if (!fx->lfs || strcmp(oid, OID) != 0)
 		return -ENOENT;
 	fd = fs_memfd_sealed("lfs", fx->lfs, strlen(fx->lfs), NULL);
@@ -313,6 +317,8 @@ TEST(a_pointer_to_what_is_not_there_is_refused)
 		"g: points into git-lfs, and its content is not here; run 'git lfs push --all'\n");
 	expect(COMMIT("m") FILE_AT("100644", "g", POINTER), false, "12345",
 		"g: says 4 bytes, and its content in git-lfs has 5\n");
+	expect(COMMIT("m") FILE_AT("100644", "g", POINTER), false, beyond_reach,
+		"g: its content in git-lfs cannot be read now; push again\n");
 }
 
 TEST(a_secret_blocks_the_push_unless_a_message_says_why_it_may_be_public)
