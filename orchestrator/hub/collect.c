@@ -164,7 +164,7 @@ static void drop_some(struct collector *c)
 	}
 }
 
-static void on_pointer(const struct pointer *p, const char *path, void *data)
+static void on_pointer(const char *oid, const char *path, void *data)
 {
 	struct collector *c = data;
 
@@ -179,7 +179,7 @@ static void on_pointer(const struct pointer *p, const char *path, void *data)
 		c->oids = grown;
 		c->cap = cap;
 	}
-	if (hex_read(p->oid, SHA256_LEN, c->oids[c->n]))
+	if (hex_read(oid, SHA256_LEN, c->oids[c->n]))
 		c->n++;
 }
 

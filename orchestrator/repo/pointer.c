@@ -68,6 +68,20 @@ bool pointer_parse(const void *bytes, size_t n, struct pointer *ret)
 	return true;
 }
 
+bool pointer_next_name(const char *bytes, size_t n, size_t *at, char ret[SHA256_HEX + 1])
+{
+	static const char key[] = "\noid sha256:";
+
+	while (*at < n) {
+		struct cursor c = {bytes + *at, bytes + n};
+
+		(*at)++;
+		if (take(&c, key, sizeof(key) - 1) && take_oid(&c, ret))
+			return true;
+	}
+	return false;
+}
+
 size_t pointer_format(const struct pointer *p, char ret[POINTER_MAX])
 {
 	int n = snprintf(ret, POINTER_MAX, "%s%.*s%s%llu\n", head, SHA256_HEX, p->oid, middle,

@@ -62,10 +62,10 @@ static void finish_when_over(struct pointer_scan *s)
 static void take_line(struct pointer_scan *s)
 {
 	git_odb_object *object = NULL;
-	struct pointer p;
+	char named[SHA256_HEX + 1];
 	git_object_t type;
 	git_oid oid;
-	size_t size;
+	size_t size, at = 0;
 
 	s->line[s->n] = '\0';
 	if (s->n < ID_HEX + 1 || s->line[ID_HEX] != ' ' ||
@@ -75,14 +75,15 @@ static void take_line(struct pointer_scan *s)
 		s->unreadable = true;
 		return;
 	}
-	if (type != GIT_OBJECT_BLOB || size >= POINTER_MAX)
+	if (type != GIT_OBJECT_BLOB || size >= POINTER_NAMES_MAX)
 		return;
 	if (git_odb_read(&object, s->odb, &oid) < 0) {
 		s->unreadable = true;
 		return;
 	}
-	if (pointer_parse(git_odb_object_data(object), git_odb_object_size(object), &p))
-		s->ops->on_pointer(&p, s->line + ID_HEX + 1, s->data);
+	while (pointer_next_name(
+		git_odb_object_data(object), git_odb_object_size(object), &at, named))
+		s->ops->on_pointer(named, s->line + ID_HEX + 1, s->data);
 	git_odb_object_free(object);
 }
 
@@ -181,7 +182,7 @@ int pointer_scan_start(struct loop *loop, const struct pointer_scan_plan *plan,
 		.repo = plan->repo,
 		.quarantine = plan->quarantine,
 		.news = plan->tips,
-		.small_max = POINTER_MAX,
+		.small_max = POINTER_NAMES_MAX,
 		.hook_fd = -1};
 	struct pointer_scan *s = calloc(1, sizeof(*s));
 	int r;

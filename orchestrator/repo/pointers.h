@@ -1,5 +1,6 @@
 /*
- * The pointers to large files in a repo: those that any ref reaches, or those that a push brings.
+ * The large files that a repo's small files name: those that any ref reaches, or those that a push
+ * brings. Rather one too many, see pointer_next_name: what is not told may be taken away.
  * Knows no blob and no row. git lists the files that are small enough, so nothing here grows with
  * a repo's history.
  */
@@ -23,8 +24,9 @@ struct pointer_scan_plan {
 };
 
 struct pointer_scan_ops {
-	/* Maybe more than once for the same object. path: one of its names; both borrowed. */
-	void (*on_pointer)(const struct pointer *p, const char *path, void *data);
+	/* Maybe more than once for the same object. path: one of the file's names; both borrowed.
+	 */
+	void (*on_pointer)(const char *oid, const char *path, void *data);
 	/* Last call; the scan frees itself afterwards. outcome: 0, or -EIO: some may be missing. */
 	void (*on_done)(int outcome, void *data);
 };

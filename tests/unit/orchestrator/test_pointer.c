@@ -1,7 +1,9 @@
 #include "orchestrator/repo/pointer.h"
 #include "tests/support/test.h"
 
-#define OID "48a4c1f0d7e3b2a5968778695a4b3c2d1e0f00112233445566778899aabb7b5d"
+#define OID_TAIL "8a4c1f0d7e3b2a5968778695a4b3c2d1e0f00112233445566778899aabb7b5d"
+#define OID "4" OID_TAIL
+#define OTHER "f" OID_TAIL
 #define HEAD "version https://git-lfs.github.com/spec/v1\n"
 
 static bool parses(const char *text, struct pointer *ret)
@@ -69,6 +71,28 @@ TEST(bytes_that_end_anywhere_are_never_read_past)
 		memcpy(exact, text, n);
 		CHECK(!pointer_parse(exact, n, &p));
 		free(exact);
+	}
+}
+
+TEST(whatever_some_git_lfs_reads_names_its_object)
+{
+	static const char *const files[] = {
+		HEAD "oid sha256:" OID "\nsize 5\n",
+		HEAD "ext-0-x sha256:" OTHER "\noid sha256:" OID "\nsize 5\n",
+		HEAD "oid sha256:" OID "\r\nsize 5\r\n",
+		"version http://git-media.io/v/2\noid sha256:" OID "\nsize 5\n",
+		"version https://hawser.github.com/spec/v1\noid sha256:" OID,
+	};
+	char oid[SHA256_HEX + 1];
+	size_t at;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		at = 0;
+		CHECK(pointer_next_name(files[i], strlen(files[i]), &at, oid));
+		CHECK(!strcmp(oid, OID));
+		CHECK(!pointer_next_name(files[i], strlen(files[i]), &at, oid));
+		at = 0;
+		CHECK(!pointer_next_name(files[i], strlen(HEAD "oid sha256:"), &at, oid));
 	}
 }
 
