@@ -1,6 +1,7 @@
 #include "base/offload.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include "base/log.h"
 
 #define AT_ONCE 4
+#define HASHES_AT_ONCE 2 /* of them: they take minutes, and an fsync must not wait for that */
+#define CHUNK 65536
 #define RUNNING 1
 
 struct offload {
@@ -19,7 +22,7 @@ struct offload {
 	struct source *source;    /* owned */
 	int event;                /* owned; a thread has ended */
 	struct offload_job *jobs; /* owned; oldest first */
-	size_t running;
+	size_t running, hashing;  /* hashing: of the running ones */
 	bool settling;
 };
 
@@ -35,6 +38,7 @@ struct offload_job {
 	void (*hashed)(int outcome, const char hash[SHA256_HEX + 1], void *data);
 	char hash[SHA256_HEX + 1];
 	bool hashes;
+	atomic_bool given_up; /* nobody waits for the hash any more */
 	void *data;
 };
 
@@ -48,9 +52,31 @@ static int sync_all(const int *fds, size_t n)
 	return r;
 }
 
-static int hash_one(int fd, char ret[SHA256_HEX + 1])
+/* -ECANCELED: given up on the way. */
+static int hash_one(struct offload_job *j)
 {
-	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : sha256_fd_hex(fd, ret, NULL);
+	uint8_t chunk[CHUNK], raw[SHA256_LEN];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	off_t at = 0;
+	ssize_t n = 1;
+	int r = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
+
+	while (r == 0 && n != 0) {
+		n = pread(j->fds[0], chunk, sizeof(chunk), at);
+		if (n < 0 && errno != EINTR)
+			r = -errno;
+		else if (n > 0 && EVP_DigestUpdate(ctx, chunk, (size_t)n) != 1)
+			r = -ENOMEM;
+		else if (atomic_load(&j->given_up))
+			r = -ECANCELED;
+		at += n > 0 ? n : 0;
+	}
+	if (r == 0 && EVP_DigestFinal_ex(ctx, raw, NULL) != 1)
+		r = -ENOMEM;
+	EVP_MD_CTX_free(ctx);
+	if (r == 0)
+		hex_write(raw, sizeof(raw), j->hash);
+	return r;
 }
 
 static void close_all(const int *fds, size_t n)
@@ -66,8 +92,7 @@ static void *run(void *data)
 	int event = j->offload->event;
 
 	/* Whoever sees the outcome may free the job. */
-	atomic_store(
-		&j->outcome, j->hashes ? hash_one(j->fds[0], j->hash) : sync_all(j->fds, j->n));
+	atomic_store(&j->outcome, j->hashes ? hash_one(j) : sync_all(j->fds, j->n));
 	(void)!write(event, &one, sizeof(one));
 	return NULL;
 }
@@ -75,14 +100,26 @@ static void *run(void *data)
 static void start_more(struct offload *o)
 {
 	for (struct offload_job *j = o->jobs; j && o->running < AT_ONCE; j = j->next) {
-		if (j->started || atomic_load(&j->outcome) != RUNNING)
+		if (j->started || atomic_load(&j->outcome) != RUNNING ||
+			(j->hashes && o->hashing == HASHES_AT_ONCE))
 			continue;
 		j->started = pthread_create(&j->thread, NULL, run, j) == 0;
-		if (j->started)
+		if (j->started) {
 			o->running++;
-		else
+			o->hashing += j->hashes;
+		} else {
 			(void)run(j);
+		}
 	}
+}
+
+static void unlink_job(struct offload_job *j)
+{
+	for (struct offload_job **at = &j->offload->jobs; *at; at = &(*at)->next)
+		if (*at == j) {
+			*at = j->next;
+			return;
+		}
 }
 
 static void end_job(struct offload_job *j)
@@ -93,15 +130,12 @@ static void end_job(struct offload_job *j)
 	if (j->started) {
 		(void)pthread_join(j->thread, NULL);
 		j->offload->running--;
+		j->offload->hashing -= j->hashes;
 	}
 	outcome = atomic_load(&j->outcome);
-	if (outcome < 0)
+	if (outcome < 0 && outcome != -ECANCELED)
 		log_error("a file cannot be brought to the disk or read: %s", strerror(-outcome));
-	for (struct offload_job **at = &j->offload->jobs; *at; at = &(*at)->next)
-		if (*at == j) {
-			*at = j->next;
-			break;
-		}
+	unlink_job(j);
 	close_all(j->fds, j->n);
 	copy = *j;
 	free(j);
@@ -155,11 +189,19 @@ int offload_new(struct loop *loop, struct offload **ret)
 void offload_settle(struct offload *o)
 {
 	o->settling = true;
+	for (struct offload_job *j = o->jobs; j; j = j->next)
+		atomic_store(&j->given_up, j->hashes);
 	while (o->jobs) {
 		if (!o->jobs->started && atomic_load(&o->jobs->outcome) == RUNNING)
-			(void)run(o->jobs);
+			(void)run(o->jobs); /* a hash at once, given up as it is */
 		end_job(o->jobs);
 	}
+}
+
+static void forget_call(struct offload_job *j)
+{
+	j->done = NULL;
+	j->hashed = NULL;
 }
 
 struct offload *offload_free(struct offload *o)
@@ -167,7 +209,7 @@ struct offload *offload_free(struct offload *o)
 	if (!o)
 		return NULL;
 	for (struct offload_job *j = o->jobs; j; j = j->next)
-		j->done = NULL;
+		forget_call(j);
 	offload_settle(o);
 	(void)source_free(o->source);
 	close(o->event);
@@ -230,9 +272,14 @@ int offload_hash(struct offload *o, int fd,
 
 struct offload_job *offload_forget(struct offload_job *j)
 {
-	if (j) {
-		j->done = NULL;
-		j->hashed = NULL;
+	if (!j)
+		return NULL;
+	forget_call(j);
+	atomic_store(&j->given_up, j->hashes);
+	if (j->hashes && !j->started && atomic_load(&j->outcome) == RUNNING) {
+		unlink_job(j);
+		close_all(j->fds, j->n);
+		free(j);
 	}
 	return NULL;
 }

@@ -27,14 +27,16 @@ int offload_sync(struct offload *o, const int *fds, size_t n, void (*done)(int o
 
 /*
  * The SHA-256 of everything in fd, which is closed. done is called from the loop, never from here:
- * outcome 0 and the hash, or -errno and "". -ENOMEM: it is not, and fd stays the caller's.
+ * outcome 0 and the hash, or -errno and ""; -ECANCELED: the process ends. Few run at once, the rest
+ * wait. -ENOMEM: it is not, and fd stays the caller's.
  */
 int offload_hash(struct offload *o, int fd,
 	void (*done)(int outcome, const char hash[SHA256_HEX + 1], void *data), void *data,
 	struct offload_job **ret);
 
-/* done will not be called. NULL is fine. Returns NULL. */
+/* done will not be called; a hash is given up, a sync goes on. NULL is fine. Returns NULL. */
 struct offload_job *offload_forget(struct offload_job *j);
 
-/* Waits for all and calls their done; from now on offload_sync itself waits. The process ends. */
+/* Waits for all, but gives hashes up, and calls their done; from now on offload_sync itself waits.
+ * The process ends. */
 void offload_settle(struct offload *o);

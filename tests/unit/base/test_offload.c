@@ -120,4 +120,48 @@ TEST(a_file_is_hashed_whole_wherever_its_position_is)
 	end();
 }
 
+static int endless(void)
+{
+	int fd = file();
+
+	CHECK(ftruncate(fd, (off_t)1 << 43) == 0); /* holes: hours of reading */
+	return fd;
+}
+
+TEST(hashes_leave_places_to_syncs_and_end_once_nobody_waits)
+{
+	struct offload_job *jobs[6], *sync;
+	int outcomes_of[6], number = 0, fds[6], fd = file();
+
+	start();
+	calls = 7; /* the first sync to be done stops the loop */
+	for (int i = 0; i < 6; i++) {
+		outcomes_of[i] = 1;
+		fds[i] = endless();
+		CHECK(offload_hash(offload, fds[i], on_hash, &outcomes_of[i], &jobs[i]) == 0);
+	}
+	CHECK(offload_sync(offload, &fd, 1, on_done, &number, &sync) == 1);
+	CHECK(loop_run(loop) == 0 && calls == 8 && outcomes[0] == 0);
+	(void)offload_forget(jobs[5]); /* it has not begun */
+	CHECK(fcntl(fds[5], F_GETFD) < 0 && errno == EBADF);
+	(void)offload_forget(jobs[0]); /* it has */
+	offload_settle(offload);
+	CHECK(outcomes_of[0] == 1 && outcomes_of[5] == 1);
+	for (int i = 1; i < 5; i++)
+		CHECK(outcomes_of[i] == -ECANCELED);
+	end();
+}
+
+TEST(freed_while_hashes_wait_it_calls_nobody)
+{
+	struct offload_job *jobs[4];
+	int outcome = 1;
+
+	start();
+	for (int i = 0; i < 4; i++)
+		CHECK(offload_hash(offload, endless(), on_hash, &outcome, &jobs[i]) == 0);
+	end();
+	CHECK(outcome == 1);
+}
+
 TEST_MAIN()
