@@ -116,37 +116,32 @@ static int sync_dir(int dir, const char *name)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* Gives a synced temporary file its name. *ret_made: its folder is new. */
-static int name_it(int dir, const char *temp, const char *hash, bool *ret_made)
+/* Gives a synced temporary file its name. */
+static int name_it(int dir, const char *temp, const char *hash)
 {
 	char shard[3] = {hash[0], hash[1]};
 	char path[SHA256_HEX + 4];
 
-	*ret_made = mkdirat(dir, shard, 0700) == 0;
-	if (!*ret_made && errno != EEXIST)
+	if (mkdirat(dir, shard, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	path_of(hash, path);
 	return renameat(dir, temp, dir, path) < 0 ? -errno : 0;
 }
 
-/* The same, and both folders are synced where they changed. */
-static int publish(int dir, const char *temp, const char *hash)
+/* Both folders, whoever changed them: blob_publish may not have come to it yet. */
+static int sync_folders(int dir, const char *hash)
 {
 	char shard[3] = {hash[0], hash[1]};
-	bool made;
-	int r = name_it(dir, temp, hash, &made);
+	int r = sync_dir(dir, shard);
 
-	if (r == 0)
-		r = sync_dir(dir, shard);
-	if (r == 0 && made)
-		r = sync_dir(dir, ".");
-	return r;
+	return r == 0 ? sync_dir(dir, ".") : r;
 }
 
 int blob_put(struct blob_store *b, int fd, char ret_hash[SHA256_HEX + 1], struct err *e)
 {
 	char temp[ID_LEN + 8], id[ID_LEN + 1], hash[SHA256_HEX + 1];
 	CLEANUP(closep) int out = -1;
+	bool there;
 	int r;
 
 	random_id(id);
@@ -155,19 +150,17 @@ int blob_put(struct blob_store *b, int fd, char ret_hash[SHA256_HEX + 1], struct
 	if (out < 0)
 		return err_set(e, -errno, "cannot store a file: %s", strerror(errno));
 	r = copy_and_digest(fd, out, hash);
-	if (r == 0 && blob_touch(b, hash)) {
-		(void)unlinkat(b->dir, temp, 0);
-		goto done;
-	}
-	if (r == 0 && fdatasync(out) < 0)
+	there = r == 0 && blob_touch(b, hash);
+	if (r == 0 && !there && fdatasync(out) < 0)
 		r = -errno;
-	if (r == 0)
-		r = publish(b->dir, temp, hash);
-	if (r < 0) {
+	if (r == 0 && !there)
+		r = name_it(b->dir, temp, hash);
+	if (r < 0 || there)
 		(void)unlinkat(b->dir, temp, 0);
+	if (r == 0)
+		r = sync_folders(b->dir, hash);
+	if (r < 0)
 		return err_set(e, r, "cannot store a file: %s", strerror(-r));
-	}
-done:
 	memcpy(ret_hash, hash, sizeof(hash));
 	return 0;
 }
@@ -345,7 +338,6 @@ static int open_folders(int dir, const char *hash, int ret_fds[2])
 static int take_name(
 	struct blob_store *b, const char *temp, const char *hash, int ret_fds[2], struct err *e)
 {
-	bool made;
 	int r = 0;
 
 	if (blob_touch(b, hash))
@@ -353,7 +345,7 @@ static int take_name(
 	else if (utimensat(b->dir, temp, NULL, AT_SYMLINK_NOFOLLOW) < 0)
 		r = -errno; /* its bytes may have come long ago */
 	else
-		r = name_it(b->dir, temp, hash, &made);
+		r = name_it(b->dir, temp, hash);
 	if (r == 0)
 		r = open_folders(b->dir, hash, ret_fds);
 	return r < 0 ? cannot(e, r) : 0;
