@@ -38,6 +38,7 @@ struct upload {
 	uint64_t at, end;           /* of a part: where the next byte goes, and where it ends */
 	struct offload_job *job, *ahead;
 	int ahead_outcome;
+	void (*after_ahead)(struct upload *u); /* all bytes have come */
 	size_t unsynced;
 	char etag[64]; /* of a part */
 };
@@ -258,6 +259,16 @@ static void on_ahead(int outcome, void *data)
 	u->ahead = NULL;
 	if (u->ahead_outcome == 0)
 		u->ahead_outcome = outcome;
+	if (u->after_ahead)
+		u->after_ahead(u);
+}
+
+/* The kernel tells one fsync alone of a failure, and that may be the one ahead. */
+static void go_on_after_ahead(struct upload *u, void (*next)(struct upload *u))
+{
+	u->after_ahead = next;
+	if (!u->ahead)
+		next(u);
 }
 
 static int dup_of(const struct upload *u)
@@ -408,18 +419,42 @@ static int check_whole(struct upload *u)
 	return 0;
 }
 
+static void sync_whole(struct upload *u)
+{
+	struct offload *offload = u->request->world->offload;
+	int fd = blob_dup(u->writer);
+	int done = fd < 0 ? fd : offload_sync(offload, &fd, 1, on_written, u, &u->job);
+
+	if (done != 1)
+		on_written(done, u);
+}
+
 void finish_lfs_put(struct request *r)
 {
 	struct upload *u = r->state;
-	int fd, done;
 
 	fault_point("lfs-received");
-	if (check_whole(u) < 0)
+	if (check_whole(u) == 0)
+		go_on_after_ahead(u, sync_whole);
+}
+
+static void answer_part(struct upload *u)
+{
+	struct request *r = u->request;
+	struct err e = {0};
+
+	if (u->ahead_outcome < 0) {
+		/* No later fsync would know, so no part of the file can be relied on. */
+		blob_parts_drop(r->world->blobs, u->claim.upload);
+		(void)err_set(&e, u->ahead_outcome, "the part is not on the disk: %s",
+			strerror(-u->ahead_outcome));
+		request_fail(r, e.code, &e);
 		return;
-	fd = blob_dup(u->writer);
-	done = fd < 0 ? fd : offload_sync(r->world->offload, &fd, 1, on_written, u, &u->job);
-	if (done != 1)
-		on_written(done, u);
+	}
+	(void)snprintf(
+		u->etag, sizeof(u->etag), "\"%s-%" PRIu64 "\"", u->claim.upload, u->claim.part);
+	request_empty(r, MHD_HTTP_OK);
+	request_add_header(r, MHD_HTTP_HEADER_ETAG, u->etag);
 }
 
 void finish_lfs_part(struct request *r)
@@ -431,10 +466,7 @@ void finish_lfs_part(struct request *r)
 			"%" PRIu64 " bytes of the part are missing", u->end - u->at);
 		return;
 	}
-	(void)snprintf(
-		u->etag, sizeof(u->etag), "\"%s-%" PRIu64 "\"", u->claim.upload, u->claim.part);
-	request_empty(r, MHD_HTTP_OK);
-	request_add_header(r, MHD_HTTP_HEADER_ETAG, u->etag);
+	go_on_after_ahead(u, answer_part);
 }
 
 /* --- parts become a file --- */
@@ -472,6 +504,8 @@ static void on_parts_written(int outcome, void *data)
 	int fd, code = outcome;
 
 	u->job = NULL;
+	if (code < 0)
+		blob_parts_drop(u->request->world->blobs, u->claim.upload); /* as answer_part */
 	fd = code == 0 ? dup_of(u) : code;
 	if (fd >= 0)
 		code = offload_hash(u->request->world->offload, fd, on_hashed, u, &u->job);
