@@ -26,6 +26,9 @@
 #include "orchestrator/metrics.h"
 
 #define SYNC_AHEAD (64u << 20) /* bytes after which the disk is set to work */
+#define ETAG_MAX (SHA256_HEX + 3)
+#define COMPLETES_MAX 8 /* of one owner at once; a client has that many threads at most */
+#define RETRY_SEC "5"
 
 /* An upload under way: a whole file, one part, or the parts becoming a file. */
 struct upload {
@@ -40,7 +43,8 @@ struct upload {
 	int ahead_outcome;
 	void (*after_ahead)(struct upload *u); /* all bytes have come */
 	size_t unsynced;
-	char etag[64]; /* of a part */
+	char parts[PARTS_ID_MAX + 1]; /* where parts are kept; "": of a whole file */
+	char etag[ETAG_MAX];          /* of a part */
 };
 
 static struct upload *uploads;
@@ -170,6 +174,8 @@ static struct upload *new_upload(
 	uploads = u;
 	r->state = u;
 	r->on_end = end_upload;
+	if (c->upload[0])
+		(void)snprintf(u->parts, sizeof(u->parts), "%s-%s", c->repo, c->upload);
 	return u;
 }
 
@@ -223,6 +229,12 @@ static bool is_busy(const struct upload *mine, enum signed_verb verb)
 	return false;
 }
 
+static void refuse_for_now(struct request *r, const char *words)
+{
+	request_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, NULL, "%s", words);
+	request_add_header(r, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_SEC);
+}
+
 void handle_lfs_part(struct request *r)
 {
 	struct signed_claim c;
@@ -240,12 +252,12 @@ void handle_lfs_part(struct request *r)
 		return;
 	}
 	if (is_busy(u, SIGNED_COMPLETE)) {
-		request_error(r, MHD_HTTP_CONFLICT, NULL, "this upload is being completed");
+		refuse_for_now(r, "this upload is being completed");
 		return;
 	}
 	if (check_length(r, u->end - u->at) < 0)
 		return;
-	u->fd = blob_parts_open(r->world->blobs, c.upload, c.size, &e);
+	u->fd = blob_parts_open(r->world->blobs, u->parts, c.size, &e);
 	if (u->fd < 0)
 		request_fail(r, e.code, &e);
 }
@@ -438,21 +450,36 @@ void finish_lfs_put(struct request *r)
 		go_on_after_ahead(u, sync_whole);
 }
 
+/* Nobody can say it who has not sent the part. */
+static int write_etag(const struct upload *u, uint64_t part, char ret[ETAG_MAX])
+{
+	char receipt[SHA256_HEX + 1], birth[PARTS_BIRTH_MAX];
+	int r = blob_parts_birth(u->fd, birth);
+
+	if (r < 0)
+		return r;
+	signed_receipt(&u->request->world->lfs.key, u->claim.upload, part, birth, receipt);
+	(void)snprintf(ret, ETAG_MAX, "\"%s\"", receipt);
+	return 0;
+}
+
 static void answer_part(struct upload *u)
 {
 	struct request *r = u->request;
 	struct err e = {0};
+	int code = u->ahead_outcome;
 
-	if (u->ahead_outcome < 0) {
+	if (code < 0) {
 		/* No later fsync would know, so no part of the file can be relied on. */
-		blob_parts_drop(r->world->blobs, u->claim.upload);
-		(void)err_set(&e, u->ahead_outcome, "the part is not on the disk: %s",
-			strerror(-u->ahead_outcome));
-		request_fail(r, e.code, &e);
+		blob_parts_drop(r->world->blobs, u->parts);
+	} else {
+		code = write_etag(u, u->claim.part, u->etag);
+	}
+	if (code < 0) {
+		(void)err_set(&e, code, "the part is not on the disk: %s", strerror(-code));
+		request_fail(r, code, &e);
 		return;
 	}
-	(void)snprintf(
-		u->etag, sizeof(u->etag), "\"%s-%" PRIu64 "\"", u->claim.upload, u->claim.part);
 	request_empty(r, MHD_HTTP_OK);
 	request_add_header(r, MHD_HTTP_HEADER_ETAG, u->etag);
 }
@@ -480,8 +507,12 @@ static void on_hashed(int outcome, const char hash[SHA256_HEX + 1], void *data)
 
 	u->job = NULL;
 	fault_point("lfs-hashed");
+	if (code == -ECANCELED) {
+		refuse_for_now(r, "the platform is restarting; try again in a moment");
+		return;
+	}
 	if (code == 0 && strcmp(hash, u->claim.oid) != 0) {
-		blob_parts_drop(r->world->blobs, u->claim.upload);
+		blob_parts_drop(r->world->blobs, u->parts);
 		request_error(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "parts",
 			"the file's SHA-256 is %.12s…, but %.12s… was announced; upload it again",
 			hash, u->claim.oid);
@@ -490,7 +521,7 @@ static void on_hashed(int outcome, const char hash[SHA256_HEX + 1], void *data)
 	if (code < 0)
 		(void)err_set(&e, code, "the file cannot be read: %s", strerror(-code));
 	else
-		code = blob_parts_publish(r->world->blobs, u->claim.upload, u->claim.oid, fds, &e);
+		code = blob_parts_publish(r->world->blobs, u->parts, u->claim.oid, fds, &e);
 	if (code < 0)
 		request_fail(r, code, &e);
 	else
@@ -505,7 +536,7 @@ static void on_parts_written(int outcome, void *data)
 
 	u->job = NULL;
 	if (code < 0)
-		blob_parts_drop(u->request->world->blobs, u->claim.upload); /* as answer_part */
+		blob_parts_drop(u->request->world->blobs, u->parts); /* as answer_part */
 	fd = code == 0 ? dup_of(u) : code;
 	if (fd >= 0)
 		code = offload_hash(u->request->world->offload, fd, on_hashed, u, &u->job);
@@ -518,8 +549,10 @@ static void on_parts_written(int outcome, void *data)
 }
 
 /* Every part is named once, in the client's words "partNumber" and the ETag it was given. */
-static int check_parts(struct request *r, const struct signed_claim *c, struct err *e)
+static int check_parts(const struct upload *u, struct err *e)
 {
+	const struct request *r = u->request;
+	const struct signed_claim *c = &u->claim;
 	const json_t *parts = json_object_get(r->json, "parts"), *o;
 	uint64_t n = c->chunk_size ? (c->size + c->chunk_size - 1) / c->chunk_size : 0;
 	size_t i;
@@ -528,18 +561,61 @@ static int check_parts(struct request *r, const struct signed_claim *c, struct e
 		return err_set(e, -EINVAL, "parts: must be the %" PRIu64 " parts of the file", n);
 	json_array_foreach(parts, i, o)
 	{
-		char want[64];
+		char want[ETAG_MAX];
 		const char *etag;
 		int64_t at;
 
 		if (json_get_int(o, "partNumber", 1, (int64_t)n, &at, e) < 0 ||
-			json_get_str(o, "etag", 64, &etag, e) < 0)
+			json_get_str(o, "etag", ETAG_MAX, &etag, e) < 0)
 			return e->code;
-		(void)snprintf(want, sizeof(want), "\"%s-%" PRId64 "\"", c->upload, at);
+		if (write_etag(u, (uint64_t)at, want) < 0)
+			return err_set(e, -EIO, "parts: cannot be looked at");
 		if (at != (int64_t)i + 1 || strcmp(etag, want) != 0)
 			return err_set(e, -EINVAL, "parts: %zu is not as its upload said", i + 1);
 	}
 	return 0;
+}
+
+static size_t completes_of(const char *owner)
+{
+	size_t n = 0;
+
+	for (const struct upload *u = uploads; u; u = u->next)
+		n += u->claim.verb == SIGNED_COMPLETE && !strcmp(u->repo.owner, owner);
+	return n;
+}
+
+/* The file of the parts, all of which have come. 0; otherwise answered. */
+static int take_parts(struct upload *u)
+{
+	struct request *r = u->request;
+	struct err e = {0};
+
+	if (is_busy(u, SIGNED_COMPLETE) || is_busy(u, SIGNED_PART) ||
+		completes_of(u->repo.owner) > COMPLETES_MAX) {
+		refuse_for_now(r, "this upload, or too many beside it, are being completed");
+		return -EBUSY;
+	}
+	u->fd = blob_parts_find(r->world->blobs, u->parts, &e);
+	if (u->fd < 0) {
+		request_fail(r, e.code, &e);
+		return e.code;
+	}
+	if (check_parts(u, &e) < 0) {
+		request_error(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "parts", "%s", e.text);
+		return e.code;
+	}
+	return 0;
+}
+
+static void sync_parts(struct upload *u)
+{
+	struct offload *offload = u->request->world->offload;
+	int fd = dup_of(u);
+	int done = fd < 0 ? -errno : offload_sync(offload, &fd, 1, on_parts_written, u, &u->job);
+
+	if (done != 1)
+		on_parts_written(done, u);
 }
 
 void handle_lfs_complete(struct request *r)
@@ -547,9 +623,7 @@ void handle_lfs_complete(struct request *r)
 	struct signed_claim c;
 	struct hub_repo repo;
 	struct upload *u;
-	struct err e = {0};
 	uint64_t size;
-	int fd, done;
 
 	if (admit(r, SIGNED_COMPLETE, &c, &repo) < 0)
 		return;
@@ -557,29 +631,11 @@ void handle_lfs_complete(struct request *r)
 		request_json(r, MHD_HTTP_OK, json_pack("{s:b}", "success", 1));
 		return;
 	}
-	if (check_parts(r, &c, &e) < 0) {
-		request_error(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "parts", "%s", e.text);
-		return;
-	}
 	if (check_room(r, &repo, &c) < 0)
 		return;
 	u = new_upload(r, &repo, &c);
-	if (!u)
-		return;
-	if (is_busy(u, SIGNED_COMPLETE) || is_busy(u, SIGNED_PART)) {
-		request_error(r, MHD_HTTP_CONFLICT, NULL, "parts of this upload are still coming");
-		return;
-	}
-	u->fd = blob_parts_open(r->world->blobs, c.upload, c.size, &e);
-	if (u->fd < 0) {
-		request_fail(r, e.code, &e);
-		return;
-	}
-	fd = dup_of(u);
-	done = fd < 0 ? -errno
-		      : offload_sync(r->world->offload, &fd, 1, on_parts_written, u, &u->job);
-	if (done != 1)
-		on_parts_written(done, u);
+	if (u && take_parts(u) == 0)
+		sync_parts(u);
 }
 
 /* --- download --- */

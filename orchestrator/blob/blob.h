@@ -56,9 +56,19 @@ int blob_publish(struct blob_writer *w, int ret_fds[2], struct err *e);
 
 /*
  * A blob whose bytes come in any order, perhaps over several lives of this process: a file of that
- * size with holes, known by id (letters and digits). The fd is the caller's; made when missing.
+ * size with holes, known by id (letters, digits and '-'). The fd is the caller's; made when
+ * missing.
  */
+#define PARTS_ID_MAX 64
 int blob_parts_open(struct blob_store *b, const char *id, uint64_t size, struct err *e);
+/* The same, but -ENOENT when it is missing. */
+int blob_parts_find(struct blob_store *b, const char *id, struct err *e);
+/* Words that tell the file of that fd from an earlier or a later one with the same id. */
+#define PARTS_BIRTH_MAX 80
+int blob_parts_birth(int fd, char ret[PARTS_BIRTH_MAX]);
+/* bytes: what it takes of the disk. */
+typedef void (*blob_parts_fn)(const char *id, uint64_t bytes, void *data);
+void blob_parts_list(struct blob_store *b, blob_parts_fn fn, void *data);
 /* Somebody else has made sure that its bytes, synced, have that hash. As blob_publish. */
 int blob_parts_publish(
 	struct blob_store *b, const char *id, const char *hash, int ret_fds[2], struct err *e);

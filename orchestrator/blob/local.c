@@ -365,20 +365,22 @@ int blob_publish(struct blob_writer *w, int ret_fds[2], struct err *e)
 
 /* --- bytes in any order --- */
 
-static int parts_name(const char *id, char ret[ID_LEN + 8])
+#define PARTS_NAME_MAX (PARTS_ID_MAX + 8)
+
+static int parts_name(const char *id, char ret[PARTS_NAME_MAX])
 {
 	size_t n = strlen(id);
 
-	if (n == 0 || n > ID_LEN || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz") != n)
+	if (n == 0 || n > PARTS_ID_MAX || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz-") != n)
 		return -EINVAL;
-	(void)snprintf(ret, ID_LEN + 8, "part-%s", id);
+	(void)snprintf(ret, PARTS_NAME_MAX, "part-%s", id);
 	return 0;
 }
 
 int blob_parts_open(struct blob_store *b, const char *id, uint64_t size, struct err *e)
 {
 	CLEANUP(closep) int fd = -1;
-	char name[ID_LEN + 8];
+	char name[PARTS_NAME_MAX];
 	struct stat st;
 
 	if (parts_name(id, name) < 0)
@@ -391,10 +393,38 @@ int blob_parts_open(struct blob_store *b, const char *id, uint64_t size, struct 
 	return TAKE_FD(fd);
 }
 
+int blob_parts_find(struct blob_store *b, const char *id, struct err *e)
+{
+	char name[PARTS_NAME_MAX];
+	int fd;
+
+	if (parts_name(id, name) < 0)
+		return err_set(e, -EINVAL, "'%.64s' is no upload", id);
+	fd = openat(b->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, -ENOENT, "its parts are not here any more; upload it again");
+	return fd < 0 ? cannot(e, -errno) : fd;
+}
+
+int blob_parts_birth(int fd, char ret[PARTS_BIRTH_MAX])
+{
+	struct statx s;
+
+	/* Numbers of files are used again; where a file system has times of birth, those are not.
+	 */
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &s) < 0)
+		return -errno;
+	if (!(s.stx_mask & STATX_BTIME))
+		s.stx_btime.tv_sec = s.stx_btime.tv_nsec = 0;
+	(void)snprintf(ret, PARTS_BIRTH_MAX, "%llu %lld.%u", (unsigned long long)s.stx_ino,
+		(long long)s.stx_btime.tv_sec, (unsigned int)s.stx_btime.tv_nsec);
+	return 0;
+}
+
 int blob_parts_publish(
 	struct blob_store *b, const char *id, const char *hash, int ret_fds[2], struct err *e)
 {
-	char name[ID_LEN + 8];
+	char name[PARTS_NAME_MAX];
 
 	if (parts_name(id, name) < 0 || !is_hash(hash))
 		return err_set(e, -EINVAL, "'%.32s' is no upload", id);
@@ -403,10 +433,25 @@ int blob_parts_publish(
 
 void blob_parts_drop(struct blob_store *b, const char *id)
 {
-	char name[ID_LEN + 8];
+	char name[PARTS_NAME_MAX];
 
 	if (parts_name(id, name) == 0)
 		(void)unlinkat(b->dir, name, 0);
+}
+
+void blob_parts_list(struct blob_store *b, blob_parts_fn fn, void *data)
+{
+	int copy = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *entry;
+	struct stat st;
+
+	while (d && (entry = readdir(d)))
+		if (!strncmp(entry->d_name, "part-", 5) &&
+			fstatat(copy, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			fn(entry->d_name + 5, (uint64_t)st.st_blocks * 512, data);
+	if (d)
+		closedir(d);
 }
 
 void blob_parts_expire(struct blob_store *b, int64_t before_sec)

@@ -48,22 +48,40 @@ int signed_verb_find(const char *name, enum signed_verb *ret)
 	return -EINVAL;
 }
 
-void signed_tag(
-	const struct signed_key *key, const struct signed_claim *c, char ret[SHA256_HEX + 1])
+static void write_mac(
+	const struct signed_key *key, const char *text, size_t n, char ret[SHA256_HEX + 1])
 {
 	unsigned char mac[EVP_MAX_MD_SIZE] = {0};
 	unsigned int length = 0;
+
+	if (!HMAC(EVP_sha256(), key->bytes, SIGNED_KEY_LEN, (const unsigned char *)text, n, mac,
+		    &length) ||
+		length != SHA256_LEN)
+		random_bytes(mac, SHA256_LEN); /* out of memory: a tag that fits nothing */
+	hex_write(mac, SHA256_LEN, ret);
+}
+
+void signed_tag(
+	const struct signed_key *key, const struct signed_claim *c, char ret[SHA256_HEX + 1])
+{
 	char text[512];
 	/* No field can hold a line break, so no two claims have the same text. */
 	int n = snprintf(text, sizeof(text),
 		"%s\n%s\n%s\n%" PRIu64 "\n%" PRId64 "\n%s\n%" PRIu64 "\n%" PRIu64, verbs[c->verb],
 		c->repo, c->oid, c->size, c->expires_sec, c->upload, c->chunk_size, c->part);
 
-	if (!HMAC(EVP_sha256(), key->bytes, SIGNED_KEY_LEN, (const unsigned char *)text, (size_t)n,
-		    mac, &length) ||
-		length != SHA256_LEN)
-		random_bytes(mac, SHA256_LEN); /* out of memory: a tag that fits nothing */
-	hex_write(mac, SHA256_LEN, ret);
+	write_mac(key, text, (size_t)n, ret);
+}
+
+void signed_receipt(const struct signed_key *key, const char *upload, uint64_t part,
+	const char *birth, char ret[SHA256_HEX + 1])
+{
+	char text[256];
+	/* No verb of an address begins so. */
+	int n = snprintf(
+		text, sizeof(text), "received\n%.32s\n%" PRIu64 "\n%.80s", upload, part, birth);
+
+	write_mac(key, text, (size_t)n, ret);
 }
 
 int signed_write(const struct signed_key *key, const struct signed_claim *c, struct buf *b)

@@ -50,6 +50,13 @@ int signed_write(const struct signed_key *key, const struct signed_claim *c, str
 void signed_tag(
 	const struct signed_key *key, const struct signed_claim *c, char ret[SHA256_HEX + 1]);
 
+/*
+ * What the upload of a part is acknowledged with: whoever shows it did send the part's bytes into
+ * that file (blob_parts_birth).
+ */
+void signed_receipt(const struct signed_key *key, const char *upload, uint64_t part,
+	const char *birth, char ret[SHA256_HEX + 1]);
+
 /* -EACCES: it is not ours. -ETIME: it has expired by now_sec. Words for people. */
 int signed_check(const struct signed_key *key, const struct signed_claim *c, const char *tag,
 	int64_t now_sec, struct err *e);

@@ -68,6 +68,35 @@ class Uploads(unittest.TestCase):
             parts.append({"partNumber": int(name), "etag": etag})
         return self.p.request("POST", self.path(actions["upload"]["href"]), {"oid": sha256(data), "parts": parts})[0]
 
+    def test_parts_that_never_came_do_not_become_a_file(self):
+        self.again()
+        data = os.urandom((8 << 20) + 5)
+        upload = self.batch(data, ["basic", "multipart"])["upload"]
+        names = sorted(n for n in upload["header"] if n.isdigit())
+
+        def complete(etags):
+            parts = [{"partNumber": i + 1, "etag": etag} for i, etag in enumerate(etags)]
+            return self.p.request("POST", self.path(upload["href"]), {"oid": sha256(data), "parts": parts})[0]
+
+        number = next(q[7:] for q in self.path(upload["href"]).split("&") if q.startswith("upload="))
+        guessed = ['"%s-%d"' % (number, i + 1) for i in range(len(names))]
+        self.assertEqual(complete(guessed), 404)
+        self.assertFalse([n for n in os.listdir(self.p.data + "/blobs") if n.startswith("part-")])
+        status, etag = self.put(upload["header"][names[0]], data[:1 << 20])
+        self.assertEqual(status, 200)
+        self.assertEqual(complete(guessed), 422)
+        self.assertEqual(complete([etag] * len(names)), 422)
+        # What was sent into a file that is gone counts for no later one.
+        etags = [etag]
+        for i, name in enumerate(names[1:], 1):
+            etags.append(self.put(upload["header"][name], data[i << 20:(i + 1) << 20])[1])
+        for name in os.listdir(self.p.data + "/blobs"):
+            if name.startswith("part-"):
+                os.remove(os.path.join(self.p.data, "blobs", name))
+        self.assertEqual(self.put(upload["header"][names[0]], data[:1 << 20])[0], 200)
+        self.assertEqual(complete(etags), 422)
+        self.assertEqual(self.upload_in_parts(data), 200)
+
     def has(self, data):
         status, _ = self.p.call("POST", REPO + "/verify", {"oid": sha256(data), "size": len(data)})
         self.assertIn(status, (200, 404))

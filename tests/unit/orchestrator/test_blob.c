@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "tests/support/test.h"
@@ -228,6 +229,38 @@ TEST(parts_in_any_order_outlive_the_process_and_become_one_blob)
 	sync_and_close(fds);
 	CHECK(blob_size(fx.blobs, hash) == 5 && count_all(&fx) == 1);
 	CHECK(blob_parts_open(fx.blobs, "../abc", 5, NULL) == -EINVAL);
+	teardown(&fx);
+}
+
+static void note(const char *id, uint64_t bytes, void *data)
+{
+	char *seen = data;
+	size_t n = strlen(seen);
+
+	(void)snprintf(seen + n, 64 - n, "%s:%d ", id, bytes != 0);
+}
+
+TEST(parts_are_found_and_listed_with_what_they_take_and_not_made)
+{
+	struct fixture fx;
+	char before[PARTS_BIRTH_MAX], after[PARTS_BIRTH_MAX], seen[64] = "";
+	int fd;
+
+	setup(&fx);
+	CHECK(blob_parts_find(fx.blobs, "repo-abc", NULL) == -ENOENT);
+	fd = blob_parts_open(fx.blobs, "repo-abc", 1 << 20, NULL);
+	CHECK(fd >= 0 && blob_parts_birth(fd, before) == 0);
+	blob_parts_list(fx.blobs, note, seen);
+	CHECK(!strcmp(seen, "repo-abc:0 "));
+	CHECK(pwrite(fd, "x", 1, 9000) == 1 && fsync(fd) == 0 && close(fd) == 0);
+	seen[0] = '\0';
+	blob_parts_list(fx.blobs, note, seen);
+	CHECK(!strcmp(seen, "repo-abc:1 "));
+	fd = blob_parts_find(fx.blobs, "repo-abc", NULL);
+	CHECK(fd >= 0 && blob_parts_birth(fd, after) == 0 && !strcmp(before, after));
+	blob_parts_drop(fx.blobs, "repo-abc");
+	CHECK(blob_parts_find(fx.blobs, "repo-abc", NULL) == -ENOENT);
+	CHECK(close(fd) == 0);
 	teardown(&fx);
 }
 

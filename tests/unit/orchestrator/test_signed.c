@@ -69,6 +69,21 @@ TEST(the_address_holds_every_field)
 	buf_done(&b);
 }
 
+TEST(a_receipt_is_of_one_part_of_one_file)
+{
+	char one[SHA256_HEX + 1], other[SHA256_HEX + 1];
+
+	signed_receipt(&key, "up", 1, "7 5.0", one);
+	signed_receipt(&key, "up", 1, "7 5.0", other);
+	CHECK(!strcmp(one, other));
+	signed_receipt(&key, "up", 2, "7 5.0", other);
+	CHECK(strcmp(one, other) != 0);
+	signed_receipt(&key, "ap", 1, "7 5.0", other);
+	CHECK(strcmp(one, other) != 0);
+	signed_receipt(&key, "up", 1, "7 5.1", other);
+	CHECK(strcmp(one, other) != 0);
+}
+
 TEST(the_key_is_made_once_and_only_its_owner_may_read_it)
 {
 	char dir[] = "/tmp/vitrine-signed-XXXXXX", path[64];
