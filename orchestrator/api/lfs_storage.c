@@ -26,6 +26,7 @@
 #include "orchestrator/metrics.h"
 
 #define SYNC_AHEAD (64u << 20) /* bytes after which the disk is set to work */
+#define JUDGE_AFTER (8u << 20) /* bytes after which the disk's room is looked at again */
 #define ETAG_MAX (SHA256_HEX + 3)
 #define COMPLETES_MAX 8 /* of one owner at once; a client has that many threads at most */
 #define RETRY_SEC "5"
@@ -42,7 +43,7 @@ struct upload {
 	struct offload_job *job, *ahead;
 	int ahead_outcome;
 	void (*after_ahead)(struct upload *u); /* all bytes have come */
-	size_t unsynced;
+	size_t unsynced, unjudged;    /* bytes since the disk was set to work, and looked at */
 	char parts[PARTS_ID_MAX + 1]; /* where parts are kept; "": of a whole file */
 	char etag[ETAG_MAX];          /* of a part */
 };
@@ -128,31 +129,81 @@ static struct pointer pointer_of(const struct signed_claim *c)
 	return p;
 }
 
-/* Bytes of the owner's uploads that are under way, which no row counts yet. */
-static uint64_t under_way(const char *owner)
-{
-	uint64_t n = 0;
+/* Bytes of an owner's uploads that no row counts yet. */
+struct under_way {
+	struct store *store;
+	const struct hub_repo *repo; /* borrowed; of the upload that asks */
+	const char *upload;          /* of it: it counts itself */
+	struct hub_repo last;        /* that was looked up */
+	uint64_t bytes;
+};
 
+static bool is_completed_now(const char *upload)
+{
 	for (const struct upload *u = uploads; u; u = u->next)
-		if (!strcmp(u->repo.owner, owner) && u->claim.verb == SIGNED_PUT)
-			n += u->claim.size;
-	return n;
+		if (u->claim.verb == SIGNED_COMPLETE && !strcmp(u->claim.upload, upload))
+			return true;
+	return false;
+}
+
+/* id: "REPO-UPLOAD" */
+static void count_parts(const char *id, uint64_t bytes, void *data)
+{
+	struct under_way *w = data;
+	const char *dash = strchr(id, '-');
+	char repo[ID_LEN + 1];
+
+	if (!dash || dash - id > ID_LEN || !strcmp(dash + 1, w->upload) ||
+		is_completed_now(dash + 1))
+		return;
+	(void)snprintf(repo, sizeof(repo), "%.*s", (int)(dash - id), id);
+	if (strcmp(w->last.id, repo) != 0 && hub_by_id(w->store, repo, &w->last, NULL) < 0) {
+		w->last.id[0] = '\0';
+		return;
+	}
+	if (!strcmp(w->last.owner, w->repo->owner))
+		w->bytes += bytes;
+}
+
+/* Whole files and completions by what was announced, parts by what they take of the disk. */
+static uint64_t under_way(
+	struct request *r, const struct hub_repo *repo, const struct signed_claim *c)
+{
+	struct under_way w = {
+		.store = r->world->store, .repo = repo, .upload = c->upload, .last = *repo};
+
+	if (!r->world->lfs.storage_max)
+		return 0;
+	for (const struct upload *u = uploads; u; u = u->next)
+		if (!strcmp(u->repo.owner, repo->owner) && u->claim.verb != SIGNED_PART &&
+			(!c->upload[0] || strcmp(u->claim.upload, c->upload) != 0))
+			w.bytes += u->claim.size;
+	blob_parts_list(r->world->blobs, count_parts, &w);
+	return w.bytes;
+}
+
+/* 0; otherwise answered: what is left of the disk is kept back. */
+static int check_disk(struct request *r)
+{
+	const struct disk_view *disk = disk_look(r->world->disk);
+
+	if (disk->state != DISK_FULL)
+		return 0;
+	orchestrator_count(ORCHESTRATOR_DISK_REFUSED, 1);
+	request_error(r, MHD_HTTP_INSUFFICIENT_STORAGE, NULL, "%s", disk->words);
+	return -ENOSPC;
 }
 
 /* 0; otherwise answered: there is no room on the disk or in the owner's storage. */
 static int check_room(struct request *r, const struct hub_repo *repo, const struct signed_claim *c)
 {
-	const struct disk_view *disk = disk_look(r->world->disk);
 	const struct pointer p = pointer_of(c);
 	struct err e = {0};
 
-	if (disk->state == DISK_FULL) {
-		orchestrator_count(ORCHESTRATOR_DISK_REFUSED, 1);
-		request_error(r, MHD_HTTP_INSUFFICIENT_STORAGE, NULL, "%s", disk->words);
+	if (check_disk(r) < 0)
 		return -ENOSPC;
-	}
 	if (lfs_check_room(r->world->store, repo->owner, r->world->lfs.storage_max,
-		    under_way(repo->owner), &p, &e) < 0) {
+		    under_way(r, repo, c), &p, &e) < 0) {
 		request_error(r, MHD_HTTP_INSUFFICIENT_STORAGE, NULL, "%s", e.text);
 		return -EDQUOT;
 	}

@@ -97,6 +97,16 @@ class Uploads(unittest.TestCase):
         self.assertEqual(complete(etags), 422)
         self.assertEqual(self.upload_in_parts(data), 200)
 
+    def test_parts_that_lie_about_count_against_their_owner(self):
+        self.again(12, 1, 86400)
+        first, second = (os.urandom((8 << 20) + 5) for _ in range(2))
+        headers = [self.batch(data, ["basic", "multipart"])["upload"]["header"] for data in (first, second)]
+        for name in sorted(n for n in headers[0] if n.isdigit()):
+            at = (int(name) - 1) << 20
+            self.assertEqual(self.put(headers[0][name], first[at:at + (1 << 20)])[0], 200)
+        self.assertEqual(self.put(headers[1]["00001"], second[:1 << 20])[0], 507)
+        self.assertEqual(self.put(headers[0]["00001"], first[:1 << 20])[0], 200)
+
     def has(self, data):
         status, _ = self.p.call("POST", REPO + "/verify", {"oid": sha256(data), "size": len(data)})
         self.assertIn(status, (200, 404))
