@@ -390,6 +390,12 @@ ssize_t take_lfs_bytes(struct request *r, const char *bytes, size_t n)
 			"more bytes come than were announced");
 		return (ssize_t)n;
 	}
+	u->unjudged += n;
+	if (u->unjudged >= JUDGE_AFTER) {
+		u->unjudged = 0;
+		if (check_disk(r) < 0)
+			return (ssize_t)n;
+	}
 	code = u->writer ? blob_write(u->writer, bytes, n, &e) : write_at(u, bytes, n, &e);
 	if (code < 0)
 		request_fail(r, code, &e);
