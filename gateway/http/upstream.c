@@ -14,7 +14,9 @@
 #define RING (64 * 1024)
 #define HEADERS_MAX (32 * 1024)
 #define HEADER_COUNT_MAX 100
-#define ANSWER_SEC 120 /* from the end of the request to the first line of the answer */
+#define ANSWER_SEC 120    /* from the end of the request to the first line of the answer */
+#define COMPLETE_SEC 3600 /* the same: a large file is hashed in between */
+#define COMPLETE "/lfs-storage/complete/"
 #define CONNECT_MS 5000L
 
 struct upstreams {
@@ -669,6 +671,11 @@ static enum MHD_Result answer_passed(struct request *r, struct exchange *x)
 	return answer(r, (unsigned)x->status, response);
 }
 
+static uint64_t answer_sec(const struct request *r)
+{
+	return strncmp(r->target, COMPLETE, sizeof(COMPLETE) - 1) ? ANSWER_SEC : COMPLETE_SEC;
+}
+
 static enum MHD_Result upstream_finish(struct request *r)
 {
 	struct exchange *x = r->state;
@@ -685,7 +692,7 @@ static enum MHD_Result upstream_finish(struct request *r)
 		return answer_passed(r, x);
 	if (x->done)
 		return answer_away(r, x);
-	timer_arm_after(x->deadline, ANSWER_SEC * USEC_PER_SEC);
+	timer_arm_after(x->deadline, answer_sec(r) * USEC_PER_SEC);
 	request_suspend(r);
 	return MHD_YES;
 }
