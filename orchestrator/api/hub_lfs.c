@@ -29,6 +29,7 @@ struct batch {
 	bool upload, multipart; /* multipart: the client knows that transfer */
 	bool parts;             /* and some file of this batch is to use it */
 	int64_t now_sec;
+	struct lfs_room room;
 };
 
 static void answer_lfs(struct request *r, unsigned int status, json_t *body)
@@ -161,7 +162,7 @@ static int check_room(struct batch *b, const struct pointer *p, struct err *e)
 			disk->state == DISK_FULL ? disk->words
 						 : "the platform's disk has no room for this file");
 	}
-	return lfs_check_room(w->store, b->repo.owner, w->lfs.storage_max, 0, p, e);
+	return lfs_check_room(w->store, &b->room, p, e);
 }
 
 static json_t *describe_upload(struct batch *b, const struct pointer *p, json_t *o)
@@ -256,12 +257,30 @@ static int read_batch(struct request *r, struct batch *b, struct err *e)
 	return 0;
 }
 
+/* In one transaction: what is claimed is on the disk once, not object by object. */
+static int describe_all(struct batch *b, json_t *list, struct err *e)
+{
+	struct store *s = b->request->world->store;
+	const json_t *wanted;
+	size_t i;
+	int r = b->upload ? store_begin(s, e) : 0;
+
+	if (r < 0)
+		return r;
+	json_array_foreach(json_object_get(b->request->json, "objects"), i, wanted)
+	{
+		(void)json_array_append_new(list, describe(b, wanted));
+	}
+	r = b->upload ? store_commit(s, e) : 0;
+	store_rollback(s);
+	return r;
+}
+
 void handle_lfs_batch(struct request *r)
 {
 	struct batch b = {.request = r, .now_sec = (int64_t)(clock_wall_usec() / USEC_PER_SEC)};
-	json_t *list, *wanted;
+	json_t *list;
 	struct err e = {0};
-	size_t i;
 
 	if (read_batch(r, &b, &e) < 0) {
 		refuse(r, MHD_HTTP_UNPROCESSABLE_CONTENT, e.text);
@@ -270,10 +289,12 @@ void handle_lfs_batch(struct request *r)
 	if ((b.upload ? request_repo_for_push(r, &b.repo) : request_repo(r, ACTION_READ, &b.repo)) <
 		0)
 		return;
+	b.room = (struct lfs_room){.owner = b.repo.owner, .limit = r->world->lfs.storage_max};
 	list = json_array();
-	json_array_foreach(json_object_get(r->json, "objects"), i, wanted)
-	{
-		(void)json_array_append_new(list, describe(&b, wanted));
+	if (describe_all(&b, list, &e) < 0) {
+		json_decref(list);
+		refuse(r, MHD_HTTP_INTERNAL_SERVER_ERROR, e.text);
+		return;
 	}
 	answer_lfs(r, MHD_HTTP_OK,
 		json_pack("{s:s, s:o, s:s}", "transfer", b.parts ? "multipart" : "basic", "objects",

@@ -198,12 +198,13 @@ static int check_disk(struct request *r)
 static int check_room(struct request *r, const struct hub_repo *repo, const struct signed_claim *c)
 {
 	const struct pointer p = pointer_of(c);
+	struct lfs_room room = {.owner = repo->owner, .limit = r->world->lfs.storage_max};
 	struct err e = {0};
 
 	if (check_disk(r) < 0)
 		return -ENOSPC;
-	if (lfs_check_room(r->world->store, repo->owner, r->world->lfs.storage_max,
-		    under_way(r, repo, c), &p, &e) < 0) {
+	room.busy = under_way(r, repo, c);
+	if (lfs_check_room(r->world->store, &room, &p, &e) < 0) {
 		request_error(r, MHD_HTTP_INSUFFICIENT_STORAGE, NULL, "%s", e.text);
 		return -EDQUOT;
 	}

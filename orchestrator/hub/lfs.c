@@ -159,24 +159,33 @@ int lfs_used(struct store *s, const char *owner, uint64_t *ret, struct err *e)
 	return 0;
 }
 
-int lfs_check_room(struct store *s, const char *owner, uint64_t limit, uint64_t busy,
-	const struct pointer *p, struct err *e)
+static int sum_once(struct store *s, struct lfs_room *room, struct err *e)
+{
+	int r = room->summed ? 0 : lfs_used(s, room->owner, &room->used, e);
+
+	room->summed |= r == 0;
+	return r;
+}
+
+int lfs_check_room(struct store *s, struct lfs_room *room, const struct pointer *p, struct err *e)
 {
 	char words[3][SIZE_WORDS_MAX];
 	int64_t has = 0;
-	uint64_t used = 0;
-	int r = limit ? store_run(s, "lfs_owner_has", take_int, &has, e, "ss", owner, p->oid) : 0;
+	uint64_t used;
+	int r = room->limit ? store_run(s, "lfs_owner_has", take_int, &has, e, "ss", room->owner,
+				      p->oid)
+			    : 0;
 
-	if (r < 0 || !limit || has)
+	if (r < 0 || !room->limit || has)
 		return r < 0 ? r : 0;
-	r = lfs_used(s, owner, &used, e);
-	used += busy;
-	if (r < 0 || (used <= limit && p->size <= limit - used))
+	r = sum_once(s, room, e);
+	used = room->used + room->busy;
+	if (r < 0 || (used <= room->limit && p->size <= room->limit - used))
 		return r;
 	size_words(p->size, words[0]);
-	size_words(used < limit ? limit - used : 0, words[1]);
-	size_words(limit, words[2]);
+	size_words(used < room->limit ? room->limit - used : 0, words[1]);
+	size_words(room->limit, words[2]);
 	return err_set(e, -EDQUOT,
-		"this file has %s, and '%s' has %s left of its %s for large files", words[0], owner,
-		words[1], words[2]);
+		"this file has %s, and '%s' has %s left of its %s for large files", words[0],
+		room->owner, words[1], words[2]);
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "orchestrator/blob/blob.h"
@@ -51,11 +52,19 @@ int lfs_copy(struct store *s, const char *from_id, const char *to_id, struct err
 int lfs_used(struct store *s, const char *owner, uint64_t *ret, struct err *e);
 
 /*
- * limit: bytes; 0: none. busy: bytes on their way that no row counts. -EDQUOT, with words that say
- * what is left.
+ * What an owner may still store, for one request: the sum over his objects is taken once, when it
+ * is first needed.
  */
-int lfs_check_room(struct store *s, const char *owner, uint64_t limit, uint64_t busy,
-	const struct pointer *p, struct err *e);
+struct lfs_room {
+	const char *owner; /* borrowed */
+	uint64_t limit;    /* bytes; 0: none */
+	uint64_t busy;     /* bytes on their way that no row counts */
+	uint64_t used;
+	bool summed;
+};
+
+/* -EDQUOT, with words that say what is left. */
+int lfs_check_room(struct store *s, struct lfs_room *room, const struct pointer *p, struct err *e);
 
 /* "1.5 GB" */
 #define SIZE_WORDS_MAX 24

@@ -101,6 +101,13 @@ TEST(an_object_of_a_private_repo_has_to_be_uploaded_by_whoever_cannot_read_it)
 	teardown(&fx);
 }
 
+static int check_room(
+	struct fixture *fx, uint64_t limit, uint64_t busy, const struct pointer *p, struct err *e)
+{
+	return lfs_check_room(
+		fx->store, &(struct lfs_room){.owner = "bob", .limit = limit, .busy = busy}, p, e);
+}
+
 TEST(storage_counts_each_object_once_and_says_what_is_left)
 {
 	struct fixture fx;
@@ -111,17 +118,17 @@ TEST(storage_counts_each_object_once_and_says_what_is_left)
 	setup(&fx);
 	memset(big.oid, 'a', SHA256_HEX);
 	memset(more.oid, 'b', SHA256_HEX);
-	CHECK(lfs_check_room(fx.store, "bob", 1000000, 0, &big, NULL) == 0);
+	CHECK(check_room(&fx, 1000000, 0, &big, NULL) == 0);
 	CHECK(lfs_hold(fx.store, fx.hidden.id, &big, NULL) == 0);
 	CHECK(lfs_copy(fx.store, fx.hidden.id, fx.open.id, NULL) == 0);
 	CHECK(lfs_used(fx.store, "bob", &used, NULL) == 0 && used == 900000);
 	CHECK(lfs_used(fx.store, "ada", &used, NULL) == 0 && used == 0);
-	CHECK(lfs_check_room(fx.store, "bob", 1000000, 0, &more, &e) == -EDQUOT);
+	CHECK(check_room(&fx, 1000000, 0, &more, &e) == -EDQUOT);
 	CHECK(strstr(e.text, "200.0 kB") && strstr(e.text, "100.0 kB left of its 1.0 MB"));
-	CHECK(lfs_check_room(fx.store, "bob", 1000000, 0, &big, NULL) == 0);
-	CHECK(lfs_check_room(fx.store, "bob", 0, 0, &more, NULL) == 0);
-	CHECK(lfs_check_room(fx.store, "bob", 1100000, 0, &more, NULL) == 0);
-	CHECK(lfs_check_room(fx.store, "bob", 1100000, 1, &more, NULL) == -EDQUOT);
+	CHECK(check_room(&fx, 1000000, 0, &big, NULL) == 0);
+	CHECK(check_room(&fx, 0, 0, &more, NULL) == 0);
+	CHECK(check_room(&fx, 1100000, 0, &more, NULL) == 0);
+	CHECK(check_room(&fx, 1100000, 1, &more, NULL) == -EDQUOT);
 	teardown(&fx);
 }
 
