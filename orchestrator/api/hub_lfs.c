@@ -18,9 +18,10 @@
 #define LFS_TYPE "application/vnd.git-lfs+json"
 #define ANSWER_MAX (32u << 20)
 #define ADDRESS_SEC 3600
-#define PARTS_SEC 86400 /* many parts take a while, over more than one connection */
-#define PARTS_MAX 1000  /* of one file; larger files have larger parts */
-#define PARTS_FROM 8    /* a file of fewer parts goes in one piece */
+#define PARTS_SEC 86400     /* many parts take a while, over more than one connection */
+#define PARTS_MAX 1000      /* of one file; larger files have larger parts */
+#define ADDRESSES_MAX 20000 /* of the parts of one batch; of many large files, fewer each */
+#define PARTS_FROM 8        /* a file of fewer parts goes in one piece */
 #define ADDRESS_MAX 1024
 
 struct batch {
@@ -30,6 +31,7 @@ struct batch {
 	bool parts;             /* and some file of this batch is to use it */
 	int64_t now_sec;
 	struct lfs_room room;
+	uint64_t parts_max; /* of one file */
 };
 
 static void answer_lfs(struct request *r, unsigned int status, json_t *body)
@@ -102,8 +104,8 @@ static json_t *upload_in_parts(struct batch *b, const struct pointer *p)
 	json_t *header = json_object(), *href;
 	char name[24];
 
-	if (p->size / chunk >= PARTS_MAX)
-		chunk = p->size / PARTS_MAX + 1;
+	if (p->size / chunk >= b->parts_max)
+		chunk = p->size / b->parts_max + 1;
 	random_id(c.upload);
 	c.chunk_size = chunk;
 	c.expires_sec = b->now_sec + PARTS_SEC;
@@ -257,6 +259,21 @@ static int read_batch(struct request *r, struct batch *b, struct err *e)
 	return 0;
 }
 
+static uint64_t share_of_parts(const struct batch *b)
+{
+	uint64_t n = 0, from = PARTS_FROM * b->request->world->lfs.part_bytes;
+	const json_t *wanted;
+	size_t i;
+
+	json_array_foreach(json_object_get(b->request->json, "objects"), i, wanted)
+	{
+		json_int_t size = json_integer_value(json_object_get(wanted, "size"));
+
+		n += size > 0 && (uint64_t)size > from;
+	}
+	return n * PARTS_MAX > ADDRESSES_MAX ? ADDRESSES_MAX / n : PARTS_MAX;
+}
+
 /* In one transaction: what is claimed is on the disk once, not object by object. */
 static int describe_all(struct batch *b, json_t *list, struct err *e)
 {
@@ -290,6 +307,7 @@ void handle_lfs_batch(struct request *r)
 		0)
 		return;
 	b.room = (struct lfs_room){.owner = b.repo.owner, .limit = r->world->lfs.storage_max};
+	b.parts_max = share_of_parts(&b);
 	list = json_array();
 	if (describe_all(&b, list, &e) < 0) {
 		json_decref(list);

@@ -107,6 +107,22 @@ class Uploads(unittest.TestCase):
         self.assertEqual(self.put(headers[1]["00001"], second[:1 << 20])[0], 507)
         self.assertEqual(self.put(headers[0]["00001"], first[:1 << 20])[0], 200)
 
+    def test_a_batch_of_many_large_files_has_so_many_addresses(self):
+        self.again()
+        objects = [{"oid": sha256(b"%d" % i), "size": (100 << 20) + 1} for i in range(1000)]
+        status, answer = self.p.call("POST", REPO + "/objects/batch", {
+            "operation": "upload", "transfers": ["multipart"], "objects": objects})
+        self.assertEqual(status, 200)
+        headers = [o["actions"]["upload"]["header"] for o in answer["objects"] if "actions" in o]
+        numbers = [sum(n.isdigit() for n in h) for h in headers]
+        self.assertEqual(len(headers), 1000)
+        self.assertLessEqual(sum(numbers), 20000)
+        for header, n in zip(headers, numbers):
+            self.assertGreaterEqual(int(header["chunk_size"]) * n, (100 << 20) + 1)
+        alone = self.p.call("POST", REPO + "/objects/batch", {
+            "operation": "upload", "transfers": ["multipart"], "objects": objects[:1]})[1]["objects"][0]
+        self.assertEqual(sum(n.isdigit() for n in alone["actions"]["upload"]["header"]), 101)
+
     def has(self, data):
         status, _ = self.p.call("POST", REPO + "/verify", {"oid": sha256(data), "size": len(data)})
         self.assertIn(status, (200, 404))
