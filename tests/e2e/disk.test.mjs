@@ -1,7 +1,8 @@
 // A disk that fills up: administrators are told, pushes and uploads are refused, sessions go on.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -110,4 +111,17 @@ test("with room again everything is taken, without a restart", { skip }, async (
 
   assert.equal(code, 0, output);
   assert.equal((await whoami()).notice, undefined);
+});
+
+test("a large file on its way ends at what is kept back", { skip }, async () => {
+  const bytes = Buffer.alloc(80 << 20, "y");
+  const { json } = await platform.api("POST", "/admin/large.git/info/lfs/objects/batch",
+    { operation: "upload", transfers: ["basic"], objects: [{ oid: createHash("sha256").update(bytes).digest("hex"), size: bytes.length }] });
+
+  fill(60);
+  const answer = await fetch(json.objects[0].actions.upload.href, { method: "PUT", body: bytes });
+
+  assert.equal(answer.status, 507);
+  assert.match((await answer.json()).error, /the platform's disk is nearly full/);
+  await until("what came is gone", async () => statfsSync(data).bavail * statfsSync(data).bsize > 80 << 20);
 });
