@@ -9,10 +9,6 @@
 #include "gateway/replica.h"
 #include "gateway/wake.h"
 
-/* Handlers may run on with old settings: those of so many changes, each as many workers as a Space
- * may have. Otherwise one Space could fill every box of the node by changes alone. */
-#define OUTDATED_MAX 2
-
 bool replica_serves(const struct replica *r, const char *bundle)
 {
 	return r->phase == REPLICA_RUNNING && !r->draining && !strcmp(r->bundle, bundle);
@@ -50,24 +46,6 @@ static struct replica *find_or_keep(struct space *s, const char *bundle)
 	return r;
 }
 
-static bool is_first_of_its_settings(const struct replica *r)
-{
-	const struct replica *o = r->space->replicas;
-
-	while (o != r && o->settings != r->settings)
-		o = o->next;
-	return o == r;
-}
-
-bool place_is_held_back(const struct space *s)
-{
-	size_t n = 0;
-
-	for (const struct replica *r = s->replicas; r; r = r->next)
-		n += replica_is_outdated(r) && is_first_of_its_settings(r);
-	return n >= OUTDATED_MAX && !place_find(s, s->route->bundle);
-}
-
 /* Not before every live worker is known, or a second one would be started beside it. */
 void place_start(struct space *s, const char *bundle)
 {
@@ -75,7 +53,7 @@ void place_start(struct space *s, const char *bundle)
 		return;
 	if (s->failure[0] && !strcmp(s->failed_bundle, bundle) && clock_mono_usec() < s->retry_usec)
 		return;
-	if (!wake_is_synced(s->gateway->wake) || place_is_held_back(s))
+	if (!wake_is_synced(s->gateway->wake))
 		return;
 	if (!replica_ask(s, bundle))
 		return;
@@ -153,13 +131,12 @@ bool place_wants_worker(const struct session *session)
 	return session->live->visit || session_count_pending(session, EVENT_HELD) > 0;
 }
 
-/* Where nobody is looking it moves when somebody comes; and it waits on no worker that has to go
- * before the next one may come. */
+/* Where nobody is looking it moves when somebody comes. */
 static void move_off(struct space *s, struct session *session)
 {
 	if (session_count_pending(session, EVENT_SENT) > 0)
 		return;
-	if (place_wants_worker(session) && s->route && !place_is_held_back(s))
+	if (place_wants_worker(session))
 		space_place(s, session);
 	else
 		session_detach(s->gateway->sessions, session, true, NULL);
@@ -258,7 +235,6 @@ static void drain(struct replica *r)
 	struct draining c = {r};
 
 	r->draining = true;
-	r->drained_usec = clock_mono_usec();
 	sessions_each(r->space->gateway->sessions, drain_one, &c);
 }
 

@@ -39,9 +39,6 @@ void place_settled(struct replica *r, struct session *session);
 /* A look at how busy the Space is: may ask for one more worker, or begin to drain one. */
 void place_scale(struct space *s, uint64_t now_usec);
 
-/* The next worker waits until one of those with old settings is gone. The Space has a route. */
-bool place_is_held_back(const struct space *s);
-
 /* Workers with old settings get no more events and go when others have come for them. */
 void place_drain_outdated(struct space *s);
 

@@ -136,7 +136,6 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 	if (m->settings > r->settings)
 		r->settings = m->settings;
 	r->draining = replica_is_outdated(r);
-	r->drained_usec = r->draining ? clock_mono_usec() : 0;
 	r->hellos = handed_over ? 2 : 1;
 	flow_init(&r->flow, clock_mono_usec());
 	if (worker_link_open(r, fd) < 0) {
@@ -356,13 +355,8 @@ void replicas_burned(struct gateway *g, const char *replica, uint64_t usec)
 
 void replica_put_to_sleep(struct replica *r)
 {
-	replica_end(r, "the Space went to sleep");
-}
-
-void replica_end(struct replica *r, const char *why)
-{
-	log_info("space=%s replica=%s ends: %s", r->space->id, r->id, why);
-	take_off(r, true, why);
+	log_info("space=%s replica=%s goes to sleep", r->space->id, r->id);
+	take_off(r, true, "the Space went to sleep");
 	wake_sleep(r->space->gateway->wake, r->id);
 	replica_free(r);
 }

@@ -50,7 +50,6 @@ struct replica {
 	size_t present;           /* of the sessions, where its page needs to know; likewise */
 	struct runs runs;         /* handlers under way (queue.h) */
 	bool draining;            /* it gets no more events and ends when its sessions have left */
-	uint64_t drained_usec;    /* since when that; 0: it is not, or was handed over so */
 	uint64_t unused_usec;     /* since when one to be ended has no session; 0: it has */
 	size_t gathered;          /* bytes of unfinished groups, all sessions */
 };
@@ -81,8 +80,6 @@ void replica_lost(struct replica *r, const char *fault, const char *why);
 /* --- for space.c --- */
 /* Its sessions are stored, the agent ends it. Freed. */
 void replica_put_to_sleep(struct replica *r);
-/* The same for another reason, in words for visitors whose events ran there. */
-void replica_end(struct replica *r, const char *why);
 /* It runs with settings that are not the Space's any more: it goes when others have come. */
 bool replica_is_outdated(const struct replica *r);
 /* Ends those that load for too long, and those that the watchdog gives up. */

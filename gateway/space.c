@@ -20,8 +20,6 @@
 #define OLD_WORKER_USEC                                                                            \
 	(2 * USEC_PER_SEC) /* one without sessions that is old or drained is kept                  \
 			    */
-#define HELD_BACK_USEC                                                                             \
-	(30 * USEC_PER_SEC) /* what runs on a drained worker may keep the next one waiting */
 
 struct spaces {
 	struct gateway *gateway;
@@ -477,21 +475,6 @@ static bool is_idle(const struct space *s, uint64_t now)
 	       now - s->used_usec > (uint64_t)s->route->sleep_sec * USEC_PER_SEC;
 }
 
-/* A handler that never ends must not keep its owner's next change, or a restart, from coming. */
-static void end_in_the_way(struct space *s, uint64_t now)
-{
-	struct replica *oldest = NULL;
-
-	if (!s->route || s->route->stopped || !place_is_held_back(s))
-		return;
-	for (struct replica *r = s->replicas; r; r = r->next)
-		if (r->id[0] && replica_is_outdated(r) &&
-			(!oldest || r->drained_usec < oldest->drained_usec))
-			oldest = r;
-	if (oldest && now - oldest->drained_usec > HELD_BACK_USEC)
-		replica_end(oldest, "its worker had settings that are not this Space's any more");
-}
-
 static void end_old_workers(struct space *s, uint64_t now)
 {
 	struct replica *next;
@@ -537,7 +520,6 @@ static void tick_one(void *value, void *data)
 	queue_look(s, now); /* also runs of sessions that were forgotten, when nobody waits */
 	place_scale(s, now);
 	end_old_workers(s, now);
-	end_in_the_way(s, now);
 	if (s->n_visits > 0 && s->route && !place_find(s, s->route->bundle))
 		space_expect(s);
 	for (struct visit *v = s->visits, *next; v; v = next) {

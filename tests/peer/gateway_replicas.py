@@ -362,28 +362,6 @@ def a_gateway_that_comes_back_finds_both_workers(g):
     g.agent.quiet(skip=(NOTE,))
 
 
-def changes_of_settings_fill_no_boxes(g):
-    (a,), first = begin(g, 1)
-    a.event(1)
-    of_a = starts(first, a)
-    g.route(tree=TREE_ONE, settings=1)
-    other = second(g)
-    b = visitor(g)
-    b.channel = other.open().channel
-    b.event(1)
-    of_b = starts(other, b)
-    # Both run on with settings that are not the newest: no third one, however often they change.
-    for version in (2, 3, 4):
-        g.route(tree=TREE_ONE, settings=version)
-    g.agent.quiet(1.5, skip=(NOTE,))
-    done(first, a, of_a)
-    assert g.agent.expect(SLEEP, skip=(NOTE,)).json()["replica"] == "r1"
-    third = g.wake(replica="r3", tree=TREE_ONE)
-    arrives(third, a)
-    done(other, b, of_b)
-    arrives(third, b)
-
-
 # --- limits of a Space ---
 
 def sessions_of_a_space_are_bounded_in_words(g):
@@ -453,5 +431,4 @@ run([sessions_of_a_space_are_bounded_in_words,
      a_second_event_of_a_visitor_stands_behind_those_of_others,
      what_runs_in_parallel_overtakes_what_waits,
      a_busy_worker_is_full_at_its_number_of_handlers,
-     changes_of_settings_fill_no_boxes,
      a_gateway_that_comes_back_finds_both_workers], sys.argv)
