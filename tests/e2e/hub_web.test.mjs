@@ -169,6 +169,8 @@ test("what is private is not there for others", async () => {
   await other.getByRole("heading", { name: "Models" }).waitFor();
   await until("the list is there", async () => (await other.locator(".bones").count()) === 0);
   assert.equal(await other.getByRole("link", { name: "tiny", exact: true }).count(), 0);
+  await other.getByRole("heading", { name: "tiny-writer" }).waitFor();
+  assert.equal(await other.getByRole("link", { name: "tiny-writer" }).count(), 0, "a model that is only served has no page");
   await other.context().close();
 });
 

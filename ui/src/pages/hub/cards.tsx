@@ -26,9 +26,7 @@ function RepoCard({ repo }: { repo: Repo }) {
           {repo.kind === "space" ? <StateBadge state={repo.state} /> : repo.task && <span class="badge calm">{taskWords(repo.task)}</span>}
         </span>
       </div>
-      <h2>
-        <a href={repoPath(repo)}>{repo.kind === "space" ? repo.title : repo.name}</a>
-      </h2>
+      <h2>{repo.stored ? <a href={repoPath(repo)}>{nameOf(repo)}</a> : nameOf(repo)}</h2>
       {repo.words && <p class="card-words">{repo.words}</p>}
       <p class="faint space-card-end">
         <span>{idOf(repo)}</span>
@@ -40,13 +38,21 @@ function RepoCard({ repo }: { repo: Repo }) {
               {countWords(repo.likes)}
             </span>
           )}
-          <time dateTime={repo.updated} title={fullTime(repo.updated)}>
-            {agoWords(repo.updated)}
-          </time>
+          {repo.stored ? (
+            <time dateTime={repo.updated} title={fullTime(repo.updated)}>
+              {agoWords(repo.updated)}
+            </time>
+          ) : (
+            "served here"
+          )}
         </span>
       </p>
     </li>
   );
+}
+
+function nameOf(repo: Repo): string {
+  return repo.kind === "space" ? repo.title : repo.name;
 }
 
 function Emblem({ repo }: { repo: Repo }) {

@@ -57,12 +57,7 @@ export function listPath(kind: Kind, { search, sort, filters, author }: Query): 
 }
 
 export function repos(kind: Kind, path: string): Promise<Part<Repo>> {
-  // Among the models are those that are only served here: they have no repo, so no page either.
-  return part(path, (json) => (kind === "model" && !isStored(json) ? null : readRepo(kind, json)));
-}
-
-function isStored(json: unknown): boolean {
-  return typeof json === "object" && json !== null && "_id" in json;
+  return part(path, (json) => readRepo(kind, json));
 }
 
 /* --- one repo --- */

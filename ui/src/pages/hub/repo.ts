@@ -67,6 +67,8 @@ export function nameOf(path: string): string {
 /* --- what the server says about one --- */
 
 export interface Repo extends RepoId {
+  /** It has pages of its own; a model that is only served here has none. */
+  readonly stored: boolean;
   readonly title: string;
   readonly emoji: string;
   readonly words: string;
@@ -144,6 +146,7 @@ export function readRepo(kind: Kind, json: unknown): Repo | null {
     kind,
     owner,
     name,
+    stored: info["author"] !== "",
     title: text(info["title"]) || text(card["title"]) || name,
     emoji: text(info["emoji"]) || text(card["emoji"]),
     words: text(card["short_description"]) || text(info["short_description"]),

@@ -28,6 +28,11 @@ test("what is no repo, entry or commit is none, and hostile fields are empty", (
   assert.deepEqual(readList({ error: "x" }, readEntry), []);
 });
 
+test("a model that is only served has no pages to lead to", () => {
+  assert.equal(readRepo("model", { id: "vitrine/tiny-writer", _id: "vitrine/tiny-writer", author: "" })?.stored, false);
+  assert.equal(readRepo("model", { id: "ada/x", author: "ada" })?.stored, true);
+});
+
 test("a stage of Hugging Face's is a state of the pages", () => {
   assert.equal(readRepo("space", { id: "a/b", runtime: { stage: "RUNNING" } })?.state, "running");
   assert.equal(readRepo("space", { id: "a/b", runtime: { stage: "NEW_ONE" } })?.state, "");
