@@ -16,7 +16,6 @@
 #include "orchestrator/metrics.h"
 
 #define LFS_TYPE "application/vnd.git-lfs+json"
-#define ANSWER_MAX (32u << 20)
 #define ADDRESS_SEC 3600
 #define PARTS_SEC 86400     /* many parts take a while, over more than one connection */
 #define PARTS_MAX 1000      /* of one file; larger files have larger parts */
@@ -34,23 +33,11 @@ struct batch {
 	uint64_t parts_max; /* of one file */
 };
 
-static void answer_lfs(struct request *r, unsigned int status, json_t *body)
-{
-	CLEANUP(buf_done) struct buf b;
-
-	buf_init(&b, ANSWER_MAX);
-	if (!body || json_write(&b, body) < 0)
-		request_error(
-			r, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "the answer cannot be written");
-	else
-		request_text(r, status, LFS_TYPE, b.data, b.len);
-	json_decref(body);
-}
-
 /* git-lfs shows "message", Hugging Face's clients "error". */
 static void refuse(struct request *r, unsigned int status, const char *words)
 {
-	answer_lfs(r, status, json_pack("{s:s, s:s}", "message", words, "error", words));
+	request_json_as(
+		r, status, LFS_TYPE, json_pack("{s:s, s:s}", "message", words, "error", words));
 }
 
 /* --- addresses --- */
@@ -314,7 +301,7 @@ void handle_lfs_batch(struct request *r)
 		refuse(r, MHD_HTTP_INTERNAL_SERVER_ERROR, e.text);
 		return;
 	}
-	answer_lfs(r, MHD_HTTP_OK,
+	request_json_as(r, MHD_HTTP_OK, LFS_TYPE,
 		json_pack("{s:s, s:o, s:s}", "transfer", b.parts ? "multipart" : "basic", "objects",
 			list, "hash_algo", "sha256"));
 }
@@ -335,7 +322,7 @@ void handle_lfs_verify(struct request *r)
 	else if (size != p.size)
 		refuse(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "size: the object has another one");
 	else
-		answer_lfs(r, MHD_HTTP_OK, json_object());
+		request_json_as(r, MHD_HTTP_OK, LFS_TYPE, json_object());
 }
 
 /* git-lfs then goes on without asking anybody about it: docs/api/locking.md. */

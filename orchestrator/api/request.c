@@ -129,7 +129,7 @@ static struct MHD_Response *copy_of(const void *bytes, size_t n)
 	return MHD_create_response_from_buffer(n, (void *)bytes, MHD_RESPMEM_MUST_COPY);
 }
 
-void request_json(struct request *r, unsigned int status, json_t *body)
+void request_json_as(struct request *r, unsigned int status, const char *type, json_t *body)
 {
 	CLEANUP(buf_done) struct buf b;
 
@@ -138,8 +138,13 @@ void request_json(struct request *r, unsigned int status, json_t *body)
 		request_error(
 			r, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "the answer cannot be written");
 	else
-		set_answer(r, status, copy_of(b.data, b.len), "application/json; charset=utf-8");
+		set_answer(r, status, copy_of(b.data, b.len), type);
 	json_decref(body);
+}
+
+void request_json(struct request *r, unsigned int status, json_t *body)
+{
+	request_json_as(r, status, "application/json; charset=utf-8", body);
 }
 
 void request_text(

@@ -60,6 +60,7 @@ struct request {
 
 /* Answers. field may be NULL. */
 void request_json(struct request *r, unsigned int status, json_t *body); /* takes body */
+void request_json_as(struct request *r, unsigned int status, const char *type, json_t *body);
 void request_error(struct request *r, unsigned int status, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* code: of X-Error-Code, as Hugging Face's clients know them ("RepoNotFound"); NULL: none. */

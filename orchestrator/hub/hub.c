@@ -216,13 +216,6 @@ int hub_rename(
 	return 0;
 }
 
-int hub_touch(struct store *s, const char *id, struct err *e)
-{
-	int r = store_run(s, "repo_touch", NULL, NULL, e, "si", id, (int64_t)clock_wall_usec());
-
-	return r < 0 ? r : 0;
-}
-
 /* --- deletion --- */
 
 static int set_deleted(struct store *s, struct hub_repo *repo, int64_t usec, struct err *e)

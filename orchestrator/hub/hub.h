@@ -81,9 +81,6 @@ int hub_set_private(struct store *s, struct hub_repo *repo, bool private, struct
 int hub_rename(
 	struct store *s, struct hub_repo *repo, const char *owner, const char *name, struct err *e);
 
-/* Something about it has changed: it is the newest of its kind. */
-int hub_touch(struct store *s, const char *id, struct err *e);
-
 /* It is not there any more, for as long as it is kept. Grows a Space's epoch. */
 int hub_delete(struct store *s, struct hub_repo *repo, struct err *e);
 /* And is there again. STORE_CONFLICT: its name is taken. */

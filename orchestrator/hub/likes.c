@@ -46,18 +46,6 @@ static int warm(struct store *s, const char *repo_id, double weight, struct err 
 			       heat_add(stored, weight, (int64_t)clock_wall_usec()));
 }
 
-int hub_warm(struct store *s, const char *repo_id, double weight, struct err *e)
-{
-	int r = store_begin(s, e);
-
-	if (r == 0)
-		r = warm(s, repo_id, weight, e);
-	if (r >= 0)
-		r = store_commit(s, e);
-	store_rollback(s);
-	return r < 0 ? r : 0;
-}
-
 int hub_like(struct store *s, struct hub_repo *repo, const char *user_id, bool like, struct err *e)
 {
 	int64_t likes = repo->likes;

@@ -1,6 +1,6 @@
 /*
- * Who likes which repo, and how much a repo is on people's minds: its heat, to which likes and runs
- * add and which halves every week.
+ * Who likes which repo, and how much a repo is on people's minds: its heat, to which likes add and
+ * which halves every week.
  *
  * Stored is not the heat itself, which changes by the minute, but when it would have been 1, as
  * microhalvings since 2020: log2(sum over what added to it of weight × 2^(time / week)) × 10^6. So
@@ -11,7 +11,6 @@
 #include "orchestrator/hub/hub.h"
 
 #define HEAT_LIKE 1.0
-#define HEAT_RUN 0.125 /* a Space is woken */
 
 /* Liking twice is liking once. Counts repo->likes. */
 int hub_like(struct store *s, struct hub_repo *repo, const char *user_id, bool like, struct err *e);
@@ -19,9 +18,6 @@ int hub_like(struct store *s, struct hub_repo *repo, const char *user_id, bool l
 /* Calls fn with each name, the newest first. Returns how many. */
 int hub_likers(struct store *s, const char *repo_id, int64_t max,
 	int (*fn)(const char *user, void *data), void *data, struct err *e);
-
-/* Adds to a repo's heat. */
-int hub_warm(struct store *s, const char *repo_id, double weight, struct err *e);
 
 /* Stored heat after adding weight at a time (wall clock); and what it is at a time. */
 int64_t heat_add(int64_t stored, double weight, int64_t at_usec);

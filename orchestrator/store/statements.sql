@@ -117,8 +117,6 @@ UPDATE repos SET private = $2, updated_usec = $3 WHERE id = $1;
 -- name: repo_rename
 UPDATE repos SET owner = $2, name = $3, updated_usec = $4,
 	words = lower($2 || '/' || $3 || ' ' || title) WHERE id = $1;
--- name: repo_touch
-UPDATE repos SET updated_usec = $2 WHERE id = $1;
 -- name: repo_delete
 DELETE FROM repos WHERE id = $1;
 -- name: repo_note
