@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "gateway/map.h"
+#include "proto/box_class.h"
 #include "proto/messages.h"
 
 #define ROUTE_BYTES_MAX (2u << 20)
@@ -87,12 +88,12 @@ static void copy(char *dest, size_t size, const char *text)
 
 bool route_is_static(const struct route *r)
 {
-	return !strcmp(r->class, "static");
+	return !strcmp(r->class, NO_BOX_STATIC);
 }
 
 bool route_is_card(const struct route *r)
 {
-	return !strcmp(r->class, "card");
+	return !strcmp(r->class, NO_BOX_CARD);
 }
 
 static int check(const struct edge_route *m, struct err *e)

@@ -31,6 +31,11 @@ struct box_classes {
 	struct box_class of[BOX_CLASSES];
 };
 
+/* Where a route has them for its class, there is no box: a folder of pages is shown, or the card of
+ * what is made for an sdk that does not run here. */
+#define NO_BOX_STATIC "static"
+#define NO_BOX_CARD "card"
+
 extern const struct box_classes box_classes_default;
 
 /* BOX_SMALL, … of the first n bytes of word; -EINVAL: there is no such class. */

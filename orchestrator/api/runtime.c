@@ -47,7 +47,7 @@ static const char *stage_of_build(const char *state, const char *message)
 static const char *find_stage(const struct view *v, const struct store_row *row)
 {
 	const char *class = store_text(row, 5);
-	bool shown = !strcmp(class, BUILD_STATIC) || !strcmp(class, BUILD_CARD);
+	bool shown = !strcmp(class, NO_BOX_STATIC) || !strcmp(class, NO_BOX_CARD);
 	bool live = shown || *store_text(row, 3), building = build_runs(v->space);
 
 	if (store_int(row, 0))

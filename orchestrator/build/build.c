@@ -160,8 +160,8 @@ static void finish(struct build *b, bool ok)
 		.no_app = b->no_app,
 		.message = b->message,
 		.bundle = b->hash,
-		.class = is_static(b)    ? BUILD_STATIC
-			 : is_foreign(b) ? BUILD_CARD
+		.class = is_static(b)    ? NO_BOX_STATIC
+			 : is_foreign(b) ? NO_BOX_CARD
 					 : b->front_matter.class,
 		.entry = is_foreign(b) ? README : b->front_matter.app_file,
 		.front_matter = &b->front_matter,

@@ -15,11 +15,7 @@
 #include "orchestrator/peers/agent.h"
 #include "orchestrator/peers/models.h"
 #include "orchestrator/repo/tree.h"
-
-/* Classes of what is shown without a worker: a folder of pages; the card of what is made for an sdk
- * that does not run here. */
-#define BUILD_STATIC "static"
-#define BUILD_CARD "card"
+#include "proto/box_class.h"
 
 struct build;
 
@@ -39,7 +35,7 @@ struct build_result {
 	bool no_app;         /* ok, and there is nothing to run: no bundle, and so on */
 	const char *message; /* why not: the first line said */
 	const char *bundle;  /* SHA-256; "": there is none, as its class says */
-	const char *class;   /* of its box; or BUILD_STATIC, BUILD_CARD */
+	const char *class;   /* of its box; or NO_BOX_STATIC, NO_BOX_CARD */
 	const char *entry;   /* the app file, the first page, or the card */
 	const struct front_matter *front_matter;
 	const char *title;      /* of the front matter, or the app's */
