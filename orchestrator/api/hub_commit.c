@@ -21,9 +21,8 @@
 #define SLICE_USEC 4000
 
 /*
- *	         body ends           all is on disk           on_judged         the branch moves
- *	 READING ---------> SYNCING ----------------> JUDGING ---------> KEEPING -------------->
- *answered
+ *	       body ends          is on disk          on_judged         branch moves
+ *	READING --------> SYNCING ----------> JUDGING ---------> KEEPING -----------> answered
  *
  * Whatever goes wrong before is kept and answered at the end of the body: a client that still sends
  * does not listen.
