@@ -16,9 +16,9 @@
 #include "gateway/visitor.h"
 #include "proto/grant.h"
 
-#define GRANT_BUDGET_MSEC 60000 /* of device time, what one gesture may cost */
-#define GRANT_LIFE_SEC 600      /* longer than any handler runs */
-#define GRANT_KEY_SEC 3600      /* until there is another key */
+#define GRANT_BUDGET_MSEC 600000 /* of device time, where the payer's tier does not say less */
+#define GRANT_LIFE_SEC 600       /* longer than any handler runs */
+#define GRANT_KEY_SEC 3600       /* until there is another key */
 
 struct grants;
 

@@ -71,6 +71,7 @@ struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now
 		if (!a)
 			return NULL;
 		(void)snprintf(a->payer, sizeof(a->payer), "%s", payer);
+		a->weight = 1;
 		a->next = *bucket;
 		*bucket = a;
 		t->n++;
@@ -109,6 +110,11 @@ int account_admit(struct account *a, uint64_t now_usec, bool *ret_ask, struct er
 	return err_set(e, -EDQUOT, "%s", a->refusal);
 }
 
+bool account_is_full(const struct account *a)
+{
+	return a->concurrent > 0 && a->calls >= a->concurrent;
+}
+
 bool account_spend(struct account *a, uint64_t nsec)
 {
 	a->running_nsec += nsec;
@@ -141,6 +147,10 @@ void account_lease(
 	(void)snprintf(a->name, sizeof(a->name), "%s", m->account);
 	(void)snprintf(a->refusal, sizeof(a->refusal), "%s", m->refusal ? m->refusal : "");
 	a->lease_nsec = (uint64_t)m->usec * 1000;
+	a->weight = m->weight > 0 ? (unsigned int)m->weight : 1;
+	a->concurrent = (unsigned int)m->concurrent;
+	a->call_nsec = (uint64_t)m->call_ms * 1000000;
+	a->memory_bytes = (uint64_t)m->memory_mib << 20;
 	a->leased_usec = now_usec;
 	a->until_usec = now_usec + (uint64_t)m->valid_ms * USEC_PER_MSEC;
 	a->asked_usec = 0;

@@ -36,6 +36,11 @@ struct account {
 	size_t n_spent;
 	unsigned int calls; /* that run on it; it stays */
 	uint64_t used_usec;
+	bool crowded;            /* a call waits until one of those that run has ended */
+	unsigned int weight;     /* beside others who wait; 1 until a lease says otherwise */
+	unsigned int concurrent; /* calls that may run at once; 0: as many as a Space may */
+	uint64_t call_nsec;      /* that one event or call may use; 0: what its grant says */
+	uint64_t memory_bytes;   /* on the device; 0: as much as a Space may */
 	char refusal[513];
 };
 
@@ -51,6 +56,9 @@ struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now
 /* ret_ask: WANT is to be sent. 0: it may begin a call. -EAGAIN: that depends on a lease to come.
  * -EDQUOT: nothing is left, words say when there will be. */
 int account_admit(struct account *a, uint64_t now_usec, bool *ret_ask, struct err *e);
+
+/* A further call would be one more than may run at once. */
+bool account_is_full(const struct account *a);
 
 /* What is left; a lease's end costs no call that runs. */
 uint64_t account_left_nsec(const struct account *a);

@@ -29,6 +29,7 @@ struct call {
 	char payer[GRANT_PAYER_MAX + 1]; /* "": not found out yet */
 	struct charge charge;            /* begun with the request */
 	bool unpaid;                     /* it waits to know whether the payer may */
+	bool crowded;                    /* it waits for another of the payer's to end */
 	/* While that is so, or its model is being loaded: the message, to begin with then. */
 	uint8_t *held; /* owned; NULL: it has begun */
 	size_t held_n;

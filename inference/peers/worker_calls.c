@@ -29,6 +29,7 @@ static void call_free(struct call *c)
 
 static void call_forget(struct call *c)
 {
+	struct account *account = c->charge.account;
 	struct service *s = c->worker->service;
 	struct call **at = &c->worker->calls;
 	struct tenant *t = c->tenant;
@@ -36,6 +37,10 @@ static void call_forget(struct call *c)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
+	if (account && account->crowded) {
+		account->crowded = false;
+		service_look_after(s, 0);
+	}
 	call_free(c);
 	tenant_settle(s, t);
 }
@@ -166,15 +171,24 @@ static void on_end(const struct outcome *o, void *data)
 		drop_slow(w);
 }
 
+/* What the event of a call may use, or without one the call: the grant's word, or the payer's tier
+ * where that says less. */
+static uint64_t call_limit(const struct call *c, const struct account *a)
+{
+	uint64_t nsec = c->event ? c->event->budget_nsec : UINT64_MAX;
+
+	return a && a->call_nsec && a->call_nsec < nsec ? a->call_nsec : nsec;
+}
+
 static bool on_charge(uint64_t nsec, void *data)
 {
 	struct call *c = data;
 	bool left = charge_add(&c->charge, nsec);
+	uint64_t *spent = c->event ? &c->event->spent_nsec : &c->charge.nsec;
 
-	if (!c->event)
-		return left;
-	c->event->spent_nsec += nsec;
-	return left && c->event->spent_nsec < c->event->budget_nsec;
+	if (c->event)
+		*spent += nsec;
+	return left && *spent < call_limit(c, c->charge.account);
 }
 
 static const struct request_ops call_ops = {on_text, on_end, on_charge};
@@ -217,10 +231,6 @@ static int open_grant(struct call *c, const char *text, struct err *e)
 	if (event->revoked)
 		return err_set(e, -ETIME, "the event that this call belongs to has ended");
 	event->budget_nsec = (uint64_t)terms.budget_msec * 1000000;
-	if (event->spent_nsec >= event->budget_nsec)
-		return err_set(e, -EDQUOT,
-			"this event has used %u s of compute, all that one may use",
-			terms.budget_msec / 1000);
 	event->calls++;
 	c->event = event;
 	(void)snprintf(c->payer, sizeof(c->payer), "%s", terms.payer);
@@ -239,6 +249,23 @@ static int find_payer(struct call *c, const struct infer_call *m, struct err *e)
 	return 0;
 }
 
+/* -EDQUOT: its event has used what one may. -EAGAIN: others of the payer's run, as many as may. */
+static int check_limits(struct call *c, struct account *a, struct err *e)
+{
+	uint64_t limit = call_limit(c, a);
+
+	if (c->event && c->event->spent_nsec >= limit)
+		return err_set(e, -EDQUOT,
+			"this event has used %.3g s of compute, all that one may use",
+			(double)limit / 1e9);
+	c->crowded = a && account_is_full(a);
+	if (!c->crowded)
+		return 0;
+	a->crowded = true;
+	return err_set(
+		e, -EAGAIN, "%u of your calls run already, as many as may at once", a->concurrent);
+}
+
 /* Who pays, and whether they may. *ret: NULL where nobody counts. -EAGAIN: not known yet. */
 static int find_account(
 	struct call *c, const struct infer_call *m, struct account **ret, struct err *e)
@@ -249,7 +276,7 @@ static int find_account(
 	if (r == 0 && ledger)
 		r = ledger_admit(ledger, c->payer, ret, e);
 	c->unpaid = r == -EAGAIN;
-	return r;
+	return r < 0 ? r : check_limits(c, *ret, e);
 }
 
 static void begin_charge(struct call *c, struct account *account)
@@ -298,7 +325,7 @@ static int tell_loading(struct call *c, const char *id)
 	int r;
 
 	buf_init(&value, proto_infer_loading.value_max);
-	if (w->caller || c->unpaid || percent < c->told_percent)
+	if (w->caller || c->unpaid || c->crowded || percent < c->told_percent)
 		return 0;
 	r = infer_loading_write(&m, &value);
 	if (r < 0)
@@ -407,7 +434,7 @@ static int resume(struct call *c)
 	}
 	if (r == -EAGAIN)
 		code = "busy";
-	if (r == -EAGAIN && !c->unpaid) {
+	if (r == -EAGAIN && !c->unpaid && !c->crowded) {
 		(void)err_set(&e, -EBUSY, "model: it is still being loaded after %llu s, the limit",
 			SERVICE_HOLD_SEC);
 	}

@@ -9,6 +9,7 @@
 #include "orchestrator/metrics.h"
 
 #define LEASED_MAX 8192 /* payers whose leases are kept fresh; others ask */
+#define CALL_MSEC 60000 /* of device time, what one gesture may cost */
 #define PRUNE_USEC (3600 * USEC_PER_SEC)
 
 struct leased {
@@ -120,7 +121,8 @@ static int send_lease(
 		.account = account,
 		.journal = p->journal[0] ? p->journal : NULL,
 		.n = p->n,
-		.valid_ms = LEASE_VALID_MSEC};
+		.valid_ms = LEASE_VALID_MSEC,
+		.call_ms = CALL_MSEC};
 	struct frame f = {.type = MODELS_LEASE};
 	CLEANUP(buf_done) struct buf value;
 	struct err e = {0};

@@ -255,6 +255,34 @@ TEST(a_lease_counts_what_its_row_counts_and_the_rest_is_counted_here)
 	tear_down(&x);
 }
 
+TEST(a_lease_says_how_much_one_call_may_use_and_how_many_run_at_once)
+{
+	struct models_lease m = {.payer = "user:ada",
+		.account = "user:ada",
+		.usec = 1000,
+		.valid_ms = 60000,
+		.weight = 4,
+		.concurrent = 2,
+		.call_ms = 3,
+		.memory_mib = 5};
+	struct accounts *all = NULL;
+	struct account *a;
+
+	CHECK(accounts_new(&all) == 0);
+	a = accounts_get(all, "user:ada", 1);
+	CHECK(a->weight == 1 && !account_is_full(a));
+	account_lease(a, &m, "j", 1);
+	CHECK(a->weight == 4 && a->call_nsec == 3000000 && a->memory_bytes == 5u << 20);
+	a->calls = 1;
+	CHECK(!account_is_full(a));
+	a->calls = 2;
+	CHECK(account_is_full(a));
+	m = (struct models_lease){.payer = "user:ada", .account = "user:ada", .valid_ms = 1};
+	account_lease(a, &m, "j", 1); /* of an orchestrator that says nothing of it */
+	CHECK(a->weight == 1 && a->call_nsec == 0 && !account_is_full(a));
+	(void)accounts_free(all);
+}
+
 TEST(rows_come_again_until_they_are_taken)
 {
 	struct fixture x;
