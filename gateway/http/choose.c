@@ -1,9 +1,8 @@
 /* Which handler a target belongs to. */
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/http/request.h"
-#include "proto/names.h"
+#include "gateway/repo_path.h"
 
 static bool rest_is(const struct request *r, const char *text)
 {
@@ -45,7 +44,7 @@ static const struct {
 	{"/-/agents.md", false, &agents_handler},
 	{"/-/mcp", false, &mcp_handler},
 	{"/-/site/", true, &upstream_handler},
-	{"/-/", true, &platform_handler},
+	{"/-/", true, &repo_page_handler},
 	{"/config", false, &gradio_handler},
 	{"/login", false, &gradio_handler},
 	{"/call/", true, &gradio_handler},
@@ -64,13 +63,13 @@ static const struct {
 	{"info/lfs/", true, &upstream_handler},
 	{"resolve/", true, &upstream_handler},
 	{"raw/", true, &upstream_handler},
-	{"", false, &platform_handler},
-	{"tree/", true, &platform_handler},
-	{"blob/", true, &platform_handler},
-	{"edit/", true, &platform_handler},
-	{"commits/", true, &platform_handler},
-	{"commit/", true, &platform_handler},
-	{"settings", false, &platform_handler},
+	{"", false, &repo_page_handler},
+	{"tree/", true, &repo_page_handler},
+	{"blob/", true, &repo_page_handler},
+	{"edit/", true, &repo_page_handler},
+	{"commits/", true, &repo_page_handler},
+	{"commit/", true, &repo_page_handler},
+	{"settings", false, &repo_page_handler},
 };
 
 /* whole: the end, "/" or "?" follows; "/metrics-lab" is an owner. */
@@ -96,48 +95,17 @@ static const struct {
 	{"/metrics", &upstream_handler, true},
 };
 
-static bool owner_is_possible(const char *at, size_t n)
-{
-	char owner[OWNER_MAX + 1];
-
-	if (n > OWNER_MAX)
-		return false;
-	(void)snprintf(owner, sizeof(owner), "%.*s", (int)n, at);
-	return owner_check(owner, &(struct err){0}) == 0;
-}
-
-/* The rest of the target below the repo that it names; NULL: it names none. */
-static const char *after_repo(const char *target, size_t *ret_n)
-{
-	static const char *const kinds[] = {"/datasets/", "/spaces/"};
-	const char *owner = target + 1, *name, *end, *stop = target + strcspn(target, "?");
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (!strncmp(target, kinds[i], strlen(kinds[i])))
-			owner = target + strlen(kinds[i]);
-	name = owner + strcspn(owner, "/?");
-	if (name == owner || *name != '/' || !owner_is_possible(owner, (size_t)(name - owner)))
-		return NULL;
-	name++;
-	end = name + strcspn(name, "/?");
-	if (end == name)
-		return NULL;
-	if (*end == '/')
-		end++;
-	*ret_n = (size_t)(stop - end);
-	return end;
-}
-
 static const struct handler *choose_for_repo(const struct request *r)
 {
-	size_t n;
-	const char *rest = after_repo(r->target, &n);
+	struct repo_path path;
 
-	for (size_t i = 0; rest && i < sizeof(repo_paths) / sizeof(*repo_paths); i++) {
-		size_t want = strlen(repo_paths[i].rest);
+	if (!repo_path_parse(r->target, &path))
+		return &missing_handler;
+	for (size_t i = 0; i < sizeof(repo_paths) / sizeof(*repo_paths); i++) {
+		size_t n = path.rest_n, want = strlen(repo_paths[i].rest);
 
 		if ((repo_paths[i].prefix ? n > want : n == want) &&
-			!memcmp(rest, repo_paths[i].rest, want))
+			!memcmp(path.rest, repo_paths[i].rest, want))
 			return repo_paths[i].handler;
 	}
 	return &missing_handler;

@@ -112,23 +112,22 @@ static enum MHD_Result answer_template(
 
 /* --- platform pages --- */
 
-static enum MHD_Result platform_finish(struct request *r)
+enum MHD_Result answer_platform(struct request *r)
 {
 	request_visitor(r);
 	return answer_template(
 		r, MHD_HTTP_OK, "platform.html", &(struct site_holes){.title = "Vitrine"});
 }
 
-const struct handler platform_handler = {
-	.name = "platform", .begin = begin_read, .finish = platform_finish};
-
-static enum MHD_Result missing_finish(struct request *r)
+enum MHD_Result answer_missing(struct request *r)
 {
 	return answer_template(
 		r, MHD_HTTP_NOT_FOUND, "platform.html", &(struct site_holes){.title = "Not found"});
 }
 
-const struct handler missing_handler = {.name = "missing", .finish = missing_finish};
+const struct handler platform_handler = {
+	.name = "platform", .begin = begin_read, .finish = answer_platform};
+const struct handler missing_handler = {.name = "missing", .finish = answer_missing};
 
 /* --- a Space's page --- */
 
@@ -187,13 +186,13 @@ static enum MHD_Result page_finish(struct request *r)
 	struct buf data, paint;
 
 	if (!route)
-		return missing_finish(r);
+		return answer_repo_page(r);
 	if (route->private && !request_identify(r))
 		return MHD_YES;
 	if (route->private && !request_owns(r, route))
-		return missing_finish(r);
+		return answer_missing(r);
 	if (route_is_card(route) && !route->stopped)
-		return platform_finish(r);
+		return answer_platform(r);
 	request_visitor(r);
 	buf_init(&data, PAGE_MAX);
 	buf_init(&paint, PAGE_MAX);
@@ -210,7 +209,8 @@ static enum MHD_Result page_finish(struct request *r)
 	return done;
 }
 
-const struct handler page_handler = {.name = "page", .begin = begin_read, .finish = page_finish};
+const struct handler page_handler = {
+	.name = "page", .begin = begin_read, .finish = page_finish, .done = repo_page_done};
 
 /* --- the same inside another site's page --- */
 
@@ -365,10 +365,10 @@ static enum MHD_Result asset_finish(struct request *r)
 	char name[512];
 
 	if (dir_fd < 0 || !asset_name(r->target, name, sizeof(name)) || strlen(name) < 4)
-		return missing_finish(r);
+		return answer_missing(r);
 	/* Templates are not pages yet. */
 	if (strstr(name, ".html") && strcmp(name, "frame.html") != 0)
-		return missing_finish(r);
+		return answer_missing(r);
 	for (size_t i = 0; i < sizeof(codings) / sizeof(*codings); i++) {
 		struct stat st;
 		int fd;
@@ -379,7 +379,7 @@ static enum MHD_Result asset_finish(struct request *r)
 		if (fd >= 0)
 			return answer_asset(r, name, fd, &st, codings[i].coding);
 	}
-	return missing_finish(r);
+	return answer_missing(r);
 }
 
 const struct handler asset_handler = {.name = "asset", .begin = begin_read, .finish = asset_finish};

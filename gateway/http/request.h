@@ -146,6 +146,13 @@ enum MHD_Result answer_bytes(
 /* {"error": words} as JSON. */
 enum MHD_Result answer_error(struct request *r, unsigned status, const char *words);
 void response_header(struct MHD_Response *response, const char *name, const char *value);
+/* The platform's page, whose script shows what the address means; and that it means nothing. */
+enum MHD_Result answer_platform(struct request *r);
+enum MHD_Result answer_missing(struct request *r);
+/* The same by what the orchestrator says of the repo that is named, to whoever asks: there, called
+ * otherwise now, or not there. Suspends; the handler has repo_page_done. */
+enum MHD_Result answer_repo_page(struct request *r);
+void repo_page_done(struct request *r);
 /* A file of the Space, or that there is none. */
 enum MHD_Result answer_stored_file(struct request *r, const char *space, const char *id);
 /* The headers of a text/event-stream that proxies pass on as it comes. */
@@ -156,6 +163,7 @@ extern const struct handler page_handler;     /* the Space's page */
 extern const struct handler embed_handler;    /* the same inside another site's page */
 extern const struct handler platform_handler; /* platform pages, also as 404 */
 extern const struct handler missing_handler;
+extern const struct handler repo_page_handler; /* platform pages of one repo */
 extern const struct handler asset_handler;
 extern const struct handler rest_handler;    /* a function of a Space */
 extern const struct handler openapi_handler; /* what they are */

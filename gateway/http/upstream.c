@@ -546,6 +546,17 @@ struct exchange *upstream_ask(struct request *r, const char *path, const struct 
 	return x;
 }
 
+struct exchange *upstream_look(struct request *r, const char *path)
+{
+	struct exchange *x = exchange_new(r, path, NULL);
+
+	if (x) {
+		x->up.ended = true;
+		timer_arm_after(x->deadline, ANSWER_SEC * USEC_PER_SEC);
+	}
+	return x;
+}
+
 long upstream_status(const struct exchange *x)
 {
 	if (x->head_done)
@@ -603,41 +614,57 @@ static ssize_t on_client_wants(void *data, uint64_t position, char *room, size_t
 	return 0;
 }
 
+struct header {
+	char name[256]; /* "": too long */
+	char *value;    /* owned */
+};
+
+/* The line of the answer's head that at stands on, and on to the next. False: there is none. */
+static bool next_header(const struct buf *head, const char **at, struct header *ret)
+{
+	const char *end = buf_str(head) + head->len, *line = *at;
+	const char *stop = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
+	const char *colon = stop ? memchr(line, ':', (size_t)(stop - line)) : NULL;
+	size_t n;
+
+	if (!colon)
+		return false;
+	*at = stop + 1;
+	n = (size_t)(colon - line);
+	(void)snprintf(
+		ret->name, sizeof(ret->name), "%.*s", n < sizeof(ret->name) ? (int)n : 0, line);
+	colon++;
+	while (colon < stop && (*colon == ' ' || *colon == '\t'))
+		colon++;
+	ret->value =
+		strndup(colon, (size_t)(stop - colon) - (stop > colon && stop[-1] == '\r' ? 1 : 0));
+	return ret->value;
+}
+
 /* only: a header's name; NULL: all of them. */
 static void add_answer_headers(
 	struct MHD_Response *response, const struct buf *head, const char *only)
 {
-	const char *at = buf_str(head), *end = at + head->len;
+	struct header h;
 
-	while (at < end) {
-		const char *stop = memchr(at, '\n', (size_t)(end - at));
-		const char *colon = memchr(at, ':', (size_t)(end - at));
-		char name[256];
-		char *value;
-		size_t n;
-
-		if (!stop || !colon || colon > stop)
-			return;
-		n = (size_t)(colon - at);
-		colon++;
-		while (colon < stop && (*colon == ' ' || *colon == '\t'))
-			colon++;
-		value = strndup(
-			colon, (size_t)(stop - colon) - (stop > colon && stop[-1] == '\r' ? 1 : 0));
-		if (value && n < sizeof(name)) {
-			memcpy(name, at, n);
-			name[n] = '\0';
-			if (!only || !strcasecmp(name, only))
-				response_header(response, name, value);
-		}
-		free(value);
-		at = stop + 1;
-	}
+	for (const char *at = buf_str(head); next_header(head, &at, &h); free(h.value))
+		if (h.name[0] && (!only || !strcasecmp(h.name, only)))
+			response_header(response, h.name, h.value);
 }
 
 void upstream_copy_header(const struct exchange *x, const char *name, struct MHD_Response *response)
 {
 	add_answer_headers(response, &x->head, name);
+}
+
+char *upstream_header(const struct exchange *x, const char *name)
+{
+	struct header h;
+
+	for (const char *at = buf_str(&x->head); next_header(&x->head, &at, &h); free(h.value))
+		if (!strcasecmp(h.name, name))
+			return h.value;
+	return NULL;
 }
 
 static enum MHD_Result answer_away(struct request *r, const struct exchange *x)

@@ -27,7 +27,11 @@ void upstreams_abandon(struct upstreams *u);
  * upstream_forget.
  */
 struct exchange *upstream_ask(struct request *r, const char *path, const struct buf *json);
+/* The same, a GET of path as whoever sent the request, by its cookie or token. */
+struct exchange *upstream_look(struct request *r, const char *path);
 long upstream_status(const struct exchange *x); /* of the answer; 0: none yet, -1: none comes */
 void upstream_copy_header(
 	const struct exchange *x, const char *name, struct MHD_Response *response);
+/* Caller owns it; NULL: the answer has no such header. */
+char *upstream_header(const struct exchange *x, const char *name);
 void upstream_forget(struct exchange *x); /* NULL is fine */

@@ -162,7 +162,7 @@ test("what is private is not there for others", async () => {
 
   await signIn(other, "bob", "a long password of bob");
   for (const path of ["/admin/tiny", "/admin/tiny/tree/main", "/admin/tiny/blob/main/README.md", "/admin/never"]) {
-    await go(path, other);
+    assert.equal((await go(path, other)).status(), 404, path);
     await other.getByRole("heading", { name: "There is nothing at this address" }).waitFor();
   }
   await go("/models", other);
@@ -174,9 +174,31 @@ test("what is private is not there for others", async () => {
   await other.context().close();
 });
 
+test("an organisation is made on the account's page, has a model, and ends when it is empty", async () => {
+  await go("/-/account");
+  await page.getByLabel("New organisation").fill("lab");
+  await page.getByLabel("Full name").fill("The laboratory");
+  await page.getByRole("button", { name: "Create organisation" }).click();
+  await page.waitForURL("**/lab");
+  await page.getByRole("heading", { name: "Members of The laboratory" }).waitFor();
+  await page.getByRole("link", { name: "New", exact: true }).click();
+  await page.getByRole("combobox", { name: "Owner" }).waitFor();
+  assert.equal(await page.getByRole("combobox", { name: "Owner" }).inputValue(), "lab");
+  await page.getByRole("radio", { name: "Model" }).check();
+  await page.getByLabel("Name").fill("net");
+  await page.getByRole("button", { name: "Create model" }).click();
+  await page.waitForURL("**/lab/net");
+  await go("/lab");
+  await page.getByRole("button", { name: "Delete the organisation" }).click();
+  await page.getByRole("button", { name: "Delete lab for good" }).click();
+  await text(/repositories/);
+  await go("/-/account");
+  await page.getByRole("link", { name: "The laboratory (lab)" }).waitFor();
+});
+
 test("the pages of repos fit a phone and are free of what axe calls serious", async () => {
   const paths = ["/models", "/admin/tiny", "/admin/tiny/blob/main/README.md", "/spaces/admin/greeter/edit/main/app.lua", "/admin/tiny/commit/HEAD"];
-  const more = ["/admin", "/admin/tiny/tree/main", "/admin/tiny/blob/main/model.safetensors", "/admin/tiny/commits/main", "/new", "/spaces/admin/greeter/-/settings"];
+  const more = ["/admin", "/admin/tiny/tree/main", "/admin/tiny/blob/main/model.safetensors", "/admin/tiny/commits/main", "/new", "/-/account", "/spaces/admin/greeter/-/settings"];
 
   for (const [width, colorScheme, asked] of [[360, "dark", [...paths, ...more]], [1280, "light", paths]]) {
     const on = await openPage(browser, { viewport: { width, height: 900 }, colorScheme, reducedMotion: "reduce", storageState: await page.context().storageState() });
@@ -195,6 +217,16 @@ test("a repo is duplicated, renamed and deleted, its name typed", async () => {
   await page.getByLabel("New name").fill("small");
   await page.getByRole("button", { name: "Rename" }).click();
   await page.waitForURL("**/admin/small/settings");
+  await go("/admin/tiny/blob/main/README.md?old=1");
+  assert.equal(page.url(), `${platform.url}/admin/small/blob/main/README.md?old=1`);
+  const moved = await platform.api("POST", "/api/repos/move", { fromRepo: "admin/greeter", toRepo: "admin/host", type: "space" });
+
+  assert.equal(moved.status, 200, JSON.stringify(moved.json));
+  for (const rest of ["", "/-/settings"]) await until(`greeter${rest} leads to host`, async () => {
+    await go(`/spaces/admin/greeter${rest}`);
+    return page.url() === `${platform.url}/spaces/admin/host${rest}`;
+  });
+  await go("/admin/small/settings");
   await page.getByLabel(/to delete it/).fill("admin/small");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await page.waitForURL("**/models");
