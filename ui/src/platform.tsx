@@ -52,7 +52,7 @@ function Page({ route }: { route: Route }) {
     case "logs":
       return <Later load={() => import("./pages/logs")} show={(m) => <m.Logs owner={route.owner} name={route.name} />} />;
     case "create":
-      return <Later load={() => import("./pages/hub/create")} show={(m) => <m.Create kind={route.kind} />} />;
+      return <Later load={() => import("./pages/hub/create")} show={(m) => <m.Create kind={route.kind} owner={route.owner} />} />;
     case "profile":
       return <Later load={() => import("./pages/hub/profile")} show={(m) => <m.Profile owner={route.owner} />} />;
     case "card":

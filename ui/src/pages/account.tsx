@@ -1,8 +1,9 @@
-/* One's own account: access tokens, shown once, and the password. */
+/* One's own account: access tokens, shown once, organisations, and the password. */
 import { useState } from "preact/hooks";
 import { call, type TokenInfo } from "./api";
 import { FormNote, Frame, known, person, Problem, Show, words } from "./frame";
 import { ApiError } from "./api";
+import { Invitations, Organisations } from "./organisations";
 import { Snippet } from "./snippet";
 import { useCall } from "./use_call";
 import { agoWords, fullTime } from "./words";
@@ -20,6 +21,8 @@ export function Account() {
             {who.admin && <span class="badge calm">Administrator</span>}
           </p>
           <Tokens />
+          <Organisations who={who} />
+          {who.admin && <Invitations />}
           <Password name={who.name} />
         </>
       )}

@@ -20,7 +20,7 @@ export interface Person {
   readonly name: string;
   readonly fullname?: string;
   readonly admin?: boolean;
-  readonly orgs?: readonly { readonly name: string }[];
+  readonly orgs?: readonly { readonly name: string; readonly fullname?: string; readonly roleInOrg?: string }[];
   /** What an administrator should know at once. */
   readonly notice?: string;
   readonly csrf: string;

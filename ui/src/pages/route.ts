@@ -3,7 +3,7 @@ import type { Kind, RepoId } from "./hub/repo";
 
 export type Route =
   | { readonly page: "home"; readonly kind: Kind }
-  | { readonly page: "create"; readonly kind: Kind }
+  | { readonly page: "create"; readonly kind: Kind; readonly owner: string }
   | { readonly page: "profile"; readonly owner: string }
   | { readonly page: "sign-in"; readonly next: string }
   | { readonly page: "sign-up"; readonly invitation: string }
@@ -38,7 +38,7 @@ export function routeOf(path: string, query: string): Route {
     case "/datasets":
       return { page: "home", kind: "dataset" };
     case "/new":
-      return { page: "create", kind: kindOf(new URLSearchParams(query).get("kind")) };
+      return { page: "create", kind: kindOf(new URLSearchParams(query).get("kind")), owner: new URLSearchParams(query).get("owner") ?? "" };
     case "/-/sign-in":
     case "/-/login":
       return { page: "sign-in", next: localPath(new URLSearchParams(query).get("next")) };

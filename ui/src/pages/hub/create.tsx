@@ -10,7 +10,7 @@ import { readmeOf, TEMPLATES, type Template } from "./templates";
 /** As the server has it; what it refuses besides, it says in words. */
 export const NAME = "[A-Za-z0-9][A-Za-z0-9._\\-]{0,95}";
 
-export function Create({ kind }: { kind: Kind }) {
+export function Create({ kind, owner }: { kind: Kind; owner: string }) {
   return (
     <Frame title="New" class="narrow">
       {person.value === null && (
@@ -19,7 +19,7 @@ export function Create({ kind }: { kind: Kind }) {
           <Problem error={new ApiError(401, "")} again={() => location.reload()} />
         </>
       )}
-      {person.value && <Form kind={kind} owners={namesOf(person.value)} />}
+      {person.value && <Form kind={kind} first={owner} owners={namesOf(person.value)} />}
     </Frame>
   );
 }
@@ -49,9 +49,9 @@ async function make({ kind, owner, name, private: hidden }: Wanted, template: Te
   return viewPath(id, "edit", "main", "app.lua");
 }
 
-function Form({ kind: first, owners }: { kind: Kind; owners: readonly string[] }) {
-  const [kind, setKind] = useState(first);
-  const [owner, setOwner] = useState(owners[0] ?? "");
+function Form({ kind: wanted, first, owners }: { kind: Kind; first: string; owners: readonly string[] }) {
+  const [kind, setKind] = useState(wanted);
+  const [owner, setOwner] = useState(owners.includes(first) ? first : (owners[0] ?? ""));
   const [name, setName] = useState("");
   const [hidden, setHidden] = useState(false);
   const [template, setTemplate] = useState(TEMPLATES[0]!);
@@ -61,9 +61,8 @@ function Form({ kind: first, owners }: { kind: Kind; owners: readonly string[] }
     e.preventDefault();
     setBusy(true);
     setError("");
-    const wanted = { kind, owner, name: name.trim(), private: hidden };
     try {
-      location.assign(await make(wanted, template));
+      location.assign(await make({ kind, owner, name: name.trim(), private: hidden }, template));
     } catch (failure) {
       setError(words(failure));
       setBusy(false);

@@ -1,7 +1,7 @@
 /* What somebody, or an organisation, has made. */
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, call } from "../api";
-import { Bones, FormNote, Frame, known, person, Problem, words } from "../frame";
+import { Bones, FormNote, Frame, known, namesOf, person, Problem, words } from "../frame";
 import { RepoCards } from "./cards";
 import { listPath, repos, type Part } from "./hub_api";
 import "./hub_style";
@@ -22,6 +22,7 @@ export function Profile({ owner }: { owner: string }) {
   const ask = () => void load(owner).then(setMade, setError);
   useEffect(ask, [owner]);
   const none = made !== null && KINDS.every((kind) => made[kind].items.length === 0);
+  const mine = !!person.value && namesOf(person.value).includes(owner);
   return (
     <Frame title={owner}>
       <div class="profile-head">
@@ -29,8 +30,8 @@ export function Profile({ owner }: { owner: string }) {
           {owner.slice(0, 1).toUpperCase()}
         </span>
         <h1 class="platform-title">{owner}</h1>
-        {person.value?.name === owner && (
-          <a class="button primary small" href="/new">
+        {mine && (
+          <a class="button primary small" href={`/new?owner=${encodeURIComponent(owner)}`}>
             <Icon name="plus" />
             New
           </a>
@@ -41,8 +42,8 @@ export function Profile({ owner }: { owner: string }) {
       {!made && !error && <Bones />}
       {none && (
         <div class="empty">
-          <p class="empty-title">There is nothing here that you may see</p>
-          <p>Perhaps nobody has this name, or all that {owner} has made is private.</p>
+          <p class="empty-title">{mine ? "Nothing is made here yet" : "There is nothing here that you may see"}</p>
+          <p>{mine ? "A Space, a model or a dataset begins with New." : `Perhaps nobody has this name, or all that ${owner} has made is private.`}</p>
         </div>
       )}
       {made && KINDS.filter((kind) => made[kind].items.length > 0).map((kind) => <Section key={kind} kind={kind} owner={owner} part={made[kind]} />)}
@@ -128,7 +129,44 @@ function Members({ owner }: { owner: string }) {
         </form>
       )}
       <FormNote error={error} />
+      {org.canLead && <DeleteOrganisation name={owner} path={path} />}
     </section>
+  );
+}
+
+/* It takes no repositories with it: while there are any, the server refuses. */
+function DeleteOrganisation({ name, path }: { name: string; path: string }) {
+  const [sure, setSure] = useState(false);
+  const [error, setError] = useState("");
+  const remove = async () => {
+    setError("");
+    try {
+      await call("DELETE", path);
+      location.assign("/-/account");
+    } catch (failure) {
+      setError(words(failure));
+    }
+  };
+  return (
+    <>
+      <div class="row-actions">
+        {sure ? (
+          <>
+            <button type="button" class="button stop small" onClick={() => void remove()}>
+              Delete {name} for good
+            </button>
+            <button type="button" class="button secondary small" onClick={() => setSure(false)}>
+              Keep
+            </button>
+          </>
+        ) : (
+          <button type="button" class="button secondary small" onClick={() => setSure(true)}>
+            Delete the organisation
+          </button>
+        )}
+      </div>
+      <FormNote error={error} />
+    </>
   );
 }
 
