@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/look_up.h"
 #include "orchestrator/api/routes.h"
+#include "orchestrator/hub/signed.h"
 #include "orchestrator/repo/revision.h"
 
 #define NAME_SHOWN 255 /* bytes of a name in Content-Disposition */
@@ -223,13 +225,66 @@ static bool is_asked_for_by_ours(struct request *r)
 	       !(use && (!strcmp(use, "iframe") || !strcmp(use, "document")));
 }
 
+/* --- a private one's ticket, below /-/site/ --- */
+
+/* Takes the ticket off the path. True: there was one, and it is good for this repo. */
+static bool take_ticket(struct request *r, struct hub_repo *ret)
+{
+	const struct signed_key *key = &r->world->lfs.key;
+	const char *part = r->rest, *slash = memchr(part, '/', r->rest_n);
+	size_t n = slash ? (size_t)(slash - part) : r->rest_n;
+
+	if (!slash || slash + 1 == part + r->rest_n || !signed_is_ticket(part, n))
+		return false;
+	r->rest = slash + 1;
+	r->rest_n -= n + 1;
+	return hub_by_name(r->world->store, r->kind, r->owner, r->name, ret, &(struct err){0}) ==
+		       0 &&
+	       signed_ticket_check(
+		       key, ret->id, part, n, (int64_t)(clock_wall_usec() / USEC_PER_SEC));
+}
+
+static void redirect_with_ticket(struct request *r, const struct hub_repo *repo)
+{
+	char ticket[SIGNED_TICKET_MAX];
+	CLEANUP(buf_done) struct buf to;
+
+	signed_ticket(&r->world->lfs.key, repo->id,
+		(int64_t)(clock_wall_usec() / USEC_PER_SEC) + SIGNED_TICKET_SEC, ticket);
+	buf_init(&to, 16384);
+	if (buf_addf(&to, "/spaces/%s/%s/-/site/%s/%.*s", repo->owner, repo->name, ticket,
+		    (int)r->rest_n, r->rest) < 0) {
+		request_error(r, MHD_HTTP_URI_TOO_LONG, NULL, "the path is too long");
+		return;
+	}
+	request_empty(r, MHD_HTTP_TEMPORARY_REDIRECT);
+	request_add_header(r, MHD_HTTP_HEADER_LOCATION, buf_str(&to));
+}
+
+/* Whether the Space serves a folder of pages now. */
+static int find_site(
+	struct request *r, const struct hub_repo *repo, struct build_row *ret, struct err *e)
+{
+	struct space space;
+	int code = space_by_id(r->world->store, repo->id, &space, e);
+
+	if (code == 0)
+		code = build_by_id(r->world->store, space.live_build, ret, e);
+	if (code == 0 && ret->bundle[0])
+		code = err_set(e, -ENOENT, "this Space is an app, no folder of pages");
+	/* It was an app when its owner paused it. */
+	if (code == 0 && space.paused)
+		code = err_set(e, -ENOENT, "this Space is paused");
+	return code;
+}
+
 void handle_site(struct request *r)
 {
 	struct look_up_plan plan = {.content = true, .input = -1, .done = done_resolve};
 	struct build_row build;
 	struct hub_repo repo;
-	struct space space;
 	struct err e = {0};
+	bool ticket;
 	json_t *known;
 	int code;
 
@@ -238,18 +293,16 @@ void handle_site(struct request *r)
 			"a Space's files are for its own pages, in a frame");
 		return;
 	}
-	if (request_repo(r, ACTION_READ, &repo) < 0)
+	ticket = take_ticket(r, &repo);
+	if (!ticket && request_repo(r, ACTION_READ, &repo) < 0)
 		return;
-	code = space_by_id(r->world->store, repo.id, &space, &e);
-	if (code == 0)
-		code = build_by_id(r->world->store, space.live_build, &build, &e);
-	if (code == 0 && build.bundle[0])
-		code = err_set(&e, -ENOENT, "this Space is an app, no folder of pages");
-	/* It was an app when its owner paused it. */
-	if (code == 0 && space.paused)
-		code = err_set(&e, -ENOENT, "this Space is paused");
+	code = find_site(r, &repo, &build, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
+		return;
+	}
+	if (!ticket && repo.private) {
+		redirect_with_ticket(r, &repo);
 		return;
 	}
 	plan.args = json_pack("{s:s, s:o, s:b}", "op", "content", "rest",

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fs.h"
@@ -97,6 +98,42 @@ int signed_write(const struct signed_key *key, const struct signed_claim *c, str
 	if (r == 0 && c->part)
 		r = buf_addf(b, "&part=%" PRIu64, c->part);
 	return r == 0 ? buf_addf(b, "&sig=%s", tag) : r;
+}
+
+void signed_ticket(const struct signed_key *key, const char *repo, int64_t expires_sec,
+	char ret[SIGNED_TICKET_MAX])
+{
+	char text[128], tag[SHA256_HEX + 1];
+	/* As with receipts, no other text that is signed begins so. */
+	int n = snprintf(text, sizeof(text), "ticket\n%.32s\n%" PRId64, repo, expires_sec);
+
+	write_mac(key, text, (size_t)n, tag);
+	(void)snprintf(ret, SIGNED_TICKET_MAX, "~%" PRId64 ".%s", expires_sec, tag);
+}
+
+/* "~", digits, ".", a tag. */
+bool signed_is_ticket(const char *part, size_t n)
+{
+	size_t digits = 0;
+
+	if (n < SHA256_HEX + 3 || n >= SIGNED_TICKET_MAX || part[0] != '~')
+		return false;
+	while (digits < 18 && part[1 + digits] >= '0' && part[1 + digits] <= '9')
+		digits++;
+	return digits > 0 && n == 1 + digits + 1 + SHA256_HEX && part[1 + digits] == '.';
+}
+
+bool signed_ticket_check(
+	const struct signed_key *key, const char *repo, const char *part, size_t n, int64_t now_sec)
+{
+	char want[SIGNED_TICKET_MAX];
+	int64_t expires_sec;
+
+	if (!signed_is_ticket(part, n))
+		return false;
+	expires_sec = strtoll(part + 1, NULL, 10);
+	signed_ticket(key, repo, expires_sec, want);
+	return strlen(want) == n && CRYPTO_memcmp(want, part, n) == 0 && now_sec < expires_sec;
 }
 
 int signed_check(const struct signed_key *key, const struct signed_claim *c, const char *tag,

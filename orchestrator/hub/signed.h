@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -56,6 +58,19 @@ void signed_tag(
  */
 void signed_receipt(const struct signed_key *key, const char *upload, uint64_t part,
 	const char *birth, char ret[SHA256_HEX + 1]);
+
+/*
+ * The first part of a path below which a private static Space's files are readable for a while
+ * without saying who reads: what they ask for comes from nowhere, so a browser sends no cookie.
+ */
+#define SIGNED_TICKET_SEC (12 * 3600)
+#define SIGNED_TICKET_MAX 96
+void signed_ticket(const struct signed_key *key, const char *repo, int64_t expires_sec,
+	char ret[SIGNED_TICKET_MAX]);
+bool signed_is_ticket(const char *part, size_t n);
+/* False: it is of another repo, not ours, or over by now_sec. */
+bool signed_ticket_check(const struct signed_key *key, const char *repo, const char *part, size_t n,
+	int64_t now_sec);
 
 /* -EACCES: it is not ours. -ETIME: it has expired by now_sec. Words for people. */
 int signed_check(const struct signed_key *key, const struct signed_claim *c, const char *tag,

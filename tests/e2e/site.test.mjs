@@ -76,10 +76,26 @@ test("the API says that it runs", async () => {
   assert.equal(json.runtime.stage, "RUNNING");
 });
 
-test("once it is private its files are as if absent to strangers", async () => {
-  assert.equal((await platform.api("PUT", "/api/spaces/admin/site/settings", { private: true }, platform.token)).status, 200);
-  assert.equal((await fetch(`${platform.url}/spaces/admin/site/-/site/index.html`)).status, 401);
-  const mine = await fetch(`${platform.url}/spaces/admin/site/-/site/index.html`, { headers: { authorization: `Bearer ${platform.token}` } });
+test("once it is private its files are as if absent to strangers, and whoever may see it sees all of it", async () => {
+  const path = "/spaces/admin/site/-/site/index.html";
 
-  assert.equal(mine.status, 200);
+  assert.equal((await platform.api("PUT", "/api/spaces/admin/site/settings", { private: true }, platform.token)).status, 200);
+  assert.equal((await fetch(platform.url + path)).status, 401);
+  const led = await fetch(platform.url + path, { headers: { authorization: `Bearer ${platform.token}` }, redirect: "manual" });
+  const to = led.headers.get("location");
+
+  assert.equal(led.status, 307);
+  assert.match(to, /^\/spaces\/admin\/site\/-\/site\/~\d+\.[0-9a-f]{64}\/index\.html$/);
+  assert.equal((await fetch(platform.url + to)).status, 200);
+  assert.equal((await fetch(platform.url + to.replace("/~", "/~9"))).status, 401);
+  await page.goto(`${platform.url}/-/sign-in`);
+  await page.getByLabel("Name").fill("admin");
+  await page.getByLabel("Password").fill(platform.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL((url) => !url.pathname.includes("sign-in"));
+  await page.goto(`${platform.url}/spaces/admin/site`);
+  await until("its script has run", async () => (await shown("#out")) === "SecurityError SecurityError SecurityError");
+  const color = await page.frameLocator("iframe.site").locator("h1").evaluate((e) => getComputedStyle(e).color);
+
+  assert.equal(color, "rgb(1, 2, 3)");
 });

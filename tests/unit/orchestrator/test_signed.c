@@ -84,6 +84,26 @@ TEST(a_receipt_is_of_one_part_of_one_file)
 	CHECK(strcmp(one, other) != 0);
 }
 
+TEST(a_ticket_is_for_one_repo_and_ends)
+{
+	char ticket[SIGNED_TICKET_MAX], bad[SIGNED_TICKET_MAX];
+	size_t n;
+
+	signed_ticket(&key, "abc", 1000, ticket);
+	n = strlen(ticket);
+	CHECK(signed_is_ticket(ticket, n));
+	CHECK(signed_ticket_check(&key, "abc", ticket, n, 999));
+	CHECK(!signed_ticket_check(&key, "abc", ticket, n, 1000));
+	CHECK(!signed_ticket_check(&key, "abd", ticket, n, 999));
+	for (size_t i = 0; i < n; i++) {
+		memcpy(bad, ticket, n + 1);
+		bad[i] = bad[i] == '1' ? '2' : '1';
+		CHECK(!signed_ticket_check(&key, "abc", bad, n, 999));
+		CHECK(!signed_ticket_check(&key, "abc", ticket, i, 999));
+	}
+	CHECK(!signed_is_ticket("~1", 2) && !signed_is_ticket("index.html", 10));
+}
+
 TEST(the_key_is_made_once_and_only_its_owner_may_read_it)
 {
 	char dir[] = "/tmp/vitrine-signed-XXXXXX", path[64];
