@@ -9,12 +9,13 @@
 #include "base/dial.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "gateway/host.h"
 #include "gateway/map.h"
 #include "gateway/route.h"
 #include "gateway/space.h"
 #include "proto/messages.h"
 
-#define QUEUE_MAX (4u << 20)
+#define QUEUE_MAX (32u << 20) /* calls of apps among them: HOST_EDGE_UNDER_WAY */
 #define COOKIE_MAX 512
 #define CACHE_MAX 10000
 #define CACHE_USEC (10 * USEC_PER_SEC)
@@ -275,6 +276,7 @@ static int on_synced(struct edge *e, const struct frame *f, struct err *why)
 	(void)why;
 	route_table_sync_end(e->gateway->routes, drop_route, e->gateway);
 	e->synced = true;
+	host_edge_up(e->gateway->host);
 	log_info("%zu Spaces known", route_table_count(e->gateway->routes));
 	return 0;
 }
@@ -292,6 +294,18 @@ static int on_disk(struct edge *e, const struct frame *f, struct err *why)
 	return 0;
 }
 
+static int on_host_result(struct edge *e, const struct frame *f, struct err *why)
+{
+	return host_edge_result(e->gateway->host, f, why);
+}
+
+int edge_host_send(const struct frame *f, void *edge)
+{
+	struct edge *e = edge;
+
+	return e->link ? link_send(e->link, f) : -ENOTCONN;
+}
+
 /* --- the link --- */
 
 static const struct {
@@ -304,6 +318,7 @@ static const struct {
 	{EDGE_SYNCED, on_synced},
 	{EDGE_IDENTITY, on_identity},
 	{EDGE_DISK, on_disk},
+	{EDGE_HOST_RESULT, on_host_result},
 };
 
 static int on_frame(struct link *l, const struct frame *f, struct link_files *files,
@@ -326,6 +341,7 @@ static void on_closed(struct link *l, const struct err *reason, void *data)
 	log_warn("the orchestrator is away%s%s; serving the last known routes",
 		reason->code ? ": " : "", reason->text);
 	e->link = link_free(l);
+	host_edge_down(e->gateway->host);
 	answer_all_unknown(e);
 	dialer_again(e->dialer);
 }

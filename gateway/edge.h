@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/frame.h"
 #include "gateway/gateway.h"
 #include "gateway/identity.h"
 
@@ -39,6 +40,9 @@ void edge_metrics(struct edge *e, const struct buf *text);
 
 /* A worker serves visitors; wake_usec: since it was wanted, 0: not known. */
 void edge_worker_up(struct edge *e, const char *space, const char *replica, uint64_t wake_usec);
+
+/* A message of the host room (host.h). -ENOTCONN: the link is down; -ENOBUFS. */
+int edge_host_send(const struct frame *f, void *edge);
 
 void edge_activity(
 	struct edge *e, const char *space, const char *phase, size_t sessions, uint64_t visits);

@@ -14,6 +14,7 @@ struct edge;
 struct files;
 struct gradio;
 struct grants;
+struct host;
 struct http;
 struct limits;
 struct models;
@@ -48,6 +49,7 @@ struct gateway {
 	struct models *models;
 	struct pictures *pictures;
 	struct grants *grants;
+	struct host *host;
 	struct callers *callers;
 	struct gradio *gradio;
 	struct streams *streams;

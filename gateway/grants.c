@@ -106,7 +106,7 @@ void grants_greet(struct grants *t)
 			tell_key(t, &t->keys[i]);
 }
 
-static void name_payer(const struct grants *t, const struct session *s, char *ret, size_t n)
+void grants_payer(const struct grants *t, const struct session *s, char *ret, size_t n)
 {
 	char network[NETWORK_KEY_LEN + 1];
 
@@ -129,7 +129,7 @@ bool grants_mint(struct grants *t, const struct session *s, const char *replica,
 
 	if (!t)
 		return false;
-	name_payer(t, s, terms.payer, sizeof(terms.payer));
+	grants_payer(t, s, terms.payer, sizeof(terms.payer));
 	return grant_seal(&t->keys[0], &place, &terms, ret);
 }
 

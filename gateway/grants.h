@@ -37,6 +37,9 @@ DEFINE_CLEANUP(struct grants *, grants_free)
 /* Inference has just been reached: it is told every key that may still be in use. */
 void grants_greet(struct grants *t);
 
+/* Who pays for what the session causes, as in models.WANT. ret holds n bytes. */
+void grants_payer(const struct grants *t, const struct session *s, char *ret, size_t n);
+
 /* The grant of event n of the session on that worker. False: none can be had. t may be NULL. */
 bool grants_mint(struct grants *t, const struct session *s, const char *replica, uint32_t n,
 	char ret[GRANT_MAX + 1]);

@@ -29,6 +29,7 @@
 #include "gateway/gateway.h"
 #include "gateway/grant_link.h"
 #include "gateway/grants.h"
+#include "gateway/host.h"
 #include "gateway/http/http.h"
 #include "gateway/limits.h"
 #include "gateway/listener.h"
@@ -43,6 +44,7 @@
 #include "gateway/stream/stream.h"
 #include "gateway/visitor.h"
 #include "gateway/wake.h"
+#include "gateway/worker_link.h"
 #include "gateway/ws/ws.h"
 #include "proto/constants.h"
 #include "sandbox/confine.h"
@@ -312,6 +314,21 @@ static int make_grants(struct program *p)
 	return r;
 }
 
+static int edge_of_host(const struct frame *f, void *data)
+{
+	struct gateway *g = data;
+
+	return edge_host_send(f, g->edge);
+}
+
+static int make_host(struct gateway *g)
+{
+	const struct host_config config = {
+		.loop = g->loop, .answer = worker_link_answer, .edge = edge_of_host, .data = g};
+
+	return host_new(&config, &g->host);
+}
+
 static int make_links(struct program *p, struct err *e)
 {
 	struct gateway *g = &p->gateway;
@@ -319,6 +336,8 @@ static int make_links(struct program *p, struct err *e)
 
 	if (r == 0)
 		r = log_sync_new(g->loop, sessions_log(g->sessions), &p->sync);
+	if (r == 0)
+		r = make_host(g);
 	if (r == 0)
 		r = edge_new(g, p->settings.run, &g->edge);
 	if (r == 0)
@@ -392,6 +411,7 @@ static void take_down(struct program *p)
 	(void)log_sync_free(p->sync);
 	(void)sessions_free(g->sessions);
 	(void)spaces_free(g->spaces);
+	g->host = host_free(g->host);
 	(void)route_table_free(g->routes);
 	(void)partials_free(g->partials);
 	(void)files_free(g->files);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/link.h"
 #include "base/log.h"
+#include "gateway/host.h"
 #include "gateway/metrics.h"
 #include "gateway/place.h"
 #include "gateway/visit.h"
@@ -33,6 +34,7 @@ void replica_free(struct replica *r)
 			break;
 		}
 	}
+	host_forget(r->space->gateway->host, r);
 	(void)source_free(r->held);
 	(void)link_free(r->link);
 	(void)page_unref(r->page);
@@ -154,6 +156,7 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 		worker_link_send(r, &again, NULL, 0);
 		sessions_each(r->space->gateway->sessions, resume_one, &c);
 		again.seq++;
+		again.op = 1; /* its calls to the platform went to a gateway that is no more */
 		worker_link_send(r, &again, NULL, 0);
 	}
 }

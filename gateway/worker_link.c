@@ -1,6 +1,7 @@
 #include "gateway/worker_link.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "gateway/grants.h"
+#include "gateway/host.h"
 #include "gateway/replica.h"
 #include "gateway/wake.h"
 
@@ -93,6 +95,30 @@ static int on_session_frame(struct replica *r, const struct frame *f, struct err
 	return 0;
 }
 
+static int on_host_call(struct replica *r, const struct frame *f, struct err *e)
+{
+	struct session *s = sessions_by_number(r->space->gateway->sessions, f->channel);
+	struct host_stamp stamp = {0};
+
+	/* What its handler waits for ends with the handler: the session has left. */
+	if (!s || s->live->replica != r)
+		return 0;
+	(void)snprintf(stamp.worker, sizeof(stamp.worker), "%s", r->id);
+	(void)snprintf(stamp.space, sizeof(stamp.space), "%s", r->space->id);
+	(void)snprintf(stamp.session, sizeof(stamp.session), "%s", s->id);
+	(void)snprintf(stamp.user, sizeof(stamp.user), "%s", s->user);
+	(void)snprintf(stamp.visitor, sizeof(stamp.visitor), "%s", s->visitor);
+	grants_payer(r->space->gateway->grants, s, stamp.payer, sizeof(stamp.payer));
+	return host_take(r->space->gateway->host, r, &stamp, f, e);
+}
+
+static int on_host_stop(struct replica *r, const struct frame *f, struct err *e)
+{
+	(void)e;
+	host_stop(r->space->gateway->host, r, f->seq);
+	return 0;
+}
+
 #define LOADED (1u << REPLICA_RUNNING | 1u << REPLICA_LOADING)
 
 /* type, on channel 0 or a session's, in which phases of the worker, and what it costs of the
@@ -113,6 +139,8 @@ static const struct {
 	{APP_RESULT, true, LOADED, 1, 2, on_session_frame},
 	{APP_BLOB, true, LOADED, 64, 4, on_session_frame},
 	{APP_LOST, true, LOADED, 16, 0, on_session_frame},
+	{APP_HOST_CALL, true, LOADED, 8, 2, on_host_call},
+	{APP_HOST_STOP, true, LOADED, 1, 0, on_host_stop},
 };
 
 static void on_held_enough(void *data)
@@ -219,6 +247,11 @@ void worker_link_send(struct replica *r, const struct frame *f, const int *fds, 
 		log_warn("space=%s replica=%s does not read its link", r->space->id, r->id);
 		(void)shutdown(link_fd(r->link), SHUT_RDWR);
 	}
+}
+
+void worker_link_answer(void *replica, const struct frame *f)
+{
+	worker_link_send(replica, f, NULL, 0);
 }
 
 void worker_link_cork(struct replica *r, bool on)

@@ -22,4 +22,6 @@ uint32_t worker_link_listen(struct replica *r);
 
 /* Sends; a worker that does not read is ended from the loop. */
 void worker_link_send(struct replica *r, const struct frame *f, const int *fds, size_t n);
+/* The same as what the host room (host.h) answers a worker with. */
+void worker_link_answer(void *replica, const struct frame *f);
 void worker_link_cork(struct replica *r, bool on);

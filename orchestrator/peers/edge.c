@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "orchestrator/peers/told.h"
 #include "orchestrator/space/hardware.h"
+#include "proto/constants.h"
 
 #define QUEUE_MAX (32u << 20)
 #define SYNC_HIGH (20u << 20) /* over half of the queue, so that on_drained is certain to come */
@@ -353,6 +354,19 @@ struct activity edge_peer_activity(const struct edge_peer *g, const char *space_
 	return a ? *a : (struct activity){.phase = "asleep"};
 }
 
+static int on_host_call(struct edge_peer *g, const struct frame *f, struct err *e)
+{
+	static const char none[] = "unknown\0this platform keeps no data for apps";
+	const struct frame answer = {.type = EDGE_HOST_RESULT,
+		.op = HOST_FAILED,
+		.seq = f->seq,
+		.value = (const uint8_t *)none,
+		.length = sizeof(none) - 1};
+
+	(void)e;
+	return link_send(g->link, &answer);
+}
+
 static int on_frame(
 	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
@@ -365,6 +379,8 @@ static int on_frame(
 		return on_activity(data, f, e);
 	case EDGE_WORKER_UP:
 		return on_worker_up(data, f, e);
+	case EDGE_HOST_CALL:
+		return on_host_call(data, f, e);
 	case EDGE_METRICS:
 		return told_take(TOLD_GATEWAY, f->value, f->length, e);
 	default:

@@ -18,6 +18,7 @@
 #include "sdk-lua/host/reader.h"
 #include "sdk-lua/host/reply.h"
 #include "sdk-lua/host/say.h"
+#include "sdk-lua/host/service.h"
 #include "sdk-lua/host/session.h"
 #include "sdk-lua/host/sight.h"
 #include "sdk-lua/host/source.h"
@@ -627,6 +628,7 @@ int bind_open(lua_State *L)
 		{"call", host_call},
 		{"next", host_next},
 		{"stop", host_stop},
+		{"ask", service_host_ask},
 		{"upload", host_upload},
 		{"upload_read", host_upload_read},
 		{"picture_upload", sight_host_upload},

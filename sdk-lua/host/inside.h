@@ -32,6 +32,7 @@
 
 struct session;
 struct call;
+struct service_call;
 struct stage;
 
 enum worker_state { WORKER_BLANK, WORKER_LOADING, WORKER_RUNNING, WORKER_ENDED };
@@ -45,7 +46,15 @@ struct grant {
 };
 
 enum task_state { TASK_FREE, TASK_READY, TASK_RUNNING, TASK_WAITING };
-enum task_wait { WAIT_NOTHING, WAIT_TIME, WAIT_CALL, WAIT_ACK, WAIT_STAGE, WAIT_TURN };
+enum task_wait {
+	WAIT_NOTHING,
+	WAIT_TIME,
+	WAIT_CALL,
+	WAIT_ACK,
+	WAIT_STAGE,
+	WAIT_TURN,
+	WAIT_SERVICE
+};
 
 enum task_end {
 	END_RETURNED,
@@ -78,10 +87,11 @@ struct task {
 	uint64_t deadline_usec, wake_usec; /* monotonic; 0: none */
 	struct source *timer;              /* owned; the earlier of the two */
 	enum task_wait wait;
-	struct call *wait_call; /* borrowed */
-	struct call *calls;     /* owned; running or with something left to read */
-	struct task *next;      /* in the queue that state says */
-	char words[160];        /* END_LIMIT */
+	struct call *wait_call;       /* borrowed */
+	struct call *calls;           /* owned; running or with something left to read */
+	struct service_call *service; /* owned; what it waits for, NULL: nothing */
+	struct task *next;            /* in the queue that state says */
+	char words[160];              /* END_LIMIT */
 };
 
 struct task_queue {
@@ -240,7 +250,8 @@ struct worker {
 
 	struct stage *stage; /* owned; from the beginning of test.lua on, NULL without it */
 
-	uint32_t next_call;
+	uint32_t next_call, next_service;
+	json_t *service_value; /* owned; while it becomes a Lua value */
 	unsigned int log_dropped;
 };
 

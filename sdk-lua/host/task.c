@@ -11,6 +11,7 @@
 #include "sdk-lua/host/infer.h"
 #include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/reply.h"
+#include "sdk-lua/host/service.h"
 #include "sdk-lua/host/session.h"
 
 static void queue_add(struct task_queue *q, struct task *t)
@@ -110,6 +111,7 @@ void tasks_done(struct worker *w)
 {
 	for (size_t i = 0; i < TASKS_MAX; i++) {
 		calls_free(&w->tasks[i]);
+		service_free(&w->tasks[i]);
 		buf_done(&w->tasks[i].result);
 		w->tasks[i].timer = source_free(w->tasks[i].timer);
 	}
@@ -173,6 +175,7 @@ static void end(struct task *t, enum task_end how)
 
 	timer_disarm(t->timer);
 	calls_free(t);
+	service_free(t);
 	t->state = TASK_FREE;
 	/* The error's value and its stack are read by whoever is told. */
 	if (s)

@@ -26,6 +26,7 @@
 #include "sdk-lua/host/publish.h"
 #include "sdk-lua/host/say.h"
 #include "sdk-lua/host/sdk.h"
+#include "sdk-lua/host/service.h"
 #include "sdk-lua/host/session.h"
 #include "sdk-lua/host/source.h"
 #include "sdk-lua/host/stage.h"
@@ -454,8 +455,12 @@ static int on_resume(
 	if (f->channel != 0)
 		return inbox_resume(w, f, e);
 	w->hello_seq = f->seq;
-	/* While it loads, HELLO comes anyway. */
-	return w->state == WORKER_RUNNING ? say_hello(w) : 0;
+	/* While it loads, HELLO comes anyway, and nothing waits. */
+	if (w->state != WORKER_RUNNING)
+		return 0;
+	if (f->op)
+		service_resend(w);
+	return say_hello(w);
 }
 
 #define SESSION_MESSAGE(name)                                                                      \
@@ -473,6 +478,13 @@ SESSION_MESSAGE(call)
 SESSION_MESSAGE(cancel)
 SESSION_MESSAGE(close)
 SESSION_MESSAGE(ack)
+
+static int on_host_result(
+	struct worker *w, const struct frame *f, struct link_files *files, struct err *e)
+{
+	(void)files;
+	return service_take(w, f, e);
+}
 
 #define WHEN(state) (1u << (state))
 #define ALIVE (WHEN(WORKER_BLANK) | WHEN(WORKER_LOADING) | WHEN(WORKER_RUNNING))
@@ -495,6 +507,7 @@ static const struct {
 	{APP_CANCEL, false, true, WHEN(WORKER_RUNNING), on_cancel},
 	{APP_CLOSE, false, true, WHEN(WORKER_RUNNING), on_close},
 	{APP_ACK, false, true, WHEN(WORKER_RUNNING), on_ack},
+	{APP_HOST_RESULT, false, true, WHEN(WORKER_RUNNING), on_host_result},
 	{APP_PRESENCE, false, true, WHEN(WORKER_RUNNING), on_presence},
 	{APP_FILE, false, true, WHEN(WORKER_RUNNING), upload_on_file},
 	{APP_RESUME, true, true, WHEN(WORKER_LOADING) | WHEN(WORKER_RUNNING), on_resume},
@@ -642,6 +655,7 @@ struct worker *worker_free(struct worker *w)
 	free_handlers(w);
 	buf_done(&w->hello);
 	json_decref(w->settings);
+	json_decref(w->service_value);
 	buf_done(&w->scratch);
 	free(w);
 	return NULL;
