@@ -112,7 +112,8 @@ static int write_archive(const char *data, const char *list_dir, const char *nam
 	char *argv[] = {"tar", "--create", wants_zstd(name) ? "--zstd" : "--gzip", "--file", part,
 		"--force-local", "--numeric-owner", "--sort=name", "--anchored",
 		"--exclude=./" MANIFEST_RUN, "--exclude=./" MANIFEST_HOOKS,
-		"--exclude=./" MANIFEST_SHM, "-C", (char *)list_dir, MANIFEST_NAME, "-C",
+		"--exclude=./" MANIFEST_SHM, "--exclude=./" MANIFEST_SERVED,
+		"--exclude=./" MANIFEST_SERVED_UNITS, "-C", (char *)list_dir, MANIFEST_NAME, "-C",
 		(char *)data, ".", NULL};
 	CLEANUP(closep) int fd = -1;
 	int r;

@@ -16,8 +16,8 @@
 
 static bool is_left_out(const char *path)
 {
-	static const char *const all[] = {
-		MANIFEST_NAME, MANIFEST_RUN, MANIFEST_HOOKS, MANIFEST_SHM};
+	static const char *const all[] = {MANIFEST_NAME, MANIFEST_RUN, MANIFEST_HOOKS, MANIFEST_SHM,
+		MANIFEST_SERVED, MANIFEST_SERVED_UNITS};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (!strcmp(path, all[i]))

@@ -1,7 +1,8 @@
 /*
  * The list of a data folder's files that travels in its backup, as text: a first line with the
  * version, then for each file SHA-256, size and path below the folder. What is made anew at each
- * start is left out: run/, the links of git's hooks, SQLite's shared memory.
+ * start is left out: run/, the links of git's hooks, SQLite's shared memory, and the models of
+ * repos as inference reads them.
  */
 #pragma once
 
@@ -18,6 +19,8 @@
 #define MANIFEST_RUN "run"
 #define MANIFEST_HOOKS "orchestrator/hooks"
 #define MANIFEST_SHM "orchestrator/vitrine.db-shm"
+#define MANIFEST_SERVED "served"
+#define MANIFEST_SERVED_UNITS "orchestrator/served" /* where systemd starts the services */
 
 struct manifest_sum {
 	size_t files;

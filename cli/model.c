@@ -389,12 +389,14 @@ static void print_row(const json_t *row)
 static int cmd_list(struct place *p, bool json)
 {
 	CLEANUP(json_unrefp) json_t *list = NULL;
-	char *const argv[] = {
-		p->checker, "--models", p->layout.models, "--models", p->models, "--list", NULL};
+	char served[LAYOUT_PATH + 16];
+	char *const argv[] = {p->checker, "--models", p->layout.models, "--models", p->models,
+		"--models", served, "--list", NULL};
 	struct err e = {0};
 	const json_t *row;
 	size_t i;
 
+	(void)snprintf(served, sizeof(served), "%s/served", p->layout.data);
 	if (ask(argv, &list, &e) < 0)
 		return complain(&e);
 	if (json)

@@ -123,6 +123,8 @@ static void start_inference(struct supervisor *s, struct start *p)
 	arg(p, "%s", s->layout->svc_models);
 	arg(p, "--models");
 	arg(p, "%s/models", s->layout->svc_data);
+	arg(p, "--models");
+	arg(p, "%s/served", s->layout->svc_data);
 	if (s->config.model_memory) {
 		arg(p, "--memory");
 		arg(p, "%s", s->config.model_memory);
@@ -180,6 +182,7 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 	arg(p, "%s", s->config.url);
 	arg(p, "--hook");
 	arg(p, "%s/vitrine-hook", s->layout->svc_bin);
+	arg(p, "--served=%s/served", s->layout->svc_data);
 	if (s->config.disk_warn)
 		arg(p, "--disk-warn=%s", s->config.disk_warn);
 	if (s->config.disk_reserve)

@@ -14,6 +14,7 @@
 #include "orchestrator/metrics.h"
 #include "orchestrator/notes.h"
 #include "orchestrator/repo/policy.h"
+#include "orchestrator/served.h"
 
 static const char zeros[] = "0000000000000000000000000000000000000000";
 
@@ -377,4 +378,6 @@ void change_moved(struct change *c, const struct ref_update *updates, size_t n)
 	if (hub_note_push(c->world->store, c->path, &c->repo, &e) < 0)
 		log_warn("repo=%s/%s: lists do not know yet what it says: %s", c->repo.owner,
 			c->repo.name, e.text);
+	if (c->repo.kind == REPO_MODEL)
+		served_poke(c->world->served, c->repo.id);
 }

@@ -9,6 +9,7 @@
 #include "orchestrator/hub/lfs.h"
 #include "orchestrator/hub/note.h"
 #include "orchestrator/repo/git.h"
+#include "orchestrator/served.h"
 #include "orchestrator/space/settings.h"
 
 struct duplicate {
@@ -66,6 +67,7 @@ static int settle(struct duplicate *d, struct err *e)
 	}
 	r = repo_settle(&w->repos, d->to.id, e);
 	repo_path(&w->repos, d->to.id, d->path);
+	served_poke(w->served, d->to.id);
 	return r < 0 ? r : hub_note_push(w->store, d->path, &d->to, e);
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "orchestrator/hub/note.h"
 #include "orchestrator/notes.h"
+#include "orchestrator/served.h"
 
 #define AGAIN_USEC (100 * USEC_PER_MSEC)
 #define LOOK_USEC (3600 * USEC_PER_SEC)
@@ -40,6 +41,7 @@ int live_set_private(struct world *w, struct hub_repo *repo, bool private, struc
 		private ? "private" : "public");
 	if (repo->kind == REPO_SPACE)
 		edge_peer_route(w->edge, repo->id);
+	served_poke(w->served, repo->id);
 	return 0;
 }
 
@@ -65,6 +67,7 @@ int live_rename(
 		owner, name);
 	if (repo->kind == REPO_SPACE)
 		edge_peer_route(w->edge, repo->id);
+	served_poke(w->served, repo->id);
 	return 0;
 }
 
@@ -79,6 +82,7 @@ int live_delete(struct world *w, struct hub_repo *repo, struct err *e)
 		edge_peer_route_gone(w->edge, repo->id);
 		notes_tell_deleted(w, repo);
 	}
+	served_poke(w->served, repo->id);
 	return 0;
 }
 
@@ -91,6 +95,7 @@ int live_restore(struct world *w, struct hub_repo *repo, struct err *e)
 	log_info("%s=%s/%s is there again", hub_kind_name(repo->kind), repo->owner, repo->name);
 	if (repo->kind == REPO_SPACE)
 		edge_peer_route(w->edge, repo->id);
+	served_poke(w->served, repo->id);
 	return 0;
 }
 

@@ -35,6 +35,7 @@
 #include "orchestrator/repo/hooks.h"
 #include "orchestrator/repo/readers.h"
 #include "orchestrator/repo/tidy.h"
+#include "orchestrator/served.h"
 #include "orchestrator/space/seal.h"
 #include "orchestrator/world.h"
 #include "sandbox/confine.h"
@@ -51,6 +52,7 @@
 struct options {
 	enum sign_up sign_up;
 	const char *data, *run, *url, *hook;
+	const char *served; /* NULL: models of repos are not */
 	uid_t gateway_uid, agent_uid;
 	int token_fd; /* -1: none */
 	bool measure_local;
@@ -130,6 +132,9 @@ static int take_option(struct options *o, int c, const char *value)
 	case 'h':
 		o->hook = value;
 		return 0;
+	case 'v':
+		o->served = value;
+		return 0;
 	case 'g':
 	case 'a':
 		if (!parse_number(value, 0xfffffffe, &n))
@@ -169,7 +174,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 		{"run", required_argument, NULL, 'r'}, {"url", required_argument, NULL, 'u'},
-		{"hook", required_argument, NULL, 'h'},
+		{"hook", required_argument, NULL, 'h'}, {"served", required_argument, NULL, 'v'},
 		{"gateway-uid", required_argument, NULL, 'g'},
 		{"agent-uid", required_argument, NULL, 'a'},
 		{"local-metrics", no_argument, NULL, 'm'},
@@ -241,6 +246,7 @@ static int confine(const struct options *o, const struct paths *p, struct err *e
 {
 	const struct landlock_path paths[] = {
 		{o->data, LANDLOCK_WRITE},
+		{o->served ? o->served : o->data, LANDLOCK_WRITE},
 		{o->hook, LANDLOCK_EXECUTE},
 		{p->reader, LANDLOCK_EXECUTE},
 		GIT_NEEDS,
@@ -437,13 +443,16 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		r = accounts_peer_new(w->loop, w->store, &o->policy, &w->accounts);
 	if (r == 0)
 		r = models_peer_new(w->loop, o->run, w->accounts, &w->models);
-	if (r == 0)
-		return disk_new(w->loop, o->data, &o->disk, on_disk, w, &w->disk, e);
-	return r < 0 ? err_set(e, r, "cannot listen: %s", strerror(-r)) : 0;
+	if (r < 0)
+		return err_set(e, r, "cannot listen: %s", strerror(-r));
+	r = disk_new(w->loop, o->data, &o->disk, on_disk, w, &w->disk, e);
+	return r == 0 && o->served ? served_new(w, o->served, &w->served, e) : r;
 }
 
 static void close_world(struct world *w)
 {
+	(void)served_free(w->served);
+	w->served = NULL;
 	push_end_all();
 	(void)collector_free(w->collector);
 	rebuild_end_all();
@@ -544,7 +553,7 @@ int main(int argc, char **argv)
 	if (parse_options(argc, argv, &o) < 0) {
 		fprintf(stderr,
 			"usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook /PATH\n"
-			"       [--gateway-uid N] [--agent-uid N] [--token-fd N] "
+			"       [--served DIR] [--gateway-uid N] [--agent-uid N] [--token-fd N] "
 			"[--local-metrics]\n"
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB] [--quota KIND=SECONDS,…]\n"
 			"       [--class NAME=MEMORY,CPU]…\n"

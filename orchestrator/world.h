@@ -22,6 +22,7 @@ struct disk;
 struct readers;
 struct offload;
 struct reconciler;
+struct served;
 struct seal_key;
 struct tidier;
 
@@ -50,6 +51,7 @@ struct world {
 	struct edge_peer *edge;
 	struct accounts_peer *accounts;
 	struct models_peer *models;
+	struct served *served; /* NULL: models of repos are not */
 	struct disk *disk;
 	struct reconciler *reconciler;
 	struct tidier *tidier;

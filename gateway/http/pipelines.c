@@ -136,11 +136,18 @@ static const char *choose_task(struct pipeline_ask *p)
 	const json_t *row = ask_find(&p->openai.ask, model);
 	const char *name = p->task[0] ? p->task : json_string_value(json_object_get(row, "task"));
 	const char *task = name ? pipeline_task(name) : NULL;
-	char words[OPENAI_MODEL_MAX + 128];
+	const char *broken = json_string_value(json_object_get(row, "error"));
+	char words[OPENAI_MODEL_MAX + 384];
 
 	if (!row) {
 		(void)snprintf(words, sizeof(words), "model: there is no '%s'", model);
 		refuse(&p->openai.ask, MHD_HTTP_NOT_FOUND, words);
+		return NULL;
+	}
+	if (!task && broken && *broken) {
+		(void)snprintf(
+			words, sizeof(words), "model: '%s' cannot be used: %.255s", model, broken);
+		refuse(&p->openai.ask, MHD_HTTP_BAD_REQUEST, words);
 		return NULL;
 	}
 	if (!task) {

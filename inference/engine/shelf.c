@@ -77,13 +77,31 @@ static struct slot *slot_of(struct shelf *s, const struct model *m)
 	return NULL;
 }
 
+/* Where there is no further one: of a model that is gone, and that nobody uses any more. */
+static bool reuse_slot(struct shelf *s, const struct found *f)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct slot *slot = &s->slots[i];
+
+		if (!slot->gone || slot->state != NEW || slot == s->at)
+			continue;
+		(void)snprintf(slot->model->id, sizeof(slot->model->id), "%s", f->id);
+		slot->model->task = "";
+		*slot = (struct slot){.model = slot->model, .at = *f, .state = NEW};
+		return true;
+	}
+	return false;
+}
+
 static int add_slot(struct shelf *s, const struct found *f)
 {
 	struct slot *slot = &s->slots[s->n];
 	struct model *m;
 
 	if (s->n == SHELF_MODELS_MAX) {
-		log_warn("model=%s is one too many; the limit is %d", f->id, SHELF_MODELS_MAX);
+		if (!reuse_slot(s, f))
+			log_warn("model=%s is one too many; the limit is %d", f->id,
+				SHELF_MODELS_MAX);
 		return 0;
 	}
 	m = calloc(1, sizeof(*m));

@@ -57,7 +57,8 @@ void shelf_load_all(struct shelf *s);
 /* Reads all but the weights' content of each. Without shelf_start only. */
 void shelf_examine_all(struct shelf *s);
 
-/* NULL: no such model. It may be unloaded; see shelf_use. Borrowed, and valid for good. */
+/* NULL: no such model. It may be unloaded; see shelf_use. Borrowed; once it is gone and unloaded,
+ * and there is no other room, it becomes another one. */
 struct model *shelf_find(const struct shelf *s, const char *id);
 
 /*

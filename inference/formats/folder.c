@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -35,7 +36,9 @@ int folder_json(const struct folder *f, const char *name, size_t max, json_t **r
 
 static bool has_file(int fd, const char *name)
 {
-	return faccessat(fd, name, F_OK, 0) == 0;
+	struct stat st;
+
+	return fstatat(fd, name, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
 static bool is_gguf(const char *name)
@@ -54,7 +57,7 @@ static int find_gguf(int fd, char ret[FILE_NAME_MAX + 1])
 	if (!dir && copy >= 0)
 		(void)close(copy);
 	for (const struct dirent *d; dir && (d = readdir(dir));) {
-		if (!is_gguf(d->d_name))
+		if (!is_gguf(d->d_name) || !has_file(fd, d->d_name))
 			continue;
 		if (n++ == 0 || strcmp(d->d_name, ret) < 0)
 			(void)snprintf(ret, FILE_NAME_MAX + 1, "%s", d->d_name);

@@ -27,6 +27,13 @@ int blob_open(struct blob_store *b, const char *hash, struct err *e);
 
 bool blob_has(struct blob_store *b, const char *hash);
 
+/*
+ * Gives it a further name, a path outside of the store, under which others may read it (0444); it
+ * takes no room and stays when the blob is deleted. -ENOENT: there is no such blob; -EXDEV: the
+ * path lies on another file system, or under another mount of it.
+ */
+int blob_link(struct blob_store *b, const char *hash, const char *path, struct err *e);
+
 /* Whether it is there, and if so from now on as young as a new one: see blob_list. */
 bool blob_touch(struct blob_store *b, const char *hash);
 

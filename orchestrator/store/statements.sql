@@ -127,6 +127,9 @@ WHERE id = $1;
 -- name: repo_heads
 SELECT id, kind, owner, name, head, number FROM repos
 WHERE number > $1 AND deleted_usec = 0 ORDER BY number LIMIT $2;
+-- name: repo_next_model
+SELECT id, number FROM repos
+WHERE number > $1 AND kind = 1 AND deleted_usec = 0 AND private = 0 AND head <> '' ORDER BY number LIMIT 1;
 -- name: repo_tags_clear
 DELETE FROM repo_tags WHERE number = (SELECT number FROM repos WHERE id = $1);
 -- name: repo_tag_add

@@ -1,11 +1,12 @@
 // Models of one's own: `vitrine model` puts a checked folder where the running service finds it.
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { frontMatter, Repo } from "./lib/git.mjs";
 import { Platform, root } from "./lib/platform.mjs";
-import { until } from "./lib/process.mjs";
+import { runProgram, until } from "./lib/process.mjs";
 
 const shipped = join(root, "models/tiny-sentiment");
 let platform, work;
@@ -87,4 +88,92 @@ test("a removed model is gone from the running service too", async () => {
   assert.ok(!existsSync(join(platform.data, "models/ann")));
   await until("it is not found any more", async () => (await ask("ann/mood")).status === 404, 30_000, 300);
   assert.equal((await platform.cli("model", "remove", "ann/mood")).code, 1);
+});
+
+// --- a model of a repo ---
+
+const git = async (cwd, ...args) => {
+  const env = {
+    PATH: process.env.PATH, HOME: work, GIT_CONFIG_NOSYSTEM: "1", GIT_TERMINAL_PROMPT: "0", no_proxy: "*",
+    GIT_AUTHOR_NAME: "Ada", GIT_AUTHOR_EMAIL: "ada@example.org",
+    GIT_COMMITTER_NAME: "Ada", GIT_COMMITTER_EMAIL: "ada@example.org",
+  };
+  const { code, output } = await runProgram("git", args, { cwd, env });
+
+  assert.equal(code, 0, output);
+};
+const served = (...path) => join(platform.data, "served", ...path);
+const labels = async (id) => JSON.stringify((await ask(id)).json);
+const untilAnswers = (id, words) => until(`${id} answers ${words}`, async () => words.test(await labels(id)), 30_000, 200);
+
+async function push(folder) {
+  await git(folder, "add", "-A");
+  await git(folder, "commit", "-q", "-m", "a model");
+  await git(folder, "push", "-q", "origin", "HEAD:main");
+}
+
+test("a model that was pushed with git-lfs answers under the name of its repo", async () => {
+  const folder = join(work, "pushed"), url = new URL(`${platform.url}/admin/mood`);
+
+  [url.username, url.password] = ["admin", platform.token];
+  cpSync(shipped, folder, { recursive: true });
+  await git(work, "lfs", "install", "--skip-repo");
+  await git(folder, "init", "-q", "-b", "main");
+  await git(folder, "lfs", "track", "*.safetensors");
+  await git(folder, "remote", "add", "origin", url.href);
+  await push(folder);
+  await untilAnswers("admin/mood", /POSITIVE/);
+  assert.equal(statSync(served("admin/mood/model.safetensors")).nlink, 2, "the weights lie on the disk once");
+  const { json } = await platform.api("GET", "/v1/models");
+
+  assert.ok(json.data.some(({ id }) => id === "admin/mood"));
+  assert.match((await platform.cli("model", "list")).output, /^admin\/mood +text-classification /m);
+});
+
+test("a Space names it in its front matter as any other model", async () => {
+  const repo = new Repo(platform, "admin/teller"), app = readFileSync(join(root, "templates/chat/app.lua"), "utf8");
+  const name = (id) => ({ "README.md": frontMatter(`models: [${id}]\n`), "app.lua": app });
+
+  try {
+    await repo.deploy(name("admin/mood"));
+    await repo.commit(name("admin/moods"));
+    const { code, output } = await repo.push();
+
+    assert.notEqual(code, 0);
+    assert.match(output, /README\.md:5: models: 'admin\/moods' is not served here/);
+  } finally {
+    repo.remove();
+  }
+});
+
+test("a new push takes its place, a broken one says why, and the next one answers again", async () => {
+  const folder = join(work, "pushed"), config = readFileSync(join(folder, "config.json"), "utf8");
+
+  writeFileSync(join(folder, "config.json"), config.replace("POSITIVE", "SUNNY"));
+  await push(folder);
+  await untilAnswers("admin/mood", /SUNNY/);
+  writeFileSync(join(folder, "config.json"), "{}");
+  await push(folder);
+  await untilAnswers("admin/mood", /architectures/);
+  writeFileSync(join(folder, "config.json"), config);
+  await push(folder);
+  await untilAnswers("admin/mood", /POSITIVE/);
+});
+
+test("a private model is not served, a renamed one by its new name, a deleted one not at all", async () => {
+  const settle = async (id, status) => until(`${id} gives ${status}`, async () => (await ask(id)).status === status, 30_000, 200);
+  const change = async (method, path, body) => assert.equal((await platform.api(method, path, body)).status, 200);
+
+  await change("PUT", "/api/models/admin/mood/settings", { private: true });
+  await settle("admin/mood", 404);
+  await change("PUT", "/api/models/admin/mood/settings", { private: false });
+  await settle("admin/mood", 200);
+  await change("POST", "/api/repos/move", { type: "model", fromRepo: "admin/mood", toRepo: "admin/weather" });
+  await settle("admin/weather", 200);
+  await settle("admin/mood", 404);
+  await platform.restart();
+  await settle("admin/weather", 200);
+  await change("DELETE", "/api/repos/delete", { type: "model", name: "weather", organization: "admin" });
+  await settle("admin/weather", 404);
+  assert.deepEqual(readdirSync(served()), []);
 });

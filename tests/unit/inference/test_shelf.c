@@ -331,6 +331,52 @@ TEST(it_may_end_in_the_middle_of_a_model)
 	}
 }
 
+TEST(a_folder_whose_config_is_a_folder_is_no_model)
+{
+	struct stand s;
+	char path[160];
+
+	begin(&s, NULL);
+	for (const char *const *name =
+			(const char *const[]){"ann", "ann/config.json", "ann/weights.gguf", NULL};
+		*name; name++) {
+		snprintf(path, sizeof(path), "%s/%s", s.root, *name);
+		CHECK(mkdir(path, 0755) == 0);
+	}
+	add_model(&s, "ann/mood");
+	open_shelf(&s, UINT64_MAX, false);
+	CHECK(!shelf_find(s.shelf, "vitrine/ann") && shelf_find(s.shelf, "ann/mood"));
+	CHECK(shelf_count(s.shelf) == 1);
+	end(&s);
+}
+
+TEST(models_that_are_gone_make_room_for_others)
+{
+	struct stand s;
+	char name[32], path[160];
+	json_t *list;
+
+	begin(&s, NULL);
+	for (int i = 0; i < SHELF_MODELS_MAX; i++) {
+		snprintf(name, sizeof(name), "m%d", i);
+		snprintf(path, sizeof(path), "%s/%s", s.root, name);
+		CHECK(mkdir(path, 0755) == 0);
+		snprintf(path, sizeof(path), "%s/%s/config.json", s.root, name);
+		CHECK(fs_write_durable(AT_FDCWD, path, "{}", 2, 0644, NULL) == 0);
+	}
+	open_shelf(&s, UINT64_MAX, true);
+	until_in(&s, "vitrine/m99", "failed");
+	snprintf(path, sizeof(path), "%s/m7", s.root);
+	CHECK(fs_remove_tree(path) == 0);
+	add_model(&s, "late");
+	until_in(&s, "vitrine/late", "ready");
+	CHECK(!shelf_find(s.shelf, "vitrine/m7") && shelf_count(s.shelf) == SHELF_MODELS_MAX);
+	list = shelf_list(s.shelf);
+	CHECK(json_array_size(list) == SHELF_MODELS_MAX);
+	json_decref(list);
+	end(&s);
+}
+
 int main(void)
 {
 	if (access(MODEL "/model.safetensors", R_OK) < 0) {

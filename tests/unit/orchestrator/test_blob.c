@@ -264,6 +264,27 @@ TEST(parts_are_found_and_listed_with_what_they_take_and_not_made)
 	teardown(&fx);
 }
 
+TEST(a_blob_under_a_further_name_is_readable_and_outlives_it)
+{
+	struct fixture fx;
+	char hash[SHA256_HEX + 1], path[96], text[8] = "";
+	struct stat st;
+	int fd;
+
+	setup(&fx);
+	put(&fx, "hello", hash);
+	(void)snprintf(path, sizeof(path), "%s.link", fx.dir);
+	CHECK(blob_link(fx.blobs, hash, path, NULL) == 0);
+	CHECK(blob_link(fx.blobs, hash, path, NULL) == -EEXIST);
+	CHECK(stat(path, &st) == 0 && st.st_nlink == 2 && (st.st_mode & 0777) == 0444);
+	CHECK(blob_delete(fx.blobs, hash, NULL) == 0);
+	CHECK(blob_link(fx.blobs, hash, path, NULL) == -ENOENT);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && read(fd, text, sizeof(text)) == 5 && !strcmp(text, "hello"));
+	CHECK(close(fd) == 0 && unlink(path) == 0);
+	teardown(&fx);
+}
+
 TEST(parts_that_nobody_writes_to_expire)
 {
 	struct fixture fx;
