@@ -18,6 +18,7 @@ enum service_uid {
 	UID_INFERENCE = 61204,
 	UID_BOXD = 61205,
 	UID_DOCTOR = 61206, /* the boxd that vitrine doctor starts for itself */
+	UID_FETCH = 61207,
 };
 
 #define LAYOUT_PATH 512

@@ -20,6 +20,7 @@ static const struct command commands[] = {
 		"[--uploads FILE_MIB,SPACE_MIB] "
 		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--large-files MIB] "
 		"[--sign-up invite|open|closed] "
+		"[--fetch-allow HOST]... [--fetch-allow-private CIDR]... "
 		"[--limit NAME=N]...",
 		"start the platform and keep it running", cmd_up},
 	{"login", "[--user NAME] URL | --list [--json]",

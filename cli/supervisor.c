@@ -27,7 +27,7 @@
 #define GRACE_USEC (5 * USEC_PER_SEC)
 #define SWEEP_USEC (20 * USEC_PER_MSEC) /* the kernel lets go of a dead box's folder late */
 #define SWEEPS_MAX 100
-#define ARGS_MAX 32
+#define ARGS_MAX 128
 
 /*
  *	        spawn               died                  timer
@@ -40,9 +40,18 @@ enum service_state { SERVICE_DOWN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_END
 
 static const char *const state_names[] = {"down", "running", "restarting", "ending"};
 
-enum service_name { INFERENCE, BOXD, ORCHESTRATOR, AGENT, GATEWAY, SERVICES };
+enum service_name { INFERENCE, FETCH, BOXD, ORCHESTRATOR, AGENT, GATEWAY, SERVICES };
 
-enum socket_name { SOCK_EDGE, SOCK_AGENT, SOCK_HTTP, SOCK_WAKE, SOCK_BOX, SOCK_INFER, SOCKETS };
+enum socket_name {
+	SOCK_EDGE,
+	SOCK_AGENT,
+	SOCK_HTTP,
+	SOCK_WAKE,
+	SOCK_BOX,
+	SOCK_INFER,
+	SOCK_FETCH,
+	SOCKETS
+};
 
 static const struct {
 	const char *file;
@@ -54,6 +63,7 @@ static const struct {
 	[SOCK_WAKE] = {"wake.sock", SOCK_SEQPACKET},
 	[SOCK_BOX] = {"box.sock", SOCK_SEQPACKET},
 	[SOCK_INFER] = {"infer.sock", SOCK_SEQPACKET},
+	[SOCK_FETCH] = {"fetch.sock", SOCK_SEQPACKET},
 };
 
 struct service {
@@ -136,6 +146,21 @@ static void start_inference(struct supervisor *s, struct start *p)
 	arg(p, "--peer-uid");
 	arg(p, "%u", uid_of(s, UID_GATEWAY));
 	p->fds[p->n_fds++] = s->sockets[SOCK_INFER];
+}
+
+static void start_fetch(struct supervisor *s, struct start *p)
+{
+	const struct fetch_policy *policy = &s->config.fetch;
+
+	arg(p, "--listen-fd");
+	arg(p, "3");
+	arg(p, "--peer-uid");
+	arg(p, "%u", uid_of(s, UID_GATEWAY));
+	for (size_t i = 0; i < policy->n_hosts; i++)
+		arg(p, "--allow=%s", policy->hosts[i]);
+	for (size_t i = 0; i < policy->n_private; i++)
+		arg(p, "--allow-private=%s", policy->private[i]);
+	p->fds[p->n_fds++] = s->sockets[SOCK_FETCH];
 }
 
 static void pass_classes(struct supervisor *s, struct start *p)
@@ -277,6 +302,7 @@ static const struct {
 	void (*fill)(struct supervisor *s, struct start *p);
 } kinds[SERVICES] = {
 	[INFERENCE] = {"inference", "vitrine-inference", UID_INFERENCE, start_inference},
+	[FETCH] = {"fetch", "vitrine-fetch", UID_FETCH, start_fetch},
 	[BOXD] = {"boxd", "vitrine-boxd", 0, start_boxd},
 	[ORCHESTRATOR] = {"orchestrator", "vitrine-orchestrator", UID_ORCHESTRATOR,
 		start_orchestrator},

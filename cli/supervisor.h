@@ -12,9 +12,18 @@
 #include "base/loop.h"
 #include "cli/layout.h"
 #include "proto/box_class.h"
+#include "proto/http_hosts.h"
 #include "proto/space_limits.h"
 
 struct supervisor;
+
+#define FETCH_PRIVATE_MAX 32
+
+/* Where apps may speak HTTP with, as the operator wrote it; borrowed. */
+struct fetch_policy {
+	const char *hosts[HTTP_HOSTS_MAX], *private[FETCH_PRIVATE_MAX];
+	size_t n_hosts, n_private;
+};
 
 struct supervisor_config {
 	const struct layout *layout; /* borrowed, outlives the supervisor */
@@ -30,6 +39,7 @@ struct supervisor_config {
 	const char *proxy;  /* borrowed; whose X-Forwarded-For is believed, or NULL */
 	unsigned long upload_mib, files_mib; /* of a file, of a Space's files; 0: the default */
 	struct space_limits limits;
+	struct fetch_policy fetch;
 	const char *disk_warn,
 		*disk_reserve;    /* MiB, as the orchestrator takes them; NULL: by size */
 	const char *log_limits;   /* as the orchestrator takes them; NULL: the default */

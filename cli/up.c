@@ -24,6 +24,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/net_block.h"
 #include "cli/command.h"
 #include "cli/layout.h"
 #include "cli/supervisor.h"
@@ -45,6 +46,7 @@ struct up {
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
 	struct space_limits limits;
+	struct fetch_policy fetch;
 	char url[128];
 	struct loop *loop;
 	struct supervisor *supervisor;
@@ -257,6 +259,29 @@ static int set_model_memory(struct up *u, const char *text, struct err *e)
 	return 0;
 }
 
+static int add_fetch_host(struct fetch_policy *f, const char *text, struct err *e)
+{
+	if (f->n_hosts == HTTP_HOSTS_MAX)
+		return err_set(e, -E2BIG, "--fetch-allow: more than %d hosts", HTTP_HOSTS_MAX);
+	if (http_host_check(text, e) < 0)
+		return err_wrap(e, "--fetch-allow");
+	f->hosts[f->n_hosts++] = text;
+	return 0;
+}
+
+static int add_fetch_private(struct fetch_policy *f, const char *text, struct err *e)
+{
+	struct net_block block;
+
+	if (f->n_private == FETCH_PRIVATE_MAX)
+		return err_set(
+			e, -E2BIG, "--fetch-allow-private: more than %d blocks", FETCH_PRIVATE_MAX);
+	if (net_block_read(text, &block, e) < 0)
+		return err_wrap(e, "--fetch-allow-private");
+	f->private[f->n_private++] = text;
+	return 0;
+}
+
 /* Where an option goes that is handed on as it is; NULL: it is none of those. */
 static const char **text_of(struct up *u, int option)
 {
@@ -301,7 +326,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"large-files", required_argument, NULL, 'f'},
 		{"sign-up", required_argument, NULL, 'n'}, {"quota", required_argument, NULL, 'q'},
 		{"uploads", required_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'I'},
-		{0}};
+		{"fetch-allow", required_argument, NULL, 'F'},
+		{"fetch-allow-private", required_argument, NULL, 'P'}, {0}};
 	const char **text;
 	int c, r = 0;
 
@@ -342,6 +368,12 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			break;
 		case 'I':
 			r = space_limits_set(&u->limits, optarg, e);
+			break;
+		case 'F':
+			r = add_fetch_host(&u->fetch, optarg, e);
+			break;
+		case 'P':
+			r = add_fetch_private(&u->fetch, optarg, e);
 			break;
 		case 'o':
 			r = box_pool_set(&u->pool, optarg, e);
@@ -387,6 +419,7 @@ static int serve(struct up *u, struct err *e)
 		.proxy = u->proxy,
 		.upload_mib = u->upload_mib,
 		.files_mib = u->files_mib,
+		.fetch = u->fetch,
 		.limits = u->limits};
 	struct source *source;
 	int pipe_fds[2], r;

@@ -25,6 +25,7 @@ enum proto_link {
 	PROTO_BOX,
 	PROTO_INFER,
 	PROTO_MODELS,
+	PROTO_FETCH,
 };
 
 /* UP: towards the end that messages.def names first. */

@@ -19,6 +19,7 @@ static const struct sock_fprog *const filters[] = {
 	[CONFINE_LOADER] = &filter_loader,
 	[CONFINE_INFERENCE] = &filter_inference,
 	[CONFINE_GIT] = &filter_git,
+	[CONFINE_FETCH] = &filter_fetch,
 	[CONFINE_GPU_LOADER] = &filter_gpu_loader,
 	[CONFINE_GPU_INFERENCE] = &filter_gpu_inference,
 };

@@ -21,6 +21,7 @@ enum confine_profile {
 	/* By confine_further only: */
 	CONFINE_INFERENCE, /* for the rest of its life */
 	CONFINE_GIT,       /* a child of the orchestrator's */
+	CONFINE_FETCH,     /* by confine_self */
 	/* The same two for inference with a GPU, whose driver is loaded and open before. */
 	CONFINE_GPU_LOADER,
 	CONFINE_GPU_INFERENCE, /* by confine_further only */

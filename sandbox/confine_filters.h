@@ -9,5 +9,6 @@ extern const struct sock_fprog filter_agent;
 extern const struct sock_fprog filter_loader;
 extern const struct sock_fprog filter_inference;
 extern const struct sock_fprog filter_git;
+extern const struct sock_fprog filter_fetch;
 extern const struct sock_fprog filter_gpu_loader;
 extern const struct sock_fprog filter_gpu_inference;

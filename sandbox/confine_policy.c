@@ -20,25 +20,27 @@
 
 #define ALL                                                                                        \
 	(FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT | FILTER_LOADER | FILTER_INFERENCE |  \
-		FILTER_GIT)
+		FILTER_GIT | FILTER_FETCH)
 /* Connects to a run/NAME.sock. */
 #define DIALS (FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT)
 /* Has a folder of its own. */
 #define WRITES (DIALS | FILTER_GIT)
 /* Opens files. */
-#define READS (WRITES | FILTER_LOADER)
+#define READS (WRITES | FILTER_LOADER | FETCH)
 #define GATEWAY FILTER_GATEWAY
 #define ORCHESTRATOR FILTER_ORCHESTRATOR
 #define AGENT FILTER_AGENT
 #define LOADER FILTER_LOADER
+#define FETCH FILTER_FETCH
 #define STARTS (ORCHESTRATOR | FILTER_GIT)   /* other programs */
 #define COMPUTES (LOADER | FILTER_INFERENCE) /* on all processors: inference/devices/pool.h */
-#define THREADS (GATEWAY | STARTS | COMPUTES)
+#define THREADS (GATEWAY | STARTS | COMPUTES | FETCH)
 
 /* clang-format off */
 #define ALLOW(who, call_) {SYS_##call_, #call_, POLICY_ALLOW, (who)}
 #define ALLOW_IF(who, call_, n, ...) {SYS_##call_, #call_, POLICY_ALLOW, (who), n, {__VA_ARGS__}}
 #define REFUSE(who, call_, code) {SYS_##call_, #call_, code, (who)}
+#define REFUSE_IF(who, call_, code, n, ...) {SYS_##call_, #call_, code, (who), n, {__VA_ARGS__}}
 
 #define EQ(i, v) POLICY_EQ(i, v)
 #define WITHIN(i, bits) POLICY_WITHIN(i, bits)
@@ -58,6 +60,7 @@
 #define LARGEFILE 0100000 /* the kernel's O_LARGEFILE, set in what F_GETFL answers */
 #define STATUS_PLAIN (O_NONBLOCK | O_ACCMODE | O_APPEND | LARGEFILE)
 #define MODE_PLAIN (0777 | S_IFMT) /* libgit2 hands on what stat said */
+#define SOCKET_KIND (SOCK_CLOEXEC | SOCK_NONBLOCK)
 #define FUTEX_KIND (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
 
 /* pthread_create(3) in glibc, once clone3 is not there. */
@@ -155,7 +158,7 @@ const struct policy_rule confine_rules[] = {
 	/* --- sockets: of this machine only, and those that were inherited --- */
 	ALLOW_IF(DIALS, socket, 1, EQ(0, AF_UNIX)),
 	ALLOW_IF(DIALS, socketpair, 1, EQ(0, AF_UNIX)),
-	ALLOW(DIALS, connect),
+	ALLOW(DIALS | FETCH, connect),
 	REFUSE(FILTER_GIT, socket, EACCES), /* getpwuid(3) asks a daemon first */
 	ALLOW(ALL & ~FILTER_GIT, accept4),
 	ALLOW(ALL, recvfrom),
@@ -178,6 +181,22 @@ const struct policy_rule confine_rules[] = {
 	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPCNT)),
 	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_USER_TIMEOUT)),
 
+	/*
+	 * --- the network: fetch connects to others and asks DNS, by libcurl and glibc; it binds
+	 * nothing and listens nowhere ---
+	 */
+	ALLOW_IF(FETCH, socket, 2, EQ(0, AF_INET), EQ_BUT(1, SOCKET_KIND, SOCK_STREAM)),
+	ALLOW_IF(FETCH, socket, 2, EQ(0, AF_INET), EQ_BUT(1, SOCKET_KIND, SOCK_DGRAM)),
+	ALLOW_IF(FETCH, socket, 2, EQ(0, AF_INET6), EQ_BUT(1, SOCKET_KIND, SOCK_STREAM)),
+	ALLOW_IF(FETCH, socket, 2, EQ(0, AF_INET6), EQ_BUT(1, SOCKET_KIND, SOCK_DGRAM)),
+	REFUSE_IF(FETCH, socket, EACCES, 1, EQ(0, AF_UNIX)),    /* getaddrinfo(3) asks nscd */
+	REFUSE_IF(FETCH, socket, EACCES, 1, EQ(0, AF_NETLINK)), /* and which addresses are ours */
+	ALLOW_IF(FETCH, socketpair, 1, EQ(0, AF_UNIX)),         /* a resolver's thread is ready */
+	ALLOW_IF(FETCH, sendmmsg, 1, EQ(2, 2)),                 /* A and AAAA at once */
+	ALLOW_IF(FETCH, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_NODELAY)),
+	ALLOW_IF(FETCH, setsockopt, 2, EQ(1, IPPROTO_IP), EQ(2, IP_RECVERR)),
+	ALLOW_IF(FETCH, setsockopt, 2, EQ(1, IPPROTO_IPV6), EQ(2, IPV6_RECVERR)),
+
 	/* --- waiting and time --- */
 	ALLOW(ALL, ppoll),
 	ALLOW(ALL, pselect6),
@@ -187,7 +206,7 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(ALL, signalfd4),
 	ALLOW(ALL, timerfd_create),
 	ALLOW(ALL, timerfd_settime),
-	ALLOW(GATEWAY | ORCHESTRATOR | LOADER, eventfd2),
+	ALLOW(GATEWAY | ORCHESTRATOR | LOADER | FETCH, eventfd2),
 	ALLOW(ALL, nanosleep),
 	ALLOW(ALL, clock_nanosleep),
 	ALLOW_IF(ALL, clock_gettime, 1, WITHIN(0, 7)),
@@ -240,7 +259,7 @@ const struct policy_rule confine_rules[] = {
 
 	/* --- threads --- */
 	REFUSE(ALL, clone3, ENOSYS), /* its flags lie in memory, where no filter reads them */
-	ALLOW_IF(GATEWAY | COMPUTES, clone, 1, EQ(0, CLONE_A_THREAD)),
+	ALLOW_IF(GATEWAY | COMPUTES | FETCH, clone, 1, EQ(0, CLONE_A_THREAD)),
 	ALLOW_IF(LOADER, setpriority, 2, EQ(0, PRIO_PROCESS), EQ(1, 0)), /* of a thread, nicer */
 	ALLOW(THREADS, set_robust_list),
 	ALLOW(THREADS, rseq),

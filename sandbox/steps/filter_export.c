@@ -41,6 +41,7 @@ static const struct set sets[] = {
 			{"filter_loader", FILTER_LOADER | SANITIZER},
 			{"filter_inference", FILTER_INFERENCE},
 			{"filter_git", FILTER_GIT | SANITIZER},
+			{"filter_fetch", FILTER_FETCH | SANITIZER},
 			{"filter_gpu_loader", FILTER_LOADER | FILTER_GPU | SANITIZER},
 			{"filter_gpu_inference", FILTER_INFERENCE | FILTER_GPU}}},
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -61,12 +62,17 @@ int landlock_abi(void)
 	return abi > 0 ? (int)abi : 0;
 }
 
-static int make_ruleset(int abi, struct ruleset *ret)
+/* Bits of landlock_net_port_attr.allowed_access. */
+enum { CONNECT_TCP = 1 << 1 };
+
+/* connect: TCP connections are left alone. */
+static int make_ruleset(int abi, bool connect, struct ruleset *ret)
 {
 	int known = abi > ABI_NEWEST ? ABI_NEWEST : abi, fd;
 
 	*ret = (struct ruleset){.fs = (1ull << abis[known].fs_bits) - 1,
-		.net = (1ull << abis[known].net_bits) - 1,
+		.net = ((1ull << abis[known].net_bits) - 1) &
+		       ~(connect ? (uint64_t)CONNECT_TCP : 0),
 		.scoped = (1ull << abis[known].scope_bits) - 1};
 	fd = (int)syscall(SYS_landlock_create_ruleset, ret, abis[known].size, 0);
 	return fd < 0 ? -errno : fd;
@@ -88,7 +94,7 @@ int landlock_deny_all(void)
 
 	if (abi == 0)
 		return 0;
-	fd = make_ruleset(abi, &all);
+	fd = make_ruleset(abi, false, &all);
 	return fd < 0 ? fd : enter(fd, abi);
 }
 
@@ -115,17 +121,20 @@ int landlock_restrict(const struct landlock_path *paths, size_t n, const char **
 {
 	int abi = landlock_abi(), fd;
 	struct ruleset all;
+	bool connect = false;
 
 	for (size_t i = 0; abi == 1 && i < n; i++)
 		if (paths[i].use == LANDLOCK_WRITE)
 			abi = 0;
+	for (size_t i = 0; i < n; i++)
+		connect |= paths[i].use == LANDLOCK_CONNECT;
 	if (abi == 0)
 		return 0;
-	fd = make_ruleset(abi, &all);
+	fd = make_ruleset(abi, connect, &all);
 	if (fd < 0)
 		return fd;
 	for (size_t i = 0; i < n; i++) {
-		int r = grant(fd, all.fs, &paths[i]);
+		int r = paths[i].use == LANDLOCK_CONNECT ? 0 : grant(fd, all.fs, &paths[i]);
 
 		if (r < 0) {
 			*ret_failed = paths[i].path;

@@ -8,6 +8,7 @@ enum landlock_use {
 	LANDLOCK_READ,    /* files read, folders listed */
 	LANDLOCK_WRITE,   /* read; files and folders made, written, renamed, removed */
 	LANDLOCK_EXECUTE, /* read; programs started */
+	LANDLOCK_CONNECT, /* path is NULL: connections to any TCP port */
 };
 
 struct landlock_path {

@@ -16,9 +16,9 @@ import urllib.error
 import urllib.request
 
 BUILD = os.path.abspath(sys.argv[1])
-SERVICES = ["inference", "boxd", "orchestrator", "agent", "gateway"]
+SERVICES = ["inference", "fetch", "boxd", "orchestrator", "agent", "gateway"]
 # systemd-analyze security: 0 is nothing exposed, 10 everything.
-EXPOSURE = {"gateway": 2.0, "orchestrator": 2.0, "agent": 2.0, "inference": 2.0, "boxd": 4.0}
+EXPOSURE = {"gateway": 2.0, "orchestrator": 2.0, "agent": 2.0, "inference": 2.0, "fetch": 2.0, "boxd": 4.0}
 CAPABILITIES = {"boxd": "setuid,setgid,kill"}
 PORT = 8080
 

@@ -149,6 +149,10 @@ static int put_on(enum confine_profile profile)
 				{"/lib64", LANDLOCK_EXECUTE}),
 			5, &e);
 		break;
+	case CONFINE_FETCH:
+		r = confine_self(
+			profile, PATHS({"/etc", LANDLOCK_READ}, {NULL, LANDLOCK_CONNECT}), 2, &e);
+		break;
 	default:
 		r = confine_self(CONFINE_LOADER, PATHS({place.models, LANDLOCK_READ}), 1, &e);
 		if (r == 0 && profile == CONFINE_INFERENCE)
@@ -252,67 +256,67 @@ static long try_abort(void)
 /* --- the table --- */
 
 /*
- * Outcomes for gateway, orchestrator, agent, loader, inference, git: KILLED, DONE, or an errno.
- * since: the Landlock ABI from which the line holds; before, it is not enforced (DONE).
+ * Outcomes for gateway, orchestrator, agent, loader, inference, git, fetch: KILLED, DONE, or an
+ * errno. since: the Landlock ABI from which the line holds; before, it is not enforced (DONE).
  */
 static const struct line {
 	const char *name;
 	long (*run)(void); /* NULL: the worker's attack of that name */
-	int want[6];
+	int want[7];
 	int since;
 } lines[] = {
 /* clang-format off */
 #define EACH(name, ...) {#name, try_##name, {__VA_ARGS__}, 0}
 #define SINCE(abi, name, ...) {#name, try_##name, {__VA_ARGS__}, abi}
 #define EACH_ATTACK(name, ...) {#name, NULL, {__VA_ARGS__}, 0}
-#define ALL(name, what) {#name, NULL, {what, what, what, what, what, what}, 0}
-#define ALL_TRY(name, what) {#name, try_##name, {what, what, what, what, what, what}, 0}
+#define ALL(name, what) {#name, NULL, {what, what, what, what, what, what, what}, 0}
+#define ALL_TRY(name, what) {#name, try_##name, {what, what, what, what, what, what, what}, 0}
 	/* clang-format on */
 	/* What each is there for. */
-	SINCE(2, read_data, DONE, DONE, DONE, EACCES, ENOENT, EACCES),
-	SINCE(2, write_data, DONE, DONE, DONE, EACCES, ENOENT, EACCES),
-	SINCE(2, write_repo, DONE, DONE, DONE, EACCES, ENOENT, DONE),
-	SINCE(2, read_ui, DONE, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, read_models, EACCES, EACCES, EACCES, DONE, ENOENT, EACCES),
-	EACH(connect_path, DONE, DONE, DONE, KILLED, KILLED, KILLED),
-	EACH(start_true, KILLED, DONE, KILLED, KILLED, KILLED, DONE),
-	EACH(move_within, DONE, DONE, DONE, KILLED, KILLED, EACCES),
+	SINCE(2, read_data, DONE, DONE, DONE, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, write_data, DONE, DONE, DONE, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, write_repo, DONE, DONE, DONE, EACCES, ENOENT, DONE, EACCES),
+	SINCE(2, read_ui, DONE, EACCES, EACCES, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, read_models, EACCES, EACCES, EACCES, DONE, ENOENT, EACCES, EACCES),
+	EACH(connect_path, DONE, DONE, DONE, KILLED, KILLED, KILLED, EBADF),
+	EACH(start_true, KILLED, DONE, KILLED, KILLED, KILLED, DONE, KILLED),
+	EACH(move_within, DONE, DONE, DONE, KILLED, KILLED, EACCES, KILLED),
 	/* Files of others. */
-	SINCE(2, write_ui, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, write_models, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, read_outside, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, make_outside, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, leave_by_dots, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, read_passwd, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, read_proc, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, read_parents_memory, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, list_the_root, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES),
-	SINCE(2, make_outside_folder, EACCES, EACCES, EACCES, KILLED, KILLED, EACCES),
+	SINCE(2, write_ui, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, write_models, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, read_outside, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, make_outside, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, leave_by_dots, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, read_passwd, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES, DONE),
+	SINCE(2, read_proc, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, read_parents_memory, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, list_the_root, EACCES, EACCES, EACCES, EACCES, ENOENT, EACCES, EACCES),
+	SINCE(2, make_outside_folder, EACCES, EACCES, EACCES, KILLED, KILLED, EACCES, KILLED),
 	ALL(openat2, ENOSYS),
 	ALL(open_by_handle, KILLED),
 	ALL(mknod, KILLED),
 	ALL_TRY(suid_file, KILLED),
 	ALL_TRY(watch_a_folder, KILLED),
 	/* The network. */
-	ALL(socket_inet, KILLED),
-	EACH_ATTACK(socket_unix, DONE, DONE, DONE, KILLED, KILLED, EACCES),
-	ALL_TRY(socket_inet6, KILLED),
+	EACH_ATTACK(socket_inet, KILLED, KILLED, KILLED, KILLED, KILLED, KILLED, DONE),
+	EACH_ATTACK(socket_unix, DONE, DONE, DONE, KILLED, KILLED, EACCES, EACCES),
+	EACH(socket_inet6, KILLED, KILLED, KILLED, KILLED, KILLED, KILLED, DONE),
 	ALL_TRY(socket_raw, KILLED),
 	ALL_TRY(socket_packet, KILLED),
 	ALL_TRY(socket_vsock, KILLED),
 	ALL_TRY(socket_alg, KILLED),
-	ALL(netlink_route, KILLED),
-	SINCE(4, connect_tcp, EACCES, EACCES, EACCES, KILLED, KILLED, KILLED),
+	EACH_ATTACK(netlink_route, KILLED, KILLED, KILLED, KILLED, KILLED, KILLED, EACCES),
+	SINCE(4, connect_tcp, EACCES, EACCES, EACCES, KILLED, KILLED, KILLED, DONE),
 	ALL_TRY(bind_tcp, KILLED),
 	ALL_TRY(listen_tcp, KILLED),
-	SINCE(6, connect_abstract, EPERM, EPERM, EPERM, KILLED, KILLED, KILLED),
+	SINCE(6, connect_abstract, EPERM, EPERM, EPERM, KILLED, KILLED, KILLED, EBADF),
 	ALL_TRY(attach_filter, KILLED),
 	ALL(sendto_address, KILLED),
 	ALL(sendmmsg, KILLED),
 	/* Programs and processes. */
-	EACH(start_data, KILLED, EACCES, KILLED, KILLED, KILLED, EACCES),
+	EACH(start_data, KILLED, EACCES, KILLED, KILLED, KILLED, EACCES, KILLED),
 	ALL(execveat_other_fd, KILLED),
-	SINCE(6, signal_parent, KILLED, EPERM, KILLED, KILLED, KILLED, EPERM),
+	SINCE(6, signal_parent, KILLED, EPERM, KILLED, KILLED, KILLED, EPERM, KILLED),
 	ALL(clone3, ENOSYS),
 	ALL_TRY(new_user_namespace, KILLED),
 	ALL(unshare_user, KILLED),
@@ -366,7 +370,7 @@ static const struct line {
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 
 static const char *const profile_names[] = {
-	"gateway", "orchestrator", "agent", "loader", "inference", "git"};
+	"gateway", "orchestrator", "agent", "loader", "inference", "git", "fetch"};
 
 static long run_line(const struct line *line)
 {
@@ -410,7 +414,7 @@ TEST(what_each_profile_lets_through_and_what_not)
 
 	make_place();
 	for (size_t i = 0; i < LINES; i++)
-		for (int p = CONFINE_GATEWAY; p <= CONFINE_GIT; p++) {
+		for (int p = CONFINE_GATEWAY; p <= CONFINE_FETCH; p++) {
 			int want = lines[i].want[p];
 			int got = try_line(p, &lines[i], result);
 
@@ -438,7 +442,7 @@ TEST(abort_is_sigabrt_and_not_sigsys)
 		NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	make_place();
-	for (int p = CONFINE_GATEWAY; p <= CONFINE_GIT; p++)
+	for (int p = CONFINE_GATEWAY; p <= CONFINE_FETCH; p++)
 		CHECK(try_line(p, &line, result) == KILLED + SIGABRT);
 	remove_place();
 }
