@@ -229,7 +229,7 @@ static size_t take_stream(char *bytes, size_t size, size_t n, void *data)
 	return n;
 }
 
-static long status_of(struct client *c)
+long client_status(struct client *c)
 {
 	long status = 0;
 
@@ -239,7 +239,7 @@ static long status_of(struct client *c)
 
 static int explain(struct client *c, CURLcode code, struct err *e)
 {
-	long status = status_of(c);
+	long status = client_status(c);
 	json_t *answer = NULL;
 	const char *words = NULL;
 	struct err ignored = {0};
@@ -279,7 +279,7 @@ static bool is_json(struct client *c)
 	const char *type = NULL;
 
 	(void)curl_easy_getinfo(c->curl, CURLINFO_CONTENT_TYPE, &type);
-	return type && !strncmp(type, "application/json", 16);
+	return type && (!strncmp(type, "application/json", 16) || strstr(type, "+json"));
 }
 
 int client_request(struct client *c, const char *method, const char *path, const json_t *body,
@@ -353,11 +353,11 @@ int client_follow_on(
 	do {
 		path_after(c, path, now, sizeof(now));
 		r = client_follow(c, now, fn, data, e);
-		came = came || status_of(c) == 200;
+		came = came || client_status(c) == 200;
 		if (interrupted)
 			return 0;
 		/* A gateway without its orchestrator says 502; that passes. */
-		if (r == -EREMOTEIO && status_of(c) != 502 && status_of(c) != 503)
+		if (r == -EREMOTEIO && client_status(c) != 502 && client_status(c) != 503)
 			return r;
 		if (came)
 			wait_a_moment();

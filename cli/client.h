@@ -40,6 +40,9 @@ DEFINE_CLEANUP(struct client *, client_free)
 int client_request(struct client *c, const char *method, const char *path, const json_t *body,
 	json_t **ret, struct err *e);
 
+/* Of the last answer; 0: there was none. */
+long client_status(struct client *c);
+
 /* Sent with each later request. -ENOMEM. */
 int client_add_header(struct client *c, const char *name, const char *value, struct err *e);
 

@@ -51,6 +51,11 @@ static const struct command commands[] = {
 		"move OWNER/NAME OWNER/NAME | private OWNER/NAME | public OWNER/NAME | "
 		"delete OWNER/NAME | restore OWNER/NAME [--json]",
 		"repos of all kinds", cmd_repo},
+	{"export", "[KIND/]OWNER/NAME... -o FILE [--type space|model|dataset] [--json]",
+		"whole repos as one file: history, large files, variables, and no secret",
+		cmd_export},
+	{"import", "FILE [--owner NAME] [--replace] [--json]",
+		"what an export holds, each repo whole or not at all", cmd_import},
 	{"status", "[--json]", "what runs, for whom", cmd_status},
 	{"logs",
 		"[-f] [-n N] [--since 10m] [--level LEVEL] [--session REF] [--ref REF] "

@@ -345,7 +345,7 @@ static int import(
 	return 0;
 }
 
-static int cmd_import(struct place *p, int argc, char **argv, const char *name, bool replace)
+static int model_import(struct place *p, int argc, char **argv, const char *name, bool replace)
 {
 	char own[2 * PART_MAX + 2];
 	char source[4096];
@@ -386,7 +386,7 @@ static void print_row(const json_t *row)
 			error);
 }
 
-static int cmd_list(struct place *p, bool json)
+static int model_list(struct place *p, bool json)
 {
 	CLEANUP(json_unrefp) json_t *list = NULL;
 	char served[LAYOUT_PATH + 16];
@@ -405,7 +405,7 @@ static int cmd_list(struct place *p, bool json)
 	return 0;
 }
 
-static int cmd_remove(const struct place *p, int argc, char **argv)
+static int model_remove(const struct place *p, int argc, char **argv)
 {
 	char from[LAYOUT_PATH + 2 * PART_MAX + 32], to[LAYOUT_PATH + 64];
 	struct err e = {0};
@@ -472,11 +472,11 @@ int cmd_model(int argc, char **argv)
 	if (find_place(&p, data) < 0)
 		return 1;
 	if (!strcmp(verb, "import"))
-		status = cmd_import(&p, argc - optind, argv + optind, name, replace);
+		status = model_import(&p, argc - optind, argv + optind, name, replace);
 	else if (!strcmp(verb, "list") && optind == argc)
-		status = cmd_list(&p, json);
+		status = model_list(&p, json);
 	else if (!strcmp(verb, "remove"))
-		status = cmd_remove(&p, argc - optind, argv + optind);
+		status = model_remove(&p, argc - optind, argv + optind);
 	if (status == 2)
 		fprintf(stderr, "usage: vitrine model import [--name OWNER/NAME] [--replace] "
 				"FOLDER|FILE.gguf\n"

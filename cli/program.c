@@ -54,7 +54,9 @@ pid_t program_start(
 	plan.argv = argv;
 	plan.envp = p->envp ? p->envp : environ;
 	plan.cwd_fd = dir;
-	plan.fds[1] = plan.fds[2] = out;
+	plan.fds[0] = p->in > 0 ? p->in : -1;
+	plan.fds[1] = out;
+	plan.fds[2] = p->aloud ? STDERR_FILENO : out;
 	plan.death_signal = death_signal;
 	plan.before_exec = p->apart ? leave_group : NULL;
 	return spawn_program(&plan, e);
@@ -71,7 +73,7 @@ static void read_all(int fd, struct buf *said)
 			(void)buf_add(said, bytes, (size_t)n);
 }
 
-static int reap(pid_t pid)
+int program_end(pid_t pid)
 {
 	int status = 0;
 
@@ -100,5 +102,5 @@ int program_run(const struct program_plan *plan, char *const argv[], struct err 
 		close(TAKE_FD(out));
 		read_all(in, plan->said);
 	}
-	return reap(pid);
+	return program_end(pid);
 }

@@ -15,6 +15,8 @@ struct program_plan {
 	struct buf *said;  /* stdout and stderr, up to the buffer's ceiling; NULL: dropped */
 	char *const *envp; /* NULL: our own */
 	bool apart;        /* in a process group of its own: a terminal's Ctrl-C is for us alone */
+	int in;            /* its stdin; 0: nothing */
+	bool aloud;        /* of program_start: its stderr is ours */
 };
 
 /* Runs argv to its end. Returns its exit status, 128 + signal; -ENOENT: it is not in the PATH. */
@@ -23,3 +25,6 @@ int program_run(const struct program_plan *plan, char *const argv[], struct err 
 /* Starts it, with out as its stdout and stderr; the caller reaps the pid. -ENOENT as above. */
 pid_t program_start(const struct program_plan *plan, char *const argv[], int out, int death_signal,
 	struct err *e);
+
+/* Waits for it: its exit status, or 128 + signal. */
+int program_end(pid_t pid);

@@ -2,26 +2,19 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "cli/ask.h"
 #include "cli/command.h"
+#include "cli/pass.h"
 #include "cli/program.h"
 
 struct plan {
 	struct client_options client;
 	const char *dir, *message, *type;
 	const char *id; /* NULL: where the folder's remote leads */
-};
-
-/* A token for as long as the push takes; one that a kill leaves behind ends by itself. */
-struct pass {
-	const struct client_options *client;
-	char id[64], token[128];
 };
 
 static int git(const char *dir, char *const argv[], struct buf *said)
@@ -76,49 +69,6 @@ static int commit(const struct plan *p)
 	return r > 0 && git_aloud(p->dir, make_it) != 0 ? ASK_FAILED : 0;
 }
 
-/* git's settings in the environment: a list of processes would show an argument. For that address
- * only: git follows redirects, also to other hosts. */
-static void show_pass(const char *base, const char *token)
-{
-	char header[256], key[600];
-
-	(void)snprintf(header, sizeof(header), "Authorization: Bearer %s", token);
-	(void)setenv("GIT_CONFIG_COUNT", "1", 1);
-	(void)snprintf(key, sizeof(key), "http.%s/.extraHeader", base);
-	(void)setenv("GIT_CONFIG_KEY_0", key, 1);
-	(void)setenv("GIT_CONFIG_VALUE_0", header, 1);
-}
-
-static int get_pass(struct pass *ret)
-{
-	CLEANUP(json_unrefp)
-	json_t *body = json_pack("{s:s, s:i}", "name", "vitrine push", "expiresInDays", 1);
-	CLEANUP(json_unrefp) json_t *made = NULL;
-	const struct client_options *o = ret->client;
-	CLEANUP(client_freep) struct client *c = client_or_complain(o);
-	int r;
-
-	if (!c)
-		return ASK_FAILED;
-	if (*client_token(c)) {
-		(void)snprintf(ret->token, sizeof(ret->token), "%s", client_token(c));
-		return 0;
-	}
-	r = ask(o, "POST", body, &made, "/api/tokens");
-	(void)snprintf(ret->id, sizeof(ret->id), "%s", ask_text(made, "id"));
-	(void)snprintf(ret->token, sizeof(ret->token), "%s", ask_text(made, "token"));
-	return r;
-}
-
-static void drop_pass(const struct pass *pass)
-{
-	json_t *answer = NULL;
-
-	if (*pass->id)
-		(void)ask(pass->client, "DELETE", NULL, &answer, "/api/tokens/%s", pass->id);
-	json_decref(answer);
-}
-
 static int push_to(const struct plan *p)
 {
 	static const char *const prefixes[][2] = {
@@ -138,14 +88,13 @@ static int push_to(const struct plan *p)
 	}
 	r = ask_base(&p->client, base);
 	if (r == 0)
-		r = get_pass(&pass);
+		r = pass_get(&pass, "vitrine push");
 	if (r != 0)
 		return r;
 	(void)snprintf(url, sizeof(url), "%s/%s%s", base, prefix, p->id);
-	show_pass(base, pass.token);
+	pass_show_git(&pass, base);
 	r = git_aloud(p->dir, argv);
-	drop_pass(&pass);
-	explicit_bzero(&pass, sizeof(pass));
+	pass_drop(&pass);
 	return r == 0 ? 0 : ASK_FAILED;
 }
 
