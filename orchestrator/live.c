@@ -7,11 +7,13 @@
 #include "base/log.h"
 #include "orchestrator/hub/note.h"
 #include "orchestrator/notes.h"
+#include "orchestrator/rebuild.h"
 #include "orchestrator/served.h"
 
 #define AGAIN_USEC (100 * USEC_PER_MSEC)
 #define LOOK_USEC (3600 * USEC_PER_SEC)
 #define PURGED_MAX 16
+#define MISSED_MAX 1024
 #define PENDING_MAX 64 /* settled in one go; the rest follows */
 
 int live_set(struct world *w, struct space *space, const char *build_id, const char *bundle,
@@ -175,6 +177,8 @@ struct reconciler {
 	struct source *timer; /* owned */
 	int64_t noted;        /* number of the last repo whose note was looked at */
 	bool all_noted;
+	char missed[MISSED_MAX][ID_LEN + 1]; /* Spaces that may have nothing built of their main */
+	size_t n_missed;
 };
 
 struct trash_list {
@@ -206,12 +210,42 @@ static bool empty_trash(struct world *w)
 	return more || l.n == PENDING_MAX;
 }
 
+static void remember_missed(const struct hub_repo *repo, void *data)
+{
+	struct reconciler *r = data;
+
+	if (repo->kind != REPO_SPACE)
+		return;
+	if (r->n_missed < MISSED_MAX)
+		(void)snprintf(r->missed[r->n_missed++], ID_LEN + 1, "%s", repo->id);
+	else
+		log_warn("space=%s/%s what was pushed last is not live: push again", repo->owner,
+			repo->name);
+}
+
+static bool build_missed(struct reconciler *r)
+{
+	while (r->n_missed) {
+		struct err e = {0};
+		int code = rebuild_missed(r->world, r->missed[r->n_missed - 1], &e);
+
+		if (code == -EAGAIN)
+			return true;
+		if (code < 0)
+			log_warn("space=%s what was pushed last is not live: %s",
+				r->missed[r->n_missed - 1], e.text);
+		r->n_missed--;
+	}
+	return false;
+}
+
 /* Once after the start: a process that is killed after a push leaves a repo that no list knows. */
 static bool note_missed(struct reconciler *r)
 {
 	struct err e = {0};
 	int code = r->all_noted ? 0
-				: hub_note_missed(r->world->store, &r->world->repos, &r->noted, &e);
+				: hub_note_missed(r->world->store, &r->world->repos, &r->noted,
+					  remember_missed, r, &e);
 
 	if (code < 0)
 		log_warn("pushes that lists do not know are not looked for: %s", e.text);
@@ -235,6 +269,8 @@ static void reconcile(void *data)
 	if (empty_trash(r->world))
 		more = true;
 	if (note_missed(r))
+		more = true;
+	if (build_missed(r))
 		more = true;
 	timer_arm_after(r->timer, more ? AGAIN_USEC : LOOK_USEC);
 }

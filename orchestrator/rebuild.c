@@ -9,6 +9,7 @@
 #include "orchestrator/hub/lfs.h"
 #include "orchestrator/live.h"
 #include "orchestrator/notes.h"
+#include "orchestrator/peers/agent.h"
 
 struct rebuild {
 	struct rebuild *next;
@@ -144,4 +145,24 @@ int rebuild_start(struct world *w, const struct space *space, struct err *e)
 		return err_set(e, r, "the build cannot be started: %s", strerror(-r));
 	}
 	return 0;
+}
+
+int rebuild_missed(struct world *w, const char *space_id, struct err *e)
+{
+	char path[REPO_PATH_MAX], head[COMMIT_HEX + 1] = "";
+	struct space space;
+	int r;
+
+	if (!agent_peer_is_connected(w->agent))
+		return -EAGAIN;
+	repo_path(&w->repos, space_id, path);
+	r = repo_main(path, head, e);
+	if (r == 0)
+		r = build_is_of(w->store, space_id, head, e);
+	if (r != 0 || !*head)
+		return r < 0 ? r : 0;
+	r = space_by_id(w->store, space_id, &space, e);
+	if (r == 0)
+		r = rebuild_start(w, &space, e);
+	return r < 0 ? r : 1;
 }

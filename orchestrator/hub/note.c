@@ -286,7 +286,8 @@ static int append_noted(const struct store_row *row, void *data)
 	return l->n == MISSED_LOOK ? 1 : 0;
 }
 
-static void note_if_missed(struct store *s, const struct repos *repos, const struct noted *one)
+/* True: it was missed. */
+static bool note_if_missed(struct store *s, const struct repos *repos, const struct noted *one)
 {
 	char path[REPO_PATH_MAX], head[41] = "";
 	struct err e = {0};
@@ -294,16 +295,20 @@ static void note_if_missed(struct store *s, const struct repos *repos, const str
 
 	repo_path(repos, one->repo.id, path);
 	if (!repo_exists(path)) /* nothing was ever put into it */
-		return;
+		return false;
 	r = repo_main(path, head, &e);
-	if (r == 0 && strcmp(head, one->head) != 0)
+	if (r == 0 && !strcmp(head, one->head))
+		return false;
+	if (r == 0)
 		r = hub_note_push(s, path, &one->repo, &e);
 	if (r < 0)
 		log_warn("repo=%s/%s: lists do not know yet what it says: %s", one->repo.owner,
 			one->repo.name, e.text);
+	return r == 0;
 }
 
-int hub_note_missed(struct store *s, const struct repos *repos, int64_t *number, struct err *e)
+int hub_note_missed(struct store *s, const struct repos *repos, int64_t *number, hub_missed_fn fn,
+	void *data, struct err *e)
 {
 	struct noted_list l = {.n = 0};
 	int r = store_run(
@@ -312,7 +317,8 @@ int hub_note_missed(struct store *s, const struct repos *repos, int64_t *number,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < l.n; i++)
-		note_if_missed(s, repos, &l.rows[i]);
+		if (note_if_missed(s, repos, &l.rows[i]))
+			fn(&l.rows[i].repo, data);
 	if (l.n)
 		*number = l.rows[l.n - 1].number;
 	return l.n == MISSED_LOOK;

@@ -17,9 +17,14 @@
  */
 int hub_note_push(struct store *s, const char *path, const struct hub_repo *repo, struct err *e);
 
+/* repo: id, kind, owner and name. */
+typedef void (*hub_missed_fn)(const struct hub_repo *repo, void *data);
+
 /*
- * After a crash between a push and its note: looks at the next few repos after the number in
- * *number, which starts at 0, and notes those whose main is not what the rows say. 1: there are
- * more, 0: that was all. A repo that cannot be read is left as it is, with a line in the log.
+ * After a crash between a push and its note, or a backup that was taken meanwhile: looks at the
+ * next few repos after the number in *number, which starts at 0, and notes those whose main is not
+ * what the rows say, and tells of them. 1: there are more, 0: that was all. A repo that cannot be
+ * read is left as it is, with a line in the log.
  */
-int hub_note_missed(struct store *s, const struct repos *repos, int64_t *number, struct err *e);
+int hub_note_missed(struct store *s, const struct repos *repos, int64_t *number, hub_missed_fn fn,
+	void *data, struct err *e);

@@ -93,10 +93,22 @@ int build_add(struct store *s, const struct space *space, const char *state,
 	return 0;
 }
 
+static int stop_at_first(const struct store_row *row, void *data)
+{
+	(void)row;
+	(void)data;
+	return 1;
+}
+
 int build_by_id(struct store *s, const char *id, struct build_row *ret, struct err *e)
 {
 	return one(store_run(s, "build_by_id", read_build, ret, e, "s", id),
 		"there is no such build", e);
+}
+
+int build_is_of(struct store *s, const char *space_id, const char *commit, struct err *e)
+{
+	return store_run(s, "build_is_of", stop_at_first, NULL, e, "ss", space_id, commit);
 }
 
 int build_before_live(

@@ -73,6 +73,9 @@ int build_add(struct store *s, const struct space *space, const char *state,
 
 int build_by_id(struct store *s, const char *id, struct build_row *ret, struct err *e);
 
+/* 1: a build of the Space is of this commit, 0: none is. */
+int build_is_of(struct store *s, const char *space_id, const char *commit, struct err *e);
+
 /* The newest ready build before the live one. -ENOENT: there is none. */
 int build_before_live(
 	struct store *s, const struct space *space, struct build_row *ret, struct err *e);

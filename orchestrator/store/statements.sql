@@ -293,6 +293,8 @@ SELECT b.id, b.space_id, b.commit_id, r.owner, r.name FROM builds b
 JOIN repos r ON r.id = b.space_id WHERE b.state = 'pending' ORDER BY b.number;
 -- name: build_by_id
 SELECT id, space_id, number, state, commit_id, bundle FROM builds WHERE id = $1;
+-- name: build_is_of
+SELECT 1 FROM builds WHERE space_id = $1 AND commit_id = $2 LIMIT 1;
 -- name: build_set_ready
 UPDATE builds SET state = 'ready' WHERE id = $1 AND state = 'pending';
 -- name: build_drop_pending

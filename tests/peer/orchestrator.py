@@ -430,6 +430,19 @@ class Crash(Case):
                 self.assertEqual((status, self.live(space)[0]), (200, made))
                 self.assertFalse([n for n in os.listdir(self.p.repo_path(space) + "/objects") if n.startswith("tmp_")])
 
+    def test_what_a_repo_has_ahead_of_the_database_is_built_and_live_after_the_start(self):
+        """As in a backup that was taken while somebody pushed."""
+        r = self.repo("admin/ahead")
+        old = r.deploy({})[0]
+        head = r.commit({"app.lua": "return 2"})
+        self.p.end()
+        path = self.p.repo_path("admin/ahead")
+        r.git("push", path, "main:refs/heads/main", "-f")
+        self.assertEqual(self.p.head("admin/ahead"), head)
+        self.p.start()
+        until("it is live", lambda: self.live("admin/ahead")[0] == head)
+        self.assertNotEqual(old, head)
+
     def test_killed_at_any_moment(self):
         r = self.repo()
         before = r.deploy({})[0]
