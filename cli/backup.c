@@ -1,4 +1,7 @@
-/* vitrine backup, vitrine restore: the data folder as one file, while nothing runs on it. */
+/*
+ * vitrine backup, vitrine restore: the data folder as one file, and the key of its secrets as
+ * another. The platform may run: then a snapshot is what is packed.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,10 +23,19 @@
 #include "cli/command.h"
 #include "cli/manifest.h"
 #include "cli/sizes.h"
+#include "cli/snapshot.h"
 
 #define PATH_LONG 4096
 #define INSIDE_LONG (PATH_LONG + 64) /* of one of the few paths below the folder */
 #define TAR "/usr/bin/tar"
+#define KEY_ENDING ".secrets-key"
+#define KEY_MAX 4096
+
+struct options {
+	const char *data;
+	const char *key; /* NULL: beside the archive */
+	bool without_secrets;
+};
 
 static int run_tar(char *const argv[], struct err *e)
 {
@@ -60,8 +72,20 @@ static bool somebody_listens(const char *data)
 	return connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
 }
 
-/* The supervisor's lock, kept until fd is closed; systemd's services have none, but they listen. */
-static int lock_data(const char *data, int *ret_fd, struct err *e)
+/* False: it runs. Else nobody starts it until *ret_lock is closed. systemd's services have no lock,
+ * but they listen. */
+static bool lock_data(const char *data, int *ret_lock)
+{
+	char path[INSIDE_LONG];
+
+	if (somebody_listens(data))
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/run/lock", data);
+	*ret_lock = open(path, O_RDWR | O_CLOEXEC);
+	return *ret_lock < 0 || flock(*ret_lock, LOCK_EX | LOCK_NB) == 0;
+}
+
+static int check_data(const char *data, struct err *e)
 {
 	char path[INSIDE_LONG];
 
@@ -69,12 +93,6 @@ static int lock_data(const char *data, int *ret_fd, struct err *e)
 	if (access(path, R_OK | X_OK) < 0)
 		return err_set(e, -errno, "%s: %s", path,
 			errno == ENOENT ? "no platform has been started there" : strerror(errno));
-	if (somebody_listens(data))
-		return err_set(e, -EBUSY, "the platform in %s runs; stop it first", data);
-	(void)snprintf(path, sizeof(path), "%s/run/lock", data);
-	*ret_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (*ret_fd >= 0 && flock(*ret_fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(e, -EBUSY, "the platform in %s runs; stop it first", data);
 	return 0;
 }
 
@@ -113,7 +131,8 @@ static int write_archive(const char *data, const char *list_dir, const char *nam
 		"--force-local", "--numeric-owner", "--sort=name", "--anchored",
 		"--exclude=./" MANIFEST_RUN, "--exclude=./" MANIFEST_HOOKS,
 		"--exclude=./" MANIFEST_SHM, "--exclude=./" MANIFEST_SERVED,
-		"--exclude=./" MANIFEST_SERVED_UNITS, "-C", (char *)list_dir, MANIFEST_NAME, "-C",
+		"--exclude=./" MANIFEST_SERVED_UNITS, "--exclude=./" MANIFEST_SNAPSHOT,
+		"--exclude=./" MANIFEST_KEY, "-C", (char *)list_dir, MANIFEST_NAME, "-C",
 		(char *)data, ".", NULL};
 	CLEANUP(closep) int fd = -1;
 	int r;
@@ -137,35 +156,77 @@ static int whole_path(const char *path, char ret[PATH_LONG], struct err *e)
 	return realpath(path, ret) ? 0 : err_set(e, -errno, "%s: %s", path, strerror(errno));
 }
 
-static int back_up(const char *folder, const char *where, struct err *e)
+/* The key of secrets, in a file of its own: whoever finds the other one cannot read them. */
+static int keep_key(const char *data, const char *name, struct err *e)
+{
+	CLEANUP(buf_done) struct buf key;
+	char from[INSIDE_LONG], to[PATH_LONG + sizeof(KEY_ENDING)];
+	int r;
+
+	buf_init(&key, KEY_MAX);
+	(void)snprintf(from, sizeof(from), "%s/" MANIFEST_KEY, data);
+	(void)snprintf(to, sizeof(to), "%s" KEY_ENDING, name);
+	r = fs_read(AT_FDCWD, from, &key, e);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = fs_write_durable(AT_FDCWD, to, key.data, key.len, 0600, e);
+	if (r == 0)
+		printf("vitrine: the key of secrets is in %s; keep it elsewhere\n", to);
+	return r;
+}
+
+/* dir: the data folder, or a snapshot of it. */
+static int pack(const char *dir, const char *name, struct err *e)
 {
 	CLEANUP(buf_done) struct buf list;
-	CLEANUP(closep) int lock = -1;
-	char data[PATH_LONG], name[PATH_LONG], dir[] = "/tmp/vitrine-backup-XXXXXX", path[64],
-					       size[32];
+	char list_dir[] = "/tmp/vitrine-backup-XXXXXX", path[64], size[32];
 	struct manifest_sum sum;
-	int r = whole_path(folder, data, e);
+	int r;
 
 	buf_init(&list, MANIFEST_MAX);
-	if (r == 0)
-		r = lock_data(data, &lock, e);
-	if (r == 0)
-		r = name_of(where, name, e);
-	if (r == 0)
-		r = manifest_write(data, &list, &sum, e);
+	r = manifest_write(dir, &list, &sum, e);
 	if (r < 0)
 		return r;
-	if (!mkdtemp(dir))
-		return err_set(e, -errno, "%s: %s", dir, strerror(errno));
-	(void)snprintf(path, sizeof(path), "%s/" MANIFEST_NAME, dir);
+	if (!mkdtemp(list_dir))
+		return err_set(e, -errno, "%s: %s", list_dir, strerror(errno));
+	(void)snprintf(path, sizeof(path), "%s/" MANIFEST_NAME, list_dir);
 	r = fs_write_durable(AT_FDCWD, path, list.data, list.len, 0600, e);
 	if (r == 0)
-		r = write_archive(data, dir, name, e);
-	(void)fs_remove_tree(dir);
+		r = write_archive(dir, list_dir, name, e);
+	(void)fs_remove_tree(list_dir);
 	if (r == 0)
 		printf("vitrine: %zu files, %s, are backed up in %s\n", sum.files,
 			size_text(sum.bytes, size), name);
 	return r;
+}
+
+static int back_up_running(const char *data, const char *name, struct err *e)
+{
+	char dir[SNAPSHOT_PATH_MAX];
+	int lock, r = snapshot_take(data, dir, &lock, e);
+
+	if (r < 0)
+		return r;
+	r = pack(dir, name, e);
+	snapshot_drop(data, lock);
+	return r;
+}
+
+static int back_up(const char *folder, const char *where, const struct options *o, struct err *e)
+{
+	CLEANUP(closep) int lock = -1;
+	char data[PATH_LONG], name[PATH_LONG];
+	int r = whole_path(folder, data, e);
+
+	(void)o;
+	if (r == 0)
+		r = check_data(data, e);
+	if (r == 0)
+		r = name_of(where, name, e);
+	if (r == 0)
+		r = lock_data(data, &lock) ? pack(data, name, e) : back_up_running(data, name, e);
+	return r == 0 ? keep_key(data, name, e) : r;
 }
 
 /* --- restore --- */
@@ -208,16 +269,83 @@ static int verify(const char *data, struct manifest_sum *ret, struct err *e)
 	return r;
 }
 
-static int restore(const char *folder, const char *from, struct err *e)
+/* The archive's list is its first file, so that nothing else has to be read for it. */
+static int read_list(const char *from, struct buf *list, struct err *e)
 {
+	char dir[] = "/tmp/vitrine-restore-XXXXXX", path[64];
+	char *argv[] = {"tar", "--extract", "--file", (char *)from, "--force-local",
+		"--occurrence=1", "-C", dir, MANIFEST_NAME, NULL};
+	int r;
+
+	if (!mkdtemp(dir))
+		return err_set(e, -errno, "%s: %s", dir, strerror(errno));
+	r = run_tar(argv, e);
+	(void)snprintf(path, sizeof(path), "%s/" MANIFEST_NAME, dir);
+	if (r == 0)
+		r = fs_read(AT_FDCWD, path, list, e);
+	(void)fs_remove_tree(dir);
+	return r < 0 ? err_wrap(e, "%s is not restored", from) : 0;
+}
+
+/* The key of the archive's secrets, if it has any and they are wanted. */
+static int find_key(const char *from, const struct options *o, struct buf *key, struct err *e)
+{
+	CLEANUP(buf_done) struct buf list;
+	char beside[PATH_LONG + sizeof(KEY_ENDING)], want[SHA256_HEX + 1], have[SHA256_HEX + 1];
+	int r;
+
+	buf_init(&list, MANIFEST_MAX);
+	r = read_list(from, &list, e);
+	if (r == 0)
+		r = manifest_key(buf_str(&list), list.len, want, e);
+	if (r < 0 || !want[0] || o->without_secrets)
+		return r;
+	(void)snprintf(beside, sizeof(beside), "%.*s" KEY_ENDING, PATH_LONG - 1, from);
+	r = fs_read(AT_FDCWD, o->key ? o->key : beside, key, e);
+	if (r == -ENOENT)
+		return err_set(e, r,
+			"%s is missing: name the key of secrets with --secrets-key FILE, or do "
+			"--without-secrets",
+			o->key ? o->key : beside);
+	sha256_hex(key->data, key->len, have);
+	return r == 0 && strcmp(have, want) != 0
+		       ? err_set(e, -EBADMSG, "%s is the key of another backup",
+				 o->key ? o->key : beside)
+		       : r;
+}
+
+/* It belongs to whom the folder belongs to. */
+static int put_key(const char *data, const struct buf *key, struct err *e)
+{
+	char path[INSIDE_LONG], folder[INSIDE_LONG];
+	struct stat st;
+	int r;
+
+	if (!key->len)
+		return 0;
+	(void)snprintf(folder, sizeof(folder), "%s/orchestrator", data);
+	(void)snprintf(path, sizeof(path), "%s/" MANIFEST_KEY, data);
+	r = fs_write_durable(AT_FDCWD, path, key->data, key->len, 0600, e);
+	if (r == 0 && (stat(folder, &st) < 0 || chown(path, st.st_uid, st.st_gid) < 0))
+		r = err_set(e, -errno, "%s: %s", path, strerror(errno));
+	return r;
+}
+
+static int restore(const char *folder, const char *from, const struct options *o, struct err *e)
+{
+	CLEANUP(buf_done) struct buf key;
 	char data[PATH_LONG];
 	char *argv[] = {"tar", "--extract", "--file", (char *)from, "--force-local",
 		"--numeric-owner", "--same-permissions", "-C", data, NULL};
 	struct manifest_sum sum;
 	char size[32];
-	int r = access(from, R_OK) < 0 ? err_set(e, -errno, "%s: %s", from, strerror(errno))
-				       : make_empty(folder, e);
+	int r = access(from, R_OK) < 0 ? err_set(e, -errno, "%s: %s", from, strerror(errno)) : 0;
 
+	buf_init(&key, KEY_MAX);
+	if (r == 0)
+		r = find_key(from, o, &key, e);
+	if (r == 0)
+		r = make_empty(folder, e);
 	if (r == 0)
 		r = whole_path(folder, data, e);
 	if (r < 0)
@@ -225,6 +353,8 @@ static int restore(const char *folder, const char *from, struct err *e)
 	r = run_tar(argv, e);
 	if (r == 0)
 		r = verify(data, &sum, e);
+	if (r == 0)
+		r = put_key(data, &key, e);
 	if (r < 0) {
 		(void)fs_remove_tree(data);
 		return err_wrap(e, "%s is not restored", from);
@@ -235,23 +365,30 @@ static int restore(const char *folder, const char *from, struct err *e)
 }
 
 static int run(int argc, char **argv, const char *usage,
-	int (*fn)(const char *data, const char *file, struct err *e))
+	int (*fn)(const char *data, const char *file, const struct options *o, struct err *e))
 {
-	static const struct option known[] = {{"data", required_argument, NULL, 'd'}, {0}};
-	const char *data = default_data_dir();
+	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
+		{"secrets-key", required_argument, NULL, 'k'},
+		{"without-secrets", no_argument, NULL, 'w'}, {0}};
+	struct options o = {.data = default_data_dir()};
 	struct err e = {0};
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (opt != 'd')
-			return 2;
-		data = optarg;
+		if (opt == 'd')
+			o.data = optarg;
+		else if (opt == 'k' && fn == restore)
+			o.key = optarg;
+		else if (opt == 'w' && fn == restore)
+			o.without_secrets = true;
+		else
+			optind = argc;
 	}
 	if (optind + 1 != argc) {
 		fprintf(stderr, "usage: vitrine %s\n", usage);
 		return 2;
 	}
-	if (fn(data, argv[optind], &e) < 0) {
+	if (fn(o.data, argv[optind], &o, &e) < 0) {
 		fprintf(stderr, "vitrine: %s\n", e.text);
 		return 1;
 	}
@@ -265,5 +402,6 @@ int cmd_backup(int argc, char **argv)
 
 int cmd_restore(int argc, char **argv)
 {
-	return run(argc, argv, "restore [--data DIR] FILE", restore);
+	return run(argc, argv, "restore [--data DIR] [--secrets-key FILE | --without-secrets] FILE",
+		restore);
 }

@@ -83,8 +83,9 @@ static const struct command commands[] = {
 		"import [--name OWNER/NAME] [--replace] FOLDER|FILE.gguf | list [--json] | "
 		"remove OWNER/NAME",
 		"models of your own for all Spaces", cmd_model},
-	{"backup", "FILE|DIR", "all data as one file, while the platform is stopped", cmd_backup},
-	{"restore", "FILE", "what a backup holds, into an empty folder", cmd_restore},
+	{"backup", "FILE|DIR", "all data as one file, also while the platform runs", cmd_backup},
+	{"restore", "FILE [--secrets-key FILE | --without-secrets]",
+		"what a backup holds, into an empty folder", cmd_restore},
 	{"doctor", "[--json] [--verbose] [--require full|user] [--bin DIR]",
 		"what this host enforces, tried out in real boxes", cmd_doctor},
 	{"completion", "bash|zsh|fish", "what a shell needs to complete these", cmd_completion},

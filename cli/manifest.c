@@ -13,11 +13,12 @@
 #include "base/digest.h"
 
 #define HEAD "vitrine backup 1, version "
+#define KEY_WORDS ", key of secrets "
 
 static bool is_left_out(const char *path)
 {
 	static const char *const all[] = {MANIFEST_NAME, MANIFEST_RUN, MANIFEST_HOOKS, MANIFEST_SHM,
-		MANIFEST_SERVED, MANIFEST_SERVED_UNITS};
+		MANIFEST_SERVED, MANIFEST_SERVED_UNITS, MANIFEST_SNAPSHOT};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (!strcmp(path, all[i]))
@@ -93,6 +94,8 @@ static int write_file(const char *full, const char *path, uint64_t size, void *d
 	char hash[SHA256_HEX + 1];
 	int r;
 
+	if (!strcmp(path, MANIFEST_KEY))
+		return 0;
 	if (strchr(path, '\n'))
 		return err_set(e, -EINVAL, "%s: a newline in a name cannot be backed up", path);
 	r = hash_file(full, hash, e);
@@ -107,12 +110,40 @@ static int write_file(const char *full, const char *path, uint64_t size, void *d
 int manifest_write(const char *dir, struct buf *b, struct manifest_sum *ret, struct err *e)
 {
 	struct writing w = {.list = b};
-	int r = buf_addf(b, HEAD "%s\n", VITRINE_VERSION);
+	char key[8192], hash[SHA256_HEX + 1];
+	int r = buf_addf(b, HEAD "%s", VITRINE_VERSION);
 
+	(void)snprintf(key, sizeof(key), "%s/" MANIFEST_KEY, dir);
+	if (r == 0 && access(key, F_OK) == 0) {
+		r = hash_file(key, hash, e);
+		if (r == 0)
+			r = buf_addf(b, KEY_WORDS "%s", hash);
+	}
+	if (r == 0)
+		r = buf_addf(b, "\n");
 	if (r == 0)
 		r = each_file(dir, write_file, &w, e);
 	*ret = w.sum;
 	return r;
+}
+
+static bool is_manifest(const char *list, size_t n)
+{
+	return n >= sizeof(HEAD) && !memcmp(list, HEAD, sizeof(HEAD) - 1) && list[n - 1] == '\n';
+}
+
+int manifest_key(const char *list, size_t n, char ret[SHA256_HEX + 1], struct err *e)
+{
+	const char *at, *end;
+
+	ret[0] = '\0';
+	if (!is_manifest(list, n))
+		return err_set(e, -EBADMSG, MANIFEST_NAME ": not the list of a backup");
+	end = memchr(list, '\n', n);
+	at = memmem(list, (size_t)(end - list), KEY_WORDS, sizeof(KEY_WORDS) - 1);
+	if (at && (size_t)(end - at) == sizeof(KEY_WORDS) - 1 + SHA256_HEX)
+		(void)snprintf(ret, SHA256_HEX + 1, "%.*s", SHA256_HEX, end - SHA256_HEX);
+	return 0;
 }
 
 static int count_file(const char *full, const char *path, uint64_t size, void *data, struct err *e)
@@ -166,7 +197,7 @@ int manifest_check(
 	int r = 0;
 
 	*ret = (struct manifest_sum){0};
-	if (n < sizeof(HEAD) || memcmp(list, HEAD, sizeof(HEAD) - 1) != 0 || end[-1] != '\n')
+	if (!is_manifest(list, n))
 		return err_set(e, -EBADMSG, MANIFEST_NAME ": not the list of a backup");
 	while (r == 0 &&
 		(list = (const char *)memchr(list, '\n', (size_t)(end - list)) + 1) < end) {

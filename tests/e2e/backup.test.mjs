@@ -1,4 +1,5 @@
-// vitrine backup and restore: everything is there again, elsewhere; damage is found.
+// vitrine backup and restore, of a platform that runs and of one that does not: everything is there
+// again, elsewhere; damage is found.
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +8,7 @@ import { after, before, test } from "node:test";
 import * as apps from "./lib/apps.mjs";
 import { Repo } from "./lib/git.mjs";
 import { Platform, vitrine } from "./lib/platform.mjs";
-import { runProgram } from "./lib/process.mjs";
+import { runProgram, until } from "./lib/process.mjs";
 import { Visitor } from "./lib/wire.mjs";
 
 const space = "admin/kept";
@@ -31,13 +32,81 @@ after(async () => {
 
 const run = (...args) => runProgram(vitrine, args);
 
-test("a platform that runs is not backed up", async () => {
-  const { code, output } = await run("backup", join(dir, "x.tar.gz"), "--data", platform.data);
+/** Pushes one commit after the other until it is told to stop; how often it was accepted. */
+async function pushOn(busy, state) {
+  let n = 0;
 
-  assert.equal(code, 1);
-  assert.match(output, /the platform in .* runs; stop it first/);
-  assert.ok(!existsSync(join(dir, "x.tar.gz")));
+  while (!state.over) {
+    await busy.deploy({ "app.lua": `${apps.counter}-- ${n}\n` });
+    state.accepted = ++n;
+  }
+}
+
+const gitDir = (data) => async (...args) => (await runProgram("git", ["-c", "safe.directory=*", "-C", data, ...args])).output.trim();
+
+test("while it runs and is pushed to it is backed up whole: every repo, session and secret", async () => {
+  const busy = new Repo(platform, "admin/busy"), state = { accepted: 0 };
+  const secret = await platform.api("POST", "/api/spaces/admin/kept/secrets", { key: "API_KEY", value: "kept-apart" });
+
+  assert.equal(secret.status, 200, secret.text);
+  const pushes = pushOn(busy, state);
+
+  await until("it is pushed to", () => state.accepted > 2);
+  const { code, output } = await run("backup", join(dir, "live.tar.gz"), "--data", platform.data);
+
+  state.over = true;
+  await pushes;
+  assert.equal(code, 0, output);
+  assert.match(output, /the key of secrets is in .*live\.tar\.gz\.secrets-key; keep it elsewhere/);
+  assert.ok(!existsSync(join(platform.data, "snapshot")));
+  const listed = await runProgram("tar", ["-tzf", join(dir, "live.tar.gz")]);
+
+  assert.ok(!listed.output.includes("secrets.key"));
+  const wanting = await run("restore", join(dir, "live.tar.gz"), "--data", join(dir, "live"), "--secrets-key", join(dir, "nothing"));
+
+  assert.equal(wanting.code, 1);
+  const back = await run("restore", join(dir, "live.tar.gz"), "--data", join(dir, "live"));
+
+  assert.equal(back.code, 0, back.output);
+  const repos = readdirSync(join(dir, "live/orchestrator/repos")).filter((name) => name !== "empty.git");
+
+  assert.ok(repos.length >= 2);
+  for (const name of repos) {
+    const here = gitDir(join(dir, "live/orchestrator/repos", name)), there = gitDir(join(platform.data, "orchestrator/repos", name));
+    const refs = await here("for-each-ref");
+
+    assert.match(await here("fsck", "--full", "--strict"), /^(?!.*(missing|broken|error))/s, name);
+    const [, main] = /^(\w+) commit\trefs\/heads\/main$/m.exec(refs);
+
+    assert.equal(await there("cat-file", "-t", main), "commit", "nothing is in the backup that was not pushed");
+  }
+  await lives(join(dir, "live"), busy);
+  busy.remove();
 });
+
+/** The platform of a backup: its visitor goes on, its secret opens, and what was pushed last is live. */
+async function lives(data, busy) {
+  const other = await Platform.start({ data });
+
+  try {
+    const again = await Visitor.join(other, space, { session: visitor.welcome.session, cookie: visitor.cookie });
+
+    assert.equal(again.props("mine").value, 2);
+    await again.close();
+    assert.deepEqual(Object.keys((await other.api("GET", "/api/spaces/admin/kept/secrets")).json), ["API_KEY"]);
+    const main = (await other.api("GET", "/api/spaces/admin/busy/refs")).json.branches[0].targetCommit;
+
+    assert.ok((await busy.must(["log", "--format=%H"])).includes(main));
+    await until("what was pushed last is live", async () => (await other.api("GET", "/api/spaces/admin/busy/builds")).json.some((build) => build.commit === main && build.state === "live"));
+    const next = await Visitor.join(other, "admin/busy");
+
+    await next.act("add", "click");
+    await next.waitFor("the count", () => next.props("mine").value === 1);
+    await next.close();
+  } finally {
+    await other.stop();
+  }
+}
 
 test("stopped, it becomes one file that only its maker reads", async () => {
   await visitor.close();
@@ -49,7 +118,8 @@ test("stopped, it becomes one file that only its maker reads", async () => {
   const [name, ...others] = readdirSync(join(dir, "backups"));
 
   assert.match(name, /^vitrine-\d{4}-\d\d-\d\d-\d{6}\.tar\.gz$/);
-  assert.deepEqual(others, []);
+  assert.deepEqual(others, [`${name}.secrets-key`]);
+  assert.equal(statSync(join(dir, "backups", others[0])).mode & 0o777, 0o600);
   file = join(dir, "backups", name);
   assert.equal(statSync(file).mode & 0o777, 0o600);
   assert.match(output, new RegExp(`^vitrine: \\d+ files, .* are backed up in ${file}$`, "m"));
@@ -62,6 +132,17 @@ test("it is restored into an empty folder only", async () => {
   assert.match(output, /is not empty; a backup is restored into an empty folder only/);
 });
 
+test("without the key of its secrets it is restored only when that is asked for", async () => {
+  const alone = join(dir, "alone.tar.gz");
+
+  await runProgram("cp", [file, alone]);
+  const { code, output } = await run("restore", alone, "--data", join(dir, "alone"));
+
+  assert.equal(code, 1);
+  assert.match(output, /alone\.tar\.gz\.secrets-key is missing: name the key of secrets with --secrets-key FILE/);
+  assert.ok(!existsSync(join(dir, "alone")));
+});
+
 test("a damaged backup is found, and nothing of it is left", async () => {
   const plain = join(dir, "plain.tar");
 
@@ -72,7 +153,7 @@ test("a damaged backup is found, and nothing of it is left", async () => {
   assert.ok(at > 0, "something of the Space is in there");
   bytes[at + 2] ^= 1;
   writeFileSync(plain, bytes);
-  const { code, output } = await run("restore", plain, "--data", join(dir, "damaged"));
+  const { code, output } = await run("restore", "--without-secrets", plain, "--data", join(dir, "damaged"));
 
   assert.equal(code, 1);
   assert.match(output, /is not restored: .* is damaged: its SHA-256 is another one/);
@@ -80,7 +161,7 @@ test("a damaged backup is found, and nothing of it is left", async () => {
   const cut = join(dir, "cut.tar.gz");
 
   writeFileSync(cut, readFileSync(file).subarray(0, 2000));
-  assert.equal((await run("restore", cut, "--data", join(dir, "cut"))).code, 1);
+  assert.equal((await run("restore", "--without-secrets", cut, "--data", join(dir, "cut"))).code, 1);
   assert.ok(!existsSync(join(dir, "cut")));
 });
 
@@ -91,8 +172,8 @@ async function forged(name, change) {
   mkdirSync(inside);
   await runProgram("tar", ["-xf", file, "-C", inside]);
   change(inside);
-  await runProgram("tar", ["-cf", packed, "-C", inside, "."]);
-  return run("restore", packed, "--data", join(dir, `${name}-restored`));
+  await runProgram("tar", ["-cf", packed, "-C", inside, "vitrine-backup.txt", ...readdirSync(inside).filter((n) => n !== "vitrine-backup.txt")]);
+  return run("restore", "--without-secrets", packed, "--data", join(dir, `${name}-restored`));
 }
 
 test("what its list does not vouch for is refused: links, and programs that run as their owner", async () => {
