@@ -1,4 +1,4 @@
-/* Requests that have texts read: each step takes some sequences of each group, whole. */
+/* Requests that have texts read: each step takes some sequences, whole. */
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -55,20 +55,22 @@ struct reading {
 	bool headless;
 };
 
-/* Of each group the request that has had the fewest sequences in this step, of those the oldest;
- * a step that has begun takes only those that want what it gives. */
-static void pick(struct lane *lane, const struct reading *t, struct shares *ret)
+/* A step that has begun takes only what wants the same of it. */
+static bool fits(const struct request *q, const struct reading *t)
 {
-	*ret = (struct shares){0};
-	for (struct request *q = lane->head; q; q = q->next) {
-		struct share *share;
+	return q->in_done + q->taken < q->in.n && (t->n == 0 || q->in.headless == t->headless);
+}
 
-		if (q->in_done + q->taken >= q->in.n || (t->n > 0 && q->in.headless != t->headless))
-			continue;
-		share = share_of(ret, q->group);
-		if (!share->pick || q->taken < share->pick->taken)
-			share->pick = q;
-	}
+/* Of the party's requests the one that has had the fewest sequences in this step, of those the
+ * oldest. */
+static struct request *pick_next(struct lane *lane, const struct reading *t, const struct party *p)
+{
+	struct request *next = NULL;
+
+	for (struct request *q = lane->head; q; q = q->next)
+		if (q->party == p && fits(q, t) && (!next || q->taken < next->taken))
+			next = q;
+	return next;
 }
 
 static int add_sequence(struct reading *t, struct request *q, size_t i)
@@ -92,30 +94,44 @@ static int add_sequence(struct reading *t, struct request *q, size_t i)
 	return r;
 }
 
-/* One sequence of each group in turn until the step is full, so that neither a long list nor many
- * requests keep a single text waiting; the first one always fits. */
+static void begin_gathering(struct lane *lane, struct shares *s)
+{
+	shares_begin(s, lane->engine->schedule);
+	for (struct request *q = lane->head; q; q = q->next) {
+		size_t i = share_of(s, lane->engine->schedule, q->party);
+
+		q->taken = 0;
+		if (!s->pick[i])
+			s->pick[i] = q;
+	}
+}
+
+/* Sequences, by turns, until the step is full, so that neither a long list nor many requests keep a
+ * single text waiting; the first one always fits. What does not is the first of the next step. */
 static int gather(struct lane *lane, struct reading *t)
 {
-	size_t budget = lane_row_budget(lane);
-	struct shares shares;
+	struct shares *s = &lane->engine->shares;
+	size_t budget = lane_row_budget(lane), i;
 
 	t->ids.max = t->types.max = t->wanted.max = SIZE_MAX;
-	lane->turn++; /* a step may have room for one only */
-	for (struct request *q = lane->head; q; q = q->next)
-		q->taken = 0;
-	for (pick(lane, t, &shares); shares.n > 0; pick(lane, t, &shares)) {
-		for (size_t g = 0; g < shares.n; g++) {
-			struct request *q = shares.of[(lane->turn + g) % shares.n].pick;
-			size_t i = q->in_done + q->taken;
-			size_t n = q->in.starts[i + 1] - q->in.starts[i];
+	begin_gathering(lane, s);
+	while (t->n < ENGINE_SEQUENCES_MAX && (i = engine_first(lane->engine)) != SCHEDULE_NOBODY) {
+		struct request *q = s->pick[i];
+		size_t at = q->in_done + q->taken;
+		size_t n = at < q->in.n ? q->in.starts[at + 1] - q->in.starts[at] : 0;
 
-			if (t->n > 0 && q->in.headless != t->headless)
-				continue;
-			if (t->n > 0 && (t->n == ENGINE_SEQUENCES_MAX || t->ids.n + n > budget))
-				return 0;
-			if (add_sequence(t, q, i) < 0)
-				return -ENOMEM;
+		if (!fits(q, t)) {
+			share_pick(s, i, pick_next(lane, t, q->party));
+			continue;
 		}
+		if (t->n > 0 && t->ids.n + n > budget) {
+			share_pick(s, i, NULL);
+			continue;
+		}
+		if (add_sequence(t, q, at) < 0)
+			return -ENOMEM;
+		engine_expect(q, n);
+		share_pick(s, i, pick_next(lane, t, q->party));
 	}
 	return 0;
 }
@@ -160,7 +176,7 @@ static int read_step(struct engine *e, struct net *net, const struct reading *t,
 	return r < 0 ? r : net->family->encode(net, &batch, e->logits);
 }
 
-void lane_step_encodings(struct engine *e, struct lane *lane)
+bool lane_step_encodings(struct engine *e, struct lane *lane)
 {
 	struct net *net = lane->model->net;
 	struct reading t = {0};
@@ -186,4 +202,5 @@ void lane_step_encodings(struct engine *e, struct lane *lane)
 	tokens_done(&t.ids);
 	tokens_done(&t.types);
 	tokens_done(&t.wanted);
+	return t.n > 0;
 }

@@ -22,6 +22,10 @@ int engine_new(struct engine **ret)
 
 	if (!e)
 		return -ENOMEM;
+	if (schedule_new(&e->schedule) < 0) {
+		free(e);
+		return -ENOMEM;
+	}
 	engine_limit_kv(e, ENGINE_KV_MAX, ENGINE_KV_GROUP_MAX);
 	random_bytes(e->salt, sizeof(e->salt));
 	*ret = e;
@@ -50,6 +54,7 @@ struct engine *engine_free(struct engine *e)
 			request_cancel(e->lanes[i].head);
 		lane_close(&e->lanes[i]);
 	}
+	(void)schedule_free(e->schedule);
 	free(e->logits);
 	free(e);
 	return NULL;
@@ -101,8 +106,17 @@ void engine_forget(struct engine *e, const struct model *m)
 	}
 }
 
+/* Its party counts it no longer. */
+static void leave_party(struct request *q)
+{
+	if (q->party)
+		schedule_leave(q->engine->schedule, q->party, engine_now_nsec());
+	q->party = NULL;
+}
+
 void request_destroy(struct request *q)
 {
+	leave_party(q);
 	tokens_done(&q->ids);
 	sequences_done(&q->in);
 	request_release_look(q);
@@ -133,6 +147,11 @@ int request_new(struct engine *e, struct model *m, const struct request_ops *ops
 	q->data = data;
 	q->lane = lane;
 	writer_init(&q->writer);
+	q->party = schedule_enter(e->schedule, "", 1, 0, engine_now_nsec());
+	if (!q->party) {
+		request_destroy(q);
+		return err_set(why, -ENOMEM, "out of memory");
+	}
 	*ret = q;
 	return 0;
 }
@@ -160,11 +179,34 @@ static void leave(struct request *q)
 	q->next = NULL;
 	q->engine->requests--;
 	room_leave(q);
+	leave_party(q);
+}
+
+/* Out of memory it stays with those it was with. */
+static void move_party(struct request *q, const char *payer, uint32_t weight)
+{
+	struct schedule *s = q->engine->schedule;
+	struct party *to;
+
+	if (q->dead)
+		return;
+	to = schedule_enter(s, payer, weight, q->group, engine_now_nsec());
+	if (!to)
+		return;
+	leave_party(q);
+	q->party = to;
 }
 
 void request_set_group(struct request *q, uint32_t group)
 {
 	q->group = group;
+	if (q->party)
+		move_party(q, party_payer(q->party), party_weight(q->party));
+}
+
+void request_set_payer(struct request *q, const char *payer, uint32_t weight)
+{
+	move_party(q, payer, weight);
 }
 
 void request_cancel(struct request *q)
@@ -264,13 +306,14 @@ void request_begin(struct request *q, uint64_t now)
 void engine_charge(
 	struct engine *e, struct request *const *of, const uint32_t *ends, size_t m, uint64_t nsec)
 {
-	uint64_t from = 0;
+	uint64_t from = 0, now = engine_now_nsec();
 
 	e->busy_nsec += nsec;
 	for (size_t i = 0; i < m; i++) {
 		uint64_t to = nsec * ends[i] / ends[m - 1];
 
 		of[i]->device_nsec += to - from;
+		schedule_charge(e->schedule, of[i]->party, to - from, now);
 		if (of[i]->ops->on_charge && !of[i]->ops->on_charge(to - from, of[i]->data))
 			of[i]->broke = true;
 		from = to;
@@ -296,32 +339,72 @@ static void end_broke(struct lane *lane)
 	}
 }
 
+size_t engine_first(struct engine *e)
+{
+	return schedule_first(e->schedule, e->shares.of, e->shares.n, engine_now_nsec());
+}
+
+void engine_expect(struct request *q, size_t rows)
+{
+	schedule_expect(
+		q->engine->schedule, q->party, (double)rows * q->lane->row_nsec, engine_now_nsec());
+}
+
+/* The model that whoever's turn it is waits for, of several the one whose last step is longest ago;
+ * not those that this step has tried. */
+static struct lane *next_lane(struct engine *e)
+{
+	size_t first;
+
+	shares_begin(&e->shares, e->schedule);
+	for (size_t i = 0; i < e->n_lanes; i++) {
+		if (e->lanes[i].stepped == e->steps)
+			continue;
+		for (struct request *q = e->lanes[i].head; q; q = q->next) {
+			size_t at = share_of(&e->shares, e->schedule, q->party);
+			struct request *pick = e->shares.pick[at];
+
+			if (!pick || q->lane->stepped < pick->lane->stepped)
+				e->shares.pick[at] = q;
+		}
+	}
+	first = engine_first(e);
+	return first == SCHEDULE_NOBODY ? NULL : e->shares.pick[first]->lane;
+}
+
+static bool step_lane(struct engine *e, struct lane *lane)
+{
+	bool ran;
+
+	lane->stepped = e->steps;
+	e->stepping = true;
+	if (lane->model->net->family->decoder)
+		ran = lane_step_texts(e, lane);
+	else if (lane->model->net->family->look)
+		ran = lane_step_pictures(e, lane);
+	else
+		ran = lane_step_encodings(e, lane);
+	end_broke(lane);
+	e->stepping = false;
+	schedule_settle(e->schedule, engine_now_nsec());
+	while (e->graveyard) {
+		struct request *q = e->graveyard;
+
+		e->graveyard = q->next;
+		request_destroy(q);
+	}
+	return ran;
+}
+
 bool engine_step(struct engine *e)
 {
+	struct lane *lane;
+
 	assert(!e->stepping);
 	e->steps++;
-	for (size_t i = 0; i < e->n_lanes; i++) {
-		struct lane *lane = &e->lanes[e->turn++ % e->n_lanes];
-
-		if (!lane->head)
-			continue;
-		e->stepping = true;
-		if (lane->model->net->family->decoder)
-			lane_step_texts(e, lane);
-		else if (lane->model->net->family->look)
-			lane_step_pictures(e, lane);
-		else
-			lane_step_encodings(e, lane);
-		end_broke(lane);
-		e->stepping = false;
-		while (e->graveyard) {
-			struct request *q = e->graveyard;
-
-			e->graveyard = q->next;
-			request_destroy(q);
-		}
-		break;
-	}
+	do
+		lane = next_lane(e);
+	while (lane && !step_lane(e, lane));
 	return e->requests > 0;
 }
 

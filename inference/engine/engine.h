@@ -4,11 +4,11 @@
  * A step runs one model once over rows of many requests: every text under way gets its next
  * token, and what is left of the step's time goes to prompts, in pieces. So requests of all
  * Spaces share the weights' way through the cache, a long prompt stalls nobody, and a cancelled
- * request is gone before the next step. Models take turns. Single-threaded; knows no link.
+ * request is gone before the next step. Single-threaded; knows no link.
  *
- * Groups of requests (a Space's, say) are fair to each other: however many one has, it gets no more
- * of a step's prompts and texts than each of the others that wait, and so many places for texts
- * under way that one more group still finds some.
+ * Which model a step runs, which texts are under way, and whose rows come first, is said by
+ * inference/schedule: payers are fair to each other by weight, and so are the groups (Spaces) of
+ * each. What room that leaves in a step is filled with whatever else there is.
  *
  * Keys and values live in pages (pages.h) within a budget of all and of each group. A text that
  * begins as one of its own group did before begins where they part; of another group's it finds
@@ -162,6 +162,9 @@ int engine_look(struct engine *e, struct model *m, const struct sights *s,
 
 /* Whose it is; 0 until then. */
 void request_set_group(struct request *q, uint32_t group);
+
+/* Who pays for it, and with what weight beside others; "" and 1 until then. */
+void request_set_payer(struct request *q, const char *payer, uint32_t weight);
 
 /* What it has had so far, for one that is about to be cancelled. */
 void request_usage(const struct request *q, struct usage *ret);

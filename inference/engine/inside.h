@@ -24,8 +24,9 @@ struct request {
 	void *data;
 	uint64_t serial; /* in the order they came */
 	uint32_t group;
-	uint32_t taken; /* sequences, or rows of its prompt, that the step at hand has taken */
-	bool dead;      /* cancelled or ended while a step runs; freed at its end */
+	struct party *party; /* counted in its requests; NULL: it has left */
+	uint32_t taken;      /* sequences, or rows of its prompt, that the step at hand has taken */
+	bool dead;           /* cancelled or ended while a step runs; freed at its end */
 
 	struct sequences in; /* owned; of an encoder */
 	size_t in_done;      /* sequences of it */
@@ -71,14 +72,16 @@ struct lane {
 	struct lexicon *lexicon; /* owned; NULL until a grammar asks for it */
 	struct pages *pages;     /* owned; who holds what of it */
 	uint64_t page_bytes;
-	size_t writing;  /* requests that run */
-	size_t turn;     /* of the groups: whose text comes first */
-	double row_nsec; /* running average of one row's time */
+	size_t writing;   /* requests that run */
+	uint64_t stepped; /* in which step it was last */
+	double row_nsec;  /* running average of one row's time */
 };
 
 struct engine {
 	struct lane lanes[LANES_MAX];
-	size_t n_lanes, turn;
+	size_t n_lanes;
+	struct schedule *schedule; /* owned */
+	struct shares shares;      /* scratch of the decision at hand */
 	size_t requests;
 	uint64_t serials;
 	uint64_t kv_bytes, kv_max, kv_group_max; /* of held and kept pages */
@@ -94,6 +97,11 @@ struct engine {
 /* --- engine.c --- */
 
 uint64_t engine_now_nsec(void); /* monotonic */
+
+/* Whose turn it is of those in e->shares; SCHEDULE_NOBODY. */
+size_t engine_first(struct engine *e);
+/* It gets so many rows of the step that is being put together. */
+void engine_expect(struct request *q, size_t rows);
 
 /* A request that is not queued yet: fill it, then request_enqueue or request_destroy. -EBUSY: the
  * queue is full. -ENOMEM. */
@@ -124,7 +132,8 @@ void engine_charge(
 
 /* --- texts.c --- */
 
-void lane_step_texts(struct engine *e, struct lane *lane);
+/* All three: false where there was nothing that could be done. */
+bool lane_step_texts(struct engine *e, struct lane *lane);
 void request_finish_text(struct request *q, const char *reason); /* with what is written */
 
 /* --- room.c: pages for texts --- */
@@ -156,9 +165,9 @@ bool model_stops_at(const struct model *m, uint32_t id);
 
 /* --- encodings.c --- */
 
-void lane_step_encodings(struct engine *e, struct lane *lane);
+bool lane_step_encodings(struct engine *e, struct lane *lane);
 
 /* --- pictures.c --- */
 
-void lane_step_pictures(struct engine *e, struct lane *lane);
+bool lane_step_pictures(struct engine *e, struct lane *lane);
 void request_release_look(struct request *q);

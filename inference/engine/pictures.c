@@ -1,4 +1,4 @@
-/* Requests that look at a picture, read texts beside it, or both: a step takes some of each group.
+/* Requests that look at a picture, read texts beside it, or both: a step takes some.
  */
 #include <errno.h>
 #include <math.h>
@@ -120,41 +120,42 @@ struct round {
 	size_t n, rows, pictures;
 };
 
-static void pick(struct lane *lane, struct shares *ret)
+static struct request *pick_next(const struct request *q)
 {
-	*ret = (struct shares){0};
-	for (struct request *q = lane->head; q; q = q->next) {
-		struct share *share;
+	const struct party *p = q->party;
 
-		if (q->taken)
-			continue;
-		share = share_of(ret, q->group);
-		if (!share->pick)
-			share->pick = q;
-	}
+	for (q = q->next; q && q->party != p;)
+		q = q->next;
+	return (struct request *)q;
 }
 
-/* One request of each group in turn until the step is full; the first one always fits. */
+/* By turns until the step is full; the first one always fits. What does not is the first of the
+ * next step. */
 static void gather(struct lane *lane, struct round *t)
 {
-	size_t budget = lane_row_budget(lane);
-	struct shares shares;
+	struct shares *s = &lane->engine->shares;
+	size_t budget = lane_row_budget(lane), i;
 
-	lane->turn++;
-	for (struct request *q = lane->head; q; q = q->next)
-		q->taken = 0;
-	for (pick(lane, &shares); shares.n > 0; pick(lane, &shares))
-		for (size_t g = 0; g < shares.n; g++) {
-			struct request *q = shares.of[(lane->turn + g) % shares.n].pick;
+	shares_begin(s, lane->engine->schedule);
+	for (struct request *q = lane->head; q; q = q->next) {
+		i = share_of(s, lane->engine->schedule, q->party);
+		if (!s->pick[i])
+			s->pick[i] = q;
+	}
+	while (t->n < STEP_MAX && (i = engine_first(lane->engine)) != SCHEDULE_NOBODY) {
+		struct request *q = s->pick[i];
 
-			if (t->n == STEP_MAX || (t->n > 0 && t->rows + q->look->rows > budget))
-				return;
-			q->taken = 1;
-			t->rows += q->look->rows;
-			t->pictures += q->look->rgb != NULL;
-			t->of[t->n] = q;
-			t->ends[t->n++] = (uint32_t)t->rows;
+		if (t->n > 0 && t->rows + q->look->rows > budget) {
+			share_pick(s, i, NULL);
+			continue;
 		}
+		t->rows += q->look->rows;
+		t->pictures += q->look->rgb != NULL;
+		t->of[t->n] = q;
+		t->ends[t->n++] = (uint32_t)t->rows;
+		engine_expect(q, q->look->rows);
+		share_pick(s, i, pick_next(q));
+	}
 }
 
 /* All pictures of the round at once. */
@@ -206,7 +207,7 @@ static void give(struct request *q)
 	request_finish(q, &o);
 }
 
-void lane_step_pictures(struct engine *e, struct lane *lane)
+bool lane_step_pictures(struct engine *e, struct lane *lane)
 {
 	struct model *m = lane->model;
 	struct round t = {0};
@@ -223,10 +224,11 @@ void lane_step_pictures(struct engine *e, struct lane *lane)
 	engine_charge(e, t.of, t.ends, t.n, nsec);
 	if (r < 0) {
 		requests_fail(t.of, t.n, r, "out of memory");
-		return;
+		return true;
 	}
 	lane_learn_row_time(lane, nsec, t.rows);
 	for (size_t i = 0; i < t.n; i++)
 		if (!t.of[i]->dead)
 			give(t.of[i]);
+	return true;
 }

@@ -1,10 +1,28 @@
 #include "inference/engine/share.h"
 
-struct share *share_of(struct shares *s, uint32_t group)
+#include <assert.h>
+
+void shares_begin(struct shares *s, struct schedule *schedule)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (s->of[i].group == group || i == SHARES_MAX - 1)
-			return &s->of[i];
-	s->of[s->n] = (struct share){.group = group};
-	return &s->of[s->n++];
+	s->n = 0;
+	schedule_count(schedule);
+}
+
+size_t share_of(struct shares *s, struct schedule *schedule, struct party *p)
+{
+	size_t i = schedule_number(schedule, p);
+
+	if (i == s->n) {
+		assert(s->n < SHARES_MAX);
+		s->of[s->n] = p;
+		s->pick[s->n++] = NULL;
+	}
+	return i;
+}
+
+void share_pick(struct shares *s, size_t i, struct request *pick)
+{
+	s->pick[i] = pick;
+	if (!pick)
+		s->of[i] = NULL;
 }

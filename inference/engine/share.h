@@ -1,25 +1,29 @@
 /*
- * Who has how much of something, by group: a small table for one step's decisions.
+ * Who takes part in one of a step's decisions, and with which request: a small table, an entry for
+ * each party. inference/schedule says whose turn it is.
  */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHARES_MAX 64 /* groups told apart at a time; the others count as one */
+#include "inference/schedule/schedule.h"
+
+#define SHARES_MAX 1024 /* as many as there are requests */
 
 struct request;
 
-struct share {
-	uint32_t group;
-	uint32_t used;
-	struct request *pick; /* the caller's */
-};
-
 struct shares {
-	struct share of[SHARES_MAX];
+	struct party *of[SHARES_MAX];     /* NULL: it wants no more */
+	struct request *pick[SHARES_MAX]; /* its next, as the caller says */
 	size_t n;
 };
 
-/* The group's entry, added empty where it is new. The table must be zeroed first. */
-struct share *share_of(struct shares *s, uint32_t group);
+/* Begins anew. */
+void shares_begin(struct shares *s, struct schedule *schedule);
+
+/* The party's entry; a new one has no pick. */
+size_t share_of(struct shares *s, struct schedule *schedule, struct party *p);
+
+/* It wants to give pick next; NULL: it wants no more. */
+void share_pick(struct shares *s, size_t i, struct request *pick);

@@ -4,8 +4,9 @@
 
 #include "inference/engine/inside.h"
 
-#define ROW_WORK 64  /* of a row that reads weights only */
-#define SPARE_ROWS 2 /* of logits, for those who choose */
+#define ROW_WORK 64    /* of a row that reads weights only */
+#define PROMPT_PIECE 8 /* rows of a prompt that are allotted at a time */
+#define SPARE_ROWS 2   /* of logits, for those who choose */
 
 /* One step's rows. */
 struct step {
@@ -73,44 +74,74 @@ int engine_write(struct engine *e, struct model *m, const struct prompt *p,
 	return 0;
 }
 
-/* Places that each group may have: its share of them if one more came. */
-static uint32_t places_of_each(const struct shares *s)
+/* Who is under way and who waits, by party. */
+static size_t count_seats(struct lane *lane, struct seat *seats)
 {
-	size_t places = ENGINE_WRITING_MAX / (s->n + 1);
+	struct shares *s = &lane->engine->shares;
 
-	return places ? (uint32_t)places : 1;
+	shares_begin(s, lane->engine->schedule);
+	for (struct request *q = lane->head; q; q = q->next) {
+		size_t n = s->n, i = share_of(s, lane->engine->schedule, q->party);
+
+		if (s->n > n)
+			seats[i] = (struct seat){.party = q->party};
+		seats[i].held += q->running;
+		seats[i].waiting += !q->running;
+	}
+	return s->n;
 }
 
-static void count_writing(struct lane *lane, struct shares *ret)
+static struct request *oldest_waiting(struct lane *lane, const struct party *p)
 {
+	struct request *q = lane->head;
+
+	while (q->running || q->party != p)
+		q = q->next;
+	return q;
+}
+
+/* Of its texts under way the one that has least to read again, of those the youngest. */
+static struct request *cheapest(struct lane *lane, const struct party *p)
+{
+	struct request *found = NULL;
+
 	for (struct request *q = lane->head; q; q = q->next)
-		share_of(ret, q->group)->used += q->running;
+		if (q->running && q->party == p &&
+			(!found || q->position % KV_PAGE <= found->position % KV_PAGE))
+			found = q;
+	return found;
 }
 
-/* Gives waiting texts their places, oldest first within each group, while there is room. */
+/* Gives waiting texts places, oldest first of each party. Where all are taken, those who have more
+ * than their share get theirs put back to wait. */
 static void admit(struct lane *lane)
 {
-	struct shares shares = {0};
-	struct request *next;
-	uint32_t most;
+	struct seat seats[SHARES_MAX];
+	size_t n = count_seats(lane, seats), to, from;
+	uint64_t now = engine_now_nsec();
 
-	count_writing(lane, &shares);
-	most = places_of_each(&shares);
-	for (struct request *q = lane->head; q && lane->writing < ENGINE_WRITING_MAX; q = next) {
-		struct share *share = share_of(&shares, q->group);
-		int r;
+	while ((to = schedule_seat(seats, n, ENGINE_WRITING_MAX, now, &from)) != SCHEDULE_NOBODY) {
+		struct request *q = oldest_waiting(lane, seats[to].party);
+		struct request *back =
+			from == SCHEDULE_NOBODY ? NULL : cheapest(lane, seats[from].party);
+		int r = back && !schedule_worth(&seats[to], back->position % KV_PAGE)
+				? -EAGAIN
+				: room_enter(q);
 
-		next = q->next;
-		if (q->running || share->used >= most)
+		if (r == -EAGAIN) {
+			seats[to].waiting = 0; /* what it asked for later waits behind it */
 			continue;
-		r = room_enter(q);
-		if (r == 0)
-			share->used++;
-		else if (r == -EAGAIN)
-			share->used = most; /* what its group asked for later waits behind it */
-		else {
+		}
+		if (r < 0) {
 			request_fail(q, r, "out of memory");
-			return; /* its callback may have ended next; the rest waits for a step */
+			return; /* its callback may have ended others; the rest waits for a step */
+		}
+		seats[to].held++;
+		seats[to].waiting--;
+		if (back) {
+			room_leave(back);
+			seats[from].held--;
+			seats[from].waiting++;
 		}
 	}
 }
@@ -142,51 +173,57 @@ static bool reads_prompt(const struct request *q)
 	return q->running && !is_writing(q) && q->position < q->ids.n;
 }
 
-/* Allots rows to prompts, in taken: so many as are left, and each group at most each. */
-static void allot_prompts(struct lane *lane, size_t *left, size_t each)
+static struct request *next_reading(struct request *q, const struct party *p)
 {
-	struct shares shares = {0};
-
-	for (struct request *q = lane->head; q; q = q->next) {
-		struct share *share = share_of(&shares, q->group);
-		size_t n = reads_prompt(q) ? q->ids.n - q->position - q->taken : 0;
-
-		if (n > *left)
-			n = *left;
-		if (n > each - share->used)
-			n = each - share->used;
-		q->taken += (uint32_t)n;
-		share->used += (uint32_t)n;
-		*left -= n;
-	}
+	while (q && (q->party != p || !reads_prompt(q)))
+		q = q->next;
+	return q;
 }
 
-static size_t count_reading(struct lane *lane)
+/* Allots what is left of a step to prompts, in taken: in pieces, by turns; of each party the oldest
+ * first. */
+static void allot_prompts(struct lane *lane, size_t left)
 {
-	struct shares shares = {0};
+	struct shares *s = &lane->engine->shares;
+	size_t i;
 
+	shares_begin(s, lane->engine->schedule);
 	for (struct request *q = lane->head; q; q = q->next)
-		if (reads_prompt(q))
-			(void)share_of(&shares, q->group);
-	return shares.n;
+		if (reads_prompt(q)) {
+			i = share_of(s, lane->engine->schedule, q->party);
+			if (!s->pick[i])
+				s->pick[i] = q;
+		}
+	while (left > 0 && (i = engine_first(lane->engine)) != SCHEDULE_NOBODY) {
+		struct request *q = s->pick[i];
+		size_t unread = q->ids.n - q->position - q->taken;
+		size_t n = unread < PROMPT_PIECE ? unread : PROMPT_PIECE;
+
+		n = n < left ? n : left;
+		q->taken += (uint32_t)n;
+		left -= n;
+		engine_expect(q, n);
+		if (n == unread)
+			share_pick(s, i, next_reading(q->next, q->party));
+	}
 }
 
 static void gather_rows(struct lane *lane, struct step *s)
 {
-	size_t budget = lane_row_budget(lane), groups = count_reading(lane), left;
+	size_t budget = lane_row_budget(lane), left;
 	size_t least = lane->engine->requests == 1 ? PROMPT_ROWS_ALONE : PROMPT_ROWS_MIN;
 
 	for (struct request *q = lane->head; q; q = q->next) {
 		q->taken = 0;
-		if (is_writing(q) && room_grow(q))
+		if (is_writing(q) && room_grow(q)) {
 			add_row(s, q);
+			engine_expect(q, 1);
+		}
 	}
 	left = s->m + least > budget ? least : budget - s->m;
 	if (left > NET_STEP_ROWS_MAX - s->m)
 		left = NET_STEP_ROWS_MAX - s->m;
-	if (groups > 1)
-		allot_prompts(lane, &left, left / groups + 1);
-	allot_prompts(lane, &left, SIZE_MAX); /* what nobody needs goes to the oldest */
+	allot_prompts(lane, left);
 	/* A sequence's rows stand together. */
 	for (struct request *q = lane->head; q; q = q->next)
 		for (; q->taken > 0; q->taken--)
@@ -264,7 +301,7 @@ static void choose_measured(struct request *q, float *logits, float *spare)
 	take_token(q, r, id);
 }
 
-void lane_step_texts(struct engine *e, struct lane *lane)
+bool lane_step_texts(struct engine *e, struct lane *lane)
 {
 	struct net *net = lane->model->net;
 	struct step s = {0};
@@ -274,7 +311,7 @@ void lane_step_texts(struct engine *e, struct lane *lane)
 	admit(lane);
 	gather_rows(lane, &s);
 	if (s.m == 0)
-		return;
+		return false;
 	from = engine_now_nsec();
 	for (size_t i = 0; i < s.m; i++)
 		request_begin(s.of[i], from);
@@ -285,7 +322,7 @@ void lane_step_texts(struct engine *e, struct lane *lane)
 	engine_charge(e, s.of, s.ends, s.m, nsec);
 	if (r < 0) {
 		requests_fail(s.of, s.m, r, "out of memory");
-		return;
+		return true;
 	}
 	lane_learn_row_time(lane, nsec, s.m);
 	for (size_t i = 0; i < s.m; i++)
@@ -294,4 +331,5 @@ void lane_step_texts(struct engine *e, struct lane *lane)
 		if (!s.of[s.wanted[i]]->dead)
 			choose_measured(s.of[s.wanted[i]], e->logits + i * net->vocab,
 				e->logits + s.n_wanted * net->vocab);
+	return true;
 }

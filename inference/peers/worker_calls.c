@@ -309,6 +309,9 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 		return r;
 	begin_charge(c, account);
 	request_set_group(c->request, c->tenant->group);
+	/* An owner is one payer, whichever of their Spaces asks. */
+	request_set_payer(c->request, account && account->name[0] ? account->name : c->payer,
+		account ? account->weight : 1);
 	service_step(s);
 	return 0;
 }

@@ -15,6 +15,7 @@ import { benchFairness } from "./fairness.mjs";
 import { benchHub } from "./hub.mjs";
 import { benchInference } from "./inference.mjs";
 import { benchMany } from "./many.mjs";
+import { benchScheduler } from "./scheduler.mjs";
 import { benchSockets } from "./sockets.mjs";
 import { benchUi } from "./ui.mjs";
 import { benchUpload } from "./upload.mjs";
@@ -461,6 +462,7 @@ const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: b
     newRepo, run, numbers, percentile, figure, echoApp, client, pathOf }),
   hub: () => benchHub({ startPlatform, run, figure, say, cleanups }),
   inference: () => benchInference({ run, figure, say, cleanups }),
+  scheduler: () => benchScheduler({ run, figure }),
   many: () => benchMany({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   ui: () => benchUi({ startPlatform, newRepo, percentile, figure, say, cleanups }),
   upload: () => benchUpload({ startPlatform, newRepo, run, figure, say, cleanups }) };

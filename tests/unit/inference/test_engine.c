@@ -363,6 +363,98 @@ TEST(texts_of_a_crowd_and_of_another_group_are_classified_in_turn)
 	free(crowd);
 }
 
+/* --- payers --- */
+
+static void ask_for(struct engine *e, struct watch *w, const char *payer, uint32_t weight,
+	uint32_t group, uint32_t max_tokens)
+{
+	CHECK(ask(e, w, prompts[5],
+		      (struct sampling){.max_tokens = max_tokens, .temperature = 2, .seed = 7},
+		      NULL) == 0);
+	request_set_group(w->request, group);
+	request_set_payer(w->request, payer, weight);
+}
+
+static uint64_t sum_device(struct watch *of, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct usage usage = of[i].o.usage;
+
+		if (of[i].request)
+			request_usage(of[i].request, &usage);
+		sum += usage.device_nsec;
+	}
+	return sum;
+}
+
+TEST(more_spaces_of_one_payer_are_not_more_of_the_device)
+{
+	struct watch *many = calloc(CROWD, sizeof(*many)), *one = calloc(CROWD, sizeof(*one));
+	struct engine *e;
+	double ratio;
+
+	CHECK(many && one && engine_new(&e) == 0);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		ask_for(e, &many[i], "user:many", 1, i, 400);
+		ask_for(e, &one[i], "user:one", 1, 1000, 400);
+	}
+	for (int i = 0; i < 200; i++)
+		CHECK(engine_step(e));
+	ratio = (double)sum_device(many, CROWD) / (double)sum_device(one, CROWD);
+	CHECK(ratio > 0.8 && ratio < 1.25);
+	engine_free(e);
+	free(many);
+	free(one);
+}
+
+TEST(a_payer_of_three_times_the_weight_gets_three_times_the_device)
+{
+	struct watch *heavy = calloc(CROWD, sizeof(*heavy)), *light = calloc(CROWD, sizeof(*light));
+	struct engine *e;
+	double ratio;
+
+	CHECK(heavy && light && engine_new(&e) == 0);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		ask_for(e, &light[i], "user:light", 1, 1, 400);
+		ask_for(e, &heavy[i], "user:heavy", 3, 2, 400);
+	}
+	for (int i = 0; i < 200; i++)
+		CHECK(engine_step(e));
+	ratio = (double)sum_device(heavy, CROWD) / (double)sum_device(light, CROWD);
+	CHECK(ratio > 2.4 && ratio < 3.6);
+	engine_free(e);
+	free(heavy);
+	free(light);
+}
+
+TEST(all_places_are_lent_and_the_first_step_gives_one_back_whose_text_comes_out_the_same)
+{
+	struct watch *crowd = calloc(CROWD, sizeof(*crowd)), other = {0}, alone = {0};
+	struct engine *e;
+	int steps = 0;
+
+	CHECK(crowd && engine_new(&e) == 0);
+	ask_for(e, &alone, "user:crowd", 1, 1, 60);
+	while (engine_step(e))
+		;
+	for (int i = 0; i < CROWD; i++)
+		ask_for(e, &crowd[i], "user:crowd", 1, 1, 60);
+	for (int i = 0; i < 60; i++)
+		CHECK(engine_step(e));
+	ask_for(e, &other, "user:other", 1, 2, 1);
+	for (; !other.done; steps++)
+		CHECK(engine_step(e));
+	CHECK(steps <= 12 && count_done(crowd) < CROWD);
+	while (engine_step(e))
+		;
+	for (int i = 0; i < CROWD; i++)
+		CHECK(crowd[i].done && !strcmp(crowd[i].text, alone.text));
+	engine_free(e);
+	free(crowd);
+}
+
 int main(void)
 {
 	if (access("models/tiny-writer/model.safetensors", R_OK) < 0 ||
