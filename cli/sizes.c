@@ -18,6 +18,7 @@ static const struct {
 	{"database", "orchestrator/vitrine.db-wal"},
 	{"repos", "orchestrator/repos"},
 	{"bundles", "orchestrator/blobs"},
+	{"app data", "orchestrator/data"},
 	{"logs", "orchestrator/logs"},
 	{"sessions", "gateway/sessions"},
 	{"uploads", "gateway/files"},

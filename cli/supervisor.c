@@ -218,6 +218,8 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 		arg(p, "--quota=%s", s->config.quota);
 	if (s->config.large_files)
 		arg(p, "--large-files=%s", s->config.large_files);
+	if (s->config.data_limits)
+		arg(p, "--data-limits=%s", s->config.data_limits);
 	if (s->config.sign_up)
 		arg(p, "--sign-up=%s", s->config.sign_up);
 	if (s->config.local_metrics)

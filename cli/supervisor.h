@@ -43,6 +43,7 @@ struct supervisor_config {
 	const char *disk_warn,
 		*disk_reserve;    /* MiB, as the orchestrator takes them; NULL: by size */
 	const char *log_limits;   /* as the orchestrator takes them; NULL: the default */
+	const char *data_limits;  /* likewise */
 	const char *model_memory; /* MiB for all models; NULL: half of what there is */
 	const char *quota;        /* as the orchestrator takes it; NULL: the default */
 	const char *large_files;  /* likewise */

@@ -39,7 +39,8 @@ struct up {
 	struct box_classes classes;
 	struct box_pool pool;
 	const char *disk_warn, *disk_reserve;
-	const char *log_limits; /* as the orchestrator takes them */
+	const char *log_limits;  /* as the orchestrator takes them */
+	const char *data_limits; /* likewise */
 	const char *model_memory;
 	const char *quota, *large_files, *sign_up; /* likewise */
 	bool dense, local_metrics, open_models;
@@ -296,6 +297,7 @@ static const char **text_of(struct up *u, int option)
 		{'R', &u->disk_reserve},
 		{'x', &u->proxy},
 		{'g', &u->log_limits},
+		{'k', &u->data_limits},
 		{'q', &u->quota},
 		{'f', &u->large_files},
 		{'n', &u->sign_up},
@@ -323,6 +325,7 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"disk-reserve", required_argument, NULL, 'R'},
 		{"log-format", required_argument, NULL, 'L'},
 		{"log-limits", required_argument, NULL, 'g'},
+		{"data-limits", required_argument, NULL, 'k'},
 		{"large-files", required_argument, NULL, 'f'},
 		{"sign-up", required_argument, NULL, 'n'}, {"quota", required_argument, NULL, 'q'},
 		{"uploads", required_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'I'},
@@ -409,6 +412,7 @@ static int serve(struct up *u, struct err *e)
 		.dense = u->dense,
 		.disk_warn = u->disk_warn,
 		.log_limits = u->log_limits,
+		.data_limits = u->data_limits,
 		.quota = u->quota,
 		.large_files = u->large_files,
 		.sign_up = u->sign_up,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "orchestrator/data/data.h"
 #include "orchestrator/hub/note.h"
 #include "orchestrator/notes.h"
 #include "orchestrator/rebuild.h"
@@ -54,6 +55,8 @@ static int remove_trash(struct world *w, const char *id, struct err *e)
 
 	repo_path(&w->repos, id, path);
 	r = repo_remove(&w->repos, path, e);
+	if (r >= 0)
+		r = data_forget(w->data, id, e);
 	return r < 0 ? r : hub_trash_done(w->store, id, e);
 }
 

@@ -22,6 +22,8 @@
 #include "base/log.h"
 #include "base/offload.h"
 #include "orchestrator/api/server.h"
+#include "orchestrator/apps.h"
+#include "orchestrator/data/data.h"
 #include "orchestrator/disk.h"
 #include "orchestrator/duplicate.h"
 #include "orchestrator/hub/collect.h"
@@ -61,6 +63,7 @@ struct options {
 	struct usage_policy policy;
 	unsigned int storage_mib, part_mib, grace_sec; /* of large files */
 	struct box_classes classes;
+	struct data_limits data_limits;
 };
 
 static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
@@ -115,6 +118,19 @@ static int parse_large_files(const char *text, struct options *o)
 		       : 0;
 }
 
+/* MIB[,KEYS]: of what a Space's app keeps. */
+static int parse_data_limits(const char *text, struct data_limits *ret)
+{
+	unsigned int mib, keys = DATA_KEYS;
+	char rest;
+	int n = sscanf(text, "%u,%u%c", &mib, &keys, &rest);
+
+	if (n < 1 || n > 2 || strspn(text, "0123456789,") != strlen(text) || !mib || !keys)
+		return -1;
+	*ret = (struct data_limits){.keys = keys, .bytes = (uint64_t)mib << 20};
+	return 0;
+}
+
 static int take_option(struct options *o, int c, const char *value)
 {
 	unsigned long n;
@@ -159,6 +175,8 @@ static int take_option(struct options *o, int c, const char *value)
 		return parse_log_limits(value, &o->run_logs);
 	case 'f':
 		return parse_large_files(value, o);
+	case 'k':
+		return parse_data_limits(value, &o->data_limits);
 	case 'n':
 		return parse_sign_up(value, &o->sign_up);
 	case 'q':
@@ -183,6 +201,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"token-fd", required_argument, NULL, 't'},
 		{"log-limits", required_argument, NULL, 'l'},
 		{"large-files", required_argument, NULL, 'f'},
+		{"data-limits", required_argument, NULL, 'k'},
 		{"sign-up", required_argument, NULL, 'n'}, {"quota", required_argument, NULL, 'q'},
 		{"class", required_argument, NULL, 'c'}, {0}};
 	int c;
@@ -195,6 +214,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		.part_mib = PART_MIB,
 		.grace_sec = COLLECT_GRACE_SEC,
 		.classes = box_classes_default,
+		.data_limits = {.keys = DATA_KEYS, .bytes = DATA_BYTES},
 		.run_logs = {.name_max = RUN_LOG_SPACE_MAX,
 			.age_usec = RUN_LOG_AGE_DAYS * DAY_USEC,
 			.total_max = RUN_LOG_TOTAL_MAX}};
@@ -208,7 +228,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 /* --- what is found at start --- */
 
 struct paths {
-	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], events[4096],
+	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], events[4096], data[4096],
 		ctl_key[4096], lfs_key[4096], password[4096], reader[4096], seal_key[4096];
 };
 
@@ -227,6 +247,7 @@ static int fill_paths(const struct options *o, struct paths *p, struct err *e)
 	(void)snprintf(p->repos, sizeof(p->repos), "%s/repos", dir);
 	(void)snprintf(p->hooks, sizeof(p->hooks), "%s/hooks", dir);
 	(void)snprintf(p->logs, sizeof(p->logs), "%s/logs", dir);
+	(void)snprintf(p->data, sizeof(p->data), "%s/data", dir);
 	(void)snprintf(p->events, sizeof(p->events), "%s/events", dir);
 	(void)snprintf(p->seal_key, sizeof(p->seal_key), "%s/secrets.key", dir);
 	(void)snprintf(p->ctl_key, sizeof(p->ctl_key), "%s/ctl.key", dir);
@@ -411,6 +432,21 @@ static int open_large_files(
 	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;
 }
 
+static int open_data(struct world *w, const struct paths *p, const struct options *o, struct err *e)
+{
+	const struct data_config config = {.loop = w->loop,
+		.offload = w->offload,
+		.where = p->data,
+		.limits = o->data_limits,
+		.answer = apps_answer,
+		.data = w};
+	int r = data_new(&config, &w->data, e);
+
+	if (r == 0)
+		data_sweep(w->data, is_known, w);
+	return r;
+}
+
 static void on_disk(const struct disk_view *v, void *data)
 {
 	struct world *w = data;
@@ -433,6 +469,7 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		.uid = o->gateway_uid,
 		.store = w->store,
 		.people = w->people,
+		.on_host_call = apps_take,
 		.on_worker_up = on_worker_up,
 		.data = w};
 	int r = agent_peer_new(&agent, &w->agent);
@@ -458,6 +495,7 @@ static void close_world(struct world *w)
 	rebuild_end_all();
 	git_end_all();
 	duplicate_end_all();
+	(void)data_free(w->data);
 	(void)offload_free(w->offload);
 	(void)tidier_free(w->tidier);
 	(void)readers_free(w->readers);
@@ -500,6 +538,8 @@ static int start(struct world *w, const struct options *o, const struct paths *p
 		r = make_first_admin(w, p->password, e);
 	if (r == 0)
 		r = open_large_files(w, p, o, e);
+	if (r == 0)
+		r = open_data(w, p, o, e);
 	if (r == 0)
 		r = open_links(w, o, e);
 	if (r < 0)
@@ -558,7 +598,7 @@ int main(int argc, char **argv)
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB] [--quota KIND=SECONDS,…]\n"
 			"       [--class NAME=MEMORY,CPU]…\n"
 			"       [--disk-warn MIB] [--disk-reserve MIB] "
-			"[--large-files MIB,PART_MIB,SECONDS] "
+			"[--large-files MIB,PART_MIB,SECONDS] [--data-limits MIB,KEYS] "
 			"[--sign-up WORD]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
 			"up.\n");

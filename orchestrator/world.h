@@ -18,6 +18,7 @@
 #include "proto/box_class.h"
 
 struct collector;
+struct data;
 struct disk;
 struct readers;
 struct offload;
@@ -49,6 +50,7 @@ struct world {
 	struct events *events;
 	struct agent_peer *agent;
 	struct edge_peer *edge;
+	struct data *data; /* of apps */
 	struct accounts_peer *accounts;
 	struct models_peer *models;
 	struct served *served; /* NULL: models of repos are not */

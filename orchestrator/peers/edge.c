@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "orchestrator/peers/told.h"
 #include "orchestrator/space/hardware.h"
-#include "proto/constants.h"
 
 #define QUEUE_MAX (32u << 20)
 #define SYNC_HIGH (20u << 20) /* over half of the queue, so that on_drained is certain to come */
@@ -23,6 +22,7 @@ struct edge_peer {
 	struct listener *listener; /* owned */
 	struct link *link;         /* owned; NULL while away */
 	char cursor[33];           /* last Space sent by the running synchronisation */
+	uint32_t connection;       /* counts them */
 	bool syncing;
 	char refusal[201];           /* of uploads; "": none */
 	struct source *more;         /* owned; deferred: the next page */
@@ -354,17 +354,33 @@ struct activity edge_peer_activity(const struct edge_peer *g, const char *space_
 	return a ? *a : (struct activity){.phase = "asleep"};
 }
 
+/* A ticket is the number of the connection and the call's own in it: another gateway counts anew.
+ */
 static int on_host_call(struct edge_peer *g, const struct frame *f, struct err *e)
 {
-	static const char none[] = "unknown\0this platform keeps no data for apps";
-	const struct frame answer = {.type = EDGE_HOST_RESULT,
-		.op = HOST_FAILED,
-		.seq = f->seq,
-		.value = (const uint8_t *)none,
-		.length = sizeof(none) - 1};
+	const uint8_t *nul = memchr(f->value, '\0', f->length);
+	size_t head = nul ? (size_t)(nul - f->value) : f->length;
+	struct edge_host_call m;
+	int r = edge_host_call_read(&m, f->value, head, e);
 
-	(void)e;
-	return link_send(g->link, &answer);
+	if (r < 0)
+		return r;
+	g->config.on_host_call(&m, nul ? nul + 1 : f->value + head, nul ? f->length - head - 1 : 0,
+		(uint64_t)g->connection << 32 | f->seq, g->config.data);
+	edge_host_call_done(&m);
+	return 0;
+}
+
+void edge_peer_answer(struct edge_peer *g, uint64_t ticket, uint8_t op, const void *value, size_t n)
+{
+	const struct frame f = {.type = EDGE_HOST_RESULT,
+		.op = op,
+		.seq = (uint32_t)ticket,
+		.value = value,
+		.length = n};
+
+	if (g->link && (uint32_t)(ticket >> 32) == g->connection)
+		(void)link_send(g->link, &f); /* the gateway gives up in words */
 }
 
 static int on_frame(
@@ -434,6 +450,7 @@ static void on_connected(int fd, uid_t uid, void *data)
 		log_error("link=edge cannot be used: %s", strerror(-r));
 		return;
 	}
+	g->connection++;
 	log_info("link=edge connected");
 	g->n = 0;
 	g->cursor[0] = '\0';

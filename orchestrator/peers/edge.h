@@ -20,6 +20,9 @@ struct edge_peer_config {
 	uid_t uid;
 	struct store *store;
 	struct people *people;
+	/* A call of an app; body: its arguments. Answered by edge_peer_answer, at once or later. */
+	void (*on_host_call)(const struct edge_host_call *m, const void *body, size_t n,
+		uint64_t ticket, void *data);
 	void (*on_worker_up)(const struct edge_worker_up *m, void *data); /* borrowed meanwhile */
 	void *data;
 };
@@ -38,6 +41,10 @@ void edge_peer_route_gone(struct edge_peer *g, const char *space_id);
 /* A worker is to start, so that until the gateway says more, the Space is waking. Without a
  * gateway: nothing. */
 void edge_peer_wake(struct edge_peer *g, const char *space_id);
+
+/* What came of on_host_call; a gateway that has gone since hears nothing. */
+void edge_peer_answer(
+	struct edge_peer *g, uint64_t ticket, uint8_t op, const void *value, size_t n);
 
 /* Why uploads are refused from now on; "": they are not. Copied. */
 void edge_peer_disk(struct edge_peer *g, const char *refusal);

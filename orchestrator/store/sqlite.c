@@ -1,11 +1,13 @@
 /* The driver for one machine: SQLite with a write-ahead log, synced at each commit. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "orchestrator/store/store.h"
 #include "orchestrator/store/text.h"
@@ -26,6 +28,7 @@ struct statement {
 
 struct store {
 	sqlite3 *db; /* owned */
+	const char *schema;
 	struct statement statements[STATEMENTS_MAX];
 	size_t n;
 };
@@ -126,7 +129,7 @@ static int migrate(struct store *s, struct err *e)
 
 	if (r == 0)
 		r = read_version(s, &have, e);
-	while (r == 0 && sql_section_next(store_schema_sql, "version", &at, label, &text, &len)) {
+	while (r == 0 && sql_section_next(s->schema, "version", &at, label, &text, &len)) {
 		version = strtoll(label, NULL, 10);
 		if (version > have)
 			r = apply_version(s, version, text, len, e);
@@ -141,22 +144,22 @@ static int migrate(struct store *s, struct err *e)
 
 /* --- life --- */
 
-static void list_statements(struct store *s)
+static void list_statements(struct store *s, const char *sql)
 {
 	size_t at = 0;
 
 	while (s->n < STATEMENTS_MAX) {
 		struct statement *st = &s->statements[s->n];
 
-		if (!sql_section_next(
-			    store_statements_sql, "name", &at, st->name, &st->text, &st->len))
+		if (!sql_section_next(sql, "name", &at, st->name, &st->text, &st->len))
 			return;
 		s->n++;
 	}
 	assert(!"statements.sql outgrew STATEMENTS_MAX");
 }
 
-int store_open(const char *where, struct store **ret, struct err *e)
+static int open_with(const char *where, const char *schema, const char *statements,
+	const char *sync, struct store **ret, struct err *e)
 {
 	CLEANUP(store_closep) struct store *s = calloc(1, sizeof(*s));
 	int rc, r;
@@ -170,10 +173,10 @@ int store_open(const char *where, struct store **ret, struct err *e)
 			e, error_of(s->db, rc), "database %s: %s", where, sqlite3_errmsg(s->db));
 	(void)sqlite3_extended_result_codes(s->db, 1);
 	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
-	list_statements(s);
+	s->schema = schema;
+	list_statements(s, statements);
 	r = run_text(s,
 		"PRAGMA journal_mode = WAL;"
-		"PRAGMA synchronous = FULL;" /* WAL syncs at each commit: sqlite.org/pragma.html */
 		"PRAGMA foreign_keys = ON;"
 		"PRAGMA trusted_schema = OFF;"
 		"PRAGMA case_sensitive_like = ON;" /* as in PostgreSQL */
@@ -181,10 +184,48 @@ int store_open(const char *where, struct store **ret, struct err *e)
 		"PRAGMA journal_size_limit = 8388608;",
 		e);
 	if (r == 0)
+		r = run_text(s, sync, e);
+	if (r == 0)
 		r = migrate(s, e);
 	if (r < 0)
 		return err_wrap(e, "%s", where);
 	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+/* sqlite.org/pragma.html: with a write-ahead log FULL syncs it at each commit; NORMAL only before
+ * its pages go to the database, which is what keeps the two consistent. */
+int store_open(const char *where, struct store **ret, struct err *e)
+{
+	return open_with(where, store_schema_sql, store_statements_sql,
+		"PRAGMA synchronous = FULL;", ret, e);
+}
+
+int store_open_data(const char *where, struct store **ret, struct err *e)
+{
+	return open_with(where, store_data_schema_sql, store_data_statements_sql,
+		"PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;", ret, e);
+}
+
+int store_log_open(const struct store *s, int ret_fds[2])
+{
+	const char *where = sqlite3_db_filename(s->db, "main");
+	char path[4200];
+	int log, folder;
+
+	(void)snprintf(path, sizeof(path), "%s-wal", where);
+	/* Not the database's own file: closing any fd of that would end SQLite's locks on it. */
+	log = open(path, O_RDWR | O_CLOEXEC);
+	if (log < 0)
+		return -errno;
+	(void)snprintf(path, sizeof(path), "%.*s", (int)(strrchr(where, '/') - where), where);
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0) {
+		close(log);
+		return -errno;
+	}
+	ret_fds[0] = log;
+	ret_fds[1] = folder;
 	return 0;
 }
 

@@ -28,6 +28,14 @@ enum store_error {
  * the newest version. STORE_CONFLICT: its schema is newer than this program.
  */
 int store_open(const char *where, struct store **ret, struct err *e);
+/*
+ * The same for what apps keep (data_schema.sql, data_statements.sql). Here a commit survives the
+ * end of this process, and power loss only once the log has been synced: store_log_open.
+ */
+int store_open_data(const char *where, struct store **ret, struct err *e);
+/* The log that commits were written to, and the folder it is in; the caller's. -errno. */
+int store_log_open(const struct store *s, int ret_fds[2]);
+
 struct store *store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close)
 

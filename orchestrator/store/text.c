@@ -15,6 +15,8 @@
 
 EMBED(store_statements_sql, "statements.sql");
 EMBED(store_schema_sql, "schema.sql");
+EMBED(store_data_statements_sql, "data_statements.sql");
+EMBED(store_data_schema_sql, "data_schema.sql");
 
 static const char *find_mark(const char *text, const char *mark)
 {

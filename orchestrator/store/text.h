@@ -1,10 +1,12 @@
-/* The two SQL files, embedded by the compiler, and how to walk their sections. */
+/* The SQL files, embedded by the compiler, and how to walk their sections. */
 #pragma once
 
 #include <stddef.h>
 
 extern const char store_statements_sql[]; /* NUL-terminated */
 extern const char store_schema_sql[];
+extern const char store_data_statements_sql[];
+extern const char store_data_schema_sql[];
 
 /*
  * Finds the next section that a line "-- MARK: LABEL" opens, at or after *at. Fills label and the

@@ -159,8 +159,8 @@ end
 
 local public = {
   ["vitrine.json"] = true, ["vitrine.log"] = true, ["vitrine.models"] = true,
-  ["vitrine.secrets"] = true, ["vitrine.time"] = true, ["vitrine.ui"] = true,
-  ["vitrine.variables"] = true,
+  ["vitrine.secrets"] = true, ["vitrine.store"] = true, ["vitrine.time"] = true,
+  ["vitrine.ui"] = true, ["vitrine.variables"] = true,
 }
 -- These are what they are; of the others an app gets a copy.
 local whole = { ["vitrine.secrets"] = true, ["vitrine.ui"] = true, ["vitrine.variables"] = true }

@@ -4,6 +4,7 @@
 local host, lua, import = ...
 local parts = import "parts"
 local drive = import "drive"
+local store = import "store_fake"
 local type, ipairs, next, tostring = type, ipairs, next, tostring
 local pcall, getmetatable, setmetatable = pcall, getmetatable, setmetatable
 local format, find, gsub, match, sub =
@@ -98,6 +99,7 @@ local function run(_, name, fn)
   if #results >= TESTS_MAX then raise("test: more than %d tests", TESTS_MAX) end
   local began = host.monotonic()
   current = gsub(name, "%c", " ")
+  store.clear()
   M.began = began
   local ok, e = pcall(fn, setmetatable({}, app_mt))
   if ok then
@@ -220,6 +222,7 @@ setmetatable(public, {
 function M.begin(built)
   drive.begin(built)
   parts.fake_models = fake
+  parts.fake_store = store.ask
 end
 
 ---The fields of TESTED. What is behind usec: why test.lua itself ended.

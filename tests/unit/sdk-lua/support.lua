@@ -8,7 +8,7 @@ local open_bench
 
 local TYPE = {
   APP = 0x20, INFER = 0x21, OPEN = 0x30, VALUE = 0x31, EVENT = 0x32, CANCEL = 0x33, CLOSE = 0x34,
-  ACK = 0x35, RESUME = 0x36, FILE = 0x37, CALL = 0x38, PRESENCE = 0x39, TOKEN = 0xb8, RESULT = 0xb9, ERROR = 0xba, LOADING = 0xbb,
+  ACK = 0x35, RESUME = 0x36, FILE = 0x37, CALL = 0x38, PRESENCE = 0x39, HOST_RESULT = 0x3b, TOKEN = 0xb8, RESULT = 0xb9, ERROR = 0xba, LOADING = 0xbb,
 }
 local KIND = { click = 1, submit = 2, change = 3, input = 4, load = 5, select = 6, clear = 7, upload = 8, example = 9,
   stream = 10, stop = 11, unload = 12, tick = 13, navigate = 21, like = 14, retry = 15, undo = 16, edit = 17, focus = 18, blur = 19, close = 20, call = 63 }
@@ -81,7 +81,7 @@ function M.start(files, options)
   options = options or {}
   -- A busy machine gives a tenth of its time.
   if options.cpu_ms and options.cpu_ms > 6000 then options.wall_ms = options.wall_ms or options.cpu_ms * 10 end
-  local self = setmetatable({ bench = bench.new(options), visitors = {}, seen = {}, calls = {}, auto_ack = true }, App)
+  local self = setmetatable({ bench = bench.new(options), visitors = {}, seen = {}, calls = {}, asked = {}, unasked = {}, auto_ack = true }, App)
   open_bench = self.bench
   self.options = options
   self:pump(1)
@@ -161,7 +161,13 @@ function App:collect()
   self.closed = self.closed or closed
   for _, f in ipairs(frames) do
     local v = f.channel ~= 0 and self.visitors[f.channel]
-    if v then v:hear(f) else self.seen[#self.seen + 1] = f end
+    if f.type == "HOST_CALL" then
+      f.service, f.ask, f.args, f.raw = f.value:match "^(%Z+)%z(%Z+)%z(%Z*)%z?(.*)$"
+      f.args = bench.decode(f.args)
+      self.asked[#self.asked + 1] = f
+    elseif f.type == "HOST_STOP" then
+      self.unasked[f.seq] = true
+    elseif v then v:hear(f) else self.seen[#self.seen + 1] = f end
   end
   for _, f in ipairs((self.bench:receive("infer"))) do
     if f.type == "CALL" then
@@ -206,6 +212,20 @@ end
 ---The next model call the worker makes.
 function App:await_call()
   return self:until_(function() return table.remove(self.calls, 1) end, "a model call")
+end
+
+---The next call to a service of the platform.
+function App:await_ask()
+  return self:until_(function() return table.remove(self.asked, 1) end, "a call to the platform")
+end
+
+---Answers it; value: JSON text, raw: bytes behind it.
+function App:answer(ask, value, raw)
+  self:send("HOST_RESULT", { channel = ask.channel, seq = ask.seq, op = 1, value = value .. (raw and "\0" .. raw or "") })
+end
+
+function App:refuse(ask, code, words)
+  self:send("HOST_RESULT", { channel = ask.channel, seq = ask.seq, op = 2, value = code .. "\0" .. words })
 end
 
 function App:token(call, text) self:send("TOKEN", { seq = call.seq, value = text }) end

@@ -34,9 +34,17 @@ local function find(app, kind, prop, value)
   return found or error("no " .. kind .. " with " .. tostring(prop) .. " = " .. tostring(value), 2)
 end
 
--- Answers every model call, until test() is true.
+-- What the platform's store says of an empty Space.
+local STORE = {
+  get = "{}", set = '{"revision":1}', delete = '{"deleted":false}', list = '{"items":[],"more":false}',
+  usage = '{"keys":0,"bytes":0,"keys_max":100000,"bytes_max":67108864}',
+}
+
+-- Answers every call to models and to the store, until test() is true.
 local function serve(app, test)
   return app:until_(function()
+    local ask = table.remove(app.asked, 1)
+    if ask then app:answer(ask, STORE[ask.ask]) end
     local call = table.remove(app.calls, 1)
     if call and call.body.task == "describe" then
       app:result(call, { task = "image-classification", picture = { width = 4, height = 4, shortest = 0, filter = 2 } })
@@ -206,12 +214,13 @@ end
 
 -- --- @usage of the SDK's modules ---------------------------------------------------------------
 
-for _, file in ipairs { "ui", "component", "page", "interface", "chat", "values", "models", "json", "time" } do
+for _, file in ipairs { "ui", "component", "page", "interface", "chat", "values", "models", "json", "time", "store" } do
   for usage in read("sdk-lua/vitrine/" .. file .. ".lua"):gmatch "%-%-%-@usage ([^\n]*)" do
     it("usage of vitrine." .. file .. ": " .. usage, function()
       local where = usage:find "^return" and "app" or usage:find "^ui%.examples" and "page" or "handler"
       local source = [[
 local ui, models, json, time = require "vitrine.ui", require "vitrine.models", require "vitrine.json", require "vitrine.time"
+local store = require "vitrine.store"
 local llm, writer = models.chat "a/b", models.generate "a/b"
 local reader, sorter, ranker = models.embedder "a/b", models.classifier "a/b", models.ranker "a/b"
 local texts = { "a stone", "a bird" }

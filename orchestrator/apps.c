@@ -1,0 +1,42 @@
+#include "orchestrator/apps.h"
+
+#include <stdio.h>
+
+#include "orchestrator/data/data.h"
+#include "proto/constants.h"
+
+static int read_id(const struct store_row *row, void *data)
+{
+	(void)snprintf(data, 33, "%s", store_text(row, 0));
+	return 0;
+}
+
+/* What a person keeps is theirs by id: a name can be somebody else's one day. */
+void apps_take(
+	const struct edge_host_call *m, const void *body, size_t n, uint64_t ticket, void *data)
+{
+	static const char words[] = "unavailable\0the platform could not say who asks; try again";
+	struct world *w = data;
+	char user[33] = "";
+	struct data_call c = {.id = m->id,
+		.space = m->space,
+		.user = user,
+		.visitor = m->visitor && !m->user ? m->visitor : "",
+		.op = m->op,
+		.body = body,
+		.n = n};
+
+	if (m->user && store_run(w->store, "user_by_name", read_id, user, &(struct err){0}, "s",
+			       m->user) < 0) {
+		apps_answer(ticket, HOST_FAILED, words, sizeof(words) - 1, w);
+		return;
+	}
+	data_take(w->data, &c, ticket);
+}
+
+void apps_answer(uint64_t ticket, uint8_t op, const void *value, size_t n, void *data)
+{
+	struct world *w = data;
+
+	edge_peer_answer(w->edge, ticket, op, value, n);
+}

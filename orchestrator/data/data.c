@@ -1,0 +1,372 @@
+#include "orchestrator/data/data.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "orchestrator/data/ops.h"
+#include "proto/constants.h"
+#include "proto/messages.h"
+
+#define PRUNE_USEC (60 * USEC_PER_SEC)
+#define SCOPE_MAX 40
+#define SWEEP_MAX 256 /* Spaces at one start */
+
+struct answer {
+	struct answer *next;
+	uint64_t ticket;
+	uint8_t op;
+	struct buf value; /* owned */
+};
+
+struct answers {
+	struct answer *first, **last;
+};
+
+struct data {
+	struct data_config config;
+	struct store *db; /* owned */
+	bool open;        /* a transaction is, with writes */
+	/* Answers that the open transaction has, and those whose sync is under way. */
+	struct answers open_answers, syncing;
+	struct offload_job *sync; /* owned; NULL: none */
+	struct source *commit;    /* owned; deferred */
+	struct source *prune;     /* owned; timer */
+};
+
+/* --- answers --- */
+
+static struct answer *answer_free(struct answer *a)
+{
+	buf_done(&a->value);
+	free(a);
+	return NULL;
+}
+
+static void answers_init(struct answers *l)
+{
+	*l = (struct answers){NULL, &l->first};
+}
+
+static void set_failure(struct answer *a, const char *code, const char *words)
+{
+	a->op = HOST_FAILED;
+	buf_clear(&a->value);
+	(void)buf_addf(&a->value, "%s%c%.1000s", code, '\0', words);
+}
+
+static void give(struct data *d, const struct answer *a)
+{
+	d->config.answer(a->ticket, a->op, a->value.data, a->value.len, d->config.data);
+}
+
+/* why NULL: as they are. The list is empty then. */
+static void give_all(struct data *d, struct answers *l, const char *why)
+{
+	struct answer *a = l->first, *next;
+
+	answers_init(l);
+	for (; a; a = next) {
+		next = a->next;
+		if (why)
+			set_failure(a, "unavailable", why);
+		give(d, a);
+		(void)answer_free(a);
+	}
+}
+
+/* --- to the disk --- */
+
+static void commit_soon(struct data *d);
+
+static void on_synced(int outcome, void *data)
+{
+	struct data *d = data;
+
+	d->sync = NULL;
+	give_all(d, &d->syncing,
+		outcome < 0 ? "the disk refused it; whether it was kept is not known" : NULL);
+	if (d->open)
+		commit_soon(d);
+}
+
+/* The writes so far are in the log: brings it to the disk. */
+static void sync_log(struct data *d)
+{
+	int fds[2], r = store_log_open(d->db, fds);
+
+	if (r == 0)
+		r = offload_sync(d->config.offload, fds, 2, on_synced, d, &d->sync);
+	if (r == 1)
+		return;
+	on_synced(r, d);
+}
+
+static void commit(void *data)
+{
+	struct data *d = data;
+	struct err e = {0};
+
+	d->commit = NULL;
+	if (!d->open || d->sync)
+		return;
+	d->open = false;
+	if (store_commit(d->db, &e) < 0) {
+		log_error("data: %s", e.text);
+		give_all(d, &d->open_answers, "the platform could not keep it; try again");
+		return;
+	}
+	d->syncing.first = d->open_answers.first;
+	d->syncing.last = d->open_answers.first ? d->open_answers.last : &d->syncing.first;
+	answers_init(&d->open_answers);
+	sync_log(d);
+}
+
+static void commit_soon(struct data *d)
+{
+	if (!d->commit && !d->sync && loop_defer(d->config.loop, commit, d, &d->commit) < 0)
+		commit(d);
+}
+
+/* --- operations --- */
+
+static const struct {
+	const char *name;
+	bool writes;
+	op_fn run;
+} ops[] = {
+	{"get", false, op_get},
+	{"set", true, op_set},
+	{"delete", true, op_delete},
+	{"list", false, op_list},
+	{"usage", false, op_usage},
+};
+
+static int read_done(const struct store_row *row, void *data)
+{
+	return buf_add_str(data, store_text(row, 0));
+}
+
+/* Once: what a call was answered is kept with what it changed. */
+static int run_write(
+	struct data *d, const struct data_call *c, op_fn run, struct op_call *call, struct err *e)
+{
+	int r = store_run(d->db, "done_get", read_done, call->out, e, "s", c->id);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = run(call, e);
+	if (r < 0)
+		return r;
+	r = store_run(d->db, "done_add", NULL, NULL, e, "ssi", c->id, buf_str(call->out),
+		(int64_t)(clock_wall_usec() / USEC_PER_SEC));
+	return r < 0 ? r : 0;
+}
+
+/* Whose keys: the Space's, or with "user" the visitor's. NULL: there is no visitor. */
+static const char *scope_of(const struct data_call *c, const json_t *args, char own[SCOPE_MAX + 1])
+{
+	if (!json_opt_bool(args, "user", false))
+		return "";
+	if (*c->user)
+		(void)snprintf(own, SCOPE_MAX + 1, "u:%s", c->user);
+	else if (*c->visitor)
+		(void)snprintf(own, SCOPE_MAX + 1, "v:%s", c->visitor);
+	else
+		return NULL;
+	return own;
+}
+
+static int parse_args(const struct data_call *c, json_t **ret, struct err *e)
+{
+	const uint8_t *nul = memchr(c->body, '\0', c->n);
+	int r = json_parse(
+		c->body, nul ? (size_t)(nul - (const uint8_t *)c->body) : c->n, c->n, ret, e);
+
+	if (r == 0 && !json_is_object(*ret))
+		r = err_set(e, -EINVAL, "arguments: must be an object");
+	if (r < 0)
+		e->code = -EINVAL;
+	return r < 0 ? -EINVAL : 0;
+}
+
+/* What it changed with others of its moment is undone: they hear it too. */
+static void fail_batch(struct data *d, const struct err *e)
+{
+	log_error("data: %s", e->text);
+	store_rollback(d->db);
+	d->open = false;
+	give_all(d, &d->open_answers, "the platform could not keep it; try again");
+}
+
+static void answer_call(struct data *d, const struct data_call *c, struct answer *a)
+{
+	CLEANUP(json_unrefp) json_t *args = NULL;
+	char own[SCOPE_MAX + 1];
+	struct op_call call = {.db = d->db,
+		.limits = &d->config.limits,
+		.space = c->space,
+		.out = &a->value,
+		.code = "bad_input"};
+	struct err e = {0};
+	size_t i = 0;
+	int r = parse_args(c, &args, &e);
+
+	while (i < sizeof(ops) / sizeof(ops[0]) && strcmp(ops[i].name, c->op) != 0)
+		i++;
+	if (r == 0 && i == sizeof(ops) / sizeof(ops[0]))
+		r = err_set(&e, -EINVAL, "the store has no operation '%s'", c->op);
+	call.args = args;
+	if (r == 0)
+		call.scope = scope_of(c, args, own);
+	if (r == 0 && ops[i].writes && !d->open) {
+		r = store_begin(d->db, &e);
+		d->open = r == 0;
+	}
+	if (r == 0)
+		r = ops[i].writes ? run_write(d, c, ops[i].run, &call, &e) : ops[i].run(&call, &e);
+	if (r == -EINVAL) {
+		set_failure(a, call.code, e.text);
+	} else if (r < 0) {
+		fail_batch(d, &e);
+		set_failure(a, "unavailable", "the platform could not keep it; try again");
+	}
+}
+
+void data_take(struct data *d, const struct data_call *c, uint64_t ticket)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+	struct answers *list;
+
+	if (!a) {
+		static const char words[] = "busy\0the platform is out of memory; try again";
+
+		d->config.answer(ticket, HOST_FAILED, words, sizeof(words) - 1, d->config.data);
+		return;
+	}
+	a->ticket = ticket;
+	a->op = HOST_DONE;
+	buf_init(&a->value, (size_t)proto_value_max(PROTO_EDGE, PROTO_DOWN, EDGE_HOST_RESULT));
+	answer_call(d, c, a);
+	if (!d->open && !d->sync) {
+		give(d, a);
+		(void)answer_free(a);
+		return;
+	}
+	/* It may have read what is not on the disk. */
+	list = d->open ? &d->open_answers : &d->syncing;
+	*list->last = a;
+	list->last = &a->next;
+	if (d->open)
+		commit_soon(d);
+}
+
+int data_forget(struct data *d, const char *space, struct err *e)
+{
+	bool own = !d->open;
+	int r = own ? store_begin(d->db, e) : 0;
+
+	if (r == 0)
+		r = store_run(d->db, "item_delete_all", NULL, NULL, e, "s", space);
+	if (r >= 0)
+		r = store_run(d->db, "space_delete", NULL, NULL, e, "s", space);
+	if (own && r >= 0)
+		r = store_commit(d->db, e);
+	if (own)
+		store_rollback(d->db);
+	return r < 0 ? r : 0;
+}
+
+struct sweep {
+	bool (*known)(const char *space, void *data);
+	void *data;
+	char gone[SWEEP_MAX][33];
+	size_t n;
+};
+
+static int look_at_space(const struct store_row *row, void *data)
+{
+	struct sweep *s = data;
+
+	if (!s->known(store_text(row, 0), s->data))
+		(void)snprintf(s->gone[s->n++], sizeof(s->gone[0]), "%s", store_text(row, 0));
+	return s->n == SWEEP_MAX;
+}
+
+void data_sweep(struct data *d, bool (*known)(const char *space, void *data), void *data)
+{
+	struct sweep s = {.known = known, .data = data};
+	struct err e = {0};
+	int r = store_run(d->db, "space_list", look_at_space, &s, &e, "");
+
+	for (size_t i = 0; i < s.n && r >= 0; i++)
+		r = data_forget(d, s.gone[i], &e);
+	if (r < 0)
+		log_warn("data: what Spaces left behind is removed later: %s", e.text);
+}
+
+/* --- life --- */
+
+static void on_prune(void *data)
+{
+	struct data *d = data;
+	struct err e = {0};
+
+	if (store_run(d->db, "done_prune", NULL, NULL, &e, "i",
+		    (int64_t)(clock_wall_usec() / USEC_PER_SEC) - DATA_AGAIN_SEC) < 0)
+		log_warn("data: %s", e.text);
+	timer_arm_after(d->prune, PRUNE_USEC);
+}
+
+int data_new(const struct data_config *config, struct data **ret, struct err *e)
+{
+	CLEANUP(data_freep) struct data *d = calloc(1, sizeof(*d));
+	char path[4200];
+	int r;
+
+	if (!d)
+		return err_set(e, -ENOMEM, "out of memory");
+	d->config = *config;
+	answers_init(&d->open_answers);
+	answers_init(&d->syncing);
+	r = fs_mkdirs(config->where, 0700, e);
+	(void)snprintf(path, sizeof(path), "%s/apps.db", config->where);
+	if (r == 0)
+		r = store_open_data(path, &d->db, e);
+	if (r < 0)
+		return r;
+	r = loop_add_timer(config->loop, on_prune, d, &d->prune);
+	if (r < 0)
+		return err_set(e, r, "cannot start: %s", strerror(-r));
+	timer_arm_after(d->prune, PRUNE_USEC);
+	*ret = TAKE_PTR(d);
+	return 0;
+}
+
+static void drop_all(struct answers *l)
+{
+	for (struct answer *a = l->first, *next; a; a = next) {
+		next = a->next;
+		(void)answer_free(a);
+	}
+}
+
+struct data *data_free(struct data *d)
+{
+	if (!d)
+		return NULL;
+	d->sync = offload_forget(d->sync);
+	d->commit = source_free(d->commit);
+	d->prune = source_free(d->prune);
+	drop_all(&d->open_answers);
+	drop_all(&d->syncing);
+	if (d->db)
+		store_rollback(d->db);
+	(void)store_close(d->db);
+	free(d);
+	return NULL;
+}

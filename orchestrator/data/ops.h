@@ -1,0 +1,32 @@
+/*
+ * One operation on what a Space keeps: reads its arguments, works on rows, writes its answer. Knows
+ * no transaction and no link.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "orchestrator/data/data.h"
+
+struct op_call {
+	struct store *db;
+	const struct data_limits *limits;
+	const char *space;
+	const char *scope; /* whose keys: "" the Space's, "u:ID", "v:PSEUDONYM"; NULL: nobody's */
+	const json_t *args;
+	struct buf *out;  /* the answer's JSON */
+	const char *code; /* of a refusal; "bad_input" unless set */
+};
+
+/*
+ * 0, or -EINVAL: refused with words for the app, nothing was changed. Anything else: the database
+ * failed.
+ */
+typedef int (*op_fn)(struct op_call *c, struct err *e);
+
+int op_get(struct op_call *c, struct err *e);
+int op_set(struct op_call *c, struct err *e);
+int op_delete(struct op_call *c, struct err *e);
+int op_list(struct op_call *c, struct err *e);
+int op_usage(struct op_call *c, struct err *e);

@@ -1,0 +1,27 @@
+-- Versions of the database of what apps keep. A version, once released, is never edited.
+
+-- version: 1
+CREATE TABLE spaces (
+	space text PRIMARY KEY,
+	revision bigint NOT NULL,
+	keys bigint NOT NULL,
+	bytes bigint NOT NULL
+);
+
+CREATE TABLE items (
+	space text NOT NULL,
+	scope text NOT NULL,
+	key text NOT NULL,
+	value text NOT NULL,
+	revision bigint NOT NULL,
+	bytes bigint NOT NULL,
+	written_usec bigint NOT NULL,
+	PRIMARY KEY (space, scope, key)
+);
+
+CREATE TABLE done (
+	id text PRIMARY KEY,
+	answer text NOT NULL,
+	at_sec bigint NOT NULL
+);
+CREATE INDEX done_at ON done (at_sec);

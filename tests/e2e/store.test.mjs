@@ -1,0 +1,94 @@
+// What a Space keeps: for all its visitors, over deploys, and whatever is killed meanwhile.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Repo } from "./lib/git.mjs";
+import { Platform } from "./lib/platform.mjs";
+import { until } from "./lib/process.mjs";
+import { Visitor } from "./lib/wire.mjs";
+
+const space = "admin/keeps";
+const app = (title) => `local ui, store = require "vitrine.ui", require "vitrine.store"
+return ui.page({ title = "${title}" }, function()
+  local shown = ui.textbox { label = "Shown", id = "shown" }
+  local add, many = ui.button { "Add", id = "add" }, ui.button { "Many", id = "many" }
+  local look, big = ui.button { "Look", id = "look" }, ui.button { "Big", id = "big" }
+  local function plus(n) return (n or 0) + 1 end
+  add:on_click(function()
+    shown:set(store.update("all", plus) .. " " .. store.user.update("own", plus))
+  end)
+  many:on_click(function(session)
+    for i = 1, 300 do
+      store.update("many", plus)
+      store.set("row/" .. i, { n = i })
+      shown:set(tostring(i))
+    end
+  end)
+  look:on_click(function()
+    local rows = #store.list { prefix = "row/", limit = 1000 }
+    shown:set(tostring(store.get "many") .. " " .. rows)
+  end)
+  big:on_click(function() store.set("big", ("x"):rep(1000000)) store.set("more", ("x"):rep(500000)) end)
+  return ui.column { shown, add, many, look, big }
+end)
+`;
+let platform, repo;
+
+before(async () => {
+  platform = await Platform.start({ args: ["--data-limits", "1,1000"] });
+  repo = new Repo(platform, space);
+  await repo.deploy({ "app.lua": app("Keeps") });
+});
+
+after(async () => {
+  repo?.remove();
+  await platform?.remove();
+});
+
+const says = async (visitor, button) => {
+  const fail = await visitor.act(button, "click");
+
+  assert.equal(fail, undefined, JSON.stringify(fail));
+  return visitor.props("shown").value;
+};
+
+test("all visitors share a Space's keys, each has keys of their own, and a deploy keeps both", async () => {
+  const ada = await Visitor.join(platform, space), bob = await Visitor.join(platform, space);
+
+  assert.equal(await says(ada, "add"), "1 1");
+  assert.equal(await says(bob, "add"), "2 1");
+  assert.equal(await says(ada, "add"), "3 2");
+  await repo.deploy({ "app.lua": app("Keeps more") });
+  const again = await Visitor.join(platform, space, { cookie: ada.cookie });
+
+  assert.equal(again.tree.tree.title, "Keeps more");
+  assert.equal(await says(again, "add"), "4 3");
+  for (const visitor of [ada, bob, again]) await visitor.close();
+});
+
+test("a quota is said in words, and what was there stays", async () => {
+  const visitor = await Visitor.join(platform, space);
+  const fail = await visitor.act("big", "click");
+
+  assert.match(JSON.stringify(fail), /the Space keeps \d+ bytes and this would add \d+, the limit is 1048576/);
+  assert.match(await says(visitor, "add"), /^5 1$/);
+  await visitor.close();
+});
+
+test("kill -9 of the orchestrator and of the gateway while a handler writes: each write is there, and once", async () => {
+  let visitor = await Visitor.join(platform, space);
+  const { session } = visitor.welcome, { cookie } = visitor;
+  const shown = () => Number(visitor.props("shown").value ?? 0);
+  const n = visitor.fire("many", "click");
+
+  await visitor.waitFor("some writes", () => shown() >= 20);
+  await platform.killService("orchestrator");
+  await visitor.waitFor("more writes", () => shown() >= 60);
+  await platform.killService("gateway");
+  visitor = await until("joined again", () => Visitor.join(platform, space, { session, cookie }));
+  await visitor.waitFor("more writes yet", () => shown() >= 100);
+  await platform.killService("orchestrator");
+  await visitor.waitFor("all writes", () => shown() === 300, 60_000);
+  visitor.nextEvent = Math.max(visitor.nextEvent, n + 1);
+  assert.equal(await says(visitor, "look"), "300 300");
+  await visitor.close();
+});

@@ -1,0 +1,364 @@
+#include "orchestrator/data/data.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "proto/constants.h"
+#include "tests/support/test.h"
+
+#define HEARD_MAX 256
+
+struct heard {
+	uint64_t ticket;
+	uint8_t op;
+	char *text; /* owned */
+};
+
+struct fixture {
+	char dir[64];
+	struct loop *loop;
+	struct offload *offload;
+	struct data *data;
+	struct heard heard[HEARD_MAX];
+	size_t n;
+	uint64_t tickets;
+};
+
+static void hear(uint64_t ticket, uint8_t op, const void *value, size_t n, void *data)
+{
+	struct fixture *t = data;
+	struct heard *h = &t->heard[t->n++];
+
+	CHECK(t->n < HEARD_MAX);
+	*h = (struct heard){ticket, op, malloc(n + 1)};
+	CHECK(h->text);
+	memcpy(h->text, value, n);
+	h->text[n] = '\0';
+	for (size_t i = 0; op == HOST_FAILED && i < n; i++)
+		if (!h->text[i])
+			h->text[i] = ' '; /* code, NUL, words */
+}
+
+static void open_data(struct fixture *t, uint64_t keys, uint64_t bytes)
+{
+	const struct data_config config = {.loop = t->loop,
+		.offload = t->offload,
+		.where = t->dir,
+		.limits = {.keys = keys, .bytes = bytes},
+		.answer = hear,
+		.data = t};
+
+	CHECK(data_new(&config, &t->data, NULL) == 0);
+}
+
+static void set_up(struct fixture *t)
+{
+	*t = (struct fixture){.dir = "/tmp/vitrine-data-XXXXXX"};
+	CHECK(mkdtemp(t->dir));
+	CHECK(loop_new(&t->loop) == 0 && offload_new(t->loop, &t->offload) == 0);
+	open_data(t, 1000, 1 << 20);
+}
+
+static void forget_heard(struct fixture *t)
+{
+	while (t->n > 0)
+		free(t->heard[--t->n].text);
+}
+
+static void tear_down(struct fixture *t)
+{
+	forget_heard(t);
+	(void)data_free(t->data);
+	(void)offload_free(t->offload);
+	(void)loop_free(t->loop);
+	CHECK(fs_remove_tree(t->dir) == 0);
+}
+
+static uint64_t begin(struct fixture *t, const char *id, const char *space, const char *user,
+	const char *op, const char *body)
+{
+	const struct data_call c = {.id = id,
+		.space = space,
+		.user = user,
+		.visitor = "v1",
+		.op = op,
+		.body = body,
+		.n = strlen(body)};
+
+	data_take(t->data, &c, ++t->tickets);
+	return t->tickets;
+}
+
+static const char *answer_of(struct fixture *t, uint64_t ticket)
+{
+	for (int rounds = 0; rounds < 1000; rounds++) {
+		for (size_t i = 0; i < t->n; i++)
+			if (t->heard[i].ticket == ticket)
+				return t->heard[i].text;
+		CHECK(loop_dispatch(t->loop, 1000) >= 0);
+	}
+	return "no answer";
+}
+
+/* A call with an id of its own, and its answer. */
+static const char *ask(
+	struct fixture *t, const char *space, const char *user, const char *op, const char *body)
+{
+	char id[32];
+
+	(void)snprintf(id, sizeof(id), "w-%llu", (unsigned long long)t->tickets + 1000);
+	return answer_of(t, begin(t, id, space, user, op, body));
+}
+
+static bool is(const char *a, const char *b)
+{
+	if (!strcmp(a, b))
+		return true;
+	fprintf(stderr, "got %s, wanted %s\n", a, b);
+	return false;
+}
+
+TEST(what_was_set_is_read_as_it_was)
+{
+	struct fixture t;
+
+	set_up(&t);
+	CHECK(is(ask(&t, "s", "", "get", "{\"key\":\"k\"}"), "{}"));
+	CHECK(is(ask(&t, "s", "", "set",
+			 "{\"key\":\"k\",\"value\":{\"b\":[1,1.0,null,\"\\u00fc\"]}}"),
+		"{\"revision\":1}"));
+	CHECK(is(ask(&t, "s", "", "get", "{\"key\":\"k\"}"),
+		"{\"revision\":1,\"value\":{\"b\":[1,1.0,null,\"\xc3\xbc\"]}}"));
+	CHECK(is(ask(&t, "other", "", "get", "{\"key\":\"k\"}"), "{}"));
+	CHECK(is(ask(&t, "s", "", "delete", "{\"key\":\"k\"}"), "{\"deleted\":true}"));
+	CHECK(is(ask(&t, "s", "", "delete", "{\"key\":\"k\"}"), "{\"deleted\":false}"));
+	CHECK(is(ask(&t, "s", "", "usage", "{}"),
+		"{\"keys\":0,\"bytes\":0,\"keys_max\":1000,\"bytes_max\":1048576}"));
+	tear_down(&t);
+}
+
+TEST(each_visitor_has_keys_of_their_own)
+{
+	struct fixture t;
+
+	set_up(&t);
+	(void)ask(&t, "s", "", "set", "{\"key\":\"k\",\"value\":\"all\"}");
+	(void)ask(&t, "s", "ada", "set", "{\"key\":\"k\",\"value\":\"ada\",\"user\":true}");
+	(void)ask(&t, "s", "", "set", "{\"key\":\"k\",\"value\":\"v1\",\"user\":true}");
+	CHECK(strstr(ask(&t, "s", "", "get", "{\"key\":\"k\"}"), "\"all\""));
+	CHECK(strstr(ask(&t, "s", "ada", "get", "{\"key\":\"k\",\"user\":true}"), "\"ada\""));
+	CHECK(strstr(ask(&t, "s", "", "get", "{\"key\":\"k\",\"user\":true}"), "\"v1\""));
+	CHECK(is(ask(&t, "s", "bob", "get", "{\"key\":\"k\",\"user\":true}"), "{}"));
+	tear_down(&t);
+}
+
+TEST(a_revision_tells_whether_somebody_was_faster)
+{
+	struct fixture t;
+
+	set_up(&t);
+	CHECK(is(ask(&t, "s", "", "set", "{\"key\":\"k\",\"value\":1,\"if\":0}"),
+		"{\"revision\":1}"));
+	CHECK(is(ask(&t, "s", "", "set", "{\"key\":\"k\",\"value\":2,\"if\":0}"),
+		"{\"conflict\":true,\"revision\":1}"));
+	CHECK(is(ask(&t, "s", "", "delete", "{\"key\":\"k\",\"if\":7}"),
+		"{\"conflict\":true,\"revision\":1}"));
+	(void)ask(&t, "s", "", "delete", "{\"key\":\"k\",\"if\":1}");
+	/* One that was there before is another one. */
+	CHECK(is(ask(&t, "s", "", "set", "{\"key\":\"k\",\"value\":1,\"if\":0}"),
+		"{\"revision\":3}"));
+	CHECK(is(ask(&t, "s", "", "set", "{\"key\":\"k\",\"value\":2,\"if\":1}"),
+		"{\"conflict\":true,\"revision\":3}"));
+	tear_down(&t);
+}
+
+TEST(a_call_that_comes_again_is_done_once_and_answered_the_same)
+{
+	struct fixture t;
+	const char *body = "{\"key\":\"k\",\"value\":1,\"if\":0}";
+	uint64_t first, again;
+
+	set_up(&t);
+	first = begin(&t, "w-1", "s", "", "set", body);
+	again = begin(&t, "w-1", "s", "", "set", body); /* before the first is on the disk */
+	CHECK(is(answer_of(&t, first), "{\"revision\":1}"));
+	CHECK(is(answer_of(&t, again), "{\"revision\":1}"));
+	CHECK(is(ask(&t, "s", "", "set", "{\"key\":\"k\",\"value\":2}"), "{\"revision\":2}"));
+	(void)data_free(t.data);
+	open_data(&t, 1000, 1 << 20);
+	CHECK(is(answer_of(&t, begin(&t, "w-1", "s", "", "set", body)), "{\"revision\":1}"));
+	CHECK(is(ask(&t, "s", "", "get", "{\"key\":\"k\"}"), "{\"revision\":2,\"value\":2}"));
+	tear_down(&t);
+}
+
+TEST(keys_are_listed_in_order_by_prefix_page_by_page)
+{
+	struct fixture t;
+	char body[64];
+
+	set_up(&t);
+	for (int i = 0; i < 5; i++) {
+		(void)snprintf(body, sizeof(body), "{\"key\":\"n/%d\",\"value\":%d}", i, i);
+		(void)ask(&t, "s", "", "set", body);
+	}
+	(void)ask(&t, "s", "", "set", "{\"key\":\"z\\\"\",\"value\":0}");
+	CHECK(is(ask(&t, "s", "", "list", "{\"prefix\":\"n/\",\"limit\":2}"),
+		"{\"items\":[{\"key\":\"n/0\",\"revision\":1,\"bytes\":4},"
+		"{\"key\":\"n/1\",\"revision\":2,\"bytes\":4}],\"more\":true}"));
+	CHECK(is(ask(&t, "s", "", "list", "{\"prefix\":\"n/\",\"after\":\"n/2\",\"values\":true}"),
+		"{\"items\":[{\"key\":\"n/3\",\"revision\":4,\"bytes\":4,\"value\":3},"
+		"{\"key\":\"n/4\",\"revision\":5,\"bytes\":4,\"value\":4}],\"more\":false}"));
+	CHECK(strstr(ask(&t, "s", "", "list", "{\"prefix\":\"z\"}"), "\"key\":\"z\\\"\""));
+	tear_down(&t);
+}
+
+TEST(quotas_hold_for_the_space_and_for_a_visitor_in_words)
+{
+	struct fixture t;
+	char body[64];
+
+	set_up(&t);
+	(void)data_free(t.data);
+	open_data(&t, 2, 40);
+	(void)ask(&t, "s", "", "set", "{\"key\":\"a\",\"value\":1}");
+	(void)ask(&t, "s", "", "set", "{\"key\":\"b\",\"value\":1}");
+	CHECK(is(ask(&t, "s", "", "set", "{\"key\":\"c\",\"value\":1}"),
+		"quota the Space has 2 keys, the limit is 2"));
+	CHECK(is(ask(&t, "s", "", "set",
+			 "{\"key\":\"a\",\"value\":\"0123456789012345678901234567890123456789\"}"),
+		"quota the Space keeps 4 bytes and this would add 41, the limit is 40"));
+	CHECK(strstr(ask(&t, "s", "", "set", "{\"key\":\"a\",\"value\":2}"), "revision"));
+	CHECK(strstr(ask(&t, "s2", "", "set", "{\"key\":\"a\",\"value\":2}"), "revision"));
+	(void)data_free(t.data);
+	open_data(&t, 1000, 1 << 20);
+	for (int i = 0; i < DATA_SCOPE_KEYS; i++) {
+		(void)snprintf(body, sizeof(body), "{\"key\":\"%d\",\"value\":1,\"user\":true}", i);
+		CHECK(strstr(ask(&t, "s", "ada", "set", body), "revision"));
+		forget_heard(&t);
+	}
+	CHECK(is(ask(&t, "s", "ada", "set", "{\"key\":\"x\",\"value\":1,\"user\":true}"),
+		"quota the visitor has 256 keys, the limit is 256"));
+	CHECK(strstr(ask(&t, "s", "bob", "set", "{\"key\":\"x\",\"value\":1,\"user\":true}"),
+		"revision"));
+	tear_down(&t);
+}
+
+TEST(what_is_no_call_is_refused_in_words)
+{
+	struct fixture t;
+
+	set_up(&t);
+	CHECK(strstr(
+		ask(&t, "s", "", "drop", "{}"), "bad_input the store has no operation 'drop'"));
+	CHECK(strstr(ask(&t, "s", "", "get", "["), "bad_input JSON"));
+	CHECK(strstr(ask(&t, "s", "", "get", "[]"), "bad_input arguments: must be an object"));
+	CHECK(strstr(ask(&t, "s", "", "get", "{}"), "bad_input key: "));
+	CHECK(strstr(ask(&t, "s", "", "get", "{\"key\":\"\"}"), "bad_input key: a key has 1 to"));
+	CHECK(strstr(ask(&t, "s", "", "get", "{\"key\":\"a\\nb\"}"), "without control"));
+	CHECK(strstr(ask(&t, "s", "", "set", "{\"key\":\"a\"}"), "bad_input value: is missing"));
+	CHECK(strstr(ask(&t, "s", "", "list", "{\"limit\":0}"), "bad_input limit: "));
+	tear_down(&t);
+}
+
+TEST(a_space_that_is_gone_leaves_nothing)
+{
+	struct fixture t;
+
+	set_up(&t);
+	(void)ask(&t, "s", "", "set", "{\"key\":\"a\",\"value\":1}");
+	(void)ask(&t, "s", "ada", "set", "{\"key\":\"a\",\"value\":1,\"user\":true}");
+	(void)ask(&t, "s2", "", "set", "{\"key\":\"a\",\"value\":1}");
+	CHECK(data_forget(t.data, "s", NULL) == 0 && data_forget(t.data, "s", NULL) == 0);
+	CHECK(is(ask(&t, "s", "", "get", "{\"key\":\"a\"}"), "{}"));
+	CHECK(is(ask(&t, "s", "ada", "get", "{\"key\":\"a\",\"user\":true}"), "{}"));
+	CHECK(strstr(ask(&t, "s2", "", "get", "{\"key\":\"a\"}"), "\"value\":1"));
+	tear_down(&t);
+}
+
+static bool is_s2(const char *space, void *data)
+{
+	(void)data;
+	return !strcmp(space, "s2");
+}
+
+TEST(spaces_that_nobody_knows_any_more_are_swept)
+{
+	struct fixture t;
+
+	set_up(&t);
+	(void)ask(&t, "s", "", "set", "{\"key\":\"a\",\"value\":1}");
+	(void)ask(&t, "s2", "", "set", "{\"key\":\"a\",\"value\":1}");
+	data_sweep(t.data, is_s2, NULL);
+	CHECK(is(ask(&t, "s", "", "get", "{\"key\":\"a\"}"), "{}"));
+	CHECK(strstr(ask(&t, "s2", "", "get", "{\"key\":\"a\"}"), "\"value\":1"));
+	tear_down(&t);
+}
+
+/* Writes "n" = 1, 2, 3 … and says each through the pipe once it was answered, until it is killed.
+ */
+static void write_until_killed(struct fixture *t, int out)
+{
+	char body[64];
+
+	(void)data_free(t->data);
+	t->data = NULL;
+	open_data(t, 1000, 1 << 20);
+	for (int64_t n = 1;; n++) {
+		(void)snprintf(body, sizeof(body), "{\"key\":\"n\",\"value\":%lld}", (long long)n);
+		if (!strstr(ask(t, "s", "", "set", body), "revision") ||
+			write(out, &n, sizeof(n)) != sizeof(n))
+			_exit(1);
+		forget_heard(t);
+	}
+}
+
+TEST(what_was_answered_is_there_after_kill_9)
+{
+	struct fixture t;
+
+	set_up(&t);
+	(void)data_free(t.data);
+	t.data = NULL;
+	(void)offload_free(t.offload);
+	t.offload = NULL;
+	for (int round = 0; round < 12; round++) {
+		int64_t last = 0, n = 0;
+		int ends[2], status;
+		const char *found;
+		pid_t child;
+
+		CHECK(pipe(ends) == 0);
+		child = fork();
+		CHECK(child >= 0);
+		if (child == 0) {
+			struct fixture own = {0};
+
+			memcpy(own.dir, t.dir, sizeof(own.dir));
+			CHECK(loop_new(&own.loop) == 0 && offload_new(own.loop, &own.offload) == 0);
+			write_until_killed(&own, ends[1]);
+		}
+		close(ends[1]);
+		while (n < 3 + round * 5 && read(ends[0], &n, sizeof(n)) == sizeof(n))
+			last = n;
+		CHECK(kill(child, SIGKILL) == 0 && waitpid(child, &status, 0) == child);
+		CHECK(WIFSIGNALED(status));
+		while (read(ends[0], &n, sizeof(n)) == sizeof(n))
+			last = n;
+		close(ends[0]);
+		CHECK(offload_new(t.loop, &t.offload) == 0);
+		open_data(&t, 1000, 1 << 20);
+		found = strstr(ask(&t, "s", "", "get", "{\"key\":\"n\"}"), "\"value\":");
+		CHECK(found && strtoll(found + 8, NULL, 10) >= last);
+		(void)data_free(t.data);
+		t.data = NULL;
+		t.offload = offload_free(t.offload);
+		forget_heard(&t);
+	}
+	tear_down(&t);
+}
+
+TEST_MAIN()
