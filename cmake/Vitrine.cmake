@@ -52,6 +52,11 @@ function(vitrine_program name)
   add_dependencies(platform ${name})
 endfunction()
 
+# How tests run side by side: scripts/test gives ctest four places for each core. A test that
+# computes takes three of them, so there is one a core and the machine is full; one that mostly waits
+# (peers with timers and sockets) takes one. The longest, by their COST in seconds, begin first.
+set(VITRINE_COMPUTES PROCESSORS 3)
+
 # vitrine_test(NAME SOURCES... [LIBS ...]): a program of tests/support/test.h, run by ctest in
 # the source folder. Exit 77 is a skip.
 function(vitrine_test name)
@@ -61,7 +66,7 @@ function(vitrine_test name)
   add_executable(test_${name} ${A_UNPARSED_ARGUMENTS})
   target_link_libraries(test_${name} PRIVATE vitrine_flags vitrine_sanitizers ${A_LIBS})
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 ${VITRINE_COMPUTES})
 endfunction()
 
 # vitrine_fuzz(NAME SOURCE [LIBS ...]): the source defines LLVMFuzzerTestOneInput. With

@@ -84,11 +84,12 @@ run_again() {
   printf '%s\n' "${failed_again:-$(wc -l <<<"$names")}"
 }
 
-# run_ctest DIR: figures from the JUnit file that ctest writes.
+# run_ctest DIR LEFT_OUT: figures from the JUnit file that ctest writes. The places that tests take
+# are told in cmake/Vitrine.cmake.
 run_ctest() {
-  local dir=$1 junit=$1/ctest.xml head all
+  local dir=$1 left_out=$2 junit=$1/ctest.xml head all
   rm -f "$junit"
-  ctest --test-dir "$dir" -j2 -E "^ui_" --output-on-failure --output-junit "$junit" >"$dir/ctest.log" 2>&1 || true
+  ctest --test-dir "$dir" -j "$((4 * $(nproc)))" -E "$left_out" --output-on-failure --output-junit "$junit" >"$dir/ctest.log" 2>&1 || true
   [[ -f $junit ]] || {
     tail -n 50 "$dir/ctest.log" >&2
     suite_broken "ctest did not run"
@@ -117,7 +118,7 @@ suite_unit() {
     suite_broken "the Release build failed"
     return
   }
-  run_ctest "$build"
+  run_ctest "$build" "^ui_"
 }
 
 suite_asan() {
@@ -125,8 +126,9 @@ suite_asan() {
     suite_broken "the sanitized build failed"
     return
   }
+  # Of what is in a package none is run but the help.
   ASAN_OPTIONS=detect_stack_use_after_return=0 \
-    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 run_ctest "$build-asan"
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 run_ctest "$build-asan" "^(ui_.*|peer_package)$"
 }
 
 # run_node FOLDER COMMAND...: figures from the summary of node:test.

@@ -1,5 +1,6 @@
 // Two Spaces, an attacker and a victim. Under each bomb the victim is answered, the services stay
 // small and stay the same processes, and the attacker's Space is back afterwards or says why not.
+// Alone: how soon the victim is answered is measured.
 import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";

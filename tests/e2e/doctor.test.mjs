@@ -1,4 +1,5 @@
 // vitrine doctor: passes where the promise is kept, names the layer where it is not, leaves nothing.
+// Alone: it looks at every cgroup of the machine.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {

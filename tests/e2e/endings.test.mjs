@@ -1,4 +1,5 @@
 // What is left when something ends: of a service that is killed, and of the platform as a whole.
+// Alone: it looks at every mount of the machine.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
 // Gradio's own clients, unchanged, call the functions of a Space: the project's checks, and the
 // conformance suites where the folder ../shared is there.
+// Alone: the suites of the clients expect to see queues in certain moments.
 import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";

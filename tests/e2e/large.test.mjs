@@ -1,4 +1,5 @@
 // Large pushes and slow clients: what passes through is not held, and of two pushes one wins.
+// Alone: it measures how much memory the services take.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync, openSync, writeSync, closeSync } from "node:fs";

@@ -1,10 +1,15 @@
-// Runs the test files one after the other (each starts platforms of its own) and prints the sum.
+// Runs the test files, each of which starts platforms of its own, and prints the sum.
 //   node run.mjs [NAME...]   only the files whose name contains one of these
+//
+// A file mostly waits: for a page, a timer, a process. So one more than there are cores run side by
+// side. A file that measures, or that looks at the whole machine, has a comment "// Alone: why." and
+// runs by itself, after the others.
 //
 // A file that fails is run once more, and what counts is that second run: on a crowded machine a
 // browser may be held up for seconds anywhere. Each is named as "flaky" so that it gets mended.
 // VITRINE_TEST_FULL: no second run.
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
@@ -23,10 +28,13 @@ if (files.length === 0) {
   process.exit(2);
 }
 
-/** Runs the files; returns the totals of each, and which of them failed. */
-function round(list) {
+const alone = files.filter((file) => /^\/\/ Alone: /m.test(readFileSync(file, "utf8")));
+const beside = files.filter((file) => !alone.includes(file));
+
+/** Runs the files, so many at a time; returns the totals of each. */
+function round(list, concurrency = 1) {
   const sums = new Map(list.map((file) => [file, { pass: 0, fail: 0, skip: 0, skipped: [] }]));
-  const stream = run({ files: list, concurrency: 1, timeout: 600_000 });
+  const stream = run({ files: list, concurrency, timeout: 600_000 });
 
   stream.on("test:pass", (test) => {
     const sum = sums.get(test.file);
@@ -44,7 +52,10 @@ function round(list) {
   return new Promise((resolve) => stream.on("end", () => resolve(sums)));
 }
 
-const sums = await round(files);
+const sums = new Map([
+  ...(beside.length > 0 ? await round(beside, Math.min(availableParallelism() + 1, 6)) : []),
+  ...(alone.length > 0 ? await round(alone) : []),
+]);
 const failed = files.filter((file) => sums.get(file).fail > 0);
 
 if (failed.length > 0 && !process.env.VITRINE_TEST_FULL) {

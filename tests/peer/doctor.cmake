@@ -14,4 +14,4 @@ target_link_libraries(without_call PRIVATE vitrine_flags)
 add_test(NAME peer_doctor
   COMMAND vitrine doctor --require user --data ${CMAKE_CURRENT_BINARY_DIR}/no-data)
 set_tests_properties(peer_doctor PROPERTIES
-  TIMEOUT 120 SKIP_REGULAR_EXPRESSION "boxes cannot be built here")
+  TIMEOUT 120 ${VITRINE_COMPUTES} SKIP_REGULAR_EXPRESSION "boxes cannot be built here")

@@ -2,19 +2,19 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME peer_gateway
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway.py $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-set_tests_properties(peer_gateway PROPERTIES TIMEOUT 600)
+set_tests_properties(peer_gateway PROPERTIES TIMEOUT 600 COST 160)
 
 add_test(NAME peer_gateway_hostile
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_hostile.py
     $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-set_tests_properties(peer_gateway_hostile PROPERTIES TIMEOUT 600)
+set_tests_properties(peer_gateway_hostile PROPERTIES TIMEOUT 600 COST 45)
 
 add_test(NAME peer_gateway_streams
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_streams.py
     $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-set_tests_properties(peer_gateway_streams PROPERTIES TIMEOUT 600)
+set_tests_properties(peer_gateway_streams PROPERTIES TIMEOUT 600 COST 48)
 
 add_test(NAME peer_gateway_uploads
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_uploads.py
@@ -26,7 +26,7 @@ add_test(NAME peer_gateway_replicas
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_replicas.py
     $<TARGET_FILE:vitrine-gateway>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-set_tests_properties(peer_gateway_replicas PROPERTIES TIMEOUT 600)
+set_tests_properties(peer_gateway_replicas PROPERTIES TIMEOUT 600 COST 22)
 
 add_test(NAME peer_gateway_programs
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_programs.py
@@ -44,4 +44,4 @@ add_test(NAME peer_gateway_models
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_models.py
     $<TARGET_FILE:vitrine-gateway> $<TARGET_FILE:vitrine-inference>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-set_tests_properties(peer_gateway_models PROPERTIES TIMEOUT 300)
+set_tests_properties(peer_gateway_models PROPERTIES TIMEOUT 300 COST 120)

@@ -48,7 +48,7 @@ box_test(box_sweep ${CMAKE_CURRENT_LIST_DIR}/test_box_sweep.c ${crowd_peer})
 box_test(box_layers
   ${CMAKE_CURRENT_LIST_DIR}/test_box_layers.c ${CMAKE_CURRENT_LIST_DIR}/picture.c ${crowd_peer})
 # Thousands of boxes, one after the other.
-set_tests_properties(box_layers PROPERTIES TIMEOUT 600)
+set_tests_properties(box_layers PROPERTIES TIMEOUT 600 COST 40)
 
 vitrine_test(test_boxes ${CMAKE_CURRENT_LIST_DIR}/test_boxes.c ${CMAKE_CURRENT_LIST_DIR}/boxd.c
   ${CMAKE_CURRENT_LIST_DIR}/worker.c LIBS proto)

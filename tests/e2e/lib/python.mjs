@@ -11,7 +11,9 @@ export async function pythonWith(name, ...packages) {
 
   if (!existsSync(join(dir, "complete"))) {
     mkdirSync(dir, { recursive: true });
-    const script = `python3 -m venv "$0" && "$0/bin/pip" install --quiet "$@" && touch "$0/complete"`;
+    // Another file may be about to make the same one.
+    const script = `exec 9>"$0/lock" && flock 9 && { [ -e "$0/complete" ] ||
+      { python3 -m venv "$0" && "$0/bin/pip" install --quiet "$@" && touch "$0/complete"; }; }`;
     const { code, output } = await runProgram("sh", ["-c", script, dir, ...packages], { env: process.env });
 
     if (code !== 0) return { reason: `${packages.join(" ")} cannot be installed: ${output.trim().split("\n").at(-1)}` };
