@@ -9,6 +9,10 @@
 #include "gateway/replica.h"
 #include "gateway/wake.h"
 
+/* Handlers may run on with old settings: those of so many changes. Otherwise one Space could fill
+ * every box of the node by changes alone. */
+#define OUTDATED_MAX 2
+
 bool replica_serves(const struct replica *r, const char *bundle)
 {
 	return r->phase == REPLICA_RUNNING && !r->draining && !strcmp(r->bundle, bundle);
@@ -238,14 +242,81 @@ static void drain(struct replica *r)
 	sessions_each(r->space->gateway->sessions, drain_one, &c);
 }
 
+struct counting {
+	const struct replica *replica;
+	size_t n;
+};
+
+static void count_here(struct session *session, void *data)
+{
+	struct counting *c = data;
+
+	c->n += session->live->replica == c->replica;
+}
+
+/* Now, and not as of the last tick. */
+static bool is_empty(const struct replica *r)
+{
+	struct counting c = {r, 0};
+
+	sessions_each(r->space->gateway->sessions, count_here, &c);
+	return c.n == 0;
+}
+
+/* One that is asked for may yet come with the new settings (begin_loading in replica.c). */
+static bool is_to_go(const struct replica *r)
+{
+	return r->id[0] && replica_is_outdated(r);
+}
+
+static bool is_first_of_its_settings(const struct replica *r)
+{
+	const struct replica *o = r->space->replicas;
+
+	while (o != r && (!o->id[0] || o->settings != r->settings))
+		o = o->next;
+	return o == r;
+}
+
+/* One of those with the oldest settings, when there are workers of too many changes; or NULL. */
+static struct replica *one_too_old(const struct space *s)
+{
+	struct replica *oldest = NULL;
+	size_t n = 0;
+
+	for (struct replica *r = s->replicas; r; r = r->next) {
+		if (!is_to_go(r))
+			continue;
+		n += is_first_of_its_settings(r);
+		if (!oldest || r->settings < oldest->settings)
+			oldest = r;
+	}
+	return n > OUTDATED_MAX ? oldest : NULL;
+}
+
+static void end_empty(struct space *s)
+{
+	struct replica *next;
+
+	for (struct replica *r = s->replicas; r; r = next) {
+		next = r->next;
+		if (is_to_go(r) && is_empty(r))
+			replica_end(r, "its settings are old");
+	}
+}
+
 void place_drain_outdated(struct space *s)
 {
+	end_empty(s); /* before the next one is asked for */
 	for (struct replica *r = s->replicas; r; r = r->next) {
-		if (!replica_is_outdated(r) || r->draining)
+		if (!is_to_go(r) || r->draining)
 			continue;
 		log_info("space=%s replica=%s has old settings and is drained", s->id, r->id);
 		drain(r);
 	}
+	end_empty(s);
+	for (struct replica *r; (r = one_too_old(s));)
+		replica_end(r, "this Space's settings have changed several times since");
 }
 
 /* The one with the fewest sessions goes; each of them leaves it when none of its events runs. */

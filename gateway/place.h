@@ -39,7 +39,11 @@ void place_settled(struct replica *r, struct session *session);
 /* A look at how busy the Space is: may ask for one more worker, or begin to drain one. */
 void place_scale(struct space *s, uint64_t now_usec);
 
-/* Workers with old settings get no more events and go when others have come for them. */
+/*
+ * Workers with old settings get no more events and go: at once those without sessions, the others
+ * when new ones have come for theirs. Where handlers still run with the settings of too many
+ * changes, the oldest are ended.
+ */
 void place_drain_outdated(struct space *s);
 
 /* Workers of the live version that serve. */

@@ -131,6 +131,17 @@ static struct replica *adopt(struct space *s, uint32_t seq, const char *bundle)
 	return seq == 0 ? replica_new(s, bundle) : NULL;
 }
 
+/* The settings have changed since it was asked for: nobody has a use for this one any more. */
+static void end_belated(struct replica *r, int fd)
+{
+	struct space *s = r->space;
+
+	close(fd);
+	replica_end(r, "it has old settings already");
+	space_expect(s);
+	space_place_all(s, NULL);
+}
+
 static void begin_loading(struct replica *r, const struct wake_link *m, bool handed_over, int fd)
 {
 	(void)snprintf(r->id, sizeof(r->id), "%s", m->replica);
@@ -138,6 +149,10 @@ static void begin_loading(struct replica *r, const struct wake_link *m, bool han
 	if (m->settings > r->settings)
 		r->settings = m->settings;
 	r->draining = replica_is_outdated(r);
+	if (r->draining && !handed_over) {
+		end_belated(r, fd);
+		return;
+	}
 	r->hellos = handed_over ? 2 : 1;
 	flow_init(&r->flow, clock_mono_usec());
 	if (worker_link_open(r, fd) < 0) {
@@ -358,11 +373,17 @@ void replicas_burned(struct gateway *g, const char *replica, uint64_t usec)
 
 void replica_put_to_sleep(struct replica *r)
 {
-	log_info("space=%s replica=%s goes to sleep", r->space->id, r->id);
-	take_off(r, true, "the Space went to sleep");
+	replica_end(r, "the Space went to sleep");
+}
+
+void replica_end(struct replica *r, const char *why)
+{
+	log_info("space=%s replica=%s ends: %s", r->space->id, r->id, why);
+	take_off(r, true, why);
 	wake_sleep(r->space->gateway->wake, r->id);
 	replica_free(r);
 }
+
 void replicas_end_stuck(struct space *s, uint64_t now)
 {
 	struct replica *next;

@@ -80,6 +80,8 @@ void replica_lost(struct replica *r, const char *fault, const char *why);
 /* --- for space.c --- */
 /* Its sessions are stored, the agent ends it. Freed. */
 void replica_put_to_sleep(struct replica *r);
+/* The same for another reason, in words for visitors whose events ran there. */
+void replica_end(struct replica *r, const char *why);
 /* It runs with settings that are not the Space's any more: it goes when others have come. */
 bool replica_is_outdated(const struct replica *r);
 /* Ends those that load for too long, and those that the watchdog gives up. */

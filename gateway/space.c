@@ -319,10 +319,12 @@ static void end_strangers(struct space *space)
 void space_route_changed(struct spaces *s, struct route *route)
 {
 	struct space *space = space_by_id(s, route->space);
+	bool awake;
 
 	if (!space)
 		return;
 	space->route = route;
+	awake = space->replicas != NULL;
 	if (route->private)
 		end_strangers(space);
 	if (route->stopped) {
@@ -332,7 +334,7 @@ void space_route_changed(struct spaces *s, struct route *route)
 	}
 	space->retry_usec = 0; /* its owner has done something: another try */
 	place_drain_outdated(space);
-	if (space->replicas || space->n_visits > 0)
+	if (awake || space->n_visits > 0)
 		place_start(space, route->bundle);
 	for (struct visit *v = space->visits; v; v = v->next)
 		visit_page_known(v);

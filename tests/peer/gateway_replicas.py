@@ -362,6 +362,84 @@ def a_gateway_that_comes_back_finds_both_workers(g):
     g.agent.quiet(skip=(NOTE,))
 
 
+# --- changes of its settings ---
+
+def ends(g, replica):
+    told = g.agent.expect(SLEEP, skip=(NOTE, STOP)).json()["replica"]
+    assert told == replica, "%s was ended, not %s" % (told, replica)
+
+
+def changes_of_settings_in_a_row_hold_one_more_box(g):
+    (a,), first = begin(g, 1)
+    for version in range(1, 11):
+        g.route(tree=TREE_ONE, settings=version)
+    asked = g.agent.expect(WAKE)
+    g.agent.quiet(0.5)
+    # What comes has the settings of when it was asked for: it goes, another one is asked for.
+    g.give_worker(asked.seq, "r2")
+    ends(g, "r2")
+    third = g.wake("r3", tree=TREE_ONE)
+    arrives(third, a)
+    ends(g, "r1")
+    # Still loading at the next change, or running without a session: it goes at once.
+    g.route(tree=TREE_ONE, settings=11)
+    loading = g.wake("r4", hello=False)
+    g.route(tree=TREE_ONE, settings=12)
+    ends(g, "r4")
+    loading.close()
+    fifth = g.wake("r5", tree=TREE_ONE)
+    arrives(fifth, a)
+    g.route(tree=TREE_ONE, settings=13)
+    ends(g, "r3")
+    sixth = g.wake("r6", tree=TREE_ONE)
+    arrives(sixth, a)
+    ends(g, "r5")
+    g.agent.quiet()
+
+
+def handlers_run_on_with_the_settings_of_two_changes(g):
+    (a,), first = begin(g, 1)
+    visitors, workers, events = [a], [first], []
+    a.event(1)
+    events.append(starts(first, a))
+    for version in (1, 2):
+        g.route(tree=TREE_ONE, settings=version)
+        workers.append(g.wake("r%d" % (version + 1), tree=TREE_ONE))
+        page = visitor(g)
+        page.channel = workers[-1].open().channel
+        page.event(1)
+        events.append(starts(workers[-1], page))
+        visitors.append(page)
+    g.agent.quiet(skip=(NOTE,))
+    g.route(tree=TREE_ONE, settings=3)
+    ends(g, "r1")
+    last = g.wake("r4", tree=TREE_ONE)
+    arrives(last, a)
+    for worker, page, event in list(zip(workers, visitors, events))[1:]:
+        done(worker, page, event)
+        arrives(last, page)
+        ends(g, worker.replica)
+
+
+def a_worker_that_dies_soon_after_a_change_is_replaced_at_once(g):
+    (a,), first = begin(g, 1)
+    g.route(tree=TREE_ONE, settings=1)
+    g.lose_worker(first)
+    other = second(g)
+    arrives(other, a)
+    g.lose_worker(other)
+    third = g.wake("r3", tree=TREE_ONE)
+    arrives(third, a)
+    for version in (2, 3):
+        g.route(tree=TREE_ONE, settings=version)
+    asked = g.agent.expect(WAKE, skip=(NOTE,))
+    g.lose_worker(third)
+    g.give_worker(asked.seq, "r4")
+    ends(g, "r4")
+    fifth = g.wake("r5", tree=TREE_ONE)
+    arrives(fifth, a)
+
+
 # --- limits of a Space ---
 
 def sessions_of_a_space_are_bounded_in_words(g):
@@ -431,4 +509,7 @@ run([sessions_of_a_space_are_bounded_in_words,
      a_second_event_of_a_visitor_stands_behind_those_of_others,
      what_runs_in_parallel_overtakes_what_waits,
      a_busy_worker_is_full_at_its_number_of_handlers,
+     changes_of_settings_in_a_row_hold_one_more_box,
+     handlers_run_on_with_the_settings_of_two_changes,
+     a_worker_that_dies_soon_after_a_change_is_replaced_at_once,
      a_gateway_that_comes_back_finds_both_workers], sys.argv)
