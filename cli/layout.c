@@ -24,6 +24,7 @@ static const struct {
 	{"orchestrator", UID_ORCHESTRATOR, 0700},
 	{"gateway", UID_GATEWAY, 0700},
 	{"agent", UID_AGENT, 0700},
+	{"tls", UID_TLS, 0700},
 	{"models", 0, 0755},
 	{"served", UID_ORCHESTRATOR, 0755}, /* for inference, and no secret: public models */
 	{"inference", UID_INFERENCE, 0700},

@@ -19,6 +19,7 @@ enum service_uid {
 	UID_BOXD = 61205,
 	UID_DOCTOR = 61206, /* the boxd that vitrine doctor starts for itself */
 	UID_FETCH = 61207,
+	UID_TLS = 61208,
 };
 
 #define LAYOUT_PATH 512

@@ -22,7 +22,8 @@ static const struct command commands[] = {
 		"[--data-limits MIB,KEYS] "
 		"[--sign-up invite|open|closed] "
 		"[--fetch-allow HOST]... [--fetch-allow-private CIDR]... "
-		"[--limit NAME=N]...",
+		"[--limit NAME=N]... "
+		"[--tls CERT,KEY]... [--tls-port N] [--host NAME]",
 		"start the platform and keep it running", cmd_up},
 	{"login", "[--user NAME] URL | --list [--json]",
 		"sign in to a platform: token, or with --user the password, on standard input",

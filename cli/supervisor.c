@@ -28,6 +28,7 @@
 #define SWEEP_USEC (20 * USEC_PER_MSEC) /* the kernel lets go of a dead box's folder late */
 #define SWEEPS_MAX 100
 #define ARGS_MAX 128
+#define FRONT_BACKLOG 1024 /* connections */
 
 /*
  *	        spawn               died                  timer
@@ -40,7 +41,7 @@ enum service_state { SERVICE_DOWN, SERVICE_RUNNING, SERVICE_WAITING, SERVICE_END
 
 static const char *const state_names[] = {"down", "running", "restarting", "ending"};
 
-enum service_name { INFERENCE, FETCH, BOXD, ORCHESTRATOR, AGENT, GATEWAY, SERVICES };
+enum service_name { INFERENCE, FETCH, BOXD, ORCHESTRATOR, AGENT, GATEWAY, TLS, SERVICES };
 
 enum socket_name {
 	SOCK_EDGE,
@@ -50,6 +51,7 @@ enum socket_name {
 	SOCK_BOX,
 	SOCK_INFER,
 	SOCK_FETCH,
+	SOCK_FRONT,
 	SOCKETS
 };
 
@@ -64,6 +66,7 @@ static const struct {
 	[SOCK_BOX] = {"box.sock", SOCK_SEQPACKET},
 	[SOCK_INFER] = {"infer.sock", SOCK_SEQPACKET},
 	[SOCK_FETCH] = {"fetch.sock", SOCK_SEQPACKET},
+	[SOCK_FRONT] = {"front.sock", SOCK_STREAM},
 };
 
 struct service {
@@ -294,8 +297,24 @@ static void start_gateway(struct supervisor *s, struct start *p)
 		arg(p, "%s", s->config.proxy);
 	}
 	pass_limits(&s->config.limits, p);
+	if (s->config.https_port) {
+		arg(p, "--https-port");
+		arg(p, "%u", s->config.https_port);
+	}
 	for (size_t i = 0; i < s->config.n_public; i++)
 		p->fds[p->n_fds++] = s->config.public_fds[i];
+	if (s->config.n_tls)
+		p->fds[p->n_fds++] = s->sockets[SOCK_FRONT];
+}
+
+static void start_tls(struct supervisor *s, struct start *p)
+{
+	arg(p, "--certs");
+	arg(p, "%s/tls/certs", s->layout->svc_data);
+	arg(p, "--gateway");
+	arg(p, "%s/front.sock", s->layout->run);
+	for (size_t i = 0; i < s->config.n_tls; i++)
+		p->fds[p->n_fds++] = s->config.tls_fds[i];
 }
 
 static const struct {
@@ -310,7 +329,13 @@ static const struct {
 		start_orchestrator},
 	[AGENT] = {"agent", "vitrine-agent", UID_AGENT, start_agent},
 	[GATEWAY] = {"gateway", "vitrine-gateway", UID_GATEWAY, start_gateway},
+	[TLS] = {"tls", "vitrine-tls", UID_TLS, start_tls},
 };
+
+static bool is_wanted(const struct supervisor *s, enum service_name name)
+{
+	return name != TLS || s->config.n_tls > 0;
+}
 
 /* --- the file that vitrine status reads --- */
 
@@ -322,10 +347,12 @@ static void write_services(struct supervisor *s)
 	CLEANUP(closep) int fd = -1;
 
 	for (int i = 0; list && i < SERVICES; i++)
-		(void)json_array_append_new(list,
-			json_pack("{s:s, s:s, s:i, s:i}", "name", kinds[i].name, "state",
-				state_names[s->services[i].state], "pid", (int)s->services[i].pid,
-				"starts", (int)s->services[i].starts));
+		if (is_wanted(s, i))
+			(void)json_array_append_new(
+				list, json_pack("{s:s, s:s, s:i, s:i}", "name", kinds[i].name,
+					      "state", state_names[s->services[i].state], "pid",
+					      (int)s->services[i].pid, "starts",
+					      (int)s->services[i].starts));
 	text = list ? json_dumps(list, JSON_COMPACT) : NULL;
 	json_decref(list);
 	(void)snprintf(path, sizeof(path), "%s/services.json", s->layout->run);
@@ -477,6 +504,19 @@ static int open_program(const struct layout *l, const char *name, struct err *e)
 	return fd;
 }
 
+/* Whoever could connect there could say to be anybody: so only vitrine-tls can open the file. And
+ * all its clients arrive there. */
+static int close_front(struct supervisor *s, struct err *e)
+{
+	char path[LAYOUT_PATH + 64];
+
+	(void)snprintf(path, sizeof(path), "%s/front.sock", s->layout->run);
+	if (chmod(path, 0600) < 0 || (s->layout->root && chown(path, UID_TLS, UID_TLS) < 0) ||
+		listen(s->sockets[SOCK_FRONT], FRONT_BACKLOG) < 0)
+		return err_set(e, -errno, "cannot close %s to others: %s", path, strerror(errno));
+	return 0;
+}
+
 static int make_sockets(struct supervisor *s, struct err *e)
 {
 	for (int i = 0; i < SOCKETS; i++) {
@@ -487,7 +527,7 @@ static int make_sockets(struct supervisor *s, struct err *e)
 		if (s->sockets[i] < 0)
 			return s->sockets[i];
 	}
-	return 0;
+	return close_front(s, e);
 }
 
 static void on_grace_over(void *data)
@@ -555,6 +595,8 @@ int supervisor_new(struct loop *loop, const struct supervisor_config *config,
 	for (int i = 0; i < SERVICES; i++) {
 		struct service *v = &s->services[i];
 
+		if (!is_wanted(s, i))
+			continue;
 		v->program = open_program(s->layout, kinds[i].program, e);
 		if (v->program < 0)
 			return v->program;
@@ -575,7 +617,8 @@ void supervisor_stop(struct supervisor *s, void (*done)(void *data), void *data)
 	for (int i = SERVICES - 1; i >= 0; i--) {
 		struct service *v = &s->services[i];
 
-		timer_disarm(v->retry);
+		if (v->retry)
+			timer_disarm(v->retry);
 		if (v->pid > 0) {
 			(void)kill(v->pid, SIGTERM);
 			set_state(v, SERVICE_ENDING);
@@ -608,6 +651,8 @@ struct supervisor *supervisor_free(struct supervisor *s)
 			close(s->sockets[i]);
 	for (size_t i = 0; i < s->config.n_public; i++)
 		close(s->config.public_fds[i]);
+	for (size_t i = 0; i < s->config.n_tls; i++)
+		close(s->config.tls_fds[i]);
 	if (s->worker_program >= 0)
 		close(s->worker_program);
 	if (s->config.token_fd >= 0)

@@ -29,8 +29,11 @@ struct supervisor_config {
 	const struct layout *layout; /* borrowed, outlives the supervisor */
 	int public_fds[4];           /* listening TCP sockets; owned from now on */
 	size_t n_public;
-	const char *url; /* how visitors reach the platform */
-	int token_fd;    /* write end for an administrator's token, -1: none; owned */
+	int tls_fds[4]; /* the same for vitrine-tls, which is started when there are any */
+	size_t n_tls;
+	unsigned int https_port; /* where whoever comes by http is sent; 0: nobody is */
+	const char *url;         /* how visitors reach the platform */
+	int token_fd;            /* write end for an administrator's token, -1: none; owned */
 	struct box_classes classes;
 	struct box_pool pool;
 	bool dense;

@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/net_block.h"
 #include "cli/command.h"
+#include "cli/front.h"
 #include "cli/layout.h"
 #include "cli/supervisor.h"
 
@@ -48,10 +49,13 @@ struct up {
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
 	struct space_limits limits;
 	struct fetch_policy fetch;
-	char url[128];
+	struct front front;
+	char url[FRONT_HOST_MAX + 32]; /* for visitors */
+	char local[128];               /* the same platform from here, without TLS */
 	struct loop *loop;
 	struct supervisor *supervisor;
 	struct source *poll; /* timer */
+	struct source *look; /* timer: certificates that have changed */
 	uint64_t started_usec;
 	bool warned;
 	int token_read; /* our end of the pipe that the token comes through; -1: none */
@@ -89,30 +93,67 @@ static unsigned int port_of(int fd)
 	return (unsigned int)strtoul(port, NULL, 10);
 }
 
-static int open_port(struct up *u, struct supervisor_config *config, struct err *e)
+/* Returns how many sockets it has bound, at most 4. */
+static int listen_at(const struct up *u, const char *port, int ret_fds[4], struct err *e)
 {
 	const struct addrinfo hints = {
 		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *found;
-	int r = getaddrinfo(u->listen, u->port, &hints, &found);
+	int r = getaddrinfo(u->listen, port, &hints, &found), n = 0;
 
 	if (r != 0)
-		return err_set(e, -EINVAL, "--listen %s --port %s: %s", u->listen, u->port,
-			gai_strerror(r));
-	for (const struct addrinfo *a = found; a && config->n_public < 4; a = a->ai_next) {
+		return err_set(
+			e, -EINVAL, "--listen %s, port %s: %s", u->listen, port, gai_strerror(r));
+	for (const struct addrinfo *a = found; a && n < 4; a = a->ai_next) {
 		r = bind_one(a);
 		if (r >= 0)
-			config->public_fds[config->n_public++] = r;
+			ret_fds[n++] = r;
 	}
 	freeaddrinfo(found);
-	if (config->n_public == 0)
+	if (n == 0)
 		return err_set(
-			e, r, "cannot listen on %s port %s: %s", u->listen, u->port, strerror(-r));
-	(void)snprintf(u->url, sizeof(u->url), "http://%s:%u",
-		!strcmp(u->listen, "0.0.0.0") || !strcmp(u->listen, "::") ? "127.0.0.1" : u->listen,
-		port_of(config->public_fds[0]));
-	config->url = u->url;
+			e, r, "cannot listen on %s port %s: %s", u->listen, port, strerror(-r));
+	return n;
+}
+
+static const char *own_address(const struct up *u)
+{
+	return !strcmp(u->listen, "0.0.0.0") || !strcmp(u->listen, "::") ? "127.0.0.1" : u->listen;
+}
+
+static int open_tls_port(struct up *u, struct supervisor_config *config, struct err *e)
+{
+	const char *port =
+		u->front.port ? u->front.port : (strcmp(u->port, "80") == 0 ? "443" : "8443");
+	char host[FRONT_HOST_MAX];
+	int r = front_prepare(&u->front, &u->layout, host, e);
+
+	if (r == 0)
+		r = listen_at(u, port, config->tls_fds, e);
+	if (r < 0)
+		return r;
+	config->n_tls = (size_t)r;
+	config->https_port = port_of(config->tls_fds[0]);
+	if (!host[0] || host[0] == '*')
+		(void)snprintf(host, sizeof(host), "%s", own_address(u));
+	(void)snprintf(u->url, sizeof(u->url), "https://%s", host);
+	if (config->https_port != 443)
+		(void)snprintf(u->url + strlen(u->url), 8, ":%u", config->https_port);
 	return 0;
+}
+
+static int open_port(struct up *u, struct supervisor_config *config, struct err *e)
+{
+	int r = listen_at(u, u->port, config->public_fds, e);
+
+	if (r < 0)
+		return r;
+	config->n_public = (size_t)r;
+	(void)snprintf(u->local, sizeof(u->local), "http://%s:%u", own_address(u),
+		port_of(config->public_fds[0]));
+	(void)snprintf(u->url, sizeof(u->url), "%s", u->local);
+	config->url = u->url;
+	return front_wanted(&u->front) ? open_tls_port(u, config, e) : 0;
 }
 
 /* --- readiness --- */
@@ -136,7 +177,7 @@ static bool is_ready(const struct up *u)
 	buf_init(&answer, 65536);
 	if (!curl)
 		return false;
-	(void)snprintf(url, sizeof(url), "%s/healthz", u->url);
+	(void)snprintf(url, sizeof(url), "%s/healthz", u->local);
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 300L);
@@ -200,6 +241,14 @@ static void poll_ready(void *data)
 }
 
 /* --- life --- */
+
+static void on_look(void *data)
+{
+	struct up *u = data;
+
+	front_look(&u->front, &u->layout);
+	timer_arm_after(u->look, FRONT_LOOK_SEC * USEC_PER_SEC);
+}
 
 static void on_all_ended(void *data)
 {
@@ -301,6 +350,8 @@ static const char **text_of(struct up *u, int option)
 		{'q', &u->quota},
 		{'f', &u->large_files},
 		{'n', &u->sign_up},
+		{'h', &u->front.port},
+		{'H', &u->front.host},
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -330,7 +381,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"sign-up", required_argument, NULL, 'n'}, {"quota", required_argument, NULL, 'q'},
 		{"uploads", required_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'I'},
 		{"fetch-allow", required_argument, NULL, 'F'},
-		{"fetch-allow-private", required_argument, NULL, 'P'}, {0}};
+		{"fetch-allow-private", required_argument, NULL, 'P'},
+		{"tls", required_argument, NULL, 'T'}, {"tls-port", required_argument, NULL, 'h'},
+		{"host", required_argument, NULL, 'H'}, {0}};
 	const char **text;
 	int c, r = 0;
 
@@ -359,6 +412,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			break;
 		case 'L':
 			r = set_log_format(optarg, e);
+			break;
+		case 'T':
+			r = front_add(&u->front, optarg, e);
 			break;
 		case 'O':
 			u->open_models = true;
@@ -442,7 +498,8 @@ static int serve(struct up *u, struct err *e)
 	r = loop_new(&u->loop);
 	if (r < 0 || loop_add_signal(u->loop, SIGTERM, on_term, u, &source) < 0 ||
 		loop_add_signal(u->loop, SIGINT, on_term, u, &source) < 0 ||
-		loop_add_timer(u->loop, poll_ready, u, &u->poll) < 0)
+		loop_add_timer(u->loop, poll_ready, u, &u->poll) < 0 ||
+		loop_add_timer(u->loop, on_look, u, &u->look) < 0)
 		return err_set(e, -ENOMEM, "cannot make the event loop");
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
@@ -451,6 +508,8 @@ static int serve(struct up *u, struct err *e)
 	if (r < 0)
 		return r;
 	timer_arm_after(u->poll, READY_POLL_USEC);
+	if (front_wanted(&u->front))
+		timer_arm_after(u->look, FRONT_LOOK_SEC * USEC_PER_SEC);
 	r = loop_run(u->loop);
 	u->supervisor = supervisor_free(u->supervisor);
 	return r;

@@ -16,6 +16,7 @@ static const struct {
 	[LIMIT_SESSION] = {20, 600},
 	[LIMIT_UPLOAD] = {2, 60},
 	[LIMIT_MODEL] = {50, 1000},
+	[LIMIT_HANDSHAKE] = {200, 2000}, /* in vitrine-tls: a signature each */
 };
 
 struct address {

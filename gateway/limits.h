@@ -14,7 +14,7 @@
 
 #define LIMITS_ADDRESSES_MAX 65536
 
-enum limit_kind { LIMIT_SESSION, LIMIT_UPLOAD, LIMIT_MODEL, LIMIT_KINDS };
+enum limit_kind { LIMIT_SESSION, LIMIT_UPLOAD, LIMIT_MODEL, LIMIT_HANDSHAKE, LIMIT_KINDS };
 
 struct limits;
 struct address;

@@ -19,6 +19,7 @@
 #include "gateway/route.h"
 #include "gateway/space.h"
 #include "gateway/ws/ws.h"
+#include "proto/proxy.h"
 
 #define LISTENERS_MAX 16
 #define ACCEPTS_PER_ROUND 64
@@ -28,9 +29,10 @@
 struct knock {
 	struct knock *next, *prev;
 	struct doorman *doorman;
-	struct source *source; /* owned */
-	int fd;                /* owned */
-	struct address *address;
+	struct source *source;   /* owned */
+	int fd;                  /* owned */
+	bool tls;                /* from vitrine-tls, which says first whose it is */
+	struct address *address; /* NULL: it has not said yet */
 	struct sockaddr_storage peer;
 	socklen_t peer_length;
 	uint64_t deadline_usec;
@@ -66,7 +68,8 @@ static void turn_away(struct knock *k)
 	struct limits *l = k->doorman->gateway->limits;
 
 	close(k->fd);
-	limits_leave(l, k->address);
+	if (k->address)
+		limits_leave(l, k->address);
 	forget(k);
 }
 
@@ -137,16 +140,28 @@ static bool look_behind(struct knock *k, const struct head *h)
 	return true;
 }
 
+/* False: refused. */
+static bool check_upgrade(struct knock *k, const struct head *h)
+{
+	if (h->origin.at && !origin_matches(&h->origin, &h->host)) {
+		refuse_knock(k, "403 Forbidden", "Origin: not the host that serves this page");
+		return false;
+	}
+	if (k->doorman->gateway->https_port && !k->tls && !address_is_proxy(k->address)) {
+		refuse_knock(k, "403 Forbidden", "this platform is reached by https only");
+		return false;
+	}
+	return true;
+}
+
 static void upgrade(struct knock *k, const struct head *h, const struct space_path *path)
 {
 	struct gateway *g = k->doorman->gateway;
 	struct route *route = route_by_name(g->routes, path->owner, path->name);
 	struct ws_offer offer = {0};
 
-	if (h->origin.at && !origin_matches(&h->origin, &h->host)) {
-		refuse_knock(k, "403 Forbidden", "Origin: not the host that serves this page");
+	if (!check_upgrade(k, h))
 		return;
-	}
 	offer.space = route ? space_of(g->spaces, route) : NULL;
 	if (!offer.space) {
 		refuse_knock(k, "404 Not Found", "There is no such Space.");
@@ -155,6 +170,7 @@ static void upgrade(struct knock *k, const struct head *h, const struct space_pa
 	if (!look_behind(k, h))
 		return;
 	offer.address = k->address;
+	offer.tls = k->tls;
 	fill_visitor(g, h, path, &offer);
 	/* The worker starts while the socket is still shaking hands. */
 	if (!route->private)
@@ -167,10 +183,8 @@ static void upgrade(struct knock *k, const struct head *h, const struct space_pa
 /* Whether WebSockets get through; see gateway/ws/echo.h. */
 static void upgrade_probe(struct knock *k, const struct head *h)
 {
-	if (h->origin.at && !origin_matches(&h->origin, &h->host)) {
-		refuse_knock(k, "403 Forbidden", "Origin: not the host that serves this page");
+	if (!check_upgrade(k, h))
 		return;
-	}
 	if (!look_behind(k, h))
 		return;
 	k->source = source_free(k->source);
@@ -208,19 +222,53 @@ static void direct(struct knock *k, const struct head *h)
 		return;
 	}
 	k->source = source_free(k->source);
-	http_adopt(g->http, k->fd, (struct sockaddr *)&k->peer, k->peer_length, k->address);
+	http_adopt(g->http, k->fd, (struct sockaddr *)&k->peer, k->peer_length, k->address, k->tls);
 	forget(k);
+}
+
+/* Takes who is behind vitrine-tls from the socket. False: not all of it is there, or k is gone. */
+static bool take_proxy_header(struct knock *k)
+{
+	struct sockaddr_storage peer;
+	uint8_t bytes[PROXY_HEADER_MAX];
+	ssize_t n = recv(k->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+	struct err e = {0};
+	socklen_t length;
+	int r;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	r = n > 0 ? proxy_header_read(bytes, (size_t)n, &peer, &length, &e) : -EPIPE;
+	if (r < 0 && e.code)
+		log_warn("%s", e.text);
+	if (r < 0 || (r > 0 && recv(k->fd, bytes, (size_t)r, MSG_DONTWAIT) != r)) {
+		turn_away(k);
+		return false;
+	}
+	if (r == 0)
+		return false;
+	k->address = limits_enter(k->doorman->gateway->limits, (struct sockaddr *)&peer);
+	if (!k->address) {
+		gateway_count(GATEWAY_REFUSED_SOCKETS, 1);
+		refuse_knock(k, "503 Service Unavailable",
+			"too many connections from your address, or in all");
+		return false;
+	}
+	return true;
 }
 
 static void on_bytes(int fd, uint32_t events, void *data)
 {
 	static char bytes[HEAD_MAX];
 	struct knock *k = data;
-	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
 	struct err e = {0};
 	struct head h;
+	ssize_t n;
 	int r;
 
+	if (!k->address && !take_proxy_header(k))
+		return;
+	n = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0 || (events & (EPOLLERR | EPOLLHUP))) {
@@ -271,8 +319,10 @@ static int admit(struct doorman *d, struct knock *k)
 
 static void take(struct doorman *d, int fd, const struct sockaddr_storage *peer, socklen_t length)
 {
-	struct address *a = limits_enter(d->gateway->limits, (const struct sockaddr *)peer);
-	struct knock *k = a ? calloc(1, sizeof(*k)) : NULL;
+	bool tls = peer->ss_family == AF_UNIX;
+	struct address *a =
+		tls ? NULL : limits_enter(d->gateway->limits, (const struct sockaddr *)peer);
+	struct knock *k = a || tls ? calloc(1, sizeof(*k)) : NULL;
 	int on = 1;
 
 	if (!k) {
@@ -284,12 +334,18 @@ static void take(struct doorman *d, int fd, const struct sockaddr_storage *peer,
 			limits_leave(d->gateway->limits, a);
 		return;
 	}
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	*k = (struct knock){
-		.doorman = d, .fd = fd, .address = a, .peer = *peer, .peer_length = length};
+	if (!tls)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	*k = (struct knock){.doorman = d,
+		.fd = fd,
+		.tls = tls,
+		.address = a,
+		.peer = *peer,
+		.peer_length = length};
 	if (admit(d, k) < 0) {
 		close(fd);
-		limits_leave(d->gateway->limits, a);
+		if (a)
+			limits_leave(d->gateway->limits, a);
 		free(k);
 	}
 }

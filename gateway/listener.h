@@ -1,6 +1,8 @@
 /*
  * The public port: accepts, looks at each request's head without taking it from the socket, and
- * gives the socket to whoever speaks its protocol. A client gets HEAD_SEC for its head.
+ * gives the socket to whoever speaks its protocol. A client gets HEAD_SEC for its head. On a
+ * listening socket of this machine vitrine-tls passes on what it has decrypted, and says first
+ * whose it is (proto/proxy.h); nobody else can open that socket's file.
  */
 #pragma once
 

@@ -69,6 +69,7 @@ struct settings {
 	int64_t sessions_mib; /* of memory, for those of a Space */
 	int64_t upload_mib;   /* of one file of a visitor */
 	int64_t files_mib;    /* of the disk, for those of a Space */
+	int64_t https_port;   /* 0: http is served as it comes */
 	bool open_models;
 	const char *proxies[LIMITS_PROXIES_MAX];
 	size_t n_proxies;
@@ -96,11 +97,12 @@ static int usage(const struct err *e)
 			"         [--session-keep-sec N] [--sockets-per-address N]\n"
 			"         [--sessions-mib-per-space N] [--files-mib-per-space N]\n"
 			"         [--upload-mib N] [--open-models] [--picture PROGRAM]\n"
-			"         [--proxy ADDRESS]...\n"
+			"         [--proxy ADDRESS]... [--https-port N]\n"
 			"         [--limit replicas|sessions|visitor-sessions=N]...\n"
 			"         [--limit session-events|space-events=PER_SECOND]...\n"
 			"         [--limit calm|stall|silent|event|idle=SECONDS]...\n"
-			"fds from 3: the listening TCP sockets\n");
+			"fds from 3: the listening sockets, TCP, and one of AF_UNIX for\n"
+			"vitrine-tls\n");
 	return 2;
 }
 
@@ -134,6 +136,7 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 		{"picture", required_argument, NULL, 'i'},
 		{"limit", required_argument, NULL, 'l'},
 		{"proxy", required_argument, NULL, 'x'},
+		{"https-port", required_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -156,6 +159,8 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 			s->keep_sec = number(optarg);
 		else if (c == 'x' && s->n_proxies < LIMITS_PROXIES_MAX)
 			s->proxies[s->n_proxies++] = optarg;
+		else if (c == 'h')
+			s->https_port = number(optarg);
 		else if (c == 's')
 			s->sockets_per_address = number(optarg);
 		else if (c == 'm')
@@ -172,9 +177,9 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 			return -EINVAL;
 	}
 	return s->data && s->run && s->ui && s->keep_sec > 0 && s->sockets_per_address > 0 &&
-			       s->sessions_mib > 0 && s->upload_mib > 0 &&
-			       s->upload_mib < MIB_MAX && s->files_mib > 0 &&
-			       s->files_mib < MIB_MAX && optind == argc
+			       s->sessions_mib > 0 && s->upload_mib > 0 && s->https_port >= 0 &&
+			       s->https_port <= UINT16_MAX && s->upload_mib < MIB_MAX &&
+			       s->files_mib > 0 && s->files_mib < MIB_MAX && optind == argc
 		       ? 0
 		       : -EINVAL;
 }
@@ -429,6 +434,7 @@ int main(int argc, char **argv)
 	if (parse(argc, argv, &p.settings, &e) < 0)
 		return usage(&e);
 	p.gateway.watch = p.settings.watch;
+	p.gateway.https_port = (unsigned int)p.settings.https_port;
 	p.gateway.open_models = p.settings.open_models;
 	p.gateway.upload_bytes = (uint64_t)p.settings.upload_mib << 20;
 	p.gateway.space_limits = p.settings.space;

@@ -17,6 +17,7 @@ static const struct sock_fprog *const filters[] = {
 	[CONFINE_ORCHESTRATOR] = &filter_orchestrator,
 	[CONFINE_AGENT] = &filter_agent,
 	[CONFINE_LOADER] = &filter_loader,
+	[CONFINE_TLS] = &filter_tls,
 	[CONFINE_INFERENCE] = &filter_inference,
 	[CONFINE_GIT] = &filter_git,
 	[CONFINE_FETCH] = &filter_fetch,

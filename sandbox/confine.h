@@ -25,6 +25,7 @@ enum confine_profile {
 	/* The same two for inference with a GPU, whose driver is loaded and open before. */
 	CONFINE_GPU_LOADER,
 	CONFINE_GPU_INFERENCE, /* by confine_further only */
+	CONFINE_TLS,
 };
 
 /*

@@ -7,6 +7,7 @@ extern const struct sock_fprog filter_gateway;
 extern const struct sock_fprog filter_orchestrator;
 extern const struct sock_fprog filter_agent;
 extern const struct sock_fprog filter_loader;
+extern const struct sock_fprog filter_tls;
 extern const struct sock_fprog filter_inference;
 extern const struct sock_fprog filter_git;
 extern const struct sock_fprog filter_fetch;

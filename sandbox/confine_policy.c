@@ -20,18 +20,19 @@
 
 #define ALL                                                                                        \
 	(FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT | FILTER_LOADER | FILTER_INFERENCE |  \
-		FILTER_GIT | FILTER_FETCH)
+		FILTER_GIT | FILTER_FETCH | FILTER_TLS)
 /* Connects to a run/NAME.sock. */
 #define DIALS (FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT)
 /* Has a folder of its own. */
 #define WRITES (DIALS | FILTER_GIT)
 /* Opens files. */
-#define READS (WRITES | FILTER_LOADER | FETCH)
+#define READS (WRITES | FILTER_LOADER | FETCH | FILTER_TLS)
 #define GATEWAY FILTER_GATEWAY
 #define ORCHESTRATOR FILTER_ORCHESTRATOR
 #define AGENT FILTER_AGENT
 #define LOADER FILTER_LOADER
 #define FETCH FILTER_FETCH
+#define TLS FILTER_TLS
 #define STARTS (ORCHESTRATOR | FILTER_GIT)   /* other programs */
 #define COMPUTES (LOADER | FILTER_INFERENCE) /* on all processors: inference/devices/pool.h */
 #define THREADS (GATEWAY | STARTS | COMPUTES | FETCH)
@@ -156,9 +157,9 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(STARTS, statfs),
 
 	/* --- sockets: of this machine only, and those that were inherited --- */
-	ALLOW_IF(DIALS, socket, 1, EQ(0, AF_UNIX)),
+	ALLOW_IF(DIALS | TLS, socket, 1, EQ(0, AF_UNIX)),
 	ALLOW_IF(DIALS, socketpair, 1, EQ(0, AF_UNIX)),
-	ALLOW(DIALS | FETCH, connect),
+	ALLOW(DIALS | FETCH | TLS, connect),
 	REFUSE(FILTER_GIT, socket, EACCES), /* getpwuid(3) asks a daemon first */
 	ALLOW(ALL & ~FILTER_GIT, accept4),
 	ALLOW(ALL, recvfrom),
@@ -170,16 +171,18 @@ const struct policy_rule confine_rules[] = {
 	ALLOW(ALL, getsockname),
 	ALLOW(ALL, getpeername),
 	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_REUSEADDR)),
-	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_KEEPALIVE)),
+	ALLOW_IF(GATEWAY | ORCHESTRATOR | TLS, setsockopt, 2, EQ(1, SOL_SOCKET),
+		EQ(2, SO_KEEPALIVE)),
 	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_LINGER)),
 	ALLOW_IF(ALL, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_SNDBUF)),
 	ALLOW_IF(ALL, setsockopt, 2, EQ(1, SOL_SOCKET), EQ(2, SO_RCVBUF)),
-	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_NODELAY)),
+	ALLOW_IF(GATEWAY | ORCHESTRATOR | TLS, setsockopt, 2, EQ(1, IPPROTO_TCP),
+		EQ(2, TCP_NODELAY)),
 	ALLOW_IF(GATEWAY | ORCHESTRATOR, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_CORK)),
-	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPIDLE)),
-	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPINTVL)),
-	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPCNT)),
-	ALLOW_IF(GATEWAY, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_USER_TIMEOUT)),
+	ALLOW_IF(GATEWAY | TLS, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPIDLE)),
+	ALLOW_IF(GATEWAY | TLS, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPINTVL)),
+	ALLOW_IF(GATEWAY | TLS, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_KEEPCNT)),
+	ALLOW_IF(GATEWAY | TLS, setsockopt, 2, EQ(1, IPPROTO_TCP), EQ(2, TCP_USER_TIMEOUT)),
 
 	/*
 	 * --- the network: fetch connects to others and asks DNS, by libcurl and glibc; it binds

@@ -15,7 +15,8 @@ enum confine_filter {
 	FILTER_AGENT = 1 << 2,
 	FILTER_LOADER = 1 << 3, /* inference while it reads its models */
 	FILTER_INFERENCE = 1 << 4,
-	FILTER_GIT = 1 << 5,   /* git and the hook, on top of the orchestrator's */
+	FILTER_GIT = 1 << 5, /* git and the hook, on top of the orchestrator's */
+	FILTER_TLS = 1 << 8,
 	FILTER_FETCH = 1 << 7, /* the only one with a network */
 	FILTER_GPU = 1 << 6,   /* beside FILTER_LOADER and FILTER_INFERENCE: what a driver does */
 	/* With VITRINE_SANITIZE, carried by all but FILTER_INFERENCE: what the sanitizers'

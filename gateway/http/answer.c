@@ -39,8 +39,8 @@ enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *
 		response_header(response, "Tus-Version", TUS_VERSION);
 	if (r->set_cookie[0]) {
 		(void)snprintf(cookie, sizeof(cookie),
-			VISITOR_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax",
-			r->set_cookie);
+			VISITOR_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax%s",
+			r->set_cookie, strcmp(request_scheme(r), "https") == 0 ? "; Secure" : "");
 		response_header(response, "Set-Cookie", cookie);
 	}
 	done = MHD_queue_response(r->connection, status, response);

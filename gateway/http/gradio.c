@@ -183,8 +183,8 @@ void gradio_root(const struct request *r, char *ret, size_t size)
 	if (!host || !host_is_sane(host, strlen(host)))
 		host = request_header(r, "Host");
 	(void)snprintf(ret, size, "%s://%s/spaces/%s/%s",
-		scheme && !strcmp(scheme, "https") ? "https" : "http", host ? host : "localhost",
-		r->path.owner, r->path.name);
+		r->tls || (scheme && !strcmp(scheme, "https")) ? "https" : "http",
+		host ? host : "localhost", r->path.owner, r->path.name);
 }
 
 static void write_revision(const struct route *route, char ret[17])

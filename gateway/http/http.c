@@ -150,7 +150,7 @@ const char *request_scheme(const struct request *r)
 {
 	const char *proto = request_header(r, "X-Forwarded-Proto");
 
-	return r->counted && proto && !strcmp(proto, "https") ? "https" : "http";
+	return r->tls || (r->counted && proto && !strcmp(proto, "https")) ? "https" : "http";
 }
 
 const char *request_host(const struct request *r)
@@ -429,6 +429,7 @@ static void look_behind(struct request *r)
 
 struct socket {
 	struct address *address; /* counted */
+	bool tls;
 	void (*closed)(void *data, const char *note);
 	void *data; /* borrowed, outlives the sockets */
 	char note[64];
@@ -471,6 +472,7 @@ static void begin(struct request *r, const char *method, const char *version)
 	r->method = method;
 	r->version = version;
 	r->address = socket ? socket->address : NULL;
+	r->tls = socket && socket->tls;
 	if (r->address && address_is_proxy(r->address))
 		look_behind(r);
 	if (r->refusal)
@@ -488,7 +490,7 @@ static void begin(struct request *r, const char *method, const char *version)
 		request_refuse(r, MHD_HTTP_BAD_REQUEST, "Host: malformed");
 		return;
 	}
-	r->handler = request_choose(r);
+	r->handler = request_must_move(r) ? &move_handler : request_choose(r);
 	if (r->handler->begin)
 		r->handler->begin(r);
 }
@@ -547,7 +549,9 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **c
 	free(r);
 }
 
-static struct address *arriving; /* between MHD_add_connection and its first callback */
+/* Between MHD_add_connection and its first callback. */
+static struct address *arriving;
+static bool arriving_tls;
 
 static void on_connection(void *data, struct MHD_Connection *connection, void **context,
 	enum MHD_ConnectionNotificationCode code)
@@ -559,8 +563,10 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 		struct socket *s = calloc(1, sizeof(*s));
 
 		/* Without memory nobody takes the address; what is asked there is refused. */
-		if (s)
+		if (s) {
 			s->address = TAKE_PTR(arriving);
+			s->tls = arriving_tls;
+		}
 		*context = s;
 	} else if (*context) {
 		socket_close(h, TAKE_PTR(*context));
@@ -576,9 +582,10 @@ static size_t keep_encoded(void *data, struct MHD_Connection *connection, char *
 }
 
 void http_adopt(struct http *h, int fd, const struct sockaddr *peer, socklen_t length,
-	struct address *address)
+	struct address *address, bool tls)
 {
 	arriving = address;
+	arriving_tls = tls;
 	/* On failure the fd has been closed and, when it got no connection, nobody took address. */
 	(void)MHD_add_connection(h->daemon, fd, peer, length);
 	if (arriving)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -17,6 +18,7 @@ int http_new(struct gateway *g, const char *ui_dir, const char *run_dir, struct 
 struct http *http_free(struct http *h);
 DEFINE_CLEANUP(struct http *, http_free)
 
-/* Takes a socket with an unread request, and the address's count of it. */
+/* Takes a socket with an unread request, and the address's count of it. tls: it is encrypted on its
+ * way to the client. */
 void http_adopt(struct http *h, int fd, const struct sockaddr *peer, socklen_t length,
-	struct address *address);
+	struct address *address, bool tls);

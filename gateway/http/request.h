@@ -50,6 +50,7 @@ struct request {
 	const struct handler *handler;
 	struct address *address; /* of whoever asks; behind a trusted proxy the one it names */
 	bool counted;            /* address, by this request and not by its connection */
+	bool tls;                /* by vitrine-tls */
 	struct route *route;     /* borrowed for one call only: looked up again after waiting */
 	struct space_path path;
 	size_t swallowed;
@@ -84,6 +85,9 @@ void request_resume(struct request *r);
 /* Header or query argument; NULL: missing. Borrowed. */
 const char *request_header(const struct request *r, const char *name);
 const char *request_argument(const struct request *r, const char *name);
+
+/* Whether it came by http and has to come by https. */
+bool request_must_move(const struct request *r);
 
 /* How the client sees us, also through a proxy of ours, which is believed. Host: NULL: not said. */
 const char *request_scheme(const struct request *r);
@@ -164,6 +168,7 @@ extern const struct handler embed_handler;    /* the same inside another site's 
 extern const struct handler platform_handler; /* platform pages, also as 404 */
 extern const struct handler missing_handler;
 extern const struct handler repo_page_handler; /* platform pages of one repo */
+extern const struct handler move_handler;      /* to https */
 extern const struct handler asset_handler;
 extern const struct handler rest_handler;    /* a function of a Space */
 extern const struct handler openapi_handler; /* what they are */

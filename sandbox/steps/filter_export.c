@@ -39,6 +39,7 @@ static const struct set sets[] = {
 			{"filter_orchestrator", FILTER_ORCHESTRATOR | SANITIZER},
 			{"filter_agent", FILTER_AGENT | SANITIZER},
 			{"filter_loader", FILTER_LOADER | SANITIZER},
+			{"filter_tls", FILTER_TLS | SANITIZER},
 			{"filter_inference", FILTER_INFERENCE},
 			{"filter_git", FILTER_GIT | SANITIZER},
 			{"filter_fetch", FILTER_FETCH | SANITIZER},

@@ -201,8 +201,8 @@ class Worker(Peer):
 class Page:
     """A browser's WebSocket, by hand."""
 
-    def __init__(self, port, space="alice/echo", cookie=None, origin=None, host=None):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+    def __init__(self, port, space="alice/echo", cookie=None, origin=None, host=None, sock=None):
+        self.sock = sock or socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer, self.inbox, self.joiner = b"", [], Joiner()
         key = base64.b64encode(os.urandom(16)).decode()
@@ -373,7 +373,7 @@ class Gateway:
     """The real process between fake peers, in a folder of its own."""
 
     def __init__(self, program, listener):
-        self.program = program
+        self.program, self.command, self.fds = program, [program], (3,)
         self.port = listener.getsockname()[1]
         self.dir = tempfile.mkdtemp(prefix="vitrine-gw-")
         for name in ("run", "data", "ui", "ui/assets"):
@@ -408,8 +408,8 @@ class Gateway:
 
     def start(self, edge=True, agent=True, arguments=()):
         self.process = subprocess.Popen(
-            [self.program, "--data", self.path("data"), "--run", self.path("run"),
-             "--ui", self.path("ui"), *arguments], pass_fds=(3,),
+            [*self.command, "--data", self.path("data"), "--run", self.path("run"),
+             "--ui", self.path("ui"), *arguments], pass_fds=self.fds,
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8",
                  "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
                  "VITRINE_DEBUG": os.environ.get("VITRINE_DEBUG", "")}
@@ -463,7 +463,7 @@ class Gateway:
         self.edge.send(Frame(ROUTE, value))
         if sync:
             self.edge.send(Frame(SYNCED))
-        self.until(lambda: get(self.port, "/spaces/alice/" + name)[0] == 200
+        self.until(lambda: get(self.port, "/spaces/alice/" + name)[0] in (200, 308)
                    or more.get("private"))
 
     def until(self, condition):

@@ -1,0 +1,104 @@
+#include "cli/front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/certs.h"
+
+bool front_wanted(const struct front *f)
+{
+	return f->n_files > 0;
+}
+
+int front_add(struct front *f, const char *text, struct err *e)
+{
+	const char *comma = strchr(text, ',');
+	struct front_files *one = &f->files[f->n_files];
+
+	if (f->n_files == FRONT_FILES_MAX)
+		return err_set(e, -E2BIG, "--tls: over %d certificates", FRONT_FILES_MAX);
+	if (!comma || comma == text || !comma[1] || (size_t)(comma - text) >= LAYOUT_PATH ||
+		strlen(comma + 1) >= LAYOUT_PATH)
+		return err_set(e, -EINVAL,
+			"--tls: takes the files of a certificate and of its key, like "
+			"/etc/ssl/demo.pem,/etc/ssl/demo.key (got '%.64s')",
+			text);
+	(void)snprintf(one->cert, LAYOUT_PATH, "%.*s", (int)(comma - text), text);
+	(void)snprintf(one->key, LAYOUT_PATH, "%s", comma + 1);
+	f->n_files++;
+	return 0;
+}
+
+static void name_of(size_t i, char ret[32])
+{
+	(void)snprintf(ret, 32, "files-%02zu", i);
+}
+
+static int put(struct front *f, size_t i, const struct layout *l, char ret_host[FRONT_HOST_MAX],
+	struct err *e)
+{
+	struct front_files *one = &f->files[i];
+	struct stat cert, key;
+	char name[32];
+	int r;
+
+	if (stat(one->cert, &cert) < 0)
+		return err_set(e, -errno, "%s: %s", one->cert, strerror(errno));
+	if (stat(one->key, &key) < 0)
+		return err_set(e, -errno, "%s: %s", one->key, strerror(errno));
+	name_of(i, name);
+	/* Also when it fails: it is said once, and again after the next change. */
+	one->seen[0] = cert;
+	one->seen[1] = key;
+	r = certs_put_files(l, name, one->cert, one->key, ret_host, e);
+	return r;
+}
+
+int front_prepare(
+	struct front *f, const struct layout *l, char ret_host[FRONT_HOST_MAX], struct err *e)
+{
+	int r = certs_clear(l, "files-", e);
+
+	ret_host[0] = '\0';
+	for (size_t i = 0; r == 0 && i < f->n_files; i++) {
+		char host[FRONT_HOST_MAX];
+
+		r = put(f, i, l, host, e);
+		if (r == 0 && i == 0)
+			(void)snprintf(ret_host, FRONT_HOST_MAX, "%s", host);
+	}
+	if (r == 0 && f->host)
+		(void)snprintf(ret_host, FRONT_HOST_MAX, "%s", f->host);
+	return r;
+}
+
+static bool has_changed(const char *path, const struct stat *seen)
+{
+	struct stat now;
+
+	/* While it is away somebody is about to put another one there. */
+	return stat(path, &now) == 0 &&
+	       (now.st_ino != seen->st_ino || now.st_size != seen->st_size ||
+		       now.st_mtim.tv_sec != seen->st_mtim.tv_sec ||
+		       now.st_mtim.tv_nsec != seen->st_mtim.tv_nsec);
+}
+
+void front_look(struct front *f, const struct layout *l)
+{
+	for (size_t i = 0; i < f->n_files; i++) {
+		char host[FRONT_HOST_MAX];
+		struct err e = {0};
+
+		if (!has_changed(f->files[i].cert, &f->files[i].seen[0]) &&
+			!has_changed(f->files[i].key, &f->files[i].seen[1]))
+			continue;
+		if (put(f, i, l, host, &e) < 0)
+			log_error("--tls: %s; the certificate stays as it was", e.text);
+		else
+			log_info("--tls: took %s anew", f->files[i].cert);
+	}
+}
