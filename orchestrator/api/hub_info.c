@@ -10,6 +10,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/look_up.h"
 #include "orchestrator/api/routes.h"
+#include "orchestrator/served.h"
 
 #define ID_SHOWN 24 /* digits: what Hugging Face's ids have */
 #define SUM_MAX 65536
@@ -230,6 +231,32 @@ static void add_used_by(struct request *r, const struct hub_repo *repo, json_t *
 	(void)json_object_set_new(o, "spaces", spaces);
 }
 
+/* Whether it can be called: {state, task, words}; words say why not. */
+static void add_served(struct request *r, const struct hub_repo *repo, json_t *o)
+{
+	const char *id = json_string_value(json_object_get(o, "id"));
+	const char *refusal = served_refusal(r->world->served, repo), *broken;
+	const json_t *list = models_peer_list(r->world->models), *one, *row = NULL;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		const char *have = json_string_value(json_object_get(one, "id"));
+
+		if (have && id && !strcmp(have, id))
+			row = one;
+	}
+	broken = json_string_value(json_object_get(row, "error"));
+	if (broken && *broken)
+		refusal = broken;
+	(void)json_object_set_new(o, "served",
+		json_pack("{s:s, s:O?, s:s}", "state",
+			*refusal ? "failed"
+			: row    ? json_string_value(json_object_get(row, "state"))
+				 : "new",
+			"task", json_object_get(row, "task"), "words", refusal));
+}
+
 /* For a Space also what is only here: builds, sessions, who may change it. */
 static json_t *describe(struct request *r, const struct hub_repo *repo, struct err *e)
 {
@@ -238,8 +265,10 @@ static json_t *describe(struct request *r, const struct hub_repo *repo, struct e
 	json_t *more;
 	int code;
 
-	if (o && repo->kind == REPO_MODEL)
+	if (o && repo->kind == REPO_MODEL) {
 		add_used_by(r, repo, o);
+		add_served(r, repo, o);
+	}
 	if (!o || repo->kind != REPO_SPACE)
 		return o;
 	code = space_by_id(r->world->store, repo->id, &space, e);

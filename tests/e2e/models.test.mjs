@@ -106,6 +106,9 @@ const served = (...path) => join(platform.data, "served", ...path);
 const labels = async (id) => JSON.stringify((await ask(id)).json);
 const untilAnswers = (id, words) => until(`${id} answers ${words}`, async () => words.test(await labels(id)), 30_000, 200);
 
+/** What its page says. */
+const told = async (id) => (await platform.api("GET", `/api/models/${id}`)).json.served;
+
 async function push(folder) {
   await git(folder, "add", "-A");
   await git(folder, "commit", "-q", "-m", "a model");
@@ -127,6 +130,7 @@ test("a model that was pushed with git-lfs answers under the name of its repo", 
   const { json } = await platform.api("GET", "/v1/models");
 
   assert.ok(json.data.some(({ id }) => id === "admin/mood"));
+  assert.equal((await told("admin/mood")).task, "text-classification");
   assert.match((await platform.cli("model", "list")).output, /^admin\/mood +text-classification /m);
 });
 
@@ -155,6 +159,7 @@ test("a new push takes its place, a broken one says why, and the next one answer
   writeFileSync(join(folder, "config.json"), "{}");
   await push(folder);
   await untilAnswers("admin/mood", /architectures/);
+  assert.match((await told("admin/mood")).words, /config\.json: architectures/);
   writeFileSync(join(folder, "config.json"), config);
   await push(folder);
   await untilAnswers("admin/mood", /POSITIVE/);
@@ -166,6 +171,7 @@ test("a private model is not served, a renamed one by its new name, a deleted on
 
   await change("PUT", "/api/models/admin/mood/settings", { private: true });
   await settle("admin/mood", 404);
+  assert.match((await told("admin/mood")).words, /only public models are served/);
   await change("PUT", "/api/models/admin/mood/settings", { private: false });
   await settle("admin/mood", 200);
   await change("POST", "/api/repos/move", { type: "model", fromRepo: "admin/mood", toRepo: "admin/weather" });

@@ -28,6 +28,7 @@ export function Card({ id }: { id: RepoId }) {
           <aside class="repo-side" aria-label="About it">
             <Facts repo={repo} />
             {repo.tensors && <Weights tensors={repo.tensors} />}
+            <Served repo={repo} />
             <UsedBy repo={repo} />
             <section>
               <h2>Get it</h2>
@@ -154,6 +155,24 @@ export function Weights({ tensors }: { tensors: Tensors }) {
           </li>
         ))}
       </ul>
+    </section>
+  );
+}
+
+/** What programs and Spaces here make of a model. */
+function Served({ repo }: { repo: Repo }) {
+  if (!repo.served) return null;
+  const { task, words } = repo.served;
+  return (
+    <section>
+      <h2>Runs here</h2>
+      {words ? (
+        <p>It cannot be called: {words}.</p>
+      ) : (
+        <p>
+          Programs and Spaces call it <code>{idOf(repo)}</code>, for {taskWords(task).toLowerCase()}.
+        </p>
+      )}
     </section>
   );
 }

@@ -90,6 +90,8 @@ export interface Repo extends RepoId {
   readonly models: readonly string[];
   readonly datasets: readonly string[];
   readonly usedBy: readonly RepoId[];
+  /** Of a model: the task for which it can be called, or why it cannot; null: not known yet. */
+  readonly served: { readonly task: string; readonly words: string } | null;
   readonly tensors: Tensors | null;
 }
 
@@ -166,8 +168,15 @@ export function readRepo(kind: Kind, json: unknown): Repo | null {
     models: names(info["models"] ?? card["models"]),
     datasets: names(info["datasets"] ?? card["datasets"]),
     usedBy: readUsers(info),
+    served: readServed(info["served"]),
     tensors: readTensors(info["safetensors"]),
   };
+}
+
+function readServed(json: unknown): Repo["served"] {
+  const served = fields(json);
+  const task = text(served["task"]), words = text(served["words"]);
+  return task || words ? { task, words } : null;
 }
 
 function readUsers(info: Fields): readonly RepoId[] {

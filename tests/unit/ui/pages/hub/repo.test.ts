@@ -28,6 +28,13 @@ test("what is no repo, entry or commit is none, and hostile fields are empty", (
   assert.deepEqual(readList({ error: "x" }, readEntry), []);
 });
 
+test("a model says what it can be called for, or why it cannot, or nothing", () => {
+  const served = (json: unknown) => readRepo("model", { id: "ada/x", served: json })?.served;
+  assert.deepEqual(served({ state: "ready", task: "chat", words: "" }), { task: "chat", words: "" });
+  assert.deepEqual(served({ state: "failed", task: null, words: "no" }), { task: "", words: "no" });
+  for (const json of [undefined, 1, { state: "new", words: "" }, { task: 7 }]) assert.equal(served(json), null);
+});
+
 test("a model that is only served has no pages to lead to", () => {
   assert.equal(readRepo("model", { id: "vitrine/tiny-writer", _id: "vitrine/tiny-writer", author: "" })?.stored, false);
   assert.equal(readRepo("model", { id: "ada/x", author: "ada" })?.stored, true);
