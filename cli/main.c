@@ -51,7 +51,8 @@ static const struct command commands[] = {
 	{"repo",
 		"create OWNER/NAME [--type space|model|dataset] [--sdk lua|static] [--private] | "
 		"move OWNER/NAME OWNER/NAME | private OWNER/NAME | public OWNER/NAME | "
-		"delete OWNER/NAME | restore OWNER/NAME [--json]",
+		"delete OWNER/NAME | restore OWNER/NAME | "
+		"takedown OWNER/NAME --reason WORDS | lift OWNER/NAME | takedowns [--json]",
 		"repos of all kinds", cmd_repo},
 	{"export", "[KIND/]OWNER/NAME... -o FILE [--type space|model|dataset] [--json]",
 		"whole repos as one file: history, large files, variables, and no secret",

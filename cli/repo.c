@@ -11,6 +11,7 @@ struct plan {
 	struct client_options client;
 	const char *type; /* "space", "model", "dataset" */
 	const char *sdk;
+	const char *reason;
 	bool json, private;
 	const char *verb, *id, *to;
 };
@@ -87,6 +88,40 @@ static int show_it(const struct plan *p, json_t **ret)
 	return show(p, false, ret);
 }
 
+/* --- for administrators --- */
+
+static int take_down(const struct plan *p, json_t **ret)
+{
+	CLEANUP(json_unrefp) json_t *body = json_pack("{s:s}", "reason", p->reason);
+	int r = ask(&p->client, "POST", body, ret, "/api/%ss/%s/takedown", p->type, p->id);
+
+	if (r == 0 && !p->json)
+		printf("%s is taken down; its owner reads why\n", p->id);
+	return r;
+}
+
+static int lift(const struct plan *p, json_t **ret)
+{
+	int r = ask(&p->client, "DELETE", NULL, ret, "/api/%ss/%s/takedown", p->type, p->id);
+
+	if (r == 0 && !p->json)
+		printf("%s is what it was before\n", p->id);
+	return r;
+}
+
+static int list_taken_down(const struct plan *p, json_t **ret)
+{
+	const json_t *row;
+	size_t i;
+	int r = ask(&p->client, "GET", NULL, ret, "/api/takedowns");
+
+	if (r == 0 && !p->json)
+		json_array_foreach(*ret, i, row) printf("%-8s %-40s %s (%s, %s)\n",
+			ask_text(row, "kind"), ask_text(row, "id"), ask_text(row, "reason"),
+			ask_text(row, "by"), ask_text(row, "at"));
+	return r;
+}
+
 static const struct verb {
 	const char *name;
 	int arguments;
@@ -98,6 +133,9 @@ static const struct verb {
 	{"move", 2, move},
 	{"private", 1, hide_it},
 	{"public", 1, show_it},
+	{"takedown", 1, take_down},
+	{"lift", 1, lift},
+	{"takedowns", 0, list_taken_down},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -118,7 +156,7 @@ static const struct verb *parse(struct plan *p, int argc, char **argv)
 {
 	static const struct option known[] = {CLIENT_OPTIONS, {"json", no_argument, NULL, 'j'},
 		{"type", required_argument, NULL, 't'}, {"sdk", required_argument, NULL, 's'},
-		{"private", no_argument, NULL, 'p'}, {0}};
+		{"private", no_argument, NULL, 'p'}, {"reason", required_argument, NULL, 'r'}, {0}};
 	const struct verb *verb;
 	int opt;
 
@@ -131,14 +169,18 @@ static const struct verb *parse(struct plan *p, int argc, char **argv)
 			p->type = optarg;
 		else if (opt == 's')
 			p->sdk = optarg;
+		else if (opt == 'r')
+			p->reason = optarg;
 		else if (!client_option(&p->client, opt, optarg))
 			return NULL;
 	}
 	verb = optind < argc ? find_verb(argv[optind], argc - optind - 1) : NULL;
-	if (!verb || !is_type(p->type)) {
+	if (!verb || !is_type(p->type) || (verb->run == take_down) != (p->reason != NULL)) {
 		fprintf(stderr, "usage: see vitrine help repo\n");
 		return NULL;
 	}
+	if (verb->arguments == 0)
+		return verb;
 	p->id = argv[optind + 1];
 	p->to = verb->arguments > 1 ? argv[optind + 2] : NULL;
 	return ask_repo_id(p->id) ? verb : NULL;

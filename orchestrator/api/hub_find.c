@@ -6,6 +6,7 @@
 
 #include "orchestrator/api/routes.h"
 #include "orchestrator/disk.h"
+#include "orchestrator/hub/takedown.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/people/organisations.h"
 
@@ -25,8 +26,13 @@ int request_permit(
 	struct request *r, enum action action, const struct hub_repo *repo, struct err *e)
 {
 	const struct about a = about(repo);
+	struct takedown t;
+	int code = permit_repo(&r->who, action, &a, e);
 
-	return permit_repo(&r->who, action, &a, e);
+	if (code < 0 || r->who.admin || (action != ACTION_PUSH && action != ACTION_MANAGE))
+		return code;
+	code = takedown_get(r->world->store, repo->id, &t, e);
+	return code > 0 ? err_set(e, -EPERM, "taken down by an administrator: %s", t.reason) : code;
 }
 
 static const char *word_of(enum repo_kind kind)

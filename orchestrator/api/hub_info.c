@@ -10,6 +10,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/look_up.h"
 #include "orchestrator/api/routes.h"
+#include "orchestrator/hub/takedown.h"
 #include "orchestrator/served.h"
 
 #define ID_SHOWN 24 /* digits: what Hugging Face's ids have */
@@ -39,6 +40,18 @@ static void add_kind(struct request *r, const struct hub_repo *repo, json_t *o)
 	(void)json_object_set_new(o, "datasets", json_array());
 }
 
+/* Its owner sees why; whoever else sees it at all is an administrator. */
+static void add_takedown(struct request *r, const struct hub_repo *repo, json_t *o)
+{
+	struct takedown t;
+
+	if (!repo->private || takedown_get(r->world->store, repo->id, &t, &(struct err){0}) <= 0)
+		return;
+	(void)json_object_set_new(o, "disabled", json_true());
+	(void)json_object_set_new(o, "takedown",
+		json_pack("{s:s, s:o}", "reason", t.reason, "at", json_time(t.at_usec)));
+}
+
 json_t *hub_object(struct request *r, const struct hub_repo *repo)
 {
 	char id[OWNER_MAX + REPO_NAME_MAX + 2], digest[SHA256_HEX + 1];
@@ -52,8 +65,10 @@ json_t *hub_object(struct request *r, const struct hub_repo *repo)
 		"createdAt", json_time(repo->created_usec), "private", (int)repo->private, "gated",
 		0, "disabled", 0, "likes", (json_int_t)repo->likes, "owned",
 		request_permit(r, ACTION_MANAGE, repo, &(struct err){0}) == 0, "tags");
-	if (o)
+	if (o) {
 		add_kind(r, repo, o);
+		add_takedown(r, repo, o);
+	}
 	return o;
 }
 

@@ -328,3 +328,14 @@ CREATE TABLE invitations (
 	made_by text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
 	expires_usec bigint NOT NULL
 );
+
+-- version: 14
+-- Repos that an administrator has taken down. reason: its owner reads it. was_*: what lifting brings back.
+CREATE TABLE takedowns (
+	repo_id text PRIMARY KEY REFERENCES repos (id) ON DELETE CASCADE,
+	reason text NOT NULL,
+	by_user text NOT NULL,
+	at_usec bigint NOT NULL,
+	was_private bigint NOT NULL,
+	was_paused bigint NOT NULL
+);

@@ -411,3 +411,15 @@ DELETE FROM lfs_objects WHERE repo_id = $1 AND oid = $2 AND touched_usec < $3;
 -- name: blob_users
 SELECT (SELECT count(*) FROM lfs_objects WHERE oid = $1)
 	+ (SELECT count(*) FROM builds WHERE bundle = $1);
+
+-- name: takedown_get
+SELECT reason, by_user, at_usec, was_private, was_paused FROM takedowns WHERE repo_id = $1;
+-- name: takedown_add
+INSERT INTO takedowns (repo_id, reason, by_user, at_usec, was_private, was_paused)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (repo_id) DO UPDATE SET reason = $2, by_user = $3, at_usec = $4;
+-- name: takedown_remove
+DELETE FROM takedowns WHERE repo_id = $1;
+-- name: takedown_list
+SELECT r.kind, r.owner || '/' || r.name, t.reason, t.by_user, t.at_usec
+FROM takedowns t JOIN repos r ON r.id = t.repo_id ORDER BY t.at_usec DESC LIMIT 1000;

@@ -219,6 +219,40 @@ class Going(Hub):
             self.assertEqual(self.there(kind, "ada/hid", token=None), 200)
 
 
+class Takedown(Hub):
+    def test_what_is_taken_down_is_out_of_sight_and_its_owner_reads_why(self):
+        ada, bob = self.user("ada"), self.user("bob")
+        r = self.repo("ada/app", token=ada, user="ada")
+        r.deploy({})
+        at = "/api/spaces/ada/app"
+        answer = self.p.call("POST", at + "/takedown", {"reason": "It mines."})
+        self.assertEqual(answer[0], 200, answer)
+        self.assertEqual(self.p.call("GET", at, token=bob)[0], 404)
+        until("nothing runs", lambda: self.p.gateway.routes["ada/app"].get("stopped"))
+        self.assertTrue(self.p.gateway.routes["ada/app"]["private"])
+        seen = self.p.call("GET", at, token=ada)[1]
+        self.assertEqual((seen["takedown"]["reason"], seen["disabled"], seen["owned"]), ("It mines.", True, False))
+        for method, path, body in [("PUT", "/settings", {"private": False}), ("POST", "/restart", {}), ("POST", "/pause", {}),
+                                   ("POST", "/rollback", {}), ("POST", "/variables", {"key": "A", "value": "b"})]:
+            status, words = self.p.call(method, at + path, body, token=ada)
+            self.assertEqual((status, "It mines." in json.dumps(words)), (403, True), (path, words))
+        r.commit({"app.lua": "return 2"})
+        code, out = r.push()
+        self.assertNotEqual(code, 0)
+        self.assertEqual(self.p.call("POST", at + "/takedown", {"reason": "again"}, token=ada)[0], 403)
+        self.assertEqual(self.p.call("DELETE", at + "/takedown", token=ada)[0], 403)
+        for reason in ("", "two\nlines", "x" * 501):
+            self.assertEqual(self.p.call("POST", at + "/takedown", {"reason": reason})[0], 400)
+        self.p.end(signal.SIGKILL)
+        self.p.start()
+        self.assertEqual([(o["id"], o["reason"]) for o in self.p.call("GET", "/api/takedowns")[1]], [("ada/app", "It mines.")])
+        self.assertEqual(self.p.call("DELETE", at + "/takedown")[0], 200)
+        self.assertEqual(self.p.call("DELETE", at + "/takedown")[0], 404)
+        self.assertEqual(self.p.call("GET", at, token=bob)[0], 200)
+        until("it may run", lambda: not self.p.gateway.routes["ada/app"].get("stopped"))
+        self.assertEqual(r.push()[0], 0)
+
+
 class Lists(Hub):
     def ids(self, kind, query="", token=""):
         return [o["id"] for o in self.p.call("GET", "/api/%ss%s" % (kind, query), token=token)[1]

@@ -93,6 +93,8 @@ export interface Repo extends RepoId {
   /** Of a model: the task for which it can be called, or why it cannot; null: not known yet. */
   readonly served: { readonly task: string; readonly words: string } | null;
   readonly tensors: Tensors | null;
+  /** Why an administrator has taken it down; "" where none has. */
+  readonly takenDown: string;
 }
 
 export interface Tensors {
@@ -170,6 +172,7 @@ export function readRepo(kind: Kind, json: unknown): Repo | null {
     usedBy: readUsers(info),
     served: readServed(info["served"]),
     tensors: readTensors(info["safetensors"]),
+    takenDown: text(fields(info["takedown"])["reason"]),
   };
 }
 

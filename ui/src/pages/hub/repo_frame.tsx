@@ -92,6 +92,14 @@ export function RepoFrame({ id, tab, title, loaded, class: className, children }
         {given?.private && <PrivateBadge />}
         {given && <Like repo={given} />}
       </div>
+      {given?.takenDown && (
+        <p class="notice" role="status">
+          <Icon name="alert" />
+          <span>
+            <b>Taken down by an administrator.</b> {given.takenDown} Only you and those who may see its private pages see it.
+          </span>
+        </p>
+      )}
       <nav class="tabs repo-tabs" aria-label={`Pages of this ${WORDS[id.kind]}`}>
         {tabs.map((t) => (
           <a key={t} href={tabPath(id, t)} {...(t === tab ? { "aria-current": "page" as const } : {})}>
