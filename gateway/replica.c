@@ -371,6 +371,20 @@ void replicas_burned(struct gateway *g, const char *replica, uint64_t usec)
 		watch_burned(&c.found->watch, usec);
 }
 
+void replicas_wait(struct gateway *g, const char *replica, uint32_t session, uint32_t n,
+	const struct wire_queue *m)
+{
+	struct by_replica c = {.id = replica};
+	const struct pending *p;
+	struct session *s;
+
+	spaces_each(g->spaces, look_for_replica, &c);
+	s = c.found ? sessions_by_number(g->sessions, session) : NULL;
+	p = s && s->live && s->live->replica == c.found ? session_pending(s, n) : NULL;
+	if (p && p->state == EVENT_SENT && s->live->visit)
+		visit_show_wait(s->live->visit, n, p->node, m);
+}
+
 void replica_put_to_sleep(struct replica *r)
 {
 	replica_end(r, "the Space went to sleep");

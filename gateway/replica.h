@@ -65,6 +65,9 @@ struct replica *replica_by_id(const struct space *s, const char *id); /* NULL: n
 void replicas_take(struct gateway *g, uint32_t seq, const struct wake_link *m, int fd);
 void replicas_wake_failed(struct gateway *g, uint32_t seq, const struct wake_wake_failed *m);
 void replicas_gone(struct gateway *g, const char *space, const char *replica, const char *reason);
+/* A model call of event n waits, or, place 0, waits no longer; m: as its visitor is to be told. */
+void replicas_wait(struct gateway *g, const char *replica, uint32_t session, uint32_t n,
+	const struct wire_queue *m);
 /* A worker used so much processor time in the last second. */
 void replicas_burned(struct gateway *g, const char *replica, uint64_t usec);
 

@@ -156,11 +156,16 @@ void visit_show_phase(struct visit *v, const char *phase, const char *message)
 void visit_show_queue(
 	struct visit *v, uint32_t n, uint32_t node, size_t place, size_t of, int64_t expected_ms)
 {
-	struct wire_queue m = {
-		.place = (int64_t)place, .of = (int64_t)of, .expected_ms = (int64_t)expected_ms};
+	visit_show_wait(v, n, node,
+		&(struct wire_queue){.place = (int64_t)place,
+			.of = (int64_t)of,
+			.expected_ms = (int64_t)expected_ms});
+}
 
+void visit_show_wait(struct visit *v, uint32_t n, uint32_t node, const struct wire_queue *m)
+{
 	if (v->phase == VISIT_JOINED)
-		send_message(v, (struct frame){.type = WIRE_QUEUE, .node = node, .seq = n}, &m,
+		send_message(v, (struct frame){.type = WIRE_QUEUE, .node = node, .seq = n}, m,
 			write_queue);
 }
 

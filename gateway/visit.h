@@ -98,6 +98,8 @@ void visit_show_phase(struct visit *v, const char *phase, const char *message);
 /* Place in the row, from 1, of so many; 0: the wait is over. expected_ms: 0: nobody knows. */
 void visit_show_queue(
 	struct visit *v, uint32_t n, uint32_t node, size_t place, size_t of, int64_t expected_ms);
+/* The same of a handler that runs and waits for a model; reason: for people. Place 0: no longer. */
+void visit_show_wait(struct visit *v, uint32_t n, uint32_t node, const struct wire_queue *m);
 void visit_show_started(struct visit *v, uint32_t n, uint32_t node); /* a call went to a worker */
 void visit_show_all(struct visit *v); /* TREE, overlay, COMMIT; waits for the page if need be */
 void visit_page_known(struct visit *v);

@@ -140,10 +140,10 @@ static void on_queue(struct caller *c, const struct frame *f)
 		return;
 	if (m.place == 0) {
 		start(call);
-	} else if (!call->started) {
+	} else if (!call->started || m.reason) {
 		call->told = true;
-		call->ops->on_queue(
-			(size_t)m.place, (size_t)m.of, (int64_t)m.expected_ms, call->data);
+		call->ops->on_queue((size_t)m.place, (size_t)m.of, (int64_t)m.expected_ms, m.reason,
+			call->data);
 	}
 	wire_queue_done(&m);
 }
@@ -328,7 +328,7 @@ static void tell_waiting(struct caller *c)
 			continue;
 		}
 		call->told = true;
-		call->ops->on_queue(1, 1, 0, call->data);
+		call->ops->on_queue(1, 1, 0, NULL, call->data);
 		call = c->calls; /* others may have gone meanwhile */
 	}
 }

@@ -45,8 +45,10 @@ enum call_failure {
 /* json: one JSON value as text, borrowed for the call. */
 struct call_ops {
 	/* place from 1 among of who wait for the same; expected_ms until it starts, 0: not known.
+	 * reason: NULL before on_started; after it what a model call waits for, in words.
 	 */
-	void (*on_queue)(size_t place, size_t of, int64_t expected_ms, void *data);
+	void (*on_queue)(
+		size_t place, size_t of, int64_t expected_ms, const char *reason, void *data);
 	void (*on_started)(void *data);
 	void (*on_progress)(const uint8_t *json, size_t n, void *data);
 	void (*on_log)(const uint8_t *json, size_t n, void *data);

@@ -221,7 +221,19 @@ static void on_failed(const char *code, const char *message, void *data)
 	request_resume(a->request);
 }
 
+/* A comment in the stream: clients pass over it, people who look see it. */
+static void on_wait(const char *reason, void *data)
+{
+	struct ask *a = data;
+
+	(void)snprintf(a->waits_for, sizeof(a->waits_for), "%s", reason);
+	a->beat_usec = 0;
+	if (a->streams)
+		request_resume(a->request);
+}
+
 static const struct model_call_ops call_ops = {
+	.on_wait = on_wait,
 	.on_text = on_text,
 	.on_result = on_result,
 	.on_failed = on_failed,
@@ -378,7 +390,7 @@ static ssize_t on_socket_wants(void *data, uint64_t position, char *room, size_t
 			request_suspend(a->request);
 			return 0;
 		}
-		if (buf_add(&a->out, ":\n\n", 3) < 0)
+		if (buf_addf(&a->out, ": %s\n\n", a->waits_for) < 0)
 			return MHD_CONTENT_READER_END_WITH_ERROR;
 	}
 	a->beat_usec = clock_mono_usec() + BEAT_SEC * USEC_PER_SEC;

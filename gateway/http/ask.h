@@ -55,6 +55,7 @@ struct ask {
 	struct buf out;
 	size_t at; /* of out, what the socket has taken */
 	uint64_t beat_usec;
+	char waits_for[256]; /* the call, in words; "": it does not */
 };
 
 /* For the handler; a is zeroed, and the body is gathered from then on. */

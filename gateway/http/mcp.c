@@ -54,12 +54,15 @@ static int tell_progress(
 	return r < 0 ? r : end_event(p, &line);
 }
 
-static int on_queue(struct program *p, size_t place, size_t of, int64_t expected_ms)
+static int on_queue(
+	struct program *p, size_t place, size_t of, int64_t expected_ms, const char *reason)
 {
 	char words[80];
 	int n = snprintf(words, sizeof(words), "waiting, number %zu of %zu", place, of);
 
 	(void)expected_ms;
+	if (reason)
+		return tell_progress(p, 0, 0, reason, strlen(reason));
 	return tell_progress(p, 0, 0, words, (size_t)n);
 }
 

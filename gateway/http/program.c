@@ -259,12 +259,12 @@ static bool is_behind(const struct program *p)
 	return p->out.len - p->at > BEHIND_MAX;
 }
 
-static void on_queue(size_t place, size_t of, int64_t expected_ms, void *data)
+static void on_queue(size_t place, size_t of, int64_t expected_ms, const char *reason, void *data)
 {
 	struct program *p = data;
 
 	if (p->streams && !is_behind(p))
-		said(p, p->voice->queue(p, place, of, expected_ms));
+		said(p, p->voice->queue(p, place, of, expected_ms, reason));
 }
 
 static void on_started(void *data)

@@ -23,7 +23,8 @@ struct program;
 /* How a protocol words what is told of a call. Each appends one event to a stream, or, where the
  * answer is no stream, only the last of them anything: the whole body. */
 struct program_voice {
-	int (*queue)(struct program *p, size_t place, size_t of, int64_t expected_ms);
+	int (*queue)(struct program *p, size_t place, size_t of, int64_t expected_ms,
+		const char *reason);
 	int (*progress)(struct program *p, struct slice json);
 	int (*log)(struct program *p, struct slice json);
 	int (*value)(struct program *p, struct slice results);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "gateway/adapters/schema.h"
 #include "gateway/http/program.h"
 #include "gateway/session/json_text.h"
@@ -27,14 +28,19 @@ static int add_event(struct program *p, const char *name, struct slice json)
 	return r < 0 ? r : buf_add_str(&p->out, "\n\n");
 }
 
-static int on_queue(struct program *p, size_t place, size_t of, int64_t expected_ms)
+static int on_queue(
+	struct program *p, size_t place, size_t of, int64_t expected_ms, const char *reason)
 {
+	CLEANUP(json_unrefp) json_t *text = reason ? json_string(reason) : NULL;
+	CLEANUP(freep) char *words = text ? json_dumps(text, JSON_ENCODE_ANY) : NULL;
 	int r = begin_event(p, "queue");
 
 	if (r == 0)
 		r = buf_addf(&p->out, "{\"place\":%zu,\"of\":%zu", place, of);
 	if (r == 0 && expected_ms > 0)
 		r = buf_addf(&p->out, ",\"expected_ms\":%lld", (long long)expected_ms);
+	if (r == 0 && words)
+		r = buf_addf(&p->out, ",\"reason\":%s", words);
 	return r < 0 ? r : buf_add_str(&p->out, "}\n\n");
 }
 

@@ -14,6 +14,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "gateway/map.h"
+#include "gateway/replica.h"
 #include "proto/messages.h"
 
 #define CONTROL_QUEUE_MAX (64u << 10)
@@ -285,6 +286,44 @@ static int on_call_frame(struct link *l, const struct frame *f, struct link_file
 	return -EPROTO;
 }
 
+/* One row of WAITS. */
+static void on_wait(struct models *m, const json_t *row)
+{
+	const char *replica = json_string_value(json_object_get(row, "replica"));
+	const char *reason = json_string_value(json_object_get(row, "reason"));
+	uint32_t n = (uint32_t)json_integer_value(json_object_get(row, "event"));
+	struct model_call *c;
+	const struct wire_queue wait = {.place = json_integer_value(json_object_get(row, "place")),
+		.of = json_integer_value(json_object_get(row, "of")),
+		.expected_ms = json_integer_value(json_object_get(row, "expected_ms")),
+		.reason = reason};
+
+	if (!replica || !reason)
+		return;
+	if (strcmp(replica, "gateway") != 0) {
+		replicas_wait(m->gateway, replica,
+			(uint32_t)json_integer_value(json_object_get(row, "session")), n, &wait);
+		return;
+	}
+	c = map_get_u32(&m->by_seq, n);
+	if (c && wait.place > 0 && c->ops->on_wait)
+		c->ops->on_wait(reason, c->data);
+}
+
+static int on_waits(struct models *m, const struct frame *f, struct err *why)
+{
+	struct models_waits waits;
+	int r = models_waits_read(&waits, f->value, f->length, why);
+	const json_t *row;
+	size_t i;
+
+	if (r < 0)
+		return r;
+	json_array_foreach(waits.rows, i, row) on_wait(m, row);
+	models_waits_done(&waits);
+	return 0;
+}
+
 static int on_control_frame(struct link *l, const struct frame *f, struct link_files *files,
 	struct err *why, void *data)
 {
@@ -296,6 +335,8 @@ static int on_control_frame(struct link *l, const struct frame *f, struct link_f
 	(void)files;
 	if (f->type == MODELS_METRICS)
 		return 0; /* the orchestrator's */
+	if (f->type == MODELS_WAITS)
+		return on_waits(m, f, why);
 	if (f->type != MODELS_LIST)
 		return -EPROTO;
 	r = models_list_read(&list, f->value, f->length, why);

@@ -32,6 +32,8 @@ struct models;
 struct model_call_ops {
 	/* More of a text that is written: whole characters. */
 	void (*on_text)(const char *text, size_t n, void *data);
+	/* It waits, and for what, in words; now and then while it does. NULL: nobody asks. */
+	void (*on_wait)(const char *reason, void *data);
 	/* The end, one of them; the call is gone when it returns. code: as of infer.ERROR, or
 	 * "away" (held in vain), "ended" (inference died). */
 	void (*on_result)(const struct infer_result *result, void *data);

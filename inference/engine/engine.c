@@ -298,9 +298,17 @@ void lane_learn_row_time(struct lane *lane, uint64_t nsec, size_t rows)
 
 void request_begin(struct request *q, uint64_t now)
 {
-	if (!q->begun)
-		q->queue_nsec = now - q->born_nsec;
+	struct lane *lane = q->lane;
+
+	if (q->begun)
+		return;
+	q->queue_nsec = now - q->born_nsec;
 	q->begun = true;
+	/* Who came later than the last one began has not waited for it. */
+	if (lane->begun_nsec >= q->born_nsec)
+		lane->begin_gap_nsec +=
+			((double)(now - lane->begun_nsec) - lane->begin_gap_nsec) / 8;
+	lane->begun_nsec = now;
 }
 
 void engine_charge(

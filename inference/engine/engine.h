@@ -166,6 +166,20 @@ void request_set_group(struct request *q, uint32_t group);
 /* Who pays for it, and with what weight beside others; "" and 1 until then. */
 void request_set_payer(struct request *q, const char *payer, uint32_t weight);
 
+/* Why a request has not begun, or not gone on. */
+struct wait {
+	uint32_t place, of;     /* in the row for its model, from 1 */
+	uint32_t others;        /* payers and Spaces that the model, or the device, works for */
+	uint64_t held_nsec;     /* that the longest of them has been at it */
+	uint64_t expected_nsec; /* until it begins, about; 0: nobody knows */
+	bool elsewhere;         /* the device works on other models */
+};
+
+/* Looks at who waits for what; request_wait says it until the next look. */
+void engine_rank(struct engine *e);
+/* False: it does not wait. */
+bool request_wait(const struct request *q, struct wait *ret);
+
 /* What it has had so far, for one that is about to be cancelled. */
 void request_usage(const struct request *q, struct usage *ret);
 

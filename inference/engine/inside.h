@@ -56,6 +56,7 @@ struct request {
 	struct writer writer;
 	struct decoding decoding; /* of what it has written */
 
+	struct wait wait; /* of the last engine_rank */
 	uint64_t born_nsec, device_nsec;
 	uint64_t queue_nsec;
 	bool begun;
@@ -75,6 +76,9 @@ struct lane {
 	size_t writing;   /* requests that run */
 	uint64_t stepped; /* in which step it was last */
 	double row_nsec;  /* running average of one row's time */
+	/* The same of the time from one beginning to the next, while some wait; when one was. */
+	double begin_gap_nsec;
+	uint64_t begun_nsec;
 };
 
 struct engine {

@@ -66,6 +66,7 @@ static int on_caller(
 	(void)f;
 	if (fd < 0)
 		return err_set(e, -EPROTO, "CALLER without its file");
+	c->gateway = true;
 	r = worker_add(c->service, "gateway", "", true, fd);
 	if (r < 0)
 		log_warn("the gateway was not attached: %s", strerror(-r));
@@ -80,6 +81,7 @@ static int on_key(struct control *c, const struct frame *f, struct link_files *f
 	(void)files;
 	if (r < 0)
 		return r;
+	c->gateway = true;
 	r = grant_keys_add(&c->service->keys, &m, e);
 	models_key_done(&m);
 	service_lease_came(c->service); /* some may have waited for it */

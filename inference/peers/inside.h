@@ -34,6 +34,9 @@ struct call {
 	uint8_t *held; /* owned; NULL: it has begun */
 	size_t held_n;
 	uint64_t held_until_usec;
+	uint64_t since_usec; /* it came */
+	uint64_t told_usec;  /* the gateway heard that it waits; 0: it did not */
+	uint32_t told_place;
 	unsigned told_percent; /* of its model's loading, plus one; 0: nothing yet */
 };
 
@@ -67,17 +70,21 @@ struct control {
 	struct control *next;
 	struct service *service;
 	struct link *link; /* owned */
+	bool gateway;      /* it has said a key, or handed over its own calls */
 };
 
 struct service {
-	struct loop *loop;        /* borrowed */
-	struct engine *engine;    /* borrowed */
-	struct shelf *shelf;      /* borrowed */
-	struct source *step;      /* owned; armed while there is work */
-	struct source *tell;      /* owned */
-	struct source *models;    /* owned; armed while models or calls held for them change */
-	bool step_due;            /* step is armed, or runs */
-	uint64_t models_usec;     /* when models is due; 0: it is not armed */
+	struct loop *loop;          /* borrowed */
+	struct engine *engine;      /* borrowed */
+	struct shelf *shelf;        /* borrowed */
+	struct source *step;        /* owned; armed while there is work */
+	struct source *tell;        /* owned */
+	struct source *models;      /* owned; armed while models or calls held for them change */
+	bool step_due;              /* step is armed, or runs */
+	uint64_t models_usec;       /* when models is due; 0: it is not armed */
+	struct source *waits_timer; /* owned; armed while there are calls */
+	bool waits_due;
+	json_t *waits;            /* owned; rows for the gateway; NULL: none */
 	bool models_changed;      /* since the last LIST */
 	size_t held_bytes;        /* of all calls */
 	struct control *controls; /* owned */

@@ -8,6 +8,7 @@
 #include "base/tell.h"
 #include "inference/metrics.h"
 #include "inference/peers/inside.h"
+#include "inference/peers/waits.h"
 #include "proto/messages.h"
 
 #define TELL_USEC 2000000ull /* between two METRICS */
@@ -108,7 +109,10 @@ int service_new(struct loop *loop, struct engine *engine, struct shelf *shelf, s
 		r = loop_add_timer(loop, on_tell, s, &s->tell);
 	if (r == 0)
 		r = loop_add_timer(loop, on_models, s, &s->models);
+	if (r == 0)
+		r = loop_add_timer(loop, waits_look, s, &s->waits_timer);
 	if (r < 0) {
+		(void)source_free(s->models);
 		(void)source_free(s->tell);
 		(void)source_free(s->step);
 		free(s);
@@ -187,6 +191,8 @@ struct service *service_free(struct service *s)
 	(void)source_free(s->step);
 	(void)source_free(s->tell);
 	(void)source_free(s->models);
+	(void)source_free(s->waits_timer);
+	json_decref(s->waits);
 	free(s);
 	return NULL;
 }

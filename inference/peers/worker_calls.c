@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "inference/metrics.h"
 #include "inference/peers/inside.h"
+#include "inference/peers/waits.h"
 #include "proto/messages.h"
 
 #define RESULT_MAX (1u << 20)
@@ -18,6 +19,7 @@
 /* Its tenant stays, even without calls. */
 static void call_free(struct call *c)
 {
+	call_wait_over(c);
 	c->tenant->calls--;
 	if (c->event)
 		c->event->calls--;
@@ -375,7 +377,9 @@ static int begin_call(struct worker *w, const struct frame *f, const struct infe
 		.tenant = t,
 		.seq = f->seq,
 		.channel = f->channel,
-		.node = f->node};
+		.node = f->node,
+		.since_usec = clock_mono_usec()};
+	waits_begin(w->service);
 	t->calls++;
 	r = begin_request(c, m, raw, ret_code, e);
 	if (r == -EAGAIN)

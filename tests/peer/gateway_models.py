@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gateway_fakes import *  # noqa: F401,F403,E402
 
 CALL, STOP, TOKEN, RESULT, ERROR = 0xB0, 0xB1, 0xB8, 0xB9, 0xBA
-CALLER, LIST = 0xC2, 0xC8
+CALLER, LIST, WAITS = 0xC2, 0xC8, 0xCB
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 MOOD, WRITER = "vitrine/tiny-sentiment", "vitrine/tiny-writer"
 ANN = "Authorization: Bearer hf_ann"
@@ -624,6 +624,20 @@ def who_has_too_many_calls_under_way_waits_and_others_do_not(g):
     for call in calls:
         inference.result(call, {"text": "y", "finish_reason": "stop"})
     assert all(a.got()[0] == 200 for a in (*asked, other))
+
+
+def who_waits_for_a_model_reads_why_in_a_comment_of_the_stream(g):
+    inference = fake(g)
+    asked = Asked(g, "/v1/completions", {"model": "a/chat", "prompt": "x", "stream": True})
+    call = inference.call()
+    words = "waits for the model a/chat, held by 2 others for 3.1 s; you are next"
+    row = {"replica": "gateway", "session": 0, "event": call.seq, "place": 1, "of": 1,
+           "expected_ms": 100, "reason": words}
+    for peer in inference.peers:
+        peer.send(Frame(WAITS, {"rows": [row, {**row, "event": 9999}]}))
+    g.until(lambda: b": " + words.encode() in asked.heard)
+    inference.result(call, {"text": "y", "finish_reason": "stop"})
+    assert asked.events()
 
 
 def a_slow_reader_gets_every_word_in_larger_pieces_and_holds_little(g):

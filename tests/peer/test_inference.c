@@ -436,6 +436,59 @@ TEST(the_gateway_calls_over_a_link_of_its_own_and_names_who_pays_each_time)
 	peer_done(&worker);
 }
 
+/* Reads rows of WAITS until one has that place (0: waits no longer). Returns its event. */
+static json_int_t until_place(struct peer *control, json_int_t place, char *reason, size_t max)
+{
+	for (;;) {
+		const json_t *row;
+		size_t i;
+
+		if (next_message(control) != MODELS_WAITS)
+			continue;
+		json_array_foreach(json_object_get(control->value, "rows"), i, row)
+		{
+			CHECK(!strcmp(
+				json_string_value(json_object_get(row, "replica")), "gateway"));
+			if (json_integer_value(json_object_get(row, "place")) != place)
+				continue;
+			snprintf(reason, max, "%s",
+				json_string_value(json_object_get(row, "reason")));
+			return json_integer_value(json_object_get(row, "event"));
+		}
+	}
+}
+
+TEST(the_gateway_hears_what_its_calls_wait_for_in_words_and_when_they_do_no_longer)
+{
+	static const char key[] =
+		"{\"id\":1,\"until_usec\":1,\"key\":"
+		"\"0000000000000000000000000000000000000000000000000000000000000000\"}";
+	struct peer control, gateway;
+	char value[256], reason[256];
+	int pair[2];
+
+	dial(&control);
+	send_message(&control, MODELS_KEY, 0, key, -1);
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	send_message(&control, MODELS_CALLER, 0, "", pair[0]);
+	close(pair[0]);
+	peer_init(&gateway, pair[1]);
+	for (uint32_t i = 0; i < 120; i++) { /* of five users, for 32 places */
+		snprintf(value, sizeof(value),
+			"\"payer\":\"user:u%u\"," STORY ",\"options\":{\"max_tokens\":400}", i % 5);
+		call(&gateway, 1 + i, WRITER, "chat", value);
+	}
+	CHECK(until_place(&control, 2, reason, sizeof(reason)) > 0);
+	printf("  %s\n", reason);
+	CHECK(strstr(reason, "waits for the model " WRITER ", held by 4 others for "));
+	CHECK(strstr(reason, "; 1 before you"));
+	CHECK(!strstr(reason, "user:u")); /* whoever they are */
+	peer_done(&gateway);
+	CHECK(until_place(&control, 0, reason, sizeof(reason)) > 0);
+	CHECK(!reason[0]);
+	peer_done(&control);
+}
+
 /* Reads a call's tokens to its end; returns how many came. */
 static int read_story(struct peer *w, uint32_t seq, char *text, size_t max)
 {

@@ -439,11 +439,13 @@ static void on_event_timer(void *data)
 
 /* --- what a call says --- */
 
-static void on_queue(size_t place, size_t of, int64_t expected_ms, void *data)
+static void on_queue(size_t place, size_t of, int64_t expected_ms, const char *reason, void *data)
 {
 	struct gradio_event *ev = data;
 	CLEANUP(buf_done) struct buf b;
 
+	if (reason)
+		return; /* its client takes a place for one before the start */
 	ev->estimated = true;
 	buf_init(&b, 1024);
 	if (ev->form == GRADIO_QUEUE &&

@@ -38,6 +38,8 @@ export interface Queued {
   readonly of: number;
   /** ms until it starts, from when this came; null: nobody knows. */
   readonly expected: number | null;
+  /** What a model call of the handler, which runs, waits for; "": the event itself waits. */
+  readonly reason: string;
 }
 
 export interface Progress {

@@ -329,6 +329,7 @@ export class Session {
           place: m.body.place,
           of: m.body.of,
           expected: m.body.expected_ms ?? null,
+          reason: m.body.reason ?? "",
         });
       case "bye":
         return this.#bye(m.body.reason, m.body.retry === true);

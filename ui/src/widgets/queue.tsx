@@ -19,16 +19,16 @@ export function QueueAt({ node }: { node: NodeId }) {
 /** The line counts down every second; who listens hears of it only when the place has changed. */
 function QueueLine({ queued }: { queued: Queued }) {
   const left = useCountdown(queued);
-  const place = placeWords(queued.place);
+  const place = queued.reason ? sentence(queued.reason) : placeWords(queued.place);
   return (
     <p class="queue">
       <span class="spinner" aria-hidden="true" />
       <span class="hidden" role="status">
-        {`${place}${waitWords(queued.expected)}`}
+        {queued.reason ? placeWords(queued.place) : `${place}${waitWords(queued.expected)}`}
       </span>
       <span aria-hidden="true">
         {`${place}${waitWords(left)}`}
-        {queued.of > 1 && <span class="faint">{` · ${queued.of} waiting`}</span>}
+        {queued.of > 1 && !queued.reason && <span class="faint">{` · ${queued.of} waiting`}</span>}
       </span>
     </p>
   );
@@ -45,6 +45,8 @@ function useCountdown(queued: Queued): number | null {
   }, [queued]);
   return left;
 }
+
+const sentence = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
 
 const ENDINGS: Readonly<Record<Intl.LDMLPluralRule, string>> = {
   zero: "th",

@@ -156,11 +156,11 @@ export const interrupted = (event: number, node: number): ServerMessage => ({
   kind: 1,
   body: {},
 });
-export const queue = (event: number, node: number, place: number, of: number, expected_ms?: number): ServerMessage => ({
+export const queue = (event: number, node: number, place: number, of: number, expected_ms?: number, reason?: string): ServerMessage => ({
   type: "queue",
   event: event as EventId,
   node: node as NodeId,
-  body: { place, of, ...(expected_ms === undefined ? {} : { expected_ms }) },
+  body: { place, of, ...(expected_ms === undefined ? {} : { expected_ms }), ...(reason ? { reason } : {}) },
 });
 export const phase = (name: string): ServerMessage => ({ type: "phase", body: { phase: name } });
 export const bye = (reason: string, retry = false): ServerMessage => ({ type: "bye", body: { reason, retry } });

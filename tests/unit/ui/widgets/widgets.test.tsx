@@ -296,6 +296,17 @@ test("who waits is told the place and when the turn comes, below the component",
   assert.doesNotMatch(html(b), /in line/);
 });
 
+test("who waits for a model is told what it waits for", () => {
+  const b = page(el(2, "button", {}, { click: {} }));
+  b.session.fire(b.cell("button2"), "click");
+  b.get(accepted(1), queue(1, 2, 1, 3, 4200, "waits for the model alice/draw, held by 2 others for 3.1 s; you are next"));
+  const out = html(b);
+  assert.match(out, /Waits for the model alice\/draw, held by 2 others for 3\.1 s; you are next, about 5 s/);
+  assert.match(out, /role="status">Next in line</); // what changes each second is not read out
+  b.get(queue(1, 2, 0, 0));
+  assert.doesNotMatch(html(b), /alice/);
+});
+
 test("places and waits are plain words", () => {
   assert.deepEqual([1, 2, 3, 4, 11, 12, 13, 21, 22, 103, 111].map(placeWords), [
     "Next in line", "2nd in line", "3rd in line", "4th in line", "11th in line", "12th in line",
