@@ -45,7 +45,7 @@ const stage = (wanted) => until(`the stage is ${wanted}`, async () => (await run
 /** Clicks until the page shows it: a change reaches the workers in a moment. */
 async function shows(visitor, pattern) {
   await until(`it shows ${pattern}`, async () => {
-    await visitor.act("go", "click");
+    await visitor.actAgain("go", "click");
     return pattern.test(visitor.props("shown").value);
   });
 }

@@ -231,6 +231,20 @@ export class Visitor {
     return this.failures.get(n);
   }
 
+  /** The same; when the worker dies under it, it is asked for again, as a visitor may. */
+  async actAgain(key, kind) {
+    const n = this.fire(key, kind);
+
+    await this.waitFor(`event ${n} ends`, () => {
+      if (this.interrupted === n) {
+        this.interrupted = undefined;
+        this.send({ type: TYPE.RETRY, seq: n });
+      }
+      return this.finished.has(n);
+    });
+    return this.failures.get(n);
+  }
+
   waitFor(words, check, timeoutMs = 30_000) {
     return until(words, () => {
       if (this.closed && !check()) throw new Error(`the socket closed: ${JSON.stringify(this.closed)} ${JSON.stringify(this.bye ?? "")}`);
