@@ -40,6 +40,7 @@ int cmd_variables(int argc, char **argv);
 int cmd_repo(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_tls(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 
 /* All of them, in the order in which help shows them. Static. */

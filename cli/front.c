@@ -9,9 +9,11 @@
 #include "base/log.h"
 #include "cli/certs.h"
 
+#define OWN_LOOK_USEC (3600 * USEC_PER_SEC)
+
 bool front_wanted(const struct front *f)
 {
-	return f->n_files > 0;
+	return f->n_files > 0 || f->own_ca;
 }
 
 int front_add(struct front *f, const char *text, struct err *e)
@@ -58,6 +60,22 @@ static int put(struct front *f, size_t i, const struct layout *l, char ret_host[
 	return r;
 }
 
+static int prepare_own(struct front *f, const struct layout *l, struct err *e)
+{
+	char path[LAYOUT_PATH + 32];
+	int r = f->host ? ca_names_add(&f->names, f->host, e) : 0;
+
+	if (r == 0)
+		r = ca_names_add_own(&f->names, e);
+	if (r == 0)
+		r = ca_prepare(l, path, e);
+	if (r == 0 && ca_is_due(l, &f->names))
+		r = ca_issue(l, &f->names, e);
+	if (r == 0)
+		log_info("--tls-ca: those who are to trust this platform need %s", path);
+	return r;
+}
+
 int front_prepare(
 	struct front *f, const struct layout *l, char ret_host[FRONT_HOST_MAX], struct err *e)
 {
@@ -71,6 +89,8 @@ int front_prepare(
 		if (r == 0 && i == 0)
 			(void)snprintf(ret_host, FRONT_HOST_MAX, "%s", host);
 	}
+	if (r == 0 && f->own_ca)
+		r = prepare_own(f, l, e);
 	if (r == 0 && f->host)
 		(void)snprintf(ret_host, FRONT_HOST_MAX, "%s", f->host);
 	return r;
@@ -87,8 +107,22 @@ static bool has_changed(const char *path, const struct stat *seen)
 		       now.st_mtim.tv_nsec != seen->st_mtim.tv_nsec);
 }
 
+static void look_at_own(struct front *f, const struct layout *l)
+{
+	uint64_t now = clock_mono_usec();
+	struct err e = {0};
+
+	if (now - f->looked_usec < OWN_LOOK_USEC)
+		return;
+	f->looked_usec = now;
+	if (ca_is_due(l, &f->names) && ca_issue(l, &f->names, &e) < 0)
+		log_error("--tls-ca: %s", e.text);
+}
+
 void front_look(struct front *f, const struct layout *l)
 {
+	if (f->own_ca)
+		look_at_own(f, l);
 	for (size_t i = 0; i < f->n_files; i++) {
 		char host[FRONT_HOST_MAX];
 		struct err e = {0};

@@ -6,9 +6,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "cli/ca.h"
 #include "cli/layout.h"
 
 #define FRONT_FILES_MAX 16
@@ -23,8 +25,11 @@ struct front_files {
 struct front {
 	struct front_files files[FRONT_FILES_MAX];
 	size_t n_files;
-	const char *host; /* borrowed; as visitors write it; NULL: as the certificate says */
-	const char *port; /* borrowed; NULL: 443 beside 80, else 8443 */
+	bool own_ca;           /* a certificate of an authority of our own, too */
+	struct ca_names names; /* for which it is */
+	uint64_t looked_usec;  /* at that one */
+	const char *host;      /* borrowed; as visitors write it; NULL: as the certificate says */
+	const char *port;      /* borrowed; NULL: 443 beside 80, else 8443 */
 };
 
 /* --tls CERT,KEY. -EINVAL, -E2BIG with words. */
@@ -33,7 +38,8 @@ bool front_wanted(const struct front *f);
 
 /*
  * Puts the certificates there and takes away those of the last time. ret_host: the name by which
- * visitors reach the platform. -EBADMSG with words: one of them is not to be served.
+ * visitors reach the platform, "": that of the address where it listens. -EBADMSG with words: one
+ * of them is not to be served.
  */
 int front_prepare(
 	struct front *f, const struct layout *l, char ret_host[FRONT_HOST_MAX], struct err *e);

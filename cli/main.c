@@ -23,7 +23,7 @@ static const struct command commands[] = {
 		"[--sign-up invite|open|closed] "
 		"[--fetch-allow HOST]... [--fetch-allow-private CIDR]... "
 		"[--limit NAME=N]... "
-		"[--tls CERT,KEY]... [--tls-port N] [--host NAME]",
+		"[--tls CERT,KEY]... [--tls-ca] [--tls-port N] [--host NAME]",
 		"start the platform and keep it running", cmd_up},
 	{"login", "[--user NAME] URL | --list [--json]",
 		"sign in to a platform: token, or with --user the password, on standard input",
@@ -86,6 +86,9 @@ static const struct command commands[] = {
 		"import [--name OWNER/NAME] [--replace] FOLDER|FILE.gguf | list [--json] | "
 		"remove OWNER/NAME",
 		"models of your own for all Spaces", cmd_model},
+	{"tls", "ca [HOST]... | install [--name NAME] CERT [KEY] | list | remove NAME [--data DIR]",
+		"certificates for this machine's platform: of an authority of its own, or yours",
+		cmd_tls},
 	{"backup", "FILE|DIR", "all data as one file, also while the platform runs", cmd_backup},
 	{"restore", "FILE [--secrets-key FILE | --without-secrets]",
 		"what a backup holds, into an empty folder", cmd_restore},

@@ -126,7 +126,11 @@ static int open_tls_port(struct up *u, struct supervisor_config *config, struct 
 	const char *port =
 		u->front.port ? u->front.port : (strcmp(u->port, "80") == 0 ? "443" : "8443");
 	char host[FRONT_HOST_MAX];
-	int r = front_prepare(&u->front, &u->layout, host, e);
+	int r = strcmp(own_address(u), u->listen) == 0 ? ca_names_add(&u->front.names, u->listen, e)
+						       : 0;
+
+	if (r == 0)
+		r = front_prepare(&u->front, &u->layout, host, e);
 
 	if (r == 0)
 		r = listen_at(u, port, config->tls_fds, e);
@@ -236,6 +240,8 @@ static void poll_ready(void *data)
 	}
 	print_first_password(u);
 	write_token(u);
+	if (front_wanted(&u->front))
+		printf("vitrine: whoever comes by %s is sent to https\n", u->local);
 	printf("vitrine: ready on %s\n", u->url);
 	fflush(stdout);
 }
@@ -382,8 +388,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		{"uploads", required_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'I'},
 		{"fetch-allow", required_argument, NULL, 'F'},
 		{"fetch-allow-private", required_argument, NULL, 'P'},
-		{"tls", required_argument, NULL, 'T'}, {"tls-port", required_argument, NULL, 'h'},
-		{"host", required_argument, NULL, 'H'}, {0}};
+		{"tls-ca", no_argument, NULL, 'C'}, {"tls", required_argument, NULL, 'T'},
+		{"tls-port", required_argument, NULL, 'h'}, {"host", required_argument, NULL, 'H'},
+		{0}};
 	const char **text;
 	int c, r = 0;
 
@@ -412,6 +419,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			break;
 		case 'L':
 			r = set_log_format(optarg, e);
+			break;
+		case 'C':
+			u->front.own_ca = true;
 			break;
 		case 'T':
 			r = front_add(&u->front, optarg, e);
