@@ -103,6 +103,8 @@ static int check(const struct edge_route *m, struct err *e)
 	if (!is_name(m->owner) || !is_name(m->name))
 		return err_set(e, -EINVAL, "ROUTE owner or name: '%s/%s' is not a name", m->owner,
 			m->name);
+	if (m->of && !is_name(m->of))
+		return err_set(e, -EINVAL, "ROUTE of: '%s' is not a name", m->of);
 	if (m->bundle && !is_id(m->bundle))
 		return err_set(e, -EINVAL, "ROUTE bundle: '%s' is not a hash", m->bundle);
 	return 0;
@@ -137,6 +139,9 @@ static void fill(struct route *r, const struct edge_route *m)
 	r->private = m->private;
 	r->stopped = m->stopped;
 	r->settings = m->settings;
+	copy(r->of, sizeof(r->of), m->of);
+	copy(r->branch, sizeof(r->branch), m->branch);
+	r->ends_sec = m->ends_sec;
 	(void)page_unref(r->page);
 	r->page = read_page(m);
 }

@@ -32,6 +32,9 @@ struct route {
 	uint64_t replicas; /* most workers at a time; 0: as the operator's limit */
 	bool private;
 	bool stopped;
+	char of[97]; /* a preview: the Space it shows a branch of; "": it is none */
+	char branch[201];
+	int64_t ends_sec;    /* wall clock */
 	int64_t settings;    /* version of what its workers are told at their start */
 	struct page *page;   /* owned reference; NULL: no tree was recorded */
 	uint32_t generation; /* of the synchronisation that last named it */

@@ -13,10 +13,24 @@
 #include "orchestrator/live.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/notes.h"
+#include "orchestrator/previews.h"
 #include "orchestrator/repo/policy.h"
 #include "orchestrator/served.h"
 
 static const char zeros[] = "0000000000000000000000000000000000000000";
+
+#define HEADS "refs/heads/"
+#define GOALS_MAX (1 + PREVIEWS_MAX)
+
+/* A branch of a Space with a new head: what is built, and goes live where it is served. */
+struct goal {
+	char branch[BRANCH_MAX + 1];
+	char commit[COMMIT_HEX + 1];
+	struct space space;           /* the Space itself for main; else the branch's preview */
+	struct pending_build pending; /* id "": none */
+	bool fresh;                   /* a preview that this change has made */
+	bool stored;                  /* there is nothing to serve of it */
+};
 
 struct change {
 	struct world *world; /* borrowed */
@@ -27,11 +41,16 @@ struct change {
 	uint64_t started_usec;
 	struct policy *policy; /* owned while it runs */
 	struct build *build;   /* owned while it runs */
-	struct space space;    /* of a Space */
 	char quarantine[REPO_PATH_MAX + 128];
-	char commit[COMMIT_HEX + 1];  /* new head of a Space's main; "": it is not changed */
-	struct pending_build pending; /* id "": none */
+	struct goal goals[GOALS_MAX]; /* of a Space; built one after the other, main first */
+	size_t n_goals, at;
+	bool crowded; /* more branches at once than can have previews: only main is built */
 };
+
+static bool is_main(const struct goal *g)
+{
+	return !strcmp(g->branch, REPO_MAIN + strlen(HEADS));
+}
 
 /* --- saying --- */
 
@@ -76,8 +95,9 @@ static void on_line(const char *line, void *data)
 static void on_phase(const char *name, double ms, void *data)
 {
 	const struct change *c = data;
+	const struct goal *g = &c->goals[c->at];
 
-	notes_tell_phase(c->world, &c->space, c->commit, name, ms);
+	notes_tell_phase(c->world, &g->space, g->commit, name, ms);
 }
 
 struct build_new build_new_of(
@@ -112,56 +132,82 @@ bool space_serves_app(struct store *s, const struct space *space)
 	       live.bundle[0];
 }
 
+static void build_next(struct change *c);
+
+/* A preview made for nothing: what it was made for has nothing to serve, or is not accepted. */
+static void drop_unused(struct change *c, struct goal *g)
+{
+	if (!g->fresh || g->pending.id[0])
+		return;
+	previews_end(c->world, g->space.id);
+	g->fresh = false;
+}
+
 static void accept_build(struct change *c, const struct build_result *result)
 {
-	const struct build_new row = build_new_of(result, c->commit, c->repo.name);
+	struct goal *g = &c->goals[c->at];
+	const struct build_new row = build_new_of(result, g->commit, c->repo.name);
+	char id[ID_LEN + 1];
 	struct err e = {0};
 
 	fault_point("before-pending");
-	if (build_add(c->world->store, &c->space, "pending", &row, c->pending.id, &e) < 0) {
-		c->pending.id[0] = '\0';
+	if (build_add(c->world->store, &g->space, "pending", &row, id, &e) < 0) {
 		fail(c, "this version cannot be stored", &e);
 		return;
 	}
 	fault_point("after-pending");
-	(void)snprintf(c->pending.space_id, sizeof(c->pending.space_id), "%s", c->space.id);
-	(void)snprintf(c->pending.commit, sizeof(c->pending.commit), "%s", c->commit);
-	(void)snprintf(c->pending.owner, sizeof(c->pending.owner), "%s", c->repo.owner);
-	(void)snprintf(c->pending.name, sizeof(c->pending.name), "%s", c->repo.name);
-	notes_tell_build(c->world, EVENT_BUILD_READY, &c->space, c->commit, c->pending.id);
-	accept(c);
-	fault_point("after-accept");
+	g->pending = pending_of(&g->space, g->branch, g->commit, id);
+	notes_tell_build(c->world, EVENT_BUILD_READY, &g->space, g->commit, g->pending.id);
+	c->at++;
+	build_next(c);
 }
 
 static void refuse_build(struct change *c, const struct build_result *result)
 {
-	const struct build_new row = build_new_of(result, c->commit, c->repo.name);
-	char id[ID_LEN + 1] = "";
+	struct goal *g = &c->goals[c->at];
+	const struct build_new row = build_new_of(result, g->commit, c->repo.name);
+	char id[ID_LEN + 1] = "", line[BRANCH_MAX + 80];
 	struct err e = {0};
 
 	/* The refusal stands whether or not it can be kept for the list of builds. */
-	if (build_add(c->world->store, &c->space, "failed", &row, id, &e) < 0)
-		log_warn("space=%s/%s a failed build is not listed: %s", c->repo.owner,
-			c->repo.name, e.text);
+	if (!g->fresh && build_add(c->world->store, &g->space, "failed", &row, id, &e) < 0)
+		log_warn("space=%s/%s a failed build is not listed: %s", g->space.owner,
+			g->space.name, e.text);
 	orchestrator_count(ORCHESTRATOR_REFUSED, 1);
-	journal_poke(c->world->run_logs, c->space.id);
-	notes_tell_failure(c->world, &c->space, c->commit, id, result->message);
-	say(c, c->space.live_build[0] ? "vitrine: refused; the version before it keeps serving"
-				      : "vitrine: refused");
+	journal_poke(c->world->run_logs, g->space.id);
+	notes_tell_failure(c->world, &g->space, g->commit, id, result->message);
+	if (!is_main(g))
+		(void)snprintf(line, sizeof(line), "vitrine: branch %s is refused%s", g->branch,
+			c->n_goals > 1 ? ", and the whole push with it" : "");
+	say(c, !is_main(g)               ? line
+		: g->space.live_build[0] ? "vitrine: refused; the version before it keeps serving"
+					 : "vitrine: refused");
+	drop_unused(c, g);
 	refuse(c, result->message);
+}
+
+/* Nothing runs: of a branch, also where only its card could be shown. */
+static bool serves_nothing(const struct goal *g, const struct build_result *result)
+{
+	return result->no_app || (result->ok && !is_main(g) && !strcmp(result->class, NO_BOX_CARD));
 }
 
 static void on_built(const struct build_result *result, void *data)
 {
 	struct change *c = data;
+	struct goal *g = &c->goals[c->at];
 
 	c->build = NULL;
-	if (result->no_app)
-		accept(c);
-	else if (result->ok)
+	if (serves_nothing(g, result)) {
+		g->stored = true;
+		drop_unused(c, g);
+		c->at++;
+		build_next(c);
+	} else if (result->ok) {
 		accept_build(c, result);
-	else
+	} else {
 		refuse_build(c, result);
+	}
 }
 
 static const struct build_ops build_ops = {
@@ -174,30 +220,75 @@ static int open_large(const struct pointer *large, void *data, struct err *e)
 	return lfs_open(c->world->store, c->world->blobs, c->repo.id, large, e);
 }
 
-static void start_build(struct change *c)
+static void start_build(struct change *c, struct goal *g)
 {
 	const struct build_request request = {.blobs = c->world->blobs,
 		.agent = c->world->agent,
 		.models = c->world->models,
-		.space_id = c->space.id,
-		.owner = c->repo.owner,
-		.name = c->repo.name,
-		.settings = c->space.settings,
+		.space_id = g->space.id,
+		.owner = g->space.owner,
+		.name = g->space.name,
+		.settings = g->space.settings,
 		.repo_path = c->path,
 		.quarantine = *c->quarantine ? c->quarantine : NULL,
-		.commit = c->commit,
+		.commit = g->commit,
 		.large = {.open = open_large, .data = c},
-		.serves = space_serves_app(c->world->store, &c->space)};
+		.serves = space_serves_app(c->world->store, &g->space)};
 	struct err e = {0};
 	int r;
 
 	fault_point("before-build");
-	notes_tell_build(c->world, EVENT_BUILD_STARTED, &c->space, c->commit, NULL);
+	notes_tell_build(c->world, EVENT_BUILD_STARTED, &g->space, g->commit, NULL);
 	r = build_start(c->world->loop, &request, &build_ops, c, &c->build);
 	if (r < 0) {
 		(void)err_set(&e, r, "%s", strerror(-r));
 		fail(c, "the build cannot be started", &e);
 	}
+}
+
+/* 0; otherwise said, and the branch is stored without a preview. */
+static int open_preview(struct change *c, struct goal *g)
+{
+	char line[ERR_MAX + BRANCH_MAX + 64];
+	struct err e = {0};
+	int r = previews_open(c->world, &c->repo, g->branch, &g->space, &g->fresh, &e);
+
+	if (r == 0)
+		return 0;
+	g->stored = true;
+	g->fresh = false;
+	(void)snprintf(line, sizeof(line), "vitrine: branch %s gets no preview: %s", g->branch,
+		r == STORE_CONFLICT ? "another branch has its address" : e.text);
+	say(c, line);
+	return r;
+}
+
+/* The lines of several builds in one push are told apart. */
+static void say_which(struct change *c, const struct goal *g)
+{
+	char line[BRANCH_MAX + 64];
+
+	if (c->n_goals == 1 && is_main(g))
+		return;
+	(void)snprintf(line, sizeof(line), "vitrine: %s %s",
+		is_main(g) ? "building" : "a preview of", g->branch);
+	say(c, line);
+}
+
+static void build_next(struct change *c)
+{
+	while (c->at < c->n_goals) {
+		struct goal *g = &c->goals[c->at];
+
+		if (is_main(g) || open_preview(c, g) == 0) {
+			say_which(c, g);
+			start_build(c, g);
+			return;
+		}
+		c->at++;
+	}
+	accept(c);
+	fault_point("after-accept");
 }
 
 /* --- the policy --- */
@@ -238,10 +329,7 @@ static void on_policy(bool ok, const char *words, void *data)
 		refuse(c, first);
 		return;
 	}
-	if (*c->commit)
-		start_build(c);
-	else
-		accept(c);
+	build_next(c);
 }
 
 static int start_policy(struct change *c, const struct change_plan *plan, struct err *e)
@@ -274,9 +362,41 @@ static const struct ref_update *find_main(const struct ref_update *updates, size
 	return NULL;
 }
 
+static void add_goal(struct change *c, const struct ref_update *u, const struct space *space)
+{
+	struct goal *g = &c->goals[c->n_goals++];
+
+	(void)snprintf(g->branch, sizeof(g->branch), "%s", u->ref + strlen(HEADS));
+	(void)snprintf(g->commit, sizeof(g->commit), "%s", u->new_id);
+	g->space = *space;
+}
+
+static bool is_new_branch_head(const struct ref_update *u)
+{
+	size_t n = strlen(u->ref);
+
+	return !strncmp(u->ref, HEADS, strlen(HEADS)) && n <= strlen(HEADS) + BRANCH_MAX &&
+	       strcmp(u->ref, REPO_MAIN) != 0 && strcmp(u->new_id, zeros) != 0;
+}
+
+static void add_branches(
+	struct change *c, const struct change_plan *plan, const struct space *space)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		n += is_new_branch_head(&plan->updates[i]);
+	c->crowded = n > PREVIEWS_MAX;
+	for (size_t i = 0; !c->crowded && i < plan->n; i++)
+		if (is_new_branch_head(&plan->updates[i]))
+			add_goal(c, &plan->updates[i], space);
+}
+
 static int check_plan(struct change *c, const struct change_plan *plan, struct err *e)
 {
 	const struct ref_update *main_ref = find_main(plan->updates, plan->n);
+	struct space space;
+	int r;
 
 	if (main_ref && !strcmp(main_ref->new_id, zeros))
 		return err_set(e, -EPERM,
@@ -284,9 +404,13 @@ static int check_plan(struct change *c, const struct change_plan *plan, struct e
 			"instead");
 	if (c->repo.kind != REPO_SPACE)
 		return 0;
+	r = space_by_id(c->world->store, c->repo.id, &space, e);
+	if (r < 0)
+		return r;
 	if (main_ref)
-		(void)snprintf(c->commit, sizeof(c->commit), "%s", main_ref->new_id);
-	return space_by_id(c->world->store, c->repo.id, &c->space, e);
+		add_goal(c, main_ref, &space);
+	add_branches(c, plan, &space);
+	return 0;
 }
 
 int change_start(struct world *w, const struct change_plan *plan, const struct change_ops *ops,
@@ -310,8 +434,10 @@ int change_start(struct world *w, const struct change_plan *plan, const struct c
 		r = start_policy(c, plan, e);
 	if (r < 0)
 		return r;
-	if (*c->commit)
-		notes_tell_build(w, EVENT_PUSH_RECEIVED, &c->space, c->commit, NULL);
+	/* Of a branch the Space hears it too: its preview may not be there yet. */
+	for (size_t i = 0; i < c->n_goals; i++)
+		notes_tell_build(
+			w, EVENT_PUSH_RECEIVED, &c->goals[i].space, c->goals[i].commit, NULL);
 	*ret = TAKE_PTR(c);
 	return 0;
 }
@@ -324,37 +450,42 @@ struct change *change_free(struct change *c)
 	(void)build_free(c->build);
 	/* Another push may hold the repo's lock still; the reconciler waits for it where it must.
 	 */
-	if (c->pending.id[0])
-		reconciler_wake(c->world->reconciler);
+	for (size_t i = 0; i < c->n_goals; i++) {
+		if (c->goals[i].pending.id[0])
+			reconciler_wake(c->world->reconciler);
+		drop_unused(c, &c->goals[i]);
+	}
 	free(c);
 	return NULL;
 }
 
 /* --- the refs have moved --- */
 
-static void say_live(struct change *c)
+static void say_live(struct change *c, const struct goal *g)
 {
 	uint64_t took_usec = clock_mono_usec() - c->started_usec;
 	char line[512];
 
 	orchestrator_count(ORCHESTRATOR_LIVE, 1);
 	orchestrator_observe(ORCHESTRATOR_PUSHES, took_usec);
-	(void)snprintf(line, sizeof(line), "vitrine: live in %llu ms: %s/spaces/%s/%s",
-		(unsigned long long)(took_usec / USEC_PER_MSEC), c->world->url, c->repo.owner,
-		c->repo.name);
+	(void)snprintf(line, sizeof(line), "vitrine: %slive in %llu ms: %s/spaces/%s/%s",
+		is_main(g) ? "" : "preview ", (unsigned long long)(took_usec / USEC_PER_MSEC),
+		c->world->url, g->pending.owner, g->pending.name);
 	say(c, line);
 }
 
-static void settle(struct change *c)
+static void settle(struct change *c, struct goal *g)
 {
-	switch (live_settle(c->world, &c->pending, true)) {
+	switch (live_settle(c->world, &g->pending, true)) {
 	case PENDING_LIVE:
 		fault_point("after-live");
-		c->pending.id[0] = '\0';
-		say_live(c);
+		g->fresh = false;
+		g->pending.id[0] = '\0';
+		say_live(c, g);
 		break;
 	case PENDING_PASSED:
-		c->pending.id[0] = '\0';
+		g->fresh = false;
+		g->pending.id[0] = '\0';
 		say(c, "vitrine: accepted; a later push is live already");
 		break;
 	default:
@@ -362,18 +493,36 @@ static void settle(struct change *c)
 	}
 }
 
+/* True: something was said of this update. */
+static bool take_moved(struct change *c, const struct ref_update *u)
+{
+	const char *branch = u->ref + strlen(HEADS);
+
+	if (strncmp(u->ref, HEADS, strlen(HEADS)) != 0)
+		return false;
+	if (!strcmp(u->new_id, zeros))
+		previews_end_branch(c->world, c->repo.id, branch);
+	for (size_t i = 0; i < c->n_goals; i++)
+		if (c->goals[i].pending.id[0] && !strcmp(c->goals[i].branch, branch)) {
+			settle(c, &c->goals[i]);
+			return true;
+		}
+	return false;
+}
+
 void change_moved(struct change *c, const struct ref_update *updates, size_t n)
 {
+	bool said = false;
 	struct err e = {0};
 
 	fault_point("before-live");
 	if (!n)
 		return;
-	if (c->pending.id[0] && find_main(updates, n))
-		settle(c);
-	else if (c->repo.kind == REPO_SPACE && !find_main(updates, n))
-		say(c, "vitrine: stored; only main is built and served");
-	else
+	for (size_t i = 0; i < n; i++)
+		said = take_moved(c, &updates[i]) || said;
+	if (c->crowded)
+		say(c, "vitrine: stored; of so many branches at once none gets a preview");
+	else if (!said)
 		say(c, "vitrine: stored");
 	if (hub_note_push(c->world->store, c->path, &c->repo, &e) < 0)
 		log_warn("repo=%s/%s: lists do not know yet what it says: %s", c->repo.owner,

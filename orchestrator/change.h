@@ -1,9 +1,12 @@
 /*
  * New values for refs of a repo, on their way in, by a push or by the API: one way for both.
  *
- *	            policy               build, of a Space's main          the refs move
+ *	            policy               builds, of a Space's branches     the refs move
  *	 JUDGING ----------> BUILDING ----------------------> PENDING row ..............> live
  *	    | refused            | refused                        (accepted)
+ *
+ * A Space's main is built for the Space, every other branch for a preview (previews.h), one after
+ * the other; one that is refused refuses all.
  *
  * The objects lie in a quarantine meanwhile, and the refs stay where they are: who started it moves
  * them once it is accepted, and says so. What happens when this process dies between any two of
@@ -41,7 +44,7 @@ int change_start(struct world *w, const struct change_plan *plan, const struct c
 	void *data, struct change **ret, struct err *e);
 
 /*
- * Of an accepted one: these refs have moved. A Space's main goes live now, or in a moment. The
+ * Of an accepted one: these refs have moved. What was built goes live now, or in a moment. The
  * lines that tell so come from inside this call.
  */
 void change_moved(struct change *c, const struct ref_update *updates, size_t n);

@@ -8,6 +8,7 @@
 #include "orchestrator/data/data.h"
 #include "orchestrator/hub/note.h"
 #include "orchestrator/notes.h"
+#include "orchestrator/previews.h"
 #include "orchestrator/rebuild.h"
 #include "orchestrator/served.h"
 
@@ -34,6 +35,12 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 	return 0;
 }
 
+void live_tell(struct world *w, const char *space_id)
+{
+	edge_peer_route(w->edge, space_id);
+	previews_follow(w, space_id);
+}
+
 int live_set_private(struct world *w, struct hub_repo *repo, bool private, struct err *e)
 {
 	int r = hub_set_private(w->store, repo, private, e);
@@ -43,7 +50,7 @@ int live_set_private(struct world *w, struct hub_repo *repo, bool private, struc
 	log_info("%s=%s/%s is %s", hub_kind_name(repo->kind), repo->owner, repo->name,
 		private ? "private" : "public");
 	if (repo->kind == REPO_SPACE)
-		edge_peer_route(w->edge, repo->id);
+		live_tell(w, repo->id);
 	served_poke(w->served, repo->id);
 	return 0;
 }
@@ -71,7 +78,7 @@ int live_rename(
 	log_info("%s=%s/%s is now %s/%s", hub_kind_name(repo->kind), before.owner, before.name,
 		owner, name);
 	if (repo->kind == REPO_SPACE)
-		edge_peer_route(w->edge, repo->id);
+		live_tell(w, repo->id);
 	served_poke(w->served, repo->id);
 	return 0;
 }
@@ -84,6 +91,7 @@ int live_delete(struct world *w, struct hub_repo *repo, struct err *e)
 		return r;
 	log_info("%s=%s/%s is deleted", hub_kind_name(repo->kind), repo->owner, repo->name);
 	if (repo->kind == REPO_SPACE) {
+		previews_end_all_of(w, repo->id);
 		edge_peer_route_gone(w->edge, repo->id);
 		notes_tell_deleted(w, repo);
 	}
@@ -140,6 +148,8 @@ static int make_live(struct world *w, const struct pending_build *b, struct err 
 
 	if (r == 0)
 		r = build_by_id(w->store, b->id, &row, e);
+	if (r == 0 && *space.parent)
+		r = preview_pushed(w->store, space.id, (int64_t)clock_wall_usec(), e);
 	if (r == 0)
 		r = live_set(w, &space, b->id, row.bundle, e);
 	if (r == 0)
@@ -159,10 +169,10 @@ enum pending_fate live_settle(struct world *w, const struct pending_build *b, bo
 	char path[REPO_PATH_MAX], head[COMMIT_HEX + 1];
 	struct err e = {0};
 
-	repo_path(&w->repos, b->space_id, path);
+	repo_path(&w->repos, b->repo_id, path);
 	if (!accepted && repo_exists(path) && !repo_is_quiet(path))
 		return PENDING_WAITS;
-	if (repo_main(path, head, &e) < 0 && repo_exists(path))
+	if (repo_branch(path, b->branch, head, &e) < 0 && repo_exists(path))
 		return wait_after(b, &e);
 	if (!strcmp(head, b->commit))
 		return make_live(w, b, &e) < 0 ? wait_after(b, &e) : PENDING_LIVE;
@@ -182,6 +192,7 @@ struct reconciler {
 	bool all_noted;
 	char missed[MISSED_MAX][ID_LEN + 1]; /* Spaces that may have nothing built of their main */
 	size_t n_missed;
+	char previews[ID_LEN + 1]; /* as previews_sweep keeps it */
 };
 
 struct trash_list {
@@ -267,6 +278,8 @@ static void reconcile(void *data)
 	for (int i = 0; i < n; i++)
 		if (live_settle(r->world, &pending[i], false) == PENDING_WAITS)
 			more = true;
+	if (previews_sweep(r->world, r->previews))
+		more = true;
 	if (purge_old(r->world))
 		more = true;
 	if (empty_trash(r->world))

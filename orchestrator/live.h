@@ -11,6 +11,9 @@
 int live_set(struct world *w, struct space *space, const char *build_id, const char *bundle,
 	struct err *e);
 
+/* How a Space is served has changed in its row: the gateway hears it, of its previews too. */
+void live_tell(struct world *w, const char *space_id);
+
 /* From now on only its owner and administrators know of it, or everybody does. */
 int live_set_private(struct world *w, struct hub_repo *repo, bool private, struct err *e);
 
@@ -27,19 +30,20 @@ int live_delete(struct world *w, struct hub_repo *repo, struct err *e);
 int live_restore(struct world *w, struct hub_repo *repo, struct err *e);
 
 enum pending_fate {
-	PENDING_LIVE,   /* main points to it: it is live now */
-	PENDING_PASSED, /* git accepted it, and a later push has moved main on: a rollback can reach
-			   it */
-	PENDING_DROPPED, /* main does not, and no push is at work */
+	PENDING_LIVE,   /* its branch points to it: it is live now */
+	PENDING_PASSED, /* git accepted it, and a later push has moved the branch on: a rollback can
+			   reach it */
+	PENDING_DROPPED, /* it does not, and no push is at work */
 	PENDING_WAITS,   /* a push is at work, or the store failed: ask again */
 };
 
-/* accepted: git is known to have moved main to this commit, by the word of its post-receive. */
+/* accepted: git is known to have moved the branch to this commit, by the word of its post-receive.
+ */
 enum pending_fate live_settle(struct world *w, const struct pending_build *b, bool accepted);
 
 /*
  * Settles every pending build that no push in this process is working on, now and as long as
- * there are any; and removes what was deleted long ago.
+ * there are any; and removes what was deleted long ago, and previews whose time is over.
  */
 int reconciler_new(struct world *w, struct reconciler **ret);
 struct reconciler *reconciler_free(struct reconciler *r);

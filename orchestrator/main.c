@@ -31,6 +31,7 @@
 #include "orchestrator/manage.h"
 #include "orchestrator/notes.h"
 #include "orchestrator/peers/told.h"
+#include "orchestrator/promote.h"
 #include "orchestrator/push.h"
 #include "orchestrator/rebuild.h"
 #include "orchestrator/repo/git.h"
@@ -495,6 +496,7 @@ static void close_world(struct world *w)
 	rebuild_end_all();
 	git_end_all();
 	duplicate_end_all();
+	promote_end_all();
 	(void)data_free(w->data);
 	(void)offload_free(w->offload);
 	(void)tidier_free(w->tidier);

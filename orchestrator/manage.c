@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "orchestrator/change.h"
+#include "orchestrator/live.h"
 #include "orchestrator/notes.h"
 #include "orchestrator/space/hardware.h"
 
@@ -18,19 +19,29 @@ static void note_lost(struct world *w, const struct space *space, size_t lost)
 		lost);
 }
 
+/* A preview runs with its parent's settings. */
+static int find_source(struct world *w, const struct space *space, struct space *ret, struct err *e)
+{
+	*ret = *space;
+	return *space->parent ? space_by_id(w->store, space->parent, ret, e) : 0;
+}
+
 static int tell_agent(
 	struct world *w, const struct space *space, const char *why, bool answer, struct err *e)
 {
+	struct space source;
 	CLEANUP(json_unrefp) json_t *variables = NULL;
 	CLEANUP(json_unrefp) json_t *secrets = NULL;
 	struct agent_settings m = {
 		.space = space->id, .version = space->settings, .answer = answer};
 	size_t lost = 0;
-	int r = settings_variables(w->store, space, &variables, e);
+	int r = find_source(w, space, &source, e);
 
 	if (r == 0)
+		r = settings_variables(w->store, &source, &variables, e);
+	if (r == 0)
 		r = settings_open_secrets(
-			w->store, w->seal, space, "agent", why, &secrets, &lost, e);
+			w->store, w->seal, &source, "agent", why, &secrets, &lost, e);
 	if (r < 0)
 		return r;
 	if (lost)
@@ -53,7 +64,11 @@ void manage_answer(struct world *w, const struct agent_want_settings *m)
 		return;
 	}
 	if (r == 0)
-		r = tell_agent(w, &space, m->check ? "a build" : "a start", true, &e);
+		r = tell_agent(w, &space,
+			*space.parent ? m->check ? "a build of a preview" : "a start of a preview"
+			: m->check    ? "a build"
+				      : "a start",
+			true, &e);
 	if (r == 0)
 		return;
 	/* The start is for visitors, and the reason is the operator's. */
@@ -72,7 +87,7 @@ static void tell(struct world *w, const struct space *space, const char *why)
 	if (agent_peer_is_connected(w->agent) && tell_agent(w, space, why, false, &e) < 0)
 		log_warn("space=%s/%s its settings come later: %s", space->owner, space->name,
 			e.text);
-	edge_peer_route(w->edge, space->id);
+	live_tell(w, space->id);
 }
 
 int manage_set(struct world *w, struct space *space, enum setting_kind kind,
@@ -113,7 +128,7 @@ int manage_pause(struct world *w, struct space *space, bool paused, struct err *
 	log_info("space=%s/%s %s", space->owner, space->name, paused ? "is paused" : "goes on");
 	if (paused)
 		notes_say(w, space, "info", "paused: nothing runs until it is restarted");
-	edge_peer_route(w->edge, space->id);
+	live_tell(w, space->id);
 	return 0;
 }
 
@@ -125,7 +140,7 @@ int manage_sleep(struct world *w, struct space *space, int64_t seconds, struct e
 		return r;
 	space->sleep_sec = seconds;
 	space->epoch++;
-	edge_peer_route(w->edge, space->id);
+	live_tell(w, space->id);
 	return 0;
 }
 

@@ -22,6 +22,12 @@ struct rebuild {
 
 static struct rebuild *running;
 
+/* A preview's files are its parent's. */
+static const char *repo_of(const struct space *space)
+{
+	return *space->parent ? space->parent : space->id;
+}
+
 static void destroy(struct rebuild *b)
 {
 	for (struct rebuild **at = &running; *at; at = &(*at)->next)
@@ -101,7 +107,7 @@ static int open_large(const struct pointer *large, void *data, struct err *e)
 {
 	const struct rebuild *b = data;
 
-	return lfs_open(b->world->store, b->world->blobs, b->space.id, large, e);
+	return lfs_open(b->world->store, b->world->blobs, repo_of(&b->space), large, e);
 }
 
 static const struct build_ops ops = {.on_line = on_line, .on_phase = on_phase, .on_done = on_built};
@@ -120,8 +126,9 @@ int rebuild_start(struct world *w, const struct space *space, struct err *e)
 		r = err_set(e, -EEXIST, "this Space is being built already");
 	if (r == 0) {
 		*b = (struct rebuild){.world = w, .space = *space};
-		repo_path(&w->repos, space->id, b->path);
-		r = repo_main(b->path, b->commit, e);
+		repo_path(&w->repos, repo_of(space), b->path);
+		r = *space->parent ? repo_branch(b->path, space->branch, b->commit, e)
+				   : repo_main(b->path, b->commit, e);
 		if (r == 0 && !*b->commit)
 			r = err_set(e, -ENOENT, "nothing has been pushed to this Space yet");
 	}

@@ -1,6 +1,7 @@
 /*
- * What main points to, built anew with nobody pushing: a build like that of a push, at whose end
- * the Space goes live with it. A build that is refused leaves what is live as it is.
+ * What main points to (of a preview: its branch), built anew with nobody pushing: a build like that
+ * of a push, at whose end the Space goes live with it. A build that is refused leaves what is live
+ * as it is.
  */
 #pragma once
 

@@ -155,6 +155,10 @@ static int write_data(const struct request *r, const struct route *route, struct
 	o = json_pack("{ss ss ss ss ss ss ss ss}", "space", route->space, "owner", route->owner,
 		"name", route->name, "title", route->title, "bundle", route->bundle, "phase", phase,
 		"base", base, "entry", route->entry);
+	if (o && *route->of)
+		(void)json_object_set_new(o, "preview",
+			json_pack("{ss ss sI}", "of", route->of, "branch", route->branch, "endsSec",
+				(json_int_t)route->ends_sec));
 	n = o ? json_write(b, o) : -ENOMEM;
 	json_decref(o);
 	if (n < 0)
@@ -182,6 +186,7 @@ static enum MHD_Result page_finish(struct request *r)
 {
 	struct gateway *g = request_gateway(r);
 	struct route *route = route_by_name(g->routes, r->path.owner, r->path.name);
+	struct paint_place place;
 	enum MHD_Result done;
 	struct buf data, paint;
 
@@ -196,9 +201,12 @@ static enum MHD_Result page_finish(struct request *r)
 	request_visitor(r);
 	buf_init(&data, PAGE_MAX);
 	buf_init(&paint, PAGE_MAX);
+	place = (struct paint_place){.owner = route->owner,
+		.name = route->name,
+		.of = route->of,
+		.branch = route->branch};
 	if (write_data(r, route, &data) < 0 ||
-		paint_page(route->owner, route->name, is_first(r) ? painted(route) : NULL, &paint) <
-			0)
+		paint_page(&place, is_first(r) ? painted(route) : NULL, &paint) < 0)
 		done = answer_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "the page is too large");
 	else
 		done = answer_template(r, MHD_HTTP_OK, "space.html",

@@ -176,8 +176,21 @@ static void paint_main(struct out *o, const struct buf *inside)
 	out_markup(o, "</main>");
 }
 
-int paint_page(const char *owner, const char *name, const struct buf *inside, struct buf *ret)
+/* As ui/src/pages/preview_bar.tsx draws it, without what it learns later. */
+static void paint_preview(struct out *o, const struct paint_place *place)
 {
+	out_markup(o, "<aside class=\"preview-bar\" aria-label=\"Preview\"><p><b>Preview</b> of "
+		      "branch <code>");
+	out_text(o, place->branch);
+	out_markupf(o,
+		"</code></p><p class=\"preview-acts\"><a href=\"/spaces/%s/%s\">Live Space</a>"
+		"</p></aside>",
+		place->owner, place->of);
+}
+
+int paint_page(const struct paint_place *place, const struct buf *inside, struct buf *ret)
+{
+	const char *name = *place->of ? place->of : place->name;
 	struct out o = {ret, 0};
 
 	out_markup(&o,
@@ -187,15 +200,17 @@ int paint_page(const char *owner, const char *name, const struct buf *inside, st
 		"<path class=\"pane\" d=\"M4.5 4.5h15v15h-15z\"></path></svg>"
 		"<span class=\"brand-name narrow-hidden\">Vitrine</span></a>"
 		"<nav class=\"where\" aria-label=\"Space\"><span class=\"where-owner\">");
-	out_text(&o, owner);
+	out_text(&o, place->owner);
 	out_markup(
 		&o, "</span><span class=\"where-slash\" aria-hidden=\"true\">/</span><a href=\"");
-	out_markupf(&o, "/spaces/%s/%s", owner, name); /* letters, digits, "-", "_", "." */
+	out_markupf(&o, "/spaces/%s/%s", place->owner, name);
 	out_markup(&o, "\" aria-current=\"page\">");
 	out_text(&o, name);
 	out_markup(&o,
 		"</a></nav><div class=\"header-end\"><span class=\"icon-button\"></span></div>"
 		"</header>");
+	if (*place->of)
+		paint_preview(&o, place);
 	paint_main(&o, inside);
 	return o.error;
 }

@@ -16,8 +16,14 @@
  */
 int paint_tree(const char *title, const json_t *tree, struct buf *ret);
 
-/* Adds the bar on top and main around what paint_tree made (NULL: nothing). -ENOSPC, -ENOMEM. */
-int paint_page(const char *owner, const char *name, const struct buf *inside, struct buf *ret);
+/* Where a page is: names of letters, digits, "-", "_" and "."; a branch of any text. */
+struct paint_place {
+	const char *owner, *name;
+	const char *of, *branch; /* of "": it is no preview */
+};
+
+/* Adds the bars on top and main around what paint_tree made (NULL: nothing). -ENOSPC, -ENOMEM. */
+int paint_page(const struct paint_place *place, const struct buf *inside, struct buf *ret);
 
 /* The same without the bar, as other sites frame it. */
 int paint_embed(const struct buf *inside, struct buf *ret);

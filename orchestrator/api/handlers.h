@@ -52,6 +52,11 @@ void handle_repo_settings(struct request *r);
 void handle_repo_duplicate(struct request *r);
 #define DUPLICATE_BODY_MAX (256u << 10) /* secrets and variables, as many as a Space may have */
 
+/* previews.c */
+void handle_preview_list(struct request *r);
+void handle_preview_end(struct request *r);
+void handle_promote(struct request *r);
+
 /* spaces.c */
 void answer_space(struct request *r, const struct space *space);
 void handle_space_delete(struct request *r);

@@ -238,8 +238,8 @@ static bool take_ticket(struct request *r, struct hub_repo *ret)
 		return false;
 	r->rest = slash + 1;
 	r->rest_n -= n + 1;
-	return hub_by_name(r->world->store, r->kind, r->owner, r->name, ret, &(struct err){0}) ==
-		       0 &&
+	return hub_by_name(r->world->store, request_kind(r), r->owner, r->name, ret,
+		       &(struct err){0}) == 0 &&
 	       signed_ticket_check(
 		       key, ret->id, part, n, (int64_t)(clock_wall_usec() / USEC_PER_SEC));
 }
@@ -261,9 +261,9 @@ static void redirect_with_ticket(struct request *r, const struct hub_repo *repo)
 	request_add_header(r, MHD_HTTP_HEADER_LOCATION, buf_str(&to));
 }
 
-/* Whether the Space serves a folder of pages now. */
-static int find_site(
-	struct request *r, const struct hub_repo *repo, struct build_row *ret, struct err *e)
+/* Whether the Space serves a folder of pages now. repo becomes the one that has the files: of a
+ * preview its parent. */
+static int find_site(struct request *r, struct hub_repo *repo, struct build_row *ret, struct err *e)
 {
 	struct space space;
 	int code = space_by_id(r->world->store, repo->id, &space, e);
@@ -275,6 +275,8 @@ static int find_site(
 	/* It was an app when its owner paused it. */
 	if (code == 0 && space.paused)
 		code = err_set(e, -ENOENT, "this Space is paused");
+	if (code == 0 && *space.parent)
+		(void)snprintf(repo->id, sizeof(repo->id), "%s", space.parent);
 	return code;
 }
 
@@ -282,7 +284,7 @@ void handle_site(struct request *r)
 {
 	struct look_up_plan plan = {.content = true, .input = -1, .done = done_resolve};
 	struct build_row build;
-	struct hub_repo repo;
+	struct hub_repo repo, files;
 	struct err e = {0};
 	bool ticket;
 	json_t *known;
@@ -296,7 +298,8 @@ void handle_site(struct request *r)
 	ticket = take_ticket(r, &repo);
 	if (!ticket && request_repo(r, ACTION_READ, &repo) < 0)
 		return;
-	code = find_site(r, &repo, &build, &e);
+	files = repo;
+	code = find_site(r, &files, &build, &e);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;
@@ -310,7 +313,7 @@ void handle_site(struct request *r)
 	known = known_of(r);
 	if (known)
 		(void)json_object_set_new(plan.args, "known", known);
-	look_up(r, &repo, &plan);
+	look_up(r, &files, &plan);
 }
 
 void handle_resolve(struct request *r)

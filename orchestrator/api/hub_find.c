@@ -9,15 +9,24 @@
 #include "orchestrator/hub/takedown.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/people/organisations.h"
+#include "orchestrator/space/preview.h"
 
-static struct about about(const struct hub_repo *repo)
+/* What one may do to a preview is what one may do to its Space. parent outlives the answer. */
+static struct about about(
+	const struct request *r, const struct hub_repo *repo, struct space *parent)
 {
-	return (struct about){.owner = repo->owner, .repo = repo->id, .maker = repo->maker};
+	struct about a = {.owner = repo->owner, .repo = repo->id, .maker = repo->maker};
+
+	if (repo->kind == REPO_PREVIEW &&
+		space_by_id(r->world->store, repo->id, parent, &(struct err){0}) == 0)
+		a.repo = parent->parent;
+	return a;
 }
 
 static bool knows(const struct request *r, const struct hub_repo *repo)
 {
-	const struct about a = about(repo);
+	struct space parent;
+	const struct about a = about(r, repo, &parent);
 
 	return permit_to_know(&r->who, repo->private, &a);
 }
@@ -25,13 +34,14 @@ static bool knows(const struct request *r, const struct hub_repo *repo)
 int request_permit(
 	struct request *r, enum action action, const struct hub_repo *repo, struct err *e)
 {
-	const struct about a = about(repo);
+	struct space parent;
+	const struct about a = about(r, repo, &parent);
 	struct takedown t;
 	int code = permit_repo(&r->who, action, &a, e);
 
 	if (code < 0 || r->who.admin || (action != ACTION_PUSH && action != ACTION_MANAGE))
 		return code;
-	code = takedown_get(r->world->store, repo->id, &t, e);
+	code = takedown_get(r->world->store, a.repo, &t, e);
 	return code > 0 ? err_set(e, -EPERM, "taken down by an administrator: %s", t.reason) : code;
 }
 
@@ -64,6 +74,15 @@ static int redirect(struct request *r, const struct hub_repo *repo)
 	return -ESTALE;
 }
 
+/* No Space is called like a preview. */
+enum repo_kind request_kind(const struct request *r)
+{
+	bool preview = r->route && r->route->previews && r->kind == REPO_SPACE &&
+		       strstr(r->name, PREVIEW_MARK);
+
+	return preview ? REPO_PREVIEW : r->kind;
+}
+
 int request_find_repo(struct request *r, struct hub_repo *ret, struct err *e)
 {
 	struct store *s = r->world->store;
@@ -72,6 +91,8 @@ int request_find_repo(struct request *r, struct hub_repo *ret, struct err *e)
 		owner_check(r->owner, &none) == 0 && hub_name_check(r->kind, r->name, &none) == 0;
 	int code = known ? hub_by_name(s, r->kind, r->owner, r->name, ret, &none) : -ENOENT;
 
+	if (request_kind(r) == REPO_PREVIEW)
+		code = hub_by_name(s, REPO_PREVIEW, r->owner, r->name, ret, &none);
 	if (code == 0 && knows(r, ret))
 		return 0;
 	if (code == -ENOENT && known &&

@@ -8,6 +8,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/hub_rest.h"
 #include "orchestrator/build/front_matter.h"
+#include "orchestrator/previews.h"
 #include "orchestrator/repo/attributes.h"
 #include "orchestrator/repo/card.h"
 #include "orchestrator/repo/preupload.h"
@@ -128,6 +129,7 @@ void handle_branch_delete(struct request *r)
 	struct hub_repo repo;
 	char path[REPO_PATH_MAX], name[REF_NAME_MAX + 16];
 	struct err e = {0};
+	int code;
 
 	if (open_named(r, &repo, path, name, sizeof(name)) < 0)
 		return;
@@ -136,7 +138,10 @@ void handle_branch_delete(struct request *r)
 			"main cannot be deleted, it is what is served");
 		return;
 	}
-	answer_deleted(r, branch_delete(path, name, &e), &e);
+	code = branch_delete(path, name, &e);
+	if (code == 0)
+		previews_end_branch(r->world, repo.id, name);
+	answer_deleted(r, code, &e);
 }
 
 /* --- tags --- */

@@ -111,6 +111,9 @@ const char *request_base_url(struct request *r);
  */
 int request_repo(struct request *r, enum action action, struct hub_repo *ret);
 
+/* Of the repo that the path names: a preview's name is one of its own kind. */
+enum repo_kind request_kind(const struct request *r);
+
 /* What permit_repo says of whoever asks. */
 int request_permit(
 	struct request *r, enum action action, const struct hub_repo *repo, struct err *e);

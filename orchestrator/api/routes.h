@@ -25,6 +25,7 @@ struct route {
 	size_t body_max;                                         /* 0: BODY_MAX */
 	bool git;            /* errors as text, which git shows; 401 asks for a password */
 	bool before_sign_in; /* a stale cookie needs no CSRF token */
+	bool previews;       /* ":name" may be a preview's */
 };
 
 /*

@@ -9,11 +9,18 @@
 
 static const struct {
 	const char *name, *plural, *prefix;
-} kinds[REPO_KINDS] = {
+} kinds[REPO_KINDS + 1] = {
 	[REPO_SPACE] = {"space", "spaces", "spaces/"},
 	[REPO_MODEL] = {"model", "models", ""},
 	[REPO_DATASET] = {"dataset", "datasets", "datasets/"},
+	[REPO_PREVIEW] = {"preview", "previews", "spaces/"},
 };
+
+/* It is served: it has a row in spaces, and gateways know its epoch. */
+static bool is_served(enum repo_kind kind)
+{
+	return kind == REPO_SPACE || kind == REPO_PREVIEW;
+}
 
 const char *hub_kind_name(enum repo_kind kind)
 {
@@ -118,7 +125,7 @@ static int add(struct store *s, const struct hub_repo *repo, struct err *e)
 		r = store_run(s, "repo_add", NULL, NULL, e, "sissiis", repo->id,
 			(int64_t)repo->kind, repo->owner, repo->name, (int64_t)repo->private,
 			repo->created_usec, repo->maker);
-	if (r >= 0 && repo->kind == REPO_SPACE)
+	if (r >= 0 && is_served(repo->kind))
 		r = store_run(s, "space_add", NULL, NULL, e, "s", repo->id);
 	return r < 0 ? r : 0;
 }
@@ -163,7 +170,7 @@ int hub_ensure(struct store *s, enum repo_kind kind, const char *owner, const ch
 
 static int grow_epoch(struct store *s, const struct hub_repo *repo, struct err *e)
 {
-	if (repo->kind != REPO_SPACE)
+	if (!is_served(repo->kind))
 		return 0;
 	return store_run(s, "space_grow_epoch", NULL, NULL, e, "s", repo->id);
 }

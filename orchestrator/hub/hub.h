@@ -12,8 +12,11 @@
 #include "orchestrator/store/store.h"
 #include "proto/names.h"
 
-/* The numbers are stored. */
-enum repo_kind { REPO_SPACE, REPO_MODEL, REPO_DATASET, REPO_KINDS };
+/*
+ * The numbers are stored. A preview (space/preview.h) has rows like a Space's and no folder; no
+ * list shows it, and clients cannot name its kind.
+ */
+enum repo_kind { REPO_SPACE, REPO_MODEL, REPO_DATASET, REPO_KINDS, REPO_PREVIEW = REPO_KINDS };
 
 struct hub_repo {
 	char id[ID_LEN + 1]; /* for ever; the folder is named after it */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "orchestrator/peers/told.h"
 #include "orchestrator/space/hardware.h"
+#include "orchestrator/space/preview.h"
 
 #define QUEUE_MAX (32u << 20)
 #define SYNC_HIGH (20u << 20) /* over half of the queue, so that on_drained is certain to come */
@@ -44,11 +45,15 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 		.replicas = (uint64_t)store_int(row, 10),
 		.private = store_int(row, 12) != 0,
 		.settings = store_int(row, 13),
-		.stopped = store_int(row, 14) != 0};
+		.stopped = store_int(row, 14) != 0,
+		.of = *store_text(row, 16) ? store_text(row, 16) : NULL,
+		.branch = *store_text(row, 17) ? store_text(row, 17) : NULL};
 	CLEANUP(json_unrefp) json_t *parsed = NULL;
 	CLEANUP(json_unrefp) json_t *functions = NULL;
 	struct err e = {0};
 
+	if (m.of)
+		m.ends_sec = (store_int(row, 18) + (int64_t)PREVIEW_KEPT_USEC) / 1000000;
 	m.title = *title ? title : m.name;
 	m.bundle = *bundle ? bundle : NULL;
 	m.entry = *store_text(row, 5) ? store_text(row, 5) : NULL;

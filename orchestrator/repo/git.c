@@ -402,7 +402,14 @@ static void fill_arguments(const struct git_plan *plan, char *argv[ARGUMENTS_MAX
 		return;
 	}
 	argv[n++] = "git";
-	if (plan->service == GIT_SMALL_BLOBS) {
+	if (plan->service == GIT_IS_ANCESTOR) {
+		argv[n++] = "--git-dir";
+		argv[n++] = (char *)plan->repo;
+		argv[n++] = "merge-base";
+		argv[n++] = "--is-ancestor";
+		argv[n++] = (char *)plan->ancestor;
+		argv[n++] = (char *)plan->commit;
+	} else if (plan->service == GIT_SMALL_BLOBS) {
 		(void)snprintf(filter, 64, "--filter=combine:object:type=blob+blob:limit=%u",
 			plan->small_max);
 		argv[n++] = "--git-dir";

@@ -31,7 +31,8 @@ enum git_service {
 	GIT_UPLOAD_PACK,
 	GIT_RECEIVE_PACK,
 	GIT_SMALL_BLOBS, /* lists "ID PATH" of files below small_max bytes: see git_plan.news */
-	GIT_COPY         /* branches and tags of git_plan.source, and what they reach */
+	GIT_COPY,        /* branches and tags of git_plan.source, and what they reach */
+	GIT_IS_ANCESTOR  /* ends with status 0: git_plan.ancestor is one of .commit; with 1: not */
 };
 
 struct git_plan {
@@ -47,7 +48,8 @@ struct git_plan {
 	 * any ref reaches. */
 	bool news;
 	unsigned int small_max;
-	const char *quarantine; /* path; where objects of a push are; NULL: none */
+	const char *ancestor, *commit; /* ids */
+	const char *quarantine;        /* path; where objects of a push are; NULL: none */
 };
 
 struct git_ops {

@@ -137,6 +137,30 @@ int branch_create(const char *repo_path, const char *name, const char *commit, c
 	return rc < 0 ? failed(rc, "branch", name, e) : 0;
 }
 
+int branch_advance(
+	const char *repo_path, const char *name, const char *old, const char *new, struct err *e)
+{
+	char ref_path[REF_NAME_MAX + 16];
+	CLEANUP(work_done) struct work w = {.lock = -1};
+	git_reference *ref = NULL;
+	git_oid from, to;
+	int r = ref_name(false, name, ref_path, e), rc;
+
+	if (r == 0)
+		r = work_begin(&w, repo_path, e);
+	if (r == 0 && (git_oid_fromstr(&to, new) < 0 || (*old && git_oid_fromstr(&from, old) < 0)))
+		r = err_set(e, -EINVAL, "branch: '%.40s' is no commit", new);
+	if (r < 0)
+		return r;
+	errno = 0;
+	rc = *old ? git_reference_create_matching(&ref, w.repo, ref_path, &to, 1, &from, NULL)
+		  : git_reference_create(&ref, w.repo, ref_path, &to, 0, NULL);
+	git_reference_free(ref);
+	if (rc == GIT_EMODIFIED || rc == GIT_EEXISTS)
+		return err_set(e, -ESTALE, "branch '%s' has moved meanwhile", name);
+	return rc < 0 ? failed(rc, "branch", name, e) : 0;
+}
+
 int tag_create(const char *repo_path, const char *name, const char *commit, const char *user,
 	const char *message, struct err *e)
 {

@@ -18,6 +18,13 @@ int ref_name(bool tag, const char *name, char ret[REF_NAME_MAX + 16], struct err
 int branch_create(const char *repo_path, const char *name, const char *commit, const char *user,
 	bool overwrite, struct err *e);
 
+/*
+ * Moves a branch from one commit to another: "" as old, there is no such branch yet. -ESTALE: it
+ * points elsewhere by now, and nothing is changed.
+ */
+int branch_advance(
+	const char *repo_path, const char *name, const char *old, const char *new, struct err *e);
+
 /* message: makes a tag with words; NULL or "": a plain one. -EEXIST. */
 int tag_create(const char *repo_path, const char *name, const char *commit, const char *user,
 	const char *message, struct err *e);

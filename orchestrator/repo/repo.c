@@ -309,19 +309,26 @@ bool repo_is_quiet(const char *path)
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-int repo_main(const char *path, char ret[41], struct err *e)
+int repo_branch(const char *path, const char *branch, char ret[41], struct err *e)
 {
+	char ref[REPO_PATH_MAX];
 	git_repository *repo = NULL;
 	git_oid oid;
 	int rc = git_repository_open_bare(&repo, path);
 
 	ret[0] = '\0';
+	(void)snprintf(ref, sizeof(ref), "refs/heads/%s", branch);
 	if (rc == 0)
-		rc = git_reference_name_to_id(&oid, repo, REPO_MAIN);
+		rc = git_reference_name_to_id(&oid, repo, ref);
 	if (rc == 0)
 		(void)git_oid_tostr(ret, 41, &oid);
 	git_repository_free(repo);
 	if (rc < 0 && rc != GIT_ENOTFOUND)
-		return err_set(e, -EIO, "cannot read %s: %s", REPO_MAIN, library_words());
+		return err_set(e, -EIO, "cannot read %s: %s", ref, library_words());
 	return 0;
+}
+
+int repo_main(const char *path, char ret[41], struct err *e)
+{
+	return repo_branch(path, REPO_MAIN + strlen("refs/heads/"), ret, e);
 }

@@ -72,3 +72,5 @@ bool repo_is_quiet(const char *path);
 
 /* The commit that main points to, 40 hexadecimal digits; "" when there is no main. */
 int repo_main(const char *path, char ret[41], struct err *e);
+/* The same of any branch, without refs/heads/. */
+int repo_branch(const char *path, const char *branch, char ret[41], struct err *e);

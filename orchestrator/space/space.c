@@ -27,6 +27,8 @@ static int read_space(const struct store_row *row, void *data)
 	s->paused = store_int(row, 9) != 0;
 	s->sleep_sec = store_int(row, 10);
 	(void)snprintf(s->hardware, sizeof(s->hardware), "%s", store_text(row, 11));
+	(void)snprintf(s->parent, sizeof(s->parent), "%s", store_text(row, 12));
+	(void)snprintf(s->branch, sizeof(s->branch), "%s", store_text(row, 13));
 	return 1;
 }
 
@@ -157,6 +159,39 @@ int build_keep_ready(struct store *s, const char *id, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+struct pending_build pending_of(
+	const struct space *space, const char *branch, const char *commit, const char *build_id)
+{
+	struct pending_build b = {.id = ""};
+
+	(void)snprintf(b.id, sizeof(b.id), "%s", build_id);
+	(void)snprintf(b.space_id, sizeof(b.space_id), "%s", space->id);
+	(void)snprintf(
+		b.repo_id, sizeof(b.repo_id), "%s", *space->parent ? space->parent : space->id);
+	(void)snprintf(b.branch, sizeof(b.branch), "%s", branch);
+	(void)snprintf(b.commit, sizeof(b.commit), "%s", commit);
+	(void)snprintf(b.owner, sizeof(b.owner), "%s", space->owner);
+	(void)snprintf(b.name, sizeof(b.name), "%s", space->name);
+	return b;
+}
+
+int build_copy(struct store *s, const char *build_id, const char *space_id, char ret_id[ID_LEN + 1],
+	struct err *e)
+{
+	char id[ID_LEN + 1];
+	int r;
+
+	random_id(id);
+	r = store_run(s, "build_copy", NULL, NULL, e, "sssi", id, space_id, build_id,
+		(int64_t)clock_wall_usec());
+	if (r == 0)
+		return err_set(e, -ENOENT, "there is no such build");
+	if (r < 0)
+		return r;
+	memcpy(ret_id, id, sizeof(id));
+	return 0;
+}
+
 struct pending_list {
 	struct pending_build *rows;
 	size_t n, max;
@@ -175,6 +210,8 @@ static int read_pending(const struct store_row *row, void *data)
 	(void)snprintf(b->commit, sizeof(b->commit), "%s", store_text(row, 2));
 	(void)snprintf(b->owner, sizeof(b->owner), "%s", store_text(row, 3));
 	(void)snprintf(b->name, sizeof(b->name), "%s", store_text(row, 4));
+	(void)snprintf(b->repo_id, sizeof(b->repo_id), "%s", store_text(row, 5));
+	(void)snprintf(b->branch, sizeof(b->branch), "%s", store_text(row, 6));
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "orchestrator/hub/hub.h"
 
 #define COMMIT_HEX 40
+#define BRANCH_MAX 200 /* bytes; as repo/refs.h has it */
 #define BUILD_LOG_MAX (32u << 10)
 #define BUILD_FAILED_KEPT 100 /* older failed builds are forgotten */
 #define BUILD_LOGS_KEPT 200   /* of a Space; older builds stay, without their lines */
@@ -29,6 +30,8 @@ struct space {
 	bool paused;
 	int64_t sleep_sec; /* idle time until sleep, as its owner wants; -1: as front matter says */
 	char hardware[33]; /* likewise; "": as front matter says */
+	char parent[ID_LEN + 1];     /* the Space that it is a preview of; "": it is none */
+	char branch[BRANCH_MAX + 1]; /* which it shows then */
 };
 
 /*
@@ -93,10 +96,23 @@ int build_keep_ready(struct store *s, const char *id, struct err *e);
 struct pending_build {
 	char id[ID_LEN + 1];
 	char space_id[ID_LEN + 1];
+	char repo_id[ID_LEN + 1]; /* whose branch decides: the Space's, or a preview's parent's */
+	char branch[BRANCH_MAX + 1]; /* of that repo; "main", unless it is a preview's */
 	char commit[COMMIT_HEX + 1];
 	char owner[OWNER_MAX + 1];
 	char name[SPACE_NAME_MAX + 1];
 };
+
+/* Of a build of this Space, just stored: its branch is to move to commit. */
+struct pending_build pending_of(
+	const struct space *space, const char *branch, const char *commit, const char *build_id);
+
+/*
+ * Copies a ready build into another Space, pending, without building: what is live in a preview
+ * becomes what may go live of its parent. Survives power loss when it returns 0.
+ */
+int build_copy(struct store *s, const char *build_id, const char *space_id, char ret_id[ID_LEN + 1],
+	struct err *e);
 
 /* Every pending build, oldest first: an array (the caller's) of at most max. Returns how many. */
 int build_list_pending(struct store *s, struct pending_build *ret, size_t max, struct err *e);

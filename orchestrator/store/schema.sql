@@ -339,3 +339,15 @@ CREATE TABLE takedowns (
 	was_private bigint NOT NULL,
 	was_paused bigint NOT NULL
 );
+
+-- version: 15
+-- Branches of Spaces that are served beside what is live. id: a repo of kind 3 and its Space, whose
+-- name is the parent's, '--', and a label of the branch. pushed_usec: since when it is kept.
+CREATE TABLE previews (
+	id text PRIMARY KEY REFERENCES spaces (id) ON DELETE CASCADE,
+	parent_id text NOT NULL REFERENCES repos (id) ON DELETE CASCADE,
+	branch text NOT NULL,
+	pushed_usec bigint NOT NULL,
+	UNIQUE (parent_id, branch)
+);
+CREATE INDEX previews_pushed ON previews (pushed_usec);

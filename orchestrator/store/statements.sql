@@ -192,14 +192,18 @@ ON CONFLICT (kind, owner, name) DO UPDATE SET repo_id = excluded.repo_id;
 -- name: space_add
 INSERT INTO spaces (id, live_build, epoch) VALUES ($1, NULL, 0);
 -- name: space_by_name
-SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private, s.settings,
-	s.paused, coalesce(s.sleep_sec, -1), coalesce(s.hardware, '')
-FROM repos r JOIN spaces s ON s.id = r.id
+SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private,
+	s.settings + coalesce(o.settings, 0), s.paused, coalesce(s.sleep_sec, -1),
+	coalesce(s.hardware, ''), p.parent_id, p.branch
+FROM repos r JOIN spaces s ON s.id = r.id LEFT JOIN previews p ON p.id = s.id
+LEFT JOIN spaces o ON o.id = p.parent_id
 WHERE r.kind = 0 AND r.owner = $1 AND lower(r.name) = lower($2) AND r.deleted_usec = 0;
 -- name: space_by_id
-SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private, s.settings,
-	s.paused, coalesce(s.sleep_sec, -1), coalesce(s.hardware, '')
-FROM spaces s JOIN repos r ON r.id = s.id WHERE s.id = $1;
+SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_usec, r.private,
+	s.settings + coalesce(o.settings, 0), s.paused, coalesce(s.sleep_sec, -1),
+	coalesce(s.hardware, ''), p.parent_id, p.branch
+FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN previews p ON p.id = s.id
+LEFT JOIN spaces o ON o.id = p.parent_id WHERE s.id = $1;
 -- name: space_grow_epoch
 UPDATE spaces SET epoch = epoch + 1 WHERE id = $1;
 -- name: space_go_live
@@ -223,18 +227,60 @@ SELECT s.id, r.owner, r.name, r.updated_usec, b.title, b.emoji, b.bundle, b.comm
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build WHERE s.id = $1;
 -- name: space_routes
 SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class,
-	coalesce(s.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
-	r.private, s.settings, s.paused, s.hardware
+	coalesce(s.sleep_sec, o.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
+	r.private, s.settings + coalesce(o.settings, 0),
+	CASE WHEN s.paused = 1 OR o.paused = 1 THEN 1 ELSE 0 END, coalesce(s.hardware, o.hardware),
+	n.name, p.branch, coalesce(p.pushed_usec, 0)
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
+LEFT JOIN previews p ON p.id = s.id LEFT JOIN spaces o ON o.id = p.parent_id
+LEFT JOIN repos n ON n.id = p.parent_id
 WHERE s.id > $1 AND r.deleted_usec = 0 ORDER BY s.id LIMIT $2;
 -- name: space_route
 SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class,
-	coalesce(s.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
-	r.private, s.settings, s.paused, s.hardware
+	coalesce(s.sleep_sec, o.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
+	r.private, s.settings + coalesce(o.settings, 0),
+	CASE WHEN s.paused = 1 OR o.paused = 1 THEN 1 ELSE 0 END, coalesce(s.hardware, o.hardware),
+	n.name, p.branch, coalesce(p.pushed_usec, 0)
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
+LEFT JOIN previews p ON p.id = s.id LEFT JOIN spaces o ON o.id = p.parent_id
+LEFT JOIN repos n ON n.id = p.parent_id
 WHERE s.id = $1 AND r.deleted_usec = 0;
 -- name: space_count
 SELECT count(*) FROM repos WHERE kind = 0 AND deleted_usec = 0;
+
+-- name: preview_add
+INSERT INTO previews (id, parent_id, branch, pushed_usec) VALUES ($1, $2, $3, $4);
+-- name: preview_by_branch
+SELECT p.id, p.parent_id, p.branch, p.pushed_usec, s.live_build,
+	(SELECT count(*) FROM builds b WHERE b.space_id = p.id AND b.state = 'pending'), r.owner, r.name
+FROM previews p JOIN spaces s ON s.id = p.id JOIN repos r ON r.id = p.id
+WHERE p.parent_id = $1 AND p.branch = $2;
+-- name: preview_list
+SELECT p.id, p.parent_id, p.branch, p.pushed_usec, s.live_build,
+	(SELECT count(*) FROM builds b WHERE b.space_id = p.id AND b.state = 'pending'), r.owner, r.name
+FROM previews p JOIN spaces s ON s.id = p.id JOIN repos r ON r.id = p.id
+WHERE p.parent_id = $1 ORDER BY p.pushed_usec DESC, p.id LIMIT $2;
+-- name: preview_after
+SELECT p.id, p.parent_id, p.branch, p.pushed_usec, s.live_build,
+	(SELECT count(*) FROM builds b WHERE b.space_id = p.id AND b.state = 'pending'), r.owner, r.name
+FROM previews p JOIN spaces s ON s.id = p.id JOIN repos r ON r.id = p.id
+WHERE p.id > $1 ORDER BY p.id LIMIT $2;
+-- name: preview_due
+SELECT p.id, p.parent_id, p.branch, p.pushed_usec, s.live_build,
+	(SELECT count(*) FROM builds b WHERE b.space_id = p.id AND b.state = 'pending'), r.owner, r.name
+FROM previews p JOIN spaces s ON s.id = p.id JOIN repos r ON r.id = p.id
+WHERE p.pushed_usec <= $1 ORDER BY p.pushed_usec, p.id LIMIT $2;
+-- name: preview_pushed
+UPDATE previews SET pushed_usec = $2 WHERE id = $1;
+-- name: preview_follow
+UPDATE repos SET owner = $2, name = $3, private = $4 WHERE id = $1;
+-- name: build_copy
+INSERT INTO builds (id, space_id, number, state, commit_id, bundle, entry, class, sleep_sec, title,
+	emoji, tree, api, message, phases, log, created_usec, replicas)
+SELECT $1, $2, (SELECT coalesce(max(number), 0) + 1 FROM builds WHERE space_id = $2), 'pending',
+	commit_id, bundle, entry, class, sleep_sec, title, emoji, tree, api, message, phases, log, $4,
+	replicas
+FROM builds WHERE id = $3 AND state = 'ready';
 
 -- name: space_touch_settings
 UPDATE spaces SET settings = settings + 1, epoch = epoch + 1 WHERE id = $1;
@@ -289,8 +335,10 @@ INSERT INTO builds (id, space_id, number, state, commit_id, bundle, entry, class
 VALUES ($1, $2, (SELECT coalesce(max(number), 0) + 1 FROM builds WHERE space_id = $2),
 	$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 -- name: build_pending
-SELECT b.id, b.space_id, b.commit_id, r.owner, r.name FROM builds b
-JOIN repos r ON r.id = b.space_id WHERE b.state = 'pending' ORDER BY b.number;
+SELECT b.id, b.space_id, b.commit_id, r.owner, r.name, coalesce(p.parent_id, b.space_id),
+	coalesce(p.branch, 'main')
+FROM builds b JOIN repos r ON r.id = b.space_id LEFT JOIN previews p ON p.id = b.space_id
+WHERE b.state = 'pending' ORDER BY b.number;
 -- name: build_by_id
 SELECT id, space_id, number, state, commit_id, bundle FROM builds WHERE id = $1;
 -- name: build_is_of

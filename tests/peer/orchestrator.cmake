@@ -12,3 +12,8 @@ add_test(NAME peer_orchestrator_hub
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/orchestrator_hub.py
     $<TARGET_FILE:orchestrator_with_faults> $<TARGET_FILE:vitrine-hook>)
 set_tests_properties(peer_orchestrator_hub PROPERTIES TIMEOUT 600 COST 31 ${VITRINE_COMPUTES})
+
+add_test(NAME peer_orchestrator_previews
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/orchestrator_previews.py
+    $<TARGET_FILE:orchestrator_with_faults> $<TARGET_FILE:vitrine-hook>)
+set_tests_properties(peer_orchestrator_previews PROPERTIES TIMEOUT 600 COST 60 ${VITRINE_COMPUTES})

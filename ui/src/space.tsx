@@ -1,7 +1,7 @@
 /* Entry of a Space's page: puts connection, session and page together. */
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { SpacePage } from "./pages/space";
+import { SpacePage, type Preview } from "./pages/space";
 import { dark } from "./pages/theme";
 import { Session, type Place } from "./state/session";
 import { fetchWidgets } from "./widgets/node";
@@ -19,6 +19,8 @@ interface PageData {
   readonly base: string;
   /** Of a static Space: the file that its frame opens. */
   readonly entry?: string;
+  /** A branch beside what is live. */
+  readonly preview?: Preview;
   /** Inside another site's page: who the visitor is, where no cookie can say it. */
   readonly visitor?: string;
 }
@@ -134,12 +136,12 @@ function takePlace(app: HTMLElement): void {
 }
 
 /** A static Space has no session: its frame is all there is. */
-async function showSite({ owner, name, base, title, entry = "", visitor }: PageData): Promise<void> {
+async function showSite({ owner, name, base, title, entry = "", preview, visitor }: PageData): Promise<void> {
   const { SitePage } = await import("./pages/site");
   const app = document.getElementById("app");
   if (!app) throw new Error("the page has no #app");
   takePlace(app);
-  render(<SitePage owner={owner} name={name} base={base} title={title} entry={entry} embedded={visitor !== undefined} />, app);
+  render(<SitePage owner={owner} name={name} base={base} title={title} entry={entry} preview={preview} embedded={visitor !== undefined} />, app);
 }
 
 async function start(): Promise<void> {
@@ -182,7 +184,7 @@ async function start(): Promise<void> {
   });
   const app = document.getElementById("app");
   if (!app) throw new Error("the page has no #app");
-  await untilDrawable(session);
+  const [bar] = await Promise.all([data.preview && import("./pages/preview_bar"), untilDrawable(session)]);
   takePlace(app);
   render(
     <SpacePage
@@ -190,6 +192,8 @@ async function start(): Promise<void> {
       owner={data.owner}
       name={data.name}
       base={data.base}
+      preview={data.preview}
+      bar={data.preview && bar && <bar.PreviewBar owner={data.owner} preview={data.preview} owned={session.owner} />}
       wire={wire}
       embedded={data.visitor !== undefined}
       comeBack={connect}

@@ -1,6 +1,9 @@
 /* A static Space: its own pages, in a frame that has no origin. */
-import { useState } from "preact/hooks";
-import { Frame } from "./frame";
+import { computed } from "@preact/signals";
+import { useMemo, useState } from "preact/hooks";
+import { Frame, namesOf, person } from "./frame";
+import { PreviewBar } from "./preview_bar";
+import type { Preview } from "./space";
 
 interface SiteProps {
   readonly owner: string;
@@ -8,11 +11,14 @@ interface SiteProps {
   readonly base: string;
   readonly title: string;
   readonly entry: string;
+  readonly preview: Preview | undefined;
   readonly embedded: boolean;
 }
 
-export function SitePage({ owner, name, base, title, entry, embedded }: SiteProps) {
+export function SitePage({ owner, name, base, title, entry, preview, embedded }: SiteProps) {
   const [loaded, setLoaded] = useState(false);
+  const owned = useMemo(() => computed(() => person.value?.admin === true || (person.value ? namesOf(person.value).includes(owner) : false)), [owner]);
+  const home = preview ? `/spaces/${owner}/${preview.of}` : base;
   const frame = (
     <iframe
       class={loaded ? "site" : "site waiting"}
@@ -35,15 +41,16 @@ export function SitePage({ owner, name, base, title, entry, embedded }: SiteProp
           <span class="where-slash" aria-hidden="true">
             /
           </span>
-          <a href={base} aria-current="page">
-            {name}
+          <a href={home} {...(preview ? {} : { "aria-current": "page" as const })}>
+            {preview ? preview.of : name}
           </a>
-          <a class="site-files" href={`${base}/tree/main`}>
+          <a class="site-files" href={`${home}/tree/${preview ? encodeURIComponent(preview.branch) : "main"}`}>
             Files
           </a>
         </>
       }
     >
+      {preview && <PreviewBar owner={owner} preview={preview} owned={owned} />}
       {frame}
     </Frame>
   );

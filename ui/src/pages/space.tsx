@@ -1,4 +1,5 @@
 /* A Space's page: the header, what the Space is doing, and the app. */
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Session } from "../state/session";
 import type { Kind } from "../wire/carrier";
@@ -22,11 +23,23 @@ async function sender() {
   }
 }
 
+/** A branch of a Space, at an address of its own for a time. */
+export interface Preview {
+  /** The Space, of the same owner. */
+  readonly of: string;
+  readonly branch: string;
+  /** Since 1970. */
+  readonly endsSec: number;
+}
+
 export interface SpacePageProps {
   readonly session: Session;
   readonly owner: string;
   readonly name: string;
   readonly base: string;
+  readonly preview: Preview | undefined;
+  /** What a preview shows above the app. */
+  readonly bar: ComponentChildren;
   /** Where its requests go. */
   readonly wire: string;
   /** Inside another site's page: only the app is shown. */
@@ -44,7 +57,7 @@ const CARRIERS: Readonly<Record<Kind, string>> = {
   poll: "Connection: polling",
 };
 
-export function SpacePage({ session, owner, name, base, wire, embedded, comeBack, dev }: SpacePageProps) {
+export function SpacePage({ session, owner, name, base, preview, bar, wire, embedded, comeBack, dev }: SpacePageProps) {
   const space = useMemo<Space>(
     () => ({
       session,
@@ -56,13 +69,14 @@ export function SpacePage({ session, owner, name, base, wire, embedded, comeBack
     [session, base, wire],
   );
   const welcome = session.welcome.value;
-  const files = { href: `${base}/tree/main`, words: "Files" };
+  const home = preview ? `/spaces/${owner}/${preview.of}` : base;
+  const files = { href: `${home}/tree/${preview ? encodeURIComponent(preview.branch) : "main"}`, words: "Files" };
   const menu = session.owner.value
     ? [
         files,
-        { href: `${base}/-/builds`, words: "Builds" },
+        { href: `${home}/-/builds`, words: "Builds" },
         { href: `${base}/-/logs`, words: "Logs" },
-        { href: `${base}/-/settings`, words: "Settings" },
+        { href: `${home}/-/settings`, words: "Settings" },
         { href: "/-/connection", words: CARRIERS[session.carrier.value] },
       ]
     : [files];
@@ -81,13 +95,14 @@ export function SpacePage({ session, owner, name, base, wire, embedded, comeBack
               <span class="where-slash" aria-hidden="true">
                 /
               </span>
-              <a href={base} aria-current="page">
-                {name}
+              <a href={home} {...(preview ? {} : { "aria-current": "page" as const })}>
+                {preview ? preview.of : name}
               </a>
             </>
           }
         />
       )}
+      {!embedded && bar}
       <main id="main" class="space" tabIndex={-1}>
         <Body session={session} comeBack={comeBack} />
       </main>

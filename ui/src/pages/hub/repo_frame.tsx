@@ -24,7 +24,11 @@ const TABS = {
 } as const;
 export type Tab = keyof typeof TABS;
 
+/** No Space's own name has it. */
+const PREVIEW_MARK = "--";
 const SPACE_TABS: readonly Tab[] = ["app", "files", "history", "builds", "logs", "api", "settings"];
+/** Of a preview of a branch, which has an address like a Space's; the rest is its Space's. */
+const PREVIEW_TABS: readonly Tab[] = ["app", "logs", "api"];
 const OTHER_TABS: readonly Tab[] = ["card", "files", "history", "settings"];
 
 function tabPath(id: RepoId, tab: Tab): string {
@@ -62,7 +66,7 @@ interface FrameProps {
 export function RepoFrame({ id, tab, title, loaded, class: className, children }: FrameProps) {
   const given = loaded?.state === "ready" ? loaded.value : null;
   if (loaded?.state === "failed" && isMissing(loaded.error)) return <NotFound />;
-  const tabs = id.kind === "space" ? SPACE_TABS : OTHER_TABS;
+  const tabs = id.kind !== "space" ? OTHER_TABS : id.name.includes(PREVIEW_MARK) ? PREVIEW_TABS : SPACE_TABS;
   return (
     <Frame
       title={`${title ?? TABS[tab]} of ${idOf(id)}`}
