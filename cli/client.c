@@ -282,17 +282,11 @@ static bool is_json(struct client *c)
 	return type && (!strncmp(type, "application/json", 16) || strstr(type, "+json"));
 }
 
-int client_request(struct client *c, const char *method, const char *path, const json_t *body,
+static int request(struct client *c, const char *method, const char *path, const char *text,
 	json_t **ret, struct err *e)
 {
-	CLEANUP(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	int r;
 
-	if (text) {
-		r = add_header(c, "Content-Type", "application/json");
-		if (r < 0)
-			return err_set(e, r, "out of memory");
-	}
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_answer);
 	r = explain(c, perform(c, method, path, text), e);
 	if (r < 0)
@@ -301,6 +295,22 @@ int client_request(struct client *c, const char *method, const char *path, const
 	if (c->answer.len == 0 || !is_json(c))
 		return 0;
 	return json_parse(c->answer.data, c->answer.len, ANSWER_MAX, ret, e);
+}
+
+int client_request(struct client *c, const char *method, const char *path, const json_t *body,
+	json_t **ret, struct err *e)
+{
+	CLEANUP(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+
+	if (text && add_header(c, "Content-Type", "application/json") < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	return request(c, method, path, text, ret, e);
+}
+
+int client_post_text(
+	struct client *c, const char *path, const char *text, json_t **ret, struct err *e)
+{
+	return request(c, "POST", path, text, ret, e);
 }
 
 int client_follow(struct client *c, const char *path, client_event_fn fn, void *data, struct err *e)

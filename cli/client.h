@@ -40,6 +40,10 @@ DEFINE_CLEANUP(struct client *, client_free)
 int client_request(struct client *c, const char *method, const char *path, const json_t *body,
 	json_t **ret, struct err *e);
 
+/* The same with a body that is no JSON; its Content-Type is a header that was added. */
+int client_post_text(
+	struct client *c, const char *path, const char *text, json_t **ret, struct err *e);
+
 /* Of the last answer; 0: there was none. */
 long client_status(struct client *c);
 

@@ -83,7 +83,8 @@ static const struct command commands[] = {
 		"remove NAME USER",
 		"organisations and their members", cmd_org},
 	{"model",
-		"import [--name OWNER/NAME] [--replace] FOLDER|FILE.gguf | list [--json] | "
+		"import [--name OWNER/NAME] [--replace] FOLDER|FILE.gguf | "
+		"import --repo OWNER/NAME [--private] FOLDER|FILE.gguf | list [--json] | "
 		"remove OWNER/NAME",
 		"models of your own for all Spaces", cmd_model},
 	{"tls", "ca [HOST]... | install [--name NAME] CERT [KEY] | list | remove NAME [--data DIR]",

@@ -10,9 +10,11 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "cli/ask.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/layout.h"
+#include "cli/model_repo.h"
 #include "cli/program.h"
 
 #define PART_MAX 96 /* of a name: owner, or what follows it */
@@ -126,26 +128,6 @@ static int copy_file(int from_dir, const char *name, int to_dir, struct err *e)
 	return r < 0 ? err_set(e, r, "%s: cannot be copied: %s", name, strerror(-r)) : 0;
 }
 
-/* What a model needs and what tells of it; pickles and other programs' weights stay behind. */
-static bool is_wanted(const char *name)
-{
-	static const char *const suffixes[] = {
-		".json", ".safetensors", ".gguf", ".jinja", ".txt", ".md"};
-	size_t n = strlen(name);
-
-	if (name[0] == '.')
-		return false;
-	if (!strncmp(name, "LICENSE", 7))
-		return true;
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		size_t k = strlen(suffixes[i]);
-
-		if (n > k && !strcmp(name + n - k, suffixes[i]))
-			return true;
-	}
-	return false;
-}
-
 static int copy_files(int from, int to, struct err *e)
 {
 	int copy = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0, n = 0;
@@ -156,7 +138,7 @@ static int copy_files(int from, int to, struct err *e)
 	for (const struct dirent *d; r == 0 && (d = readdir(dir));) {
 		struct stat st;
 
-		if (!is_wanted(d->d_name) || fstatat(from, d->d_name, &st, 0) < 0 ||
+		if (!model_is_wanted(d->d_name) || fstatat(from, d->d_name, &st, 0) < 0 ||
 			!S_ISREG(st.st_mode))
 			continue;
 		r = ++n > FILES_MAX ? err_set(e, -EMSGSIZE, "over %d files", FILES_MAX)
@@ -238,7 +220,7 @@ static int copy_model(const char *source, const char *to, struct err *e)
 /* --- asking the program that runs models --- */
 
 /* Runs it to its end; *ret is the JSON of its last line. -EBADMSG: that line is words. */
-static int ask(char *const argv[], json_t **ret, struct err *e)
+static int ask_checker(char *const argv[], json_t **ret, struct err *e)
 {
 	CLEANUP(buf_done) struct buf said;
 	const struct program_plan plan = {.said = &said};
@@ -282,7 +264,7 @@ static int check(struct place *p, const char *folder, json_t **ret, struct err *
 	char *const argv[] = {p->checker, "--check", path, NULL};
 
 	(void)snprintf(path, sizeof(path), "%s", folder);
-	return ask(argv, ret, e);
+	return ask_checker(argv, ret, e);
 }
 
 /* In one step: whoever looks sees the old model, the new one, or none, and never half of one. */
@@ -397,7 +379,7 @@ static int model_list(struct place *p, bool json)
 	size_t i;
 
 	(void)snprintf(served, sizeof(served), "%s/served", p->layout.data);
-	if (ask(argv, &list, &e) < 0)
+	if (ask_checker(argv, &list, &e) < 0)
 		return complain(&e);
 	if (json)
 		return json_dumpf(list, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0;
@@ -431,54 +413,91 @@ static int model_remove(const struct place *p, int argc, char **argv)
 	return 0;
 }
 
-static int find_place(struct place *p, const char *data)
+static void find_place(struct place *p, const char *data)
 {
 	layout_init(&p->layout);
 	if (data)
 		(void)snprintf(p->layout.data, sizeof(p->layout.data), "%s", data);
 	(void)snprintf(p->models, sizeof(p->models), "%s/models", p->layout.data);
 	(void)snprintf(p->checker, sizeof(p->checker), "%s/vitrine-inference", p->layout.bin);
-	return 0;
+}
+
+/* Into a repo: read by the program that will run it first, where that is here. */
+static int model_push(struct place *p, int argc, char **argv, struct model_repo_plan *plan)
+{
+	CLEANUP(json_unrefp) json_t *found = NULL;
+	struct err e = {0};
+	struct stat st;
+
+	if (argc != 1)
+		return 2;
+	plan->source = argv[0];
+	if (!ask_repo_id(plan->id))
+		return 2;
+	if (access(p->checker, X_OK) == 0 && stat(argv[0], &st) == 0 && S_ISDIR(st.st_mode) &&
+		check(p, argv[0], &found, &e) < 0)
+		return complain(&e);
+	return model_to_repo(plan);
+}
+
+struct asked {
+	struct model_repo_plan repo; /* id NULL: into the data folder */
+	const char *name;
+	bool replace, json;
+};
+
+static bool parse(struct asked *a, int argc, char **argv)
+{
+	static const struct option known[] = {CLIENT_OPTIONS,
+		{"name", required_argument, NULL, 'n'}, {"replace", no_argument, NULL, 'r'},
+		{"repo", required_argument, NULL, 'o'}, {"private", no_argument, NULL, 'p'},
+		{"json", no_argument, NULL, 'j'}, {0}};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (opt == 'n')
+			a->name = optarg;
+		else if (opt == 'o')
+			a->repo.id = optarg;
+		else if (opt == 'r')
+			a->replace = true;
+		else if (opt == 'p')
+			a->repo.private = true;
+		else if (opt == 'j')
+			a->json = true;
+		else if (!client_option(&a->repo.client, opt, optarg))
+			return false;
+	}
+	return !a->repo.id || (!a->name && !a->replace);
+}
+
+static int run(struct place *p, struct asked *a, int argc, char **argv)
+{
+	const char *verb = argc > 0 ? argv[0] : "";
+
+	if (!strcmp(verb, "import") && a->repo.id)
+		return model_push(p, argc - 1, argv + 1, &a->repo);
+	if (!strcmp(verb, "import"))
+		return model_import(p, argc - 1, argv + 1, a->name, a->replace);
+	if (!strcmp(verb, "list") && argc == 1)
+		return model_list(p, a->json);
+	return !strcmp(verb, "remove") ? model_remove(p, argc - 1, argv + 1) : 2;
 }
 
 int cmd_model(int argc, char **argv)
 {
-	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
-		{"name", required_argument, NULL, 'n'}, {"replace", no_argument, NULL, 'r'},
-		{"json", no_argument, NULL, 'j'}, {0}};
+	struct asked a = {.name = NULL};
 	struct place p;
-	const char *data = NULL, *name = NULL, *verb;
-	bool replace = false, json = false;
-	int opt, status = 2;
+	int status = 2;
 
-	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1)
-		switch (opt) {
-		case 'd':
-			data = optarg;
-			break;
-		case 'n':
-			name = optarg;
-			break;
-		case 'r':
-			replace = true;
-			break;
-		case 'j':
-			json = true;
-			break;
-		default:
-			return 2;
-		}
-	verb = optind < argc ? argv[optind++] : "";
-	if (find_place(&p, data) < 0)
-		return 1;
-	if (!strcmp(verb, "import"))
-		status = model_import(&p, argc - optind, argv + optind, name, replace);
-	else if (!strcmp(verb, "list") && optind == argc)
-		status = model_list(&p, json);
-	else if (!strcmp(verb, "remove"))
-		status = model_remove(&p, argc - optind, argv + optind);
+	if (parse(&a, argc, argv)) {
+		find_place(&p, a.repo.client.data);
+		status = run(&p, &a, argc - optind, argv + optind);
+	}
 	if (status == 2)
 		fprintf(stderr, "usage: vitrine model import [--name OWNER/NAME] [--replace] "
+				"FOLDER|FILE.gguf\n"
+				"       vitrine model import --repo OWNER/NAME [--private] "
 				"FOLDER|FILE.gguf\n"
 				"       vitrine model list [--json]\n"
 				"       vitrine model remove OWNER/NAME\n");

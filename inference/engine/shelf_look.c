@@ -43,8 +43,9 @@ static uint64_t stamp_of(int dirfd, const char *folder)
 		if (fstatat(fd, list[i]->d_name, &st, 0) == 0) {
 			mix(&stamp, st.st_ino);
 			mix(&stamp, (uint64_t)st.st_size);
-			mix(&stamp, (uint64_t)st.st_mtim.tv_sec);
-			mix(&stamp, (uint64_t)st.st_mtim.tv_nsec);
+			/* One under several names is a blob: its times are the store's own. */
+			mix(&stamp, st.st_nlink > 1 ? 0 : (uint64_t)st.st_mtim.tv_sec);
+			mix(&stamp, st.st_nlink > 1 ? 0 : (uint64_t)st.st_mtim.tv_nsec);
 		}
 		free(list[i]);
 	}

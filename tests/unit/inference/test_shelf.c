@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "inference/engine/shelf_look.h"
 #include "tests/unit/inference/known.h"
 
 #define MODEL "models/tiny-sentiment"
@@ -329,6 +330,38 @@ TEST(it_may_end_in_the_middle_of_a_model)
 		CHECK(loop_dispatch(s.loop, i) == 0);
 		end(&s);
 	}
+}
+
+static uint64_t stamp_now(const struct stand *s)
+{
+	static struct found_all all;
+	int fd = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	all.n = 0;
+	CHECK(fd >= 0 && look_into(fd, 0, &all) == 0 && close(fd) == 0 && all.n == 1);
+	return all.list[0].stamp;
+}
+
+TEST(a_file_that_was_written_is_another_one_and_a_blob_that_was_touched_is_not)
+{
+	const struct timespec then[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	char path[160], name[160];
+	struct stand s;
+	uint64_t before;
+
+	begin(&s, NULL);
+	snprintf(path, sizeof(path), "%s/one", s.root);
+	CHECK(mkdir(path, 0755) == 0);
+	snprintf(path, sizeof(path), "%s/one/config.json", s.root);
+	CHECK(fs_write_durable(AT_FDCWD, path, "{}", 2, 0644, NULL) == 0);
+	before = stamp_now(&s);
+	CHECK(stamp_now(&s) == before);
+	CHECK(utimensat(AT_FDCWD, path, then, 0) == 0 && stamp_now(&s) != before);
+	snprintf(name, sizeof(name), "%s/.blob", s.root);
+	CHECK(link(path, name) == 0);
+	before = stamp_now(&s);
+	CHECK(utimensat(AT_FDCWD, name, NULL, 0) == 0 && stamp_now(&s) == before);
+	end(&s);
 }
 
 TEST(a_folder_whose_config_is_a_folder_is_no_model)
