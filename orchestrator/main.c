@@ -119,16 +119,17 @@ static int parse_large_files(const char *text, struct options *o)
 		       : 0;
 }
 
-/* MIB[,KEYS]: of what a Space's app keeps. */
+/* MIB[,KEYS[,FILES_MIB]]: of what a Space's app keeps. */
 static int parse_data_limits(const char *text, struct data_limits *ret)
 {
-	unsigned int mib, keys = DATA_KEYS;
+	unsigned int mib, keys = DATA_KEYS, files = DATA_FILE_BYTES >> 20;
 	char rest;
-	int n = sscanf(text, "%u,%u%c", &mib, &keys, &rest);
+	int n = sscanf(text, "%u,%u,%u%c", &mib, &keys, &files, &rest);
 
-	if (n < 1 || n > 2 || strspn(text, "0123456789,") != strlen(text) || !mib || !keys)
+	if (n < 1 || n > 3 || strspn(text, "0123456789,") != strlen(text) || !mib || !keys)
 		return -1;
-	*ret = (struct data_limits){.keys = keys, .bytes = (uint64_t)mib << 20};
+	*ret = (struct data_limits){
+		.keys = keys, .bytes = (uint64_t)mib << 20, .file_bytes = (uint64_t)files << 20};
 	return 0;
 }
 
@@ -215,7 +216,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 		.part_mib = PART_MIB,
 		.grace_sec = COLLECT_GRACE_SEC,
 		.classes = box_classes_default,
-		.data_limits = {.keys = DATA_KEYS, .bytes = DATA_BYTES},
+		.data_limits = {.keys = DATA_KEYS,
+			.bytes = DATA_BYTES,
+			.file_bytes = DATA_FILE_BYTES},
 		.run_logs = {.name_max = RUN_LOG_SPACE_MAX,
 			.age_usec = RUN_LOG_AGE_DAYS * DAY_USEC,
 			.total_max = RUN_LOG_TOTAL_MAX}};
@@ -600,7 +603,7 @@ int main(int argc, char **argv)
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB] [--quota KIND=SECONDS,…]\n"
 			"       [--class NAME=MEMORY,CPU]…\n"
 			"       [--disk-warn MIB] [--disk-reserve MIB] "
-			"[--large-files MIB,PART_MIB,SECONDS] [--data-limits MIB,KEYS] "
+			"[--large-files MIB,PART_MIB,SECONDS] [--data-limits MIB,KEYS,MIB] "
 			"[--sign-up WORD]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
 			"up.\n");

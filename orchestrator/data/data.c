@@ -1,19 +1,24 @@
 #include "orchestrator/data/data.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "orchestrator/data/files.h"
 #include "orchestrator/data/ops.h"
 #include "proto/constants.h"
 #include "proto/messages.h"
 
 #define PRUNE_USEC (60 * USEC_PER_SEC)
 #define SCOPE_MAX 40
+#define PATH_LONG 4200
+#define TIDY_USEC (1800 * USEC_PER_SEC)
 #define SWEEP_MAX 256 /* Spaces at one start */
 
 struct answer {
@@ -21,6 +26,18 @@ struct answer {
 	uint64_t ticket;
 	uint8_t op;
 	struct buf value; /* owned */
+	char *doomed;     /* owned; path to remove once this is on the disk; NULL: none */
+};
+
+/* A file whose bytes go to the disk before its row says so. */
+struct ending {
+	struct ending *next;
+	struct data *data;
+	struct answer *answer;   /* owned */
+	struct offload_job *job; /* owned */
+	struct data_call call;   /* of texts below */
+	char id[49], space[33];
+	struct buf body; /* owned */
 };
 
 struct answers {
@@ -34,8 +51,10 @@ struct data {
 	/* Answers that the open transaction has, and those whose sync is under way. */
 	struct answers open_answers, syncing;
 	struct offload_job *sync; /* owned; NULL: none */
+	struct ending *endings;   /* owned */
 	struct source *commit;    /* owned; deferred */
 	struct source *prune;     /* owned; timer */
+	struct source *tidy;      /* owned; timer */
 };
 
 /* --- answers --- */
@@ -43,6 +62,7 @@ struct data {
 static struct answer *answer_free(struct answer *a)
 {
 	buf_done(&a->value);
+	free(a->doomed);
 	free(a);
 	return NULL;
 }
@@ -74,6 +94,8 @@ static void give_all(struct data *d, struct answers *l, const char *why)
 		next = a->next;
 		if (why)
 			set_failure(a, "unavailable", why);
+		else if (a->doomed)
+			(void)unlink(a->doomed); /* or the tidying does */
 		give(d, a);
 		(void)answer_free(a);
 	}
@@ -144,6 +166,13 @@ static const struct {
 	{"delete", true, op_delete},
 	{"list", false, op_list},
 	{"usage", false, op_usage},
+	{"file.begin", true, op_file_begin},
+	{"file.write", false, op_file_write},
+	{"file.end", true, op_file_end},
+	{"file.read", false, op_file_read},
+	{"file.stat", false, op_file_stat},
+	{"file.list", false, op_file_list},
+	{"file.remove", true, op_file_remove},
 };
 
 static int read_done(const struct store_row *row, void *data)
@@ -181,17 +210,27 @@ static const char *scope_of(const struct data_call *c, const json_t *args, char 
 	return own;
 }
 
-static int parse_args(const struct data_call *c, json_t **ret, struct err *e)
+/* Arguments, and in raw what is behind them. */
+static int parse_args(
+	const struct data_call *c, json_t **ret, const void **raw, size_t *n_raw, struct err *e)
 {
 	const uint8_t *nul = memchr(c->body, '\0', c->n);
-	int r = json_parse(
-		c->body, nul ? (size_t)(nul - (const uint8_t *)c->body) : c->n, c->n, ret, e);
+	size_t n = nul ? (size_t)(nul - (const uint8_t *)c->body) : c->n;
+	int r = json_parse(c->body, n, c->n, ret, e);
+
+	*raw = nul ? nul + 1 : NULL;
+	*n_raw = nul ? c->n - n - 1 : 0;
 
 	if (r == 0 && !json_is_object(*ret))
 		r = err_set(e, -EINVAL, "arguments: must be an object");
 	if (r < 0)
 		e->code = -EINVAL;
 	return r < 0 ? -EINVAL : 0;
+}
+
+static void folder_of(const struct data *d, const char *space, char ret[PATH_LONG])
+{
+	(void)snprintf(ret, PATH_LONG, "%s/files/%s", d->config.where, space);
 }
 
 /* What it changed with others of its moment is undone: they hear it too. */
@@ -206,16 +245,18 @@ static void fail_batch(struct data *d, const struct err *e)
 static void answer_call(struct data *d, const struct data_call *c, struct answer *a)
 {
 	CLEANUP(json_unrefp) json_t *args = NULL;
-	char own[SCOPE_MAX + 1];
+	char own[SCOPE_MAX + 1], dir[PATH_LONG];
 	struct op_call call = {.db = d->db,
 		.limits = &d->config.limits,
 		.space = c->space,
+		.dir = dir,
 		.out = &a->value,
 		.code = "bad_input"};
 	struct err e = {0};
 	size_t i = 0;
-	int r = parse_args(c, &args, &e);
+	int r = parse_args(c, &args, &call.raw, &call.n_raw, &e);
 
+	folder_of(d, c->space, dir);
 	while (i < sizeof(ops) / sizeof(ops[0]) && strcmp(ops[i].name, c->op) != 0)
 		i++;
 	if (r == 0 && i == sizeof(ops) / sizeof(ops[0]))
@@ -234,23 +275,15 @@ static void answer_call(struct data *d, const struct data_call *c, struct answer
 	} else if (r < 0) {
 		fail_batch(d, &e);
 		set_failure(a, "unavailable", "the platform could not keep it; try again");
+	} else if (*call.doomed && asprintf(&a->doomed, "%s/%s", dir, call.doomed) < 0) {
+		a->doomed = NULL;
 	}
 }
 
-void data_take(struct data *d, const struct data_call *c, uint64_t ticket)
+static void run_call(struct data *d, const struct data_call *c, struct answer *a)
 {
-	struct answer *a = calloc(1, sizeof(*a));
 	struct answers *list;
 
-	if (!a) {
-		static const char words[] = "busy\0the platform is out of memory; try again";
-
-		d->config.answer(ticket, HOST_FAILED, words, sizeof(words) - 1, d->config.data);
-		return;
-	}
-	a->ticket = ticket;
-	a->op = HOST_DONE;
-	buf_init(&a->value, (size_t)proto_value_max(PROTO_EDGE, PROTO_DOWN, EDGE_HOST_RESULT));
 	answer_call(d, c, a);
 	if (!d->open && !d->sync) {
 		give(d, a);
@@ -265,20 +298,129 @@ void data_take(struct data *d, const struct data_call *c, uint64_t ticket)
 		commit_soon(d);
 }
 
+/* --- the end of a file --- */
+
+static void ending_free(struct ending *n)
+{
+	for (struct ending **at = &n->data->endings; *at; at = &(*at)->next)
+		if (*at == n) {
+			*at = n->next;
+			break;
+		}
+	(void)offload_forget(n->job);
+	if (n->answer)
+		(void)answer_free(n->answer);
+	buf_done(&n->body);
+	free(n);
+}
+
+static void on_file_synced(int outcome, void *data)
+{
+	struct ending *n = data;
+	struct answer *a = TAKE_PTR(n->answer);
+
+	n->job = NULL;
+	if (outcome == 0) {
+		run_call(n->data, &n->call, a);
+	} else {
+		set_failure(a, "unavailable", "the disk refused the file");
+		give(n->data, a);
+		(void)answer_free(a);
+	}
+	ending_free(n);
+}
+
+static struct ending *ending_new(struct data *d, const struct data_call *c)
+{
+	struct ending *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->data = d;
+	n->call = *c;
+	(void)snprintf(n->id, sizeof(n->id), "%s", c->id);
+	(void)snprintf(n->space, sizeof(n->space), "%s", c->space);
+	n->call.id = n->id;
+	n->call.space = n->space;
+	n->call.user = n->call.visitor = "";
+	n->call.op = "file.end";
+	buf_init(&n->body, c->n);
+	if (buf_add(&n->body, c->body, c->n) < 0) {
+		free(n);
+		return NULL;
+	}
+	n->call.body = n->body.data;
+	n->next = d->endings;
+	d->endings = n;
+	return n;
+}
+
+/* True: on_file_synced goes on with it. */
+static bool sync_file(struct data *d, const struct data_call *c, struct answer *a)
+{
+	CLEANUP(json_unrefp) json_t *args = NULL;
+	char dir[PATH_LONG];
+	const char *id = NULL;
+	const void *raw;
+	size_t n_raw;
+	struct ending *n;
+	int fds[2], r;
+
+	folder_of(d, c->space, dir);
+	if (parse_args(c, &args, &raw, &n_raw, NULL) < 0 ||
+		json_get_str(args, "id", ID_LEN, &id, NULL) < 0 || files_settle(dir, id, fds) < 0)
+		return false; /* which it is told in words */
+	n = ending_new(d, c);
+	if (!n) {
+		close(fds[0]);
+		close(fds[1]);
+		return false;
+	}
+	n->answer = a;
+	r = offload_sync(d->config.offload, fds, 2, on_file_synced, n, &n->job);
+	if (r != 1)
+		on_file_synced(r, n);
+	return true;
+}
+
+void data_take(struct data *d, const struct data_call *c, uint64_t ticket)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
+	if (!a) {
+		static const char words[] = "busy\0the platform is out of memory; try again";
+
+		d->config.answer(ticket, HOST_FAILED, words, sizeof(words) - 1, d->config.data);
+		return;
+	}
+	a->ticket = ticket;
+	a->op = HOST_DONE;
+	buf_init(&a->value, (size_t)proto_value_max(PROTO_EDGE, PROTO_DOWN, EDGE_HOST_RESULT));
+	if (strcmp(c->op, "file.end") != 0 || !sync_file(d, c, a))
+		run_call(d, c, a);
+}
+
 int data_forget(struct data *d, const char *space, struct err *e)
 {
+	char dir[PATH_LONG];
 	bool own = !d->open;
 	int r = own ? store_begin(d->db, e) : 0;
 
 	if (r == 0)
 		r = store_run(d->db, "item_delete_all", NULL, NULL, e, "s", space);
 	if (r >= 0)
+		r = store_run(d->db, "file_delete_all", NULL, NULL, e, "s", space);
+	if (r >= 0)
 		r = store_run(d->db, "space_delete", NULL, NULL, e, "s", space);
 	if (own && r >= 0)
 		r = store_commit(d->db, e);
 	if (own)
 		store_rollback(d->db);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	folder_of(d, space, dir);
+	r = fs_remove_tree(dir);
+	return r < 0 ? err_set(e, r, "%s: %s", dir, strerror(-r)) : 0;
 }
 
 struct sweep {
@@ -307,6 +449,28 @@ void data_sweep(struct data *d, bool (*known)(const char *space, void *data), vo
 		r = data_forget(d, s.gone[i], &e);
 	if (r < 0)
 		log_warn("data: what Spaces left behind is removed later: %s", e.text);
+}
+
+/* Files that were never ended, and those whose removal was cut short. */
+static void on_tidy(void *data)
+{
+	struct data *d = data;
+	char dir[PATH_LONG];
+	struct dirent *entry;
+	DIR *all;
+
+	folder_of(d, "", dir);
+	all = opendir(dir);
+	while (all && (entry = readdir(all))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		folder_of(d, entry->d_name, dir);
+		(void)files_sweep(d->db, entry->d_name, dir,
+			(int64_t)(clock_wall_usec() / USEC_PER_SEC) - FILES_PART_SEC);
+	}
+	if (all)
+		(void)closedir(all);
+	timer_arm_after(d->tidy, TIDY_USEC);
 }
 
 /* --- life --- */
@@ -340,9 +504,12 @@ int data_new(const struct data_config *config, struct data **ret, struct err *e)
 	if (r < 0)
 		return r;
 	r = loop_add_timer(config->loop, on_prune, d, &d->prune);
+	if (r == 0)
+		r = loop_add_timer(config->loop, on_tidy, d, &d->tidy);
 	if (r < 0)
 		return err_set(e, r, "cannot start: %s", strerror(-r));
 	timer_arm_after(d->prune, PRUNE_USEC);
+	timer_arm_after(d->tidy, 0);
 	*ret = TAKE_PTR(d);
 	return 0;
 }
@@ -362,6 +529,9 @@ struct data *data_free(struct data *d)
 	d->sync = offload_forget(d->sync);
 	d->commit = source_free(d->commit);
 	d->prune = source_free(d->prune);
+	d->tidy = source_free(d->tidy);
+	while (d->endings)
+		ending_free(d->endings);
 	drop_all(&d->open_answers);
 	drop_all(&d->syncing);
 	if (d->db)

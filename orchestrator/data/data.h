@@ -20,10 +20,12 @@
 
 #define DATA_VALUE_MAX (1u << 20) /* of one key, as JSON */
 #define DATA_KEY_MAX 200
-#define DATA_SCOPE_KEYS 256             /* of one visitor */
-#define DATA_SCOPE_BYTES (2u << 20)     /* likewise */
-#define DATA_KEYS 100000                /* of a Space, unless the operator says otherwise */
-#define DATA_BYTES ((uint64_t)64 << 20) /* likewise: keys and values */
+#define DATA_SCOPE_KEYS 256                   /* of one visitor */
+#define DATA_SCOPE_BYTES (2u << 20)           /* likewise */
+#define DATA_KEYS 100000                      /* of a Space, unless the operator says otherwise */
+#define DATA_BYTES ((uint64_t)64 << 20)       /* likewise: keys and values */
+#define DATA_FILES 10000                      /* of a Space */
+#define DATA_FILE_BYTES ((uint64_t)256 << 20) /* of a Space, unless the operator says otherwise */
 #define DATA_LIST_MAX 1000
 #define DATA_AGAIN_SEC 600 /* for so long a call that comes again is known */
 
@@ -31,6 +33,7 @@ struct data;
 
 struct data_limits {
 	uint64_t keys, bytes; /* of one Space */
+	uint64_t file_bytes;  /* of its files */
 };
 
 struct data_call {

@@ -56,13 +56,13 @@ static int read_item(const struct store_row *row, void *data)
 }
 
 struct space {
-	int64_t revision, keys, bytes;
+	int64_t revision, keys, bytes, files, file_bytes;
 };
 
 static int read_space(const struct store_row *row, void *data)
 {
-	*(struct space *)data =
-		(struct space){store_int(row, 0), store_int(row, 1), store_int(row, 2)};
+	*(struct space *)data = (struct space){store_int(row, 0), store_int(row, 1),
+		store_int(row, 2), store_int(row, 3), store_int(row, 4)};
 	return 0;
 }
 
@@ -280,8 +280,9 @@ int op_usage(struct op_call *c, struct err *e)
 	return r < 0 ? r
 		     : buf_addf(c->out,
 			       "{\"keys\":%lld,\"bytes\":%lld,\"keys_max\":%llu,\"bytes_max\":%"
-			       "llu}",
+			       "llu,\"files\":%lld,\"file_bytes\":%lld,\"file_bytes_max\":%llu}",
 			       (long long)s.keys, (long long)s.bytes,
 			       (unsigned long long)c->limits->keys,
-			       (unsigned long long)c->limits->bytes);
+			       (unsigned long long)c->limits->bytes, (long long)s.files,
+			       (long long)s.file_bytes, (unsigned long long)c->limits->file_bytes);
 }

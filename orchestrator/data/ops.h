@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "base/random.h"
 #include "orchestrator/data/data.h"
 
 struct op_call {
@@ -15,8 +16,12 @@ struct op_call {
 	const char *space;
 	const char *scope; /* whose keys: "" the Space's, "u:ID", "v:PSEUDONYM"; NULL: nobody's */
 	const json_t *args;
-	struct buf *out;  /* the answer's JSON */
-	const char *code; /* of a refusal; "bad_input" unless set */
+	const char *dir; /* of the Space's files; may be missing */
+	const void *raw; /* bytes behind the arguments */
+	size_t n_raw;
+	struct buf *out;         /* the answer's JSON */
+	const char *code;        /* of a refusal; "bad_input" unless set */
+	char doomed[ID_LEN + 1]; /* file that is nobody's once this is on the disk; "": none */
 };
 
 /*

@@ -25,3 +25,18 @@ CREATE TABLE done (
 	at_sec bigint NOT NULL
 );
 CREATE INDEX done_at ON done (at_sec);
+
+-- version: 2
+ALTER TABLE spaces ADD COLUMN files bigint NOT NULL DEFAULT 0;
+ALTER TABLE spaces ADD COLUMN file_bytes bigint NOT NULL DEFAULT 0;
+
+CREATE TABLE files (
+	space text NOT NULL,
+	name text NOT NULL,
+	id text NOT NULL,
+	size bigint NOT NULL,
+	revision bigint NOT NULL,
+	written_usec bigint NOT NULL,
+	PRIMARY KEY (space, name)
+);
+CREATE INDEX files_id ON files (space, id);

@@ -1,7 +1,7 @@
 -- Every statement over what apps keep, by name. $1, $2 … are the arguments in order.
 
 -- name: space_get
-SELECT revision, keys, bytes FROM spaces WHERE space = $1;
+SELECT revision, keys, bytes, files, file_bytes FROM spaces WHERE space = $1;
 -- name: space_charge
 INSERT INTO spaces (space, revision, keys, bytes) VALUES ($1, 1, $2, $3)
 ON CONFLICT (space) DO UPDATE SET revision = spaces.revision + 1, keys = spaces.keys + excluded.keys,
@@ -31,7 +31,29 @@ WHERE space = $1 AND scope = $2 AND key >= $3 AND key > $4 ORDER BY key LIMIT $5
 -- name: item_delete_all
 DELETE FROM items WHERE space = $1;
 -- name: scope_get
-SELECT 0, count(*), coalesce(sum(bytes), 0) FROM items WHERE space = $1 AND scope = $2;
+SELECT 0, count(*), coalesce(sum(bytes), 0), 0, 0 FROM items WHERE space = $1 AND scope = $2;
+
+-- name: space_files
+SELECT revision, files, file_bytes FROM spaces WHERE space = $1;
+-- name: file_charge
+INSERT INTO spaces (space, revision, keys, bytes, files, file_bytes) VALUES ($1, 1, 0, 0, $2, $3)
+ON CONFLICT (space) DO UPDATE SET revision = spaces.revision + 1,
+	files = spaces.files + excluded.files, file_bytes = spaces.file_bytes + excluded.file_bytes;
+-- name: file_get
+SELECT id, size, revision, written_usec FROM files WHERE space = $1 AND name = $2;
+-- name: file_by_id
+SELECT name FROM files WHERE space = $1 AND id = $2;
+-- name: file_put
+INSERT INTO files (space, name, id, size, revision, written_usec) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (space, name) DO UPDATE SET id = excluded.id, size = excluded.size,
+	revision = excluded.revision, written_usec = excluded.written_usec;
+-- name: file_delete
+DELETE FROM files WHERE space = $1 AND name = $2;
+-- name: file_list
+SELECT name, size, revision, written_usec FROM files
+WHERE space = $1 AND name >= $2 AND name > $3 ORDER BY name LIMIT $4;
+-- name: file_delete_all
+DELETE FROM files WHERE space = $1;
 
 -- name: done_get
 SELECT answer FROM done WHERE id = $1;

@@ -4,7 +4,7 @@
 -- visitor sees; pcall catches it.
 local host, lua, import = ...
 local parts = import "parts"
-local type, error, next = type, error, next
+local type, error, next, setmetatable = type, error, next, setmetatable
 local format = lua.string.format
 local tointeger = lua.math.tointeger
 local raise, describe = parts.raise, parts.describe
@@ -20,6 +20,8 @@ local function ask(what, op, args, raw)
   if parts.fake_store then
     ok, value, words = parts.fake_store(op, args, raw)
   else
+    -- An empty table would be a list.
+    if next(args) == nil then setmetatable(args, host.object) end
     ok, value, words = host.ask("store", op, args, raw)
   end
   if not ok then error({ code = value, message = format("%s: %s", what, words) }, 0) end
@@ -144,8 +146,11 @@ local M = keys_of("store.", nil)
 ---@usage store.user.set("name", "Ada")
 M.user = keys_of("store.user.", true)
 
+---Files of the Space.
+M.files = import "store_files" (ask, options_of)
+
 ---How much the Space keeps, and how much it may.
----@return {keys: integer, bytes: integer, keys_max: integer, bytes_max: integer}
+---@return {keys: integer, bytes: integer, keys_max: integer, bytes_max: integer, files: integer, file_bytes: integer, file_bytes_max: integer}
 function M.usage() return ask("store.usage", "usage", {}) end
 
 return M

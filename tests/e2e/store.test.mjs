@@ -11,6 +11,7 @@ const app = (title) => `local ui, store = require "vitrine.ui", require "vitrine
 return ui.page({ title = "${title}" }, function()
   local shown = ui.textbox { label = "Shown", id = "shown" }
   local add, many = ui.button { "Add", id = "add" }, ui.button { "Many", id = "many" }
+  local file, back = ui.button { "File", id = "file" }, ui.button { "Back", id = "back" }
   local look, big = ui.button { "Look", id = "look" }, ui.button { "Big", id = "big" }
   local function plus(n) return (n or 0) + 1 end
   add:on_click(function()
@@ -23,18 +24,30 @@ return ui.page({ title = "${title}" }, function()
       shown:set(tostring(i))
     end
   end)
+  file:on_click(function()
+    for i = 1, 30 do
+      local f <close> = store.files.open("out/big.txt", "w")
+      f:write(("x"):rep(700000)):write(tostring(i))
+      f:close()
+      shown:set(tostring(i))
+    end
+  end)
+  back:on_click(function()
+    local text = store.files.read "out/big.txt"
+    shown:set(#text .. " " .. text:sub(700001) .. " " .. store.usage().file_bytes)
+  end)
   look:on_click(function()
     local rows = #store.list { prefix = "row/", limit = 1000 }
     shown:set(tostring(store.get "many") .. " " .. rows)
   end)
   big:on_click(function() store.set("big", ("x"):rep(1000000)) store.set("more", ("x"):rep(500000)) end)
-  return ui.column { shown, add, many, look, big }
+  return ui.column { shown, add, many, look, big, file, back }
 end)
 `;
 let platform, repo;
 
 before(async () => {
-  platform = await Platform.start({ args: ["--data-limits", "1,1000"] });
+  platform = await Platform.start({ args: ["--data-limits", "1,1000,4"] });
   repo = new Repo(platform, space);
   await repo.deploy({ "app.lua": app("Keeps") });
 });
@@ -90,5 +103,19 @@ test("kill -9 of the orchestrator and of the gateway while a handler writes: eac
   await visitor.waitFor("all writes", () => shown() === 300, 60_000);
   visitor.nextEvent = Math.max(visitor.nextEvent, n + 1);
   assert.equal(await says(visitor, "look"), "300 300");
+  await visitor.close();
+});
+
+test("kill -9 of the orchestrator while files are replaced: the last one that was ended is there, whole", async () => {
+  const visitor = await Visitor.join(platform, space);
+  const shown = () => Number(visitor.props("shown").value ?? 0);
+
+  visitor.fire("file", "click");
+  for (const at of [3, 9]) {
+    await visitor.waitFor(`file ${at}`, () => shown() >= at);
+    await platform.killService("orchestrator");
+  }
+  await visitor.waitFor("all files", () => shown() === 30, 60_000);
+  assert.equal(await says(visitor, "back"), "700002 30 700002");
   await visitor.close();
 });

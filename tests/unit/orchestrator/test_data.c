@@ -1,5 +1,6 @@
 #include "orchestrator/data/data.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "orchestrator/data/files.h"
 #include "proto/constants.h"
 #include "tests/support/test.h"
 
@@ -48,7 +50,7 @@ static void open_data(struct fixture *t, uint64_t keys, uint64_t bytes)
 	const struct data_config config = {.loop = t->loop,
 		.offload = t->offload,
 		.where = t->dir,
-		.limits = {.keys = keys, .bytes = bytes},
+		.limits = {.keys = keys, .bytes = bytes, .file_bytes = 100},
 		.answer = hear,
 		.data = t};
 
@@ -137,7 +139,8 @@ TEST(what_was_set_is_read_as_it_was)
 	CHECK(is(ask(&t, "s", "", "delete", "{\"key\":\"k\"}"), "{\"deleted\":true}"));
 	CHECK(is(ask(&t, "s", "", "delete", "{\"key\":\"k\"}"), "{\"deleted\":false}"));
 	CHECK(is(ask(&t, "s", "", "usage", "{}"),
-		"{\"keys\":0,\"bytes\":0,\"keys_max\":1000,\"bytes_max\":1048576}"));
+		"{\"keys\":0,\"bytes\":0,\"keys_max\":1000,\"bytes_max\":1048576,"
+		"\"files\":0,\"file_bytes\":0,\"file_bytes_max\":100}"));
 	tear_down(&t);
 }
 
@@ -276,6 +279,168 @@ TEST(a_space_that_is_gone_leaves_nothing)
 	CHECK(is(ask(&t, "s", "", "get", "{\"key\":\"a\"}"), "{}"));
 	CHECK(is(ask(&t, "s", "ada", "get", "{\"key\":\"a\",\"user\":true}"), "{}"));
 	CHECK(strstr(ask(&t, "s2", "", "get", "{\"key\":\"a\"}"), "\"value\":1"));
+	tear_down(&t);
+}
+
+/* --- files --- */
+
+static void begin_file(struct fixture *t, const char *name, char ret_id[27])
+{
+	char body[300];
+	const char *said;
+
+	(void)snprintf(body, sizeof(body), "{\"name\":\"%s\"}", name);
+	said = ask(t, "s", "", "file.begin", body);
+	CHECK(!strncmp(said, "{\"id\":\"", 7) && strlen(said) == 35);
+	(void)snprintf(ret_id, 27, "%.26s", said + 7);
+}
+
+/* Arguments, NUL, bytes. */
+static const char *write_file(struct fixture *t, const char *id, int offset, const char *bytes)
+{
+	char body[600], call[32];
+	int n = snprintf(
+		body, sizeof(body), "{\"id\":\"%s\",\"offset\":%d}%c%s", id, offset, '\0', bytes);
+	const struct data_call c = {.id = call,
+		.space = "s",
+		.user = "",
+		.visitor = "v1",
+		.op = "file.write",
+		.body = body,
+		.n = (size_t)n};
+
+	(void)snprintf(call, sizeof(call), "f-%llu", (unsigned long long)++t->tickets);
+	data_take(t->data, &c, t->tickets);
+	return answer_of(t, t->tickets);
+}
+
+static const char *end_file(struct fixture *t, const char *id, const char *name, int size)
+{
+	char body[300];
+
+	(void)snprintf(
+		body, sizeof(body), "{\"id\":\"%s\",\"name\":\"%s\",\"size\":%d}", id, name, size);
+	return ask(t, "s", "", "file.end", body);
+}
+
+static const char *keep_file(struct fixture *t, const char *name, const char *bytes)
+{
+	char id[27];
+
+	begin_file(t, name, id);
+	CHECK(strstr(write_file(t, id, 0, bytes), "size"));
+	return end_file(t, id, name, (int)strlen(bytes));
+}
+
+static bool reads(struct fixture *t, const char *name, const char *wanted)
+{
+	char body[300];
+	const char *said;
+
+	(void)snprintf(body, sizeof(body), "{\"name\":\"%s\",\"offset\":0,\"n\":1000}", name);
+	said = ask(t, "s", "", "file.read", body);
+	return is(said + strlen(said) + 1, wanted);
+}
+
+static size_t count_files(struct fixture *t)
+{
+	char dir[96];
+	struct dirent *entry;
+	size_t n = 0;
+	DIR *d;
+
+	(void)snprintf(dir, sizeof(dir), "%s/files/s", t->dir);
+	d = opendir(dir);
+	while (d && (entry = readdir(d)))
+		n += entry->d_name[0] != '.';
+	if (d)
+		(void)closedir(d);
+	return n;
+}
+
+TEST(a_file_is_there_whole_once_it_has_ended_and_replaces_the_one_before)
+{
+	struct fixture t;
+	char id[27];
+
+	set_up(&t);
+	begin_file(&t, "out/a.txt", id);
+	CHECK(is(write_file(&t, id, 0, "Hello, "), "{\"size\":7}"));
+	CHECK(is(write_file(&t, id, 7, "world"), "{\"size\":12}"));
+	CHECK(is(write_file(&t, id, 7, "world"), "{\"size\":12}")); /* sent again */
+	CHECK(is(ask(&t, "s", "", "file.stat", "{\"name\":\"out/a.txt\"}"), "{}"));
+	CHECK(strstr(end_file(&t, id, "out/a.txt", 12), "{\"size\":12,\"revision\":1,"));
+	CHECK(reads(&t, "out/a.txt", "Hello, world"));
+	CHECK(strstr(keep_file(&t, "out/a.txt", "Bye"), "\"revision\":2"));
+	CHECK(reads(&t, "out/a.txt", "Bye") && count_files(&t) == 1);
+	CHECK(is(ask(&t, "s", "", "file.read",
+			 "{\"name\":\"out/a.txt\",\"offset\":0,\"n\":1,\"revision\":1}"),
+		"{\"changed\":true}"));
+	(void)keep_file(&t, "b", "");
+	CHECK(strstr(ask(&t, "s", "", "file.list", "{\"limit\":1}"),
+		"{\"items\":[{\"name\":\"b\",\"size\":0,"));
+	CHECK(is(ask(&t, "s", "", "file.remove", "{\"name\":\"b\"}"), "{\"removed\":true}"));
+	CHECK(is(ask(&t, "s", "", "file.remove", "{\"name\":\"b\"}"), "{\"removed\":false}"));
+	CHECK(count_files(&t) == 1);
+	CHECK(strstr(ask(&t, "s", "", "usage", "{}"), "\"files\":1,\"file_bytes\":3,"));
+	CHECK(data_forget(t.data, "s", NULL) == 0 && count_files(&t) == 0);
+	tear_down(&t);
+}
+
+TEST(names_of_files_lead_nowhere_else)
+{
+	static const char *const names[] = {
+		"", "/etc/passwd", "..", "a/../b", "a//b", "a/", ".", "a/.", "a\\\\b", "a\\u0007b"};
+	struct fixture t;
+	char body[100];
+
+	set_up(&t);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(body, sizeof(body), "{\"name\":\"%s\"}", names[i]);
+		CHECK(strstr(ask(&t, "s", "", "file.begin", body), "bad_input name: "));
+	}
+	CHECK(strstr(write_file(&t, "../../apps.db", 0, "x"), "bad_input id: "));
+	CHECK(strstr(end_file(&t, "../../../../etc/passwd0000", "a", 0), "bad_input"));
+	tear_down(&t);
+}
+
+TEST(files_have_a_quota_while_they_are_written_already)
+{
+	struct fixture t;
+	char id[27], other[27];
+	const char *fifty = "01234567890123456789012345678901234567890123456789";
+
+	set_up(&t);
+	begin_file(&t, "a", id);
+	begin_file(&t, "b", other);
+	CHECK(is(write_file(&t, id, 0, fifty), "{\"size\":50}"));
+	CHECK(is(write_file(&t, other, 0, fifty), "{\"size\":50}"));
+	CHECK(is(write_file(&t, other, 50, "x"),
+		"quota the Space's files hold 100 bytes and this would add 1, the limit is 100"));
+	CHECK(strstr(write_file(&t, id, 60, "x"), "bad_input offset: 60, but 50 bytes have come"));
+	CHECK(strstr(end_file(&t, id, "a", 49), "bad_input size: 49, but 50 bytes have come"));
+	for (int i = 0; i < FILES_PARTS; i++)
+		(void)ask(&t, "s", "", "file.begin", "{\"name\":\"c\"}");
+	CHECK(strstr(ask(&t, "s", "", "file.begin", "{\"name\":\"c\"}"), "busy 8 files are being"));
+	tear_down(&t);
+}
+
+TEST(an_end_that_comes_again_after_a_restart_is_answered_the_same)
+{
+	struct fixture t;
+	char id[27], body[200];
+
+	set_up(&t);
+	begin_file(&t, "a", id);
+	CHECK(is(write_file(&t, id, 0, "text"), "{\"size\":4}"));
+	(void)snprintf(body, sizeof(body), "{\"id\":\"%s\",\"name\":\"a\",\"size\":4}", id);
+	CHECK(strstr(answer_of(&t, begin(&t, "w-1", "s", "", "file.end", body)), "\"revision\":1"));
+	(void)data_free(t.data);
+	open_data(&t, 1000, 1 << 20);
+	CHECK(strstr(answer_of(&t, begin(&t, "w-1", "s", "", "file.end", body)), "\"revision\":1"));
+	CHECK(strstr(
+		answer_of(&t, begin(&t, "w-2", "s", "", "file.end", body)), "has a name already"));
+	CHECK(reads(&t, "a", "text"));
 	tear_down(&t);
 }
 

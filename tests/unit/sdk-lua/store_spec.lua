@@ -151,3 +151,76 @@ it("while the app loads there is no store", function()
   match("store.get: the store answers visitors", why.message)
   equal(2, why.line)
 end)
+
+it("a file is written in pieces and read in pieces", function()
+  local app = handler [[
+    local file = store.files.open("out/a.bin", "w")
+    file:write(("x"):rep(600 << 10)):write(7)
+    local stat = file:close()
+    local back = store.files.open "out/a.bin"
+    local text = back:read(10) .. back:read "a"
+    out:set(stat.revision .. " " .. #text .. " " .. text:sub(-1) .. " " .. tostring(back:read(1)))
+  ]]
+  local v = app:open()
+  local n = v:fire("go", "click")
+  local ask = app:await_ask()
+  equal("file.begin", ask.ask)
+  equal({ name = "out/a.bin" }, ask.args)
+  app:answer(ask, '{"id":"i"}')
+  local kept = ""
+  for _, size in ipairs { 512 << 10, 88 << 10, 1 } do
+    ask = app:await_ask()
+    equal("file.write", ask.ask)
+    equal({ id = "i", offset = #kept }, ask.args)
+    equal(size, #ask.raw)
+    kept = kept .. ask.raw
+    app:answer(ask, "{}")
+  end
+  ask = app:await_ask()
+  equal({ id = "i", name = "out/a.bin", size = #kept }, ask.args)
+  app:answer(ask, ('{"size":%d,"revision":4,"written":1}'):format(#kept))
+  app:answer(app:await_ask(), ('{"size":%d,"revision":4,"written":1}'):format(#kept))
+  for _ = 1, 3 do
+    ask = app:await_ask()
+    equal("file.read", ask.ask)
+    equal(4, ask.args.revision)
+    app:answer(ask, ('{"size":%d,"revision":4}'):format(#kept), kept:sub(ask.args.offset + 1, ask.args.offset + ask.args.n))
+  end
+  v:await(n)
+  equal(("4 %d 7 nil"):format(#kept), v:see "out")
+end)
+
+it("a file that is replaced while it is read says so, and one that is not closed is nobody's", function()
+  local app = handler [[
+    local file = store.files.open "a"
+    local ok, e = pcall(file.read, file, 5)
+    local done, words = pcall(function()
+      local new <close> = store.files.open("b", "w")
+      error "no"
+    end)
+    out:set(e.code .. " " .. tostring(store.files.open "none"))
+  ]]
+  local v = app:open()
+  local n = v:fire("go", "click")
+  app:answer(app:await_ask(), '{"size":9,"revision":4,"written":1}')
+  app:answer(app:await_ask(), '{"changed":true}')
+  app:answer(app:await_ask(), '{"id":"i"}')
+  local ask = app:await_ask()
+  equal("file.stat", ask.ask)
+  app:answer(ask, "{}")
+  v:await(n)
+  equal("changed nil", v:see "out")
+end)
+
+it("arguments are an object, also where there are none", function()
+  local app = handler [[ out:set(store.usage().keys .. #store.list() .. #store.files.list()) ]]
+  local v = app:open()
+  local n = v:fire("go", "click")
+  for _, answer in ipairs { '{"keys":7}', '{"items":[]}', '{"items":[]}' } do
+    local ask = app:await_ask()
+    match("%z{}$", ask.value)
+    app:answer(ask, answer)
+  end
+  v:await(n)
+  equal("700", v:see "out")
+end)

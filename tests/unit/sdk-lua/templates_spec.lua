@@ -38,13 +38,16 @@ end
 local STORE = {
   get = "{}", set = '{"revision":1}', delete = '{"deleted":false}', list = '{"items":[],"more":false}',
   usage = '{"keys":0,"bytes":0,"keys_max":100000,"bytes_max":67108864}',
+  ["file.begin"] = '{"id":"i"}', ["file.write"] = "{}", ["file.end"] = '{"size":5,"revision":1,"written":1}',
+  ["file.stat"] = '{"size":5,"revision":1,"written":1}', ["file.read"] = '{"size":5,"revision":1,"written":1}',
+  ["file.list"] = '{"items":[],"more":false}', ["file.remove"] = '{"removed":false}',
 }
 
 -- Answers every call to models and to the store, until test() is true.
 local function serve(app, test)
   return app:until_(function()
     local ask = table.remove(app.asked, 1)
-    if ask then app:answer(ask, STORE[ask.ask]) end
+    if ask then app:answer(ask, STORE[ask.ask], ask.ask == "file.read" and "Hello" or nil) end
     local call = table.remove(app.calls, 1)
     if call and call.body.task == "describe" then
       app:result(call, { task = "image-classification", picture = { width = 4, height = 4, shortest = 0, filter = 2 } })
@@ -214,7 +217,7 @@ end
 
 -- --- @usage of the SDK's modules ---------------------------------------------------------------
 
-for _, file in ipairs { "ui", "component", "page", "interface", "chat", "values", "models", "json", "time", "store" } do
+for _, file in ipairs { "ui", "component", "page", "interface", "chat", "values", "models", "json", "time", "store", "store_files" } do
   for usage in read("sdk-lua/vitrine/" .. file .. ".lua"):gmatch "%-%-%-@usage ([^\n]*)" do
     it("usage of vitrine." .. file .. ": " .. usage, function()
       local where = usage:find "^return" and "app" or usage:find "^ui%.examples" and "page" or "handler"
