@@ -25,6 +25,7 @@
 #include "inference/devices/device.h"
 #include "inference/devices/pool.h"
 #include "inference/engine/engine.h"
+#include "inference/engine/guard.h"
 #include "inference/engine/shelf.h"
 #include "inference/ledger/ledger.h"
 #include "inference/peers/service.h"
@@ -246,6 +247,7 @@ static int serve(const struct settings *s, struct device *device, struct loop *l
 	struct engine *engine, struct shelf *shelf)
 {
 	static const struct shelf_ops shelf_ops = {on_models_changed, may_release};
+	CLEANUP(guard_freep) struct guard *guard = NULL;
 	CLEANUP(ledger_freep) struct ledger *ledger = NULL;
 	CLEANUP(service_freep) struct service *service = NULL;
 	CLEANUP(listener_freep) struct listener *listener = NULL;
@@ -254,6 +256,9 @@ static int serve(const struct settings *s, struct device *device, struct loop *l
 
 	if (r == 0)
 		r = begin_ledger(s, loop, service, &ledger, &e);
+	if (r == 0 && s->data)
+		r = guard_open(s->data, &guard, &e);
+	shelf_set_guard(shelf, guard);
 	if (r == 0)
 		r = shelf_start(shelf, loop, &shelf_ops, service);
 	if (r == 0)
@@ -271,7 +276,9 @@ static int serve(const struct settings *s, struct device *device, struct loop *l
 		return r;
 	}
 	device_spread(device, s->threads);
-	return loop_run(loop);
+	r = loop_run(loop);
+	guard_end(guard); /* an end that was asked for is no death */
+	return r;
 }
 
 int main(int argc, char **argv)

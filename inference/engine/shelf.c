@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "inference/engine/guard.h"
 #include "inference/engine/loading.h"
 #include "inference/engine/shelf_look.h"
 
@@ -32,6 +33,7 @@ struct slot {
 
 struct shelf {
 	struct device *device;    /* borrowed */
+	struct guard *guard;      /* borrowed; NULL: none */
 	int dirs[SHELF_DIRS_MAX]; /* owned; -1: cannot be read */
 	size_t n_dirs;
 	struct slot slots[SHELF_MODELS_MAX];
@@ -267,6 +269,22 @@ static void take_model(struct shelf *s, struct slot *slot, struct model *fresh, 
 	}
 }
 
+/* False: it has ended this process before. */
+static bool may_begin(struct shelf *s, struct slot *slot)
+{
+	struct model *m = slot->model;
+
+	if (!guard_blames(s->guard, m->id, slot->at.stamp))
+		return true;
+	(void)err_set(&m->error, -EFAULT,
+		"reading it ended the service %d times; it is tried again when it has changed",
+		GUARD_DEATHS);
+	log_error("model=%s not loaded: %s", m->id, m->error.text);
+	set_state(slot, FAILED);
+	slot->wanted = false;
+	return false;
+}
+
 static void begin(struct shelf *s, struct slot *slot, bool examine)
 {
 	struct loading_job job = {.dirfd = s->dirs[slot->at.dir],
@@ -282,6 +300,7 @@ static void begin(struct shelf *s, struct slot *slot, bool examine)
 	}
 	if (s->loading) {
 		s->at = slot;
+		guard_begin(s->guard, slot->model->id, slot->at.stamp);
 		(void)loading_begin(s->loading, &job);
 		return;
 	}
@@ -330,7 +349,9 @@ static void pump(struct shelf *s)
 		if (s->slots[i].wanted && s->slots[i].state == COLD)
 			set_state(&s->slots[i], WAITING);
 	}
-	slot = next_slot(s);
+	do
+		slot = next_slot(s);
+	while (slot && !may_begin(s, slot));
 	if (slot)
 		begin(s, slot, slot->state == NEW);
 	for (size_t i = 0; i < s->n; i++)
@@ -348,6 +369,7 @@ static void on_loaded(struct model *fresh, void *data)
 	struct slot *slot = s->at;
 
 	s->at = NULL;
+	guard_end(s->guard);
 	take_model(s, slot, fresh, slot->state == NEW);
 	tell(s);
 	pump(s);
@@ -420,6 +442,11 @@ int shelf_open(const char *const *dirs, size_t n, struct device *d, uint64_t mem
 		return err_set(e, -ENOMEM, "out of memory");
 	*ret = TAKE_PTR(s);
 	return 0;
+}
+
+void shelf_set_guard(struct shelf *s, struct guard *g)
+{
+	s->guard = g;
 }
 
 int shelf_start(struct shelf *s, struct loop *loop, const struct shelf_ops *ops, void *data)

@@ -26,6 +26,7 @@
 #define SHELF_MODELS_MAX 256
 #define SHELF_DIRS_MAX 8
 
+struct guard;
 struct shelf;
 
 struct shelf_ops {
@@ -46,6 +47,9 @@ int shelf_open(const char *const *dirs, size_t n, struct device *d, uint64_t mem
 	struct shelf **ret, struct err *e);
 struct shelf *shelf_free(struct shelf *s);
 DEFINE_CLEANUP(struct shelf *, shelf_free)
+
+/* From now on a model that ended this process while it was read is left alone. Borrows g. */
+void shelf_set_guard(struct shelf *s, struct guard *g);
 
 /* From now on in the background; begins to load what fits. Borrows loop and data. Errors of
  * loading_new. */

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "inference/engine/guard.h"
 #include "inference/engine/shelf_look.h"
 #include "tests/unit/inference/known.h"
 
@@ -362,6 +363,36 @@ TEST(a_file_that_was_written_is_another_one_and_a_blob_that_was_touched_is_not)
 	before = stamp_now(&s);
 	CHECK(utimensat(AT_FDCWD, name, NULL, 0) == 0 && stamp_now(&s) == before);
 	end(&s);
+}
+
+TEST(one_that_ended_the_process_is_left_alone_and_the_others_are_served)
+{
+	static struct found_all all;
+	char home[64] = "/tmp/vitrine-guard-XXXXXX";
+	const char *dirs[1];
+	struct guard *g;
+	struct stand s;
+	int fd;
+
+	begin(&s, (const char *[]){"bad", "good", NULL});
+	fd = open(s.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	all.n = 0;
+	CHECK(fd >= 0 && look_into(fd, 0, &all) == 0 && close(fd) == 0 && all.n == 2);
+	CHECK(mkdtemp(home) && guard_open(home, &g, NULL) == 0);
+	for (int i = 0; i < GUARD_DEATHS; i++)
+		guard_begin(g, all.list[0].id, all.list[0].stamp);
+	(void)guard_free(g);
+	CHECK(guard_open(home, &g, NULL) == 0);
+	dirs[0] = s.root;
+	CHECK(shelf_open(dirs, 1, s.device, UINT64_MAX, &s.shelf, NULL) == 0);
+	shelf_set_guard(s.shelf, g);
+	CHECK(shelf_start(s.shelf, s.loop, &ops, &s) == 0);
+	until_in(&s, "vitrine/good", "ready");
+	CHECK(is_in(&s, "vitrine/bad", "failed"));
+	CHECK(strstr(shelf_find(s.shelf, "vitrine/bad")->error.text, "ended the service 3 times"));
+	end(&s);
+	(void)guard_free(g);
+	CHECK(fs_remove_tree(home) == 0);
 }
 
 TEST(a_folder_whose_config_is_a_folder_is_no_model)
