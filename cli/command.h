@@ -37,6 +37,7 @@ int cmd_pause(int argc, char **argv);
 int cmd_restart(int argc, char **argv);
 int cmd_secrets(int argc, char **argv);
 int cmd_variables(int argc, char **argv);
+int cmd_data(int argc, char **argv);
 int cmd_repo(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_import(int argc, char **argv);

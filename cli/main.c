@@ -48,6 +48,9 @@ static const struct command commands[] = {
 		"list OWNER/NAME | set OWNER/NAME KEY[=VALUE] [--description WORDS] | "
 		"remove OWNER/NAME KEY [--json]",
 		"what a Space's app and its owner can read", cmd_variables},
+	{"data", "usage OWNER/NAME [--json] | export OWNER/NAME -o FILE | import OWNER/NAME FILE",
+		"what a Space's app keeps in vitrine.store, out of the platform and into it again",
+		cmd_data},
 	{"repo",
 		"create OWNER/NAME [--type space|model|dataset] [--sdk lua|static] [--private] | "
 		"move OWNER/NAME OWNER/NAME | private OWNER/NAME | public OWNER/NAME | "

@@ -56,7 +56,7 @@ void apps_take(
 		refuse(w, ticket, full(w, m->op));
 		return;
 	}
-	data_take(w->data, &c, ticket);
+	data_take(w->data, &c, ticket, apps_answer, w);
 }
 
 void apps_answer(uint64_t ticket, uint8_t op, const void *value, size_t n, void *data)

@@ -438,12 +438,8 @@ static int open_large_files(
 
 static int open_data(struct world *w, const struct paths *p, const struct options *o, struct err *e)
 {
-	const struct data_config config = {.loop = w->loop,
-		.offload = w->offload,
-		.where = p->data,
-		.limits = o->data_limits,
-		.answer = apps_answer,
-		.data = w};
+	const struct data_config config = {
+		.loop = w->loop, .offload = w->offload, .where = p->data, .limits = o->data_limits};
 	int r = data_new(&config, &w->data, e);
 
 	if (r == 0)

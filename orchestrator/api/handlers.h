@@ -57,6 +57,10 @@ void handle_preview_list(struct request *r);
 void handle_preview_end(struct request *r);
 void handle_promote(struct request *r);
 
+/* hub_data.c */
+void handle_data(struct request *r);
+#define DATA_BODY_MAX (2u << 20) /* bytes of a body, with a value or a piece of a file */
+
 /* spaces.c */
 void answer_space(struct request *r, const struct space *space);
 void handle_space_delete(struct request *r);

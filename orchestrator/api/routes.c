@@ -80,6 +80,8 @@ static const struct route routes[] = {
 	{"POST", "/api/spaces/:owner/:name/secrets", ACTION_MANAGE, ROUTE_JSON, handle_secret_set},
 	{"DELETE", "/api/spaces/:owner/:name/secrets", ACTION_MANAGE, ROUTE_JSON,
 		handle_secret_remove},
+	{"POST", "/api/spaces/:owner/:name/data", ACTION_MANAGE, ROUTE_JSON, handle_data,
+		.body_max = DATA_BODY_MAX},
 	{"GET", "/api/spaces/:owner/:name/variables", ACTION_SEE_SETTINGS, ROUTE_JSON,
 		handle_variable_list},
 	{"POST", "/api/spaces/:owner/:name/variables", ACTION_MANAGE, ROUTE_JSON,

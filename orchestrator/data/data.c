@@ -24,6 +24,8 @@
 struct answer {
 	struct answer *next;
 	uint64_t ticket;
+	data_answer_fn fn;
+	void *data; /* borrowed */
 	uint8_t op;
 	struct buf value; /* owned */
 	char *doomed;     /* owned; path to remove once this is on the disk; NULL: none */
@@ -79,13 +81,13 @@ static void set_failure(struct answer *a, const char *code, const char *words)
 	(void)buf_addf(&a->value, "%s%c%.1000s", code, '\0', words);
 }
 
-static void give(struct data *d, const struct answer *a)
+static void give(const struct answer *a)
 {
-	d->config.answer(a->ticket, a->op, a->value.data, a->value.len, d->config.data);
+	a->fn(a->ticket, a->op, a->value.data, a->value.len, a->data);
 }
 
 /* why NULL: as they are. The list is empty then. */
-static void give_all(struct data *d, struct answers *l, const char *why)
+static void give_all(struct answers *l, const char *why)
 {
 	struct answer *a = l->first, *next;
 
@@ -96,7 +98,7 @@ static void give_all(struct data *d, struct answers *l, const char *why)
 			set_failure(a, "unavailable", why);
 		else if (a->doomed)
 			(void)unlink(a->doomed); /* or the tidying does */
-		give(d, a);
+		give(a);
 		(void)answer_free(a);
 	}
 }
@@ -110,7 +112,7 @@ static void on_synced(int outcome, void *data)
 	struct data *d = data;
 
 	d->sync = NULL;
-	give_all(d, &d->syncing,
+	give_all(&d->syncing,
 		outcome < 0 ? "the disk refused it; whether it was kept is not known" : NULL);
 	if (d->open)
 		commit_soon(d);
@@ -139,7 +141,7 @@ static void commit(void *data)
 	d->open = false;
 	if (store_commit(d->db, &e) < 0) {
 		log_error("data: %s", e.text);
-		give_all(d, &d->open_answers, "the platform could not keep it; try again");
+		give_all(&d->open_answers, "the platform could not keep it; try again");
 		return;
 	}
 	d->syncing.first = d->open_answers.first;
@@ -160,11 +162,13 @@ static const struct {
 	const char *name;
 	bool writes;
 	op_fn run;
+	bool owners; /* not the app's */
 } ops[] = {
 	{"get", false, op_get},
 	{"set", true, op_set},
 	{"delete", true, op_delete},
 	{"list", false, op_list},
+	{"dump", false, op_dump, true},
 	{"usage", false, op_usage},
 	{"file.begin", true, op_file_begin},
 	{"file.write", false, op_file_write},
@@ -199,6 +203,8 @@ static int run_write(
 /* Whose keys: the Space's, or with "user" the visitor's. NULL: there is no visitor. */
 static const char *scope_of(const struct data_call *c, const json_t *args, char own[SCOPE_MAX + 1])
 {
+	if (c->owner_scope)
+		return c->owner_scope;
 	if (!json_opt_bool(args, "user", false))
 		return "";
 	if (*c->user)
@@ -239,7 +245,7 @@ static void fail_batch(struct data *d, const struct err *e)
 	log_error("data: %s", e->text);
 	store_rollback(d->db);
 	d->open = false;
-	give_all(d, &d->open_answers, "the platform could not keep it; try again");
+	give_all(&d->open_answers, "the platform could not keep it; try again");
 }
 
 static void answer_call(struct data *d, const struct data_call *c, struct answer *a)
@@ -259,7 +265,7 @@ static void answer_call(struct data *d, const struct data_call *c, struct answer
 	folder_of(d, c->space, dir);
 	while (i < sizeof(ops) / sizeof(ops[0]) && strcmp(ops[i].name, c->op) != 0)
 		i++;
-	if (r == 0 && i == sizeof(ops) / sizeof(ops[0]))
+	if (r == 0 && (i == sizeof(ops) / sizeof(ops[0]) || (ops[i].owners && !c->owner_scope)))
 		r = err_set(&e, -EINVAL, "the store has no operation '%s'", c->op);
 	call.args = args;
 	if (r == 0)
@@ -286,7 +292,7 @@ static void run_call(struct data *d, const struct data_call *c, struct answer *a
 
 	answer_call(d, c, a);
 	if (!d->open && !d->sync) {
-		give(d, a);
+		give(a);
 		(void)answer_free(a);
 		return;
 	}
@@ -324,7 +330,7 @@ static void on_file_synced(int outcome, void *data)
 		run_call(n->data, &n->call, a);
 	} else {
 		set_failure(a, "unavailable", "the disk refused the file");
-		give(n->data, a);
+		give(a);
 		(void)answer_free(a);
 	}
 	ending_free(n);
@@ -343,6 +349,7 @@ static struct ending *ending_new(struct data *d, const struct data_call *c)
 	n->call.id = n->id;
 	n->call.space = n->space;
 	n->call.user = n->call.visitor = "";
+	n->call.owner_scope = NULL;
 	n->call.op = "file.end";
 	buf_init(&n->body, c->n);
 	if (buf_add(&n->body, c->body, c->n) < 0) {
@@ -383,17 +390,20 @@ static bool sync_file(struct data *d, const struct data_call *c, struct answer *
 	return true;
 }
 
-void data_take(struct data *d, const struct data_call *c, uint64_t ticket)
+void data_take(
+	struct data *d, const struct data_call *c, uint64_t ticket, data_answer_fn fn, void *data)
 {
 	struct answer *a = calloc(1, sizeof(*a));
 
 	if (!a) {
 		static const char words[] = "busy\0the platform is out of memory; try again";
 
-		d->config.answer(ticket, HOST_FAILED, words, sizeof(words) - 1, d->config.data);
+		fn(ticket, HOST_FAILED, words, sizeof(words) - 1, data);
 		return;
 	}
 	a->ticket = ticket;
+	a->fn = fn;
+	a->data = data;
 	a->op = HOST_DONE;
 	buf_init(&a->value, (size_t)proto_value_max(PROTO_EDGE, PROTO_DOWN, EDGE_HOST_RESULT));
 	if (strcmp(c->op, "file.end") != 0 || !sync_file(d, c, a))

@@ -36,11 +36,17 @@ struct data_limits {
 	uint64_t file_bytes;  /* of its files */
 };
 
+/* op: HOST_DONE, HOST_FAILED; value: as in app.HOST_RESULT. Also from inside data_take. */
+typedef void (*data_answer_fn)(
+	uint64_t ticket, uint8_t op, const void *value, size_t n, void *data);
+
 struct data_call {
-	const char *id;      /* the same id is the same call */
-	const char *space;   /* id */
-	const char *user;    /* id of the signed-in visitor; "": nobody is */
-	const char *visitor; /* pseudonym; "": there is none */
+	const char *id;          /* the same id is the same call */
+	const char *space;       /* id */
+	const char *user;        /* id of the signed-in visitor; "": nobody is */
+	const char *visitor;     /* pseudonym; "": there is none */
+	const char *owner_scope; /* whoever manages the Space asks, about the keys of that scope;
+				  * NULL: its app does */
 	const char *op;
 	const void *body; /* arguments as JSON; NUL and bytes may follow */
 	size_t n;
@@ -51,9 +57,6 @@ struct data_config {
 	struct offload *offload;
 	const char *where; /* folder; made when missing */
 	struct data_limits limits;
-	/* op: HOST_DONE, HOST_FAILED; value: as in app.HOST_RESULT. Also from inside data_take. */
-	void (*answer)(uint64_t ticket, uint8_t op, const void *value, size_t n, void *data);
-	void *data;
 };
 
 int data_new(const struct data_config *config, struct data **ret, struct err *e);
@@ -61,7 +64,8 @@ int data_new(const struct data_config *config, struct data **ret, struct err *e)
 struct data *data_free(struct data *d);
 DEFINE_CLEANUP(struct data *, data_free)
 
-void data_take(struct data *d, const struct data_call *c, uint64_t ticket);
+void data_take(
+	struct data *d, const struct data_call *c, uint64_t ticket, data_answer_fn fn, void *data);
 
 /* The Space is gone for good. Again is fine. */
 int data_forget(struct data *d, const char *space, struct err *e);

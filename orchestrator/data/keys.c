@@ -217,6 +217,7 @@ struct listing {
 	const char *prefix;
 	int64_t n, limit;
 	bool values, more;
+	bool scopes; /* of all, which then stand in a column of their own */
 };
 
 static int write_key(const struct store_row *row, void *data)
@@ -242,6 +243,8 @@ static int write_key(const struct store_row *row, void *data)
 	if (r == 0)
 		r = buf_addf(l->out, ",\"revision\":%lld,\"bytes\":%lld",
 			(long long)store_int(row, 1), (long long)store_int(row, 2));
+	if (r == 0 && l->scopes && *store_text(row, 4)) /* letters, digits and a colon */
+		r = buf_addf(l->out, ",\"visitor\":\"%s\"", store_text(row, 4));
 	if (r == 0 && l->values)
 		r = buf_add_str(l->out, ",\"value\":");
 	if (r == 0 && l->values)
@@ -269,6 +272,26 @@ int op_list(struct op_call *c, struct err *e)
 	if (r == 0)
 		r = store_run(c->db, l.values ? "item_list_values" : "item_list", write_key, &l, e,
 			"ssssi", c->space, c->scope, l.prefix, after, l.limit + 1);
+	return r < 0 ? r : buf_addf(c->out, "],\"more\":%s}", l.more ? "true" : "false");
+}
+
+int op_dump(struct op_call *c, struct err *e)
+{
+	struct listing l = {.out = c->out,
+		.prefix = "",
+		.limit = DATA_LIST_MAX,
+		.values = true,
+		.scopes = true};
+	const char *visitor, *after;
+	int r = json_opt_str(c->args, "visitor", DATA_KEY_MAX, "", &visitor, e);
+
+	if (r == 0)
+		r = json_opt_str(c->args, "after", DATA_KEY_MAX, "", &after, e);
+	if (r == 0)
+		r = buf_add_str(c->out, "{\"items\":[");
+	if (r == 0)
+		r = store_run(c->db, "item_dump", write_key, &l, e, "sssi", c->space, visitor,
+			after, l.limit + 1);
 	return r < 0 ? r : buf_addf(c->out, "],\"more\":%s}", l.more ? "true" : "false");
 }
 

@@ -34,4 +34,5 @@ int op_get(struct op_call *c, struct err *e);
 int op_set(struct op_call *c, struct err *e);
 int op_delete(struct op_call *c, struct err *e);
 int op_list(struct op_call *c, struct err *e);
+int op_dump(struct op_call *c, struct err *e); /* keys of all scopes */
 int op_usage(struct op_call *c, struct err *e);

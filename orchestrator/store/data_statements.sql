@@ -28,6 +28,9 @@ WHERE space = $1 AND scope = $2 AND key >= $3 AND key > $4 ORDER BY key LIMIT $5
 -- name: item_list_values
 SELECT key, revision, bytes, value FROM items
 WHERE space = $1 AND scope = $2 AND key >= $3 AND key > $4 ORDER BY key LIMIT $5;
+-- name: item_dump
+SELECT key, revision, bytes, value, scope FROM items
+WHERE space = $1 AND (scope > $2 OR (scope = $2 AND key > $3)) ORDER BY scope, key LIMIT $4;
 -- name: item_delete_all
 DELETE FROM items WHERE space = $1;
 -- name: scope_get

@@ -1,5 +1,8 @@
 // What a Space keeps: for all its visitors, over deploys, and whatever is killed meanwhile.
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Repo } from "./lib/git.mjs";
 import { Platform } from "./lib/platform.mjs";
@@ -118,4 +121,40 @@ test("kill -9 of the orchestrator while files are replaced: the last one that wa
   await visitor.waitFor("all files", () => shown() === 30, 60_000);
   assert.equal(await says(visitor, "back"), "700002 30 700002");
   await visitor.close();
+});
+
+test("vitrine data takes what a Space keeps out, and into another one", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "vitrine-data-")), file = join(dir, "all.ndjson");
+  const other = new Repo(platform, "admin/other");
+
+  try {
+    const out = await platform.cli("data", "export", space, "-o", file);
+
+    assert.equal(out.code, 0, out.output);
+    assert.match(out.output, /all\.ndjson: 30\d keys and 1 files of admin\/keeps/);
+    const lines = readFileSync(file, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+
+    assert.deepEqual(lines[0], { vitrine: "data", version: 1, space });
+    assert.ok(lines.some((line) => line.key === "many" && line.value === 300));
+    assert.ok(lines.some((line) => line.key === "own" && line.visitor?.startsWith("v:")));
+    await other.deploy({ "app.lua": app("Other") });
+    const back = await platform.cli("data", "import", "admin/other", file);
+
+    assert.equal(back.code, 0, back.output);
+    const visitor = await Visitor.join(platform, "admin/other");
+
+    assert.equal(await says(visitor, "look"), "300 300");
+    assert.equal(await says(visitor, "back"), "700002 30 700002");
+    await visitor.close();
+    assert.match((await platform.cli("data", "usage", "admin/other")).output, /keys +30\d of 1000, .*\nfiles +1, 0.7 MiB of 4/);
+    writeFileSync(file, '{"vitrine":"data","version":1}\n{"key":"k"}\n');
+    const bad = await platform.cli("data", "import", "admin/other", file);
+
+    assert.equal(bad.code, 1);
+    assert.match(bad.output, /neither a key nor a file\n.*line 2; what stands before it is there/);
+    assert.equal((await platform.api("POST", `/api/spaces/${space}/data`, { op: "usage" }, null)).status, 401);
+  } finally {
+    rmSync(dir, { recursive: true });
+    other.remove();
+  }
 });

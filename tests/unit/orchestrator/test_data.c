@@ -50,9 +50,7 @@ static void open_data(struct fixture *t, uint64_t keys, uint64_t bytes)
 	const struct data_config config = {.loop = t->loop,
 		.offload = t->offload,
 		.where = t->dir,
-		.limits = {.keys = keys, .bytes = bytes, .file_bytes = 100},
-		.answer = hear,
-		.data = t};
+		.limits = {.keys = keys, .bytes = bytes, .file_bytes = 100}};
 
 	CHECK(data_new(&config, &t->data, NULL) == 0);
 }
@@ -91,7 +89,7 @@ static uint64_t begin(struct fixture *t, const char *id, const char *space, cons
 		.body = body,
 		.n = strlen(body)};
 
-	data_take(t->data, &c, ++t->tickets);
+	data_take(t->data, &c, ++t->tickets, hear, t);
 	return t->tickets;
 }
 
@@ -219,6 +217,36 @@ TEST(keys_are_listed_in_order_by_prefix_page_by_page)
 	tear_down(&t);
 }
 
+TEST(only_whoever_manages_a_space_reads_the_keys_of_all_visitors)
+{
+	struct data_call c = {.id = "h-1", .space = "s", .user = "", .visitor = "", .op = "dump"};
+	struct fixture t;
+
+	set_up(&t);
+	(void)ask(&t, "s", "", "set", "{\"key\":\"k\",\"value\":1}");
+	(void)ask(&t, "s", "ada", "set", "{\"key\":\"k\",\"value\":2,\"user\":true}");
+	CHECK(strstr(ask(&t, "s", "", "dump", "{}"), "the store has no operation 'dump'"));
+	c.owner_scope = "";
+	c.body = "{}";
+	c.n = 2;
+	data_take(t.data, &c, ++t.tickets, hear, &t);
+	CHECK(is(answer_of(&t, t.tickets),
+		"{\"items\":[{\"key\":\"k\",\"revision\":1,\"bytes\":2,\"value\":1},"
+		"{\"key\":\"k\",\"revision\":2,\"bytes\":2,\"visitor\":\"u:ada\",\"value\":2}],"
+		"\"more\":false}"));
+	c.body = "{\"visitor\":\"\",\"after\":\"k\"}";
+	c.n = strlen(c.body);
+	data_take(t.data, &c, ++t.tickets, hear, &t);
+	CHECK(!strstr(answer_of(&t, t.tickets), "\"value\":1}"));
+	c.op = "get";
+	c.owner_scope = "u:ada";
+	c.body = "{\"key\":\"k\"}";
+	c.n = strlen(c.body);
+	data_take(t.data, &c, ++t.tickets, hear, &t);
+	CHECK(strstr(answer_of(&t, t.tickets), "\"value\":2"));
+	tear_down(&t);
+}
+
 TEST(quotas_hold_for_the_space_and_for_a_visitor_in_words)
 {
 	struct fixture t;
@@ -310,7 +338,7 @@ static const char *write_file(struct fixture *t, const char *id, int offset, con
 		.n = (size_t)n};
 
 	(void)snprintf(call, sizeof(call), "f-%llu", (unsigned long long)++t->tickets);
-	data_take(t->data, &c, t->tickets);
+	data_take(t->data, &c, t->tickets, hear, t);
 	return answer_of(t, t->tickets);
 }
 
