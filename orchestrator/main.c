@@ -26,6 +26,7 @@
 #include "orchestrator/data/data.h"
 #include "orchestrator/disk.h"
 #include "orchestrator/duplicate.h"
+#include "orchestrator/history/sampler.h"
 #include "orchestrator/hub/collect.h"
 #include "orchestrator/live.h"
 #include "orchestrator/manage.h"
@@ -233,7 +234,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 struct paths {
 	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], events[4096], data[4096],
-		ctl_key[4096], lfs_key[4096], password[4096], reader[4096], seal_key[4096];
+		ctl_key[4096], lfs_key[4096], password[4096], reader[4096], seal_key[4096],
+		history[4096];
 };
 
 static int fill_paths(const struct options *o, struct paths *p, struct err *e)
@@ -253,6 +255,7 @@ static int fill_paths(const struct options *o, struct paths *p, struct err *e)
 	(void)snprintf(p->logs, sizeof(p->logs), "%s/logs", dir);
 	(void)snprintf(p->data, sizeof(p->data), "%s/data", dir);
 	(void)snprintf(p->events, sizeof(p->events), "%s/events", dir);
+	(void)snprintf(p->history, sizeof(p->history), "%s/history", dir);
 	(void)snprintf(p->seal_key, sizeof(p->seal_key), "%s/secrets.key", dir);
 	(void)snprintf(p->ctl_key, sizeof(p->ctl_key), "%s/ctl.key", dir);
 	(void)snprintf(p->lfs_key, sizeof(p->lfs_key), "%s/lfs.key", dir);
@@ -401,6 +404,8 @@ static int open_rooms(
 		r = journals_new(w->loop, p->logs, &o->run_logs, &w->run_logs, e);
 	if (r == 0)
 		r = events_new(w->loop, p->events, &w->events, e);
+	if (r == 0)
+		r = history_open(p->history, &w->history, e);
 	if (r < 0)
 		return r;
 	w->hooks_dir = p->hooks;
@@ -483,6 +488,8 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 	if (r < 0)
 		return err_set(e, r, "cannot listen: %s", strerror(-r));
 	r = disk_new(w->loop, o->data, &o->disk, on_disk, w, &w->disk, e);
+	if (r == 0)
+		r = sampler_new(w->loop, w->history, w->disk, &w->sampler);
 	return r == 0 && o->served ? served_new(w, o->served, &w->served, e) : r;
 }
 
@@ -501,6 +508,8 @@ static void close_world(struct world *w)
 	(void)tidier_free(w->tidier);
 	(void)readers_free(w->readers);
 	(void)reconciler_free(w->reconciler);
+	(void)sampler_free(w->sampler);
+	(void)history_close(w->history);
 	(void)disk_free(w->disk);
 	(void)models_peer_free(w->models);
 	(void)accounts_peer_free(w->accounts);

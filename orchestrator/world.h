@@ -20,9 +20,11 @@
 struct collector;
 struct data;
 struct disk;
+struct history;
 struct readers;
 struct offload;
 struct reconciler;
+struct sampler;
 struct served;
 struct seal_key;
 struct tidier;
@@ -55,6 +57,8 @@ struct world {
 	struct models_peer *models;
 	struct served *served; /* NULL: models of repos are not */
 	struct disk *disk;
+	struct history *history;
+	struct sampler *sampler;
 	struct reconciler *reconciler;
 	struct tidier *tidier;
 	struct readers *readers;

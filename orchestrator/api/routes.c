@@ -35,6 +35,7 @@ static const struct route routes[] = {
 		handle_organisation_delete},
 	{"GET", "/api/usage", ACTION_SEE_ACCOUNT, ROUTE_JSON, handle_usage},
 	{"GET", "/api/status", ACTION_ADMINISTER, ROUTE_JSON, handle_status},
+	{"GET", "/api/history", ACTION_ADMINISTER, ROUTE_JSON, handle_history},
 	{"GET", "/metrics", ACTION_MEASURE, ROUTE_JSON, handle_metrics},
 	{"POST", "/api/repos/create", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_create,
 		.body_max = REPO_CREATE_MAX},
