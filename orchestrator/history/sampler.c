@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "orchestrator/peers/told.h"
 
+#define FIRST_USEC (3 * USEC_PER_SEC) /* the services have told something by then */
 #define EVERY_USEC (15 * USEC_PER_SEC)
 
 enum per { LEVEL, RATE };
@@ -80,7 +81,7 @@ int sampler_new(struct loop *loop, struct history *h, struct disk *disk, struct 
 		free(s);
 		return -ENOMEM;
 	}
-	timer_arm_after(s->timer, EVERY_USEC);
+	timer_arm_after(s->timer, FIRST_USEC);
 	*ret = s;
 	return 0;
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import * as apps from "./lib/apps.mjs";
+import { launchBrowser, openPage } from "./lib/browser.mjs";
 import { Repo } from "./lib/git.mjs";
 import { Platform, vitrine } from "./lib/platform.mjs";
 import { runProgram, until } from "./lib/process.mjs";
@@ -109,6 +110,33 @@ test("what a service told before it stopped telling is left out", async () => {
     process.kill(pid, "SIGCONT");
   }
   await until("they are back", async () => (await scrape()).text.includes("vitrine_inference_"), 20_000, 200);
+});
+
+test("administrators see on one page whether anything is wrong, and the last hour; others do not", async () => {
+  const browser = await launchBrowser();
+
+  try {
+    const page = await openPage(browser);
+    const { status } = await platform.api("GET", "/api/history", undefined, null);
+
+    assert.equal(status, 401);
+    assert.equal((await platform.api("GET", "/api/history?span=year")).status, 400);
+    await until("the last hour has begun", async () => (await platform.api("GET", "/api/history")).json.series.find((s) => s.name === "awake").values.some((v) => v !== null), 40_000, 500);
+    await page.goto(`${platform.url}/-/admin`);
+    await page.getByText("This is for people who are signed in").waitFor();
+    await page.goto(`${platform.url}/-/sign-in?next=/-/admin`);
+    await page.getByLabel("Name").fill("admin");
+    await page.getByLabel("Password").fill(platform.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.waitForURL("**/-/admin");
+    await page.getByText("Nothing is wrong.").waitFor();
+    await page.getByRole("img", { name: /^Spaces awake: now \d/ }).waitFor();
+    await page.getByRole("img", { name: /^Device busy: now \d+ %/ }).waitFor();
+    await page.getByRole("radio", { name: "Last month" }).check();
+    await page.getByRole("img", { name: /^Free on the disk: now [\d.]+ [KMGT]iB/ }).waitFor();
+  } finally {
+    await browser.close();
+  }
 });
 
 test("status says that all is well, on one screen, here and from elsewhere", async () => {

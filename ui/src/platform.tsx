@@ -41,6 +41,8 @@ function Page({ route }: { route: Route }) {
       return <SignUp invitation={route.invitation} />;
     case "sign-in":
       return <SignIn next={route.next} />;
+    case "admin":
+      return <Later load={() => import("./pages/admin")} show={(m) => <m.Admin />} />;
     case "account":
       return <Account />;
     case "connection":

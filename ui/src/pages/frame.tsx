@@ -26,9 +26,10 @@ export function namesOf(who: Person): readonly string[] {
   return [who.name, ...(who.orgs ?? []).map((org) => org.name)];
 }
 
-const MENU = (name: string) => [
-  { href: `/${name}`, words: "What you made" },
+const MENU = (who: Person) => [
+  { href: `/${who.name}`, words: "What you made" },
   { href: "/new", words: "New…" },
+  ...(who.admin ? [{ href: "/-/admin", words: "This platform" }] : []),
 ];
 
 interface FrameProps {
@@ -48,7 +49,7 @@ export function Frame({ title, where, children, class: className }: FrameProps) 
       <a class="skip" href="#main">
         Skip to the page
       </a>
-      <Header user={who === undefined ? undefined : (who?.name ?? null)} where={where} menu={who ? MENU(who.name) : []} />
+      <Header user={who === undefined ? undefined : (who?.name ?? null)} where={where} menu={who ? MENU(who) : []} />
       {who?.notice && (
         <p class="notice" role="status">
           <Icon name="alert" />

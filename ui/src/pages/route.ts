@@ -8,6 +8,7 @@ export type Route =
   | { readonly page: "sign-in"; readonly next: string }
   | { readonly page: "sign-up"; readonly invitation: string }
   | { readonly page: "account" }
+  | { readonly page: "admin" }
   | { readonly page: "connection" }
   | { readonly page: "api" | "builds" | "logs"; readonly owner: string; readonly name: string }
   | { readonly page: "card" | "settings"; readonly id: RepoId }
@@ -47,6 +48,8 @@ export function routeOf(path: string, query: string): Route {
     case "/-/account":
     case "/-/tokens":
       return { page: "account" };
+    case "/-/admin":
+      return { page: "admin" };
     case "/-/connection":
       return { page: "connection" };
   }
