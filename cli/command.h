@@ -23,6 +23,8 @@ int cmd_events(int argc, char **argv);
 int cmd_builds(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_usage(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
+int cmd_credit(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_invite(int argc, char **argv);

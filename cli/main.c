@@ -74,6 +74,12 @@ static const struct command commands[] = {
 		"make an earlier version live again, without a build", cmd_rollback},
 	{"usage", "[--all] [--days N] [--json]", "what models have cost, and what is left",
 		cmd_usage},
+	{"policy",
+		"check FILE | plan FILE | apply FILE --reason WORDS | show [--version N] | history "
+		"[--json]",
+		"who may use how much compute: tiers, and who has which", cmd_policy},
+	{"credit", "NAME SECONDS --reason WORDS [--days N] [--owner]",
+		"seconds of compute beside somebody's tier", cmd_credit},
 	{"token",
 		"create NAME [--user USER] [--read-only] [--repo [KIND/]OWNER/NAME]... [--days N] "
 		"| "

@@ -38,6 +38,22 @@ static void print_groups(const json_t *usage, const char *field, const char *nam
 	}
 }
 
+static void print_credits(const json_t *credits)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(credits, i, c)
+	{
+		const char *expires = text_of(c, "expires");
+
+		printf("    credit of %.0f s, %.1f used, %s%.10s: %s (%s)\n",
+			number_of(c, "seconds"), number_of(c, "usedSeconds"),
+			*expires ? "until " : "does not expire", expires, text_of(c, "reason"),
+			text_of(c, "by"));
+	}
+}
+
 static void print_budgets(const json_t *usage)
 {
 	const json_t *b;
@@ -45,8 +61,13 @@ static void print_budgets(const json_t *usage)
 
 	json_array_foreach(json_object_get(usage, "budgets"), i, b)
 	{
-		printf("%-44.44s %10.1f of %.0f s left\n", text_of(b, "account"),
-			number_of(b, "secondsLeft"), number_of(b, "secondsPerDay"));
+		printf("%-36.44s %10.1f s left of %.0f in 24 hours (%s)\n", text_of(b, "account"),
+			number_of(b, "secondsLeft"), number_of(b, "secondsPerDay"),
+			text_of(json_object_get(b, "tier"), "name"));
+		if (*text_of(b, "returns"))
+			printf("    %.1f s used; %s\n", number_of(b, "secondsUsed"),
+				text_of(b, "returns"));
+		print_credits(json_object_get(b, "credits"));
 		if (*text_of(b, "refusal"))
 			printf("    %s\n", text_of(b, "refusal"));
 	}

@@ -306,6 +306,18 @@ int edge_host_send(const struct frame *f, void *edge)
 	return e->link ? link_send(e->link, f) : -ENOTCONN;
 }
 
+static int on_networks(struct edge *e, const struct frame *f, struct err *why)
+{
+	struct edge_networks m;
+	int r = edge_networks_read(&m, f->value, f->length, why);
+
+	if (r < 0)
+		return r;
+	r = classes_set(&e->gateway->classes, m.networks, why);
+	edge_networks_done(&m);
+	return r;
+}
+
 /* --- the link --- */
 
 static const struct {
@@ -319,6 +331,7 @@ static const struct {
 	{EDGE_IDENTITY, on_identity},
 	{EDGE_DISK, on_disk},
 	{EDGE_HOST_RESULT, on_host_result},
+	{EDGE_NETWORKS, on_networks},
 };
 
 static int on_frame(struct link *l, const struct frame *f, struct link_files *files,

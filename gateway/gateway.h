@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "gateway/classes.h"
 #include "gateway/visitor.h"
 #include "gateway/watch.h"
 #include "proto/space_limits.h"
@@ -38,6 +39,7 @@ struct gateway {
 	unsigned int https_port;  /* whoever comes by http is sent there; 0: nobody is */
 	bool open_models;         /* programs may call models without a token */
 	char upload_refusal[201]; /* why the orchestrator has us refuse uploads; "": it has not */
+	struct classes classes;   /* of networks */
 	struct space_limits space_limits;
 	struct limits *limits;
 	struct files *files;

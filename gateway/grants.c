@@ -109,11 +109,14 @@ void grants_greet(struct grants *t)
 void grants_payer(const struct grants *t, const struct session *s, char *ret, size_t n)
 {
 	char network[NETWORK_KEY_LEN + 1];
+	const char *class;
 
 	if (s->user[0]) {
 		(void)snprintf(ret, n, "user:%s", s->user);
 	} else if (s->live->network[0]) {
-		(void)snprintf(ret, n, "network:%s", s->live->network);
+		class = classes_find(t->config.classes, s->live->address, s->live->address_n);
+		(void)snprintf(
+			ret, n, "network:%s%s%s", s->live->network, *class ? "@" : "", class);
 	} else { /* from the log, and nobody has come back to it */
 		visitor_network(t->config.visitors, s->visitor, strlen(s->visitor), network);
 		(void)snprintf(ret, n, "network:%s", network);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/frame.h"
 #include "base/loop.h"
+#include "gateway/classes.h"
 #include "gateway/session/state.h"
 #include "gateway/visitor.h"
 #include "proto/grant.h"
@@ -26,6 +27,7 @@ struct grants;
 struct grants_config {
 	struct loop *loop;                  /* borrowed */
 	const struct visitor_key *visitors; /* borrowed */
+	const struct classes *classes;      /* of their networks; borrowed */
 	void (*send)(const struct frame *f, void *data);
 	void *data;
 };

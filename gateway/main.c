@@ -310,6 +310,7 @@ static int make_grants(struct program *p)
 {
 	const struct grants_config config = {.loop = p->gateway.loop,
 		.visitors = &p->gateway.key,
+		.classes = &p->gateway.classes,
 		.send = grant_link_send,
 		.data = p->grant_link};
 	int r = grants_new(&config, &p->gateway.grants);

@@ -357,6 +357,8 @@ static void note_network(const struct visit *v, struct session *s)
 	const uint8_t *network = address_network(v->address, &n);
 
 	visitor_network(&v->gateway->key, network, n, s->live->network);
+	memcpy(s->live->address, network, n);
+	s->live->address_n = n;
 }
 
 static void take_session(struct visit *v, struct session *s, bool fresh)

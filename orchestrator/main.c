@@ -62,7 +62,7 @@ struct options {
 	bool measure_local;
 	struct journal_limits run_logs;
 	struct disk_limits disk;
-	struct usage_policy policy;
+	const char *quota;
 	unsigned int storage_mib, part_mib, grace_sec; /* of large files */
 	struct box_classes classes;
 	struct data_limits data_limits;
@@ -183,7 +183,8 @@ static int take_option(struct options *o, int c, const char *value)
 	case 'n':
 		return parse_sign_up(value, &o->sign_up);
 	case 'q':
-		return usage_policy_set(&o->policy, value, NULL);
+		o->quota = value;
+		return usage_policy_usual(value, (char[POLICY_USUAL_MAX]){0}, NULL);
 	case 'c':
 		return box_classes_set(&o->classes, value, NULL);
 	default:
@@ -212,7 +213,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	*o = (struct options){.gateway_uid = getuid(),
 		.agent_uid = getuid(),
 		.token_fd = -1,
-		.policy = usage_policy_default,
+		.quota = "",
 		.storage_mib = STORAGE_MIB,
 		.part_mib = PART_MIB,
 		.grace_sec = COLLECT_GRACE_SEC,
@@ -482,9 +483,13 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 	if (r == 0)
 		r = edge_peer_new(&edge, &w->edge);
 	if (r == 0)
-		r = accounts_peer_new(w->loop, w->store, &o->policy, &w->accounts);
+		r = accounts_peer_new(w->loop, w->store, o->quota, &w->accounts, e);
+	if (r == 0)
+		edge_peer_networks(w->edge, accounts_peer_networks(w->accounts));
 	if (r == 0)
 		r = models_peer_new(w->loop, o->run, w->accounts, &w->models);
+	if (r < 0 && e->code)
+		return r;
 	if (r < 0)
 		return err_set(e, r, "cannot listen: %s", strerror(-r));
 	r = disk_new(w->loop, o->data, &o->disk, on_disk, w, &w->disk, e);

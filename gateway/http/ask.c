@@ -134,12 +134,15 @@ static void name_stranger(struct ask *a)
 	const struct request *r = a->request;
 	char network[NETWORK_KEY_LEN + 1];
 	const uint8_t *name = (const uint8_t *)"";
+	const char *class;
 	size_t n = 0;
 
 	if (r->address)
 		name = address_network(r->address, &n);
 	visitor_network(&request_gateway(r)->key, name, n, network);
-	(void)snprintf(a->payer, sizeof(a->payer), "network:%s", network);
+	class = classes_find(&request_gateway(r)->classes, name, n);
+	(void)snprintf(
+		a->payer, sizeof(a->payer), "network:%s%s%s", network, *class ? "@" : "", class);
 }
 
 /* 1: may ask. 0: suspended, finish is called again. Negative: refused. */

@@ -75,7 +75,9 @@ struct session_live {
 	uint8_t told_presence; /* PRESENCE_… that its worker knows; 0: nothing (presence.c) */
 	struct rate rate;      /* of its events; visit.c's */
 	char network[17];      /* of the visitor who was there last, see visitor.h; "": not known */
-	void *ticket;          /* borrowed; its place in the Space's row, queue.c's; NULL: none */
+	uint8_t address[16];   /* the same as it is, for its class; address_n bytes */
+	size_t address_n;
+	void *ticket; /* borrowed; its place in the Space's row, queue.c's; NULL: none */
 };
 
 struct sessions;

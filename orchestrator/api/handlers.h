@@ -125,6 +125,14 @@ void handle_status(struct request *r);
 /* usage.c */
 void handle_usage(struct request *r);
 
+/* policy.c */
+void handle_policy(struct request *r);
+void handle_policy_history(struct request *r);
+void handle_policy_plan(struct request *r);
+void handle_policy_apply(struct request *r);
+void handle_credit(struct request *r);
+#define POLICY_BODY_MAX (512u << 10) /* the file as a JSON text */
+
 /* metrics.c */
 void handle_metrics(struct request *r);
 

@@ -8,12 +8,14 @@
 #include "base/json.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
+#include "orchestrator/api/tier.h"
 #include "orchestrator/peers/accounts.h"
 #include "orchestrator/usage/usage.h"
 
 #define DAYS_USUAL 1
 #define GROUPS_MAX 100
 #define CALLS_MAX 200
+#define CREDITS_MAX 100
 
 struct view {
 	int64_t since_usec;
@@ -60,22 +62,46 @@ static int add_call(const struct store_row *row, void *data)
 	return 0;
 }
 
+static int add_credit(const struct store_row *row, void *data)
+{
+	int64_t expires = store_int(row, 4);
+
+	return json_array_append_new(data,
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", seconds(store_int(row, 1)),
+			"usedSeconds", seconds(store_int(row, 2)), "time",
+			json_time(store_int(row, 3)), "expires",
+			expires ? json_time(expires) : json_null(), "by",
+			json_words(store_text(row, 5)), "reason", json_words(store_text(row, 6))));
+}
+
 static int add_budget(struct request *r, const char *account, json_t *list, struct err *e)
 {
 	uint64_t now = clock_wall_usec();
 	struct world *w = r->world;
+	char refusal[BUDGET_WORDS_MAX], returns[BUDGET_WORDS_MAX];
+	json_t *credits = json_array();
+	const struct tier *t;
 	struct budget b;
-	char refusal[256];
-	int n = usage_budget(w->store, accounts_peer_policy(w->accounts), account, now, &b, e);
+	int n = usage_budget(
+		w->store, accounts_peer_policy(w->accounts), "", account, now, &b, &t, e);
 
-	if (n < 0)
+	if (n == 0)
+		n = store_run(w->store, "credits_of", add_credit, credits, e, "si", account,
+			(int64_t)CREDITS_MAX);
+	if (n < 0) {
+		json_decref(credits);
 		return n;
-	usage_refusal(&b, now, refusal, sizeof(refusal));
-	return json_array_append_new(
-		list, json_pack("{s:s, s:o, s:o, s:s*}", "account", account, "secondsPerDay",
-			      seconds((int64_t)b.day_nsec), "secondsLeft",
-			      seconds((int64_t)budget_left_nsec(&b)), "refusal",
-			      refusal[0] ? refusal : NULL));
+	}
+	budget_refusal(&b, now, refusal);
+	budget_returns(&b, now, returns);
+	return json_array_append_new(list,
+		json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s*, s:s*, s:o}", "account",
+			account, "tier", tier_object(t), "secondsPerDay",
+			seconds((int64_t)b.day_nsec), "secondsUsed", seconds((int64_t)b.used_nsec),
+			"secondsLeft", seconds((int64_t)budget_left_nsec(&b)), "creditSeconds",
+			seconds((int64_t)b.credit_nsec), "credits", credits, "refusal",
+			refusal[0] ? refusal : NULL, "returns", returns[0] ? returns : NULL, "full",
+			json_time((int64_t)budget_full_usec(&b, now))));
 }
 
 static int fill(struct request *r, struct view *v, json_t *o, struct err *e)

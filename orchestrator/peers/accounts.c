@@ -9,7 +9,6 @@
 #include "orchestrator/metrics.h"
 
 #define LEASED_MAX 8192 /* payers whose leases are kept fresh; others ask */
-#define CALL_MSEC 60000 /* of device time, what one gesture may cost */
 #define PRUNE_USEC (3600 * USEC_PER_SEC)
 
 struct leased {
@@ -17,12 +16,15 @@ struct leased {
 };
 
 struct accounts_peer {
-	struct store *store; /* borrowed */
-	struct usage_policy policy;
-	struct source *prune;  /* owned; timer */
-	char journal[33];      /* "": none is known on this link */
-	int64_t n;             /* of it, in the ledger */
-	struct leased *leased; /* owned */
+	struct store *store;         /* borrowed */
+	const char *quota;           /* borrowed */
+	struct usage_policy *policy; /* owned */
+	int64_t version;             /* of it */
+	struct link *link;           /* borrowed; NULL: inference is away */
+	struct source *prune;        /* owned; timer */
+	char journal[33];            /* "": none is known on this link */
+	int64_t n;                   /* of it, in the ledger */
+	struct leased *leased;       /* owned */
 	size_t n_leased, turn;
 };
 
@@ -36,18 +38,21 @@ static void on_prune(void *data)
 	timer_arm_after(p->prune, PRUNE_USEC);
 }
 
-int accounts_peer_new(struct loop *loop, struct store *store, const struct usage_policy *policy,
-	struct accounts_peer **ret)
+int accounts_peer_new(struct loop *loop, struct store *store, const char *quota,
+	struct accounts_peer **ret, struct err *e)
 {
 	CLEANUP(accounts_peer_freep) struct accounts_peer *p = calloc(1, sizeof(*p));
 	int r;
 
 	if (!p)
-		return -ENOMEM;
+		return err_set(e, -ENOMEM, "out of memory");
 	p->store = store;
-	p->policy = *policy;
+	p->quota = quota;
 	p->leased = calloc(LEASED_MAX, sizeof(*p->leased));
 	r = p->leased ? loop_add_timer(loop, on_prune, p, &p->prune) : -ENOMEM;
+	if (r < 0)
+		return err_set(e, r, "the ledger: %s", strerror(-r));
+	r = policies_load(store, quota, &p->policy, &p->version, e);
 	if (r < 0)
 		return r;
 	timer_arm_after(p->prune, PRUNE_USEC);
@@ -60,6 +65,7 @@ struct accounts_peer *accounts_peer_free(struct accounts_peer *p)
 	if (!p)
 		return NULL;
 	(void)source_free(p->prune);
+	(void)usage_policy_free(p->policy);
 	free(p->leased);
 	free(p);
 	return NULL;
@@ -67,7 +73,28 @@ struct accounts_peer *accounts_peer_free(struct accounts_peer *p)
 
 const struct usage_policy *accounts_peer_policy(const struct accounts_peer *p)
 {
-	return &p->policy;
+	return p->policy;
+}
+
+json_t *accounts_peer_networks(const struct accounts_peer *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->policy->n_networks; i++)
+		(void)json_array_append_new(
+			list, json_pack("[s, s]", p->policy->networks[i].cidr,
+				      p->policy->tiers[p->policy->networks[i].tier].name));
+	return list;
+}
+
+const char *accounts_peer_quota(const struct accounts_peer *p)
+{
+	return p->quota;
+}
+
+int64_t accounts_peer_version(const struct accounts_peer *p)
+{
+	return p->version;
 }
 
 static int send_taken(struct accounts_peer *p, struct link *link)
@@ -88,6 +115,7 @@ int accounts_peer_greet(struct accounts_peer *p, struct link *link, struct err *
 {
 	int r = usage_settle(p->store, e);
 
+	p->link = link;
 	p->journal[0] = '\0';
 	p->n = 0;
 	p->n_leased = p->turn = 0;
@@ -95,6 +123,11 @@ int accounts_peer_greet(struct accounts_peer *p, struct link *link, struct err *
 		return r;
 	r = send_taken(p, link);
 	return r < 0 ? err_set(e, r, "cannot greet inference: %s", strerror(-r)) : 0;
+}
+
+void accounts_peer_leave(struct accounts_peer *p)
+{
+	p->link = NULL;
 }
 
 static void remember(struct accounts_peer *p, const char *payer, const char *account)
@@ -121,20 +154,26 @@ static int send_lease(
 		.account = account,
 		.journal = p->journal[0] ? p->journal : NULL,
 		.n = p->n,
-		.valid_ms = LEASE_VALID_MSEC,
-		.call_ms = CALL_MSEC};
+		.valid_ms = LEASE_VALID_MSEC};
 	struct frame f = {.type = MODELS_LEASE};
+	char refusal[BUDGET_WORDS_MAX], returns[BUDGET_WORDS_MAX];
 	CLEANUP(buf_done) struct buf value;
+	const struct tier *t;
 	struct err e = {0};
 	struct budget b;
-	char refusal[256];
-	int r = usage_budget(p->store, &p->policy, account, now, &b, &e);
+	int r = usage_budget(p->store, p->policy, payer, account, now, &b, &t, &e);
 
 	if (r < 0)
 		return r;
 	m.usec = (int64_t)(budget_left_nsec(&b) / 1000);
-	usage_refusal(&b, now, refusal, sizeof(refusal));
+	m.weight = t->weight;
+	m.concurrent = t->concurrent;
+	m.call_ms = t->call_sec * 1000;
+	m.memory_mib = t->memory_mib;
+	budget_refusal(&b, now, refusal);
+	budget_returns(&b, now, returns);
 	m.refusal = refusal[0] ? refusal : NULL;
+	m.returns = returns[0] ? returns : NULL;
 	buf_init(&value, (size_t)proto_models_lease.value_max);
 	r = models_lease_write(&m, &value);
 	f.value = value.data;
@@ -144,6 +183,37 @@ static int send_lease(
 	if (r == 0)
 		remember(p, payer, account);
 	return r;
+}
+
+void accounts_peer_renew(struct accounts_peer *p)
+{
+	char account[ACCOUNT_MAX + 1];
+
+	if (!p->link)
+		return;
+	link_cork(p->link);
+	for (size_t i = 0; i < p->n_leased; i++) {
+		const struct leased l = p->leased[i];
+		struct err e = {0};
+
+		/* Another account where its Space has got a tier of its own. */
+		if (tiers_account_of(p->store, p->policy, l.payer, account, &e) == 0)
+			(void)send_lease(p, p->link, l.payer, account); /* or it asks */
+	}
+	link_uncork(p->link);
+}
+
+int accounts_peer_reload(struct accounts_peer *p, struct err *e)
+{
+	struct usage_policy *fresh = NULL;
+	int r = policies_load(p->store, p->quota, &fresh, &p->version, e);
+
+	if (r < 0)
+		return r;
+	(void)usage_policy_free(p->policy);
+	p->policy = fresh;
+	accounts_peer_renew(p);
+	return 0;
 }
 
 static int learn_journal(struct accounts_peer *p, const char *journal, struct err *e)
@@ -164,7 +234,7 @@ static int on_want(struct accounts_peer *p, struct link *link, const struct fram
 		return r;
 	r = learn_journal(p, m.journal, e);
 	if (r == 0)
-		r = usage_account_of(p->store, m.payer, account, e);
+		r = tiers_account_of(p->store, p->policy, m.payer, account, e);
 	if (r == -ENOENT) {
 		log_warn("inference asks for '%s', who does not exist", m.payer);
 		*e = (struct err){0};
@@ -186,10 +256,10 @@ static void on_account(const char *account, void *data)
 	struct touched *t = data;
 
 	for (size_t i = 0; i < t->peer->n_leased; i++) {
-		const struct leased *l = &t->peer->leased[i];
+		const struct leased l = t->peer->leased[i]; /* sending writes it */
 
-		if (!strcmp(l->account, account))
-			(void)send_lease(t->peer, t->link, l->payer, l->account); /* it asks */
+		if (!strcmp(l.account, account))
+			(void)send_lease(t->peer, t->link, l.payer, l.account); /* it asks */
 	}
 }
 
@@ -220,7 +290,7 @@ static int on_usage(
 	before = n = p->n;
 	if (r == 0) {
 		link_cork(link);
-		r = usage_take(p->store, &p->policy, &m, clock_wall_usec(), &n, e);
+		r = usage_take(p->store, p->policy, &m, clock_wall_usec(), &n, e);
 		p->n = n;
 		if (r == 0) {
 			usage_each_account(m.rows, on_account, &t);

@@ -8,21 +8,37 @@
 #include "base/link.h"
 #include "base/loop.h"
 #include "orchestrator/store/store.h"
+#include "orchestrator/usage/policies.h"
 #include "orchestrator/usage/usage.h"
 
 struct accounts_peer;
 
-/* Borrows all but the policy. */
-int accounts_peer_new(struct loop *loop, struct store *store, const struct usage_policy *policy,
-	struct accounts_peer **ret);
+/* Borrows loop and store. quota: as policies_load takes it, what stands until a policy is applied.
+ */
+int accounts_peer_new(struct loop *loop, struct store *store, const char *quota,
+	struct accounts_peer **ret, struct err *e);
 struct accounts_peer *accounts_peer_free(struct accounts_peer *p);
 DEFINE_CLEANUP(struct accounts_peer *, accounts_peer_free)
 
 /* Inference is there: tells it that the ledger is kept here, so that it begins. */
 int accounts_peer_greet(struct accounts_peer *p, struct link *link, struct err *e);
 
+/* Its link is gone. */
+void accounts_peer_leave(struct accounts_peer *p);
+
 /* WANT and USAGE; negative with words: the link must end, and all comes again with the next. */
 int accounts_peer_take(
 	struct accounts_peer *p, struct link *link, const struct frame *f, struct err *e);
 
+/* The policy that counts, borrowed until another does; its version, 0: none was applied. */
 const struct usage_policy *accounts_peer_policy(const struct accounts_peer *p);
+int64_t accounts_peer_version(const struct accounts_peer *p);
+const char *accounts_peer_quota(const struct accounts_peer *p); /* as it was given; borrowed */
+
+/* As edge.NETWORKS has them; the caller's. */
+json_t *accounts_peer_networks(const struct accounts_peer *p);
+
+/* Another policy has been applied, or somebody was given something: who has a lease gets a new one.
+ */
+int accounts_peer_reload(struct accounts_peer *p, struct err *e);
+void accounts_peer_renew(struct accounts_peer *p);

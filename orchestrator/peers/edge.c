@@ -26,6 +26,7 @@ struct edge_peer {
 	uint32_t connection;       /* counts them */
 	bool syncing;
 	char refusal[201];           /* of uploads; "": none */
+	json_t *networks;            /* owned; with a tier of their own; NULL: not known yet */
 	struct source *more;         /* owned; deferred: the next page */
 	struct activity *activities; /* owned, n used of cap */
 	size_t n, cap;
@@ -185,6 +186,28 @@ void edge_peer_disk(struct edge_peer *g, const char *refusal)
 {
 	(void)snprintf(g->refusal, sizeof(g->refusal), "%s", refusal);
 	send_disk(g);
+}
+
+static void send_networks(struct edge_peer *g)
+{
+	const struct edge_networks m = {.networks = g->networks};
+	struct frame f = {.type = EDGE_NETWORKS};
+	CLEANUP(buf_done) struct buf b;
+
+	buf_init(&b, (size_t)proto_edge_networks.value_max);
+	if (!g->link || !g->networks || edge_networks_write(&m, &b) < 0)
+		return;
+	f.value = b.data;
+	f.length = b.len;
+	if (link_send(g->link, &f) < 0)
+		lose_link(g, "its queue is full");
+}
+
+void edge_peer_networks(struct edge_peer *g, json_t *networks)
+{
+	json_decref(g->networks);
+	g->networks = networks;
+	send_networks(g);
 }
 
 /* --- messages --- */
@@ -461,6 +484,7 @@ static void on_connected(int fd, uid_t uid, void *data)
 	g->cursor[0] = '\0';
 	g->syncing = true;
 	send_disk(g);
+	send_networks(g);
 	if (g->link)
 		sync_on(g);
 }
@@ -490,6 +514,7 @@ struct edge_peer *edge_peer_free(struct edge_peer *g)
 	(void)source_free(g->more);
 	(void)link_free(g->link);
 	(void)listener_free(g->listener);
+	json_decref(g->networks);
 	free(g->activities);
 	free(g);
 	return NULL;

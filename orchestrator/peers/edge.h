@@ -49,6 +49,9 @@ void edge_peer_answer(
 /* Why uploads are refused from now on; "": they are not. Copied. */
 void edge_peer_disk(struct edge_peer *g, const char *refusal);
 
+/* Networks with a tier of their own, as in edge.NETWORKS; takes networks. */
+void edge_peer_networks(struct edge_peer *g, json_t *networks);
+
 struct activity {
 	char space[33];
 	char phase[17]; /* asleep | waking | running | failed */

@@ -60,6 +60,7 @@ static void on_closed(struct link *l, const struct err *reason, void *data)
 
 	(void)l;
 	log_warn("link=infer closed: %s", reason->code ? reason->text : "the peer is gone");
+	accounts_peer_leave(p->accounts);
 	p->link = link_free(p->link);
 	dialer_again(p->dialer);
 }
@@ -74,12 +75,14 @@ static void on_dialled(int fd, void *data)
 	struct err e = {0};
 	int r;
 
+	accounts_peer_leave(p->accounts);
 	p->link = link_free(p->link);
 	r = link_new(p->loop, fd, &ops, &limits, p, &p->link);
 	if (r == 0)
 		r = accounts_peer_greet(p->accounts, p->link, &e);
 	if (r < 0) {
 		log_error("link=infer cannot be used: %s", e.code ? e.text : strerror(-r));
+		accounts_peer_leave(p->accounts);
 		p->link = link_free(p->link);
 		dialer_again(p->dialer);
 	}

@@ -351,3 +351,42 @@ CREATE TABLE previews (
 	UNIQUE (parent_id, branch)
 );
 CREATE INDEX previews_pushed ON previews (pushed_usec);
+
+-- version: 16
+-- What an account has used, in slots of ten minutes of wall clock; what models cost says the same call
+-- by call. Before, it was one level that ran off.
+CREATE TABLE account_slots (
+	account text NOT NULL,
+	slot bigint NOT NULL,
+	nsec bigint NOT NULL,
+	PRIMARY KEY (account, slot)
+);
+CREATE INDEX account_slots_slot ON account_slots (slot);
+INSERT INTO account_slots (account, slot, nsec)
+SELECT account, ended_usec / 600000000, sum(device_nsec) FROM usage GROUP BY 1, 2;
+DROP TABLE accounts;
+
+-- Policies as they were applied, who applied them and why; the last one counts.
+CREATE TABLE policies (
+	version bigint PRIMARY KEY,
+	at_usec bigint NOT NULL,
+	who text NOT NULL,
+	why text NOT NULL,
+	body text NOT NULL
+);
+
+-- Seconds beside a tier's. Nobody changes a row; expires_usec: 0: never.
+CREATE TABLE credits (
+	id text PRIMARY KEY,
+	account text NOT NULL,
+	nsec bigint NOT NULL,
+	at_usec bigint NOT NULL,
+	expires_usec bigint NOT NULL,
+	who text NOT NULL,
+	why text NOT NULL
+);
+CREATE INDEX credits_account ON credits (account, at_usec);
+CREATE TABLE credits_used (
+	credit_id text PRIMARY KEY REFERENCES credits (id),
+	nsec bigint NOT NULL
+);

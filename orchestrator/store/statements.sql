@@ -422,12 +422,55 @@ SELECT ended_usec, account, space, model, task, outcome, device_nsec, queue_usec
 	tokens_cached, tokens_out, session, event, commit_id, device
 FROM usage WHERE ended_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
 ORDER BY ended_usec DESC, journal, call DESC LIMIT $2;
--- name: account_level
-SELECT level_nsec, at_usec FROM accounts WHERE name = $1;
--- name: account_set
-INSERT INTO accounts (name, level_nsec, at_usec) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO UPDATE SET level_nsec = excluded.level_nsec, at_usec = excluded.at_usec;
-
+-- name: account_slots
+SELECT slot, nsec FROM account_slots WHERE account = $1 AND slot >= $2 AND slot <= $3 ORDER BY slot;
+-- name: account_slot_add
+INSERT INTO account_slots (account, slot, nsec) VALUES ($1, $2, $3)
+ON CONFLICT (account, slot) DO UPDATE SET nsec = account_slots.nsec + excluded.nsec;
+-- name: account_slots_prune
+DELETE FROM account_slots WHERE slot < $1;
+-- name: tier_organisations
+SELECT m.organisation FROM members m JOIN users u ON u.id = m.user_id WHERE u.name = $1
+ORDER BY m.organisation;
+-- name: credit_put
+INSERT INTO credits (id, account, nsec, at_usec, expires_usec, who, why)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+-- name: credit_left
+SELECT coalesce(sum(c.nsec - coalesce(u.nsec, 0)), 0)
+FROM credits c LEFT JOIN credits_used u ON u.credit_id = c.id
+WHERE c.account = $1 AND (c.expires_usec = 0 OR c.expires_usec > $2);
+-- name: credit_open
+SELECT c.id, c.nsec - coalesce(u.nsec, 0)
+FROM credits c LEFT JOIN credits_used u ON u.credit_id = c.id
+WHERE c.account = $1 AND (c.expires_usec = 0 OR c.expires_usec > $2) AND c.nsec > coalesce(u.nsec, 0)
+ORDER BY CASE c.expires_usec WHEN 0 THEN 1 ELSE 0 END, c.expires_usec, c.at_usec;
+-- name: credit_spend
+INSERT INTO credits_used (credit_id, nsec) VALUES ($1, $2)
+ON CONFLICT (credit_id) DO UPDATE SET nsec = credits_used.nsec + excluded.nsec;
+-- name: credits_of
+SELECT c.id, c.nsec, coalesce(u.nsec, 0), c.at_usec, c.expires_usec, c.who, c.why
+FROM credits c LEFT JOIN credits_used u ON u.credit_id = c.id
+WHERE c.account = $1 ORDER BY c.at_usec DESC LIMIT $2;
+-- name: policy_last
+SELECT version, at_usec, who, why, body FROM policies ORDER BY version DESC LIMIT 1;
+-- name: policy_get
+SELECT version, at_usec, who, why, body FROM policies WHERE version = $1;
+-- name: policy_put
+INSERT INTO policies (version, at_usec, who, why, body) VALUES ($1, $2, $3, $4, $5);
+-- name: policy_list
+SELECT version, at_usec, who, why FROM policies ORDER BY version DESC LIMIT $1;
+-- name: policy_accounts
+SELECT 'user:' || name FROM users
+UNION SELECT 'owner:' || owner FROM repos WHERE kind = 0 AND deleted_usec = 0
+UNION SELECT account FROM account_slots WHERE slot >= $1 AND slot <= $2
+ORDER BY 1 LIMIT $3;
+-- name: policy_has_user
+SELECT 1 FROM users WHERE name = $1;
+-- name: policy_has_organisation
+SELECT 1 FROM organisations WHERE name = $1;
+-- name: policy_space_id
+SELECT s.id FROM spaces s JOIN repos r ON r.id = s.id
+WHERE r.owner = $1 AND r.name = $2 AND r.deleted_usec = 0;
 -- name: lfs_get
 SELECT size FROM lfs_objects WHERE repo_id = $1 AND oid = $2;
 -- name: lfs_hold

@@ -1,60 +1,62 @@
 #include "orchestrator/usage/policy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY_USEC (86400ull * 1000000)
-#define DAY_SEC_MAX 8640000 /* of a hundred devices */
-#define PIECES 100          /* of a day's budget; one of them is enough to begin with */
+#include "orchestrator/usage/policy_file.h"
 
-static const char *const kinds[BUDGETS] = {"user", "owner", "network"};
+const char *const usage_policy_bind_names[BIND_KINDS] = {
+	[BIND_USER] = "users",
+	[BIND_ORGANISATION] = "organizations",
+	[BIND_OWNER] = "owners",
+	[BIND_SPACE] = "spaces",
+};
+const char *const usage_policy_budget_names[BUDGETS] = {
+	[BUDGET_USER] = "user",
+	[BUDGET_OWNER] = "owner",
+	[BUDGET_NETWORK] = "network",
+	[BUDGET_SPACE] = "space",
+};
 
-const struct usage_policy usage_policy_default = {
-	.day_sec = {[BUDGET_USER] = 4 * 3600, [BUDGET_OWNER] = 8 * 3600, [BUDGET_NETWORK] = 3600}};
-
-static int set_one(struct usage_policy *p, const char *text, size_t n)
+struct usage_policy *usage_policy_free(struct usage_policy *p)
 {
-	for (int i = 0; i < BUDGETS; i++) {
-		size_t k = strlen(kinds[i]);
-		unsigned long long sec;
-		char *end;
-
-		if (n <= k || strncmp(text, kinds[i], k) != 0 || text[k] != '=')
-			continue;
-		sec = strtoull(text + k + 1, &end, 10);
-		if (end != text + n || text[k + 1] < '0' || text[k + 1] > '9' || sec > DAY_SEC_MAX)
-			return -EINVAL;
-		p->day_sec[i] = sec;
-		return 0;
-	}
-	return -EINVAL;
+	if (p)
+		free(p->binds);
+	free(p);
+	return NULL;
 }
 
-int usage_policy_set(struct usage_policy *p, const char *text, struct err *e)
+const struct tier *usage_policy_tier(const struct usage_policy *p, const char *name)
 {
-	const char *at = text;
+	for (size_t i = 0; i < p->n_tiers; i++)
+		if (!strcmp(p->tiers[i].name, name))
+			return &p->tiers[i];
+	return NULL;
+}
 
-	for (;;) {
-		size_t n = strcspn(at, ",");
+const struct tier *usage_policy_bound(
+	const struct usage_policy *p, enum bind_kind kind, const char *name)
+{
+	for (size_t i = 0; i < p->n_binds; i++)
+		if (p->binds[i].kind == kind && !strcmp(p->binds[i].name, name))
+			return &p->tiers[p->binds[i].tier];
+	return NULL;
+}
 
-		if (set_one(p, at, n) < 0)
-			return err_set(e, -EINVAL,
-				"--quota: takes seconds of compute a day, like "
-				"user=14400,owner=28800,network=3600 (got '%.60s')",
-				text);
-		if (!at[n])
-			return 0;
-		at += n + 1;
-	}
+const struct tier *usage_policy_default_tier(const struct usage_policy *p, enum budget_kind kind)
+{
+	return &p->tiers[p->defaults[kind == BUDGET_SPACE ? BUDGET_OWNER : kind]];
 }
 
 bool account_kind(const char *account, enum budget_kind *ret)
 {
 	for (int i = 0; i < BUDGETS; i++) {
-		size_t k = strlen(kinds[i]);
+		size_t k = strlen(usage_policy_budget_names[i]);
 
-		if (!strncmp(account, kinds[i], k) && account[k] == ':' && account[k + 1]) {
+		if (!strncmp(account, usage_policy_budget_names[i], k) && account[k] == ':' &&
+			account[k + 1]) {
 			*ret = (enum budget_kind)i;
 			return true;
 		}
@@ -62,37 +64,53 @@ bool account_kind(const char *account, enum budget_kind *ret)
 	return false;
 }
 
-/* In double: what it is off by in a day is below a microsecond. */
-void budget_run_off(struct budget *b, uint64_t now_usec)
+/* --- without a file --- */
+
+static int set_one(int64_t day_sec[BUDGETS_DEFAULT], const char *text, size_t n)
 {
-	double off = now_usec > b->at_usec ? (double)(now_usec - b->at_usec) / (double)DAY_USEC *
-						     (double)b->day_nsec
-					   : 0;
+	for (int i = 0; i < BUDGETS_DEFAULT; i++) {
+		size_t k = strlen(usage_policy_budget_names[i]);
+		unsigned long long sec;
+		char *end;
 
-	b->level_nsec = (double)b->level_nsec > off ? b->level_nsec - (uint64_t)off : 0;
-	b->at_usec = now_usec;
-}
-
-static uint64_t left_nsec(const struct budget *b)
-{
-	return b->level_nsec < b->day_nsec ? b->day_nsec - b->level_nsec : 0;
-}
-
-uint64_t budget_left_nsec(const struct budget *b)
-{
-	return left_nsec(b) * PIECES >= b->day_nsec ? left_nsec(b) : 0;
-}
-
-uint64_t budget_wait_usec(const struct budget *b)
-{
-	uint64_t piece = b->day_nsec / PIECES;
-	double missing;
-
-	if (b->day_nsec == 0)
-		return DAY_USEC;
-	if (budget_left_nsec(b) > 0)
+		if (n <= k || strncmp(text, usage_policy_budget_names[i], k) != 0 || text[k] != '=')
+			continue;
+		sec = strtoull(text + k + 1, &end, 10);
+		if (end != text + n || text[k + 1] < '0' || text[k + 1] > '9' ||
+			sec > POLICY_DAY_SEC_MAX)
+			return -EINVAL;
+		day_sec[i] = (int64_t)sec;
 		return 0;
-	/* The level may stand above a whole day: what ran on when it was used up. */
-	missing = (double)b->level_nsec + (double)piece - (double)b->day_nsec;
-	return (uint64_t)(missing / (double)b->day_nsec * (double)DAY_USEC) + 1;
+	}
+	return -EINVAL;
+}
+
+int usage_policy_usual(const char *quota, char ret[POLICY_USUAL_MAX], struct err *e)
+{
+	int64_t day_sec[BUDGETS_DEFAULT] = {
+		[BUDGET_USER] = 4 * 3600, [BUDGET_OWNER] = 8 * 3600, [BUDGET_NETWORK] = 3600};
+
+	for (const char *at = quota; *quota;) {
+		size_t n = strcspn(at, ",");
+
+		if (set_one(day_sec, at, n) < 0)
+			return err_set(e, -EINVAL,
+				"--quota: takes seconds of compute a day, like "
+				"user=14400,owner=28800,network=3600 (got '%.60s')",
+				quota);
+		if (!at[n])
+			break;
+		at += n + 1;
+	}
+	(void)snprintf(ret, POLICY_USUAL_MAX,
+		"# Nothing has been applied: the usual tiers, with the seconds of --quota.\n"
+		"tiers:\n"
+		"  user:    {seconds: %lld}\n"
+		"  owner:   {seconds: %lld}\n"
+		"  network: {seconds: %lld}\n"
+		"bind:\n"
+		"  default: {user: user, owner: owner, network: network}\n",
+		(long long)day_sec[BUDGET_USER], (long long)day_sec[BUDGET_OWNER],
+		(long long)day_sec[BUDGET_NETWORK]);
+	return 0;
 }

@@ -1,47 +1,92 @@
 /*
- * How much compute whom a day: a budget that fills up again all the time, so that no midnight gives
- * everything at once. A policy file with tiers will stand here; until then there is one budget for
- * each kind of payer.
+ * Who may use how much compute: tiers, and who has which. One text file says it (docs/policy.md);
+ * policy_file.h reads it. Knows no database: who is a member of what is asked elsewhere (tiers.h).
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 
+#define TIER_NAME_LEN 20
+#define TIERS_MAX 64
+#define BINDS_MAX 2000
+#define NETWORKS_MAX 256
+#define BIND_NAME_LEN 140 /* owner/name */
+
+/* Those that pay, by the beginning of their account's name. */
 enum budget_kind {
 	BUDGET_USER,  /* user:NAME, of what a visitor who is signed in does */
 	BUDGET_OWNER, /* owner:NAME, of what their Spaces do by themselves, all of them together */
 	BUDGET_NETWORK, /* network:KEY, of all anonymous visitors of one network */
+	BUDGETS_DEFAULT,
+	BUDGET_SPACE = BUDGETS_DEFAULT, /* space:ID, of what a Space with a tier does by itself */
 	BUDGETS,
 };
 
-struct usage_policy {
-	uint64_t day_sec[BUDGETS]; /* of device time in 24 hours */
+struct tier {
+	char name[TIER_NAME_LEN + 1];
+	int64_t day_sec;    /* of device time in any 24 hours */
+	int64_t weight;     /* beside others who wait */
+	int64_t concurrent; /* calls at once */
+	int64_t call_sec;   /* of device time, for one click or one call */
+	int64_t memory_mib; /* on the device */
 };
 
-extern const struct usage_policy usage_policy_default;
+enum bind_kind { BIND_USER, BIND_ORGANISATION, BIND_OWNER, BIND_SPACE, BIND_KINDS };
 
-/* KIND=SECONDS[,KIND=SECONDS]…; kind: user, owner, network. -EINVAL with words. */
-int usage_policy_set(struct usage_policy *p, const char *text, struct err *e);
+/* Where something stands in the file, from 1. */
+struct policy_place {
+	int line, column;
+};
+
+struct bind {
+	enum bind_kind kind;
+	char name[BIND_NAME_LEN + 1]; /* of a Space: owner/name */
+	size_t tier;
+	struct policy_place place;
+};
+
+struct network_class {
+	char cidr[64]; /* as written */
+	size_t tier;
+};
+
+struct usage_policy {
+	struct tier tiers[TIERS_MAX];
+	size_t n_tiers;
+	size_t defaults[BUDGETS_DEFAULT]; /* tiers, by budget_kind */
+	struct bind *binds;               /* owned */
+	size_t n_binds;
+	struct network_class networks[NETWORKS_MAX];
+	size_t n_networks;
+};
+
+struct usage_policy *usage_policy_free(struct usage_policy *p);
+DEFINE_CLEANUP(struct usage_policy *, usage_policy_free)
+
+/* The names in the file: "users", "organizations", "owners", "spaces"; "user", "owner", "network".
+ */
+extern const char *const usage_policy_bind_names[BIND_KINDS];
+extern const char *const usage_policy_budget_names[BUDGETS];
+
+/* The tier of that name; NULL: there is none. */
+const struct tier *usage_policy_tier(const struct usage_policy *p, const char *name);
+
+/* What the file gives somebody by name; NULL: nothing, the default stands. */
+const struct tier *usage_policy_bound(
+	const struct usage_policy *p, enum bind_kind kind, const char *name);
+const struct tier *usage_policy_default_tier(const struct usage_policy *p, enum budget_kind kind);
 
 /* False: no account has such a name. */
 bool account_kind(const char *account, enum budget_kind *ret);
 
 /*
- * A budget in use: level_nsec were used at at_usec (wall clock), and run off evenly, all of a day's
- * in a day.
+ * What stands where no policy has been applied, as a file: KIND=SECONDS[,KIND=SECONDS]… of `quota`,
+ * kind: user, owner, network; "": the usual seconds. -EINVAL with words.
  */
-struct budget {
-	uint64_t day_nsec;
-	uint64_t level_nsec, at_usec;
-};
-
-void budget_run_off(struct budget *b, uint64_t now_usec);
-
-/* What may be spent now: nothing until there is a little in one piece. */
-uint64_t budget_left_nsec(const struct budget *b);
-
-/* µs until something may be spent again; 0: it may now. */
-uint64_t budget_wait_usec(const struct budget *b);
+#define POLICY_USUAL_MAX 2048
+int usage_policy_usual(const char *quota, char ret[POLICY_USUAL_MAX], struct err *e);

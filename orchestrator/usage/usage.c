@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "orchestrator/usage/credits.h"
 
 #define ROWS_MAX 1000 /* of one message, by its size */
 #define NUMBER_MAX (INT64_MAX / 2)
@@ -73,16 +73,24 @@ static int charged_before(struct store *s, const char *journal, const struct usa
 	return store_run(s, "usage_of_call", take_int, ret, e, "si", journal, r->call);
 }
 
-static int charge(struct store *s, const struct usage_policy *p, const char *account, int64_t nsec,
-	uint64_t now_usec, struct err *e)
+/* What the window has no room for comes off credits, and what those have not stays in the window.
+ */
+static int charge(struct store *s, const struct usage_policy *p, const struct usage_row *row,
+	uint64_t nsec, uint64_t now_usec, struct err *e)
 {
+	uint64_t window, credit = 0;
 	struct budget b;
-	int r = usage_budget(s, p, account, now_usec, &b, e);
+	int r = usage_budget(s, p, row->payer, row->account, now_usec, &b, NULL, e);
 
 	if (r < 0)
 		return r;
-	return store_run(s, "account_set", NULL, NULL, e, "sii", account,
-		(int64_t)b.level_nsec + nsec, (int64_t)b.at_usec);
+	window = budget_left_nsec(&b) - b.credit_nsec;
+	if (nsec > window && b.credit_nsec > 0)
+		r = credit_use(s, row->account, nsec - window, now_usec, &credit, e);
+	if (r < 0 || nsec == credit)
+		return r;
+	return store_run(s, "account_slot_add", NULL, NULL, e, "sii", row->account,
+		budget_slot_of(now_usec), (int64_t)(nsec - credit));
 }
 
 static int take_row(struct store *s, const struct usage_policy *p, const char *journal,
@@ -101,7 +109,7 @@ static int take_row(struct store *s, const struct usage_policy *p, const char *j
 			r->queue_usec, r->device_nsec, r->tokens_in, r->tokens_cached,
 			r->tokens_out, r->outcome);
 	if (n >= 0 && r->device_nsec > before)
-		n = charge(s, p, r->account, r->device_nsec - before, now_usec, e);
+		n = charge(s, p, r, (uint64_t)(r->device_nsec - before), now_usec, e);
 	return n < 0 ? n : 0;
 }
 
@@ -189,97 +197,35 @@ int usage_prune(struct store *s, uint64_t now_usec, struct err *e)
 	int64_t oldest = (int64_t)(now_usec - USAGE_KEEP_DAYS * 86400 * USEC_PER_SEC);
 	int r = store_run(s, "usage_prune", NULL, NULL, e, "i", oldest);
 
+	if (r >= 0)
+		r = store_run(
+			s, "account_slots_prune", NULL, NULL, e, "i", budget_first_slot(now_usec));
 	return r < 0 ? r : 0;
 }
 
 /* --- accounts --- */
 
-static int take_owner(const struct store_row *row, void *data)
+static int take_slot(const struct store_row *row, void *data)
 {
-	(void)snprintf(data, ACCOUNT_MAX + 1, "owner:%s", store_text(row, 0));
-	return 1;
-}
-
-int usage_account_of(struct store *s, const char *payer, char ret[ACCOUNT_MAX + 1], struct err *e)
-{
-	enum budget_kind kind;
-	int r;
-
-	if (!strncmp(payer, "space:", 6)) {
-		r = store_run(s, "usage_space", take_owner, ret, e, "s", payer + 6);
-		if (r < 0)
-			return r;
-		return r ? 0 : err_set(e, -ENOENT, "there is no such Space");
-	}
-	if (!account_kind(payer, &kind) || kind == BUDGET_OWNER || strlen(payer) > ACCOUNT_MAX)
-		return err_set(e, -ENOENT, "nobody pays as that");
-	(void)snprintf(ret, ACCOUNT_MAX + 1, "%s", payer);
+	budget_add(data, store_int(row, 0), (uint64_t)store_int(row, 1));
 	return 0;
 }
 
-struct level {
-	int64_t nsec, at_usec;
-};
-
-static int take_level(const struct store_row *row, void *data)
+int usage_budget(struct store *s, const struct usage_policy *p, const char *payer,
+	const char *account, uint64_t now_usec, struct budget *ret, const struct tier **ret_tier,
+	struct err *e)
 {
-	*(struct level *)data = (struct level){store_int(row, 0), store_int(row, 1)};
-	return 1;
-}
+	const struct tier *t = NULL;
+	int r = tiers_of(s, p, payer, account, &t, e);
 
-int usage_budget(struct store *s, const struct usage_policy *p, const char *account,
-	uint64_t now_usec, struct budget *ret, struct err *e)
-{
-	struct level level = {0, (int64_t)now_usec};
-	enum budget_kind kind;
-	int r;
-
-	if (!account_kind(account, &kind))
-		return err_set(e, -EINVAL, "account: '%.40s' is none", account);
-	r = store_run(s, "account_level", take_level, &level, e, "s", account);
 	if (r < 0)
 		return r;
-	*ret = (struct budget){.day_nsec = p->day_sec[kind] * 1000000000ull,
-		.level_nsec = (uint64_t)level.nsec,
-		.at_usec = (uint64_t)level.at_usec};
-	budget_run_off(ret, now_usec);
-	return 0;
-}
-
-static const char *amount(uint64_t nsec, char ret[32])
-{
-	uint64_t sec = nsec / 1000000000;
-
-	if (sec >= 7200)
-		(void)snprintf(ret, 32, "%llu hours", (unsigned long long)(sec / 3600));
-	else if (sec >= 120)
-		(void)snprintf(ret, 32, "%llu minutes", (unsigned long long)(sec / 60));
-	else
-		(void)snprintf(
-			ret, 32, "%llu second%s", (unsigned long long)sec, sec == 1 ? "" : "s");
-	return ret;
-}
-
-void usage_refusal(const struct budget *b, uint64_t now_usec, char *ret, size_t n)
-{
-	uint64_t wait = budget_wait_usec(b);
-	time_t at = (time_t)((now_usec + wait) / USEC_PER_SEC) + 1;
-	char words[32], when[32];
-	struct tm tm;
-
-	ret[0] = '\0';
-	if (wait == 0)
-		return;
-	if (b->day_nsec == 0) {
-		(void)snprintf(ret, n,
-			"No compute is given to visitors like you here; ask whoever "
-			"runs this platform.");
-		return;
-	}
-	(void)gmtime_r(&at, &tm);
-	(void)strftime(when, sizeof(when), "%H:%M:%S", &tm);
-	(void)snprintf(ret, n,
-		"The compute of today is used up: %s in 24 hours. It comes back bit by bit; "
-		"there will be some again at %s UTC.",
-		amount(b->day_nsec, words), when);
+	*ret = (struct budget){.day_nsec = (uint64_t)t->day_sec * 1000000000ull};
+	if (ret_tier)
+		*ret_tier = t;
+	/* Of a clock that was ahead for less than a day what was used then counts; of one that was
+	 * further ahead nothing does, or nobody could use anything until then. */
+	r = store_run(s, "account_slots", take_slot, ret, e, "sii", account,
+		budget_first_slot(now_usec), budget_slot_of(now_usec + WINDOW_USEC));
+	return r < 0 ? r : credit_left(s, account, now_usec, &ret->credit_nsec, e);
 }

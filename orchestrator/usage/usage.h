@@ -9,11 +9,11 @@
 
 #include "base/err.h"
 #include "orchestrator/store/store.h"
-#include "orchestrator/usage/policy.h"
+#include "orchestrator/usage/budget.h"
+#include "orchestrator/usage/tiers.h"
 #include "proto/messages.h"
 
 #define USAGE_KEEP_DAYS 35
-#define ACCOUNT_MAX 64
 #define LEASE_VALID_MSEC (10 * 60 * 1000)
 
 /* An account that rows are charged to. */
@@ -32,18 +32,14 @@ int usage_take(struct store *s, const struct usage_policy *p, const struct model
 /* Inference has begun anew: what it had not finished it never will. */
 int usage_settle(struct store *s, struct err *e);
 
-/* Rows that are older than USAGE_KEEP_DAYS go. */
+/* Rows that are older than USAGE_KEEP_DAYS go, and slots that no window has. */
 int usage_prune(struct store *s, uint64_t now_usec, struct err *e);
 
-/* Whose budget a payer's is. -ENOENT: nobody's. */
-int usage_account_of(struct store *s, const char *payer, char ret[ACCOUNT_MAX + 1], struct err *e);
-
-/* The account's budget as it is now. -EINVAL: there is no such account. */
-int usage_budget(struct store *s, const struct usage_policy *p, const char *account,
-	uint64_t now_usec, struct budget *ret, struct err *e);
-
-/* "" where something is left; otherwise how much there is a day and when there will be more. */
-void usage_refusal(const struct budget *b, uint64_t now_usec, char *ret, size_t n);
+/* The account's budget as it is now; payer: who uses it, as tiers_of takes it. *ret_tier (NULL: not
+ * wanted) is borrowed from p. -EINVAL: there is no such account. */
+int usage_budget(struct store *s, const struct usage_policy *p, const char *payer,
+	const char *account, uint64_t now_usec, struct budget *ret, const struct tier **ret_tier,
+	struct err *e);
 
 /* How far the journal is in the ledger; 0: nothing of it. */
 int usage_taken_of(struct store *s, const char *journal, int64_t *ret, struct err *e);

@@ -1,6 +1,8 @@
 // Who pays for models: a visitor's gesture is theirs, what a Space does by itself its owner's; a
 // budget that is used up is said in words; a kill charges what was done.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Repo } from "./lib/git.mjs";
 import { Platform } from "./lib/platform.mjs";
@@ -113,7 +115,7 @@ test("who has used up the budget is told so, and when there will be more", async
   await until("it has ended", () => visitor.finished.has(n), 60_000, 50);
   const failure = visitor.failures.get(n);
 
-  assert.match(failure.message, /compute of today is used up: 1 second in 24 hours.*again at \d\d:\d\d:\d\d UTC/);
+  assert.match(failure.message, /compute of today is used up: 1 second in 24 hours.*again at \d\d:\d\d UTC on \d+ [A-Z]/);
   const again = await visitor.act("one", "click");
 
   assert.match(again.message, /used up/);
@@ -121,6 +123,121 @@ test("who has used up the budget is told so, and when there will be more", async
   const spent = seconds(await usage("--all"), "network:");
 
   assert.ok(spent >= 0.98 && spent < 1.1, `${spent} s were spent of 1`);
+});
+
+function policyFile(text) {
+  const path = join(platform.data, "policy.yaml");
+
+  writeFileSync(path, text);
+  return path;
+}
+
+const policy = (network, staff) => `tiers:
+  free: {seconds: 14400}
+  background: {seconds: 28800}
+  network: {seconds: ${network}, weight: 1, concurrent: 4, seconds_per_call: 30}
+  staff: {seconds: ${staff}, weight: 4, concurrent: 64, seconds_per_call: 60, memory_mib: 512}
+bind:
+  default: {user: free, owner: background, network: network}
+  users: {admin: staff}
+`;
+
+test("a policy that is no good is refused with its place and the reason, and the old one stands", async () => {
+  const before = (await platform.cli("policy", "show")).output;
+
+  assert.match(before, /network: \{seconds: 1\}/);
+  for (const [text, reason] of [
+    [policy(3, 20000).replace("weight: 4", "wait: 4"), /policy\.yaml:5:27: wait: unknown key; a tier takes seconds, weight/],
+    [policy(3, 20000).replace("admin: staff", "admin: gold"), /policy\.yaml:8:18: admin: there is no tier 'gold'/],
+    [policy(3, 20000).replace("admin: staff", "nobody: staff"), /policy\.yaml:8:11: users: there is no user 'nobody'/],
+    [policy(-3, 20000), /policy\.yaml:4:22: seconds: must be a whole number/],
+  ]) {
+    const check = await platform.cli("policy", "check", policyFile(text));
+
+    assert.equal(check.code, 1);
+    assert.match(check.output, reason);
+    const apply = await platform.cli("policy", "apply", policyFile(text), "--reason", "to see it refused");
+
+    assert.equal(apply.code, 1);
+    assert.match(apply.output, reason);
+  }
+  assert.equal((await platform.cli("policy", "show")).output, before);
+  assert.equal((await platform.cli("policy", "history")).output, "");
+});
+
+test("plan says who gains and who loses, apply counts at once, and history says who and why", async () => {
+  const file = policyFile(policy(3, 20000));
+  const check = await platform.cli("policy", "check", file);
+
+  assert.equal(check.code, 0, check.output);
+  const plan = await platform.cli("policy", "plan", file);
+
+  assert.equal(plan.code, 0, plan.output);
+  assert.match(plan.output, /gains +user:admin +user -> staff: seconds 14400 -> 20000, weight 1 -> 4/);
+  assert.match(plan.output, /mixed +network:\* +network -> network: seconds 1 -> 3, concurrent 32 -> 4/);
+  assert.match(plan.output, /1 gain, 0 lose, 1 both/);
+  assert.equal((await platform.cli("policy", "history")).output, "", "a plan applies nothing");
+  const visitor = await Visitor.join(platform, space);
+
+  assert.match((await visitor.act("one", "click")).message, /used up/);
+  const apply = await platform.cli("policy", "apply", file, "--reason", "three seconds for all");
+
+  assert.equal(apply.code, 0, apply.output);
+  assert.match(apply.output, /applied as version 1/);
+  await until("what is left now counts", async () => await visitor.act("one", "click") === undefined, 10_000, 200);
+  await visitor.close();
+  assert.match((await platform.cli("policy", "history")).output, /1 .*admin +three seconds for all/);
+  assert.equal((await usage()).budgets[0].tier.name, "staff");
+  const stale = await platform.api("PUT", "/api/policy", { text: policy(4, 1), reason: "late", version: 0 });
+
+  assert.equal(stale.status, 409);
+});
+
+test("anonymous visitors of a network with a tier of its own have that tier", async () => {
+  const text = policy(3, 20000).replace("bind:", "  closed: {seconds: 0}\nbind:");
+  const apply = await platform.cli("policy", "apply", policyFile(`${text}  networks: {127.0.0.0/8: closed}\n`), "--reason", "exam");
+
+  assert.match(apply.output, /network:127\.0\.0\.0\/8 +network -> closed: seconds 3 -> 0/);
+  const visitor = await Visitor.join(platform, space);
+
+  await until("it counts", async () => (await visitor.act("one", "click"))?.message.includes("No compute") ?? false, 10_000, 200);
+  await platform.cli("policy", "apply", policyFile(policy(3, 20000)), "--reason", "the exam is over");
+  await until("it counts no more", async () => await visitor.act("one", "click") === undefined, 10_000, 200);
+  await visitor.close();
+});
+
+test("a policy that takes away says who is over at once", async () => {
+  const plan = await platform.cli("policy", "plan", policyFile(policy(3, 0)));
+
+  assert.match(plan.output, /user:admin .*seconds 20000 -> 0.*; over at once, \d/);
+  assert.match(plan.output, /over at once: 1/);
+});
+
+test("a credit has a reason, counts at once, is shown, and is used after the day's seconds", async () => {
+  await platform.cli("policy", "apply", policyFile(policy(3, 0)), "--reason", "nothing for staff");
+  const visitor = await Visitor.join(platform, space, { cookie: await signedIn() });
+
+  await until("nothing is left", async () => (await visitor.act("one", "click"))?.message.includes("No compute") ?? false, 10_000, 200);
+  assert.equal((await platform.cli("credit", "admin", "30")).code, 2, "without a reason");
+  assert.match((await platform.cli("credit", "nobody", "30", "--reason", "x")).output, /nobody called 'nobody'/);
+  const given = await platform.cli("credit", "admin", "30", "--reason", "a talk on Friday", "--days", "3");
+
+  assert.equal(given.code, 0, given.output);
+  await until("the credit counts", async () => await visitor.act("one", "click") === undefined, 10_000, 200);
+  await visitor.close();
+  let mine;
+
+  await until("it has been used", async () => {
+    [mine] = (await usage()).budgets;
+    return mine.credits[0].usedSeconds > 0;
+  }, 10_000, 100);
+  assert.equal(mine.credits[0].seconds, 30);
+  assert.equal(mine.credits[0].reason, "a talk on Friday");
+  assert.equal(mine.credits[0].by, "admin");
+  assert.ok(Date.parse(mine.credits[0].expires) - Date.now() > 2 * 86400e3);
+  assert.ok(mine.creditSeconds < 30 && mine.secondsLeft === mine.creditSeconds);
+  assert.match((await platform.cli("usage")).output, /credit of 30 s, \d.* used, until .*: a talk on Friday \(admin\)/);
+  await platform.cli("policy", "apply", policyFile(policy(3, 20000)), "--reason", "as it was");
 });
 
 test("kill -9 of inference in the middle charges what was done, and the next call works", async () => {

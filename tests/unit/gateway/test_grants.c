@@ -1,5 +1,7 @@
 #include "gateway/grants.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "base/digest.h"
 #include "gateway/session/sessions.h"
@@ -38,6 +40,7 @@ static void hear(const struct frame *f, void *data)
 struct fixture {
 	struct loop *loop;
 	struct visitor_key visitors;
+	struct classes classes;
 	struct heard heard;
 	struct grants *grants;
 	struct session_live live;
@@ -50,8 +53,11 @@ static void set_up(struct fixture *f)
 
 	*f = (struct fixture){.visitors = {{1}}};
 	CHECK(loop_new(&f->loop) == 0);
-	config = (struct grants_config){
-		.loop = f->loop, .visitors = &f->visitors, .send = hear, .data = &f->heard};
+	config = (struct grants_config){.loop = f->loop,
+		.visitors = &f->visitors,
+		.classes = &f->classes,
+		.send = hear,
+		.data = &f->heard};
 	CHECK(grants_new(&config, &f->grants) == 0);
 	f->session = (struct session){.number = 5, .visitor = "v", .live = &f->live};
 }
@@ -72,6 +78,7 @@ static void check_payer(struct fixture *f, const char *payer)
 	CHECK(grants_mint(f->grants, &f->session, "w1", 3, text));
 	CHECK(grant_open(&f->heard.keys[0], &place, text, &terms));
 	CHECK(!strncmp(terms.payer, payer, strlen(payer)));
+	CHECK(!strchr(terms.payer, '@') == !strchr(payer, '@'));
 	CHECK(terms.budget_msec == GRANT_BUDGET_MSEC);
 	CHECK(terms.deadline_usec > now && terms.deadline_usec < f->heard.keys[0].until_usec);
 }
@@ -86,6 +93,33 @@ TEST(who_is_signed_in_pays_by_name_others_by_their_network_and_the_lost_by_their
 	check_payer(&f, "network:0123456789abcdef");
 	(void)snprintf(f.session.user, sizeof(f.session.user), "ada");
 	check_payer(&f, "user:ada");
+	tear_down(&f);
+}
+
+TEST(the_class_of_a_network_goes_with_who_pays_and_the_longest_prefix_counts)
+{
+	json_t *networks = json_pack("[[s,s],[s,s]]", "10.0.0.0/8", "campus", "10.1.0.0/16", "lab");
+	json_t *bad = json_pack("[[s,s]]", "10.0.0.1/8", "campus");
+	struct fixture f;
+	struct err e = {0};
+
+	set_up(&f);
+	CHECK(classes_set(&f.classes, networks, &e) == 0);
+	(void)snprintf(f.live.network, sizeof(f.live.network), "0123456789abcdef");
+	memcpy(f.live.address, "\x0a\x02\x03\x04", 4);
+	f.live.address_n = 4;
+	check_payer(&f, "network:0123456789abcdef@campus");
+	f.live.address[1] = 1;
+	check_payer(&f, "network:0123456789abcdef@lab");
+	CHECK(classes_set(&f.classes, bad, &e) == -EINVAL); /* and the old ones stay */
+	check_payer(&f, "network:0123456789abcdef@lab");
+	f.live.address[0] = 11;
+	check_payer(&f, "network:0123456789abcdef");
+	(void)snprintf(f.session.user, sizeof(f.session.user), "ada");
+	f.live.address[0] = 10;
+	check_payer(&f, "user:ada");
+	json_decref(networks);
+	json_decref(bad);
 	tear_down(&f);
 }
 
