@@ -42,6 +42,25 @@ bool ask_repo_id(const char *id)
 	return good;
 }
 
+int ask_preview(
+	const struct client_options *o, const char *space, const char *branch, char ret[256])
+{
+	CLEANUP(json_unrefp) json_t *all = NULL;
+	const json_t *one;
+	size_t i;
+	int r = ask(o, "GET", NULL, &all, "/api/spaces/%s/previews", space);
+
+	json_array_foreach(all, i, one) if (!strcmp(ask_text(one, "branch"), branch))
+	{
+		(void)snprintf(ret, 256, "%s", ask_text(one, "id"));
+		return 0;
+	}
+	if (r == 0)
+		fprintf(stderr, "vitrine: branch '%s' of %s has no preview; push it\n", branch,
+			space);
+	return ASK_FAILED;
+}
+
 void ask_print(const json_t *json)
 {
 	(void)json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);

@@ -20,6 +20,11 @@ int ask(const struct client_options *o, const char *method, const json_t *body, 
 /* "OWNER/NAME", as a path may hold it. False after saying that it is not. */
 bool ask_repo_id(const char *id);
 
+/* What the preview of a Space's branch is called, "OWNER/NAME--LABEL". 0, or ASK_FAILED after
+ * saying that it has none. */
+int ask_preview(
+	const struct client_options *o, const char *space, const char *branch, char ret[256]);
+
 /* Indented, with a newline, on stdout. */
 void ask_print(const json_t *json);
 

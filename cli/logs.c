@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/stream.h"
@@ -58,27 +59,35 @@ static bool take_option(struct stream *s, int opt, const char *value, bool *buil
 static const struct option known[] = {CLIENT_OPTIONS, STREAM_OPTIONS,
 	{"build", optional_argument, NULL, 'b'}, {"level", required_argument, NULL, 'l'},
 	{"session", required_argument, NULL, 'S'}, {"ref", required_argument, NULL, 'r'},
-	{"commit", required_argument, NULL, 'c'}, {0}};
+	{"commit", required_argument, NULL, 'c'}, {"branch", required_argument, NULL, 'B'}, {0}};
 
 int cmd_logs(int argc, char **argv)
 {
 	struct client_options o = {0};
 	struct stream s = {.print = print_line};
 	bool build = false, one = false;
+	const char *branch = NULL, *id;
+	char preview[256];
 	int opt;
 
 	stream_init(&s);
 	while ((opt = getopt_long(argc, argv, "fn:", known, NULL)) != -1)
-		if (!client_option(&o, opt, optarg) && !take_option(&s, opt, optarg, &build, &one))
+		if (opt == 'B')
+			branch = optarg;
+		else if (!client_option(&o, opt, optarg) &&
+			 !take_option(&s, opt, optarg, &build, &one))
 			return 2;
 	if (optind != argc - 1) {
 		fprintf(stderr, "usage: vitrine logs [-f] [-n N] [--since 10m] [--level LEVEL] "
-				"[--session REF] [--ref REF] [--commit ID] [--build[=ID]] [--json] "
-				"OWNER/NAME\n");
+				"[--session REF] [--ref REF] [--commit ID] [--build[=ID]] "
+				"[--branch BRANCH] [--json] OWNER/NAME\n");
 		return 2;
 	}
+	id = argv[optind];
+	if (branch && (!ask_repo_id(id) || ask_preview(&o, id, branch, preview) != 0))
+		return ASK_FAILED;
 	if (one)
 		s.follow = false; /* it has ended, or its lines come when it does */
-	return stream_run(
-		&s, &o, "/api/spaces/%.200s/logs/%s", argv[optind], build ? "build" : "run");
+	return stream_run(&s, &o, "/api/spaces/%.200s/logs/%s", branch ? preview : id,
+		build ? "build" : "run");
 }

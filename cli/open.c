@@ -47,11 +47,12 @@ static void show(const char *url)
 int cmd_open(int argc, char **argv)
 {
 	static const struct option known[] = {CLIENT_OPTIONS, {"json", no_argument, NULL, 'j'},
-		{"type", required_argument, NULL, 't'}, {"sign-in", no_argument, NULL, 's'}, {0}};
+		{"type", required_argument, NULL, 't'}, {"branch", required_argument, NULL, 'b'},
+		{"sign-in", no_argument, NULL, 's'}, {0}};
 	struct client_options o = {0};
-	const char *type = "space", *prefix;
+	const char *type = "space", *branch = NULL, *prefix, *id;
 	bool json = false, sign_in = false;
-	char base[512], page[320], url[1024];
+	char base[512], page[320], url[1024], preview[256];
 	int opt, r;
 
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -59,6 +60,8 @@ int cmd_open(int argc, char **argv)
 			json = true;
 		else if (opt == 't')
 			type = optarg;
+		else if (opt == 'b')
+			branch = optarg;
 		else if (opt == 's')
 			sign_in = true;
 		else if (!client_option(&o, opt, optarg))
@@ -69,9 +72,12 @@ int cmd_open(int argc, char **argv)
 		return ASK_USAGE;
 	}
 	prefix = prefix_of(type);
-	if (!prefix || !ask_repo_id(argv[optind]))
+	id = argv[optind];
+	if (!prefix || !ask_repo_id(id))
 		return ASK_USAGE;
-	(void)snprintf(page, sizeof(page), "%s/%s", prefix, argv[optind]);
+	if (branch && ask_preview(&o, id, branch, preview) != 0)
+		return ASK_FAILED;
+	(void)snprintf(page, sizeof(page), "%s/%s", prefix, branch ? preview : id);
 	r = ask_base(&o, base);
 	(void)snprintf(url, sizeof(url), "%s%s", base, page);
 	if (r == 0 && sign_in)

@@ -43,6 +43,37 @@ static void print_space(const char *id, const json_t *runtime)
 		ask_text(runtime, "sha"));
 }
 
+static void print_previews(const json_t *previews)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(previews, i, one)
+		printf("  preview of %-27s %-35s %3lld visitors  %.10s  ends %.10s\n",
+			ask_text(one, "branch"), ask_text(one, "stage"),
+			(long long)json_integer_value(json_object_get(one, "sessions")),
+			ask_text(one, "commit"), ask_text(one, "endsAt"));
+}
+
+/* What a Space does, its previews with it. */
+static int ask_runtime(const struct plan *p, const char *id, json_t **ret)
+{
+	json_t *previews = NULL;
+	int r = ask(&p->client, "GET", NULL, ret, "/api/spaces/%s/runtime", id);
+
+	if (r == 0)
+		r = ask(&p->client, "GET", NULL, &previews, "/api/spaces/%s/previews", id);
+	if (r == 0)
+		(void)json_object_set_new(*ret, "previews", previews);
+	return r;
+}
+
+static void print_all(const char *id, const json_t *runtime)
+{
+	print_space(id, runtime);
+	print_previews(json_object_get(runtime, "previews"));
+}
+
 static int show(const struct plan *p, const char *method, const char *action)
 {
 	CLEANUP(json_unrefp) json_t *runtime = NULL;
@@ -71,15 +102,29 @@ static int show_all(const struct plan *p)
 		json_t *runtime = NULL;
 
 		if (r == 0)
-			r = ask(&p->client, "GET", NULL, &runtime, "/api/spaces/%s/runtime", id);
+			r = ask_runtime(p, id, &runtime);
 		if (r == 0 && !p->json)
-			print_space(id, runtime);
+			print_all(id, runtime);
 		if (runtime)
 			(void)json_object_set_new(all, id, runtime);
 	}
 	if (r == 0 && p->json)
 		ask_print(all);
 	return r;
+}
+
+static int show_one(const struct plan *p)
+{
+	CLEANUP(json_unrefp) json_t *runtime = NULL;
+	int r = ask_runtime(p, p->space, &runtime);
+
+	if (r != 0)
+		return r;
+	if (p->json)
+		ask_print(runtime);
+	else
+		print_all(p->space, runtime);
+	return 0;
 }
 
 int cmd_ps(int argc, char **argv)
@@ -89,7 +134,7 @@ int cmd_ps(int argc, char **argv)
 
 	if (r != 0)
 		return r;
-	return p.space ? show(&p, "GET", "runtime") : show_all(&p);
+	return p.space ? show_one(&p) : show_all(&p);
 }
 
 int cmd_pause(int argc, char **argv)
