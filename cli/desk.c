@@ -25,8 +25,8 @@
 #define SAID_MAX (1u << 20)
 #define LAST_WORDS 160 /* bytes of the platform's log in an error */
 
-/* What an editor leaves beside a file while it is open. */
-static const char not_pushed[] = "*~\n.*.sw?\n4913\n.#*\n#*#\n.DS_Store\n";
+/* What an editor leaves beside a file while it is open; and what is for this machine alone. */
+static const char not_pushed[] = "*~\n.*.sw?\n4913\n.#*\n#*#\n.DS_Store\n.env\n";
 
 /* A Space's name of a folder's: what no name may have becomes '-'. */
 static void name_space(const char *dir, char ret[SPACE_NAME_MAX + 1])
@@ -269,7 +269,8 @@ int desk_push(struct desk *d, struct buf *said, enum desk_push *ret, struct err 
 	char *const add[] = {"add", "-A", ".", NULL};
 	char *const commit[] = {
 		"commit", "-q", "-m", "as it is", d->pushed ? NULL : "--allow-empty", NULL};
-	char *const push[] = {"push", "desk", "main", NULL};
+	/* In place of the first version of a Space that was made for its settings. */
+	char *const push[] = {"push", "desk", d->made ? "+main" : "main", NULL};
 	CLEANUP(buf_done) struct buf all;
 	int r;
 

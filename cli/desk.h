@@ -23,6 +23,7 @@ struct desk {
 	char url[128], token[128];
 	pid_t up;    /* vitrine up; 0: does not run */
 	bool pushed; /* something was committed before */
+	bool made;   /* the Space was there before its first push, for its settings */
 };
 
 /*
@@ -30,6 +31,12 @@ struct desk {
  * -errno with words, its last lines among them.
  */
 int desk_start(struct desk *d, const char *dir, const char *port, struct err *e);
+
+/*
+ * The folder's .env (env_file.h) as the Space's variables and as its secrets; it is never pushed.
+ * Returns how many there are, 0 without such a file; -errno with ".env:LINE: …".
+ */
+int desk_env(struct desk *d, struct err *e);
 
 enum desk_push { DESK_SAME, DESK_LIVE, DESK_REFUSED };
 

@@ -75,9 +75,25 @@ static void save(struct dev *d, const char *path, uint64_t first_usec)
 	tell(d, path, came, buf_str(&said), clock_mono_usec() - first_usec);
 }
 
+static void set_env(struct dev *d)
+{
+	struct err e = {0};
+	int n = desk_env(&d->desk, &e);
+
+	if (n < 0)
+		paint_bad("✗ %s", e.text);
+	else if (n > 0)
+		paint_good("✓ .env: %d setting%s, for this machine alone", n, n > 1 ? "s" : "");
+}
+
 static void on_change(const char *path, uint64_t first_usec, void *data)
 {
-	save(data, path, first_usec);
+	struct dev *d = data;
+
+	if (!strcmp(path, ".env"))
+		set_env(d);
+	else
+		save(d, path, first_usec);
 }
 
 /* --- the way in --- */
@@ -186,6 +202,7 @@ static int dev(const char *dir, const char *port, struct err *e)
 	int r = start(&d, dir, port, e);
 
 	if (r == 0) {
+		set_env(&d);
 		save(&d, "the folder", clock_mono_usec());
 		print_link(&d);
 		start_logs(&d);

@@ -46,6 +46,28 @@ static int git_aloud(const char *dir, char *const argv[])
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
+/* Settings for this machine alone, whose place on a platform is its secrets. True: it is told. */
+static bool holds_env(const struct plan *p)
+{
+	char *const look[] = {"git", "ls-files", "--cached", "--", ".env", "**/.env", NULL};
+	char *const unstage[] = {"git", "reset", "-q", "--", ".env", NULL};
+	CLEANUP(buf_done) struct buf said;
+
+	buf_init(&said, 64 << 10);
+	if (git(p->dir, look, &said) != 0 || said.len == 0)
+		return false;
+	fprintf(stderr,
+		"vitrine: %.*s would be pushed, and whoever reads the repo would have what is in "
+		"it\n"
+		"vitrine: add it to .gitignore (and git rm --cached it, if it is in a commit); "
+		"what "
+		"the app needs goes where vitrine secrets set puts it\n",
+		(int)strcspn(buf_str(&said), "\n"), buf_str(&said));
+	buf_clear(&said);
+	(void)git(p->dir, unstage, &said);
+	return true;
+}
+
 /* Everything that is new or changed, unless nothing is. */
 static int commit(const struct plan *p)
 {
@@ -63,7 +85,7 @@ static int commit(const struct plan *p)
 		r = git(p->dir, init, &said);
 	if (r == 0)
 		r = git_aloud(p->dir, add);
-	if (r != 0)
+	if (r != 0 || holds_env(p))
 		return ASK_FAILED;
 	r = git(p->dir, same, &said);
 	return r > 0 && git_aloud(p->dir, make_it) != 0 ? ASK_FAILED : 0;

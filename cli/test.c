@@ -25,7 +25,9 @@ static int test(const char *dir, struct err *e)
 	r = desk_start(&d, dir, "0", e);
 	if (r < 0)
 		return r;
-	r = desk_push(&d, &said, &came, e);
+	r = desk_env(&d, e);
+	if (r >= 0)
+		r = desk_push(&d, &said, &came, e);
 	desk_stop(&d);
 	if (r < 0)
 		return r;

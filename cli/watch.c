@@ -42,7 +42,8 @@ static bool is_own(const char *name)
 {
 	size_t n = strlen(name);
 
-	return name[0] == '.' || (n && name[n - 1] == '~') || !strcmp(name, "4913");
+	return (name[0] == '.' && strcmp(name, ".env") != 0) || (n && name[n - 1] == '~') ||
+	       !strcmp(name, "4913");
 }
 
 static int add_folder(struct watch *w, const char *path, int depth, struct err *e);

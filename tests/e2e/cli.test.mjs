@@ -78,6 +78,49 @@ test("open prints the address of a page, or a link that signs in", async () => {
   assert.match((await json(local("open", "--sign-in", "--json", "admin/hello"))).url, /\/api\/login\/links\//);
 });
 
+test("a branch is listed, opened and followed by its name, and promoted; a repo is duplicated", async () => {
+  const folder = join(dir, "hello"), git = (...args) => must(runProgram("git", args, { cwd: folder, env }));
+  const url = new URL(`${platform.url}/spaces/admin/hello`);
+
+  Object.assign(url, { username: "admin", password: platform.token });
+  await git("checkout", "-q", "-b", "try/louder");
+  writeFileSync(join(folder, "more.txt"), "louder\n");
+  await git("add", "-A");
+  await git("commit", "-q", "-m", "Louder");
+  assert.match(await git("push", url.href, "HEAD"), /preview live in \d+ ms/);
+  const { code, output } = await local("promote", "admin/hello", "none");
+
+  assert.equal(code, 1);
+  assert.match(output, /branch 'none' has no preview/);
+  assert.match(await must(local("ps", "admin/hello")), /^ {2}preview of try\/louder +\w+ .* ends \d{4}-/m);
+  assert.equal((await json(remote("ps", "--json", "admin/hello"))).previews[0].branch, "try/louder");
+  const page = (await must(local("open", "--branch", "try/louder", "admin/hello"))).trim();
+
+  assert.match(page, /\/spaces\/admin\/hello--try-louder-[0-9a-f]{6}$/);
+  assert.equal((await fetch(page)).status, 200);
+  assert.match(await must(local("logs", "--branch", "try/louder", "admin/hello")), /version [0-9a-f]{12} is live/);
+  const head = (await git("rev-parse", "HEAD")).trim().slice(0, 10);
+
+  assert.match(await must(remote("promote", "admin/hello", "try/louder")), new RegExp(`version ${head} of branch try/louder is live`));
+  await git("checkout", "-q", "main");
+  await git("merge", "-q", "--ff-only", "try/louder");
+  assert.equal((await must(local("duplicate", "--private", "admin/hello", "admin/twin"))).trim(), `${platform.url}/spaces/admin/twin`);
+  assert.equal((await platform.api("GET", "/api/spaces/admin/twin")).json.private, true);
+  assert.equal((await local("duplicate", "admin/hello", "admin/twin")).code, 1);
+});
+
+test("push refuses a folder whose .env would go with it", async () => {
+  const folder = join(dir, "hello");
+
+  writeFileSync(join(folder, ".env"), "TOKEN=x\n");
+  const { code, output } = await local("push", "--to", "admin/hello", folder);
+
+  assert.equal(code, 1);
+  assert.match(output, /\.env would be pushed/);
+  writeFileSync(join(folder, ".gitignore"), ".env\n");
+  assert.match(await must(local("push", "--to", "admin/hello", folder)), /live in \d+ ms/);
+});
+
 test("variables are shown again, secrets are not", async () => {
   assert.match(await must(local("variables", "set", "admin/hello", "COLOR=blue=ish")), /^COLOR=blue=ish$/m);
   await must(runProgram("sh", ["-c", `printf 'a value of mine\\n' | "$0" secrets set admin/hello KEY --description why --data "$1"`, vitrine, platform.data], { env, cwd: dir }));

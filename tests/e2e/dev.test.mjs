@@ -224,3 +224,30 @@ test("vitrine test says what passed and failed, and its status is the answer", a
   assert.match((await run(join(dir, "counter"))).output, /test\.lua: is not there/);
   assert.match((await run(join(dir, "nowhere"))).output, /is not there/);
 });
+
+test("settings come from .env, and what is wrong with it is told with its line", async () => {
+  const folder = join(dir, "settings");
+  const run = () => runProgram(vitrine, ["test", folder], { cwd: dir, env });
+
+  mkdirSync(folder);
+  writeFileSync(join(folder, "README.md"), "---\ntitle: T\nsdk: lua\n---\n");
+  writeFileSync(join(folder, "app.lua"), `local ui = require "vitrine.ui"
+local all = { require("vitrine.variables").GREETING, require("vitrine.secrets").TOKEN }
+return ui.page({ title = "T" }, function() return ui.markdown { table.concat(all, ", "), id = "out" } end)
+`);
+  writeFileSync(join(folder, "test.lua"), `local test = require "vitrine.test"
+test("has both", function(app)
+  local visitor = app:visit()
+  test.equal(visitor:value "out", "good day, s3cret-word")
+end)
+`);
+  writeFileSync(join(folder, ".env"), "# mine\nexport GREETING='good day'\nTOKEN=s3cret-word # not for others\n");
+  const good = await run();
+
+  assert.equal(good.code, 0, good.output);
+  writeFileSync(join(folder, ".env"), "GREETING=a\nwords\n");
+  const bad = await run();
+
+  assert.equal(bad.code, 1);
+  assert.match(bad.output, /\.env:2: KEY=value/);
+});

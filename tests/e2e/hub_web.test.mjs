@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { launchBrowser, openPage } from "./lib/browser.mjs";
+import { Repo } from "./lib/git.mjs";
 import { Platform, vitrine } from "./lib/platform.mjs";
 import { runProgram, until } from "./lib/process.mjs";
 
@@ -205,6 +206,36 @@ test("the pages of repos fit a phone and are free of what axe calls serious", as
 
     for (const path of asked) await clean(path, `${width} ${colorScheme}`, on);
     await on.context().close();
+  }
+});
+
+test("a branch has a page of its own that says so, and its owner promotes it there", async () => {
+  const app = (words) => `local ui = require "vitrine.ui"\nreturn ui.page({ title = "${words}" }, function() return ui.markdown { "${words}" } end)\n`;
+  const repo = new Repo(platform, "admin/branchy");
+  const visitor = await openPage(browser, { viewport: { width: 360, height: 700 } });
+
+  try {
+    await repo.deploy({ "app.lua": app("The first") });
+    await repo.must(["checkout", "-q", "-b", "next"]);
+    await repo.commit({ "app.lua": app("The next") });
+    const pushed = await repo.push("next");
+
+    assert.equal(pushed.code, 0, pushed.output);
+    await until("the page is there", async () => (await go("/spaces/admin/branchy--next", visitor)).status() === 200);
+    await visitor.getByRole("heading", { name: "The next" }).waitFor();
+    await visitor.getByText("ends in 7 days").waitFor();
+    assert.equal(await visitor.getByRole("button", { name: "Promote" }).count(), 0);
+    await clean("/spaces/admin/branchy--next", "360", visitor);
+    await go("/spaces/admin/branchy--next");
+    await page.getByRole("button", { name: "Promote" }).click();
+    await page.getByRole("button", { name: "Promote to main" }).click();
+    await page.getByRole("link", { name: "the live Space" }).click();
+    await page.getByRole("heading", { name: "The next" }).waitFor();
+    assert.equal(new URL(page.url()).pathname, "/spaces/admin/branchy");
+    assert.equal(await page.locator(".preview-bar").count(), 0);
+  } finally {
+    await visitor.context().close();
+    repo.remove();
   }
 });
 
