@@ -301,6 +301,7 @@ class Promote(Previews):
 class Crash(Previews):
     PUSH = ["before-build", "before-pending", "after-pending", "after-accept", "before-live", "after-live",
             "after-answer"]
+    AGAIN = ["after-pending", "before-live"]
 
     def ref(self, branch):
         out = self.r.must("ls-remote", self.r.url, "refs/heads/" + branch)
@@ -308,7 +309,8 @@ class Crash(Previews):
 
     def test_killed_at_each_point_of_a_push_to_a_branch(self):
         for fault in self.PUSH:
-            for first in (True, False):
+            # What of a version before it can be lost, main's own test tells of each point.
+            for first in (True, False) if fault in self.AGAIN else (True,):
                 with self.subTest(fault=fault, first=first):
                     name = "%s-%d" % (fault, first)
                     if not first:
