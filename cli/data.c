@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -27,20 +27,49 @@
 struct plan {
 	struct client_options client;
 	const char *verb, *space, *file;
-	bool json;
+	long long snapshot; /* < 0: none */
+	bool json, replace;
 };
 
 struct work {
 	struct client *client; /* owned */
 	const char *space;
 	FILE *file; /* owned */
-	int64_t keys, files;
+	int64_t keys, files, removed;
+	long long snapshot; /* < 0: as it is now */
+	json_t *seen; /* owned; what the file has: true by visitor, newline, key, or \"/\", newline,
+			 name */
 };
+
+static bool is_number(const char *text)
+{
+	return *text && strlen(text) < 18 && strspn(text, "0123456789") == strlen(text);
+}
+
+/* n words follow, the verb among them. */
+static bool is_called_right(const struct plan *p, int n, char **words)
+{
+	bool is_export = !strcmp(p->verb, "export"), is_import = !strcmp(p->verb, "import");
+
+	if ((p->snapshot >= 0 && !is_export) || (p->replace && !is_import) ||
+		(p->file && !is_export))
+		return false;
+	if (is_import)
+		return n == 3;
+	if (!strcmp(p->verb, "forget"))
+		return n == 3 && is_number(words[2]);
+	if (is_export)
+		return n == 2 && p->file;
+	return n == 2 && (!strcmp(p->verb, "usage") || !strcmp(p->verb, "snapshot") ||
+				 !strcmp(p->verb, "snapshots"));
+}
 
 static int parse(struct plan *p, int argc, char **argv)
 {
 	static const struct option known[] = {CLIENT_OPTIONS, {"json", no_argument, NULL, 'j'},
-		{"output", required_argument, NULL, 'o'}, {0}};
+		{"output", required_argument, NULL, 'o'},
+		{"snapshot", required_argument, NULL, 's'}, {"replace", no_argument, NULL, 'r'},
+		{0}};
 	int opt, n;
 
 	while ((opt = getopt_long(argc, argv, "o:", known, NULL)) != -1) {
@@ -48,18 +77,23 @@ static int parse(struct plan *p, int argc, char **argv)
 			p->json = true;
 		else if (opt == 'o')
 			p->file = optarg;
+		else if (opt == 'r')
+			p->replace = true;
+		else if (opt == 's' && is_number(optarg))
+			p->snapshot = strtoll(optarg, NULL, 10);
 		else if (!client_option(&p->client, opt, optarg))
 			return ASK_USAGE;
 	}
 	n = argc - optind;
 	p->verb = n > 0 ? argv[optind] : "";
-	if (!(n == 2 && (!strcmp(p->verb, "usage") || (!strcmp(p->verb, "export") && p->file))) &&
-		!(n == 3 && !strcmp(p->verb, "import") && !p->file)) {
+	if (!is_called_right(p, n, argv + optind)) {
 		fprintf(stderr, "usage: see vitrine help data\n");
 		return ASK_USAGE;
 	}
 	p->space = argv[optind + 1];
-	if (n == 3)
+	if (n == 3 && !strcmp(p->verb, "forget"))
+		p->snapshot = strtoll(argv[optind + 2], NULL, 10);
+	else if (n == 3)
 		p->file = argv[optind + 2];
 	return ask_repo_id(p->space) ? 0 : ASK_USAGE;
 }
@@ -91,6 +125,14 @@ static bool write_line(struct work *w, const json_t *o)
 	return json_dumpf(o, w->file, JSON_COMPACT) == 0 && fputc('\n', w->file) != EOF;
 }
 
+/* The same for one that lists: of the snapshot, where there is one. */
+static json_t *call_then(struct work *w, const char *op, json_t *args)
+{
+	if (args && w->snapshot >= 0)
+		(void)json_object_set_new(args, "snapshot", json_integer(w->snapshot));
+	return call(w, op, args, "", NULL);
+}
+
 /* --- export --- */
 
 static bool export_key(struct work *w, const json_t *item)
@@ -106,15 +148,17 @@ static bool export_key(struct work *w, const json_t *item)
 	return write_line(w, line);
 }
 
-static bool export_keys(struct work *w)
+typedef bool (*item_fn)(struct work *w, const json_t *item);
+
+static bool each_key(struct work *w, item_fn fn)
 {
 	char visitor[100] = "", after[300] = "";
 	bool more = true, good = true;
 
 	while (more && good) {
 		CLEANUP(json_unrefp)
-		json_t *answer = call(w, "dump",
-			json_pack("{s:s, s:s}", "visitor", visitor, "after", after), "", NULL);
+		json_t *answer = call_then(
+			w, "dump", json_pack("{s:s, s:s}", "visitor", visitor, "after", after));
 		const json_t *result = json_object_get(answer, "result"), *item;
 		size_t i;
 
@@ -122,7 +166,7 @@ static bool export_keys(struct work *w)
 			return false;
 		json_array_foreach(json_object_get(result, "items"), i, item)
 		{
-			good = good && export_key(w, item);
+			good = good && fn(w, item);
 			(void)snprintf(visitor, sizeof(visitor), "%s", ask_text(item, "visitor"));
 			(void)snprintf(after, sizeof(after), "%s", ask_text(item, "key"));
 		}
@@ -170,15 +214,15 @@ static bool export_file(struct work *w, const json_t *item)
 		       json_integer_value(json_object_get(item, "revision")));
 }
 
-static bool export_files(struct work *w)
+static bool each_file(struct work *w, item_fn fn)
 {
 	char after[300] = "";
 	bool more = true, good = true;
 
 	while (more && good) {
 		CLEANUP(json_unrefp)
-		json_t *answer = call(w, "file.list",
-			json_pack("{s:s, s:i}", "after", after, "limit", 1000), "", NULL);
+		json_t *answer = call_then(
+			w, "file.list", json_pack("{s:s, s:i}", "after", after, "limit", 1000));
 		const json_t *result = json_object_get(answer, "result"), *item;
 		size_t i;
 
@@ -186,7 +230,7 @@ static bool export_files(struct work *w)
 			return false;
 		json_array_foreach(json_object_get(result, "items"), i, item)
 		{
-			good = good && export_file(w, item);
+			good = good && fn(w, item);
 			(void)snprintf(after, sizeof(after), "%s", ask_text(item, "name"));
 		}
 		more = json_is_true(json_object_get(result, "more"));
@@ -212,7 +256,7 @@ static int export_all(struct work *w, const struct plan *p)
 		fprintf(stderr, "vitrine: %s: %s\n", part, strerror(errno));
 		return ASK_FAILED;
 	}
-	if (!write_line(w, head) || !export_keys(w) || !export_files(w))
+	if (!write_line(w, head) || !each_key(w, export_key) || !each_file(w, export_file))
 		return ASK_FAILED;
 	if (fflush(w->file) != 0 || (to_file && fsync(fd) < 0) ||
 		(to_file && rename(part, p->file) < 0)) {
@@ -276,6 +320,47 @@ static bool add_bytes(struct work *w, struct coming *f, const char *bytes)
 	return f->at < f->size || end_file(w, f);
 }
 
+static void see(struct work *w, const char *whose, const char *name)
+{
+	char known[600];
+
+	(void)snprintf(known, sizeof(known), "%s\n%s", whose, name);
+	if (w->seen)
+		(void)json_object_set_new(w->seen, known, json_true());
+}
+
+static bool was_seen(const struct work *w, const char *whose, const char *name)
+{
+	char known[600];
+
+	(void)snprintf(known, sizeof(known), "%s\n%s", whose, name);
+	return json_object_get(w->seen, known) != NULL;
+}
+
+static bool remove_key(struct work *w, const json_t *item)
+{
+	CLEANUP(json_unrefp) json_t *answer = NULL;
+
+	if (was_seen(w, ask_text(item, "visitor"), ask_text(item, "key")))
+		return true;
+	w->removed++;
+	answer = call(w, "delete", json_pack("{s:O}", "key", json_object_get(item, "key")),
+		ask_text(item, "visitor"), NULL);
+	return answer != NULL;
+}
+
+static bool remove_file(struct work *w, const json_t *item)
+{
+	CLEANUP(json_unrefp) json_t *answer = NULL;
+
+	if (was_seen(w, "/", ask_text(item, "name")))
+		return true;
+	w->removed++;
+	answer = call(w, "file.remove", json_pack("{s:O}", "name", json_object_get(item, "name")),
+		"", NULL);
+	return answer != NULL;
+}
+
 static bool import_line(struct work *w, struct coming *f, const json_t *line)
 {
 	const char *bytes = json_string_value(json_object_get(line, "bytes"));
@@ -288,8 +373,10 @@ static bool import_line(struct work *w, struct coming *f, const json_t *line)
 		fprintf(stderr, "vitrine: bytes of a file are missing, or belong to none\n");
 		return false;
 	}
-	if (*ask_text(line, "file"))
+	if (*ask_text(line, "file")) {
+		see(w, "/", ask_text(line, "file"));
 		return begin_file(w, f, line);
+	}
 	if (!value || !*ask_text(line, "key")) {
 		fprintf(stderr, "vitrine: a line is neither a key nor a file\n");
 		return false;
@@ -297,6 +384,7 @@ static bool import_line(struct work *w, struct coming *f, const json_t *line)
 	answer = call(w, "set",
 		json_pack("{s:O, s:O}", "key", json_object_get(line, "key"), "value", value),
 		ask_text(line, "visitor"), NULL);
+	see(w, ask_text(line, "visitor"), ask_text(line, "key"));
 	w->keys++;
 	return answer != NULL;
 }
@@ -345,8 +433,13 @@ static int import_all(struct work *w, const struct plan *p)
 		fprintf(stderr, "vitrine: %s: %s\n", p->file, strerror(errno));
 		return ASK_FAILED;
 	}
+	w->seen = p->replace ? json_object() : NULL;
 	if (!import_lines(w, p->file))
 		return ASK_FAILED;
+	if (w->seen && (!each_key(w, remove_key) || !each_file(w, remove_file)))
+		return ASK_FAILED;
+	if (w->seen)
+		printf("%s: %" PRId64 " others removed\n", p->space, w->removed);
 	printf("%s: %" PRId64 " keys and %" PRId64 " files from %s\n", p->space, w->keys, w->files,
 		p->file);
 	return 0;
@@ -378,26 +471,88 @@ static int show_usage(struct work *w, const struct plan *p)
 	return 0;
 }
 
+/* --- snapshots --- */
+
+static int make_snapshot(struct work *w, const struct plan *p)
+{
+	CLEANUP(json_unrefp) json_t *answer = call(w, "snapshot.make", json_object(), "", NULL);
+	const json_t *made = json_object_get(answer, "result");
+
+	if (!answer)
+		return ASK_FAILED;
+	if (p->json)
+		ask_print(made);
+	else
+		printf("%s: snapshot %" JSON_INTEGER_FORMAT "\n", p->space,
+			json_integer_value(json_object_get(made, "snapshot")));
+	return 0;
+}
+
+static int list_snapshots(struct work *w, const struct plan *p)
+{
+	CLEANUP(json_unrefp) json_t *answer = call(w, "snapshot.list", json_object(), "", NULL);
+	const json_t *all = json_object_get(json_object_get(answer, "result"), "items"), *one;
+	size_t i;
+
+	if (!answer)
+		return ASK_FAILED;
+	if (p->json) {
+		ask_print(all);
+		return 0;
+	}
+	json_array_foreach(all, i, one)
+	{
+		time_t made = (time_t)json_integer_value(json_object_get(one, "made"));
+		struct tm local;
+		char text[32] = "";
+
+		if (localtime_r(&made, &local))
+			(void)strftime(text, sizeof(text), "%F %T", &local);
+		printf("%8" JSON_INTEGER_FORMAT "  %s\n",
+			json_integer_value(json_object_get(one, "snapshot")), text);
+	}
+	return 0;
+}
+
+static int forget_snapshot(struct work *w, const struct plan *p)
+{
+	CLEANUP(json_unrefp)
+	json_t *answer = call(w, "snapshot.remove",
+		json_pack("{s:I}", "snapshot", (json_int_t)p->snapshot), "", NULL);
+
+	if (!answer)
+		return ASK_FAILED;
+	if (json_is_true(json_object_get(json_object_get(answer, "result"), "removed")))
+		return 0;
+	fprintf(stderr, "vitrine: %s has no snapshot %lld\n", p->space, p->snapshot);
+	return ASK_FAILED;
+}
+
 int cmd_data(int argc, char **argv)
 {
-	struct plan p = {0};
+	static const struct {
+		const char *verb;
+		int (*run)(struct work *w, const struct plan *p);
+	} verbs[] = {{"usage", show_usage}, {"export", export_all}, {"import", import_all},
+		{"snapshot", make_snapshot}, {"snapshots", list_snapshots},
+		{"forget", forget_snapshot}};
+	struct plan p = {.snapshot = -1};
 	struct work w = {0};
 	int r = parse(&p, argc, argv);
 
 	if (r != 0)
 		return r;
 	w.space = p.space;
+	w.snapshot = p.snapshot;
 	w.client = client_or_complain(&p.client);
 	if (!w.client)
 		return ASK_FAILED;
-	if (!strcmp(p.verb, "usage"))
-		r = show_usage(&w, &p);
-	else if (!strcmp(p.verb, "export"))
-		r = export_all(&w, &p);
-	else
-		r = import_all(&w, &p);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(verbs[i].verb, p.verb))
+			r = verbs[i].run(&w, &p);
 	if (w.file)
 		(void)fclose(w.file);
+	json_decref(w.seen);
 	(void)client_free(w.client);
 	return r;
 }

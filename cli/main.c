@@ -48,7 +48,10 @@ static const struct command commands[] = {
 		"list OWNER/NAME | set OWNER/NAME KEY[=VALUE] [--description WORDS] | "
 		"remove OWNER/NAME KEY [--json]",
 		"what a Space's app and its owner can read", cmd_variables},
-	{"data", "usage OWNER/NAME [--json] | export OWNER/NAME -o FILE | import OWNER/NAME FILE",
+	{"data",
+		"usage OWNER/NAME [--json] | export OWNER/NAME -o FILE [--snapshot N] | "
+		"import OWNER/NAME FILE [--replace] | snapshot OWNER/NAME | "
+		"snapshots OWNER/NAME [--json] | forget OWNER/NAME N",
 		"what a Space's app keeps in vitrine.store, out of the platform and into it again",
 		cmd_data},
 	{"repo",

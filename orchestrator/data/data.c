@@ -169,6 +169,9 @@ static const struct {
 	{"delete", true, op_delete},
 	{"list", false, op_list},
 	{"dump", false, op_dump, true},
+	{"snapshot.make", true, op_snapshot_make, true},
+	{"snapshot.list", false, op_snapshot_list, true},
+	{"snapshot.remove", true, op_snapshot_remove, true},
 	{"usage", false, op_usage},
 	{"file.begin", true, op_file_begin},
 	{"file.write", false, op_file_write},
@@ -420,6 +423,12 @@ int data_forget(struct data *d, const char *space, struct err *e)
 		r = store_run(d->db, "item_delete_all", NULL, NULL, e, "s", space);
 	if (r >= 0)
 		r = store_run(d->db, "file_delete_all", NULL, NULL, e, "s", space);
+	if (r >= 0)
+		r = store_run(d->db, "snapshot_delete_all", NULL, NULL, e, "s", space);
+	if (r >= 0)
+		r = store_run(d->db, "old_item_delete_all", NULL, NULL, e, "s", space);
+	if (r >= 0)
+		r = store_run(d->db, "old_file_delete_all", NULL, NULL, e, "s", space);
 	if (r >= 0)
 		r = store_run(d->db, "space_delete", NULL, NULL, e, "s", space);
 	if (own && r >= 0)

@@ -26,6 +26,7 @@
 #define DATA_BYTES ((uint64_t)64 << 20)       /* likewise: keys and values */
 #define DATA_FILES 10000                      /* of a Space */
 #define DATA_FILE_BYTES ((uint64_t)256 << 20) /* of a Space, unless the operator says otherwise */
+#define DATA_SNAPSHOTS 4                      /* of a Space */
 #define DATA_LIST_MAX 1000
 #define DATA_AGAIN_SEC 600 /* for so long a call that comes again is known */
 

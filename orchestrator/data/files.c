@@ -287,7 +287,7 @@ static int put_row(struct op_call *c, const char *name, struct file *f, struct e
 {
 	struct file old;
 	struct used u = {0};
-	int rows = find(c, name, &old, e), r = rows < 0 ? rows : get_used(c, &u, e);
+	int rows = find(c, name, &old, e), r = rows < 0 ? rows : get_used(c, &u, e), kept;
 
 	if (r < 0)
 		return r;
@@ -298,12 +298,15 @@ static int put_row(struct op_call *c, const char *name, struct file *f, struct e
 	}
 	f->revision = u.revision + 1;
 	f->written_usec = (int64_t)clock_wall_usec();
-	r = store_run(c->db, "file_charge", NULL, NULL, e, "sii", c->space, (int64_t)(rows == 0),
-		f->size - old.size);
+	kept = snapshot_keep_file(c, name, old.revision, f->revision, e);
+	r = kept < 0 ? kept
+		     : store_run(c->db, "file_charge", NULL, NULL, e, "sii", c->space,
+			       (int64_t)(rows == 0), f->size - old.size);
 	if (r >= 0)
 		r = store_run(c->db, "file_put", NULL, NULL, e, "sssiii", c->space, name, f->id,
 			f->size, f->revision, f->written_usec);
-	(void)snprintf(c->doomed, sizeof(c->doomed), "%s", old.id);
+	if (kept == 0)
+		(void)snprintf(c->doomed, sizeof(c->doomed), "%s", old.id);
 	return r < 0 ? r : write_file(c, f, e);
 }
 
@@ -337,7 +340,9 @@ int op_file_end(struct op_call *c, struct err *e)
 
 int op_file_remove(struct op_call *c, struct err *e)
 {
+	struct used u = {0};
 	struct file old;
+	int kept;
 	const char *name;
 	int r = get_name(c, &name, e);
 
@@ -347,11 +352,14 @@ int op_file_remove(struct op_call *c, struct err *e)
 		return r;
 	if (r == 0)
 		return buf_add_str(c->out, "{\"removed\":false}");
-	r = store_run(c->db, "file_delete", NULL, NULL, e, "ss", c->space, name);
+	r = get_used(c, &u, e);
+	kept = r < 0 ? r : snapshot_keep_file(c, name, old.revision, u.revision + 1, e);
+	r = kept < 0 ? kept : store_run(c->db, "file_delete", NULL, NULL, e, "ss", c->space, name);
 	if (r >= 0)
 		r = store_run(c->db, "file_charge", NULL, NULL, e, "sii", c->space, (int64_t)-1,
 			-old.size);
-	(void)snprintf(c->doomed, sizeof(c->doomed), "%s", old.id);
+	if (kept == 0)
+		(void)snprintf(c->doomed, sizeof(c->doomed), "%s", old.id);
 	return r < 0 ? r : buf_add_str(c->out, "{\"removed\":true}");
 }
 
@@ -421,6 +429,14 @@ int op_file_read(struct op_call *c, struct err *e)
 	r = find(c, name, &f, e);
 	if (r < 0)
 		return r;
+	if (revision && f.revision != revision) { /* one that a snapshot has */
+		int old = store_run(
+			c->db, "old_file_get", read_file, &f, e, "ssi", c->space, name, revision);
+
+		if (old < 0)
+			return old;
+		r = r || old;
+	}
 	if (r == 0 || (revision && f.revision != revision))
 		return buf_add_str(c->out, r == 0 ? "{}" : "{\"changed\":true}");
 	return add_bytes(c, &f, at, n, e);
@@ -459,6 +475,7 @@ int op_file_list(struct op_call *c, struct err *e)
 {
 	struct listing l = {.out = c->out};
 	const char *after;
+	int64_t snapshot;
 	int r = json_opt_str(c->args, "prefix", DATA_KEY_MAX, "", &l.prefix, e);
 
 	if (r == 0)
@@ -468,8 +485,12 @@ int op_file_list(struct op_call *c, struct err *e)
 	if (r == 0)
 		r = buf_add_str(c->out, "{\"items\":[");
 	if (r == 0)
-		r = store_run(c->db, "file_list", write_name, &l, e, "sssi", c->space, l.prefix,
-			after, l.limit + 1);
+		r = json_opt_int(c->args, "snapshot", 0, INT64_MAX, -1, &snapshot, e);
+	if (r == 0)
+		r = snapshot < 0 ? store_run(c->db, "file_list", write_name, &l, e, "sssi",
+					   c->space, l.prefix, after, l.limit + 1)
+				 : store_run(c->db, "old_file_list", write_name, &l, e, "sssii",
+					   c->space, l.prefix, after, l.limit + 1, snapshot);
 	return r < 0 ? r : buf_addf(c->out, "],\"more\":%s}", l.more ? "true" : "false");
 }
 

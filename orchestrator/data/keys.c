@@ -155,6 +155,9 @@ static int put(struct op_call *c, const char *key, const struct buf *value, cons
 		r = check_quota(c, &s, is_new, bytes - now->bytes, e);
 	if (r < 0)
 		return r;
+	r = snapshot_keep_item(c, key, now->revision, s.revision + 1, e);
+	if (r < 0)
+		return r;
 	r = store_run(c->db, "space_charge", NULL, NULL, e, "sii", c->space, (int64_t)is_new,
 		bytes - now->bytes);
 	if (r >= 0)
@@ -189,6 +192,7 @@ int op_set(struct op_call *c, struct err *e)
 
 int op_delete(struct op_call *c, struct err *e)
 {
+	struct space s = {0};
 	struct item now = {0};
 	const char *key;
 	int r = get_key(c, &key, e), rows;
@@ -203,7 +207,11 @@ int op_delete(struct op_call *c, struct err *e)
 		return r;
 	if (rows == 0)
 		return buf_add_str(c->out, "{\"deleted\":false}");
-	r = store_run(c->db, "item_delete", NULL, NULL, e, "sss", c->space, c->scope, key);
+	r = get_space(c, &s, e);
+	if (r == 0)
+		r = snapshot_keep_item(c, key, now.revision, s.revision + 1, e);
+	if (r >= 0)
+		r = store_run(c->db, "item_delete", NULL, NULL, e, "sss", c->space, c->scope, key);
 	if (r >= 0)
 		r = store_run(c->db, "space_charge", NULL, NULL, e, "sii", c->space, (int64_t)-1,
 			-now.bytes);
@@ -283,6 +291,7 @@ int op_dump(struct op_call *c, struct err *e)
 		.values = true,
 		.scopes = true};
 	const char *visitor, *after;
+	int64_t snapshot;
 	int r = json_opt_str(c->args, "visitor", DATA_KEY_MAX, "", &visitor, e);
 
 	if (r == 0)
@@ -290,8 +299,12 @@ int op_dump(struct op_call *c, struct err *e)
 	if (r == 0)
 		r = buf_add_str(c->out, "{\"items\":[");
 	if (r == 0)
-		r = store_run(c->db, "item_dump", write_key, &l, e, "sssi", c->space, visitor,
-			after, l.limit + 1);
+		r = json_opt_int(c->args, "snapshot", 0, INT64_MAX, -1, &snapshot, e);
+	if (r == 0)
+		r = snapshot < 0 ? store_run(c->db, "item_dump", write_key, &l, e, "sssi", c->space,
+					   visitor, after, l.limit + 1)
+				 : store_run(c->db, "old_item_dump", write_key, &l, e, "sssii",
+					   c->space, visitor, after, l.limit + 1, snapshot);
 	return r < 0 ? r : buf_addf(c->out, "],\"more\":%s}", l.more ? "true" : "false");
 }
 

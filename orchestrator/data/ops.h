@@ -35,4 +35,17 @@ int op_set(struct op_call *c, struct err *e);
 int op_delete(struct op_call *c, struct err *e);
 int op_list(struct op_call *c, struct err *e);
 int op_dump(struct op_call *c, struct err *e); /* keys of all scopes */
+
+/*
+ * Before the row of a key or a file changes or goes: keeps what stands there for a snapshot that
+ * has it. now: its revision, 0: nothing stands there. next: what the Space's revision will be. 1:
+ * it is kept; 0: no snapshot has it.
+ */
+int snapshot_keep_item(
+	struct op_call *c, const char *key, int64_t now, int64_t next, struct err *e);
+int snapshot_keep_file(
+	struct op_call *c, const char *name, int64_t now, int64_t next, struct err *e);
+int op_snapshot_make(struct op_call *c, struct err *e);
+int op_snapshot_list(struct op_call *c, struct err *e);
+int op_snapshot_remove(struct op_call *c, struct err *e);
 int op_usage(struct op_call *c, struct err *e);

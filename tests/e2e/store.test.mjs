@@ -146,6 +146,26 @@ test("vitrine data takes what a Space keeps out, and into another one", async ()
     assert.equal(await says(visitor, "look"), "300 300");
     assert.equal(await says(visitor, "back"), "700002 30 700002");
     await visitor.close();
+    const made = await platform.cli("data", "snapshot", "admin/other");
+    const number = made.output.match(/admin\/other: snapshot (\d+)/)?.[1];
+
+    assert.ok(number, made.output);
+    const before = await Visitor.join(platform, "admin/other");
+
+    await says(before, "add");
+    await says(before, "file");
+    await before.close();
+    assert.match((await platform.cli("data", "snapshots", "admin/other")).output, new RegExp(`^ *${number}  20`));
+    assert.equal((await platform.cli("data", "export", "admin/other", "-o", file, "--snapshot", number)).code, 0);
+    const restored = await platform.cli("data", "import", "admin/other", file, "--replace");
+
+    assert.match(restored.output, /admin\/other: 1 others removed\n/); // the visitor's own key, made later
+    const then = await Visitor.join(platform, "admin/other");
+
+    assert.equal(await says(then, "add"), "6 1");
+    await then.close();
+    assert.equal((await platform.cli("data", "forget", "admin/other", number)).code, 0);
+    assert.equal((await platform.cli("data", "forget", "admin/other", number)).code, 1);
     assert.match((await platform.cli("data", "usage", "admin/other")).output, /keys +30\d of 1000, .*\nfiles +1, 0.7 MiB of 4/);
     writeFileSync(file, '{"vitrine":"data","version":1}\n{"key":"k"}\n');
     const bad = await platform.cli("data", "import", "admin/other", file);

@@ -472,6 +472,84 @@ TEST(an_end_that_comes_again_after_a_restart_is_answered_the_same)
 	tear_down(&t);
 }
 
+/* As whoever manages the Space. */
+static const char *manage(struct fixture *t, const char *op, const char *body)
+{
+	char id[32];
+	const struct data_call c = {.id = id,
+		.space = "s",
+		.user = "",
+		.visitor = "",
+		.owner_scope = "",
+		.op = op,
+		.body = body,
+		.n = strlen(body)};
+
+	(void)snprintf(id, sizeof(id), "m-%llu", (unsigned long long)++t->tickets);
+	data_take(t->data, &c, t->tickets, hear, t);
+	return answer_of(t, t->tickets);
+}
+
+TEST(a_snapshot_has_what_was_there_when_it_was_made_whatever_is_written_later)
+{
+	struct fixture t;
+	const char *dump;
+
+	set_up(&t);
+	(void)ask(&t, "s", "", "set", "{\"key\":\"a\",\"value\":1}");
+	(void)ask(&t, "s", "", "set", "{\"key\":\"b\",\"value\":2}");
+	(void)keep_file(&t, "f", "old");
+	CHECK(is(manage(&t, "snapshot.make", "{}"), "{\"snapshot\":3}"));
+	(void)ask(&t, "s", "", "set", "{\"key\":\"a\",\"value\":10}");
+	(void)ask(&t, "s", "", "set", "{\"key\":\"a\",\"value\":100}");
+	(void)ask(&t, "s", "", "delete", "{\"key\":\"b\"}");
+	(void)ask(&t, "s", "", "set", "{\"key\":\"c\",\"value\":3}");
+	(void)keep_file(&t, "f", "new");
+	(void)keep_file(&t, "g", "later");
+	dump = manage(&t, "dump", "{\"snapshot\":3}");
+	CHECK(is(dump, "{\"items\":[{\"key\":\"a\",\"revision\":1,\"bytes\":2,\"value\":1},"
+		       "{\"key\":\"b\",\"revision\":2,\"bytes\":2,\"value\":2}],\"more\":false}"));
+	CHECK(strstr(manage(&t, "dump", "{}"), "\"value\":100},{\"key\":\"c\""));
+	CHECK(strstr(manage(&t, "file.list", "{\"snapshot\":3}"),
+		"[{\"name\":\"f\",\"size\":3,\"revision\":3,"));
+	dump = ask(
+		&t, "s", "", "file.read", "{\"name\":\"f\",\"offset\":0,\"n\":9,\"revision\":3}");
+	CHECK(is(dump + strlen(dump) + 1, "old"));
+	CHECK(reads(&t, "f", "new") && count_files(&t) == 3);
+	CHECK(strstr(manage(&t, "snapshot.list", "{}"), "[{\"snapshot\":3,\"made\":"));
+	CHECK(is(manage(&t, "snapshot.remove", "{\"snapshot\":3}"), "{\"removed\":true}"));
+	CHECK(is(manage(&t, "snapshot.remove", "{\"snapshot\":3}"), "{\"removed\":false}"));
+	CHECK(is(ask(&t, "s", "", "file.read",
+			 "{\"name\":\"f\",\"offset\":0,\"n\":9,\"revision\":3}"),
+		"{\"changed\":true}"));
+	CHECK(strstr(ask(&t, "s", "", "snapshot.make", "{}"), "no operation"));
+	tear_down(&t);
+}
+
+TEST(two_snapshots_share_what_did_not_change_between_them)
+{
+	struct fixture t;
+
+	set_up(&t);
+	(void)ask(&t, "s", "", "set", "{\"key\":\"a\",\"value\":1}");
+	(void)manage(&t, "snapshot.make", "{}"); /* 1 */
+	(void)ask(&t, "s", "", "set", "{\"key\":\"b\",\"value\":1}");
+	(void)manage(&t, "snapshot.make", "{}"); /* 2 */
+	(void)ask(&t, "s", "", "set", "{\"key\":\"a\",\"value\":2}");
+	(void)ask(&t, "s", "", "delete", "{\"key\":\"a\"}");
+	CHECK(strstr(manage(&t, "dump", "{\"snapshot\":1}"),
+		"[{\"key\":\"a\",\"revision\":1,\"bytes\":2,\"value\":1}]"));
+	(void)manage(&t, "snapshot.remove", "{\"snapshot\":1}");
+	CHECK(strstr(manage(&t, "dump", "{\"snapshot\":2}"), "\"value\":1},{\"key\":\"b\""));
+	for (int i = 0; i < DATA_SNAPSHOTS; i++) {
+		(void)ask(&t, "s", "", "set", "{\"key\":\"c\",\"value\":1}");
+		(void)manage(&t, "snapshot.make", "{}");
+	}
+	CHECK(is(manage(&t, "snapshot.make", "{}"),
+		"quota the Space has 4 snapshots, the limit is 4; remove one"));
+	tear_down(&t);
+}
+
 static bool is_s2(const char *space, void *data)
 {
 	(void)data;
