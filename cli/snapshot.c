@@ -32,7 +32,9 @@ static const struct {
 	{"gateway", -1},
 	{"inference", 1},
 	/* gateway: sessions name files */
-	{"sessions", -1},
+	{"sessions", -2},
+	/* what apps keep: before the rows that name them, and again after those */
+	{"files", -1},
 	/* orchestrator */
 	{"repos", 1},
 	{"blobs", 2},
@@ -82,13 +84,19 @@ static struct place place_below(struct place p, const char *name)
 	return below;
 }
 
+/* Ours alone, and no tenant's names in it. */
+static bool is_service(struct place in)
+{
+	return in.area == AREA_OTHER && (in.depth == 1 || in.depth == 2);
+}
+
 /* Made anew at each start, part of a database that is copied whole, or half of something. */
 static bool is_left_out(const char *name, struct place in)
 {
 	if (in.depth == 0)
 		return !strcmp(name, MANIFEST_RUN) || !strcmp(name, MANIFEST_SERVED) ||
 		       !strcmp(name, SNAPSHOT_NAME);
-	if (in.depth == 1 && (has_ending(name, ".db-wal") || has_ending(name, ".db-shm")))
+	if (is_service(in) && (has_ending(name, ".db-wal") || has_ending(name, ".db-shm")))
 		return true;
 	if (in.depth == 1)
 		return !strcmp(name, "hooks") || !strcmp(name, "served");
@@ -238,11 +246,11 @@ static int copy_file(int from_dir, int to_dir, const char *name, struct place in
 
 	if (from < 0 || fstat(from, &st) < 0)
 		return -errno;
-	if (in.depth == 1 && has_ending(name, ".db"))
+	if (is_service(in) && has_ending(name, ".db"))
 		return copy_database(from_dir, to_dir, name, &st);
 	to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (to < 0)
-		return -errno;
+	if (to < 0) /* the second time: it has not changed since */
+		return errno == EEXIST ? 0 : -errno;
 	r = copy_bytes(from, to);
 	return r < 0 ? r : take_over(to, &st);
 }
@@ -251,7 +259,7 @@ static int take_file(
 	int from_dir, int to_dir, const char *name, const struct stat *st, struct place in)
 {
 	if (is_finished(st, in)) {
-		if (linkat(from_dir, name, to_dir, name, 0) == 0)
+		if (linkat(from_dir, name, to_dir, name, 0) == 0 || errno == EEXIST)
 			return 0;
 		if (errno == ENOENT)
 			return -ENOENT;
@@ -307,7 +315,10 @@ static int take_once(int from, int to, struct place in, bool *ret_lost, struct e
 			r = 0;
 		}
 	}
-	return r;
+	/* A file goes only after the row that names another one in its place. */
+	if (r == 0 && in.depth == 2 && is_service(in))
+		r = take_entry(from, to, "files", in, e);
+	return r == -ENOENT ? 0 : r;
 }
 
 static void empty(int dir)

@@ -12,6 +12,19 @@ import { runProgram, until } from "./lib/process.mjs";
 import { Visitor } from "./lib/wire.mjs";
 
 const space = "admin/kept";
+/** Keeps a number and a file outside of any session, and says both. */
+const keeper = `local ui, store = require "vitrine.ui", require "vitrine.store"
+return ui.page({ title = "Keeper" }, function()
+  local keep, shown = ui.button { "Keep", id = "keep" }, ui.textbox { label = "Shown", id = "shown" }
+  keep:on_click(function()
+    local n = store.update("n", function(old) return (old or 0) + 1 end)
+    local before = store.files.read "notes.txt" or ""
+    store.files.write("notes.txt", before .. n)
+    shown:set(n .. " " .. store.files.read "notes.txt")
+  end)
+  return ui.column { keep, shown }
+end)
+`;
 let dir, platform, repo, visitor, file;
 
 before(async () => {
@@ -49,6 +62,11 @@ test("while it runs and is pushed to it is backed up whole: every repo, session 
   const secret = await platform.api("POST", "/api/spaces/admin/kept/secrets", { key: "API_KEY", value: "kept-apart" });
 
   assert.equal(secret.status, 200, secret.text);
+  const keeping = new Repo(platform, "admin/keeper");
+
+  await keeping.deploy({ "app.lua": keeper });
+  keeping.remove();
+  await keep(platform, "1 1");
   const pushes = pushOn(busy, state);
 
   await until("it is pushed to", () => state.accepted > 2);
@@ -84,6 +102,15 @@ test("while it runs and is pushed to it is backed up whole: every repo, session 
   busy.remove();
 });
 
+/** A visit to the keeper, whose click shows this. */
+async function keep(on, shown) {
+  const guest = await Visitor.join(on, "admin/keeper");
+
+  await guest.act("keep", "click");
+  await guest.waitFor(`it says ${shown}`, () => guest.props("shown").value === shown);
+  await guest.close();
+}
+
 /** The platform of a backup: its visitor goes on, its secret opens, and what was pushed last is live. */
 async function lives(data, busy) {
   const other = await Platform.start({ data });
@@ -93,6 +120,7 @@ async function lives(data, busy) {
 
     assert.equal(again.props("mine").value, 2);
     await again.close();
+    await keep(other, "2 12");
     assert.deepEqual(Object.keys((await other.api("GET", "/api/spaces/admin/kept/secrets")).json), ["API_KEY"]);
     const main = (await other.api("GET", "/api/spaces/admin/busy/refs")).json.branches[0].targetCommit;
 
