@@ -21,6 +21,7 @@
 #define SERVED_PATH 1024
 #define QUEUE_MAX 64
 #define AGAIN_USEC (2 * USEC_PER_SEC)
+#define WALK_USEC (20 * USEC_PER_MSEC) /* between two repos that nobody has changed */
 #define REFUSALS_MAX 64
 #define WORDS_MAX 200
 
@@ -45,6 +46,7 @@ struct served {
 	size_t n_queue;
 	int64_t number; /* of the last repo that the walk over all has come to; -1: it is over */
 	size_t recheck; /* places that it has not come to */
+	uint64_t walk_usec;                    /* it does not go on before */
 	struct refusal refusals[REFUSALS_MAX]; /* the oldest gives way */
 	size_t next_refusal;
 	/* The repo at work. */
@@ -366,6 +368,11 @@ static void walk_on(struct served *s)
 		served_poke(s, id);
 		return;
 	}
+	if (s->n == SERVED_MAX) {
+		s->number = -1;
+		return;
+	}
+	s->walk_usec = clock_mono_usec() + WALK_USEC;
 	r = store_run(s->world->store, "repo_next_model", take_next, s, &e, "i", s->number);
 	if (r < 0)
 		log_warn("models of repositories: %s", e.text);
@@ -382,6 +389,10 @@ static void on_timer(void *data)
 		return;
 	if (disk_look(s->world->disk)->state == DISK_FULL) {
 		soon(s, 10 * AGAIN_USEC);
+		return;
+	}
+	if (!s->n_queue && s->number >= 0 && clock_mono_usec() < s->walk_usec) {
+		timer_arm(s->timer, s->walk_usec);
 		return;
 	}
 	if (!s->n_queue && s->number >= 0)

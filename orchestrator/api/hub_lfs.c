@@ -158,9 +158,15 @@ static json_t *describe_upload(struct batch *b, const struct pointer *p, json_t 
 {
 	struct world *w = b->request->world;
 	struct err e = {0};
-	int code = lfs_claim(w->store, b->repo.id, p, &b->request->who, &e);
-	bool parts = b->multipart && p->size > PARTS_FROM * w->lfs.part_bytes;
+	int code = lfs_check_room(w->store, &b->room, p, &e);
+	bool parts = b->multipart && p->size > PARTS_FROM * w->lfs.part_bytes,
+	     fresh = b->room.fresh;
 
+	/* What somebody else has counts, too, though it takes no further room on the disk. */
+	if (code == 0)
+		code = lfs_claim(w->store, b->repo.id, p, &b->request->who, &e);
+	if (code == 0 && fresh)
+		b->room.used += p->size;
 	if (code == 1)
 		code = check_room(b, p, &e) < 0 ? e.code : 1;
 	if (code == -EINVAL)

@@ -176,6 +176,7 @@ int lfs_check_room(struct store *s, struct lfs_room *room, const struct pointer 
 				      p->oid)
 			    : 0;
 
+	room->fresh = !has;
 	if (r < 0 || !room->limit || has)
 		return r < 0 ? r : 0;
 	r = sum_once(s, room, e);

@@ -61,6 +61,7 @@ struct lfs_room {
 	uint64_t busy;     /* bytes on their way that no row counts */
 	uint64_t used;
 	bool summed;
+	bool fresh; /* the owner does not have what was asked about last */
 };
 
 /* -EDQUOT, with words that say what is left. */

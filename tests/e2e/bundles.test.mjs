@@ -219,6 +219,34 @@ test("what no push may bring is refused, and nothing of it stays", async () => {
   assert.equal((await here.api("GET", "/api/datasets/bob/leak", undefined, bob)).status, 404);
 });
 
+/** A dataset of large files that nobody else has. */
+async function fillData(owner, secret, name, sizes) {
+  const folder = file(`${owner}-${name}`), url = new URL(address(`datasets/${owner}/${name}`, secret));
+
+  url.username = owner;
+  await here.api("POST", "/api/repos/create", { type: "dataset", name, organization: owner }, secret);
+  await git(work, "clone", "-q", url.href, folder);
+  await git(folder, "lfs", "install", "--local");
+  await git(folder, "lfs", "track", "*.bin");
+  sizes.forEach((mib, i) => writeFileSync(join(folder, `${i}.bin`), randomBytes(mib << 20)));
+  await git(folder, "add", "-A");
+  await git(folder, "commit", "-q", "-m", "large");
+  await git(folder, "push", "-q", "origin", "HEAD:main");
+}
+
+test("what is over the storage is refused, and nothing of it stays", async () => {
+  const carol = await add("carol"); // of 40 MiB
+
+  await fillData("carol", carol, "own", [30]);
+  await fillData("ada", ada, "big", [7, 8]);
+  await must(ada, "export", "datasets/ada/big", "-o", "big.tar");
+  const { code, output } = await cli(carol, "import", "big.tar", "--owner", "carol");
+
+  assert.equal(code, 1, output);
+  assert.match(output, /dataset carol\/big: large file [0-9a-f]{12}…: .*(storage|left)/);
+  assert.equal((await here.api("GET", "/api/datasets/carol/big", undefined, carol)).status, 404);
+});
+
 /** An archive with other parts of its first repo, and a manifest that vouches for them. */
 async function rebuild(from, to, parts, newRefs) {
   const folder = mkdtempSync(file("parts-"));
