@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Each goes through an index in its order, and ends when it has enough. */
+static const char *const orders[LIST_SORTS] = {
+	[LIST_UPDATED] = "repo_list by updated_usec",
+	[LIST_CREATED] = "repo_list by created_usec",
+	[LIST_LIKES] = "repo_list by likes",
+	[LIST_TRENDING] = "repo_list by heat",
+};
+
 struct walk {
 	int (*fn)(const struct list_row *row, void *data);
 	void *data;
@@ -97,8 +105,8 @@ int hub_list(struct store *s, const struct list_query *q,
 	}
 	for (size_t i = 0; i < q->n_tags && i < LIST_TAGS_MAX; i++)
 		tags[i] = q->tags[i];
-	return store_run(s, "repo_list", read_row, &w, e, "isisssssssiiiii", (int64_t)q->kind,
+	return store_run(s, orders[q->sort], read_row, &w, e, "isisssssssiii", (int64_t)q->kind,
 		q->viewer, (int64_t)q->all, q->author, q->search ? pattern : NULL, match, tags[0],
-		tags[1], tags[2], tags[3], (int64_t)q->sort, (int64_t)q->paged, q->after_key,
-		q->after_number, q->limit);
+		tags[1], tags[2], tags[3], q->paged ? q->after_key : INT64_MAX,
+		q->paged ? q->after_number : INT64_MAX, q->limit);
 }

@@ -9,7 +9,7 @@
 #define LIST_TAGS_MAX 4
 #define LIST_SEARCH_MAX 100 /* bytes */
 
-/* The numbers are those of repo_list in statements.sql. Newest or highest first. */
+/* Newest or highest first. */
 enum list_sort { LIST_UPDATED, LIST_CREATED, LIST_LIKES, LIST_TRENDING, LIST_SORTS };
 
 struct list_query {

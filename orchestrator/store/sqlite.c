@@ -9,10 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "orchestrator/store/store.h"
 #include "orchestrator/store/text.h"
 
 #define STATEMENTS_MAX 512
+#define BY_TEXT_MAX 8192
 #define BUSY_MS 250 /* only a backup can hold the lock, and only for a moment */
 
 _Static_assert(STORE_BUSY == -EBUSY && STORE_CONFLICT == -EEXIST && STORE_LOST == -EIO &&
@@ -23,6 +25,7 @@ struct statement {
 	char name[64];
 	const char *text; /* borrowed from the embedded file */
 	size_t len;
+	size_t by; /* where in name the word is that stands for :by; 0: there is none */
 	sqlite3_stmt *prepared; /* owned; NULL until first used */
 };
 
@@ -144,18 +147,33 @@ static int migrate(struct store *s, struct err *e)
 
 /* --- life --- */
 
+/* One statement, or one for each word behind "by". */
+static void list_statement(struct store *s, const char *label, const char *text, size_t len)
+{
+	const char *by = strstr(label, " by ");
+	size_t name = by ? (size_t)(by - label) + 4 : strlen(label);
+
+	by = by ? by + 4 : "";
+	do {
+		struct statement *st = &s->statements[s->n++];
+		size_t n = strcspn(by, " ");
+
+		assert(s->n <= STATEMENTS_MAX);
+		*st = (struct statement){.text = text, .len = len, .by = n ? name : 0};
+		(void)snprintf(
+			st->name, sizeof(st->name), "%.*s%.*s", (int)name, label, (int)n, by);
+		by += n + strspn(by + n, " ");
+	} while (*by);
+}
+
 static void list_statements(struct store *s, const char *sql)
 {
-	size_t at = 0;
+	char label[64];
+	const char *text;
+	size_t at = 0, len;
 
-	while (s->n < STATEMENTS_MAX) {
-		struct statement *st = &s->statements[s->n];
-
-		if (!sql_section_next(sql, "name", &at, st->name, &st->text, &st->len))
-			return;
-		s->n++;
-	}
-	assert(!"statements.sql outgrew STATEMENTS_MAX");
+	while (sql_section_next(sql, "name", &at, label, &text, &len))
+		list_statement(s, label, text, len);
 }
 
 static int open_with(const char *where, const char *schema, const char *statements,
@@ -280,6 +298,25 @@ void store_rollback(struct store *s)
 
 /* --- statements --- */
 
+static int prepare_by(struct store *s, struct statement *st)
+{
+	CLEANUP(buf_done) struct buf text;
+	const char *at = st->text, *end = st->text + st->len, *next;
+	int r = 0;
+
+	buf_init(&text, BY_TEXT_MAX);
+	for (; r == 0 && (next = memmem(at, (size_t)(end - at), ":by", 3)); at = next + 3) {
+		r = buf_add(&text, at, (size_t)(next - at));
+		if (r == 0)
+			r = buf_add(&text, st->name + st->by, strlen(st->name + st->by));
+	}
+	if (r == 0)
+		r = buf_add(&text, at, (size_t)(end - at));
+	return r < 0 ? SQLITE_NOMEM
+		     : sqlite3_prepare_v3(s->db, (const char *)text.data, (int)text.len,
+			       SQLITE_PREPARE_PERSISTENT, &st->prepared, NULL);
+}
+
 static int prepare(struct store *s, const char *name, sqlite3_stmt **ret, struct err *e)
 {
 	for (size_t i = 0; i < s->n; i++) {
@@ -289,8 +326,9 @@ static int prepare(struct store *s, const char *name, sqlite3_stmt **ret, struct
 		if (strcmp(st->name, name) != 0)
 			continue;
 		if (!st->prepared) {
-			rc = sqlite3_prepare_v3(s->db, st->text, (int)st->len,
-				SQLITE_PREPARE_PERSISTENT, &st->prepared, NULL);
+			rc = st->by ? prepare_by(s, st)
+				    : sqlite3_prepare_v3(s->db, st->text, (int)st->len,
+					      SQLITE_PREPARE_PERSISTENT, &st->prepared, NULL);
 			if (rc != SQLITE_OK)
 				return fail(s, rc, name, e);
 		}

@@ -1,4 +1,5 @@
--- Every statement there is, by name. $1, $2 … are the arguments in order.
+-- Every statement there is, by name. $1, $2 … are the arguments in order. "-- name: X by A B" is two
+-- statements, "X by A" and "X by B", with that word for each :by.
 
 -- name: user_add
 INSERT INTO users (id, name, admin, password, created_usec) VALUES ($1, $2, $3, $4, $5);
@@ -138,27 +139,26 @@ ON CONFLICT (tag, number) DO NOTHING;
 -- name: repo_text_add
 INSERT INTO repo_text (rowid, name, title, tags, card, source)
 SELECT number, owner || '/' || name, title, $2, $3, $4 FROM repos WHERE id = $1;
--- name: repo_list
+-- name: repo_list by updated_usec created_usec likes heat
 SELECT r.id, r.kind, r.owner, r.name, r.private, r.likes, r.created_usec, r.updated_usec, r.number, k.key,
 	r.title, r.sdk, r.card, b.emoji, b.bundle, b.commit_id
-FROM (SELECT number, CASE $11 WHEN 1 THEN created_usec WHEN 2 THEN likes WHEN 3 THEN heat ELSE updated_usec
-		END AS key
-	FROM repos
-	WHERE kind = $1 AND deleted_usec = 0 AND head <> '' AND (private = 0 OR owner = $2 OR $3 = 1
-		OR owner IN (SELECT m.organisation FROM members m JOIN users u ON u.id = m.user_id
-		WHERE u.name = $2))
-		AND ($4 IS NULL OR owner = $4)
+FROM (SELECT number, :by AS key FROM repos
+	WHERE kind = $1 AND (:by, number) < ($11, $12) AND deleted_usec = 0 AND head <> ''
+		AND (private = 0 OR owner = $2 OR $3 = 1 OR owner IN (SELECT m.organisation
+			FROM members m JOIN users u ON u.id = m.user_id WHERE u.name = $2))
+		AND ($4 IS NULL OR number IN (SELECT number FROM repos
+			WHERE kind = $1 AND owner = $4 AND deleted_usec = 0))
 		AND ($5 IS NULL OR words LIKE $5 ESCAPE '\'
 			OR number IN (SELECT rowid FROM repo_text WHERE repo_text MATCH $6))
 		AND ($7 IS NULL OR number IN (SELECT number FROM repo_tags WHERE tag = $7))
 		AND ($8 IS NULL OR number IN (SELECT number FROM repo_tags WHERE tag = $8))
 		AND ($9 IS NULL OR number IN (SELECT number FROM repo_tags WHERE tag = $9))
-		AND ($10 IS NULL OR number IN (SELECT number FROM repo_tags WHERE tag = $10))) k
+		AND ($10 IS NULL OR number IN (SELECT number FROM repo_tags WHERE tag = $10))
+	ORDER BY :by DESC, number DESC LIMIT $13) k
 JOIN repos r ON r.number = k.number
 LEFT JOIN spaces s ON s.id = r.id
 LEFT JOIN builds b ON b.id = s.live_build
-WHERE $12 = 0 OR k.key < $13 OR (k.key = $13 AND k.number < $14)
-ORDER BY k.key DESC, k.number DESC LIMIT $15;
+ORDER BY k.key DESC, k.number DESC;
 
 -- name: repo_heat
 SELECT heat FROM repos WHERE id = $1;
