@@ -28,6 +28,7 @@
 #include "orchestrator/duplicate.h"
 #include "orchestrator/history/sampler.h"
 #include "orchestrator/hub/collect.h"
+#include "orchestrator/hub/runs.h"
 #include "orchestrator/live.h"
 #include "orchestrator/manage.h"
 #include "orchestrator/notes.h"
@@ -381,6 +382,11 @@ static void on_want_settings(const struct agent_want_settings *m, void *data)
 	manage_answer(data, m);
 }
 
+static void on_begun(const char *space_id, int64_t begun, void *data)
+{
+	runs_told(((struct world *)data)->runs, space_id, begun);
+}
+
 static void on_worker_up(const struct edge_worker_up *m, void *data)
 {
 	notes_take_worker_up(data, m);
@@ -415,6 +421,8 @@ static int open_rooms(
 		r = passwords_new(w->loop, &w->passwords);
 	if (r == 0)
 		r = reconciler_new(w, &w->reconciler);
+	if (r == 0)
+		r = runs_new(w->loop, w->store, &w->runs);
 	if (r == 0)
 		r = tidier_new(w->loop, TIDY_QUIET_USEC, &w->tidier);
 	if (r == 0)
@@ -476,6 +484,7 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		.store = w->store,
 		.people = w->people,
 		.on_host_call = apps_take,
+		.on_begun = on_begun,
 		.on_worker_up = on_worker_up,
 		.data = w};
 	int r = agent_peer_new(&agent, &w->agent);
@@ -519,6 +528,7 @@ static void close_world(struct world *w)
 	(void)models_peer_free(w->models);
 	(void)accounts_peer_free(w->accounts);
 	(void)edge_peer_free(w->edge);
+	(void)runs_free(w->runs);
 	(void)agent_peer_free(w->agent);
 	told_done();
 	(void)passwords_free(w->passwords);

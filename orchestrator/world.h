@@ -24,6 +24,7 @@ struct history;
 struct readers;
 struct offload;
 struct reconciler;
+struct runs;
 struct sampler;
 struct served;
 struct seal_key;
@@ -60,6 +61,7 @@ struct world {
 	struct history *history;
 	struct sampler *sampler;
 	struct reconciler *reconciler;
+	struct runs *runs;
 	struct tidier *tidier;
 	struct readers *readers;
 	const char *hooks_dir; /* for git's core.hooksPath */

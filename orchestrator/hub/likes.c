@@ -46,6 +46,11 @@ static int warm(struct store *s, const char *repo_id, double weight, struct err 
 			       heat_add(stored, weight, (int64_t)clock_wall_usec()));
 }
 
+int hub_ran(struct store *s, const char *repo_id, int64_t n, struct err *e)
+{
+	return warm(s, repo_id, HEAT_RUNS * log2(1 + (double)n), e);
+}
+
 int hub_like(struct store *s, struct hub_repo *repo, const char *user_id, bool like, struct err *e)
 {
 	int64_t likes = repo->likes;

@@ -335,6 +335,7 @@ static int on_activity(struct edge_peer *g, const struct frame *f, struct err *e
 		(void)snprintf(a->space, sizeof(a->space), "%s", m.space);
 		(void)snprintf(a->phase, sizeof(a->phase), "%s", m.phase);
 	}
+	g->config.on_begun(m.space, (int64_t)m.visits, g->config.data);
 	edge_activity_done(&m);
 	return 0;
 }

@@ -23,6 +23,8 @@ struct edge_peer_config {
 	/* A call of an app; body: its arguments. Answered by edge_peer_answer, at once or later. */
 	void (*on_host_call)(const struct edge_host_call *m, const void *body, size_t n,
 		uint64_t ticket, void *data);
+	/* Sessions of the Space that have begun since the gateway started. */
+	void (*on_begun)(const char *space_id, int64_t begun, void *data);
 	void (*on_worker_up)(const struct edge_worker_up *m, void *data); /* borrowed meanwhile */
 	void *data;
 };
