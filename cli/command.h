@@ -45,6 +45,7 @@ int cmd_data(int argc, char **argv);
 int cmd_repo(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 int cmd_tls(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 

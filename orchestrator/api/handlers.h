@@ -109,6 +109,7 @@ void handle_secret_set(struct request *r);
 void handle_secret_remove(struct request *r);
 void handle_secret_audit(struct request *r);
 void handle_history(struct request *r);
+void handle_audit(struct request *r);
 void handle_takedown(struct request *r);
 void handle_takedown_lift(struct request *r);
 void handle_takedown_list(struct request *r);

@@ -28,3 +28,6 @@ void server_soon(struct server *s);
 
 /* Fills r->who from headers and cookie. 0; -EACCES: credentials that are no good. */
 int request_identify(struct request *r, struct err *e);
+
+/* What has been done and is about to be answered goes into the audit log. */
+void audit_request(struct request *r);

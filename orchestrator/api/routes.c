@@ -53,6 +53,7 @@ static const struct route routes[] = {
 	{"POST", "/api/:kind/:owner/:name/duplicate", ACTION_READ, ROUTE_JSON,
 		handle_repo_duplicate, .body_max = DUPLICATE_BODY_MAX},
 	{"PUT", "/api/:kind/:owner/:name/settings", ACTION_READ, ROUTE_JSON, handle_repo_settings},
+	{"GET", "/api/audit", ACTION_ADMINISTER, ROUTE_JSON, handle_audit},
 	{"GET", "/api/takedowns", ACTION_ADMINISTER, ROUTE_JSON, handle_takedown_list},
 	{"POST", "/api/:kind/:owner/:name/takedown", ACTION_ADMINISTER, ROUTE_JSON,
 		handle_takedown},

@@ -248,8 +248,10 @@ static void dispatch(struct request *r)
 
 static enum MHD_Result send_answer(struct request *r)
 {
-	enum MHD_Result result = MHD_queue_response(r->conn, r->status, r->response);
+	enum MHD_Result result;
 
+	audit_request(r);
+	result = MHD_queue_response(r->conn, r->status, r->response);
 	orchestrator_count(r->status < 300   ? ORCHESTRATOR_REQUESTS_OK
 			   : r->status < 400 ? ORCHESTRATOR_REQUESTS_MOVED
 			   : r->status < 500 ? ORCHESTRATOR_REQUESTS_REFUSED

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "orchestrator/audit/audit.h"
 
 /* Statements of a kind, alike but for the column that holds the value. */
 static const struct {
@@ -61,6 +62,13 @@ static int audit(struct store *s, const struct space *space, const char *what, c
 	(void)snprintf(full, sizeof(full), "%s/%s", space->owner, space->name);
 	r = store_run(s, "secret_audit_add", NULL, NULL, e, "sissssss", id,
 		(int64_t)clock_wall_usec(), space->id, full, what, names, who, why);
+	/* What is set and removed is asked for by somebody, and in the log as that. */
+	if (r >= 0 && !strcmp(what, "read")) {
+		CLEANUP(json_unrefp)
+		json_t *detail = json_pack("{s:s, s:s}", "names", names, "why", why);
+
+		r = audit_add(s, who, "read secrets", full, detail, e);
+	}
 	return r < 0 ? r : 0;
 }
 

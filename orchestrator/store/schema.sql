@@ -390,3 +390,16 @@ CREATE TABLE credits_used (
 	credit_id text PRIMARY KEY REFERENCES credits (id),
 	nsec bigint NOT NULL
 );
+
+-- version: 17
+-- What was done, by whom: rows that nothing changes or removes, each with the hash of the one before.
+CREATE TABLE audit (
+	n bigint PRIMARY KEY,
+	at_usec bigint NOT NULL,
+	who text NOT NULL,
+	action text NOT NULL,
+	subject text NOT NULL,
+	detail text NOT NULL,
+	prev text NOT NULL,
+	hash text NOT NULL
+);

@@ -325,6 +325,14 @@ DELETE FROM secrets WHERE space_id = $1 AND name = $2;
 -- name: secret_audit_add
 INSERT INTO secret_audit (id, at_usec, space_id, space, what, names, who, why)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+-- name: audit_last
+SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1;
+-- name: audit_add
+INSERT INTO audit (n, at_usec, who, action, subject, detail, prev, hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+-- name: audit_list
+SELECT n, at_usec, who, action, subject, detail, prev, hash FROM audit WHERE n > $1
+ORDER BY n LIMIT $2;
 -- name: secret_audit_list
 SELECT at_usec, what, names, who, why FROM secret_audit WHERE space_id = $1
 ORDER BY at_usec DESC, id LIMIT $2;

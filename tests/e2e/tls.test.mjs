@@ -106,3 +106,25 @@ test("kill -9 of vitrine-tls costs a page no more than a moment", async () => {
   await page.getByRole("button", { name: "Echo" }).click();
   await until("it is said back", async () => await page.getByLabel("Heard").inputValue() === "again");
 });
+
+test("the audit log names what was done, is whole, and shows a head that it never had", async () => {
+  const { code, output } = await platform.cli("audit", "verify");
+  const head = /^(\d+) rows, whole\. Head: (\1:[0-9a-f]{64})$/m.exec(output)?.[2];
+
+  assert.equal(code, 0, output);
+  assert.ok(head, output);
+  assert.match((await platform.cli("audit", "list", "-n", "20")).output, /admin +POST \/api\/login /);
+  await platform.cli("token", "create", "another");
+  assert.equal((await platform.cli("audit", "verify", "--head", head)).code, 0);
+  const exported = join(platform.data, "audit.ndjson");
+  const lines = (await platform.cli("audit", "export")).output.trim().split("\n");
+
+  writeFileSync(exported, `${lines.join("\n")}\n`);
+  assert.equal((await platform.cli("audit", "verify", exported)).code, 0);
+  writeFileSync(exported, `${lines.join("\n").replace("POST /api/login", "POST /api/logout")}\n`);
+  const changed = await platform.cli("audit", "verify", exported);
+
+  assert.equal(changed.code, 1);
+  assert.match(changed.output, /row \d+: its hash is not that of what it says/);
+  assert.equal((await platform.cli("audit", "verify", "--head", head.replace(/:./, head.includes(":0") ? ":1" : ":0"))).code, 1);
+});

@@ -1,6 +1,7 @@
 """The real orchestrator and the real git, between fakes. orchestrator.py PROGRAM HOOK [TEST…]"""
 import base64
 import gzip
+import hashlib
 import http.client
 import json
 import os
@@ -77,6 +78,52 @@ class Case(unittest.TestCase):
         status, o = self.p.call("POST", "/api/tokens", {"name": "t", "user": name, "scope": scope})
         self.assertEqual(status, 201)
         return o["token"]
+
+
+class Audit(Case):
+    """Who did what: rows that say so, checked here without our own code."""
+
+    def rows(self):
+        status, rows = self.p.call("GET", "/api/audit")
+        self.assertEqual(status, 200, rows)
+        return rows
+
+    def whole(self, rows):
+        before = "0" * 64
+        for n, row in enumerate(rows, 1):
+            self.assertEqual((row["n"], row["prev"]), (n, before))
+            text = json.dumps({k: row[k] for k in ("n", "time", "who", "action", "subject", "detail", "prev")},
+                              separators=(",", ":"), ensure_ascii=False)
+            before = hashlib.sha256(text.encode()).hexdigest()
+            self.assertEqual(row["hash"], before)
+
+    def test_what_is_done_is_in_the_log_and_what_is_refused_or_read_is_not(self):
+        call = lambda *a, **m: self.p.request(*a, token=self.p.token, **m)  # noqa: E731
+        self.assertEqual(call("POST", "/api/users", {"name": "ada", "password": "a long password"})[0], 201)
+        self.assertEqual(call("POST", "/api/users", {"name": "ada", "password": "a long password"})[0], 409)
+        self.assertEqual(call("POST", "/api/repos/create", {"type": "space", "name": "quiet", "sdk": "lua"})[0], 200)
+        self.assertEqual(call("PUT", "/api/spaces/admin/quiet/settings", {"private": True})[0], 200)
+        self.assertEqual(call("POST", "/api/spaces/admin/quiet/secrets", {"key": "KEY", "value": "not to be told"})[0],
+                         200)
+        self.assertEqual(self.p.request("POST", "/api/login", {"username": "ada", "password": "a long password"})[0],
+                         200)
+        call("GET", "/api/users")
+        rows = self.rows()
+        self.whole(rows)
+        told = [(r["who"], r["action"]) for r in rows]
+        self.assertEqual([t for t in told if t[1] != "read secrets"][-5:], [
+            ("admin", "POST /api/users"), ("admin", "POST /api/repos/create"),
+            ("admin", "PUT /api/:kind/:owner/:name/settings"), ("admin", "POST /api/spaces/:owner/:name/secrets"),
+            ("ada", "POST /api/login")])
+        self.assertEqual(rows[-2]["subject"], "/api/spaces/admin/quiet/secrets")
+        self.assertIn('"key":"KEY"', rows[-2]["detail"])
+        self.assertNotIn("not to be told", json.dumps(rows))
+        self.assertNotIn("a long password", json.dumps(rows))
+        self.p.restart()
+        self.assertEqual(self.rows(), rows)
+
+    def test_only_administrators_see_it(self):
+        self.assertEqual(self.p.request("GET", "/api/audit")[0], 401)
 
 
 class Push(Case):

@@ -1,0 +1,122 @@
+/* REST: the audit log, and what of the requests goes into it. */
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "orchestrator/api/handlers.h"
+#include "orchestrator/api/private.h"
+#include "orchestrator/api/routes.h"
+#include "orchestrator/audit/audit.h"
+
+#define LIST_MAX 1000
+#define FIELD_MAX 200
+
+/* What changes contents and not who may do what: pushes have their history in git. */
+static bool is_of_contents(const struct route *route)
+{
+	static const char *const parts[] = {"/like", "/paths-info/", "/validate-yaml", "/info/lfs/",
+		"/lfs-storage/", "/git-upload-pack", "/git-receive-pack"};
+
+	if (route->action == ACTION_PUSH || route->kind == ROUTE_STREAM)
+		return true;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strstr(route->pattern, parts[i]))
+			return true;
+	return false;
+}
+
+/* Of the body: what says who or what is meant, and never what is kept secret. */
+static void add_fields(json_t *detail, const json_t *body)
+{
+	static const char *const told[] = {"username", "name", "key", "organization", "type",
+		"repository", "fromRepo", "toRepo", "role", "private", "visibility", "reason",
+		"readOnly", "scope", "repos", "days", "admin", "build", "flavor", "seconds"};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		json_t *v = json_object_get(body, told[i]);
+
+		if (json_is_string(v) && json_string_length(v) > FIELD_MAX)
+			(void)json_object_set_new(
+				detail, told[i], json_words("(too long to be kept)"));
+		else if (v && !json_is_object(v))
+			(void)json_object_set(detail, told[i], v);
+	}
+}
+
+static json_t *detail_of(const struct request *r)
+{
+	json_t *o = json_pack("{s:s, s:i}", "from", r->remote, "status", (int)r->status);
+
+	if (!o)
+		return NULL;
+	if (r->who.via == VIA_TOKEN)
+		(void)json_object_set_new(o, "token", json_words(r->who.token_name));
+	if (r->who.via == VIA_CTL)
+		(void)json_object_set_new(o, "by", json_string("the control key"));
+	if (r->json)
+		add_fields(o, r->json);
+	return o;
+}
+
+void audit_request(struct request *r)
+{
+	CLEANUP(json_unrefp) json_t *detail = NULL;
+	char action[128], subject[300];
+	const char *who = r->who.user;
+	struct err e = {0};
+
+	if (!r->route || r->status >= 300 || !strcmp(r->route->method, "GET") ||
+		is_of_contents(r->route))
+		return;
+	/* Who signs in or signs up is somebody only from then on. */
+	if (!*who && r->route->before_sign_in &&
+		json_opt_str(r->json, "username", FIELD_MAX, "", &who, &e) < 0)
+		who = "";
+	detail = detail_of(r);
+	(void)snprintf(action, sizeof(action), "%s %s", r->route->method, r->route->pattern);
+	(void)snprintf(subject, sizeof(subject), "%.*s", (int)strcspn(r->target, "?"), r->target);
+	if (audit_add(r->world->store, who, action, subject, detail, &e) < 0)
+		log_error("audit: who=%s %s %s is not in the audit log: %s", who, action, subject,
+			e.text);
+}
+
+static bool read_number(const char *text, int64_t least, int64_t most, int64_t *ret)
+{
+	char *end;
+	long long v = strtoll(text, &end, 10);
+
+	if (!*text || *end || v < least || v > most)
+		return false;
+	*ret = v;
+	return true;
+}
+
+/* ?after=N&limit=M: the rows behind row N; ?last=M: the last ones. Oldest first. */
+void handle_audit(struct request *r)
+{
+	const char *after_text = request_query(r, "after"), *limit_text = request_query(r, "limit"),
+		   *last = request_query(r, "last");
+	int64_t after = 0, limit = LIST_MAX;
+	json_t *list;
+	struct err e = {0};
+	int code;
+
+	if (after_text && !read_number(after_text, 0, INT64_MAX - LIST_MAX, &after)) {
+		request_error(r, MHD_HTTP_BAD_REQUEST, "after", "is no number of a row");
+		return;
+	}
+	if ((limit_text && !read_number(limit_text, 1, LIST_MAX, &limit)) ||
+		(last && !read_number(last, 1, LIST_MAX, &limit))) {
+		request_error(
+			r, MHD_HTTP_BAD_REQUEST, last ? "last" : "limit", "is 1 to %d", LIST_MAX);
+		return;
+	}
+	code = audit_list(r->world->store, last ? -limit : after, limit, &list, &e);
+	if (code < 0)
+		request_fail(r, code, &e);
+	else
+		request_json(r, MHD_HTTP_OK, list);
+}
