@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,10 +27,21 @@ struct address {
 	size_t sockets;
 	bool proxy;
 	struct rate rates[LIMIT_KINDS];
+	struct rate requests;
+};
+
+#define NAMED_MAX 16384
+#define NAMED_KEPT_USEC 60000000ull /* by then all tokens have come back */
+
+struct named {
+	struct rate rate;
+	char name[96];
 };
 
 struct limits {
 	struct map addresses; /* owns them */
+	struct map named;     /* likewise */
+	uint64_t sweep_usec;  /* of named: now */
 	size_t sockets_max, total_max, total;
 	struct address proxies[LIMITS_PROXIES_MAX]; /* only their keys */
 	size_t n_proxies;
@@ -44,6 +56,7 @@ int limits_new(size_t sockets, size_t sockets_total, struct limits **ret)
 	l->sockets_max = sockets;
 	l->total_max = sockets_total;
 	map_init(&l->addresses);
+	map_init(&l->named);
 	*ret = l;
 	return 0;
 }
@@ -60,6 +73,8 @@ struct limits *limits_free(struct limits *l)
 		return NULL;
 	map_each(&l->addresses, free_one, NULL);
 	map_done(&l->addresses);
+	map_each(&l->named, free_one, NULL);
+	map_done(&l->named);
 	free(l);
 	return NULL;
 }
@@ -249,4 +264,41 @@ const uint8_t *address_network(const struct address *a, size_t *ret_n)
 const char *address_text(const struct address *a)
 {
 	return a->text;
+}
+
+struct rate *address_requests(struct address *a)
+{
+	return &a->requests;
+}
+
+static void drop_rested(void *value, void *data)
+{
+	struct limits *l = data;
+	struct named *n = value;
+
+	if (n->rate.since_usec + NAMED_KEPT_USEC > l->sweep_usec)
+		return;
+	(void)map_take_str(&l->named, n->name);
+	free(n);
+}
+
+struct rate *limits_named(struct limits *l, const char *name, uint64_t now_usec)
+{
+	struct named *n = map_get_str(&l->named, name);
+
+	if (n)
+		return &n->rate;
+	if (l->named.n >= NAMED_MAX) {
+		l->sweep_usec = now_usec;
+		map_each(&l->named, drop_rested, l);
+	}
+	n = l->named.n < NAMED_MAX ? calloc(1, sizeof(*n)) : NULL;
+	if (!n)
+		return NULL;
+	(void)snprintf(n->name, sizeof(n->name), "%s", name);
+	if (map_put_str(&l->named, n->name, n) < 0) {
+		free(n);
+		return NULL;
+	}
+	return &n->rate;
 }

@@ -18,6 +18,7 @@ enum limit_kind { LIMIT_SESSION, LIMIT_UPLOAD, LIMIT_MODEL, LIMIT_HANDSHAKE, LIM
 
 struct limits;
 struct address;
+struct rate;
 
 /* sockets: at a time per address; sockets_total: of all addresses together. */
 int limits_new(size_t sockets, size_t sockets_total, struct limits **ret);
@@ -54,6 +55,11 @@ void limits_leave(struct limits *l, struct address *a);
 
 /* Takes one token; false: too many in too short a time. now_usec: monotonic. */
 bool limits_take(struct address *a, enum limit_kind kind, uint64_t now_usec);
+
+/* For what is counted request by request: the address's own, or one by what it is called (a token's
+ * hash, a Space's id) in a table that forgets who has not come for longest. NULL: out of memory. */
+struct rate *address_requests(struct address *a);
+struct rate *limits_named(struct limits *l, const char *name, uint64_t now_usec);
 
 /* Its network, for a table's key: an IPv6 address counts as its /64. Borrowed, *ret_n bytes. */
 const uint8_t *address_network(const struct address *a, size_t *ret_n);

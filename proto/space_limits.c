@@ -19,6 +19,9 @@ static const struct {
 	[LIMIT_VISITOR_SESSIONS] = {"visitor-sessions", 100000, 64},
 	[LIMIT_SESSION_EVENTS] = {"session-events", 1000000, 500},
 	[LIMIT_SPACE_EVENTS] = {"space-events", 1000000, 20000},
+	[LIMIT_ADDRESS_REQUESTS] = {"address-requests", 1000000, 1000},
+	[LIMIT_TOKEN_REQUESTS] = {"token-requests", 1000000, 1000},
+	[LIMIT_SPACE_REQUESTS] = {"space-requests", 1000000, 5000},
 };
 
 void space_limits_default(struct space_limits *ret)

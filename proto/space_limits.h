@@ -20,6 +20,9 @@ enum space_limit {
 	LIMIT_VISITOR_SESSIONS, /* sessions of one visitor, in all Spaces */
 	LIMIT_SESSION_EVENTS,   /* a second, of one session */
 	LIMIT_SPACE_EVENTS,     /* a second, of one Space */
+	LIMIT_ADDRESS_REQUESTS, /* a second, of one network address */
+	LIMIT_TOKEN_REQUESTS,   /* the same of one access token */
+	LIMIT_SPACE_REQUESTS,   /* the same to one Space, from all together */
 	SPACE_LIMITS
 };
 

@@ -6,6 +6,8 @@
 #include "gateway/http/request.h"
 #include "gateway/tus.h"
 
+#define HSTS_SEC "15552000" /* half a year: browsers come by https only until then */
+
 void response_header(struct MHD_Response *response, const char *name, const char *value)
 {
 	(void)MHD_add_response_header(response, name, value);
@@ -31,6 +33,9 @@ enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *
 		return MHD_NO;
 	response_header(response, "X-Content-Type-Options", "nosniff");
 	response_header(response, "Referrer-Policy", "same-origin");
+	if (r->tls)
+		response_header(response, "Strict-Transport-Security", "max-age=" HSTS_SEC);
+	response_quota(r, response);
 	if (r->cors)
 		add_cors(response);
 	if (r->tus)

@@ -490,6 +490,9 @@ static void begin(struct request *r, const char *method, const char *version)
 		request_refuse(r, MHD_HTTP_BAD_REQUEST, "Host: malformed");
 		return;
 	}
+	request_count(r);
+	if (r->refusal)
+		return;
 	r->handler = request_must_move(r) ? &move_handler : request_choose(r);
 	if (r->handler->begin)
 		r->handler->begin(r);

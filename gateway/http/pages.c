@@ -85,6 +85,9 @@ static enum MHD_Result answer_html(struct request *r, unsigned status, const str
 	response_header(response, "Content-Type", "text/html; charset=utf-8");
 	response_header(response, "Content-Security-Policy",
 		r->handler == &embed_handler ? embed_policy : policy);
+	/* Other sites' windows have no hold on ours; what is embedded is theirs to arrange. */
+	if (r->handler != &embed_handler)
+		response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
 	response_header(response, "Cache-Control", cache);
 	response_header(response, "ETag", etag);
 	return answer(r, status, response);

@@ -60,6 +60,9 @@ struct request {
 	bool detail; /* errors are {"detail": words}, as Gradio's clients read them */
 	bool openai; /* errors are as OpenAI's clients read them */
 	void *state; /* the handler's */
+	/* what is left of the quota that is nearest to its end (quota.c) */
+	const char *quota; /* NULL: none was counted */
+	unsigned int quota_burst, quota_window_sec, quota_left, quota_reset_sec, retry_sec;
 	/* a refusal that has been decided and waits for the body's end */
 	unsigned refusal;
 	char refusal_words[512];
@@ -85,6 +88,10 @@ void request_resume(struct request *r);
 /* Header or query argument; NULL: missing. Borrowed. */
 const char *request_header(const struct request *r, const char *name);
 const char *request_argument(const struct request *r, const char *name);
+
+/* Counts the request; one too many is refused with 429. */
+void request_count(struct request *r);
+void response_quota(const struct request *r, struct MHD_Response *response);
 
 /* Whether it came by http and has to come by https. */
 bool request_must_move(const struct request *r);

@@ -420,6 +420,51 @@ def http_leads_to_https(f):
 
 
 @with_front
+def answers_carry_the_headers_that_keep_a_page_to_itself(f):
+    f.issue("one.pem", "one.example")
+    f.start()
+    page, embed, api = (f.get(path)[1] for path in (
+        "/spaces/alice/echo", "/spaces/alice/echo/-/embed", "/healthz"))
+    for headers in (page, embed, api):
+        assert headers["strict-transport-security"] == "max-age=15552000"
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "same-origin"
+    assert page["cross-origin-opener-policy"] == "same-origin" and "cross-origin-opener-policy" not in embed
+    assert "frame-ancestors 'self'" in page["content-security-policy"]
+    assert "frame-ancestors *" in embed["content-security-policy"]
+    assert "strict-transport-security" not in get(f.g.port, "/spaces/alice/echo")[1]
+
+
+@with_front
+def requests_are_counted_by_address_token_and_space(f):
+    f.issue("one.pem", "one.example")
+    f.start(gateway=("--limit", "address-requests=4", "--limit", "token-requests=2", "--limit", "space-requests=6"))
+    token = "Authorization: Bearer hf_"
+
+    def ask(source, *headers, path="/-/sign-in"):
+        status, headers, body = f.get(path, *headers, source=source)
+        return status, headers, body
+
+    status, headers, _ = ask("127.0.0.11")
+    assert status == 200 and headers["ratelimit-policy"] == '"address";q=40;w=10'
+    left, reset = re.fullmatch(r'"address";r=(\d+);t=(\d+)', headers["ratelimit"]).groups()
+    assert 30 <= int(left) < 40 and int(reset) <= 10 and "retry-after" not in headers
+    f.g.until(lambda: ask("127.0.0.11")[0] == 429)
+    status, headers, body = ask("127.0.0.11")
+    if status == 429:
+        assert int(headers["retry-after"]) >= 1 and b"of this address" in body
+        assert headers["ratelimit"].startswith('"address";r=0;t=')
+    # Others have their own, and one token is one however many addresses use it.
+    assert ask("127.0.0.12")[0] == 200
+    seen = [ask("127.0.0.%d" % (20 + n % 8), token + "one") for n in range(40)]
+    refused = [h for s, h, b in seen if s == 429]
+    assert refused and all(h["ratelimit-policy"] == '"token";q=20;w=10' for h in refused), seen[-1]
+    assert ask("127.0.0.12", token + "two")[0] == 200
+    seen = [ask("127.0.0.%d" % (30 + n % 16), path="/spaces/alice/echo") for n in range(130)]
+    assert any(s == 429 and b"of this space" in b for s, h, b in seen)
+    assert f.get("/healthz", source="127.0.0.11")[0] == 200
+
+
+@with_front
 def while_the_gateway_restarts_clients_wait(f):
     f.issue("one.pem", "one.example")
     f.start()
