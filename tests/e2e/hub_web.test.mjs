@@ -226,13 +226,18 @@ test("a branch has a page of its own that says so, and its owner promotes it the
     await visitor.getByText("ends in 7 days").waitFor();
     assert.equal(await visitor.getByRole("button", { name: "Promote" }).count(), 0);
     await clean("/spaces/admin/branchy--next", "360", visitor);
-    await go("/spaces/admin/branchy--next");
+    await go("/spaces/admin/branchy/-/builds");
+    await page.getByRole("link", { name: "next", exact: true }).click();
     await page.getByRole("button", { name: "Promote" }).click();
     await page.getByRole("button", { name: "Promote to main" }).click();
     await page.getByRole("link", { name: "the live Space" }).click();
     await page.getByRole("heading", { name: "The next" }).waitFor();
     assert.equal(new URL(page.url()).pathname, "/spaces/admin/branchy");
     assert.equal(await page.locator(".preview-bar").count(), 0);
+    await go("/spaces/admin/branchy/-/builds");
+    await page.getByRole("button", { name: "End", exact: true }).click();
+    await page.getByRole("heading", { name: "Previews" }).waitFor({ state: "detached" });
+    await until("its page is gone", async () => (await go("/spaces/admin/branchy--next", visitor)).status() === 404);
   } finally {
     await visitor.context().close();
     repo.remove();

@@ -5,6 +5,7 @@ import { call, spacePath, type Build, type SpaceInfo } from "./api";
 import { FormNote, known, Show, StateBadge, words } from "./frame";
 import { RepoFrame } from "./hub/repo_frame";
 import { IDLE, progress, type LiveBuild } from "./live_build";
+import { Previews } from "./previews";
 import { useCall } from "./use_call";
 import { useStream } from "./use_stream";
 import { agoWords, fullTime, msWords } from "./words";
@@ -23,6 +24,7 @@ export function Builds({ owner, name }: Props) {
         {({ builds = [], owned = false }) => (
           <>
             {owned && <Now path={path} changed={again} />}
+            <Previews path={path} owned={owned} />
             {builds.length === 0 ? (
               <NoBuilds owner={owner} name={name} />
             ) : (
