@@ -374,11 +374,13 @@ static bool sync_file(struct data *d, const struct data_call *c, struct answer *
 	const void *raw;
 	size_t n_raw;
 	struct ending *n;
+	struct err ignored = {0};
 	int fds[2], r;
 
 	folder_of(d, c->space, dir);
-	if (parse_args(c, &args, &raw, &n_raw, NULL) < 0 ||
-		json_get_str(args, "id", ID_LEN, &id, NULL) < 0 || files_settle(dir, id, fds) < 0)
+	if (parse_args(c, &args, &raw, &n_raw, &ignored) < 0 ||
+		json_get_str(args, "id", ID_LEN, &id, &ignored) < 0 ||
+		files_settle(dir, id, fds) < 0)
 		return false; /* which it is told in words */
 	n = ending_new(d, c);
 	if (!n) {

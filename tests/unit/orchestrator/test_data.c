@@ -286,6 +286,8 @@ TEST(what_is_no_call_is_refused_in_words)
 	CHECK(strstr(
 		ask(&t, "s", "", "drop", "{}"), "bad_input the store has no operation 'drop'"));
 	CHECK(strstr(ask(&t, "s", "", "get", "["), "bad_input JSON"));
+	CHECK(strstr(ask(&t, "s", "", "file.end", "["), "bad_input JSON"));
+	CHECK(strstr(ask(&t, "s", "", "file.end", "[]"), "bad_input arguments"));
 	CHECK(strstr(ask(&t, "s", "", "get", "[]"), "bad_input arguments: must be an object"));
 	CHECK(strstr(ask(&t, "s", "", "get", "{}"), "bad_input key: "));
 	CHECK(strstr(ask(&t, "s", "", "get", "{\"key\":\"\"}"), "bad_input key: a key has 1 to"));
