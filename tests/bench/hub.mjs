@@ -1,17 +1,21 @@
 // The hub beside its peers: 1 GB by git-lfs beside nginx writing the same bytes, a clone beside git
-// daemon.
+// daemon, a commit until a visitor sees it, and lists among 10,000 repos (repos.mjs).
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { root } from "../e2e/lib/platform.mjs";
 import { until } from "../e2e/lib/process.mjs";
+import { Visitor } from "../e2e/lib/wire.mjs";
+import { benchRepos } from "./repos.mjs";
 import { freePort, makeFile, startNginx, status } from "./upload.mjs";
 
 const SIZE = Number(process.env.VITRINE_BENCH_BYTES ?? 1 << 30);
 const CLONE = Math.min(SIZE, 200e6);
 const ROUNDS = 3;
 const MEMORY_MB = 64;
+const COMMITS = 30, VISIBLE_MS = 300;
 const ada = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
 
 async function sha256(file) {
@@ -117,7 +121,35 @@ async function push({ platform, dir, file, run }) {
   return { seconds, peaks: pids.map(([name, pid]) => [name, status(pid, "VmHWM") * 1.048576]) };
 }
 
-export async function benchHub({ startPlatform, run, figure, say, cleanups }) {
+/** Milliseconds from a commit by the API, as the editor in the browser makes it, until the page of a
+ * visitor who is there has the new version. */
+async function visible({ platform, newRepo }) {
+  const app = (title) => `local ui = require "vitrine.ui"\n\nreturn ui.page({ title = "${title}" }, function() return ui.textbox {} end)\n`;
+  const repo = newRepo(platform, "admin/edited");
+  const took = [];
+
+  await repo.deploy({ "app.lua": app("At first") });
+  const visitor = await Visitor.join(platform, "admin/edited");
+
+  for (let i = 0; i < COMMITS; i++) {
+    const title = `Version ${i}`;
+    const lines = [{ key: "header", value: { summary: title } },
+      { key: "file", value: { path: "app.lua", content: Buffer.from(app(title)).toString("base64"), encoding: "base64" } }];
+    const began = performance.now();
+    const committed = fetch(`${platform.url}/api/spaces/admin/edited/commit/main`, {
+      method: "POST", body: lines.map((line) => JSON.stringify(line)).join("\n"),
+      headers: { authorization: `Bearer ${platform.token}`, "content-type": "application/x-ndjson" },
+    });
+
+    await visitor.waitFor(`version ${i} is there`, () => visitor.tree.tree.title === title);
+    took.push(performance.now() - began);
+    if (!(await committed).ok) throw new Error(`commit ${i}: ${(await committed).status}`);
+  }
+  await visitor.close();
+  return took;
+}
+
+export async function benchHub({ startPlatform, newRepo, run, percentile, figure, say, cleanups }) {
   const dir = mkdtempSync(join(tmpdir(), "vitrine-hub-"));
 
   cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
@@ -128,6 +160,8 @@ export async function benchHub({ startPlatform, run, figure, say, cleanups }) {
 
   rmSync(file);
   const cloned = await clone({ platform, dir, run, say, cleanups });
+  const seen = await visible({ platform, newRepo });
+  const listed = await benchRepos({ platform, newRepo, run, percentile, figure, words: join(root, "docs/sdk.md") });
   const beside = (what, rates, goal) => figure(what, best(rates.ours), "MB/s",
     { peer: best(rates.peer), goal: `≥ ${goal} × the peer`, floor: goal * best(rates.peer) });
 
@@ -136,5 +170,8 @@ export async function benchHub({ startPlatform, run, figure, say, cleanups }) {
     figure("the same by git lfs push, git-lfs's own reading and hashing in it", SIZE / 1e6 / pushed.seconds, "MB/s", { peer: best(sent.peer) }),
     ...pushed.peaks.map(([name, mb]) => figure(`both: ${name}, peak memory`, mb, "MB", { goal: `≤ ${MEMORY_MB} MB`, limit: MEMORY_MB })),
     beside(`clone of ${CLONE / 1e6} MB over HTTP; best of ${ROUNDS} (peer: git daemon)`, cloned, 0.8),
+    figure(`a commit by the API until a visitor's page has the new version, p50 of ${COMMITS}`, percentile(seen, 50), "ms", { goal: `≤ ${VISIBLE_MS} ms`, limit: VISIBLE_MS }),
+    figure("the same, p90", percentile(seen, 90), "ms"),
+    ...listed,
   ];
 }

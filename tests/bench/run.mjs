@@ -460,7 +460,7 @@ const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: b
   fairness: () => benchFairness({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   sockets: () => benchSockets({ startPlatform, startEcho: async () => { const port = await startEcho(); return { port, pid: echoServer.pid }; },
     newRepo, run, numbers, percentile, figure, echoApp, client, pathOf }),
-  hub: () => benchHub({ startPlatform, run, figure, say, cleanups }),
+  hub: () => benchHub({ startPlatform, newRepo, run, percentile, figure, say, cleanups }),
   inference: () => benchInference({ run, figure, say, cleanups }),
   scheduler: () => benchScheduler({ run, figure }),
   many: () => benchMany({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
