@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "gateway/host.h"
 #include "gateway/map.h"
+#include "gateway/price.h"
 #include "gateway/route.h"
 #include "gateway/space.h"
 #include "proto/messages.h"
@@ -306,6 +307,32 @@ int edge_host_send(const struct frame *f, void *edge)
 	return e->link ? link_send(e->link, f) : -ENOTCONN;
 }
 
+int edge_balance_of(struct edge *e, uint32_t session, const char *payer)
+{
+	const struct edge_balance_of m = {.payer = payer};
+	struct frame f = {.type = EDGE_BALANCE_OF, .seq = session};
+	CLEANUP(buf_done) struct buf value;
+	int r;
+
+	buf_init(&value, 256);
+	r = e && e->link ? edge_balance_of_write(&m, &value) : -ENOTCONN;
+	f.value = value.data;
+	f.length = value.len;
+	return r < 0 ? r : link_send(e->link, &f);
+}
+
+static int on_balance(struct edge *e, const struct frame *f, struct err *why)
+{
+	struct edge_balance m;
+	int r = edge_balance_read(&m, f->value, f->length, why);
+
+	if (r < 0)
+		return r;
+	price_balance(e->gateway, f->seq, &m);
+	edge_balance_done(&m);
+	return 0;
+}
+
 static int on_networks(struct edge *e, const struct frame *f, struct err *why)
 {
 	struct edge_networks m;
@@ -332,6 +359,7 @@ static const struct {
 	{EDGE_DISK, on_disk},
 	{EDGE_HOST_RESULT, on_host_result},
 	{EDGE_NETWORKS, on_networks},
+	{EDGE_BALANCE, on_balance},
 };
 
 static int on_frame(struct link *l, const struct frame *f, struct link_files *files,

@@ -35,6 +35,10 @@ int edge_identify(struct edge *e, const char *cookie, size_t n, struct identity 
 /* fn will not be called. NULL is fine. Returns NULL. */
 struct identify *identify_cancel(struct identify *i);
 
+/* What has the payer left? price_balance hears the answer. -ENOTCONN: the link is down; -ENOBUFS.
+ */
+int edge_balance_of(struct edge *e, uint32_t session, const char *payer);
+
 /* Sends the gateway's numbers; while the link is down they are dropped. */
 void edge_metrics(struct edge *e, const struct buf *text);
 

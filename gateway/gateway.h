@@ -11,6 +11,7 @@
 #include "proto/space_limits.h"
 
 struct callers;
+struct costs;
 struct edge;
 struct files;
 struct gradio;
@@ -53,6 +54,7 @@ struct gateway {
 	struct pictures *pictures;
 	struct grants *grants;
 	struct host *host;
+	struct costs *costs; /* NULL: without grants, as in tests/sim */
 	struct callers *callers;
 	struct gradio *gradio;
 	struct streams *streams;

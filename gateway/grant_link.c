@@ -24,12 +24,11 @@ struct grant_link {
 static int on_frame(
 	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
+	struct grant_link *g = data;
+
 	(void)l;
-	(void)f;
 	(void)files;
-	(void)e;
-	(void)data;
-	return 0;
+	return f->type == MODELS_SPENT && g->grants ? grants_spent(g->grants, f, e) : 0;
 }
 
 static void on_closed(struct link *l, const struct err *reason, void *data)

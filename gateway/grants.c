@@ -8,10 +8,12 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/random.h"
+#include "gateway/costs.h"
 #include "gateway/session/sessions.h"
 #include "proto/messages.h"
 
 #define REVOKE_USEC (20 * USEC_PER_MSEC)
+#define MINTED_MAX 4096        /* whose cost is not told is not known, and the next one is */
 #define REVOKE_MAX (32u << 10) /* bytes of one message */
 
 struct grants {
@@ -20,6 +22,7 @@ struct grants {
 	struct source *renew;     /* owned; timer */
 	struct source *flush;     /* owned; timer, armed while something is to be told */
 	struct buf ended;         /* of REVOKE */
+	struct event_of *minted;  /* owned; MINTED_MAX, by session and n; the newest stays */
 };
 
 static void tell_key(struct grants *t, const struct grant_key *key)
@@ -76,6 +79,9 @@ int grants_new(const struct grants_config *config, struct grants **ret)
 	if (!t)
 		return -ENOMEM;
 	t->config = *config;
+	t->minted = calloc(MINTED_MAX, sizeof(*t->minted));
+	if (!t->minted)
+		return -ENOMEM;
 	buf_init(&t->ended, REVOKE_MAX);
 	r = loop_add_timer(config->loop, renew, t, &t->renew);
 	if (r == 0)
@@ -94,6 +100,7 @@ struct grants *grants_free(struct grants *t)
 	t->renew = source_free(t->renew);
 	t->flush = source_free(t->flush);
 	buf_done(&t->ended);
+	free(t->minted);
 	explicit_bzero(t->keys, sizeof(t->keys));
 	free(t);
 	return NULL;
@@ -123,15 +130,47 @@ void grants_payer(const struct grants *t, const struct session *s, char *ret, si
 	}
 }
 
-bool grants_mint(struct grants *t, const struct session *s, const char *replica, uint32_t n,
-	char ret[GRANT_MAX + 1])
+static struct event_of *minted(struct grants *t, uint32_t session, uint32_t n)
 {
-	const struct grant_place place = {.replica = replica, .session = s->number, .n = n};
+	return &t->minted[(session * 31 + n) % MINTED_MAX];
+}
+
+static uint32_t get_u32(const uint8_t *at)
+{
+	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+int grants_spent(struct grants *t, const struct frame *f, struct err *e)
+{
+	if (f->length % 16)
+		return err_set(e, -EBADMSG, "SPENT: must be rows of 16 bytes");
+	for (const uint8_t *at = f->value; at < f->value + f->length; at += 16) {
+		struct event_of *event = minted(t, get_u32(at), get_u32(at + 4));
+
+		if (event->session != get_u32(at) || event->n != get_u32(at + 4))
+			continue;
+		t->config.spent(event, get_u32(at + 8) | (uint64_t)get_u32(at + 12) << 32,
+			t->config.gateway);
+		*event = (struct event_of){0};
+	}
+	return 0;
+}
+
+bool grants_mint(struct grants *t, const struct session *s, const char *replica,
+	const struct frame *f, char ret[GRANT_MAX + 1])
+{
+	const struct grant_place place = {.replica = replica, .session = s->number, .n = f->seq};
 	struct grant_terms terms = {.budget_msec = GRANT_BUDGET_MSEC,
 		.deadline_usec = clock_wall_usec() + GRANT_LIFE_SEC * USEC_PER_SEC};
+	struct event_of *event;
 
 	if (!t)
 		return false;
+	event = minted(t, s->number, f->seq);
+	*event = (struct event_of){
+		.session = s->number, .n = f->seq, .node = f->node, .kind = f->op};
+	(void)snprintf(event->space, sizeof(event->space), "%.26s", s->space);
+	terms.expected_msec = costs_expect(t->config.costs, s->space, f->node, f->op);
 	grants_payer(t, s, terms.payer, sizeof(terms.payer));
 	return grant_seal(&t->keys[0], &place, &terms, ret);
 }

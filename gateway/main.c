@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "gateway/adapters/gradio/session.h"
 #include "gateway/call/call.h"
+#include "gateway/costs.h"
 #include "gateway/edge.h"
 #include "gateway/files.h"
 #include "gateway/gateway.h"
@@ -36,6 +37,7 @@
 #include "gateway/models/models.h"
 #include "gateway/models/pictures.h"
 #include "gateway/partial.h"
+#include "gateway/price.h"
 #include "gateway/report.h"
 #include "gateway/route.h"
 #include "gateway/session/sessions.h"
@@ -311,6 +313,9 @@ static int make_grants(struct program *p)
 	const struct grants_config config = {.loop = p->gateway.loop,
 		.visitors = &p->gateway.key,
 		.classes = &p->gateway.classes,
+		.costs = p->gateway.costs,
+		.spent = price_spent,
+		.gateway = &p->gateway,
 		.send = grant_link_send,
 		.data = p->grant_link};
 	int r = grants_new(&config, &p->gateway.grants);
@@ -338,6 +343,7 @@ static int make_host(struct gateway *g)
 static int make_links(struct program *p, struct err *e)
 {
 	struct gateway *g = &p->gateway;
+	char path[4096];
 	int r = spaces_new(g, &g->spaces);
 
 	if (r == 0)
@@ -354,6 +360,8 @@ static int make_links(struct program *p, struct err *e)
 		r = pictures_new(g->loop, p->pictures, &g->pictures);
 	if (r == 0)
 		r = grant_link_new(g->loop, p->settings.run, &p->grant_link);
+	if (r == 0)
+		r = costs_new(g->loop, below(&p->settings, "costs.json", path), &g->costs);
 	if (r == 0)
 		r = make_grants(p);
 	if (r == 0)
@@ -414,6 +422,7 @@ static void take_down(struct program *p)
 	(void)pictures_free(g->pictures);
 	(void)grant_link_free(p->grant_link);
 	g->grants = grants_free(g->grants);
+	g->costs = costs_free(g->costs);
 	(void)log_sync_free(p->sync);
 	(void)sessions_free(g->sessions);
 	(void)spaces_free(g->spaces);

@@ -49,12 +49,13 @@ static bool is_gesture(const struct frame *f)
 					      f->op != EVENT_TICK && f->op != EVENT_UNLOAD);
 }
 
-static void send_grant(struct session *s, struct replica *r, uint32_t n, struct gateway *g)
+static void send_grant(
+	struct session *s, struct replica *r, const struct frame *event, struct gateway *g)
 {
-	struct frame f = {.type = APP_GRANT, .channel = s->number, .seq = n};
+	struct frame f = {.type = APP_GRANT, .channel = s->number, .seq = event->seq};
 	char text[GRANT_MAX + 1];
 
-	if (!grants_mint(g->grants, s, r->id, n, text))
+	if (!grants_mint(g->grants, s, r->id, event, text))
 		return; /* the owner pays rather than that nothing works */
 	f.value = (const uint8_t *)text;
 	f.length = strlen(text);
@@ -76,7 +77,7 @@ static void send_frame(struct session *s, const struct frame *f, void *data)
 	if (f->type == APP_EVENT || f->type == APP_CALL)
 		queue_sent(r->space, s, f);
 	if (is_gesture(f))
-		send_grant(s, r, f->seq, data);
+		send_grant(s, r, f, data);
 	if (f->type == APP_CANCEL || f->type == APP_CLOSE)
 		take_back(s, r, f->type == APP_CANCEL ? f->seq : 0, data);
 	worker_link_send(r, f, NULL, 0);

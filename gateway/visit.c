@@ -10,6 +10,7 @@
 #include "gateway/fail.h"
 #include "gateway/metrics.h"
 #include "gateway/place.h"
+#include "gateway/price.h"
 #include "gateway/session/json_text.h"
 #include "proto/constants.h"
 
@@ -80,6 +81,7 @@ struct visit *visit_free(struct visit *v)
 	buf_done(&v->secrets);
 	free(v->cookie);
 	free(v->join_query);
+	free(v->price);
 	free(v);
 	return NULL;
 }
@@ -119,6 +121,11 @@ static int write_phase(const void *m, struct buf *b)
 static int write_queue(const void *m, struct buf *b)
 {
 	return wire_queue_write(m, b);
+}
+
+static int write_cost(const void *m, struct buf *b)
+{
+	return wire_cost_write(m, b);
 }
 
 static int write_welcome(const void *m, struct buf *b)
@@ -167,6 +174,12 @@ void visit_show_wait(struct visit *v, uint32_t n, uint32_t node, const struct wi
 	if (v->phase == VISIT_JOINED)
 		send_message(v, (struct frame){.type = WIRE_QUEUE, .node = node, .seq = n}, m,
 			write_queue);
+}
+
+void visit_show_cost(struct visit *v, const struct wire_cost *m)
+{
+	if (v->phase == VISIT_JOINED)
+		send_message(v, (struct frame){.type = WIRE_COST}, m, write_cost);
 }
 
 void visit_show_started(struct visit *v, uint32_t n, uint32_t node)
@@ -387,6 +400,7 @@ static void take_session(struct visit *v, struct session *s, bool fresh)
 		visit_show_all(v);
 	}
 	session_show_interrupted(t, s);
+	price_joined(v);
 	space_place(v->space, s);
 }
 

@@ -18,6 +18,7 @@
 #include "gateway/edge.h"
 #include "gateway/limits.h"
 #include "gateway/space.h"
+#include "proto/messages.h"
 
 enum visit_phase { VISIT_CONNECTED, VISIT_ASKING, VISIT_JOINED, VISIT_ENDED };
 
@@ -28,6 +29,8 @@ struct visit_ops {
 	/* Close after what was sent. The transport calls visit_free from its loop. */
 	void (*end)(void *transport, bool retry);
 };
+
+struct price;
 
 struct visit {
 	struct visit *next, **at; /* among the Space's */
@@ -56,7 +59,8 @@ struct visit {
 	char join_session[33];
 	char join_bundle[65];
 	char join_boot[17];
-	char *join_query; /* owned */
+	char *join_query;    /* owned */
+	struct price *price; /* owned; price.c's; NULL: not known */
 };
 
 struct visit_start {
@@ -91,6 +95,9 @@ int visit_call(struct visit *v, struct frame *call, struct err *e);
 
 /* Ends it with words for the visitor. */
 void visit_end(struct visit *v, bool retry, const char *reason);
+
+/* What gestures cost and what is left for them. */
+void visit_show_cost(struct visit *v, const struct wire_cost *m);
 
 /* --- for space.c --- */
 void visit_show(struct visit *v, const uint8_t *frames, size_t n, bool fails, bool lazy);

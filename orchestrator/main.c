@@ -387,6 +387,13 @@ static void on_begun(const char *space_id, int64_t begun, void *data)
 	runs_told(((struct world *)data)->runs, space_id, begun);
 }
 
+static int balance(const char *payer, struct edge_balance *ret, char words[256], void *data)
+{
+	struct world *w = data;
+
+	return accounts_peer_balance(w->accounts, payer, ret, words);
+}
+
 static void on_worker_up(const struct edge_worker_up *m, void *data)
 {
 	notes_take_worker_up(data, m);
@@ -486,6 +493,7 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		.on_host_call = apps_take,
 		.on_begun = on_begun,
 		.on_worker_up = on_worker_up,
+		.balance = balance,
 		.data = w};
 	int r = agent_peer_new(&agent, &w->agent);
 

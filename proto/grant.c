@@ -10,10 +10,10 @@
 
 #define NONCE_LEN 12
 #define TAG_LEN 16
-#define TERMS_HEAD 13 /* version, budget, deadline */
+#define TERMS_HEAD 17 /* version, budget, what is expected, deadline */
 #define TERMS_MAX (TERMS_HEAD + GRANT_PAYER_MAX)
 #define BYTES_MAX (NONCE_LEN + TERMS_MAX + TAG_LEN)
-#define VERSION 1
+#define VERSION 2
 
 _Static_assert(2 * BYTES_MAX <= GRANT_MAX, "a grant fits its message");
 
@@ -67,7 +67,8 @@ bool grant_seal(struct grant_key *key, const struct grant_place *place,
 	put(bytes + 4, key->sealed++, 8);
 	clear[0] = VERSION;
 	put(clear + 1, terms->budget_msec, 4);
-	put(clear + 5, terms->deadline_usec, 8);
+	put(clear + 5, terms->expected_msec, 4);
+	put(clear + 9, terms->deadline_usec, 8);
 	memcpy(clear + TERMS_HEAD, terms->payer, payer);
 	ok = ctx && begin(ctx, key, bytes, place, 1) &&
 	     EVP_EncryptUpdate(ctx, bytes + NONCE_LEN, &out, clear, (int)n) == 1 &&
@@ -94,8 +95,9 @@ static bool read_terms(const uint8_t *clear, size_t n, struct grant_terms *ret)
 {
 	if (clear[0] != VERSION || memchr(clear + TERMS_HEAD, 0, n - TERMS_HEAD))
 		return false;
-	*ret = (struct grant_terms){
-		.budget_msec = (uint32_t)get(clear + 1, 4), .deadline_usec = get(clear + 5, 8)};
+	*ret = (struct grant_terms){.budget_msec = (uint32_t)get(clear + 1, 4),
+		.expected_msec = (uint32_t)get(clear + 5, 4),
+		.deadline_usec = get(clear + 9, 8)};
 	memcpy(ret->payer, clear + TERMS_HEAD, n - TERMS_HEAD);
 	return true;
 }

@@ -4,8 +4,8 @@
  * session and the event's number are sealed with it and not written down, so that a grant is good
  * on one link for one event.
  *
- *	hexadecimal: u32 key id, u64 nonce | sealed: u8 1, u32 budget ms, u64 deadline µs, payer |
- *tag
+ *	hexadecimal: u32 key id, u64 nonce | sealed: u8 2, u32 budget ms, u32 expected ms, u64
+ *deadline µs, payer | tag
  *
  * Knows no link and no clock.
  */
@@ -34,6 +34,7 @@ struct grant_place {
 
 struct grant_terms {
 	uint32_t budget_msec;   /* of device time, for all calls of the event together */
+	uint32_t expected_msec; /* of it, what such an event takes as a rule; 0: nobody knows */
 	uint64_t deadline_usec; /* wall clock */
 	char payer[GRANT_PAYER_MAX + 1];
 };

@@ -36,7 +36,7 @@ struct accounts *accounts_free(struct accounts *t)
 
 static bool is_free(const struct account *a)
 {
-	return a->calls == 0 && a->n_spent == 0;
+	return a->calls == 0 && a->n_spent == 0 && a->reserved_nsec == 0;
 }
 
 /* Looked for only when the table is full. */
@@ -110,6 +110,20 @@ int account_admit(struct account *a, uint64_t now_usec, bool *ret_ask, struct er
 	return err_set(e, -EDQUOT, "%s", a->refusal);
 }
 
+int account_afford(const struct account *a, uint64_t nsec, struct err *e)
+{
+	uint64_t left = account_left_nsec(a);
+	uint64_t fits = left > a->reserved_nsec ? left - a->reserved_nsec : 0;
+
+	if (nsec <= fits)
+		return 0;
+	return err_set(e, -EDQUOT,
+		"This takes about %.2g s of compute, and you have %.2g s left%s%s%s. "
+		"What takes less than that still runs.",
+		(double)nsec / 1e9, (double)fits / 1e9, a->reserved_nsec ? " beside what runs" : "",
+		a->returns[0] ? "; " : "", a->returns);
+}
+
 bool account_is_full(const struct account *a)
 {
 	return a->concurrent > 0 && a->calls >= a->concurrent;
@@ -146,6 +160,7 @@ void account_lease(
 	memmove(a->spent, a->spent + gone, a->n_spent * sizeof(*a->spent));
 	(void)snprintf(a->name, sizeof(a->name), "%s", m->account);
 	(void)snprintf(a->refusal, sizeof(a->refusal), "%s", m->refusal ? m->refusal : "");
+	(void)snprintf(a->returns, sizeof(a->returns), "%s", m->returns ? m->returns : "");
 	a->lease_nsec = (uint64_t)m->usec * 1000;
 	a->weight = m->weight > 0 ? (unsigned int)m->weight : 1;
 	a->concurrent = (unsigned int)m->concurrent;

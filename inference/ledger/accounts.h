@@ -32,6 +32,7 @@ struct account {
 	uint64_t leased_usec, until_usec; /* when; 0: there is none */
 	uint64_t asked_usec;              /* WANT was sent; 0: not since the last lease */
 	uint64_t running_nsec;            /* spent and in no row yet */
+	uint64_t reserved_nsec;           /* that events under way are expected to take yet */
 	struct spent spent[SPENT_MAX];
 	size_t n_spent;
 	unsigned int calls; /* that run on it; it stays */
@@ -42,6 +43,7 @@ struct account {
 	uint64_t call_nsec;      /* that one event or call may use; 0: what its grant says */
 	uint64_t memory_bytes;   /* on the device; 0: as much as a Space may */
 	char refusal[513];
+	char returns[257]; /* when what was used comes back; "": nothing was */
 };
 
 struct accounts;
@@ -62,6 +64,10 @@ bool account_is_full(const struct account *a);
 
 /* What is left; a lease's end costs no call that runs. */
 uint64_t account_left_nsec(const struct account *a);
+
+/* Whether so much more may be begun beside what is reserved. -EDQUOT: words say what is left, when
+ * more comes back, and what would fit. */
+int account_afford(const struct account *a, uint64_t nsec, struct err *e);
 
 /* A call on it has used the device. False: nothing is left. */
 bool account_spend(struct account *a, uint64_t nsec);

@@ -121,12 +121,33 @@ static uint32_t read_u32(const uint8_t *at)
 	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
+/* A row of SPENT. */
+static void add_spent(struct buf *b, uint32_t session, uint32_t n, uint64_t nsec)
+{
+	if (nsec == 0 || buf_reserve(b, 16) < 0)
+		return; /* the next run of its handler tells */
+	(void)buf_add_u32(b, session);
+	(void)buf_add_u32(b, n);
+	(void)buf_add_u32(b, (uint32_t)nsec);
+	(void)buf_add_u32(b, (uint32_t)(nsec >> 32));
+}
+
+static void send_spent(struct control *c, const struct buf *b)
+{
+	const struct frame f = {.type = MODELS_SPENT, .value = b->data, .length = b->len};
+
+	if (b->len > 0)
+		(void)link_send(c->link, &f);
+}
+
 static int on_revoke(
 	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
 {
 	const uint8_t *at = f->value, *end = at + f->length;
+	CLEANUP(buf_done) struct buf spent;
 
 	(void)files;
+	buf_init(&spent, (size_t)proto_value_max(PROTO_MODELS, PROTO_DOWN, MODELS_SPENT));
 	while (at < end) {
 		const uint8_t *nul = memchr(at, 0, (size_t)(end - at));
 		struct worker *w;
@@ -135,9 +156,11 @@ static int on_revoke(
 			return err_set(e, -EBADMSG, "REVOKE: must be ids and numbers");
 		w = worker_find(c->service, (const char *)at);
 		if (w)
-			worker_end_event(w, read_u32(nul + 1), read_u32(nul + 5));
+			add_spent(&spent, read_u32(nul + 1), read_u32(nul + 5),
+				worker_end_event(w, read_u32(nul + 1), read_u32(nul + 5)));
 		at = nul + 9;
 	}
+	send_spent(c, &spent);
 	return 0;
 }
 

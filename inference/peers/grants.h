@@ -35,13 +35,18 @@ int grant_keys_add(struct grant_keys *k, const struct models_key *m, struct err 
 int grant_read(const struct grant_keys *k, const struct grant_place *place, const char *text,
 	uint64_t now_wall_usec, struct grant_terms *ret, struct err *e);
 
+struct account;
+
 /* An event of a worker, while something of it is to be remembered. */
 struct event {
 	struct event *next, *newer;
 	uint32_t session, n;
 	uint64_t spent_nsec, budget_nsec;
-	uint64_t until_usec; /* not forgotten before, since its grant may come again */
-	unsigned int calls;  /* that run on it: while there are some it is not forgotten */
+	uint64_t expected_nsec;  /* what such an event takes as a rule */
+	struct account *account; /* where reserved_nsec is set aside; it stays meanwhile */
+	uint64_t reserved_nsec;  /* of what is expected, while calls run */
+	uint64_t until_usec;     /* not forgotten before, since its grant may come again */
+	unsigned int calls;      /* that run on it: while there are some it is not forgotten */
 	bool revoked;
 };
 

@@ -124,8 +124,8 @@ int worker_on_call(struct worker *w, const struct frame *f, struct err *e);
 int worker_on_stop(struct worker *w, const struct frame *f, struct err *e);
 
 /* The event has ended or was cancelled: what is called on its grant from now on is refused, what
- * runs on it stops. */
-void worker_end_event(struct worker *w, uint32_t session, uint32_t n);
+ * runs on it stops. Returns what it has used, where it is told for the first time. */
+uint64_t worker_end_event(struct worker *w, uint32_t session, uint32_t n);
 
 /* Begins with those of its held calls whose model is there. May free the worker. */
 void worker_resume_calls(struct worker *w);

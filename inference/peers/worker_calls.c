@@ -16,13 +16,34 @@
  */
 #define READING_SHARE 0.1
 
+/* What an event is expected to take is set aside while calls of it run, so that others who come
+ * meanwhile do not count on it too. */
+static void reserve(struct event *v, struct account *a)
+{
+	if (!a || v->reserved_nsec > 0 || v->expected_nsec <= v->spent_nsec)
+		return;
+	v->account = a;
+	v->reserved_nsec = v->expected_nsec - v->spent_nsec;
+	a->reserved_nsec += v->reserved_nsec;
+}
+
+static void release(struct event *v, uint64_t nsec)
+{
+	uint64_t part = nsec < v->reserved_nsec ? nsec : v->reserved_nsec;
+
+	if (part == 0)
+		return;
+	v->account->reserved_nsec -= part;
+	v->reserved_nsec -= part;
+}
+
 /* Its tenant stays, even without calls. */
 static void call_free(struct call *c)
 {
 	call_wait_over(c);
 	c->tenant->calls--;
-	if (c->event)
-		c->event->calls--;
+	if (c->event && --c->event->calls == 0)
+		release(c->event, UINT64_MAX);
 	job_done(&c->job);
 	c->worker->service->held_bytes -= c->held_n;
 	free(c->held);
@@ -188,8 +209,10 @@ static bool on_charge(uint64_t nsec, void *data)
 	bool left = charge_add(&c->charge, nsec);
 	uint64_t *spent = c->event ? &c->event->spent_nsec : &c->charge.nsec;
 
-	if (c->event)
+	if (c->event) {
 		*spent += nsec;
+		release(c->event, nsec);
+	}
 	return left && *spent < call_limit(c, c->charge.account);
 }
 
@@ -233,6 +256,7 @@ static int open_grant(struct call *c, const char *text, struct err *e)
 	if (event->revoked)
 		return err_set(e, -ETIME, "the event that this call belongs to has ended");
 	event->budget_nsec = (uint64_t)terms.budget_msec * 1000000;
+	event->expected_nsec = (uint64_t)terms.expected_msec * 1000000;
 	event->calls++;
 	c->event = event;
 	(void)snprintf(c->payer, sizeof(c->payer), "%s", terms.payer);
@@ -251,7 +275,8 @@ static int find_payer(struct call *c, const struct infer_call *m, struct err *e)
 	return 0;
 }
 
-/* -EDQUOT: its event has used what one may. -EAGAIN: others of the payer's run, as many as may. */
+/* -EDQUOT: its event has used what one may, or is expected to take more than is left. -EAGAIN:
+ * others of the payer's run, as many as may. */
 static int check_limits(struct call *c, struct account *a, struct err *e)
 {
 	uint64_t limit = call_limit(c, a);
@@ -260,6 +285,9 @@ static int check_limits(struct call *c, struct account *a, struct err *e)
 		return err_set(e, -EDQUOT,
 			"this event has used %.3g s of compute, all that one may use",
 			(double)limit / 1e9);
+	if (a && c->event && c->event->spent_nsec == 0 && c->event->reserved_nsec == 0 &&
+		account_afford(a, c->event->expected_nsec, e) < 0)
+		return -EDQUOT;
 	c->crowded = a && account_is_full(a);
 	if (!c->crowded)
 		return 0;
@@ -290,6 +318,8 @@ static void begin_charge(struct call *c, struct account *account)
 		.event = c->node};
 	if (account)
 		charge_begin(&c->charge, c->worker->service->ledger, account);
+	if (c->event)
+		reserve(c->event, account);
 }
 
 /* -EAGAIN: its model is being loaded, or its payer has no lease yet. */
@@ -567,13 +597,15 @@ int worker_on_stop(struct worker *w, const struct frame *f, struct err *e)
 	return cancel(c, "stopped by the caller");
 }
 
-void worker_end_event(struct worker *w, uint32_t session, uint32_t n)
+uint64_t worker_end_event(struct worker *w, uint32_t session, uint32_t n)
 {
 	struct event *event = events_get(&w->events, session, n, clock_mono_usec());
 	struct call *next;
+	uint64_t spent;
 
 	if (!event)
-		return; /* its deadline ends it */
+		return 0; /* its deadline ends it */
+	spent = event->revoked ? 0 : event->spent_nsec;
 	event->revoked = true;
 	for (struct call *c = w->calls; c && event->calls > 0; c = next) {
 		next = c->next;
@@ -581,9 +613,10 @@ void worker_end_event(struct worker *w, uint32_t session, uint32_t n)
 			continue;
 		if (cancel(c, "the event that it belongs to has ended") == -ENOBUFS) {
 			drop_slow(w);
-			return;
+			break;
 		}
 	}
+	return spent;
 }
 
 void worker_drop_calls(struct worker *w)

@@ -76,6 +76,28 @@ const struct usage_policy *accounts_peer_policy(const struct accounts_peer *p)
 	return p->policy;
 }
 
+int accounts_peer_balance(const struct accounts_peer *p, const char *payer,
+	struct edge_balance *ret, char words[BUDGET_WORDS_MAX])
+{
+	uint64_t now = clock_wall_usec();
+	char account[ACCOUNT_MAX + 1];
+	struct err e = {0};
+	struct budget b;
+	int r = tiers_account_of(p->store, p->policy, payer, account, &e);
+
+	if (r == 0)
+		r = usage_budget(p->store, p->policy, payer, account, now, &b, NULL, &e);
+	if (r < 0)
+		return r;
+	budget_refusal(&b, now, words);
+	if (!words[0])
+		budget_returns(&b, now, words);
+	*ret = (struct edge_balance){.left_ms = (int64_t)(budget_left_nsec(&b) / 1000000),
+		.day_ms = (int64_t)(b.day_nsec / 1000000),
+		.words = words[0] ? words : NULL};
+	return 0;
+}
+
 json_t *accounts_peer_networks(const struct accounts_peer *p)
 {
 	json_t *list = json_array();
@@ -163,6 +185,7 @@ static int send_lease(
 	struct budget b;
 	int r = usage_budget(p->store, p->policy, payer, account, now, &b, &t, &e);
 
+	buf_init(&value, (size_t)proto_models_lease.value_max);
 	if (r < 0)
 		return r;
 	m.usec = (int64_t)(budget_left_nsec(&b) / 1000);
@@ -174,7 +197,6 @@ static int send_lease(
 	budget_returns(&b, now, returns);
 	m.refusal = refusal[0] ? refusal : NULL;
 	m.returns = returns[0] ? returns : NULL;
-	buf_init(&value, (size_t)proto_models_lease.value_max);
 	r = models_lease_write(&m, &value);
 	f.value = value.data;
 	f.length = value.len;

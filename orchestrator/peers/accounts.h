@@ -35,6 +35,11 @@ const struct usage_policy *accounts_peer_policy(const struct accounts_peer *p);
 int64_t accounts_peer_version(const struct accounts_peer *p);
 const char *accounts_peer_quota(const struct accounts_peer *p); /* as it was given; borrowed */
 
+/* What a payer has left, as edge.BALANCE says it; words: room for its words. -ENOENT: there is no
+ * such payer. */
+int accounts_peer_balance(const struct accounts_peer *p, const char *payer,
+	struct edge_balance *ret, char words[BUDGET_WORDS_MAX]);
+
 /* As edge.NETWORKS has them; the caller's. */
 json_t *accounts_peer_networks(const struct accounts_peer *p);
 

@@ -412,12 +412,37 @@ void edge_peer_answer(struct edge_peer *g, uint64_t ticket, uint8_t op, const vo
 		(void)link_send(g->link, &f); /* the gateway gives up in words */
 }
 
+static int on_balance_of(struct edge_peer *g, const struct frame *f, struct err *e)
+{
+	struct frame answer = {.type = EDGE_BALANCE, .seq = f->seq};
+	struct edge_balance_of m;
+	struct edge_balance b = {0};
+	CLEANUP(buf_done) struct buf value;
+	char words[256];
+	int r = edge_balance_of_read(&m, f->value, f->length, e);
+
+	buf_init(&value, (size_t)proto_edge_balance.value_max);
+	if (r < 0)
+		return r;
+	r = g->config.balance(m.payer, &b, words, g->config.data);
+	if (r == 0)
+		r = edge_balance_write(&b, &value);
+	edge_balance_of_done(&m);
+	if (r < 0)
+		return 0; /* the page does without */
+	answer.value = value.data;
+	answer.length = value.len;
+	return link_send(g->link, &answer);
+}
+
 static int on_frame(
 	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
 	(void)l;
 	(void)files;
 	switch (f->type) {
+	case EDGE_BALANCE_OF:
+		return on_balance_of(data, f, e);
 	case EDGE_IDENTIFY:
 		return on_identify(data, f, e);
 	case EDGE_ACTIVITY:

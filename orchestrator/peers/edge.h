@@ -25,6 +25,8 @@ struct edge_peer_config {
 		uint64_t ticket, void *data);
 	/* Sessions of the Space that have begun since the gateway started. */
 	void (*on_begun)(const char *space_id, int64_t begun, void *data);
+	/* What the payer has left; words: room for them. -ENOENT: there is no such payer. */
+	int (*balance)(const char *payer, struct edge_balance *ret, char words[256], void *data);
 	void (*on_worker_up)(const struct edge_worker_up *m, void *data); /* borrowed meanwhile */
 	void *data;
 };

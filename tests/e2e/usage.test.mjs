@@ -206,6 +206,38 @@ test("anonymous visitors of a network with a tier of its own have that tier", as
   await visitor.close();
 });
 
+test("a page is told what its handlers take and what is left, before anybody clicks", async () => {
+  const visitor = await Visitor.join(platform, space);
+
+  await visitor.waitFor("what it costs", () => visitor.cost?.left_ms !== undefined);
+  const before = visitor.cost;
+  const many = before.handlers.find(([node]) => node === visitor.nodes.get("many").n);
+
+  assert.equal(before.day_ms, 3000);
+  assert.ok(before.left_ms > 500 && before.left_ms < 2100, `${before.left_ms} ms are left`);
+  assert.match(before.words, /comes? back at/);
+  assert.ok(many[2] >= 900 && many[2] < 1200, `it took all of the one second there was, ${many[2]} ms`);
+  assert.equal(await visitor.act("one", "click"), undefined);
+  await visitor.waitFor("it is told anew", () => visitor.cost !== before);
+  assert.ok(visitor.cost.left_ms <= before.left_ms);
+  await visitor.close();
+});
+
+test("what takes more than is left as a rule is refused before it runs, and what fits still runs", async () => {
+  await platform.cli("policy", "apply", policyFile(policy(2, 20000)), "--reason", "two seconds");
+  const visitor = await Visitor.join(platform, space);
+  let failure;
+
+  await until("less is left", async () => {
+    failure = await visitor.act("many", "click");
+    return failure?.message.startsWith("This takes about") ?? false;
+  }, 20_000, 200);
+  assert.match(failure.message, /^This takes about \S+ s of compute, and you have \S+ s left.*comes? back at .* UTC.*What takes less/);
+  assert.equal(await visitor.act("one", "click"), undefined);
+  await visitor.close();
+  await platform.cli("policy", "apply", policyFile(policy(3, 20000)), "--reason", "as it was");
+});
+
 test("a policy that takes away says who is over at once", async () => {
   const plan = await platform.cli("policy", "plan", policyFile(policy(3, 0)));
 

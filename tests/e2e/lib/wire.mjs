@@ -5,7 +5,7 @@ import { until } from "./process.mjs";
 export const TYPE = {
   PATCH: 0x10, COMMIT: 0x12, FAIL: 0x13, VALUE: 0x31, EVENT: 0x32, CANCEL: 0x33, ACK: 0x35,
   JOIN: 0x40, RETRY: 0x41, WELCOME: 0x50, TREE: 0x51, ACCEPTED: 0x52, PHASE: 0x53,
-  INTERRUPTED: 0x54, BYE: 0x55, QUEUE: 0x56,
+  INTERRUPTED: 0x54, BYE: 0x55, QUEUE: 0x56, COST: 0x57,
 };
 export const EVENT = { click: 1, submit: 2, change: 3, input: 4, load: 5, select: 6, clear: 7, upload: 8, example: 9 };
 
@@ -160,6 +160,9 @@ export class Visitor {
         break;
       case TYPE.QUEUE:
         this.queue = { n: message.seq, ...json() };
+        break;
+      case TYPE.COST:
+        this.cost = json();
         break;
       case TYPE.BYE:
         this.bye = json();

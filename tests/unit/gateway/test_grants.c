@@ -75,7 +75,8 @@ static void check_payer(struct fixture *f, const char *payer)
 	struct grant_terms terms;
 	uint64_t now = clock_wall_usec();
 
-	CHECK(grants_mint(f->grants, &f->session, "w1", 3, text));
+	CHECK(grants_mint(
+		f->grants, &f->session, "w1", &(struct frame){.seq = 3, .node = 9, .op = 1}, text));
 	CHECK(grant_open(&f->heard.keys[0], &place, text, &terms));
 	CHECK(!strncmp(terms.payer, payer, strlen(payer)));
 	CHECK(!strchr(terms.payer, '@') == !strchr(payer, '@'));
@@ -157,7 +158,7 @@ TEST(without_grants_nothing_is_minted_and_nothing_breaks)
 	struct session s = {.number = 1};
 	char text[GRANT_MAX + 1];
 
-	CHECK(!grants_mint(NULL, &s, "w", 1, text));
+	CHECK(!grants_mint(NULL, &s, "w", &(struct frame){.seq = 1}, text));
 	grants_revoke(NULL, "w", 1, 1);
 }
 

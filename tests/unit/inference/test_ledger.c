@@ -283,6 +283,36 @@ TEST(a_lease_says_how_much_one_call_may_use_and_how_many_run_at_once)
 	(void)accounts_free(all);
 }
 
+TEST(what_is_expected_to_take_more_than_is_left_is_refused_with_what_fits)
+{
+	struct models_lease m = {.payer = "user:ada",
+		.account = "user:ada",
+		.usec = 1000000,
+		.valid_ms = 60000,
+		.returns = "more comes back at 14:10 UTC"};
+	struct accounts *all = NULL;
+	struct account *a;
+	struct err e = {0};
+	int begun = 0;
+
+	CHECK(accounts_new(&all) == 0);
+	a = accounts_get(all, "user:ada", 1);
+	account_lease(a, &m, "j", 1);
+	CHECK(account_afford(a, 1000000000, &e) == 0);
+	CHECK(account_afford(a, 3000000000, &e) == -EDQUOT);
+	CHECK(strstr(e.text, "about 3 s") && strstr(e.text, "1 s left"));
+	CHECK(strstr(e.text, "more comes back at 14:10 UTC"));
+	/* A hundred at once, each of which takes 0.15 s: those that fit, and no more. */
+	for (int i = 0; i < 100; i++) {
+		if (account_afford(a, 150000000, &e) < 0)
+			continue;
+		a->reserved_nsec += 150000000;
+		begun++;
+	}
+	CHECK(begun == 6 && strstr(e.text, "0.1 s left beside what runs"));
+	(void)accounts_free(all);
+}
+
 TEST(rows_come_again_until_they_are_taken)
 {
 	struct fixture x;

@@ -1,6 +1,7 @@
 /* One's own account: access tokens, shown once, organisations, and the password. */
 import { useState } from "preact/hooks";
 import { call, type TokenInfo } from "./api";
+import { Compute } from "./compute";
 import { FormNote, Frame, known, person, Problem, Show, words } from "./frame";
 import { ApiError } from "./api";
 import { Invitations, Organisations } from "./organisations";
@@ -20,6 +21,7 @@ export function Account() {
             {who.fullname && who.fullname !== who.name ? `${who.fullname} (${who.name})` : who.name}
             {who.admin && <span class="badge calm">Administrator</span>}
           </p>
+          <Compute />
           <Tokens />
           <Organisations who={who} />
           {who.admin && <Invitations />}

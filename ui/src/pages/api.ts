@@ -65,6 +65,31 @@ export interface TokenInfo {
   readonly repos?: readonly string[];
 }
 
+export interface Credit {
+  readonly seconds: number;
+  readonly usedSeconds: number;
+  readonly time: string;
+  readonly expires: string | null;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** What an account may use in any 24 hours, and has. */
+export interface Budget {
+  readonly account: string;
+  readonly tier: { readonly name: string };
+  readonly secondsPerDay: number;
+  readonly secondsUsed: number;
+  readonly secondsLeft: number;
+  readonly credits: readonly Credit[];
+  readonly refusal?: string;
+  readonly returns?: string;
+}
+
+export interface Usage {
+  readonly budgets: readonly Budget[];
+}
+
 let csrf = "";
 
 export interface Message {

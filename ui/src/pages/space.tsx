@@ -7,6 +7,7 @@ import { PAGE } from "../wire/messages";
 import { FailureAt } from "../widgets/failure";
 import { Icon } from "../widgets/icon";
 import { Node } from "../widgets/node";
+import { PriceLine } from "../widgets/price";
 import { ProgressBar } from "../widgets/progress";
 import { QueueAt } from "../widgets/queue";
 import { SpaceContext, type Space } from "../widgets/space";
@@ -105,6 +106,7 @@ export function SpacePage({ session, owner, name, base, preview, bar, wire, embe
       {!embedded && bar}
       <main id="main" class="space" tabIndex={-1}>
         <Body session={session} comeBack={comeBack} />
+        <PriceLine />
       </main>
       <footer class="space-foot">
         {embedded ? (

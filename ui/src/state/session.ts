@@ -32,6 +32,7 @@ import {
   EVENT_UNLOAD,
   EVENT_UPLOAD,
   EVENTS_PENDING_MAX,
+  type WireCost,
   type WireTree,
   type WireWelcome,
 } from "proto";
@@ -122,6 +123,8 @@ export class Session {
   /** What the Space is doing, where that is not simply running. */
   readonly phase = signal<{ readonly phase: string; readonly message: string } | null>(null);
   readonly notice = signal<{ readonly kind: Notice; readonly id: number } | null>(null);
+  /** What gestures cost, and what is left for them; null where nothing is known to cost. */
+  readonly cost = signal<WireCost | null>(null);
   /** Why the connection has ended for good. */
   readonly ended = signal("");
   /** Why the door was shut for now; joining goes on being tried. */
@@ -331,6 +334,9 @@ export class Session {
           expected: m.body.expected_ms ?? null,
           reason: m.body.reason ?? "",
         });
+      case "cost":
+        this.cost.value = m.body;
+        return;
       case "bye":
         return this.#bye(m.body.reason, m.body.retry === true);
       default: {

@@ -4,12 +4,14 @@ import { propsOf } from "../state/tree";
 import { lookOf, Ornament } from "./button_look";
 import { httpLink } from "./link";
 import { useBusy, useSpace, idOf, type WidgetProps } from "./space";
+import { useClickPrice } from "./price";
 import { asText } from "./textbox";
 
 export function Button({ cell }: WidgetProps) {
   const props = propsOf(cell, "button");
   const { session } = useSpace();
   const busy = useBusy(cell);
+  const price = useClickPrice(cell);
   // Unless its handler says otherwise, a second click while it runs is a mistake.
   const waits = busy && (cell.on["click"]?.trigger ?? "once") === "once";
   const link = httpLink(props.link);
@@ -47,7 +49,7 @@ export function Button({ cell }: WidgetProps) {
         disabled={dead}
         aria-disabled={waits}
         aria-busy={busy}
-        title={props.info}
+        title={[props.info, price].filter(Boolean).join(" · ") || undefined}
         onClick={() => !waits && session.fire(cell, "click")}
       >
         <span class="spinner" aria-hidden="true" />

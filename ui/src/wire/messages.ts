@@ -10,6 +10,7 @@ import {
   PATCH_SET,
   type AppFail,
   type WireBye,
+  type WireCost,
   type WireInterrupted,
   type WireJoin,
   type WirePhase,
@@ -47,6 +48,7 @@ export type ServerMessage =
       readonly body: WireInterrupted;
     }
   | { readonly type: "queue"; readonly event: EventId; readonly node: NodeId; readonly body: WireQueue }
+  | { readonly type: "cost"; readonly body: WireCost }
   | { readonly type: "bye"; readonly body: WireBye };
 
 const utf8 = new TextEncoder();
@@ -73,6 +75,8 @@ export function readMessage(f: Frame): ServerMessage {
       return { type: "interrupted", event: f.seq as EventId, node: f.node as NodeId, kind: f.op, body: object(f, "INTERRUPTED", {}) };
     case MESSAGE.QUEUE:
       return { type: "queue", event: f.seq as EventId, node: f.node as NodeId, body: object(f, "QUEUE", { place: "number", of: "number" }) };
+    case MESSAGE.COST:
+      return { type: "cost", body: object(f, "COST", { handlers: "object" }) };
     case MESSAGE.BYE:
       return { type: "bye", body: object(f, "BYE", { reason: "string" }) };
     default:
