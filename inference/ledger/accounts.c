@@ -80,6 +80,15 @@ struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now
 	return a;
 }
 
+void accounts_forgotten(struct accounts *t)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct account *a = t->buckets[i]; a; a = a->next) {
+			a->forgotten = true;
+			a->asked_usec = 0;
+		}
+}
+
 uint64_t account_left_nsec(const struct account *a)
 {
 	uint64_t spent = a->running_nsec;
@@ -97,8 +106,9 @@ int account_admit(struct account *a, uint64_t now_usec, bool *ret_ask, struct er
 		!none && now_usec - a->leased_usec >
 				 (empty ? LEASE_STALE_USEC : (a->until_usec - a->leased_usec) / 2);
 
-	*ret_ask = (none || old) && (a->asked_usec == 0 || now_usec - a->asked_usec >
-								   ACCOUNT_WAIT_SEC * USEC_PER_SEC);
+	*ret_ask =
+		(none || old || a->forgotten) &&
+		(a->asked_usec == 0 || now_usec - a->asked_usec > ACCOUNT_WAIT_SEC * USEC_PER_SEC);
 	if (*ret_ask)
 		a->asked_usec = now_usec;
 	/* Used up here: the row that says so is on its way, and the answer has the words. */
@@ -167,6 +177,7 @@ void account_lease(
 	a->call_nsec = (uint64_t)m->call_ms * 1000000;
 	a->memory_bytes = (uint64_t)m->memory_mib << 20;
 	a->leased_usec = now_usec;
+	a->forgotten = false;
 	a->until_usec = now_usec + (uint64_t)m->valid_ms * USEC_PER_MSEC;
 	a->asked_usec = 0;
 }

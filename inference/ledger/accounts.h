@@ -31,8 +31,9 @@ struct account {
 	uint64_t lease_nsec;
 	uint64_t leased_usec, until_usec; /* when; 0: there is none */
 	uint64_t asked_usec;              /* WANT was sent; 0: not since the last lease */
-	uint64_t running_nsec;            /* spent and in no row yet */
-	uint64_t reserved_nsec;           /* that events under way are expected to take yet */
+	bool forgotten; /* whoever gave the lease may not remember it, so would not renew it */
+	uint64_t running_nsec;  /* spent and in no row yet */
+	uint64_t reserved_nsec; /* that events under way are expected to take yet */
 	struct spent spent[SPENT_MAX];
 	size_t n_spent;
 	unsigned int calls; /* that run on it; it stays */
@@ -51,6 +52,9 @@ struct accounts;
 int accounts_new(struct accounts **ret);
 struct accounts *accounts_free(struct accounts *t);
 DEFINE_CLEANUP(struct accounts *, accounts_free)
+
+/* The orchestrator is another one: each payer is asked for again with the next call. */
+void accounts_forgotten(struct accounts *t);
 
 /* The payer's account, made where it is new. NULL: out of memory, or too many have calls. */
 struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now_usec);

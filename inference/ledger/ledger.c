@@ -207,8 +207,10 @@ void ledger_serve(struct ledger *l, struct link *link)
 {
 	l->link = link;
 	l->sent = (struct journal_cursor){0}; /* it may not have what another link was sent */
-	if (link)
-		on_send(l);
+	if (!link)
+		return;
+	accounts_forgotten(l->accounts);
+	on_send(l);
 }
 
 const struct link *ledger_link(const struct ledger *l)

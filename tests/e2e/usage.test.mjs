@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { Repo } from "./lib/git.mjs";
 import { Platform } from "./lib/platform.mjs";
 import { until } from "./lib/process.mjs";
-import { Visitor, visitorCookie } from "./lib/wire.mjs";
+import { TYPE, Visitor, visitorCookie } from "./lib/wire.mjs";
 
 const app = `local ui, models = require "vitrine.ui", require "vitrine.models"
 local mood = models.pipeline("text-classification", "vitrine/tiny-sentiment")
@@ -95,6 +95,32 @@ test("a click is charged to who is signed in, or to their network, and a timer t
   assert.equal(call.event, 1);
   assert.ok(call.tokensIn > 0 && call.deviceSeconds > 0);
   assert.match(call.commit, /^[0-9a-f]{40}$/);
+});
+
+test("under a mixed load, with calls cancelled and the orchestrator killed, each millisecond is charged once", async () => {
+  const admin = await signedIn();
+  const [clicking, first, second] = await Promise.all([1, 2, 3].map(() => Visitor.join(platform, space, { cookie: admin })));
+  const long = [first, second].map((visitor) => [visitor, visitor.fire("many", "click")]);
+
+  for (let i = 0; i < 5; i++) assert.equal(await clicking.act("one", "click"), undefined);
+  await platform.killService("orchestrator");
+  for (let i = 0; i < 5; i++) assert.equal(await clicking.act("one", "click"), undefined);
+  for (const [visitor, n] of long) {
+    await visitor.waitFor("some are done", () => (visitor.props("n").value ?? 0) >= 3);
+    visitor.send({ type: TYPE.CANCEL, seq: n });
+    await visitor.waitFor("it has ended", () => visitor.finished.has(n));
+  }
+  await Promise.all([clicking, first, second].map((visitor) => visitor.close()));
+  await until("the orchestrator answers", async () => (await platform.cli("usage", "--json")).code === 0, 20_000, 200);
+  let busy, sum;
+
+  await until("all rows have been taken", async () => {
+    const before = await metric("vitrine_inference_device_busy_seconds_total");
+
+    sum = (await usage("--all")).accounts.reduce((all, { deviceSeconds }) => all + deviceSeconds, 0);
+    busy = await metric("vitrine_inference_device_busy_seconds_total");
+    return await metric("vitrine_inference_usage_rows_waiting") === 0 && before === busy && Math.abs(sum - busy) < 0.01 * busy;
+  }, 60_000, 500).catch(() => assert.fail(`busy ${busy}, charged ${sum}`));
 });
 
 test("the ledger's sum is what the device was busy", async () => {

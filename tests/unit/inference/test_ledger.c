@@ -313,6 +313,31 @@ TEST(what_is_expected_to_take_more_than_is_left_is_refused_with_what_fits)
 	(void)accounts_free(all);
 }
 
+TEST(an_orchestrator_that_has_begun_anew_is_asked_for_each_payer_again)
+{
+	struct fixture x;
+	struct charge c;
+
+	set_up(&x);
+	connect_it(&x);
+	(void)ledger_admit(x.ledger, "user:ada", &(struct account *){NULL}, &(struct err){0});
+	lease(&x, "user:ada", 1000000, 0);
+	x.wanted[0] = '\0';
+	c = begin(&x, "user:ada");
+	turn(&x, 3);
+	CHECK(!x.wanted[0]); /* the lease is fresh */
+	charge_end(&c, &(struct usage){0}, "done");
+	x.ours = link_free(x.ours);
+	x.theirs = link_free(x.theirs);
+	ledger_serve(x.ledger, NULL);
+	connect_it(&x);
+	c = begin(&x, "user:ada"); /* what it had is good meanwhile */
+	turn(&x, 3);
+	CHECK(!strcmp(x.wanted, "user:ada"));
+	charge_end(&c, &(struct usage){0}, "done");
+	tear_down(&x);
+}
+
 TEST(rows_come_again_until_they_are_taken)
 {
 	struct fixture x;
