@@ -144,12 +144,13 @@ static int await_ready(struct desk *d, struct err *e)
 
 /* A name of its own for the browser, localhost and not 127.0.0.1: cookies do not know ports, and
  * who is signed in to a platform of this machine is to stay so. */
-static int start_up(struct desk *d, const char *port, struct err *e)
+static int start_up(struct desk *d, const char *port, const char *private, struct err *e)
 {
 	char self[4096], any[8], token[DESK_PATH + 32], log[DESK_PATH + 32];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *const argv[] = {self, "up", "--data", d->data, "--listen", "localhost", "--port", any,
-		"--token-file", token, NULL};
+		"--token-file", token, "--fetch-allow", "*:*",
+		private ? "--fetch-allow-private" : NULL, (char *)private, NULL};
 	struct program_plan plan = {.apart = true};
 	CLEANUP(closep) int out = -1;
 	int r = 0;
@@ -299,7 +300,8 @@ int desk_push(struct desk *d, struct buf *said, enum desk_push *ret, struct err 
 
 /* --- life --- */
 
-int desk_start(struct desk *d, const char *dir, const char *port, struct err *e)
+int desk_start(
+	struct desk *d, const char *dir, const char *port, const char *private, struct err *e)
 {
 	char full[PATH_MAX];
 	struct stat st;
@@ -315,7 +317,7 @@ int desk_start(struct desk *d, const char *dir, const char *port, struct err *e)
 	name_space(full, d->space);
 	r = make_work(d, e);
 	if (r == 0)
-		r = start_up(d, port, e);
+		r = start_up(d, port, private, e);
 	if (r == 0)
 		r = make_git(d, e);
 	if (r < 0)

@@ -27,10 +27,13 @@ struct desk {
 };
 
 /*
- * Starts the platform for a folder and waits until it answers. port: "0" for any that is free.
+ * Starts the platform for a folder and waits until it answers. port: "0" for any that is free. Its
+ * app may ask every public host that it names; private: addresses inside that it may reach too, or
+ * NULL.
  * -errno with words, its last lines among them.
  */
-int desk_start(struct desk *d, const char *dir, const char *port, struct err *e);
+int desk_start(
+	struct desk *d, const char *dir, const char *port, const char *private, struct err *e);
 
 /*
  * The folder's .env (env_file.h) as the Space's variables and as its secrets; it is never pushed.

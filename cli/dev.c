@@ -175,7 +175,8 @@ static void start_logs(struct dev *d)
 		d->logs = pid;
 }
 
-static int start(struct dev *d, const char *dir, const char *port, struct err *e)
+static int start(
+	struct dev *d, const char *dir, const char *port, const char *private, struct err *e)
 {
 	struct source *source;
 	int r = loop_new(&d->loop);
@@ -186,7 +187,7 @@ static int start(struct dev *d, const char *dir, const char *port, struct err *e
 		loop_add_signal(d->loop, SIGHUP, on_end, d, &source) < 0)
 		return err_set(e, -ENOMEM, "cannot make the event loop");
 	(void)signal(SIGPIPE, SIG_IGN);
-	r = desk_start(&d->desk, dir, port, e);
+	r = desk_start(&d->desk, dir, port, private, e);
 	if (r == 0)
 		r = watch_new(d->loop, d->desk.dir, on_change, d, &d->watch, e);
 	if (r == 0 && loop_add_child(d->loop, d->desk.up, on_up_ended, d, &source) < 0)
@@ -196,10 +197,10 @@ static int start(struct dev *d, const char *dir, const char *port, struct err *e
 	return r;
 }
 
-static int dev(const char *dir, const char *port, struct err *e)
+static int dev(const char *dir, const char *port, const char *private, struct err *e)
 {
 	struct dev d = {0};
-	int r = start(&d, dir, port, e);
+	int r = start(&d, dir, port, private, e);
 
 	if (r == 0) {
 		set_env(&d);
@@ -223,21 +224,25 @@ static int dev(const char *dir, const char *port, struct err *e)
 
 int cmd_dev(int argc, char **argv)
 {
-	static const struct option known[] = {{"port", required_argument, NULL, 'p'}, {0}};
-	const char *port = "0";
+	static const struct option known[] = {{"port", required_argument, NULL, 'p'},
+		{"fetch-allow-private", required_argument, NULL, 'P'}, {0}};
+	const char *port = "0", *private = NULL;
 	struct err e = {0};
 	int opt, r;
 
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (opt != 'p')
-			return 2;
-		port = optarg;
+		if (opt == 'p')
+			port = optarg;
+		else if (opt == 'P')
+		private = optarg;
+		else return 2;
 	}
 	if (argc - optind > 1) {
-		fprintf(stderr, "usage: vitrine dev [--port N] [DIR]\n");
+		fprintf(stderr,
+			"usage: vitrine dev [--port N] [--fetch-allow-private CIDR] [DIR]\n");
 		return 2;
 	}
-	r = dev(optind < argc ? argv[optind] : ".", port, &e);
+	r = dev(optind < argc ? argv[optind] : ".", port, private, &e);
 	if (r < 0)
 		fprintf(stderr, "vitrine: %s\n", e.text);
 	return r < 0;

@@ -8,8 +8,8 @@
 static const struct command commands[] = {
 	{"new", "[--template NAME] DIR | --list", "a folder with a Space in it, ready to be pushed",
 		cmd_new},
-	{"dev", "[--port N] [DIR]", "a folder as a Space, every change of it as you save it",
-		cmd_dev},
+	{"dev", "[--port N] [--fetch-allow-private CIDR] [DIR]",
+		"a folder as a Space, every change of it as you save it", cmd_dev},
 	{"test", "[DIR]", "run a folder's test.lua in the box where a push would run it", cmd_test},
 	{"up",
 		"[--data DIR] [--listen ADDR] [--port N] [--token-file FILE] "

@@ -22,7 +22,7 @@ static int test(const char *dir, struct err *e)
 	(void)snprintf(path, sizeof(path), "%s/test.lua", dir);
 	if (access(path, R_OK) < 0)
 		return err_set(e, -ENOENT, "%s: is not there", path);
-	r = desk_start(&d, dir, "0", e);
+	r = desk_start(&d, dir, "0", NULL, e);
 	if (r < 0)
 		return r;
 	r = desk_env(&d, e);

@@ -13,6 +13,7 @@
 struct callers;
 struct costs;
 struct edge;
+struct fetch_link;
 struct files;
 struct gradio;
 struct grants;
@@ -55,6 +56,7 @@ struct gateway {
 	struct grants *grants;
 	struct host *host;
 	struct costs *costs; /* NULL: without grants, as in tests/sim */
+	struct fetch_link *fetch;
 	struct callers *callers;
 	struct gradio *gradio;
 	struct streams *streams;

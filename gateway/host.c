@@ -11,6 +11,7 @@
 
 static const struct host_service services[] = {
 	{"store", host_edge_start, host_edge_stop},
+	{"http", host_fetch_start, host_fetch_stop},
 };
 
 int host_new(const struct host_config *config, struct host **ret)
@@ -162,6 +163,7 @@ static struct host_call *add(
 	c->channel = f->channel;
 	c->node = f->node;
 	c->seq = f->seq;
+	c->again = f->op == HOST_AGAIN;
 	buf_init(&c->body, f->length);
 	if (buf_add(&c->body, f->value, f->length) < 0) {
 		free(c);

@@ -35,6 +35,7 @@ struct host_stamp {
 	char user[41];    /* signed in; "": nobody is */
 	char visitor[33]; /* pseudonym */
 	char payer[65];   /* as in models.WANT */
+	const char *http; /* hosts that the app may speak with; borrowed, while the call begins */
 };
 
 struct host_call {
@@ -48,7 +49,7 @@ struct host_call {
 	struct buf body; /* owned: arguments as JSON; NUL and bytes may follow */
 	/* Of the service. */
 	uint32_t number;
-	bool sent;
+	bool sent, again;       /* again: a gateway before this one has had it */
 	uint64_t deadline_usec; /* monotonic */
 	void *data;
 };
@@ -67,6 +68,12 @@ struct host_config {
 	void (*answer)(void *worker, const struct frame *f);
 	/* To the orchestrator. -ENOTCONN: it is away, host_edge_up follows; -ENOBUFS. */
 	int (*edge)(const struct frame *f, void *data);
+	/* To vitrine-fetch, likewise; host_fetch_up follows. */
+	int (*fetch)(const struct frame *f, void *data);
+	/* A line for the log of the worker's Space; may be NULL. */
+	void (*note)(void *worker, const char *line);
+	/* Bytes that the worker has not read yet; may be NULL. */
+	size_t (*untaken)(void *worker);
 	void *data;
 };
 
@@ -102,12 +109,25 @@ void host_edge_down(struct host *h);
 int host_edge_result(struct host *h, const struct frame *f, struct err *e);
 void host_edge_tick(void *host); /* its timer */
 
-/* What both files of this room share. */
+/* --- for the link with vitrine-fetch (host_fetch.c) --- */
+
+void host_fetch_start(struct host_call *c);
+bool host_fetch_stop(struct host_call *c);
+/* It is there, or again: what waits is sent. */
+void host_fetch_up(struct host *h);
+/* What it had ends in words; what it had not may wait for it. */
+void host_fetch_down(struct host *h);
+/* It has been away for too long: nothing waits for it any more. */
+void host_fetch_gone(struct host *h);
+/* fetch.ANSWER, fetch.FAILED. One that nobody waits for is ignored. */
+int host_fetch_result(struct host *h, const struct frame *f, struct err *e);
+
+/* What the files of this room share. */
 struct host {
 	struct host_config config;
 	struct host_call *calls; /* owned */
 	size_t bytes;            /* of their bodies */
 	uint32_t numbers;
 	struct source *timer; /* owned */
-	bool edge_up;
+	bool edge_up, fetch_up, fetch_gone;
 };

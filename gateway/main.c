@@ -26,6 +26,7 @@
 #include "gateway/call/call.h"
 #include "gateway/costs.h"
 #include "gateway/edge.h"
+#include "gateway/fetch_link.h"
 #include "gateway/files.h"
 #include "gateway/gateway.h"
 #include "gateway/grant_link.h"
@@ -332,10 +333,22 @@ static int edge_of_host(const struct frame *f, void *data)
 	return edge_host_send(f, g->edge);
 }
 
+static int fetch_of_host(const struct frame *f, void *data)
+{
+	struct gateway *g = data;
+
+	return fetch_link_send(g->fetch, f);
+}
+
 static int make_host(struct gateway *g)
 {
-	const struct host_config config = {
-		.loop = g->loop, .answer = worker_link_answer, .edge = edge_of_host, .data = g};
+	const struct host_config config = {.loop = g->loop,
+		.answer = worker_link_answer,
+		.edge = edge_of_host,
+		.fetch = fetch_of_host,
+		.note = worker_link_note,
+		.untaken = worker_link_untaken,
+		.data = g};
 
 	return host_new(&config, &g->host);
 }
@@ -362,6 +375,8 @@ static int make_links(struct program *p, struct err *e)
 		r = grant_link_new(g->loop, p->settings.run, &p->grant_link);
 	if (r == 0)
 		r = costs_new(g->loop, below(&p->settings, "costs.json", path), &g->costs);
+	if (r == 0)
+		r = fetch_link_new(g->loop, p->settings.run, g->host, &g->fetch);
 	if (r == 0)
 		r = make_grants(p);
 	if (r == 0)
@@ -426,6 +441,7 @@ static void take_down(struct program *p)
 	(void)log_sync_free(p->sync);
 	(void)sessions_free(g->sessions);
 	(void)spaces_free(g->spaces);
+	g->fetch = fetch_link_free(g->fetch);
 	g->host = host_free(g->host);
 	(void)route_table_free(g->routes);
 	(void)partials_free(g->partials);

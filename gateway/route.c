@@ -55,6 +55,7 @@ void route_table_each(struct route_table *t, void (*fn)(struct route *r, void *d
 static void route_free(struct route *r)
 {
 	(void)page_unref(r->page);
+	free(r->http);
 	free(r);
 }
 
@@ -142,6 +143,8 @@ static void fill(struct route *r, const struct edge_route *m)
 	copy(r->of, sizeof(r->of), m->of);
 	copy(r->branch, sizeof(r->branch), m->branch);
 	r->ends_sec = m->ends_sec;
+	free(r->http);
+	r->http = m->http && *m->http ? strdup(m->http) : NULL;
 	(void)page_unref(r->page);
 	r->page = read_page(m);
 }

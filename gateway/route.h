@@ -36,6 +36,7 @@ struct route {
 	char branch[201];
 	int64_t ends_sec;    /* wall clock */
 	int64_t settings;    /* version of what its workers are told at their start */
+	char *http;          /* owned; hosts that its app may speak with, with spaces; NULL: none */
 	struct page *page;   /* owned reference; NULL: no tree was recorded */
 	uint32_t generation; /* of the synchronisation that last named it */
 	uint32_t checksum;   /* of the message, to see that nothing changed */

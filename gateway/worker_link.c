@@ -108,6 +108,7 @@ static int on_host_call(struct replica *r, const struct frame *f, struct err *e)
 	(void)snprintf(stamp.session, sizeof(stamp.session), "%s", s->id);
 	(void)snprintf(stamp.user, sizeof(stamp.user), "%s", s->user);
 	(void)snprintf(stamp.visitor, sizeof(stamp.visitor), "%s", s->visitor);
+	stamp.http = r->space->route ? r->space->route->http : NULL;
 	grants_payer(r->space->gateway->grants, s, stamp.payer, sizeof(stamp.payer));
 	return host_take(r->space->gateway->host, r, &stamp, f, e);
 }
@@ -252,6 +253,20 @@ void worker_link_send(struct replica *r, const struct frame *f, const int *fds, 
 void worker_link_answer(void *replica, const struct frame *f)
 {
 	worker_link_send(replica, f, NULL, 0);
+}
+
+void worker_link_note(void *replica, const char *line)
+{
+	struct replica *r = replica;
+
+	wake_note(r->space->gateway->wake, r->id, line);
+}
+
+size_t worker_link_untaken(void *replica)
+{
+	struct replica *r = replica;
+
+	return r->link ? link_queued(r->link) : 0;
 }
 
 void worker_link_cork(struct replica *r, bool on)

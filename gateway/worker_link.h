@@ -24,4 +24,8 @@ uint32_t worker_link_listen(struct replica *r);
 void worker_link_send(struct replica *r, const struct frame *f, const int *fds, size_t n);
 /* The same as what the host room (host.h) answers a worker with. */
 void worker_link_answer(void *replica, const struct frame *f);
+/* A line for the log of its Space. */
+void worker_link_note(void *replica, const char *line);
+/* Bytes that it has not read yet. */
+size_t worker_link_untaken(void *replica);
 void worker_link_cork(struct replica *r, bool on);

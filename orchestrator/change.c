@@ -116,6 +116,7 @@ struct build_new build_new_of(
 		.class = result->class,
 		.sleep_sec = f->sleep_sec,
 		.replicas = f->replicas,
+		.http = f->http,
 		.title = *result->title ? result->title : name,
 		.emoji = f->emoji,
 		.tree = result->tree,

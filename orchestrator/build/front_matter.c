@@ -8,6 +8,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "proto/http_hosts.h"
+
 #define NOTES_MAX 4096
 #define LIST_MAX 200
 #define KEYS_MAX 100
@@ -37,6 +39,7 @@ enum {
 	KEY_SLEEP,
 	KEY_REPLICAS,
 	KEY_MODELS,
+	KEY_HTTP,
 	KEY_SDK,
 	KEYS_WITH_MEANING,
 };
@@ -49,6 +52,7 @@ static const struct key keys[] = {
 	[KEY_SLEEP] = {"sleep_after", NUMBER, 604800},
 	[KEY_REPLICAS] = {"replicas", NUMBER, FRONT_MATTER_REPLICAS_MAX},
 	[KEY_MODELS] = {"models", LIST, FRONT_MATTER_MODEL_MAX},
+	[KEY_HTTP] = {"http", LIST, HTTP_HOST_MAX},
 	[KEY_SDK] = {"sdk", CHOICE, .choices = sdks},
 	{"colorFrom", CHOICE, .choices = colors},
 	{"colorTo", CHOICE, .choices = colors},
@@ -263,6 +267,21 @@ static int take_model(struct reader *rd, const yaml_node_t *item, const char *te
 	return 0;
 }
 
+static int take_host(struct reader *rd, const yaml_node_t *item, const char *text, struct err *e)
+{
+	struct front_matter *f = rd->f;
+	size_t n = strlen(f->http);
+
+	if (http_host_check(text, e) < 0)
+		return err_wrap(e, "README.md:%d: http", line_of(item));
+	if (f->n_http == HTTP_HOSTS_MAX || n + 1 + strlen(text) > FRONT_MATTER_HTTP_MAX)
+		return err_set(e, -EINVAL, "README.md:%d: http: more than %d hosts, or %d bytes",
+			line_of(item), HTTP_HOSTS_MAX, FRONT_MATTER_HTTP_MAX);
+	(void)snprintf(f->http + n, sizeof(f->http) - n, "%s%s", n ? " " : "", text);
+	f->n_http++;
+	return 0;
+}
+
 static int check_list(struct reader *rd, size_t key, const yaml_node_t *node, struct err *e)
 {
 	const struct key *k = &keys[key];
@@ -285,6 +304,8 @@ static int check_list(struct reader *rd, size_t key, const yaml_node_t *node, st
 		r = check_text(k, item, &text, e);
 		if (r == 0 && key == KEY_MODELS)
 			r = take_model(rd, item, text, e);
+		if (r == 0 && key == KEY_HTTP)
+			r = take_host(rd, item, text, e);
 		if (r < 0)
 			return r;
 	}

@@ -18,6 +18,7 @@
 #define FRONT_MATTER_MODEL_MAX 160
 #define FRONT_MATTER_SLEEP_DEFAULT 300
 #define FRONT_MATTER_REPLICAS_MAX 64
+#define FRONT_MATTER_HTTP_MAX 4096 /* bytes, of all hosts; as in edge.ROUTE */
 
 struct front_matter {
 	char title[201];
@@ -32,6 +33,8 @@ struct front_matter {
 	char models[FRONT_MATTER_MODELS_MAX][FRONT_MATTER_MODEL_MAX + 1];
 	int model_lines[FRONT_MATTER_MODELS_MAX]; /* in README.md, from 1 */
 	size_t n_models;
+	char http[FRONT_MATTER_HTTP_MAX + 1]; /* hosts its app may speak HTTP with, with spaces */
+	size_t n_http;
 	int app_file_line; /* 0: not named, so the default */
 	struct buf notes;  /* owned; "README.md:7: …\n" per remark */
 };

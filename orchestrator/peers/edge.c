@@ -53,6 +53,7 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 	CLEANUP(json_unrefp) json_t *functions = NULL;
 	struct err e = {0};
 
+	m.http = *store_text(row, 19) ? store_text(row, 19) : NULL;
 	if (m.of)
 		m.ends_sec = (store_int(row, 18) + (int64_t)PREVIEW_KEPT_USEC) / 1000000;
 	m.title = *title ? title : m.name;

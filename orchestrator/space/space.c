@@ -75,10 +75,10 @@ int build_add(struct store *s, const struct space *space, const char *state,
 
 	random_id(id);
 	if (r == 0)
-		r = store_run(s, "build_add", NULL, NULL, e, "sssssssisssssssii", id, space->id,
+		r = store_run(s, "build_add", NULL, NULL, e, "sssssssisssssssiis", id, space->id,
 			state, b->commit, b->bundle, b->entry, b->class, b->sleep_sec, b->title,
 			b->emoji, b->tree, b->api, b->message, b->phases, b->log,
-			(int64_t)clock_wall_usec(), b->replicas);
+			(int64_t)clock_wall_usec(), b->replicas, b->http);
 	if (r >= 0 && !strcmp(state, "failed"))
 		r = store_run(s, "build_prune_failed", NULL, NULL, e, "si", space->id,
 			(int64_t)BUILD_FAILED_KEPT);

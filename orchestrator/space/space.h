@@ -56,6 +56,7 @@ struct build_new {
 	const char *bundle, *entry, *class, *title, *emoji, *tree, *api;
 	int64_t sleep_sec;
 	int64_t replicas;    /* most workers at a time; 0: as many as the operator allows */
+	const char *http;    /* hosts its app may speak HTTP with, with spaces between them */
 	const char *message; /* of a failure: its first line */
 	const char *phases;  /* JSON: [{name, ms}] */
 	const char *log;     /* the lines the pusher saw */

@@ -403,3 +403,7 @@ CREATE TABLE audit (
 	prev text NOT NULL,
 	hash text NOT NULL
 );
+
+-- version: 18
+-- Hosts that the app may speak HTTP with, with spaces between them; null: none.
+ALTER TABLE builds ADD COLUMN http text;

@@ -230,7 +230,7 @@ SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class,
 	coalesce(s.sleep_sec, o.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
 	r.private, s.settings + coalesce(o.settings, 0),
 	CASE WHEN s.paused = 1 OR o.paused = 1 THEN 1 ELSE 0 END, coalesce(s.hardware, o.hardware),
-	n.name, p.branch, coalesce(p.pushed_usec, 0)
+	n.name, p.branch, coalesce(p.pushed_usec, 0), b.http
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
 LEFT JOIN previews p ON p.id = s.id LEFT JOIN spaces o ON o.id = p.parent_id
 LEFT JOIN repos n ON n.id = p.parent_id
@@ -240,7 +240,7 @@ SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class,
 	coalesce(s.sleep_sec, o.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
 	r.private, s.settings + coalesce(o.settings, 0),
 	CASE WHEN s.paused = 1 OR o.paused = 1 THEN 1 ELSE 0 END, coalesce(s.hardware, o.hardware),
-	n.name, p.branch, coalesce(p.pushed_usec, 0)
+	n.name, p.branch, coalesce(p.pushed_usec, 0), b.http
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
 LEFT JOIN previews p ON p.id = s.id LEFT JOIN spaces o ON o.id = p.parent_id
 LEFT JOIN repos n ON n.id = p.parent_id
@@ -339,9 +339,9 @@ ORDER BY at_usec DESC, id LIMIT $2;
 
 -- name: build_add
 INSERT INTO builds (id, space_id, number, state, commit_id, bundle, entry, class, sleep_sec, title,
-	emoji, tree, api, message, phases, log, created_usec, replicas)
+	emoji, tree, api, message, phases, log, created_usec, replicas, http)
 VALUES ($1, $2, (SELECT coalesce(max(number), 0) + 1 FROM builds WHERE space_id = $2),
-	$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
+	$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
 -- name: build_pending
 SELECT b.id, b.space_id, b.commit_id, r.owner, r.name, coalesce(p.parent_id, b.space_id),
 	coalesce(p.branch, 'main')

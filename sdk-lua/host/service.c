@@ -29,9 +29,10 @@ static struct task *find_task(struct worker *w, uint32_t id)
 	return NULL;
 }
 
-static int send(struct worker *w, const struct service_call *c)
+static int send(struct worker *w, const struct service_call *c, uint8_t op)
 {
 	const struct frame f = {.type = APP_HOST_CALL,
+		.op = op,
 		.channel = c->channel,
 		.node = c->n,
 		.seq = c->id,
@@ -58,7 +59,7 @@ void service_resend(struct worker *w)
 {
 	for (size_t i = 0; i < TASKS_MAX; i++)
 		if (w->tasks[i].service && !w->tasks[i].service->answered)
-			(void)send(w, w->tasks[i].service);
+			(void)send(w, w->tasks[i].service, HOST_AGAIN);
 }
 
 int service_take(struct worker *w, const struct frame *f, struct err *e)
@@ -137,7 +138,7 @@ static int start(struct task *t, const struct buf *value)
 	buf_init(&c->answer, (size_t)proto_value_max(PROTO_APP, PROTO_DOWN, APP_HOST_RESULT));
 	r = buf_add(&c->sent, value->data, value->len);
 	if (r == 0)
-		r = send(w, c);
+		r = send(w, c, 0);
 	if (r < 0) {
 		(void)free_call(c);
 		return r == -ENOMEM ? r : -EBUSY;

@@ -158,6 +158,7 @@ end
 -- --- require -------------------------------------------------------------------------------
 
 local public = {
+  ["vitrine.http"] = true,
   ["vitrine.json"] = true, ["vitrine.log"] = true, ["vitrine.models"] = true,
   ["vitrine.secrets"] = true, ["vitrine.store"] = true, ["vitrine.time"] = true,
   ["vitrine.ui"] = true, ["vitrine.variables"] = true,

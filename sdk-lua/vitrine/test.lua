@@ -28,6 +28,7 @@ local results = {}
 local first   -- the first failure: {message, file, line, traceback}
 local current -- name of the test that runs
 local fakes = {}
+local http_fn -- what requests are answered by
 
 -- --- words ----------------------------------------------------------------------------------
 
@@ -207,6 +208,31 @@ function public.model(id, fn)
   fakes[id] = fn
 end
 
+---What requests of vitrine.http are answered from now on: fn(method, url, body, headers) returns a
+---status and a body, or a body alone, or a table as JSON.
+---@param fn fun(method: string, url: string, body: string?, headers: table): any, any
+---@usage test.http(function(method, url) return 200, { words = 3 } end)
+function public.http(fn)
+  if type(fn) ~= "function" then raise("test.http: a function is needed (got %s)", describe(fn)) end
+  http_fn = fn
+end
+
+local function fake_http(what, method, args, body)
+  if not http_fn then
+    raise("%s: no request is made while tests run; say what comes back: "
+      .. "test.http(function(method, url, body) … end)", what)
+  end
+  local headers = {}
+  for _, pair in ipairs(args.headers or {}) do headers[pair[1]] = pair[2] end
+  local status, answer = http_fn(method, args.url, body, headers)
+  if not mathtype(status) then status, answer = 200, status end
+  if type(answer) == "table" then answer = host.json_encode(answer) end
+  if type(answer) ~= "string" then
+    raise("test.http: the function returned no body (got %s)", describe(answer))
+  end
+  return { status = tointeger(status) or 200, headers = {} }, answer
+end
+
 -- --- for the host ---------------------------------------------------------------------------
 
 setmetatable(public, {
@@ -223,6 +249,7 @@ function M.begin(built)
   drive.begin(built)
   parts.fake_models = fake
   parts.fake_store = store.ask
+  parts.fake_http = fake_http
 end
 
 ---The fields of TESTED. What is behind usec: why test.lua itself ended.

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-export const confinedServices = ["gateway", "orchestrator", "agent", "inference"];
+export const confinedServices = ["gateway", "orchestrator", "agent", "inference", "fetch"];
 
 export function assertConfined(platform) {
   for (const name of confinedServices) {

@@ -25,6 +25,9 @@ static const struct {
 	{"---\nsleep_after: -1\n---\n", "README.md:2: sleep_after"},
 	{"---\nsleep_after: 604801\n---\n", "604801 is over the limit of 604800"},
 	{"---\nsleep_after: 99999999999999999999\n---\n", "README.md:2: sleep_after"},
+	{"---\nhttp: api.example.org\n---\n", "README.md:2: http: must be a list"},
+	{"---\nhttp:\n  - api.example.org\n  - https://x.test\n---\n",
+		"README.md:4: http: 'https://x.test': a host is written without"},
 	{"---\nmodels: vitrine/x\n---\n", "README.md:2: models: must be a list"},
 	{"---\nmodels:\n  - a\n  - {b: c}\n---\n", "README.md:4: models: must be one value"},
 	{"---\ntitle: [a]\n---\n", "README.md:2: title: must be one value"},
@@ -173,6 +176,17 @@ TEST(lengths_and_numbers_end_at_their_limits)
 	n += (size_t)snprintf(text + n, sizeof(text) - n, "---\n");
 	e = (struct err){0};
 	CHECK(front_matter_read(text, n, &f, &e) == -EINVAL && strstr(e.text, "more than 32"));
+}
+
+TEST(hosts_for_outgoing_http_are_kept_in_their_order)
+{
+	struct front_matter f;
+	struct err e = {0};
+	static const char text[] = "---\nhttp: [api.example.org, \"*.example.net:8443\"]\n---\n";
+
+	CHECK(front_matter_read(text, sizeof(text) - 1, &f, &e) == 0);
+	CHECK(f.n_http == 2 && !strcmp(f.http, "api.example.org *.example.net:8443"));
+	front_matter_done(&f);
 }
 
 TEST_MAIN()

@@ -33,6 +33,7 @@ local WALK = [[
   visit("_G", _G)
   visit("ui", ui) visit("models", models) visit("json", json) visit("time", time) visit("log", require "vitrine.log")
   visit("store", require "vitrine.store") visit("secrets", require "vitrine.secrets") visit("variables", require "vitrine.variables")
+  visit("http", require "vitrine.http")
   visit("session", session) visit("component", out) visit("chat", models.chat "a/b")
   visit("generator", models.generate "a/b") visit("pipeline", models.pipeline("chat", "a/b"))
   visit("string metatable", getmetatable(""))

@@ -47,7 +47,11 @@ local STORE = {
 local function serve(app, test)
   return app:until_(function()
     local ask = table.remove(app.asked, 1)
-    if ask then app:answer(ask, STORE[ask.ask], ask.ask == "file.read" and "Hello" or nil) end
+    if ask and ask.service == "http" then
+      app:answer(ask, '{"status":200,"headers":[["content-type","application/json"]],"url":"https://api.example.org/"}', '{"words":["sea"]}')
+    elseif ask then
+      app:answer(ask, STORE[ask.ask], ask.ask == "file.read" and "Hello" or nil)
+    end
     local call = table.remove(app.calls, 1)
     if call and call.body.task == "describe" then
       app:result(call, { task = "image-classification", picture = { width = 4, height = 4, shortest = 0, filter = 2 } })
@@ -217,13 +221,13 @@ end
 
 -- --- @usage of the SDK's modules ---------------------------------------------------------------
 
-for _, file in ipairs { "ui", "component", "page", "interface", "chat", "values", "models", "json", "time", "store", "store_files" } do
+for _, file in ipairs { "ui", "component", "page", "interface", "chat", "values", "models", "json", "time", "store", "store_files", "http" } do
   for usage in read("sdk-lua/vitrine/" .. file .. ".lua"):gmatch "%-%-%-@usage ([^\n]*)" do
     it("usage of vitrine." .. file .. ": " .. usage, function()
       local where = usage:find "^return" and "app" or usage:find "^ui%.examples" and "page" or "handler"
       local source = [[
 local ui, models, json, time = require "vitrine.ui", require "vitrine.models", require "vitrine.json", require "vitrine.time"
-local store = require "vitrine.store"
+local store, http = require "vitrine.store", require "vitrine.http"
 local llm, writer = models.chat "a/b", models.generate "a/b"
 local reader, sorter, ranker = models.embedder "a/b", models.classifier "a/b", models.ranker "a/b"
 local texts = { "a stone", "a bird" }
