@@ -58,9 +58,12 @@ enum MHD_Result answer_repo_page(struct request *r)
 	case MHD_HTTP_UNAUTHORIZED:
 	case MHD_HTTP_NOT_FOUND:
 		return answer_missing(r);
-	default:
-		/* Also while the orchestrator is away: the page says so and asks again. */
+	case MHD_HTTP_OK:
 		return answer_platform(r);
+	default:
+		/* The orchestrator is away. Spaces are known here; of the others the page says so, and
+		   asks again. */
+		return r->handler == &page_handler ? answer_missing(r) : answer_platform(r);
 	}
 }
 
