@@ -81,6 +81,8 @@ static const struct command commands[] = {
 	{"promote", "[--json] OWNER/NAME BRANCH",
 		"make a branch of a Space main, with what its preview shows, without a build",
 		cmd_promote},
+	{"top", "[--once] [--json]", "what each device does now, for whom, and what waits and why",
+		cmd_top},
 	{"usage", "[--all] [--days N] [--json]", "what models have cost, and what is left",
 		cmd_usage},
 	{"policy",

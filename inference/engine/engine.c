@@ -426,6 +426,24 @@ uint64_t engine_kv_bytes(const struct engine *e)
 	return e->kv_bytes;
 }
 
+uint64_t engine_kv_max(const struct engine *e)
+{
+	return e->kv_max;
+}
+
+uint64_t engine_steps(const struct engine *e)
+{
+	return e->steps;
+}
+
+const struct model *engine_model_now(const struct engine *e)
+{
+	for (size_t i = 0; i < e->n_lanes; i++)
+		if (e->lanes[i].head && e->lanes[i].stepped == e->steps)
+			return e->lanes[i].model;
+	return NULL;
+}
+
 uint64_t engine_busy_usec(const struct engine *e)
 {
 	return e->busy_nsec / 1000;

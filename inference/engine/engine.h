@@ -194,5 +194,8 @@ void engine_forget(struct engine *e, const struct model *m);
 
 size_t engine_requests(const struct engine *e);
 size_t engine_requests_of(const struct engine *e, const struct model *m);
-uint64_t engine_kv_bytes(const struct engine *e);  /* of pages held and kept */
-uint64_t engine_busy_usec(const struct engine *e); /* measured time of all steps */
+uint64_t engine_kv_bytes(const struct engine *e); /* of pages held and kept */
+uint64_t engine_kv_max(const struct engine *e);
+uint64_t engine_steps(const struct engine *e);
+const struct model *engine_model_now(const struct engine *e); /* of the last step; NULL: none */
+uint64_t engine_busy_usec(const struct engine *e);            /* measured time of all steps */

@@ -538,6 +538,16 @@ struct model *shelf_at(const struct shelf *s, size_t i)
 	return s->slots[i].model;
 }
 
+uint64_t shelf_memory_max(const struct shelf *s)
+{
+	return s->memory_max;
+}
+
+const struct device *shelf_device(const struct shelf *s)
+{
+	return s->device;
+}
+
 uint64_t shelf_memory(const struct shelf *s)
 {
 	return s->memory;

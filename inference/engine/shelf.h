@@ -80,6 +80,8 @@ bool shelf_is_loading(const struct shelf *s); /* or examining one */
 size_t shelf_count(const struct shelf *s);
 struct model *shelf_at(const struct shelf *s, size_t i);
 uint64_t shelf_memory(const struct shelf *s); /* bytes of all loaded weights */
+uint64_t shelf_memory_max(const struct shelf *s);
+const struct device *shelf_device(const struct shelf *s); /* that they are loaded for */
 
 /* The array of models.LIST. NULL: out of memory. Caller owns it. */
 json_t *shelf_list(const struct shelf *s);

@@ -106,6 +106,7 @@ static int on_taken(
 	(void)files;
 	if (r < 0)
 		return r;
+	c->orchestrator = true;
 	if (ledger && !m.journal[0]) {
 		ledger_serve(ledger, c->link);
 		service_lease_came(c->service);

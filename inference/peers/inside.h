@@ -70,6 +70,7 @@ struct control {
 	struct control *next;
 	struct service *service;
 	struct link *link; /* owned */
+	bool orchestrator; /* it keeps the ledger, and is told of what runs */
 	bool gateway;      /* it has said a key, or handed over its own calls */
 };
 

@@ -8,6 +8,7 @@
 #include "base/tell.h"
 #include "inference/metrics.h"
 #include "inference/peers/inside.h"
+#include "inference/peers/top.h"
 #include "inference/peers/waits.h"
 #include "proto/messages.h"
 
@@ -50,6 +51,7 @@ static void on_tell(void *data)
 
 	timer_arm_after(s->tell, TELL_USEC);
 	tell(s);
+	top_tell(s);
 }
 
 static void on_models(void *data)

@@ -122,6 +122,7 @@ int hub_space_take_settings(struct request *r, const char *space_id, struct err 
 
 /* status.c */
 void handle_status(struct request *r);
+void handle_top(struct request *r);
 
 /* usage.c */
 void handle_usage(struct request *r);

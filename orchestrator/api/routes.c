@@ -43,6 +43,7 @@ static const struct route routes[] = {
 	{"POST", "/api/credits", ACTION_ADMINISTER, ROUTE_JSON, handle_credit},
 	{"GET", "/api/status", ACTION_ADMINISTER, ROUTE_JSON, handle_status},
 	{"GET", "/api/history", ACTION_ADMINISTER, ROUTE_JSON, handle_history},
+	{"GET", "/api/top", ACTION_ADMINISTER, ROUTE_JSON, handle_top},
 	{"GET", "/metrics", ACTION_MEASURE, ROUTE_JSON, handle_metrics},
 	{"POST", "/api/repos/create", ACTION_SEE_SELF, ROUTE_JSON, handle_repo_create,
 		.body_max = REPO_CREATE_MAX},

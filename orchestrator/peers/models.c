@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/dial.h"
 #include "base/json.h"
 #include "base/link.h"
@@ -19,7 +20,29 @@ struct models_peer {
 	struct link *link;              /* owned; NULL while away */
 	struct accounts_peer *accounts; /* borrowed */
 	json_t *list;                   /* owned */
+	json_t *top;                    /* owned; NULL: none has come */
+	uint64_t top_usec;
 };
+
+static int on_top(struct models_peer *p, const struct frame *f, struct err *e)
+{
+	struct models_top m;
+	int r = models_top_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	json_decref(p->top);
+	p->top = json_incref(m.top);
+	p->top_usec = clock_mono_usec();
+	models_top_done(&m);
+	return 0;
+}
+
+const json_t *models_peer_top(const struct models_peer *m, uint64_t *ret_usec)
+{
+	*ret_usec = m->top_usec;
+	return m->top;
+}
 
 static int on_frame(
 	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
@@ -33,6 +56,8 @@ static int on_frame(
 		return told_take(TOLD_INFERENCE, f->value, f->length, e);
 	if (f->type == MODELS_WANT || f->type == MODELS_USAGE)
 		return accounts_peer_take(p->accounts, l, f, e);
+	if (f->type == MODELS_TOP)
+		return on_top(p, f, e);
 	if (f->type != MODELS_LIST)
 		return err_set(e, -EPROTO, "%s has no handler", proto_name(PROTO_MODELS, f->type));
 	r = models_list_read(&m, f->value, f->length, e);
@@ -114,6 +139,7 @@ struct models_peer *models_peer_free(struct models_peer *p)
 	(void)link_free(p->link);
 	(void)dialer_free(p->dialer);
 	json_decref(p->list);
+	json_decref(p->top);
 	free(p);
 	return NULL;
 }

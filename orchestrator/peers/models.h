@@ -18,5 +18,8 @@ DEFINE_CLEANUP(struct models_peer *, models_peer_free)
 
 bool models_peer_is_connected(const struct models_peer *m);
 
+/* As in models.TOP, and when it came (monotonic); NULL: none has. Borrowed likewise. */
+const json_t *models_peer_top(const struct models_peer *m, uint64_t *ret_usec);
+
 /* As in models.LIST; NULL: none has come yet. Borrowed until the next round of the loop. */
 const json_t *models_peer_list(const struct models_peer *m);

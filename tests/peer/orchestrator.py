@@ -688,6 +688,7 @@ class Rights(Case):
             ("GET", "/api/tokens", 401, 200, 200),
             ("GET", "/api/users", 401, 403, 200),
             ("GET", "/api/status", 401, 403, 200),
+            ("GET", "/api/top", 401, 403, 200),
             ("GET", "/api/spaces/admin/demo/logs/run", 401, 403, 200),
             ("GET", "/api/spaces/admin/demo/logs/build", 401, 403, 200),
             ("GET", "/api/spaces/admin/demo/events", 401, 403, 200),

@@ -489,6 +489,45 @@ TEST(the_gateway_hears_what_its_calls_wait_for_in_words_and_when_they_do_no_long
 	peer_done(&control);
 }
 
+TEST(who_keeps_the_ledger_hears_what_the_device_does_for_whom_and_what_waits)
+{
+	struct peer control, gateway;
+	const json_t *device, *waiting;
+	char value[256];
+	int pair[2];
+
+	dial(&control);
+	send_message(&control, MODELS_TAKEN, 0, "{\"journal\":\"\",\"n\":0}", -1);
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	send_message(&control, MODELS_CALLER, 0, "", pair[0]);
+	close(pair[0]);
+	peer_init(&gateway, pair[1]);
+	/* Some of a hundred end at any time: so that two wait and two run when it is told. */
+	for (uint32_t i = 0; i < 150; i++) {
+		snprintf(value, sizeof(value),
+			"\"payer\":\"user:u%u\"," STORY
+			",\"options\":{\"max_tokens\":1000,\"temperature\":2}",
+			i % 5);
+		call(&gateway, 1 + i, WRITER, "chat", value);
+	}
+	do
+		while (next_message(&control) != MODELS_TOP)
+			;
+	while (json_integer_value(
+		       json_object_get(json_object_get(control.value, "top"), "runningAll")) == 0);
+	device = json_array_get(
+		json_object_get(json_object_get(control.value, "top"), "devices"), 0);
+	CHECK(!strcmp(json_string_value(json_object_get(device, "name")), "cpu"));
+	CHECK(json_integer_value(json_object_get(device, "memoryBytes")) > 0);
+	CHECK(json_integer_value(json_object_get(device, "busyMs")) > 0);
+	waiting = json_array_get(
+		json_object_get(json_object_get(control.value, "top"), "waiting"), 0);
+	CHECK(!waiting || json_integer_value(json_object_get(waiting, "place")) == 1);
+	CHECK(!waiting || strstr(json_string_value(json_object_get(waiting, "reason")), "next"));
+	peer_done(&gateway);
+	peer_done(&control);
+}
+
 /* Reads a call's tokens to its end; returns how many came. */
 static int read_story(struct peer *w, uint32_t seq, char *text, size_t max)
 {

@@ -47,6 +47,8 @@ function Page({ route }: { route: Route }) {
       return <Account />;
     case "connection":
       return <Connection />;
+    case "top":
+      return <Later load={() => import("./pages/top")} show={(m) => <m.TopPage />} />;
     case "api":
       return <Later load={() => import("./pages/api_page")} show={(m) => <m.ApiPage owner={route.owner} name={route.name} />} />;
     case "builds":

@@ -10,6 +10,7 @@ export type Route =
   | { readonly page: "account" }
   | { readonly page: "admin" }
   | { readonly page: "connection" }
+  | { readonly page: "top" }
   | { readonly page: "api" | "builds" | "logs"; readonly owner: string; readonly name: string }
   | { readonly page: "card" | "settings"; readonly id: RepoId }
   | { readonly page: "tree" | "blob" | "edit" | "commits"; readonly id: RepoId; readonly rev: string; readonly path: string }
@@ -50,6 +51,8 @@ export function routeOf(path: string, query: string): Route {
       return { page: "account" };
     case "/-/admin":
       return { page: "admin" };
+    case "/-/top":
+      return { page: "top" };
     case "/-/connection":
       return { page: "connection" };
   }

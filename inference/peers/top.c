@@ -1,0 +1,168 @@
+#include "inference/peers/top.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "inference/peers/inside.h"
+#include "inference/peers/waits.h"
+#include "proto/messages.h"
+
+#define ROWS_MAX 48 /* of each list; the rest is counted */
+
+static json_t *describe_call(const struct call *c)
+{
+	return json_pack("{s:s, s:s, s:i, s:i, s:I}", "payer", c->payer, "space",
+		c->worker->caller ? "" : c->tenant->space, "session", c->channel, "event", c->node,
+		"ageMs", (json_int_t)((clock_mono_usec() - c->since_usec) / USEC_PER_MSEC));
+}
+
+static void set_running(json_t *row, const struct call *c)
+{
+	struct usage usage;
+
+	request_usage(c->request, &usage);
+	(void)json_object_set_new(
+		row, "deviceMs", json_integer((json_int_t)(usage.device_usec / 1000)));
+	(void)json_object_set_new(
+		row, "waitedMs", json_integer((json_int_t)(usage.queue_usec / 1000)));
+	(void)json_object_set_new(row, "tokensIn", json_integer(usage.tokens_in));
+	(void)json_object_set_new(row, "tokensOut", json_integer(usage.tokens_out));
+}
+
+static void set_waiting(json_t *row, const struct wait *w, const char *words)
+{
+	(void)json_object_set_new(row, "place", json_integer(w->place));
+	(void)json_object_set_new(row, "of", json_integer(w->of));
+	(void)json_object_set_new(
+		row, "expectedMs", json_integer((json_int_t)(w->expected_nsec / 1000000)));
+	(void)json_object_set_new(row, "reason", json_string(words));
+}
+
+struct waiting {
+	const struct call *c;
+	struct wait wait;
+};
+
+struct lists {
+	json_t *running;
+	struct waiting waiting[ROWS_MAX]; /* those that come first, by place */
+	size_t n, n_running, n_waiting;
+};
+
+static void note_waiting(struct lists *l, const struct call *c, const struct wait *wait)
+{
+	size_t at = l->n;
+
+	l->n_waiting++;
+	while (at > 0 && l->waiting[at - 1].wait.place > wait->place)
+		at--;
+	if (at == ROWS_MAX)
+		return;
+	if (l->n < ROWS_MAX)
+		l->n++;
+	memmove(l->waiting + at + 1, l->waiting + at, (l->n - 1 - at) * sizeof(l->waiting[0]));
+	l->waiting[at] = (struct waiting){c, *wait};
+}
+
+static void name_model(json_t *row, const struct call *c)
+{
+	if (!c->request)
+		return;
+	(void)json_object_set_new(row, "model", json_string(c->job.model->id));
+	(void)json_object_set_new(row, "task", json_string(c->job.task->name));
+}
+
+static void note_running(struct lists *l, const struct call *c)
+{
+	json_t *row;
+
+	l->n_running++;
+	if (json_array_size(l->running) == ROWS_MAX || !(row = describe_call(c)))
+		return;
+	name_model(row, c);
+	set_running(row, c);
+	(void)json_array_append_new(l->running, row);
+}
+
+static void note_call(struct lists *l, const struct call *c)
+{
+	struct wait wait;
+	char words[256];
+
+	if (call_waits(c, &wait, words, sizeof(words)))
+		note_waiting(l, c, &wait);
+	else if (c->request)
+		note_running(l, c);
+}
+
+static json_t *list_waiting(const struct lists *l)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct wait wait;
+		char words[256];
+		json_t *row = describe_call(l->waiting[i].c);
+
+		if (!row)
+			continue;
+		(void)call_waits(l->waiting[i].c, &wait, words, sizeof(words));
+		name_model(row, l->waiting[i].c);
+		set_waiting(row, &wait, words);
+		(void)json_array_append_new(list, row);
+	}
+	return list;
+}
+
+static json_t *describe_device(const struct service *s)
+{
+	const struct model *now = engine_model_now(s->engine);
+
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
+		shelf_device(s->shelf)->ops->name, "state", "serving", "model", now ? now->id : "",
+		"memoryBytes", (json_int_t)shelf_memory(s->shelf), "memoryMaxBytes",
+		(json_int_t)shelf_memory_max(s->shelf), "keysBytes",
+		(json_int_t)engine_kv_bytes(s->engine), "keysMaxBytes",
+		(json_int_t)engine_kv_max(s->engine), "busyMs",
+		(json_int_t)(engine_busy_usec(s->engine) / 1000), "steps",
+		(json_int_t)engine_steps(s->engine));
+}
+
+static json_t *describe(struct service *s)
+{
+	struct lists l = {.running = json_array()};
+
+	engine_rank(s->engine);
+	for (struct worker *w = s->workers; w; w = w->next)
+		for (struct call *c = w->calls; c; c = c->next)
+			note_call(&l, c);
+	return json_pack("{s:[o], s:o, s:o, s:I, s:I}", "devices", describe_device(s), "running",
+		l.running, "waiting", list_waiting(&l), "runningAll", (json_int_t)l.n_running,
+		"waitingAll", (json_int_t)l.n_waiting);
+}
+
+void top_tell(struct service *s)
+{
+	CLEANUP(json_unrefp) json_t *top = NULL;
+	CLEANUP(buf_done) struct buf value;
+	struct models_top m = {0};
+	struct frame f = {.type = MODELS_TOP};
+
+	buf_init(&value, proto_models_top.value_max);
+	for (struct control *c = s->controls; c; c = c->next) {
+		if (!c->orchestrator)
+			continue;
+		if (!top) {
+			m.top = top = describe(s);
+			if (!top || models_top_write(&m, &value) < 0) {
+				log_error("what the device does was not told: out of memory");
+				return;
+			}
+			f.value = value.data;
+			f.length = value.len;
+		}
+		(void)link_send(c->link, &f); /* the next one says more */
+	}
+}

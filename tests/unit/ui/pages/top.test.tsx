@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { renderToString } from "preact-render-to-string";
+import { TopView, type Top } from "@ui/pages/top";
+
+const device = {
+  name: "cpu", state: "serving", model: "alice/draw", memoryBytes: 3 << 20, memoryMaxBytes: 8 << 20,
+  keysBytes: 1 << 20, keysMaxBytes: 512 << 20, busyMs: 900,
+};
+const row = { payer: "user:ann", space: "alice/demo", session: 1, event: 2, ageMs: 3100 };
+const top: Top = { connected: true, toldMs: 0, devices: [device], running: [], waiting: [], runningAll: 0, waitingAll: 0 };
+const html = (t: Top, late = false, busy: readonly (number | null)[] = [null]) => renderToString(<TopView top={t} late={late} busy={busy} />);
+
+test("a device is shown with what it runs, what it holds and how busy it is", () => {
+  const out = html(top, false, [0.424]);
+  assert.match(out, /<strong>cpu<\/strong> runs alice\/draw/);
+  assert.match(out, /weights 3 of 8 MiB · keys and values 1 of 512 MiB · 42 % busy/);
+  assert.match(out, /Nothing runs\.[\s\S]*Nobody waits\./);
+});
+
+test("who waits is shown with the reason and when it is about to begin, and that there are more", () => {
+  const reason = "waits for the model alice/draw, held by 2 others for 3.1 s; you are next";
+  const out = html({
+    ...top,
+    running: [{ ...row, model: "alice/draw", deviceMs: 250, tokensOut: 12 }],
+    waiting: [{ ...row, event: 3, reason, place: 1, expectedMs: 4000 }],
+    runningAll: 1,
+    waitingAll: 60,
+  });
+  assert.match(out, /alice\/draw · 250 ms on the device · 12 tokens written/);
+  assert.match(out, /you are next, about 4\.0 s/);
+  assert.match(out, /And 59 more\./);
+  assert.match(out, /href="\/spaces\/alice\/demo"/);
+});
+
+test("what was known last stays, and is said to be that", () => {
+  assert.match(html(top, true), /role="status">No answer just now/);
+  assert.match(html({ ...top, connected: false }), /not connected/);
+});
