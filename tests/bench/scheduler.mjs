@@ -26,7 +26,7 @@ export async function benchScheduler({ run, figure }) {
   }
   const heaviest = rows.filter((row) => row.rule === "fair").sort((a, b) => b.decide_usec - a.decide_usec)[0];
 
-  figures.push(figure(`a step's decisions, real time, in the mean of the heaviest trace (${heaviest.trace})`,
+  figures.push(figure(`a step's decisions, processor time, in the mean of the heaviest trace (${heaviest.trace})`,
     heaviest.decide_usec, "µs", { goal: "≤ 2 % of a step of 10 ms", limit: 200 }));
   return figures;
 }

@@ -49,7 +49,7 @@ struct outcome_of {
 			     */
 	double shares[WORLD_PAYERS_MAX]; /* of the device's time */
 	size_t done, refused, put_back;
-	double decide_nsec; /* real time that a step's decisions took, in the mean */
+	double decide_nsec; /* processor time that a step's decisions took, in the mean */
 };
 
 void trace_done(struct trace *t);
