@@ -61,8 +61,8 @@ enum MHD_Result answer_repo_page(struct request *r)
 	case MHD_HTTP_OK:
 		return answer_platform(r);
 	default:
-		/* The orchestrator is away. Spaces are known here; of the others the page says so, and
-		   asks again. */
+		/* The orchestrator is away. Spaces are known here; of the others the page says so,
+		   and asks again. */
 		return r->handler == &page_handler ? answer_missing(r) : answer_platform(r);
 	}
 }
