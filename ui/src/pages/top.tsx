@@ -2,46 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "./api";
 import { Frame, known, Show } from "./frame";
+import { TopView, type Top } from "./top_view";
 import { useCall } from "./use_call";
-import { msWords } from "./words";
 
 const EVERY_MS = 2000;
-const MIB = 1 << 20;
-
-interface Device {
-  readonly name: string;
-  readonly state: string;
-  readonly model: string;
-  readonly memoryBytes: number;
-  readonly memoryMaxBytes: number;
-  readonly keysBytes: number;
-  readonly keysMaxBytes: number;
-  readonly busyMs: number;
-}
-
-interface Row {
-  readonly payer: string;
-  readonly space: string;
-  readonly session: number;
-  readonly event: number;
-  readonly ageMs: number;
-  readonly model?: string;
-  readonly deviceMs?: number;
-  readonly tokensOut?: number;
-  readonly place?: number;
-  readonly expectedMs?: number;
-  readonly reason?: string;
-}
-
-export interface Top {
-  readonly connected: boolean;
-  readonly toldMs: number;
-  readonly devices: readonly Device[];
-  readonly running: readonly Row[];
-  readonly waiting: readonly Row[];
-  readonly runningAll: number;
-  readonly waitingAll: number;
-}
 
 export function TopPage() {
   const [loaded, again] = useCall(() => known.then(() => call<Top>("GET", "/api/top")), "top");
@@ -98,90 +62,4 @@ class BusyMeter {
     this.#before = { top, at };
     return this.#last;
   }
-}
-
-export function TopView({ top, late, busy }: { top: Top; late: boolean; busy: readonly (number | null)[] }) {
-  return (
-    <>
-      {(late || !top.connected) && (
-        <p class="notice" role="status">
-          {late ? "No answer just now; this is what was known last." : "The model service is not connected: model calls fail. This is what was known last."}
-        </p>
-      )}
-      <section class="panel" aria-labelledby="devices">
-        <h2 id="devices">Devices</h2>
-        {top.devices.length === 0 ? (
-          <p class="nothing-here">Nothing has been told yet.</p>
-        ) : (
-          <ul class="rows">
-            {top.devices.map((d, i) => (
-              <DeviceRow key={d.name} device={d} busy={busy[i] ?? null} />
-            ))}
-          </ul>
-        )}
-      </section>
-      <Calls id="running" title="Running" none="Nothing runs." rows={top.running} all={top.runningAll} />
-      <Calls id="waiting" title="Waiting" none="Nobody waits." rows={top.waiting} all={top.waitingAll} />
-    </>
-  );
-}
-
-const mib = (bytes: number) => Math.round(bytes / MIB);
-
-function DeviceRow({ device: d, busy }: { device: Device; busy: number | null }) {
-  return (
-    <li class="row-item">
-      <span class="row-words">
-        <strong>{d.name}</strong> {d.model ? `runs ${d.model}` : "is idle"}
-        <br />
-        <span class="faint">
-          {`weights ${mib(d.memoryBytes)} of ${mib(d.memoryMaxBytes)} MiB · keys and values ${mib(d.keysBytes)} of ${mib(d.keysMaxBytes)} MiB`}
-          {busy !== null && ` · ${Math.round(busy * 100)} % busy`}
-        </span>
-      </span>
-      <span class={`badge ${d.state === "serving" ? "good" : "bad"}`}>{d.state}</span>
-    </li>
-  );
-}
-
-function Calls({ id, title, none, rows, all }: { id: string; title: string; none: string; rows: readonly Row[]; all: number }) {
-  return (
-    <section class="panel" aria-labelledby={id}>
-      <h2 id={id}>
-        {title} <span class="faint">{all}</span>
-      </h2>
-      {rows.length === 0 ? (
-        <p class="nothing-here">{none}</p>
-      ) : (
-        <ul class="rows">
-          {rows.map((row, i) => (
-            <CallRow key={i} row={row} />
-          ))}
-        </ul>
-      )}
-      {all > rows.length && <p class="faint">{`And ${all - rows.length} more.`}</p>}
-    </section>
-  );
-}
-
-function CallRow({ row }: { row: Row }) {
-  return (
-    <li class="row-item">
-      <span class="row-words">
-        {row.space ? <a href={`/spaces/${row.space}`}>{row.space}</a> : "Over HTTP"} <span class="faint">for {row.payer}</span>
-        <br />
-        <span class="faint">{row.reason ? waitingWords(row) : runningWords(row)}</span>
-      </span>
-      <span class="badge calm">{msWords(row.ageMs)}</span>
-    </li>
-  );
-}
-
-function waitingWords(row: Row): string {
-  return `${row.reason ?? ""}${row.expectedMs ? `, about ${msWords(row.expectedMs)}` : ""}`;
-}
-
-function runningWords(row: Row): string {
-  const tokens = row.tokensOut ? ` · ${row.tokensOut} tokens written` : "";
-  return `${row.model ?? ""} · ${msWords(row.deviceMs ?? 0)} on the device${tokens}`;
 }

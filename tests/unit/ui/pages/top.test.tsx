@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderToString } from "preact-render-to-string";
-import { TopView, type Top } from "@ui/pages/top";
+import { TopView, type Top } from "@ui/pages/top_view";
 
 const device = {
   name: "cpu", state: "serving", model: "alice/draw", memoryBytes: 3 << 20, memoryMaxBytes: 8 << 20,
