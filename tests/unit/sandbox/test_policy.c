@@ -267,6 +267,7 @@ TEST(no_dangerous_call_is_allowed_after_the_seal)
 }
 
 #define STARTS (FILTER_ORCHESTRATOR | FILTER_GIT)
+#define DIALS (FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT | FILTER_FETCH | FILTER_TLS)
 
 /* No service has a use for these, nor git. Of the rest of this list, each has its reason. */
 TEST(no_dangerous_call_is_allowed_to_a_service)
@@ -290,8 +291,8 @@ TEST(no_dangerous_call_is_allowed_to_a_service)
 		{SYS_sendmmsg, FILTER_FETCH},
 		{SYS_prctl, FILTER_ORCHESTRATOR | FILTER_LOADER},
 		{SYS_seccomp, FILTER_LOADER | FILTER_ORCHESTRATOR},
-		{SYS_socket, FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT | FILTER_FETCH},
-		{SYS_connect, FILTER_GATEWAY | FILTER_ORCHESTRATOR | FILTER_AGENT | FILTER_FETCH},
+		{SYS_socket, DIALS},
+		{SYS_connect, DIALS},
 		{SYS_openat, ~(unsigned int)FILTER_INFERENCE},
 	};
 
