@@ -1,6 +1,6 @@
 /*
  * vitrine backup, vitrine restore: the data folder as one file, and the key of its secrets as
- * another. The platform may run: then a snapshot is what is packed.
+ * another. A snapshot is what is packed, so the platform may run.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -9,10 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,32 +54,6 @@ static int run_tar(char *const argv[], struct err *e)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0
 		       ? 0
 		       : err_set(e, -EIO, "tar failed; what it said is above");
-}
-
-/* --- nobody may work in the folder meanwhile --- */
-
-static bool somebody_listens(const char *data)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	CLEANUP(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || snprintf(a.sun_path, sizeof(a.sun_path), "%s/run/http.sock", data) >=
-			      (int)sizeof(a.sun_path))
-		return false;
-	return connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-}
-
-/* False: it runs. Else nobody starts it until *ret_lock is closed. systemd's services have no lock,
- * but they listen. */
-static bool lock_data(const char *data, int *ret_lock)
-{
-	char path[INSIDE_LONG];
-
-	if (somebody_listens(data))
-		return false;
-	(void)snprintf(path, sizeof(path), "%s/run/lock", data);
-	*ret_lock = open(path, O_RDWR | O_CLOEXEC);
-	return *ret_lock < 0 || flock(*ret_lock, LOCK_EX | LOCK_NB) == 0;
 }
 
 static int check_data(const char *data, struct err *e)
@@ -176,7 +147,7 @@ static int keep_key(const char *data, const char *name, struct err *e)
 	return r;
 }
 
-/* dir: the data folder, or a snapshot of it. */
+/* dir: a snapshot of the data folder. */
 static int pack(const char *dir, const char *name, struct err *e)
 {
 	CLEANUP(buf_done) struct buf list;
@@ -201,7 +172,8 @@ static int pack(const char *dir, const char *name, struct err *e)
 	return r;
 }
 
-static int back_up_running(const char *data, const char *name, struct err *e)
+/* Also of a platform that does not run: whether it does can change while it is packed. */
+static int pack_snapshot(const char *data, const char *name, struct err *e)
 {
 	char dir[SNAPSHOT_PATH_MAX];
 	int lock, r = snapshot_take(data, dir, &lock, e);
@@ -215,7 +187,6 @@ static int back_up_running(const char *data, const char *name, struct err *e)
 
 static int back_up(const char *folder, const char *where, const struct options *o, struct err *e)
 {
-	CLEANUP(closep) int lock = -1;
 	char data[PATH_LONG], name[PATH_LONG];
 	int r = whole_path(folder, data, e);
 
@@ -225,7 +196,7 @@ static int back_up(const char *folder, const char *where, const struct options *
 	if (r == 0)
 		r = name_of(where, name, e);
 	if (r == 0)
-		r = lock_data(data, &lock) ? pack(data, name, e) : back_up_running(data, name, e);
+		r = pack_snapshot(data, name, e);
 	return r == 0 ? keep_key(data, name, e) : r;
 }
 

@@ -63,7 +63,7 @@ static bool has_ending(const char *name, const char *ending)
 	return n > m && !strcmp(name + n - m, ending);
 }
 
-enum area { AREA_OTHER, AREA_MODELS, AREA_REPOS, AREA_BLOBS };
+enum area { AREA_OTHER, AREA_MODELS, AREA_REPOS, AREA_REFS, AREA_BLOBS };
 
 /* Where in the data folder a folder is. */
 struct place {
@@ -79,6 +79,8 @@ static struct place place_below(struct place p, const char *name)
 		below.area = AREA_MODELS;
 	else if (p.depth == 1 && !strcmp(name, "repos"))
 		below.area = AREA_REPOS;
+	else if (p.area == AREA_REPOS && !strcmp(name, "refs"))
+		below.area = AREA_REFS; /* people choose the names in there */
 	else if (p.depth == 1 && !strcmp(name, "blobs"))
 		below.area = AREA_BLOBS;
 	return below;
@@ -100,6 +102,8 @@ static bool is_left_out(const char *name, struct place in)
 		return true;
 	if (in.depth == 1)
 		return !strcmp(name, "hooks") || !strcmp(name, "served");
+	if (in.area == AREA_REFS)
+		return has_ending(name, ".lock"); /* git has no ref of such a name */
 	if (in.area == AREA_BLOBS)
 		return !strncmp(name, "new-", 4) || !strncmp(name, "part-", 5);
 	return in.area == AREA_REPOS && (has_ending(name, ".lock") || !strncmp(name, "tmp_", 4) ||

@@ -67,6 +67,7 @@ test("while it runs and is pushed to it is backed up whole: every repo, session 
   await keeping.deploy({ "app.lua": keeper });
   keeping.remove();
   await keep(platform, "1 1");
+  await repo.must(["push", "-q", repo.url, "main:refs/heads/tmp_kept"]);
   const pushes = pushOn(busy, state);
 
   await until("it is pushed to", () => state.accepted > 2);
@@ -94,10 +95,12 @@ test("while it runs and is pushed to it is backed up whole: every repo, session 
     const refs = await here("for-each-ref");
 
     assert.match(await here("fsck", "--full", "--strict"), /^(?!.*(missing|broken|error))/s, name);
+    if (refs.includes("tmp_kept")) state.kept = true;
     const [, main] = /^(\w+) commit\trefs\/heads\/main$/m.exec(refs);
 
     assert.equal(await there("cat-file", "-t", main), "commit", "nothing is in the backup that was not pushed");
   }
+  assert.ok(state.kept, "a branch is kept whatever it is called");
   await lives(join(dir, "live"), busy);
   busy.remove();
 });
