@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -38,7 +39,8 @@ struct ending {
 	struct answer *answer;   /* owned */
 	struct offload_job *job; /* owned */
 	struct data_call call;   /* of texts below */
-	char id[49], space[33];
+	char id[49], space[33], file[ID_LEN + 1];
+	int64_t size;    /* that neither parts nor rows have; -1: they do */
 	struct buf body; /* owned */
 };
 
@@ -84,6 +86,13 @@ static void set_failure(struct answer *a, const char *code, const char *words)
 static void give(const struct answer *a)
 {
 	a->fn(a->ticket, a->op, a->value.data, a->value.len, a->data);
+}
+
+static void give_failure(struct answer *a, const char *words)
+{
+	set_failure(a, "unavailable", words);
+	give(a);
+	(void)answer_free(a);
 }
 
 /* why NULL: as they are. The list is empty then. */
@@ -251,6 +260,15 @@ static void fail_batch(struct data *d, const struct err *e)
 	give_all(&d->open_answers, "the platform could not keep it; try again");
 }
 
+static void count_endings(const struct data *d, struct op_call *call)
+{
+	for (const struct ending *n = d->endings; n; n = n->next)
+		if (n->size >= 0 && !strcmp(n->space, call->space)) {
+			call->n_ending++;
+			call->ending_bytes += n->size;
+		}
+}
+
 static void answer_call(struct data *d, const struct data_call *c, struct answer *a)
 {
 	CLEANUP(json_unrefp) json_t *args = NULL;
@@ -266,6 +284,7 @@ static void answer_call(struct data *d, const struct data_call *c, struct answer
 	int r = parse_args(c, &args, &call.raw, &call.n_raw, &e);
 
 	folder_of(d, c->space, dir);
+	count_endings(d, &call);
 	while (i < sizeof(ops) / sizeof(ops[0]) && strcmp(ops[i].name, c->op) != 0)
 		i++;
 	if (r == 0 && (i == sizeof(ops) / sizeof(ops[0]) || (ops[i].owners && !c->owner_scope)))
@@ -309,13 +328,18 @@ static void run_call(struct data *d, const struct data_call *c, struct answer *a
 
 /* --- the end of a file --- */
 
-static void ending_free(struct ending *n)
+static void ending_unlink(struct ending *n)
 {
 	for (struct ending **at = &n->data->endings; *at; at = &(*at)->next)
 		if (*at == n) {
 			*at = n->next;
 			break;
 		}
+}
+
+static void ending_free(struct ending *n)
+{
+	ending_unlink(n);
 	(void)offload_forget(n->job);
 	if (n->answer)
 		(void)answer_free(n->answer);
@@ -327,19 +351,20 @@ static void on_file_synced(int outcome, void *data)
 {
 	struct ending *n = data;
 	struct answer *a = TAKE_PTR(n->answer);
+	char dir[PATH_LONG];
 
 	n->job = NULL;
-	if (outcome == 0) {
+	ending_unlink(n);
+	if (outcome == 0)
 		run_call(n->data, &n->call, a);
-	} else {
-		set_failure(a, "unavailable", "the disk refused the file");
-		give(a);
-		(void)answer_free(a);
-	}
+	else
+		give_failure(a, "the disk refused the file");
+	folder_of(n->data, n->space, dir);
+	files_unsettle(n->data->db, n->space, dir, n->file);
 	ending_free(n);
 }
 
-static struct ending *ending_new(struct data *d, const struct data_call *c)
+static struct ending *ending_new(struct data *d, const struct data_call *c, const char *file)
 {
 	struct ending *n = calloc(1, sizeof(*n));
 
@@ -347,6 +372,8 @@ static struct ending *ending_new(struct data *d, const struct data_call *c)
 		return NULL;
 	n->data = d;
 	n->call = *c;
+	n->size = -1;
+	(void)snprintf(n->file, sizeof(n->file), "%s", file);
 	(void)snprintf(n->id, sizeof(n->id), "%s", c->id);
 	(void)snprintf(n->space, sizeof(n->space), "%s", c->space);
 	n->call.id = n->id;
@@ -365,7 +392,20 @@ static struct ending *ending_new(struct data *d, const struct data_call *c)
 	return n;
 }
 
-/* True: on_file_synced goes on with it. */
+/* The file is settled: brings it to the disk, for on_file_synced. Closes the fds. */
+static void sync_settled(struct ending *n, const int fds[2], bool counts)
+{
+	struct stat st;
+	int r;
+
+	if (counts && fstat(fds[0], &st) == 0)
+		n->size = st.st_size;
+	r = offload_sync(n->data->config.offload, fds, 2, on_file_synced, n, &n->job);
+	if (r != 1)
+		on_file_synced(r, n);
+}
+
+/* True: it is answered, or on_file_synced goes on with it. */
 static bool sync_file(struct data *d, const struct data_call *c, struct answer *a)
 {
 	CLEANUP(json_unrefp) json_t *args = NULL;
@@ -379,19 +419,21 @@ static bool sync_file(struct data *d, const struct data_call *c, struct answer *
 
 	folder_of(d, c->space, dir);
 	if (parse_args(c, &args, &raw, &n_raw, &ignored) < 0 ||
-		json_get_str(args, "id", ID_LEN, &id, &ignored) < 0 ||
-		files_settle(dir, id, fds) < 0)
+		json_get_str(args, "id", ID_LEN, &id, &ignored) < 0)
 		return false; /* which it is told in words */
-	n = ending_new(d, c);
-	if (!n) {
-		close(fds[0]);
-		close(fds[1]);
-		return false;
+	n = ending_new(d, c, id);
+	r = n ? files_settle(dir, id, fds) : -ENOMEM;
+	if (r >= 0) {
+		n->answer = a;
+		sync_settled(n, fds, r == 1);
+		return true;
 	}
-	n->answer = a;
-	r = offload_sync(d->config.offload, fds, 2, on_file_synced, n, &n->job);
-	if (r != 1)
-		on_file_synced(r, n);
+	if (n)
+		ending_free(n);
+	if (r == -ENOENT)
+		return false; /* likewise */
+	log_error("data: %s/%s: %s", dir, id, strerror(-r));
+	give_failure(a, "the platform cannot keep files now; try again");
 	return true;
 }
 

@@ -170,7 +170,7 @@ int op_file_begin(struct op_call *c, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (count_parts(c->dir).n >= FILES_PARTS) {
+	if (count_parts(c->dir).n + c->n_ending >= FILES_PARTS) {
 		(void)err_set(e, -EINVAL,
 			"%d files are being written already; one that is left alone is forgotten "
 			"after an hour",
@@ -192,7 +192,7 @@ static int check_room(struct op_call *c, int64_t more, struct err *e)
 {
 	struct used u = {0};
 	int r = get_used(c, &u, e);
-	int64_t held = u.bytes + count_parts(c->dir).bytes;
+	int64_t held = u.bytes + c->ending_bytes + count_parts(c->dir).bytes;
 
 	if (r < 0)
 		return r;
@@ -255,23 +255,37 @@ int op_file_write(struct op_call *c, struct err *e)
 
 int files_settle(const char *dir, const char *id, int ret_fds[2])
 {
+	CLEANUP(closep) int file = -1, folder = -1;
 	char part[PATH_LONG], path[PATH_LONG];
+	int moved;
 
 	if (!is_id(id))
 		return -ENOENT;
 	path_of(dir, id, PART, part);
 	path_of(dir, id, "", path);
-	if (rename(part, path) < 0 && errno != ENOENT)
+	folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
 		return -errno;
-	ret_fds[0] = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (ret_fds[0] < 0)
+	file = open(part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	moved = file >= 0;
+	if (!moved && errno == ENOENT)
+		file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (file < 0 || (moved && rename(part, path) < 0))
 		return -errno;
-	ret_fds[1] = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (ret_fds[1] < 0) {
-		close(ret_fds[0]);
-		return -errno;
-	}
-	return 0;
+	ret_fds[0] = TAKE_FD(file);
+	ret_fds[1] = TAKE_FD(folder);
+	return moved;
+}
+
+void files_unsettle(struct store *db, const char *space, const char *dir, const char *id)
+{
+	char part[PATH_LONG], path[PATH_LONG];
+
+	if (store_run(db, "file_by_id", NULL, NULL, NULL, "ss", space, id) != 0)
+		return;
+	path_of(dir, id, PART, part);
+	path_of(dir, id, "", path);
+	(void)rename(path, part); /* or the sweep finds it */
 }
 
 static int write_file(struct op_call *c, const struct file *f, struct err *e)
@@ -296,6 +310,9 @@ static int put_row(struct op_call *c, const char *name, struct file *f, struct e
 			(long long)u.files, DATA_FILES);
 		return refuse(c, "quota", e);
 	}
+	r = check_room(c, f->size - old.size, e);
+	if (r < 0)
+		return r;
 	f->revision = u.revision + 1;
 	f->written_usec = (int64_t)clock_wall_usec();
 	kept = snapshot_keep_file(c, name, old.revision, f->revision, e);

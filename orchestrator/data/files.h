@@ -21,10 +21,14 @@ int op_file_remove(struct op_call *c, struct err *e);
 
 /*
  * The part of that id in dir becomes a file without a name: before op_file_end, once the two fds
- * have been synced, which are the caller's. -ENOENT: there is none, which op_file_end says in
- * words.
+ * have been synced, which are the caller's. 1; 0: it was one already. -ENOENT: there is none, which
+ * op_file_end says in words.
  */
 int files_settle(const char *dir, const char *id, int ret_fds[2]);
+
+/* After op_file_end: a file that no row names is a part again, counted and to be ended once more.
+ */
+void files_unsettle(struct store *db, const char *space, const char *dir, const char *id);
 
 /* Removes parts and files in dir that were last written before that time (wall clock) and that no
  * row names. -errno. */

@@ -17,6 +17,9 @@ struct op_call {
 	const char *scope; /* whose keys: "" the Space's, "u:ID", "v:PSEUDONYM"; NULL: nobody's */
 	const json_t *args;
 	const char *dir; /* of the Space's files; may be missing */
+	/* The Space's files whose end is under way: parts no more, and no row says them yet. */
+	size_t n_ending;
+	int64_t ending_bytes;
 	const void *raw; /* bytes behind the arguments */
 	size_t n_raw;
 	struct buf *out;         /* the answer's JSON */

@@ -455,6 +455,35 @@ TEST(files_have_a_quota_while_they_are_written_already)
 	tear_down(&t);
 }
 
+TEST(bytes_count_while_a_file_ends_and_when_its_end_is_refused)
+{
+	struct fixture t;
+	char id[27], other[27], body[200], path[128];
+	const char *sixty = "012345678901234567890123456789012345678901234567890123456789";
+	uint64_t end;
+	FILE *f;
+
+	set_up(&t);
+	begin_file(&t, "a", id);
+	begin_file(&t, "b", other);
+	CHECK(is(write_file(&t, id, 0, sixty), "{\"size\":60}"));
+	CHECK(strstr(end_file(&t, id, "a", 1), "bad_input size: 1, but 60 bytes have come"));
+	CHECK(strstr(end_file(&t, id, "..", 60), "bad_input name: "));
+	CHECK(strstr(write_file(&t, other, 0, sixty), "quota the Space's files hold 60 bytes"));
+	(void)snprintf(body, sizeof(body), "{\"id\":\"%s\",\"name\":\"a\",\"size\":60}", id);
+	end = begin(&t, "w-1", "s", "", "file.end", body);
+	CHECK(strstr(write_file(&t, other, 0, sixty), "quota the Space's files hold 60 bytes"));
+	CHECK(strstr(answer_of(&t, end), "\"revision\":1"));
+	CHECK(strstr(write_file(&t, other, 0, sixty), "quota the Space's files hold 60 bytes"));
+	/* One that an end which was cut short left behind. */
+	(void)snprintf(path, sizeof(path), "%s/files/s/00000000000000000000000000", t.dir);
+	f = fopen(path, "w");
+	CHECK(f && fputs(sixty, f) >= 0 && fclose(f) == 0);
+	CHECK(strstr(end_file(&t, "00000000000000000000000000", "c", 60), "quota the Space's"));
+	CHECK(strstr(ask(&t, "s", "", "usage", "{}"), "\"files\":1,\"file_bytes\":60,"));
+	tear_down(&t);
+}
+
 TEST(an_end_that_comes_again_after_a_restart_is_answered_the_same)
 {
 	struct fixture t;
