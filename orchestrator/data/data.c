@@ -269,6 +269,52 @@ static void count_endings(const struct data *d, struct op_call *call)
 		}
 }
 
+static bool dooms(const struct answers *l, const char *path)
+{
+	for (const struct answer *a = l->first; a; a = a->next)
+		if (a->doomed && !strcmp(a->doomed, path))
+			return true;
+	return false;
+}
+
+/* Its last row is gone, but that is not on the disk yet: no row may name it again. */
+static bool is_doomed(const struct data *d, const char *dir, const char *id)
+{
+	char path[PATH_LONG + ID_LEN + 1];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, id);
+	return dooms(&d->open_answers, path) || dooms(&d->syncing, path);
+}
+
+static int run_op(
+	struct data *d, const struct data_call *c, size_t op, struct op_call *call, struct err *e)
+{
+	const char *id;
+	int r = 0;
+
+	if (ops[op].run == op_file_end && json_get_str(call->args, "id", ID_LEN, &id, NULL) == 0)
+		call->gone = is_doomed(d, call->dir, id);
+	if (!ops[op].writes)
+		return ops[op].run(call, e);
+	if (!d->open) {
+		r = store_begin(d->db, e);
+		d->open = r == 0;
+	}
+	return r < 0 ? r : run_write(d, c, ops[op].run, call, e);
+}
+
+/* One that only reads has changed nothing, and takes nobody else's writes along. */
+static void fail_call(struct data *d, bool writes, const struct err *e, struct answer *a)
+{
+	if (writes)
+		fail_batch(d, e);
+	else
+		log_error("data: %s", e->text);
+	set_failure(a, "unavailable",
+		writes ? "the platform could not keep it; try again"
+		       : "the platform could not read it; try again");
+}
+
 static void answer_call(struct data *d, const struct data_call *c, struct answer *a)
 {
 	CLEANUP(json_unrefp) json_t *args = NULL;
@@ -292,20 +338,14 @@ static void answer_call(struct data *d, const struct data_call *c, struct answer
 	call.args = args;
 	if (r == 0)
 		call.scope = scope_of(c, args, own);
-	if (r == 0 && ops[i].writes && !d->open) {
-		r = store_begin(d->db, &e);
-		d->open = r == 0;
-	}
 	if (r == 0)
-		r = ops[i].writes ? run_write(d, c, ops[i].run, &call, &e) : ops[i].run(&call, &e);
-	if (r == -EINVAL) {
+		r = run_op(d, c, i, &call, &e);
+	if (r == -EINVAL)
 		set_failure(a, call.code, e.text);
-	} else if (r < 0) {
-		fail_batch(d, &e);
-		set_failure(a, "unavailable", "the platform could not keep it; try again");
-	} else if (*call.doomed && asprintf(&a->doomed, "%s/%s", dir, call.doomed) < 0) {
+	else if (r < 0)
+		fail_call(d, ops[i].writes, &e, a);
+	else if (*call.doomed && asprintf(&a->doomed, "%s/%s", dir, call.doomed) < 0)
 		a->doomed = NULL;
-	}
 }
 
 static void run_call(struct data *d, const struct data_call *c, struct answer *a)
@@ -360,7 +400,8 @@ static void on_file_synced(int outcome, void *data)
 	else
 		give_failure(a, "the disk refused the file");
 	folder_of(n->data, n->space, dir);
-	files_unsettle(n->data->db, n->space, dir, n->file);
+	if (!is_doomed(n->data, dir, n->file)) /* whose removal may be undone yet */
+		files_unsettle(n->data->db, n->space, dir, n->file);
 	ending_free(n);
 }
 

@@ -183,8 +183,11 @@ int op_file_begin(struct op_call *c, struct err *e)
 	random_id(id);
 	path_of(c->dir, id, PART, path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_set(e, -EIO, "%s: %s", path, strerror(errno));
+	if (fd < 0) {
+		(void)err_set(
+			e, -EINVAL, "the platform's disk does not take it: %s", strerror(errno));
+		return refuse(c, "unavailable", e);
+	}
 	return buf_addf(c->out, "{\"id\":\"%s\"}", id);
 }
 
@@ -343,6 +346,8 @@ int op_file_end(struct op_call *c, struct err *e)
 		e->code = -EINVAL;
 		return -EINVAL;
 	}
+	if (c->gone)
+		return err_set(e, -EINVAL, "id: that file has been removed; begin again");
 	path_of(c->dir, id, "", path);
 	if (lstat(path, &st) < 0)
 		return err_set(e, -EINVAL, "the file is not being written any more; begin again");

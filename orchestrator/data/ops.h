@@ -20,6 +20,7 @@ struct op_call {
 	/* The Space's files whose end is under way: parts no more, and no row says them yet. */
 	size_t n_ending;
 	int64_t ending_bytes;
+	bool gone;       /* file.end: its file is removed once a commit before is on the disk */
 	const void *raw; /* bytes behind the arguments */
 	size_t n_raw;
 	struct buf *out;         /* the answer's JSON */

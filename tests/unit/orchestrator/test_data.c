@@ -581,6 +581,58 @@ TEST(two_snapshots_share_what_did_not_change_between_them)
 	tear_down(&t);
 }
 
+static void id_of_only_file(struct fixture *t, char ret_id[27])
+{
+	char dir[96];
+	struct dirent *entry;
+	DIR *d;
+
+	(void)snprintf(dir, sizeof(dir), "%s/files/s", t->dir);
+	d = opendir(dir);
+	CHECK(d);
+	while ((entry = readdir(d)))
+		if (entry->d_name[0] != '.')
+			(void)snprintf(ret_id, 27, "%.26s", entry->d_name);
+	(void)closedir(d);
+}
+
+TEST(a_file_that_is_being_removed_gets_no_other_name)
+{
+	uint64_t removal, end;
+	struct fixture t;
+	char id[27], body[200];
+
+	set_up(&t);
+	(void)keep_file(&t, "a", "text");
+	id_of_only_file(&t, id);
+	(void)snprintf(body, sizeof(body), "{\"id\":\"%s\",\"name\":\"b\",\"size\":4}", id);
+	removal = begin(&t, "w-1", "s", "", "file.remove", "{\"name\":\"a\"}");
+	end = begin(&t, "w-2", "s", "", "file.end", body);
+	CHECK(strstr(answer_of(&t, end), "begin again"));
+	CHECK(is(answer_of(&t, removal), "{\"removed\":true}"));
+	CHECK(is(ask(&t, "s", "", "file.stat", "{\"name\":\"b\"}"), "{}") && count_files(&t) == 0);
+	tear_down(&t);
+}
+
+TEST(what_cannot_be_read_takes_no_write_of_others_along)
+{
+	uint64_t write, read;
+	struct fixture t;
+	char id[27], path[128];
+
+	set_up(&t);
+	(void)keep_file(&t, "a", "text");
+	id_of_only_file(&t, id);
+	(void)snprintf(path, sizeof(path), "%s/files/s/%s", t.dir, id);
+	CHECK(unlink(path) == 0);
+	write = begin(&t, "w-1", "s2", "", "set", "{\"key\":\"k\",\"value\":1}");
+	read = begin(&t, "w-2", "s", "", "file.read", "{\"name\":\"a\",\"offset\":0,\"n\":4}");
+	CHECK(is(answer_of(&t, write), "{\"revision\":1}"));
+	CHECK(strstr(answer_of(&t, read), "unavailable "));
+	CHECK(is(ask(&t, "s2", "", "get", "{\"key\":\"k\"}"), "{\"revision\":1,\"value\":1}"));
+	tear_down(&t);
+}
+
 static bool is_s2(const char *space, void *data)
 {
 	(void)data;
