@@ -20,6 +20,7 @@
 #define SCOPE_MAX 40
 #define PATH_LONG 4200
 #define TIDY_USEC (1800 * USEC_PER_SEC)
+#define TIDY_STEP_USEC 20000
 #define SWEEP_MAX 256 /* Spaces at one start */
 
 struct answer {
@@ -59,6 +60,9 @@ struct data {
 	struct source *commit;    /* owned; deferred */
 	struct source *prune;     /* owned; timer */
 	struct source *tidy;      /* owned; timer */
+	DIR *tidying;             /* owned; of all Spaces' folders; NULL: not now */
+	DIR *tidied;              /* owned; the one it is at; NULL: between two */
+	char tidied_space[33];    /* whose it is */
 };
 
 /* --- answers --- */
@@ -555,26 +559,48 @@ void data_sweep(struct data *d, bool (*known)(const char *space, void *data), vo
 		log_warn("data: what Spaces left behind is removed later: %s", e.text);
 }
 
-/* Files that were never ended, and those whose removal was cut short. */
+static void next_to_tidy(struct data *d)
+{
+	struct dirent *entry;
+	char dir[PATH_LONG];
+
+	while (!d->tidied && (entry = readdir(d->tidying))) {
+		if (entry->d_name[0] == '.' || strlen(entry->d_name) >= sizeof(d->tidied_space))
+			continue;
+		(void)snprintf(d->tidied_space, sizeof(d->tidied_space), "%.32s", entry->d_name);
+		folder_of(d, d->tidied_space, dir);
+		d->tidied = opendir(dir);
+	}
+}
+
+static DIR *close_folder(DIR *d)
+{
+	if (d)
+		(void)closedir(d);
+	return NULL;
+}
+
+/* Files that were never ended, and those whose removal was cut short: a few at a time, as there may
+ * be many, and clicks wait. */
 static void on_tidy(void *data)
 {
 	struct data *d = data;
 	char dir[PATH_LONG];
-	struct dirent *entry;
-	DIR *all;
 
 	folder_of(d, "", dir);
-	all = opendir(dir);
-	while (all && (entry = readdir(all))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		folder_of(d, entry->d_name, dir);
-		(void)files_sweep(d->db, entry->d_name, dir,
-			(int64_t)(clock_wall_usec() / USEC_PER_SEC) - FILES_PART_SEC);
+	if (!d->tidying)
+		d->tidying = opendir(dir);
+	if (d->tidying && !d->tidied)
+		next_to_tidy(d);
+	if (!d->tidied) {
+		d->tidying = close_folder(d->tidying);
+		timer_arm_after(d->tidy, TIDY_USEC);
+		return;
 	}
-	if (all)
-		(void)closedir(all);
-	timer_arm_after(d->tidy, TIDY_USEC);
+	if (!files_sweep(d->db, d->tidied_space, d->tidied,
+		    (int64_t)(clock_wall_usec() / USEC_PER_SEC) - FILES_PART_SEC))
+		d->tidied = close_folder(d->tidied);
+	timer_arm_after(d->tidy, TIDY_STEP_USEC);
 }
 
 /* --- life --- */
@@ -634,6 +660,8 @@ struct data *data_free(struct data *d)
 	d->commit = source_free(d->commit);
 	d->prune = source_free(d->prune);
 	d->tidy = source_free(d->tidy);
+	d->tidied = close_folder(d->tidied);
+	d->tidying = close_folder(d->tidying);
 	while (d->endings)
 		ending_free(d->endings);
 	drop_all(&d->open_answers);

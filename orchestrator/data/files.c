@@ -1,6 +1,5 @@
 #include "orchestrator/data/files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 
 #define PATH_LONG 4300
 #define PART ".part"
+#define SWEEP_AT_ONCE 64 /* a stat and a query each, between clicks */
 
 static int refuse(struct op_call *c, const char *code, struct err *e)
 {
@@ -518,15 +518,12 @@ int op_file_list(struct op_call *c, struct err *e)
 
 /* --- what was left behind --- */
 
-int files_sweep(struct store *db, const char *space, const char *dir, int64_t before_sec)
+bool files_sweep(struct store *db, const char *space, DIR *d, int64_t before_sec)
 {
-	DIR *d = opendir(dir);
-	struct dirent *entry;
+	struct dirent *entry = NULL;
 	struct stat st;
 
-	if (!d)
-		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(d))) {
+	for (int i = 0; i < SWEEP_AT_ONCE && (entry = readdir(d)); i++) {
 		if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 			!S_ISREG(st.st_mode) || st.st_mtime >= before_sec)
 			continue;
@@ -534,6 +531,5 @@ int files_sweep(struct store *db, const char *space, const char *dir, int64_t be
 						      space, entry->d_name) == 0)
 			(void)unlinkat(dirfd(d), entry->d_name, 0);
 	}
-	(void)closedir(d);
-	return 0;
+	return entry;
 }

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <dirent.h>
+
 #include "orchestrator/data/ops.h"
 
 #define FILES_READ_MAX (512u << 10) /* at once */
@@ -30,6 +32,8 @@ int files_settle(const char *dir, const char *id, int ret_fds[2]);
  */
 void files_unsettle(struct store *db, const char *space, const char *dir, const char *id);
 
-/* Removes parts and files in dir that were last written before that time (wall clock) and that no
- * row names. -errno. */
-int files_sweep(struct store *db, const char *space, const char *dir, int64_t before_sec);
+/*
+ * Looks at the next few of the Space's folder d, and removes parts and files that were last written
+ * before that time (wall clock) and that no row names. False: those were the last.
+ */
+bool files_sweep(struct store *db, const char *space, DIR *d, int64_t before_sec);

@@ -2,8 +2,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -630,6 +632,42 @@ TEST(what_cannot_be_read_takes_no_write_of_others_along)
 	CHECK(is(answer_of(&t, write), "{\"revision\":1}"));
 	CHECK(strstr(answer_of(&t, read), "unavailable "));
 	CHECK(is(ask(&t, "s2", "", "get", "{\"key\":\"k\"}"), "{\"revision\":1,\"value\":1}"));
+	tear_down(&t);
+}
+
+static void leave_behind(struct fixture *t, const char *space, int n)
+{
+	const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	char path[128];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/files/%s", t->dir, space);
+	CHECK(fs_mkdirs(path, 0700, NULL) == 0);
+	for (int i = 0; i < n; i++) {
+		(void)snprintf(path, sizeof(path), "%s/files/%s/%026d%s", t->dir, space, i,
+			i % 2 ? ".part" : "");
+		f = fopen(path, "w");
+		CHECK(f && fclose(f) == 0 && utimensat(AT_FDCWD, path, long_ago, 0) == 0);
+	}
+}
+
+TEST(what_was_left_behind_is_swept_in_all_spaces_a_few_at_a_time)
+{
+	struct fixture t;
+	char path[128];
+
+	set_up(&t);
+	(void)keep_file(&t, "kept", "text");
+	(void)data_free(t.data);
+	leave_behind(&t, "s", 150);
+	leave_behind(&t, "s2", 1);
+	open_data(&t, 1000, 1 << 20);
+	(void)snprintf(path, sizeof(path), "%s/files/s2/%026d", t.dir, 0);
+	CHECK(loop_dispatch(t.loop, 1000) == 0 && count_files(&t) + !access(path, F_OK) > 80);
+	for (int i = 0; i < 100 && (count_files(&t) > 1 || access(path, F_OK) == 0); i++)
+		CHECK(loop_dispatch(t.loop, 1000) == 0);
+	CHECK(count_files(&t) == 1 && access(path, F_OK) < 0);
+	CHECK(reads(&t, "kept", "text"));
 	tear_down(&t);
 }
 
