@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 
 #define PATH_LONG 4300
-#define PART ".part"
+#define PARTS "parts/"
 #define SWEEP_AT_ONCE 64 /* a stat and a query each, between clicks */
 
 static int refuse(struct op_call *c, const char *code, struct err *e)
@@ -81,9 +81,9 @@ static int get_id(struct op_call *c, const char **ret, struct err *e)
 	return r < 0 ? -EINVAL : 0;
 }
 
-static void path_of(const char *dir, const char *id, const char *ending, char ret[PATH_LONG])
+static void path_of(const char *dir, const char *sub, const char *id, char ret[PATH_LONG])
 {
-	(void)snprintf(ret, PATH_LONG, "%s/%s%s", dir, id, ending);
+	(void)snprintf(ret, PATH_LONG, "%s/%s%s", dir, sub, id);
 }
 
 /* --- rows --- */
@@ -136,23 +136,20 @@ struct parts {
 	int64_t bytes;
 };
 
-static bool is_part(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n > strlen(PART) && !strcmp(name + n - strlen(PART), PART);
-}
-
+/* Each write asks: they have a folder of their own, which stays small. */
 static struct parts count_parts(const char *dir)
 {
+	char path[PATH_LONG];
 	struct parts p = {0};
-	DIR *d = opendir(dir);
 	struct dirent *entry;
 	struct stat st;
+	DIR *d;
 
+	path_of(dir, PARTS, "", path);
+	d = opendir(path);
 	while (d && (entry = readdir(d)))
-		if (is_part(entry->d_name) &&
-			fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISREG(st.st_mode)) {
 			p.n++;
 			p.bytes += st.st_size;
 		}
@@ -177,11 +174,12 @@ int op_file_begin(struct op_call *c, struct err *e)
 			FILES_PARTS);
 		return refuse(c, "busy", e);
 	}
-	r = fs_mkdirs(c->dir, 0700, e);
+	path_of(c->dir, PARTS, "", path);
+	r = fs_mkdirs(path, 0700, e);
 	if (r < 0)
 		return r;
 	random_id(id);
-	path_of(c->dir, id, PART, path);
+	path_of(c->dir, PARTS, id, path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		(void)err_set(
@@ -238,7 +236,7 @@ int op_file_write(struct op_call *c, struct err *e)
 		e->code = -EINVAL;
 		return -EINVAL;
 	}
-	path_of(c->dir, id, PART, path);
+	path_of(c->dir, PARTS, id, path);
 	fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(e, -EINVAL, "the file is not being written any more; begin again");
@@ -264,8 +262,8 @@ int files_settle(const char *dir, const char *id, int ret_fds[2])
 
 	if (!is_id(id))
 		return -ENOENT;
-	path_of(dir, id, PART, part);
-	path_of(dir, id, "", path);
+	path_of(dir, PARTS, id, part);
+	path_of(dir, "", id, path);
 	folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return -errno;
@@ -286,8 +284,8 @@ void files_unsettle(struct store *db, const char *space, const char *dir, const 
 
 	if (store_run(db, "file_by_id", NULL, NULL, NULL, "ss", space, id) != 0)
 		return;
-	path_of(dir, id, PART, part);
-	path_of(dir, id, "", path);
+	path_of(dir, PARTS, id, part);
+	path_of(dir, "", id, path);
 	(void)rename(path, part); /* or the sweep finds it */
 }
 
@@ -348,7 +346,7 @@ int op_file_end(struct op_call *c, struct err *e)
 	}
 	if (c->gone)
 		return err_set(e, -EINVAL, "id: that file has been removed; begin again");
-	path_of(c->dir, id, "", path);
+	path_of(c->dir, "", id, path);
 	if (lstat(path, &st) < 0)
 		return err_set(e, -EINVAL, "the file is not being written any more; begin again");
 	if (st.st_size != f.size)
@@ -407,7 +405,7 @@ static int add_bytes(struct op_call *c, const struct file *f, int64_t at, int64_
 	ssize_t got = 0;
 	int r;
 
-	path_of(c->dir, f->id, "", path);
+	path_of(c->dir, "", f->id, path);
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(e, -EIO, "%s: %s", path, strerror(errno));
@@ -518,17 +516,38 @@ int op_file_list(struct op_call *c, struct err *e)
 
 /* --- what was left behind --- */
 
+/* Parts are few. */
+static void sweep_parts(int dir, int64_t before_sec)
+{
+	int fd = openat(dir, PARTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat st;
+
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && (entry = readdir(d)))
+		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISREG(st.st_mode) && st.st_mtime < before_sec)
+			(void)unlinkat(fd, entry->d_name, 0);
+	if (d)
+		(void)closedir(d);
+}
+
 bool files_sweep(struct store *db, const char *space, DIR *d, int64_t before_sec)
 {
 	struct dirent *entry = NULL;
 	struct stat st;
 
 	for (int i = 0; i < SWEEP_AT_ONCE && (entry = readdir(d)); i++) {
-		if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-			!S_ISREG(st.st_mode) || st.st_mtime >= before_sec)
+		if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		if (is_part(entry->d_name) || store_run(db, "file_by_id", NULL, NULL, NULL, "ss",
-						      space, entry->d_name) == 0)
+		if (S_ISDIR(st.st_mode) && entry->d_name[0] != '.')
+			sweep_parts(dirfd(d), before_sec);
+		if (!S_ISREG(st.st_mode) || st.st_mtime >= before_sec)
+			continue;
+		/* One that is named otherwise is a part of an older version. */
+		if (store_run(db, "file_by_id", NULL, NULL, NULL, "ss", space, entry->d_name) == 0)
 			(void)unlinkat(dirfd(d), entry->d_name, 0);
 	}
 	return entry;

@@ -1,7 +1,7 @@
 /*
  * Files that apps keep, in a folder of their Space, each under an id of its own; names are rows. A
- * file that is being written is ID.part, and nobody's until its end: then it is synced, and the row
- * of its name says its id from one commit on.
+ * file that is being written is parts/ID, and nobody's until its end: then it is synced as ID, and
+ * the row of its name says its id from one commit on.
  */
 #pragma once
 

@@ -374,20 +374,26 @@ static bool reads(struct fixture *t, const char *name, const char *wanted)
 	return is(said + strlen(said) + 1, wanted);
 }
 
-static size_t count_files(struct fixture *t)
+static size_t count_in(struct fixture *t, const char *folder)
 {
 	char dir[96];
 	struct dirent *entry;
 	size_t n = 0;
 	DIR *d;
 
-	(void)snprintf(dir, sizeof(dir), "%s/files/s", t->dir);
+	(void)snprintf(dir, sizeof(dir), "%s/files/%s", t->dir, folder);
 	d = opendir(dir);
 	while (d && (entry = readdir(d)))
-		n += entry->d_name[0] != '.';
+		n += strlen(entry->d_name) >= 26;
 	if (d)
 		(void)closedir(d);
 	return n;
+}
+
+/* Of the Space s, parts too. */
+static size_t count_files(struct fixture *t)
+{
+	return count_in(t, "s") + count_in(t, "s/parts");
 }
 
 TEST(a_file_is_there_whole_once_it_has_ended_and_replaces_the_one_before)
@@ -593,7 +599,7 @@ static void id_of_only_file(struct fixture *t, char ret_id[27])
 	d = opendir(dir);
 	CHECK(d);
 	while ((entry = readdir(d)))
-		if (entry->d_name[0] != '.')
+		if (strlen(entry->d_name) == 26)
 			(void)snprintf(ret_id, 27, "%.26s", entry->d_name);
 	(void)closedir(d);
 }
@@ -660,6 +666,7 @@ TEST(what_was_left_behind_is_swept_in_all_spaces_a_few_at_a_time)
 	(void)keep_file(&t, "kept", "text");
 	(void)data_free(t.data);
 	leave_behind(&t, "s", 150);
+	leave_behind(&t, "s/parts", 2);
 	leave_behind(&t, "s2", 1);
 	open_data(&t, 1000, 1 << 20);
 	(void)snprintf(path, sizeof(path), "%s/files/s2/%026d", t.dir, 0);
