@@ -58,20 +58,27 @@ void previews_end_all_of(struct world *w, const char *parent_id)
 /* --- the beginning --- */
 
 /* Of too many: the one whose last push is longest ago, of those that nobody looks at if there are
- * such. */
+ * such. What is being built is what somebody has just pushed: it is never the one. */
 static int make_room(struct world *w, const char *parent_id, struct err *e)
 {
 	struct preview all[PREVIEWS_MAX];
-	int n = preview_list(w->store, parent_id, all, PREVIEWS_MAX, e);
+	int n = preview_list(w->store, parent_id, all, PREVIEWS_MAX, e), oldest = -1;
 
 	if (n < PREVIEWS_MAX)
 		return n < 0 ? n : 0;
-	for (int i = n - 1; i >= 0; i--)
+	for (int i = n - 1; i >= 0; i--) {
+		if (all[i].pending)
+			continue;
 		if (edge_peer_activity(w->edge, all[i].id).sessions == 0) {
 			previews_end(w, all[i].id);
 			return 0;
 		}
-	previews_end(w, all[n - 1].id);
+		if (oldest < 0)
+			oldest = i;
+	}
+	if (oldest < 0)
+		return err_set(e, -EBUSY, "all %d previews of the Space are being built", n);
+	previews_end(w, all[oldest].id);
 	return 0;
 }
 

@@ -141,6 +141,21 @@ class Life(Previews):
         self.assertEqual(sorted(self.list()), ["b0", "b2", "b3", "b4", "b5"])
         self.gone(second)
 
+    def test_what_a_push_has_just_built_makes_no_room_for_the_rest_of_it(self):
+        for i in range(5):
+            self.pushed("b%d" % i, {"app.lua": "return %d" % i})
+        until("the gateway has all", lambda: len(self.p.gateway.routes) == 6)
+        for i in range(1, 5):
+            space = self.route("admin/demo--b%d" % i)["space"]
+            self.p.gateway.link.send(0x69, 0, {"space": space, "phase": "running", "sessions": 1})
+        until("the visitors are known", lambda: sum(o["sessions"] for o in self.list().values()) == 4)
+        for i in (5, 6):
+            self.r.must("checkout", "-q", "-B", "b%d" % i, "main")
+            self.r.commit({"app.lua": "return %d" % i})
+        code, out = self.r.push("b5", "b6")
+        self.assertEqual(code, 0, out)
+        self.assertEqual(sorted(self.list()), ["b2", "b3", "b4", "b5", "b6"])
+
     def test_a_commit_by_the_api_makes_a_preview_too(self):
         self.assertEqual(self.p.call("POST", "/api/spaces/%s/branch/try%%2Fit" % SPACE, {})[0], 200)
         self.assertEqual(self.list(), {})
