@@ -252,7 +252,7 @@ static int open_preview(struct change *c, struct goal *g)
 {
 	char line[ERR_MAX + BRANCH_MAX + 64];
 	struct err e = {0};
-	int r = previews_open(c->world, &c->repo, g->branch, &g->space, &g->fresh, &e);
+	int r = previews_open(c->world, c->repo.id, g->branch, &g->space, &g->fresh, &e);
 
 	if (r == 0)
 		return 0;

@@ -82,19 +82,27 @@ static int make_room(struct world *w, const char *parent_id, struct err *e)
 	return 0;
 }
 
-int previews_open(struct world *w, const struct hub_repo *parent, const char *branch,
-	struct space *ret, bool *ret_fresh, struct err *e)
+int previews_open(struct world *w, const char *parent_id, const char *branch, struct space *ret,
+	bool *ret_fresh, struct err *e)
 {
 	struct err none = {0};
+	struct hub_repo parent;
 	struct preview p;
-	int r = preview_by_branch(w->store, parent->id, branch, &p, &none);
+	int r;
 
+	*ret_fresh = false;
+	r = hub_by_id(w->store, parent_id, &parent, e);
+	if (r < 0)
+		return r;
+	if (parent.deleted_usec)
+		return err_set(e, -ENOENT, "the Space is deleted");
+	r = preview_by_branch(w->store, parent_id, branch, &p, &none);
 	*ret_fresh = r == -ENOENT;
 	if (r == -ENOENT) {
-		r = make_room(w, parent->id, e);
+		r = make_room(w, parent_id, e);
 		if (r == 0)
 			r = preview_add(
-				w->store, parent, branch, (int64_t)clock_wall_usec(), &p, e);
+				w->store, &parent, branch, (int64_t)clock_wall_usec(), &p, e);
 	} else if (r < 0) {
 		return err_set(e, r, "%s", none.text);
 	}

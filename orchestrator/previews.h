@@ -10,10 +10,12 @@
 
 /*
  * The Space that a push to this branch is built for: found, or made, in which case *ret_fresh is
- * true and another preview may have ended for it. -EINVAL: the branch cannot have one, with words.
+ * true and another preview may have ended for it. The parent is read anew: since the push began it
+ * may have another owner, name or visibility. -EINVAL: the branch cannot have one, with words;
+ * -ENOENT: the Space is deleted; -EBUSY: there is no room, as all there are are being built.
  */
-int previews_open(struct world *w, const struct hub_repo *parent, const char *branch,
-	struct space *ret, bool *ret_fresh, struct err *e);
+int previews_open(struct world *w, const char *parent_id, const char *branch, struct space *ret,
+	bool *ret_fresh, struct err *e);
 
 /* Ends one at once, with its builds, logs and sessions. What fails is logged, and swept later. */
 void previews_end(struct world *w, const char *id);

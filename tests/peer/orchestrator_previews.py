@@ -4,11 +4,12 @@ import os
 import signal
 import sqlite3
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from orchestrator import Case
-from orchestrator_fakes import front_matter, until
+from orchestrator_fakes import CHECK, front_matter, until
 
 SPACE = "admin/demo"
 
@@ -263,6 +264,56 @@ class Promote(Previews):
         head, _ = self.pushed("next", {"app.lua": "return 2"})
         bundle = self.p.call("GET", "/api/spaces/%s/runtime" % SPACE)[1]
         checks = len(self.p.agent.checks)
+class Meanwhile(Previews):
+    """What happens to a Space while a push to it runs."""
+
+    def push_and(self, act):
+        """Pushes main and a branch; act is called while main is built, before the branch's preview is there."""
+        agent, asked = self.p.agent, []
+        self.r.must("checkout", "-q", "main")
+        self.r.commit({"app.lua": "return 'next'"})
+        self.r.must("checkout", "-q", "-B", "one", "main")
+        self.r.commit({"app.lua": "return 'one'"})
+        judge, once = agent.link.on_message, threading.Lock()
+
+        def hold(link, type_, seq, value, fds):
+            if type_ == CHECK and once.acquire(blocking=False):
+                asked.append((link, type_, seq, value, [os.dup(fd) for fd in fds]))
+            else:
+                judge(link, type_, seq, value, fds)
+        agent.link.on_message = hold
+        out = []
+        push = threading.Thread(target=lambda: out.append(self.r.push("main", "one")))
+        push.start()
+        until("main is built", lambda: asked)
+        act()
+        judge(*asked[0])
+        for fd in asked[0][4]:
+            os.close(fd)
+        push.join()
+        return out[0]
+
+    def test_its_preview_is_as_private_as_the_space_is_by_then(self):
+        bob = self.user("bob")
+        put = lambda: self.p.call("PUT", "/api/spaces/%s/settings" % SPACE, {"private": True})[0]
+        code, out = self.push_and(lambda: self.assertEqual(put(), 200))
+        self.assertEqual(code, 0, out)
+        until("the gateway has it", lambda: self.route("admin/demo--one"))
+        self.assertTrue(self.route("admin/demo--one")["private"])
+        self.assertEqual(self.p.call("GET", "/api/spaces/admin/demo--one/runtime", token=bob)[0], 404)
+
+    def test_its_preview_has_the_name_that_the_space_has_by_then(self):
+        move = {"fromRepo": SPACE, "toRepo": "admin/next", "type": "space"}
+        code, out = self.push_and(lambda: self.assertEqual(self.p.call("POST", "/api/repos/move", move)[0], 200))
+        self.assertEqual(code, 0, out)
+        until("the gateway has it", lambda: self.route("admin/next--one"))
+        self.assertIsNone(self.route("admin/demo--one"))
+
+    def test_a_deleted_space_gets_no_preview(self):
+        self.push_and(lambda: self.assertEqual(self.p.call("DELETE", "/api/spaces/" + SPACE)[0], 204))
+        self.assertEqual(self.sql("SELECT count(*) FROM repos WHERE kind = 3"), [(0,)])
+
+
         status, o = self.promote("next")
         self.assertEqual((status, o["commit"]), (200, head), o)
         self.assertEqual(len(self.p.agent.checks), checks)
