@@ -147,6 +147,16 @@ static bool end_due(struct world *w)
 	return n == SWEPT_MAX;
 }
 
+/* A crash between the Space's new name and its previews' leaves them with whom it was before. */
+static void take_name(struct world *w, const struct preview *p, const struct hub_repo *parent)
+{
+	char name[SPACE_NAME_MAX + 1];
+
+	if (strcmp(p->owner, parent->owner) != 0 ||
+		preview_name(parent->name, p->branch, name, NULL) < 0 || strcmp(p->name, name) != 0)
+		previews_follow(w, parent->id);
+}
+
 /* True: a push may be at work on it, and it has to be looked at again. */
 static bool end_if_lost(struct world *w, const struct preview *p)
 {
@@ -159,8 +169,10 @@ static bool end_if_lost(struct world *w, const struct preview *p)
 	if (r == 0 && !parent.deleted_usec) {
 		if (repo_exists(path) && repo_branch(path, p->branch, head, &e) < 0)
 			return false; /* what cannot be read is not missing */
-		if (*head && *p->live_build)
+		if (*head && *p->live_build) {
+			take_name(w, p, &parent);
 			return false;
+		}
 		if (p->pending || (repo_exists(path) && !repo_is_quiet(path)))
 			return true;
 	}

@@ -29,7 +29,8 @@ void previews_follow(struct world *w, const char *parent_id);
 
 /*
  * Ends those whose time is over, and once after the start what a crash left: a preview without its
- * branch, or with nothing live. That goes through all of them in the order of ids: after is "" at
- * first, and kept between calls. True: there is more to do.
+ * branch, or with nothing live. One with a name that its Space had before gets the new one. That
+ * goes through all of them in the order of ids: after is "" at first, and kept between calls. True:
+ * there is more to do.
  */
 bool previews_sweep(struct world *w, char after[ID_LEN + 1]);

@@ -114,7 +114,8 @@ SELECT id, kind, owner, name, private, likes, created_usec, updated_usec, delete
 FROM repos
 WHERE id = $1;
 -- name: repo_set_private
-UPDATE repos SET private = $2, updated_usec = $3 WHERE id = $1;
+UPDATE repos SET private = $2, updated_usec = $3
+WHERE id = $1 OR id IN (SELECT id FROM previews WHERE parent_id = $1);
 -- name: repo_rename
 UPDATE repos SET owner = $2, name = $3, updated_usec = $4,
 	words = lower($2 || '/' || $3 || ' ' || title) WHERE id = $1;
@@ -205,7 +206,8 @@ SELECT s.id, r.owner, r.name, s.live_build, s.epoch, r.created_usec, r.updated_u
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN previews p ON p.id = s.id
 LEFT JOIN spaces o ON o.id = p.parent_id WHERE s.id = $1;
 -- name: space_grow_epoch
-UPDATE spaces SET epoch = epoch + 1 WHERE id = $1;
+UPDATE spaces SET epoch = epoch + 1
+WHERE id = $1 OR id IN (SELECT id FROM previews WHERE parent_id = $1);
 -- name: space_go_live
 UPDATE spaces SET live_build = $2, epoch = epoch + 1 WHERE id = $1 AND epoch = $3;
 -- name: space_show_live

@@ -408,6 +408,13 @@ class Crash(Previews):
                 self.assertEqual(self.promote(name)[0], 0)
                 self.assertEqual(self.p.process.wait(20), -signal.SIGKILL)
                 self.p.restart()
+    def test_killed_between_a_new_owner_and_what_follows(self):
+        self.pushed("one", {"app.lua": "return 2"})
+        self.sql("UPDATE repos SET owner = 'bob' WHERE kind = 3")
+        self.p.restart()
+        until("it is its Space's owner's", lambda: self.route("admin/demo--one"))
+        self.assertEqual(self.list()["one"]["id"], "admin/demo--one")
+
                 want = head if moved else before
                 until("it is settled", lambda: self.live()[0] == want
                       and self.sql("SELECT count(*) FROM builds WHERE state = 'pending'") == [(0,)])
