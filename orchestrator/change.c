@@ -10,6 +10,7 @@
 #include "orchestrator/fault.h"
 #include "orchestrator/hub/lfs.h"
 #include "orchestrator/hub/note.h"
+#include "orchestrator/hub/takedown.h"
 #include "orchestrator/live.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/notes.h"
@@ -59,14 +60,44 @@ static void say(struct change *c, const char *line)
 	c->ops->on_line(line, c->data);
 }
 
-static void accept(struct change *c)
-{
-	c->ops->on_judged(NULL, c->data);
-}
-
 static void refuse(struct change *c, const char *why)
 {
 	c->ops->on_judged(why, c->data);
+}
+
+static int64_t started_wall_usec(const struct change *c)
+{
+	return (int64_t)(clock_wall_usec() - (clock_mono_usec() - c->started_usec));
+}
+
+/* Who may change what is taken down was asked when the change began. What has been since then is
+ * refused to everybody: an administrator tries again. */
+static bool is_taken_down_meanwhile(const struct change *c, char *ret_line, size_t size)
+{
+	struct takedown t;
+	struct err e = {0};
+	int r = takedown_get(c->world->store, c->repo.id, &t, &e);
+
+	if (r == 0 || (r > 0 && t.at_usec < started_wall_usec(c)))
+		return false;
+	(void)snprintf(ret_line, size, "vitrine: %s%s",
+		r < 0 ? "it cannot be told whether it is taken down: "
+		      : "taken down by an administrator meanwhile: ",
+		r < 0 ? e.text : t.reason);
+	return true;
+}
+
+static void accept(struct change *c)
+{
+	char line[TAKEDOWN_REASON_MAX + 80];
+
+	if (!is_taken_down_meanwhile(c, line, sizeof(line))) {
+		c->ops->on_judged(NULL, c->data);
+		return;
+	}
+	orchestrator_count(ORCHESTRATOR_REFUSED, 1);
+	say(c, line);
+	refuse(c, line + strlen("vitrine: "));
 }
 
 /* What is nobody's fault but ours, or the machine's. */

@@ -308,6 +308,16 @@ class Meanwhile(Previews):
         self.assertEqual(code, 0, out)
         until("the gateway has it", lambda: self.route("admin/next--one"))
         self.assertIsNone(self.route("admin/demo--one"))
+    def test_a_push_that_a_takedown_comes_between_is_refused(self):
+        head = self.p.head(SPACE)
+        down = lambda: self.p.call("POST", "/api/spaces/%s/takedown" % SPACE, {"reason": "It mines."})[0]
+        code, out = self.push_and(lambda: self.assertEqual(down(), 200))
+        self.assertNotEqual(code, 0)
+        self.assertIn("taken down by an administrator meanwhile: It mines.", out)
+        self.assertEqual(self.p.head(SPACE), head)
+        # Who pushes to what is down already is an administrator.
+        self.assertEqual(self.r.push("main", "one")[0], 0)
+
 
     def test_a_deleted_space_gets_no_preview(self):
         self.push_and(lambda: self.assertEqual(self.p.call("DELETE", "/api/spaces/" + SPACE)[0], 204))
