@@ -265,15 +265,17 @@ static void redirect_with_ticket(struct request *r, const struct hub_repo *repo)
  * preview its parent. */
 static int find_site(struct request *r, struct hub_repo *repo, struct build_row *ret, struct err *e)
 {
-	struct space space;
+	struct space space, parent = {.paused = false};
 	int code = space_by_id(r->world->store, repo->id, &space, e);
 
+	if (code == 0 && *space.parent)
+		code = space_by_id(r->world->store, space.parent, &parent, e);
 	if (code == 0)
 		code = build_by_id(r->world->store, space.live_build, ret, e);
 	if (code == 0 && ret->bundle[0])
 		code = err_set(e, -ENOENT, "this Space is an app, no folder of pages");
-	/* It was an app when its owner paused it. */
-	if (code == 0 && space.paused)
+	/* It was an app when its owner paused it, or it is taken down. Its previews go with it. */
+	if (code == 0 && (space.paused || parent.paused))
 		code = err_set(e, -ENOENT, "this Space is paused");
 	if (code == 0 && *space.parent)
 		(void)snprintf(repo->id, sizeof(repo->id), "%s", space.parent);

@@ -193,6 +193,10 @@ class Life(Previews):
         status, headers, _ = get("pages--new")
         self.assertEqual(status, 307)
         self.assertEqual(self.p.request("GET", headers["Location"])[2], "<p>next</p>")
+        # It is stopped with its Space, also for who has the address of a private file.
+        self.assertEqual(self.p.call("POST", "/api/spaces/admin/pages/takedown", {"reason": "It lies."})[0], 200)
+        self.assertEqual([get("pages")[0], get("pages--new")[0], self.p.request("GET", headers["Location"])[0]],
+                         [404, 404, 404])
 
     def test_a_deleted_branch_ends_its_preview(self):
         self.pushed("one", {"app.lua": "return 1 + 1"})
