@@ -278,10 +278,10 @@ UPDATE previews SET pushed_usec = $2 WHERE id = $1;
 UPDATE repos SET owner = $2, name = $3, private = $4 WHERE id = $1;
 -- name: build_copy
 INSERT INTO builds (id, space_id, number, state, commit_id, bundle, entry, class, sleep_sec, title,
-	emoji, tree, api, message, phases, log, created_usec, replicas)
+	emoji, tree, api, message, phases, log, created_usec, replicas, http)
 SELECT $1, $2, (SELECT coalesce(max(number), 0) + 1 FROM builds WHERE space_id = $2), 'pending',
 	commit_id, bundle, entry, class, sleep_sec, title, emoji, tree, api, message, phases, log, $4,
-	replicas
+	replicas, http
 FROM builds WHERE id = $3 AND state = 'ready';
 
 -- name: space_touch_settings

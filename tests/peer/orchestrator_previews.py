@@ -263,11 +263,6 @@ class Life(Previews):
         self.assertIn("a start of a preview", [a["why"] for a in audit])
 
 
-class Promote(Previews):
-    def test_a_branch_becomes_main_without_a_build(self):
-        head, _ = self.pushed("next", {"app.lua": "return 2"})
-        bundle = self.p.call("GET", "/api/spaces/%s/runtime" % SPACE)[1]
-        checks = len(self.p.agent.checks)
 class Meanwhile(Previews):
     """What happens to a Space while a push to it runs."""
 
@@ -312,6 +307,7 @@ class Meanwhile(Previews):
         self.assertEqual(code, 0, out)
         until("the gateway has it", lambda: self.route("admin/next--one"))
         self.assertIsNone(self.route("admin/demo--one"))
+
     def test_a_push_that_a_takedown_comes_between_is_refused(self):
         head = self.p.head(SPACE)
         down = lambda: self.p.call("POST", "/api/spaces/%s/takedown" % SPACE, {"reason": "It mines."})[0]
@@ -322,12 +318,16 @@ class Meanwhile(Previews):
         # Who pushes to what is down already is an administrator.
         self.assertEqual(self.r.push("main", "one")[0], 0)
 
-
     def test_a_deleted_space_gets_no_preview(self):
         self.push_and(lambda: self.assertEqual(self.p.call("DELETE", "/api/spaces/" + SPACE)[0], 204))
         self.assertEqual(self.sql("SELECT count(*) FROM repos WHERE kind = 3"), [(0,)])
 
 
+class Promote(Previews):
+    def test_a_branch_becomes_main_without_a_build(self):
+        head, _ = self.pushed("next", {"app.lua": "return 2"})
+        bundle = self.p.call("GET", "/api/spaces/%s/runtime" % SPACE)[1]
+        checks = len(self.p.agent.checks)
         status, o = self.promote("next")
         self.assertEqual((status, o["commit"]), (200, head), o)
         self.assertEqual(len(self.p.agent.checks), checks)
@@ -342,6 +342,12 @@ class Meanwhile(Previews):
         self.r.must("checkout", "-q", "main")
         self.r.must("pull", "-q", self.r.url, "main")
         self.r.deploy({"app.lua": "return 3"})
+
+    def test_a_branch_keeps_the_hosts_that_its_app_may_ask(self):
+        front = "---\ntitle: Test\nsdk: lua\nhttp:\n  - api.example.org\n---\n"
+        self.pushed("next", {"README.md": front})
+        self.assertEqual(self.promote("next")[0], 200)
+        until("the gateway has it", lambda: self.route(SPACE).get("http") == "api.example.org")
 
     def test_a_main_with_commits_of_its_own_is_not_overwritten(self):
         self.pushed("next", {"app.lua": "return 2"})
@@ -412,6 +418,13 @@ class Crash(Previews):
                         self.r.must("push", "-q", self.r.url, "--delete", name)
                     self.p.restart()
 
+    def test_killed_between_a_new_owner_and_what_follows(self):
+        self.pushed("one", {"app.lua": "return 2"})
+        self.sql("UPDATE repos SET owner = 'bob' WHERE kind = 3")
+        self.p.restart()
+        until("it is its Space's owner's", lambda: self.route("admin/demo--one"))
+        self.assertEqual(self.list()["one"]["id"], "admin/demo--one")
+
     def test_killed_at_each_point_of_a_promotion(self):
         for fault, moved in (("promote-pending", False), ("promote-moved", True)):
             with self.subTest(fault=fault):
@@ -422,13 +435,6 @@ class Crash(Previews):
                 self.assertEqual(self.promote(name)[0], 0)
                 self.assertEqual(self.p.process.wait(20), -signal.SIGKILL)
                 self.p.restart()
-    def test_killed_between_a_new_owner_and_what_follows(self):
-        self.pushed("one", {"app.lua": "return 2"})
-        self.sql("UPDATE repos SET owner = 'bob' WHERE kind = 3")
-        self.p.restart()
-        until("it is its Space's owner's", lambda: self.route("admin/demo--one"))
-        self.assertEqual(self.list()["one"]["id"], "admin/demo--one")
-
                 want = head if moved else before
                 until("it is settled", lambda: self.live()[0] == want
                       and self.sql("SELECT count(*) FROM builds WHERE state = 'pending'") == [(0,)])
