@@ -11,6 +11,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/hub_repos.h"
 #include "orchestrator/duplicate.h"
+#include "orchestrator/hub/takedown.h"
 
 struct waiting {
 	struct request *request;     /* borrowed */
@@ -89,6 +90,15 @@ static int take_new(
 	return 0;
 }
 
+/* Its owner would have another one that is public. */
+static int check_taken_down(struct request *r, const struct hub_repo *from, struct err *e)
+{
+	struct takedown t;
+	int code = r->who.admin ? 0 : takedown_get(r->world->store, from->id, &t, e);
+
+	return code > 0 ? err_set(e, -EPERM, "taken down by an administrator: %s", t.reason) : code;
+}
+
 /* Whoever may not see a Space's variables where they are does not get to see them in a copy. */
 static int start(struct request *r, const struct hub_repo *from, struct waiting *x, struct err *e)
 {
@@ -117,7 +127,9 @@ void handle_repo_duplicate(struct request *r)
 	x->request = r;
 	r->state = x;
 	r->on_end = end_waiting;
-	code = take_new(r, &from, &x->repo, &e);
+	code = check_taken_down(r, &from, &e);
+	if (code == 0)
+		code = take_new(r, &from, &x->repo, &e);
 	if (code == 0 && answer_if_taken(r, &x->repo) < 0)
 		return;
 	if (code == 0)

@@ -236,6 +236,9 @@ class Takedown(Hub):
                                    ("POST", "/rollback", {}), ("POST", "/variables", {"key": "A", "value": "b"})]:
             status, words = self.p.call(method, at + path, body, token=ada)
             self.assertEqual((status, "It mines." in json.dumps(words)), (403, True), (path, words))
+        status, words = self.p.call("POST", at + "/duplicate", {"repository": "ada/copy", "private": False}, token=ada)
+        self.assertEqual((status, "It mines." in json.dumps(words)), (403, True), words)
+        self.assertEqual(self.there("space", "ada/copy"), 404)
         r.commit({"app.lua": "return 2"})
         code, out = r.push()
         self.assertNotEqual(code, 0)
