@@ -46,6 +46,7 @@ struct served {
 	size_t n_queue;
 	int64_t number; /* of the last repo that the walk over all has come to; -1: it is over */
 	size_t recheck; /* places that it has not come to */
+	bool waits;     /* something was left until the disk has room */
 	uint64_t walk_usec;                    /* it does not go on before */
 	struct refusal refusals[REFUSALS_MAX]; /* the oldest gives way */
 	size_t next_refusal;
@@ -314,6 +315,11 @@ static int begin(struct served *s, const struct place *now, struct err *e)
 	return serving_start(s->world, &plan, on_served, s, &s->serving, e);
 }
 
+static bool is_full(const struct served *s)
+{
+	return disk_look(s->world->disk)->state == DISK_FULL;
+}
+
 static void look_at(struct served *s, const char *id)
 {
 	struct place *old = find_place(s, id), now;
@@ -332,6 +338,10 @@ static void look_at(struct served *s, const char *id)
 	}
 	if (old && !strcmp(old->commit, now.commit))
 		return;
+	if (is_full(s)) {
+		s->waits = true;
+		return;
+	}
 	s->at = now;
 	if (check_room(s, &e) < 0) {
 		refuse(s, &e);
@@ -380,6 +390,12 @@ static void walk_on(struct served *s)
 		s->number = -1;
 }
 
+static void look_at_all(struct served *s)
+{
+	s->number = 0;
+	s->recheck = s->n;
+}
+
 static void on_timer(void *data)
 {
 	struct served *s = data;
@@ -387,9 +403,14 @@ static void on_timer(void *data)
 
 	if (s->serving)
 		return;
-	if (disk_look(s->world->disk)->state == DISK_FULL) {
+	/* What is to go goes all the same; only what would be made waits. */
+	if (!s->n_queue && !s->recheck && is_full(s)) {
 		soon(s, 10 * AGAIN_USEC);
 		return;
+	}
+	if (s->waits && !is_full(s)) {
+		s->waits = false;
+		look_at_all(s);
 	}
 	if (!s->n_queue && s->number >= 0 && clock_mono_usec() < s->walk_usec) {
 		timer_arm(s->timer, s->walk_usec);
@@ -414,8 +435,7 @@ void served_poke(struct served *s, const char *repo_id)
 			return;
 	soon(s, 0);
 	if (s->n_queue == QUEUE_MAX) {
-		s->number = 0; /* everything, once there is room */
-		s->recheck = s->n;
+		look_at_all(s); /* once there is room */
 		return;
 	}
 	(void)snprintf(s->queue[s->n_queue++], sizeof(s->queue[0]), "%s", repo_id);

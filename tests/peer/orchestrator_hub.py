@@ -256,6 +256,26 @@ class Takedown(Hub):
         self.assertEqual(r.push()[0], 0)
 
 
+class Served(Hub):
+    def test_with_a_full_disk_a_model_that_is_made_private_is_not_served_any_more(self):
+        self.assertEqual(self.make("model", "m")[0], 200)
+        status, o = self.p.call("GET", "/api/models/admin/m")
+        self.assertEqual(status, 200)
+        db = sqlite3.connect(self.p.data + "/vitrine.db")
+        (repo_id,), = db.execute("SELECT id FROM repos WHERE kind = 1 AND owner = 'admin'")
+        db.close()
+        served = self.p.dir + "/served"
+        folder = served + "/admin/m"
+        os.makedirs(folder)
+        with open(folder + "/.vitrine", "w") as f:  # as an earlier life has left it
+            f.write("%s %s %s\n" % (repo_id, o["sha"], "0" * 64))
+        self.p.end()
+        self.p.start(args=["--served", served, "--disk-reserve", str(1 << 30)])
+        self.assertTrue(os.path.exists(folder))
+        self.assertEqual(self.p.call("PUT", "/api/models/admin/m/settings", {"private": True})[0], 200)
+        until("its folder is gone", lambda: not os.path.exists(folder))
+
+
 class Lists(Hub):
     def ids(self, kind, query="", token=""):
         return [o["id"] for o in self.p.call("GET", "/api/%ss%s" % (kind, query), token=token)[1]
