@@ -31,17 +31,23 @@ struct address {
 };
 
 #define NAMED_MAX 16384
+/* Whoever comes may make up as many tokens as he likes: the rest is for Spaces alone. */
+#define NAMED_TOKENS_MAX (NAMED_MAX / 2)
 #define NAMED_KEPT_USEC 60000000ull /* by then all tokens have come back */
+/* A walk through all of them, for every new name of a full table, would take the loop's time. */
+#define NAMED_SWEEP_USEC 1000000ull
 
 struct named {
 	struct rate rate;
+	bool token;
 	char name[96];
 };
 
 struct limits {
 	struct map addresses; /* owns them */
 	struct map named;     /* likewise */
-	uint64_t sweep_usec;  /* of named: now */
+	size_t named_tokens;  /* that many of them */
+	uint64_t sweep_usec;  /* of named: the last one, while it runs now */
 	size_t sockets_max, total_max, total;
 	struct address proxies[LIMITS_PROXIES_MAX]; /* only their keys */
 	size_t n_proxies;
@@ -279,26 +285,35 @@ static void drop_rested(void *value, void *data)
 	if (n->rate.since_usec + NAMED_KEPT_USEC > l->sweep_usec)
 		return;
 	(void)map_take_str(&l->named, n->name);
+	l->named_tokens -= n->token;
 	free(n);
+}
+
+static bool is_full(const struct limits *l, bool token)
+{
+	return l->named.n >= NAMED_MAX || (token && l->named_tokens >= NAMED_TOKENS_MAX);
 }
 
 struct rate *limits_named(struct limits *l, const char *name, uint64_t now_usec)
 {
 	struct named *n = map_get_str(&l->named, name);
+	bool token = !strncmp(name, "token:", 6);
 
 	if (n)
 		return &n->rate;
-	if (l->named.n >= NAMED_MAX) {
+	if (is_full(l, token) && now_usec - l->sweep_usec >= NAMED_SWEEP_USEC) {
 		l->sweep_usec = now_usec;
 		map_each(&l->named, drop_rested, l);
 	}
-	n = l->named.n < NAMED_MAX ? calloc(1, sizeof(*n)) : NULL;
+	n = is_full(l, token) ? NULL : calloc(1, sizeof(*n));
 	if (!n)
 		return NULL;
+	n->token = token;
 	(void)snprintf(n->name, sizeof(n->name), "%s", name);
 	if (map_put_str(&l->named, n->name, n) < 0) {
 		free(n);
 		return NULL;
 	}
+	l->named_tokens += token;
 	return &n->rate;
 }

@@ -56,8 +56,9 @@ void limits_leave(struct limits *l, struct address *a);
 /* Takes one token; false: too many in too short a time. now_usec: monotonic. */
 bool limits_take(struct address *a, enum limit_kind kind, uint64_t now_usec);
 
-/* For what is counted request by request: the address's own, or one by what it is called (a token's
- * hash, a Space's id) in a table that forgets who has not come for longest. NULL: out of memory. */
+/* For what is counted request by request: the address's own, or one by what it is called
+ * ("token:HASH", "space:ID") in a table that forgets who has not come for a minute. NULL: it is
+ * full; of tokens it is at half. */
 struct rate *address_requests(struct address *a);
 struct rate *limits_named(struct limits *l, const char *name, uint64_t now_usec);
 

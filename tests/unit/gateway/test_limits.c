@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "gateway/rate.h"
 #include "tests/support/test.h"
 
 static struct address *enter(struct limits *l, const char *text)
@@ -97,6 +98,52 @@ TEST(tokens_run_out_and_come_back)
 	now += 1000000;
 	CHECK(limits_take(a, LIMIT_UPLOAD, now) && limits_take(a, LIMIT_UPLOAD, now));
 	CHECK(!limits_take(a, LIMIT_UPLOAD, now));
+	(void)limits_free(l);
+}
+
+static struct rate *named(struct limits *l, const char *kind, int i, uint64_t now)
+{
+	char name[64];
+	struct rate *rate;
+
+	(void)snprintf(name, sizeof(name), "%s:%d", kind, i);
+	rate = limits_named(l, name, now);
+	if (rate)
+		(void)rate_take(rate, 1, 10, now);
+	return rate;
+}
+
+TEST(tokens_that_somebody_makes_up_leave_room_for_every_space)
+{
+	uint64_t now = 1000000000;
+	struct limits *l;
+	int tokens = 0, spaces = 0;
+
+	CHECK(limits_new(2, 4, &l) == 0);
+	while (named(l, "token", tokens, now))
+		tokens++;
+	while (named(l, "space", spaces, now))
+		spaces++;
+	CHECK(tokens == 8192 && spaces == 8192);
+	CHECK(named(l, "token", 0, now) && named(l, "space", 0, now)); /* these are counted on */
+	(void)limits_free(l);
+}
+
+TEST(a_full_table_is_swept_once_a_second_at_most)
+{
+	uint64_t now = 1000000000, rested = now + 60000000;
+	struct limits *l;
+	int n = 0;
+
+	CHECK(limits_new(2, 4, &l) == 0);
+	while (named(l, "token", n, now))
+		n++;
+	CHECK(!named(l, "token", n, rested - 500000)); /* swept; none has rested for long enough */
+	CHECK(!named(l, "token", n, rested));          /* too soon to look again */
+	CHECK(named(l, "token", n, rested + 500000));
+	for (int i = 1; i < n; i++) /* the room of all that have gone is there again */
+		CHECK(named(l, "token", n + i, rested + 500000));
+	CHECK(!named(l, "token", 2 * n, rested + 500000));
 	(void)limits_free(l);
 }
 
