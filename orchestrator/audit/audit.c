@@ -31,7 +31,7 @@ int audit_add(struct store *s, const char *who, const char *action, const char *
 	struct audit_row row;
 	int r;
 
-	buf_init(&text, AUDIT_ROW_MAX / 2);
+	buf_init(&text, AUDIT_DETAIL_MAX);
 	r = store_run(s, "audit_last", take_last, &last, e, "");
 	if (r < 0)
 		return r;

@@ -16,7 +16,7 @@ int audit_hash(const struct audit_row *row, char ret[SHA256_HEX + 1])
 	CLEANUP(buf_done) struct buf text;
 	int r;
 
-	buf_init(&text, AUDIT_ROW_MAX);
+	buf_init(&text, AUDIT_HASHED_MAX);
 	r = o ? json_write(&text, o) : -ENOMEM;
 	if (r == 0)
 		sha256_hex(text.data, text.len, ret);

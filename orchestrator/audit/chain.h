@@ -13,7 +13,11 @@
 
 /* The hash before the first row. */
 #define AUDIT_NOTHING "0000000000000000000000000000000000000000000000000000000000000000"
-#define AUDIT_ROW_MAX 16384 /* bytes of a row as JSON */
+#define AUDIT_ROW_MAX 16384 /* bytes of a row as JSON, as one line of an export */
+/* Of what is hashed of it: the hash itself and the line's end come on top. */
+#define AUDIT_HASHED_MAX (AUDIT_ROW_MAX - SHA256_HEX - 16)
+/* Of the detail; the rest is for the other fields, and for its quotes, which the row escapes. */
+#define AUDIT_DETAIL_MAX (AUDIT_ROW_MAX - 2048)
 
 struct audit_row {
 	int64_t n; /* from 1 */

@@ -62,7 +62,10 @@ static int audit(struct store *s, const struct space *space, const char *what, c
 	(void)snprintf(full, sizeof(full), "%s/%s", space->owner, space->name);
 	r = store_run(s, "secret_audit_add", NULL, NULL, e, "sissssss", id,
 		(int64_t)clock_wall_usec(), space->id, full, what, names, who, why);
-	/* What is set and removed is asked for by somebody, and in the log as that. */
+	/* What is set and removed is asked for by somebody, and in the log as that. The names of
+	 * all of them must fit: a Space whose secrets cannot be audited does not start. */
+	_Static_assert(SETTINGS_COUNT * (SETTING_NAME_BYTES + 1) + 512 <= AUDIT_DETAIL_MAX,
+		"the names of a Space's secrets fit into a row");
 	if (r >= 0 && !strcmp(what, "read")) {
 		CLEANUP(json_unrefp)
 		json_t *detail = json_pack("{s:s, s:s}", "names", names, "why", why);

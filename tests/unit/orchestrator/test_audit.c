@@ -131,4 +131,34 @@ TEST(the_last_rows_and_pages_of_them_are_found)
 	CHECK(json_equal(json_array_get(page, 0), json_array_get(all, 1)));
 }
 
+/* The exported line of a row whose subject has n bytes; 0: such a row is refused. */
+static size_t line_of(struct store *s, size_t n)
+{
+	CLEANUP(json_unrefp) json_t *list = NULL;
+	CLEANUP(freep) char *subject = calloc(1, n + 1);
+	CLEANUP(freep) char *line = NULL;
+	struct err e = {0};
+
+	CHECK(subject);
+	memset(subject, 'x', n);
+	if (audit_add(s, "ada", "POST /api/tokens", subject, NULL, &e) < 0)
+		return 0;
+	CHECK(audit_list(s, -1, 1, &list, &e) == 0);
+	line = json_dumps(json_array_get(list, 0), JSON_COMPACT);
+	CHECK(line);
+	return strlen(line) + 1;
+}
+
+TEST(a_row_that_is_taken_can_be_exported)
+{
+	CLEANUP(store_closep) struct store *s = NULL;
+	size_t n = AUDIT_ROW_MAX - 400, line;
+
+	CHECK(store_open(":memory:", &s, &(struct err){0}) == 0);
+	CHECK(line_of(s, n) > 0);
+	while ((line = line_of(s, ++n)) > 0)
+		CHECK(line <= AUDIT_ROW_MAX);
+	CHECK(n < AUDIT_ROW_MAX);
+}
+
 TEST_MAIN()

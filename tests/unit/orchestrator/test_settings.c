@@ -252,4 +252,23 @@ TEST(with_another_key_secrets_are_counted_as_lost_and_the_rest_goes_on)
 	teardown(&fx);
 }
 
+TEST(as_many_secrets_as_there_may_be_with_names_as_long_as_can_be_open)
+{
+	char name[SETTING_NAME_BYTES + 1];
+	struct fixture fx;
+	size_t lost = 0;
+	json_t *all = NULL;
+
+	setup(&fx);
+	for (int i = 0; i < SETTINGS_COUNT; i++) {
+		(void)snprintf(name, sizeof(name), "S%0*d", SETTING_NAME_BYTES - 1, i);
+		CHECK(set(&fx, SETTING_SECRET, name, "x") == 0);
+	}
+	CHECK(settings_open_secrets(
+		      fx.store, fx.key, &fx.space, "agent", "a start", &all, &lost, &fx.e) == 0);
+	CHECK(lost == 0 && json_object_size(all) == SETTINGS_COUNT);
+	json_decref(all);
+	teardown(&fx);
+}
+
 TEST_MAIN()
