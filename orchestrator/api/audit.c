@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "orchestrator/api/handlers.h"
@@ -12,7 +13,7 @@
 #include "orchestrator/audit/audit.h"
 
 #define LIST_MAX 1000
-#define FIELD_MAX 200
+#define FIELD_MAX 200 /* bytes of JSON */
 
 /* What changes contents and not who may do what: pushes have their history in git. */
 static bool is_of_contents(const struct route *route)
@@ -28,6 +29,15 @@ static bool is_of_contents(const struct route *route)
 	return false;
 }
 
+/* Also of an array: junk in it must not make the row too long to be written. */
+static bool is_short(const json_t *v)
+{
+	CLEANUP(buf_done) struct buf text;
+
+	buf_init(&text, FIELD_MAX);
+	return json_write(&text, v) == 0;
+}
+
 /* Of the body: what says who or what is meant, and never what is kept secret. */
 static void add_fields(json_t *detail, const json_t *body)
 {
@@ -38,11 +48,13 @@ static void add_fields(json_t *detail, const json_t *body)
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
 		json_t *v = json_object_get(body, told[i]);
 
-		if (json_is_string(v) && json_string_length(v) > FIELD_MAX)
+		if (!v || json_is_object(v))
+			continue;
+		if (is_short(v))
+			(void)json_object_set(detail, told[i], v);
+		else
 			(void)json_object_set_new(
 				detail, told[i], json_words("(too long to be kept)"));
-		else if (v && !json_is_object(v))
-			(void)json_object_set(detail, told[i], v);
 	}
 }
 

@@ -122,6 +122,16 @@ class Audit(Case):
         self.p.restart()
         self.assertEqual(self.rows(), rows)
 
+    def test_junk_in_a_request_does_not_hide_what_was_done(self):
+        junk = {"organization": ["A" * 9000], "type": ["B"] * 900, "role": "C" * 250}
+        status, answer = self.p.call("POST", "/api/tokens", {"name": "laptop", **junk})
+        self.assertEqual(status, 201, answer)
+        rows = self.rows()
+        self.whole(rows)
+        self.assertEqual((rows[-1]["who"], rows[-1]["action"]), ("admin", "POST /api/tokens"))
+        detail = json.loads(rows[-1]["detail"])
+        self.assertEqual([detail[k] for k in ("name", *junk)], ["laptop", *["(too long to be kept)"] * 3])
+
     def test_only_administrators_see_it(self):
         self.assertEqual(self.p.request("GET", "/api/audit")[0], 401)
 
