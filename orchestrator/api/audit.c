@@ -73,6 +73,12 @@ static json_t *detail_of(const struct request *r)
 	return o;
 }
 
+/* Signing out without having signed in is nothing, however often; the control key is somebody. */
+static bool is_nobody(const struct request *r)
+{
+	return !*r->who.user && r->who.via != VIA_CTL && !r->route->before_sign_in;
+}
+
 void audit_request(struct request *r)
 {
 	CLEANUP(json_unrefp) json_t *detail = NULL;
@@ -81,7 +87,7 @@ void audit_request(struct request *r)
 	struct err e = {0};
 
 	if (!r->route || r->status >= 300 || !strcmp(r->route->method, "GET") ||
-		is_of_contents(r->route))
+		is_of_contents(r->route) || is_nobody(r))
 		return;
 	/* Who signs in or signs up is somebody only from then on. */
 	if (!*who && r->route->before_sign_in &&

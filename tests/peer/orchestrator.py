@@ -132,6 +132,14 @@ class Audit(Case):
         detail = json.loads(rows[-1]["detail"])
         self.assertEqual([detail[k] for k in ("name", *junk)], ["laptop", *["(too long to be kept)"] * 3])
 
+    def test_who_is_nobody_and_does_nothing_is_not_in_it(self):
+        before = self.rows()
+        for cookie in ({}, {"headers": {"Cookie": "vitrine_session=" + "0" * 64}}):
+            self.assertEqual(self.p.request("POST", "/api/logout", {"type": ["A"]}, **cookie)[0], 204)
+        self.assertEqual(self.rows(), before)
+        self.assertEqual(self.p.request("POST", "/api/logout", {}, token=self.p.token)[0], 204)
+        self.assertEqual([(r["who"], r["action"]) for r in self.rows()[len(before):]], [("admin", "POST /api/logout")])
+
     def test_only_administrators_see_it(self):
         self.assertEqual(self.p.request("GET", "/api/audit")[0], 401)
 
