@@ -79,6 +79,21 @@ static bool is_nobody(const struct request *r)
 	return !*r->who.user && r->who.via != VIA_CTL && !r->route->before_sign_in;
 }
 
+/* By a link, which people follow: it alone of what is read changes something, and leads on. */
+static bool has_signed_in_by_link(const struct request *r)
+{
+	return !strcmp(r->route->method, "GET") && r->route->before_sign_in &&
+	       r->status == MHD_HTTP_SEE_OTHER;
+}
+
+static bool is_told(const struct request *r)
+{
+	if (!r->route || is_of_contents(r->route) || is_nobody(r))
+		return false;
+	return has_signed_in_by_link(r) ||
+	       (r->status < 300 && strcmp(r->route->method, "GET") != 0);
+}
+
 void audit_request(struct request *r)
 {
 	CLEANUP(json_unrefp) json_t *detail = NULL;
@@ -86,8 +101,7 @@ void audit_request(struct request *r)
 	const char *who = r->who.user;
 	struct err e = {0};
 
-	if (!r->route || r->status >= 300 || !strcmp(r->route->method, "GET") ||
-		is_of_contents(r->route) || is_nobody(r))
+	if (!is_told(r))
 		return;
 	/* Who signs in or signs up is somebody only from then on. */
 	if (!*who && r->route->before_sign_in &&
@@ -95,7 +109,12 @@ void audit_request(struct request *r)
 		who = "";
 	detail = detail_of(r);
 	(void)snprintf(action, sizeof(action), "%s %s", r->route->method, r->route->pattern);
-	(void)snprintf(subject, sizeof(subject), "%.*s", (int)strcspn(r->target, "?"), r->target);
+	/* The path of a link is its key. */
+	if (has_signed_in_by_link(r))
+		(void)snprintf(subject, sizeof(subject), "%s", r->route->pattern);
+	else
+		(void)snprintf(
+			subject, sizeof(subject), "%.*s", (int)strcspn(r->target, "?"), r->target);
 	if (audit_add(r->world->store, who, action, subject, detail, &e) < 0)
 		log_error("audit: who=%s %s %s is not in the audit log: %s", who, action, subject,
 			e.text);

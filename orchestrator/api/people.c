@@ -229,6 +229,7 @@ void handle_link(struct request *r)
 		request_fail(r, code, &e);
 		return;
 	}
+	r->who = who; /* so the audit log has it */
 	request_empty(r, MHD_HTTP_SEE_OTHER);
 	add_cookie(r, cookie, SIGN_IN_DAYS * 86400);
 	request_add_header(r, MHD_HTTP_HEADER_LOCATION, next);

@@ -140,6 +140,16 @@ class Audit(Case):
         self.assertEqual(self.p.request("POST", "/api/logout", {}, token=self.p.token)[0], 204)
         self.assertEqual([(r["who"], r["action"]) for r in self.rows()[len(before):]], [("admin", "POST /api/logout")])
 
+    def test_signing_in_by_link_is_in_it_without_the_links_key(self):
+        url = self.p.call("POST", "/api/login/links", {})[1]["url"]
+        path = "/api/login/links/" + url.rsplit("/", 1)[1]
+        self.assertEqual([self.p.request("GET", path)[0] for _ in range(2)], [303, 410])
+        rows = self.rows()
+        self.whole(rows)
+        self.assertEqual([(r["who"], r["action"], r["subject"]) for r in rows[-2:]],
+                         [("admin", "POST /api/login/links", "/api/login/links"),
+                          ("admin", "GET /api/login/links/:id", "/api/login/links/:id")])
+
     def test_only_administrators_see_it(self):
         self.assertEqual(self.p.request("GET", "/api/audit")[0], 401)
 
