@@ -143,6 +143,9 @@ static bool set_habits(struct shelf *s, SSL_CTX *ctx)
 			     SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_SINGLE_ECDH_USE);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS |
 					    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* With it one SSL_read goes on for as long as the client sends nothing but KeyUpdates, and
+	 * everybody else waits. */
+	(void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_timeout(ctx, SESSION_SEC);
 	SSL_CTX_set_alpn_select_cb(ctx, on_protocols, NULL);

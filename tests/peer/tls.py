@@ -203,6 +203,30 @@ def old_versions_weak_ciphers_and_other_protocols_are_refused(f):
 
 
 @with_front
+def a_client_may_take_new_keys_again_and_again(f):
+    f.issue("one.pem", "one.example")
+    f.start()
+    with subprocess.Popen(["openssl", "s_client", "-connect", "127.0.0.1:%d" % f.port, "-tls1_3", "-servername",
+                           "one.example"], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as client:
+        said = b""
+
+        def until_it_says(words, times=1):
+            nonlocal said
+            while said.count(words) < times:
+                assert select.select([client.stdout], [], [], DEADLINE)[0], said
+                more = os.read(client.stdout.fileno(), 65536)
+                assert more, said
+                said += more
+
+        for i in range(20):
+            client.stdin.write(b"K\n")
+            until_it_says(b"KEYUPDATE", i + 1)
+        client.stdin.write(b"GET /healthz HTTP/1.1\r\nHost: one.example\r\nConnection: close\r\n\r\n")
+        until_it_says(b"HTTP/1.1 200")
+
+
+@with_front
 def each_name_has_its_certificate(f):
     one, two = f.issue("a.pem", "one.example", "127.0.0.1"), f.issue("b.pem", "two.example", "*.two.example")
     f.issue("c.pem", "rsa.example", key="rsa:2048")
