@@ -12,6 +12,7 @@
 #include "fetch/headers.h"
 
 #define METHOD_MAX 8
+#define CODING_SHOWN_MAX 15
 
 struct request {
 	struct multi_slot slot;      /* first: what libcurl hands back */
@@ -29,6 +30,7 @@ struct request {
 	struct curl_slist *out;       /* owned */
 	struct buf answer;
 	size_t header_bytes;
+	bool packed; /* this hop's answer has named how */
 	unsigned int redirects;
 	uint64_t started_usec, deadline_usec;
 	struct verdict verdict; /* set by a callback of libcurl's: why it was stopped */
@@ -61,11 +63,63 @@ static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_s
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
+/* What follows the name where the line is that header; NULL: it is another. *len is the line's, and
+ * the value's then, without blanks around it. */
+static const char *value_of(const char *line, const char *name, size_t *len)
+{
+	size_t n = strlen(name);
+
+	if (*len < n || strncasecmp(line, name, n) != 0)
+		return NULL;
+	for (line += n, *len -= n; *len && strchr(" \t\r\n", line[*len - 1]);)
+		--*len;
+	for (; *len && (*line == ' ' || *line == '\t'); line++)
+		--*len;
+	return line;
+}
+
+static bool is_word(const char *value, size_t len, const char *const *words)
+{
+	for (; *words; words++)
+		if (strlen(*words) == len && !strncasecmp(value, *words, len))
+			return true;
+	return false;
+}
+
+/*
+ * One coding, and once: libcurl unpacks whatever a server names, one coding within another, and a
+ * few bytes that were packed so become so many that no callback sees an end of them.
+ */
+static int check_coding(struct request *r, const char *line, size_t len)
+{
+	static const char *const packings[] = {"", "gzip", "x-gzip", "deflate", "identity", NULL};
+	static const char *const transfers[] = {"", "chunked", "identity", NULL};
+	size_t n = len;
+	const char *value = value_of(line, "content-encoding:", &n);
+
+	if (value && r->packed)
+		return verdict_set(&r->verdict, "refused", "encoding",
+			"the answer says more than once how it is packed");
+	if (value) {
+		r->packed = true;
+		if (is_word(value, n, packings))
+			return 0;
+	} else {
+		n = len;
+		value = value_of(line, "transfer-encoding:", &n);
+		if (!value || is_word(value, n, transfers))
+			return 0;
+	}
+	return verdict_set(&r->verdict, "refused", "encoding",
+		"the answer is packed as '%.*s', for which nobody asked; gzip or deflate is "
+		"understood, once",
+		n < CODING_SHOWN_MAX ? (int)n : CODING_SHOWN_MAX, value);
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *data)
 {
-	static const char encoding[] = "content-encoding:";
 	struct request *r = data;
-	size_t len = size * n, skip = sizeof(encoding) - 1;
+	size_t len = size * n;
 
 	if (len > 5 && !strncasecmp(line, "HTTP/", 5))
 		r->header_bytes = 0;
@@ -76,20 +130,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *data)
 			REQUEST_ANSWER_HEADERS_MAX >> 10);
 		return 0;
 	}
-	if (len > skip && !strncasecmp(line, encoding, skip)) {
-		char word[16] = "";
-
-		if (sscanf(line + skip, " %15[^ \t\r\n]", word) == 1 && strcasecmp(word, "gzip") &&
-			strcasecmp(word, "x-gzip") && strcasecmp(word, "deflate") &&
-			strcasecmp(word, "identity")) {
-			(void)verdict_set(&r->verdict, "refused", "encoding",
-				"the answer is packed as '%s', for which nobody asked; gzip and "
-				"deflate are understood",
-				word);
-			return 0;
-		}
-	}
-	return len;
+	return check_coding(r, line, len) < 0 ? 0 : len;
 }
 
 /* Unpacked bytes: whatever was sent, no more than these are ever in memory. */
@@ -124,6 +165,7 @@ static void forget_answer(struct request *r)
 	r->world->held -= r->answer.len;
 	buf_done(&r->answer);
 	r->header_bytes = 0;
+	r->packed = false;
 }
 
 static void end_hop(struct request *r)

@@ -184,6 +184,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def at_encoded(self, q, body):
         self.say(200, b"???", Content_Encoding=q["as"])
 
+    def at_lines(self, q, body):
+        """Lines of a head, as they are, before a body that is packed once."""
+        self.wfile.write(("HTTP/1.1 %s\r\n\r\n" % q["lines"]).encode("latin-1") + gzip.compress(b"words"))
+        self.close_connection = True
+
     def at_broken(self, q, body):
         self.say(200, b"no gzip at all", Content_Encoding="gzip")
 
@@ -369,7 +374,24 @@ class Answers(Case):
         self.assertEqual(self.fetch.answer(self.server.url("/packed"))[1], b"packed words")
         self.fetch.failed(self.server.url("/broken"), "failed")
         self.fetch.failed(self.server.url("/encoded?as=br"), "refused", "encoding", "'br'")
-        self.fetch.failed(self.server.url("/encoded?as=gzip,%20gzip"), "refused", "encoding")
+        for coding in ("gzip, gzip", "gzip ,gzip ,br", "gzip,gzip", "gzip gzip", "gzip,", "br"):
+            self.fetch.failed(self.server.url("/encoded?as=" + urllib.parse.quote(coding)), "refused", "encoding")
+
+    def test_an_answer_is_unpacked_once_however_often_it_says_it_is_packed(self):
+        def lines(*lines, first="200 OK"):
+            return self.server.url("/lines?lines=" + urllib.parse.quote("\r\n".join((first, *lines))))
+        for coding in ("gzip", " x-gzip\t ", "GZIP"):
+            self.assertEqual(self.fetch.answer(lines("Content-Encoding:" + coding))[1], b"words")
+        for coding in ("", "identity"):
+            self.assertNotEqual(self.fetch.answer(lines("Content-Encoding:" + coding))[1], b"words")
+        packed = "Content-Encoding: gzip"
+        for head in ((packed, packed), (packed, "X: y", "content-encoding: deflate"), (packed, "Content-Encoding:"),
+                     ("Content-Encoding: identity", packed), (packed, "", "HTTP/1.1 200 OK", packed),
+                     ("Transfer-Encoding: gzip",), (packed, "Transfer-Encoding: gzip"),
+                     ("Transfer-Encoding: gzip, chunked",)):
+            self.fetch.failed(lines(*head, first="103 Early Hints" if "" in head else "200 OK"), "refused", "encoding")
+        a, _ = self.fetch.answer(self.server.url("/go?to=" + urllib.parse.quote("/packed")))
+        self.assertEqual((a["status"], a["redirects"]), (200, 1))
 
     def test_names_are_looked_up_and_unknown_ones_are_said_so(self):
         NAMES.records["app.test"] = ["127.0.0.1"]
