@@ -12,6 +12,7 @@
 #include "proto/messages.h"
 
 #define URL_MAX 16384
+#define METHOD_MAX 16 /* as in fetch.REQUEST: a longer one would end the link for every Space */
 #define TIMEOUT_MS_MAX 60000
 #define UNTAKEN_MAX (16u << 20) /* bytes that the worker has not read yet */
 
@@ -30,7 +31,9 @@ static bool may_be_repeated(const char *method)
 
 static bool is_method(const char *op)
 {
-	return strspn(op, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(op);
+	size_t n = strlen(op);
+
+	return n <= METHOD_MAX && strspn(op, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == n;
 }
 
 /* "a b c" as an array. NULL: out of memory. */

@@ -191,9 +191,12 @@ TEST(what_is_no_request_is_refused_before_anybody_is_asked)
 	CALL(&t, 3, "http\0GET\0no json");
 	CALL(&t, 4, "http\0GET\0{\"url\":\"https://x\",\"timeout_ms\":99999999}");
 	CALL(&t, 5, "http\0GET\0");
-	for (size_t i = 0; i < 5; i++)
+	CALL(&t, 6, "http\0ABCDEFGHIJKLMNOPQ\0{\"url\":\"https://x\"}");
+	for (size_t i = 0; i < 6; i++)
 		check_failed(&t, i, "bad_request");
 	CHECK(t.n_fetch == 0);
+	CALL(&t, 7, "http\0ABCDEFGHIJKLMNOP\0{\"url\":\"https://x\"}");
+	CHECK(t.n_fetch == 1);
 	tear_down(&t);
 }
 
