@@ -119,7 +119,8 @@ static const struct host_service *service_of(const char *name)
 	return NULL;
 }
 
-/* Takes a name that a NUL ends off the front of what f still holds. */
+/* Takes a name that a NUL ends off the front of what f still holds. It is printable: no JSON holds
+ * another, and a call that cannot be written for its service would hold up those behind it. */
 static int take_name(struct frame *f, char ret[HOST_NAME_MAX + 1])
 {
 	const uint8_t *end = memchr(f->value, '\0', f->length);
@@ -127,6 +128,9 @@ static int take_name(struct frame *f, char ret[HOST_NAME_MAX + 1])
 
 	if (n == 0 || n > HOST_NAME_MAX)
 		return -EPROTO;
+	for (size_t i = 0; i < n; i++)
+		if (f->value[i] < '!' || f->value[i] > '~')
+			return -EPROTO;
 	memcpy(ret, f->value, n + 1);
 	f->value += n + 1;
 	f->length -= n + 1;
@@ -187,8 +191,8 @@ int host_take(struct host *h, void *worker, const struct host_stamp *stamp, cons
 
 	if (f->seq == 0 || take_name(&body, name) < 0 || take_name(&body, op) < 0)
 		return err_set(e, -EPROTO,
-			"HOST_CALL: a call id, a service and an operation of 1 to %d bytes are "
-			"needed",
+			"HOST_CALL: a call id, a service and an operation of 1 to %d printable "
+			"bytes are needed",
 			HOST_NAME_MAX);
 	if (find(h, worker, f->seq))
 		return 0;

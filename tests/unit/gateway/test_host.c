@@ -230,6 +230,9 @@ TEST(a_call_of_another_shape_ends_the_link)
 	CHECK(CALL(&t, &w, &ada, 1, "store\0get") == -EPROTO);
 	CHECK(CALL(&t, &w, &ada, 1, "\0get\0{}") == -EPROTO);
 	CHECK(CALL(&t, &w, &ada, 1, "a2345678901234567890123456789012345\0get\0{}") == -EPROTO);
+	CHECK(CALL(&t, &w, &ada, 1, "store\0g\xff\0{}") == -EPROTO);
+	CHECK(CALL(&t, &w, &ada, 1, "store\0g t\0{}") == -EPROTO);
+	CHECK(CALL(&t, &w, &ada, 1, "st\nore\0get\0{}") == -EPROTO && t.n_edge == 0);
 	CHECK(result(&t, 1, HOST_FAILED, "no words", 8) == 0); /* nobody waits */
 	CHECK(CALL(&t, &w, &ada, 1, "store\0get\0{}") == 0);
 	CHECK(result(&t, t.edge[0].seq, HOST_FAILED, "no words", 8) == -EPROTO);
