@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <nss.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 
 #define PEER_UIDS_MAX 4
 #define MEMORY_MAX (1ull << 30)
+#define STACK_BYTES (256u << 10) /* of a thread that looks up a name */
 
 struct settings {
 	struct request_world world;
@@ -100,6 +102,22 @@ static int read_settings(int argc, char **argv, struct settings *s, struct err *
 	return r;
 }
 
+/* A thread's stack counts as memory in full, and libcurl starts one for every name: 128 stacks of
+ * the usual 8 MiB would be all that there is. */
+static int choose_stacks(void)
+{
+	pthread_attr_t attr;
+	int r = pthread_attr_init(&attr);
+
+	if (r != 0)
+		return -r;
+	r = pthread_attr_setstacksize(&attr, STACK_BYTES);
+	if (r == 0)
+		r = pthread_setattr_default_np(&attr);
+	(void)pthread_attr_destroy(&attr);
+	return -r;
+}
+
 /*
  * All that is read, loaded or asked for once: OpenSSL's configuration, libcurl's tables. Names come
  * from files and DNS only, which are part of glibc: what nsswitch.conf may list beside them would
@@ -115,6 +133,8 @@ static int prepare(struct err *e)
 		return err_set(e, -EIO, "libcurl cannot be started");
 	if (__nss_configure_lookup("hosts", "files dns") < 0)
 		return err_set(e, -errno, "cannot choose how names are looked up");
+	if (choose_stacks() < 0)
+		return err_set(e, -EINVAL, "cannot choose the size of a thread's stack");
 #ifndef VITRINE_SANITIZED
 	if (setrlimit(RLIMIT_DATA, &memory) < 0)
 		return err_set(e, -errno, "cannot limit memory: %s", strerror(errno));

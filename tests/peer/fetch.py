@@ -609,6 +609,14 @@ class Limits(Case):
             self.fetch.send(self.server.url("/hang"), space="s%d" % (n // 8))
         self.fetch.failed(self.server.url(), "busy", "concurrency", "128 requests", space="another")
 
+    def test_names_that_nobody_answers_leave_memory_for_the_next_ones(self):
+        NAMES.records["silent.test"], NAMES.records["app.test"] = "silent", ["127.0.0.1"]
+        for around in range(2):
+            for n in range(128):
+                self.fetch.send(self.server.url(host="silent.test"), space="s%d" % (n // 8), timeout_ms=500)
+            self.assertEqual({self.fetch.take()[1]["code"] for n in range(128)}, {"timeout"})
+        self.fetch.answer(self.server.url(host="app.test"))
+
 
 class Certificates(Case):
     def ask_with(self, certificate, host="tls.test"):
