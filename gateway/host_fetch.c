@@ -109,6 +109,11 @@ static int send(struct host_call *c)
 	int r = c->host->config.fetch(&f, c->host->config.data);
 
 	c->sent = r == 0;
+	if (c->sent) {
+		/* Never sent twice: while its answer takes its time, others may have the room. */
+		c->host->bytes -= c->body.len;
+		buf_done(&c->body);
+	}
 	return r;
 }
 

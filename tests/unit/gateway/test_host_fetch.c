@@ -240,6 +240,27 @@ TEST(while_fetch_is_away_what_it_had_fails_and_the_rest_waits_until_it_is_given_
 	tear_down(&t);
 }
 
+TEST(what_was_sent_takes_no_room_while_its_answer_is_awaited)
+{
+	struct fixture t;
+
+	set_up(&t);
+	CALL(&t, 1, POST);
+	CALL(&t, 2, POST);
+	CHECK(t.n_fetch == 2 && t.host->bytes == 0);
+	host_stop(t.host, &ada_worker, 1);
+	result(&t, FETCH_ANSWER, t.fetch[1].seq, ANSWER, sizeof(ANSWER) - 1);
+	CHECK(t.n_worker == 1 && t.host->bytes == 0);
+	t.away = true;
+	host_fetch_down(t.host);
+	CALL(&t, 3, POST);
+	CHECK(t.host->bytes > 0);
+	t.away = false;
+	host_fetch_up(t.host);
+	CHECK(t.n_fetch == 4 && t.fetch[3].type == FETCH_REQUEST && t.host->bytes == 0);
+	tear_down(&t);
+}
+
 TEST(after_a_gateways_end_only_what_changes_nothing_is_asked_again)
 {
 	struct fixture t;
