@@ -87,19 +87,32 @@ static uint64_t age_ms(const struct job *j)
 	return j->request ? request_age_usec(j->request) / USEC_PER_MSEC : 0;
 }
 
+/* A server's bytes, and what was cut within a character, have no form as JSON. */
+static void make_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 static void tell_failed(struct job *j, const struct verdict *v)
 {
+	struct err words = v->words;
 	const struct fetch_failed m = {.code = v->code,
 		.rule = v->rule,
-		.message = v->words.text,
+		.message = words.text,
 		.host = j->request && *request_host(j->request) ? request_host(j->request) : NULL,
 		.ms = age_ms(j)};
 	CLEANUP(buf_done) struct buf value;
 	struct frame f = {.type = FETCH_FAILED, .seq = j->seq};
 
 	buf_init(&value, FAILED_BYTES_MAX);
-	if (fetch_failed_write(&m, &value) < 0)
-		return;
+	if (fetch_failed_write(&m, &value) < 0) {
+		buf_clear(&value);
+		make_plain(words.text);
+		if (fetch_failed_write(&m, &value) < 0)
+			return;
+	}
 	f.value = value.data;
 	f.length = value.len;
 	(void)link_send(j->peer->link, &f);

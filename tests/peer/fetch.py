@@ -393,6 +393,12 @@ class Answers(Case):
         a, _ = self.fetch.answer(self.server.url("/go?to=" + urllib.parse.quote("/packed")))
         self.assertEqual((a["status"], a["redirects"]), (200, 1))
 
+    def test_a_failure_is_told_also_where_its_words_are_no_text(self):
+        self.fetch.failed(self.server.url("/encoded?as=%c3%bf"), "refused", "encoding", "'?'")
+        self.fetch.failed(self.server.url(), "bad_request", "header", "?' is no name",
+                          headers=[["X" * 39 + "\u00e9", "y"]])
+        self.fetch.failed(self.server.url(), "bad_request", "header", "'\u00e9' is no name", headers=[["\u00e9", "y"]])
+
     def test_names_are_looked_up_and_unknown_ones_are_said_so(self):
         NAMES.records["app.test"] = ["127.0.0.1"]
         self.assertEqual(self.fetch.answer(self.server.url(host="app.test"))[0]["host"],
