@@ -17,8 +17,8 @@
 int headers_check(const json_t *headers, struct verdict *v);
 
 /*
- * For libcurl; the caller frees *ret. They were checked. foreign: this is another origin than the
- * one the app named, and gets only what says nothing about who asks. -ENOMEM.
+ * For libcurl; the caller frees *ret. They were checked. foreign: another origin than the one the
+ * app named is asked, or has sent us here, and gets only what says nothing about who asks. -ENOMEM.
  */
 int headers_out(const json_t *headers, bool foreign, struct curl_slist **ret);
 

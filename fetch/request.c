@@ -30,7 +30,8 @@ struct request {
 	struct curl_slist *out;       /* owned */
 	struct buf answer;
 	size_t header_bytes;
-	bool packed; /* this hop's answer has named how */
+	bool foreign; /* since a hop to another origin than the app named, which chose the rest */
+	bool packed;  /* this hop's answer has named how */
 	unsigned int redirects;
 	uint64_t started_usec, deadline_usec;
 	struct verdict verdict; /* set by a callback of libcurl's: why it was stopped */
@@ -270,12 +271,12 @@ static int start_hop(struct request *r, struct verdict *v)
 		return e;
 	if (now_usec >= r->deadline_usec)
 		return timed_out(r, v);
+	r->foreign |= !target_same_origin(&r->first, &r->target);
 	r->easy = curl_easy_init();
 	r->slot.done = on_ended;
 	r->words[0] = '\0';
 	buf_init(&r->answer, REQUEST_ANSWER_MAX);
-	if (!r->easy ||
-		headers_out(r->headers, !target_same_origin(&r->first, &r->target), &r->out) < 0 ||
+	if (!r->easy || headers_out(r->headers, r->foreign, &r->out) < 0 ||
 		set_up(r, now_usec) < 0 || multi_add(r->world->multi, r->easy, &r->slot) < 0)
 		return verdict_set(v, "failed", NULL, "out of memory");
 	return 0;

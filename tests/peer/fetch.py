@@ -531,6 +531,10 @@ class Refusals(Case):
         back = "?to=" + urllib.parse.quote(self.server.url("/echo"), "")
         _, body = self.fetch.answer(self.server.url("/go" + back), headers=keys)
         self.assertEqual(json.loads(body)["headers"]["authorization"], "Bearer key")
+        there = "?to=" + urllib.parse.quote(other.url("/go" + back), "")
+        _, body = self.fetch.answer(self.server.url("/go" + there), headers=keys)
+        for name in ("authorization", "cookie", "x-api-key"):  # another origin chose this path
+            self.assertNotIn(name, json.loads(body)["headers"])
         self.fetch.failed(self.server.url("/go%s&code=307" % to), "refused", "redirect", "with a body", b"words",
                           method="POST")
         other.shutdown()
