@@ -204,10 +204,13 @@ static int set_up_body(struct request *r)
 {
 	CURLcode code = CURLE_OK;
 
-	if (!strcmp(r->method, "HEAD"))
+	if (!strcmp(r->method, "HEAD")) {
 		code = curl_easy_setopt(r->easy, CURLOPT_NOBODY, 1L);
-	else if (r->has_body || !strcmp(r->method, "POST") || !strcmp(r->method, "PUT") ||
-		 !strcmp(r->method, "PATCH")) {
+		/* The length that it tells is of what does not come. */
+		if (code == CURLE_OK)
+			code = curl_easy_setopt(r->easy, CURLOPT_MAXFILESIZE, 0L);
+	} else if (r->has_body || !strcmp(r->method, "POST") || !strcmp(r->method, "PUT") ||
+		   !strcmp(r->method, "PATCH")) {
 		code = curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE_LARGE,
 			(curl_off_t)(r->has_body ? r->body.len : 0));
 		if (code == CURLE_OK)

@@ -579,6 +579,8 @@ class Limits(Case):
         self.assertEqual(len(body), 8 * MIB)
         for path in ("/bytes?n=%d" % (8 * MIB + 1), "/endless"):
             self.fetch.failed(self.server.url(path), "too_large", "size", "8 MiB")
+        a, body = self.fetch.answer(self.server.url("/bytes?n=%d" % (9 * MIB)), method="HEAD")
+        self.assertEqual((dict(map(tuple, a["headers"]))["content-length"], body), (str(9 * MIB), b""))
 
     def test_a_bomb_is_no_larger_in_memory_than_an_answer_may_be(self):
         before = self.fetch.memory_kib()
