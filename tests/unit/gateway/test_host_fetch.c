@@ -30,7 +30,8 @@ static void keep(struct heard *h, const struct frame *f)
 {
 	*h = (struct heard){.type = f->type, .op = f->op, .seq = f->seq};
 	CHECK(f->length < sizeof(h->value));
-	memcpy(h->value, f->value, f->length);
+	if (f->length)
+		memcpy(h->value, f->value, f->length);
 	h->n = f->length;
 }
 
