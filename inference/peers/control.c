@@ -176,9 +176,11 @@ static void move_to_tenant(struct worker *w, const char *space)
 	}
 	for (struct call *c = w->calls; c; c = c->next) {
 		c->tenant->calls--;
+		c->tenant->held_bytes -= c->held_n;
 		c->tenant = to;
 		c->charge.space = to->space;
 		to->calls++;
+		to->held_bytes += c->held_n;
 		if (c->request)
 			request_set_group(c->request, to->group);
 	}

@@ -49,6 +49,7 @@ struct tenant {
 	uint32_t group; /* the engine's name for it */
 	unsigned int workers;
 	size_t calls;
+	size_t held_bytes;          /* of its calls */
 	char space[TENANT_MAX + 1]; /* or payer */
 };
 

@@ -19,6 +19,7 @@
 
 #define SERVICE_HOLD_SEC 300ull      /* that a call waits for its model to be loaded */
 #define SERVICE_HELD_MAX (64u << 20) /* bytes of all calls that wait so */
+#define SERVICE_HELD_SHARE (SERVICE_HELD_MAX / 16) /* of one Space's or payer's */
 
 struct ledger;
 struct service;

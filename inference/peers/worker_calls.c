@@ -37,6 +37,15 @@ static void release(struct event *v, uint64_t nsec)
 	v->reserved_nsec -= part;
 }
 
+static void drop_held(struct call *c)
+{
+	c->worker->service->held_bytes -= c->held_n;
+	c->tenant->held_bytes -= c->held_n;
+	free(c->held);
+	c->held = NULL;
+	c->held_n = 0;
+}
+
 /* Its tenant stays, even without calls. */
 static void call_free(struct call *c)
 {
@@ -45,8 +54,7 @@ static void call_free(struct call *c)
 	if (c->event && --c->event->calls == 0)
 		release(c->event, UINT64_MAX);
 	job_done(&c->job);
-	c->worker->service->held_bytes -= c->held_n;
-	free(c->held);
+	drop_held(c);
 	free(c);
 }
 
@@ -380,6 +388,10 @@ static int hold(struct call *c, const struct frame *f, const char **ret_code, st
 	if (f->length > SERVICE_HELD_MAX - s->held_bytes)
 		return err_set(e, -EBUSY, "%u MiB of calls wait for models already, the limit",
 			SERVICE_HELD_MAX >> 20);
+	if (f->length > SERVICE_HELD_SHARE - c->tenant->held_bytes)
+		return err_set(e, -EBUSY,
+			"%u MiB of calls wait already, the limit of one Space or user",
+			SERVICE_HELD_SHARE >> 20);
 	c->held = malloc(f->length + 1);
 	if (!c->held)
 		return err_set(e, -ENOMEM, "out of memory");
@@ -388,6 +400,7 @@ static int hold(struct call *c, const struct frame *f, const char **ret_code, st
 	c->held_until_usec = clock_mono_usec() +
 			     (c->unpaid ? ACCOUNT_WAIT_SEC : SERVICE_HOLD_SEC) * USEC_PER_SEC;
 	s->held_bytes += c->held_n;
+	c->tenant->held_bytes += c->held_n;
 	service_look_after(s, MODELS_USEC);
 	return 0;
 }
@@ -433,6 +446,21 @@ static int describe(struct worker *w, uint32_t seq, const struct infer_call *m,
 	return r < 0 ? r : send_value(w, seq, value, &(struct usage){0});
 }
 
+/* Whether it waits for another of the payer's to end, as before. Such a call is not read again:
+ * it may be a mebibyte, and be looked at many times. */
+static bool is_crowded(const struct call *c)
+{
+	struct ledger *ledger = c->worker->service->ledger;
+	struct account *a = NULL;
+	struct err e = {0};
+
+	if (!c->crowded || !ledger || clock_mono_usec() >= c->held_until_usec ||
+		ledger_admit(ledger, c->payer, &a, &e) < 0 || !account_is_full(a))
+		return false;
+	a->crowded = true;
+	return true;
+}
+
 /* Begins with a held call if its model is there, ends it if that cannot be. Returns what sending
  * returned. */
 static int resume(struct call *c)
@@ -444,9 +472,11 @@ static int resume(struct call *c)
 	struct raw raw;
 	const char *code = "failed";
 	bool describes = false, unpaid = c->unpaid;
-	int told = 0;
-	int r = infer_call_read(&m, c->held, call_split(c->held, c->held_n, &raw), &e);
+	int told = 0, r;
 
+	if (is_crowded(c))
+		return 0;
+	r = infer_call_read(&m, c->held, call_split(c->held, c->held_n, &raw), &e);
 	if (r == 0) {
 		describes = !strcmp(m.task, CALL_DESCRIBE);
 		r = describes ? describe(w, seq, &m, &code, &e)
@@ -463,10 +493,7 @@ static int resume(struct call *c)
 	if (r == -EAGAIN && clock_mono_usec() < c->held_until_usec)
 		return told;
 	if (r == 0) {
-		w->service->held_bytes -= c->held_n;
-		free(c->held);
-		c->held = NULL;
-		c->held_n = 0;
+		drop_held(c);
 		return 0;
 	}
 	if (r == -EAGAIN)
