@@ -36,7 +36,7 @@ struct accounts *accounts_free(struct accounts *t)
 
 static bool is_free(const struct account *a)
 {
-	return a->calls == 0 && a->n_spent == 0 && a->reserved_nsec == 0;
+	return a->calls == 0 && a->n_spent == 0 && a->reserved_nsec == 0 && a->owed_nsec == 0;
 }
 
 /* Looked for only when the table is full. */

@@ -32,7 +32,8 @@ struct account {
 	uint64_t leased_usec, until_usec; /* when; 0: there is none */
 	uint64_t asked_usec;              /* WANT was sent; 0: not since the last lease */
 	bool forgotten; /* whoever gave the lease may not remember it, so would not renew it */
-	uint64_t running_nsec;  /* spent and in no row yet */
+	uint64_t running_nsec; /* spent and in no row yet */
+	uint64_t owed_nsec;    /* of it, of calls that have ended: their row could not be written */
 	uint64_t reserved_nsec; /* that events under way are expected to take yet */
 	struct spent spent[SPENT_MAX];
 	size_t n_spent;

@@ -272,32 +272,6 @@ static void ask(struct ledger *l, struct account *a)
 	a->asked_usec = 0; /* with the next call */
 }
 
-int ledger_admit(struct ledger *l, const char *payer, struct account **ret, struct err *e)
-{
-	struct account *a = accounts_get(l->accounts, payer, clock_mono_usec());
-	bool wants;
-	int r;
-
-	if (!a)
-		return err_set(e, -ENOMEM, "too many people are using models just now");
-	if (!journal_has_room(l->journal))
-		return err_set(e, -ENOSPC,
-			"usage cannot be accounted for: %u MiB of it wait to be taken, the limit",
-			JOURNAL_BYTES_MAX >> 20);
-	r = account_admit(a, clock_mono_usec(), &wants, e);
-	if (wants)
-		ask(l, a);
-	*ret = a;
-	return r;
-}
-
-void charge_begin(struct charge *c, struct ledger *l, struct account *a)
-{
-	c->ledger = l;
-	c->account = a;
-	a->calls++;
-}
-
 static void write_row(struct charge *c, const struct usage *u, const char *outcome)
 {
 	uint64_t n = 0, fresh = c->nsec - c->written_nsec;
@@ -314,13 +288,56 @@ static void write_row(struct charge *c, const struct usage *u, const char *outco
 		(json_int_t)u->tokens_out, "outcome", outcome);
 
 	if (add_row(l, row, &n) < 0)
-		return; /* its time stays counted as running, and is in the next row */
+		return; /* its time stays counted as running, and is in the next row or owed */
 	c->call = (uint64_t)call;
 	c->written_nsec = c->nsec;
 	account_book(c->account, n, fresh);
 	if (account_left_nsec(c->account) ==
 		0) /* the reason and the hour come with the next lease */
 		send_soon(l, true);
+}
+
+/* What ended calls have used that no row says: in one of its own, before the next call. */
+static void settle_owed(struct ledger *l, struct account *a)
+{
+	struct charge c = {.ledger = l,
+		.account = a,
+		.space = "",
+		.model = "",
+		.task = "",
+		.nsec = a->owed_nsec};
+
+	if (a->owed_nsec == 0)
+		return;
+	write_row(&c, &(struct usage){0}, "lost");
+	a->owed_nsec -= c.written_nsec;
+}
+
+int ledger_admit(struct ledger *l, const char *payer, struct account **ret, struct err *e)
+{
+	struct account *a = accounts_get(l->accounts, payer, clock_mono_usec());
+	bool wants;
+	int r;
+
+	if (!a)
+		return err_set(e, -ENOMEM, "too many people are using models just now");
+	if (!journal_has_room(l->journal))
+		return err_set(e, -ENOSPC,
+			"usage cannot be accounted for: %u MiB of it wait to be taken, the limit",
+			JOURNAL_BYTES_MAX >> 20);
+	settle_owed(l, a);
+	r = account_admit(a, clock_mono_usec(), &wants, e);
+	if (wants)
+		ask(l, a);
+	*ret = a;
+	return r;
+}
+
+void charge_begin(struct charge *c, struct ledger *l, struct account *a)
+{
+	c->ledger = l;
+	c->account = a;
+	a->calls++;
 }
 
 bool charge_add(struct charge *c, uint64_t nsec)
@@ -341,6 +358,7 @@ void charge_end(struct charge *c, const struct usage *u, const char *outcome)
 	if (!c->ledger)
 		return;
 	write_row(c, u, outcome);
+	c->account->owed_nsec += c->nsec - c->written_nsec;
 	c->account->calls--;
 	c->ledger = NULL;
 }

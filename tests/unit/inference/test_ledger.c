@@ -2,6 +2,8 @@
 #include "inference/ledger/ledger.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -335,6 +337,46 @@ TEST(an_orchestrator_that_has_begun_anew_is_asked_for_each_payer_again)
 	turn(&x, 3);
 	CHECK(!strcmp(x.wanted, "user:ada"));
 	charge_end(&c, &(struct usage){0}, "done");
+	tear_down(&x);
+}
+
+/* A disk that takes nothing, or does again. */
+static void set_full(bool full)
+{
+	struct rlimit limit;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+	limit.rlim_cur = full ? 0 : limit.rlim_max;
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+TEST(what_a_call_used_whose_row_could_not_be_written_is_charged_before_the_next_one)
+{
+	struct account *a;
+	struct fixture x;
+	struct charge c;
+	struct err e = {0};
+
+	set_up(&x);
+	connect_it(&x);
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EAGAIN);
+	lease(&x, "user:ada", 1000, 0);
+	c = begin(&x, "user:ada");
+	CHECK(!charge_add(&c, 1000000)); /* all of it */
+	set_full(true);
+	charge_end(&c, &(struct usage){0}, "quota");
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EAGAIN && a->owed_nsec == 1000000);
+	set_full(false);
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == -EAGAIN && a->owed_nsec == 0);
+	wait_rows(&x, 1);
+	CHECK(number_of(&x, 0, "device_nsec") == 1000000 && number_of(&x, 0, "call") == 1);
+	CHECK(!strcmp(text_of(&x, 0, "payer"), "user:ada"));
+	CHECK(!strcmp(text_of(&x, 0, "outcome"), "lost"));
+	/* More has come back since, and nothing is counted twice. */
+	lease(&x, "user:ada", 1000, 1);
+	CHECK(ledger_admit(x.ledger, "user:ada", &a, &e) == 0);
+	CHECK(account_left_nsec(a) == 1000000 && a->running_nsec == 0);
 	tear_down(&x);
 }
 
