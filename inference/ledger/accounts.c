@@ -12,6 +12,7 @@
 
 struct accounts {
 	struct account *buckets[BUCKETS];
+	struct account *names[BUCKETS]; /* several payers may have one: an owner's Spaces */
 	size_t n;
 };
 
@@ -34,6 +35,53 @@ struct accounts *accounts_free(struct accounts *t)
 	return NULL;
 }
 
+static struct account **bucket_of(struct account **buckets, const char *text)
+{
+	return &buckets[crc32c(0, text, strlen(text)) % BUCKETS];
+}
+
+static void set_name(struct account *a, const char *name)
+{
+	struct account **at;
+
+	if (!strcmp(a->name, name))
+		return;
+	if (a->name[0]) {
+		at = bucket_of(a->all->names, a->name);
+		while (*at != a)
+			at = &(*at)->named;
+		*at = a->named;
+	}
+	(void)snprintf(a->name, sizeof(a->name), "%s", name);
+	if (!a->name[0])
+		return;
+	at = bucket_of(a->all->names, a->name);
+	a->named = *at;
+	*at = a;
+}
+
+/* What payers of one name have together. */
+struct total {
+	unsigned int calls;
+	uint64_t reserved_nsec;
+};
+
+static struct total total_of(const struct account *a)
+{
+	struct total t = {a->calls, a->reserved_nsec};
+	const struct account *b;
+
+	if (!a->name[0])
+		return t;
+	for (b = *bucket_of(a->all->names, a->name); b; b = b->named) {
+		if (b == a || strcmp(b->name, a->name) != 0)
+			continue;
+		t.calls += b->calls;
+		t.reserved_nsec += b->reserved_nsec;
+	}
+	return t;
+}
+
 static bool is_free(const struct account *a)
 {
 	return a->calls == 0 && a->n_spent == 0 && a->reserved_nsec == 0 && a->owed_nsec == 0;
@@ -52,6 +100,7 @@ static bool forget_oldest(struct accounts *t)
 		return false;
 	gone = *oldest;
 	*oldest = gone->next;
+	set_name(gone, "");
 	free(gone);
 	t->n--;
 	return true;
@@ -59,7 +108,7 @@ static bool forget_oldest(struct accounts *t)
 
 struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now_usec)
 {
-	struct account **bucket = &t->buckets[crc32c(0, payer, strlen(payer)) % BUCKETS];
+	struct account **bucket = bucket_of(t->buckets, payer);
 	struct account *a = *bucket;
 
 	while (a && strcmp(a->payer, payer) != 0)
@@ -71,6 +120,7 @@ struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now
 		if (!a)
 			return NULL;
 		(void)snprintf(a->payer, sizeof(a->payer), "%s", payer);
+		a->all = t;
 		a->weight = 1;
 		a->next = *bucket;
 		*bucket = a;
@@ -123,20 +173,37 @@ int account_admit(struct account *a, uint64_t now_usec, bool *ret_ask, struct er
 int account_afford(const struct account *a, uint64_t nsec, struct err *e)
 {
 	uint64_t left = account_left_nsec(a);
-	uint64_t fits = left > a->reserved_nsec ? left - a->reserved_nsec : 0;
+	uint64_t reserved = total_of(a).reserved_nsec;
+	uint64_t fits = left > reserved ? left - reserved : 0;
 
 	if (nsec <= fits)
 		return 0;
 	return err_set(e, -EDQUOT,
 		"This takes about %.2g s of compute, and you have %.2g s left%s%s%s. "
 		"What takes less than that still runs.",
-		(double)nsec / 1e9, (double)fits / 1e9, a->reserved_nsec ? " beside what runs" : "",
+		(double)nsec / 1e9, (double)fits / 1e9, reserved ? " beside what runs" : "",
 		a->returns[0] ? "; " : "", a->returns);
 }
 
 bool account_is_full(const struct account *a)
 {
-	return a->concurrent > 0 && a->calls >= a->concurrent;
+	return a->concurrent > 0 && total_of(a).calls >= a->concurrent;
+}
+
+bool account_calls_next(struct account *a)
+{
+	bool crowded = a->crowded;
+
+	a->crowded = false;
+	if (!a->name[0])
+		return crowded;
+	for (struct account *b = *bucket_of(a->all->names, a->name); b; b = b->named) {
+		if (strcmp(b->name, a->name) != 0)
+			continue;
+		crowded |= b->crowded;
+		b->crowded = false;
+	}
+	return crowded;
 }
 
 bool account_spend(struct account *a, uint64_t nsec)
@@ -168,7 +235,7 @@ void account_lease(
 		gone++;
 	a->n_spent -= gone;
 	memmove(a->spent, a->spent + gone, a->n_spent * sizeof(*a->spent));
-	(void)snprintf(a->name, sizeof(a->name), "%s", m->account);
+	set_name(a, m->account);
 	(void)snprintf(a->refusal, sizeof(a->refusal), "%s", m->refusal ? m->refusal : "");
 	(void)snprintf(a->returns, sizeof(a->returns), "%s", m->returns ? m->returns : "");
 	a->lease_nsec = (uint64_t)m->usec * 1000;

@@ -24,7 +24,9 @@ struct spent {
 };
 
 struct account {
-	struct account *next; /* in its bucket */
+	struct accounts *all;  /* borrowed */
+	struct account *next;  /* in its bucket */
+	struct account *named; /* in its name's bucket; not there while it has none */
 	char payer[GRANT_PAYER_MAX + 1];
 	char name[GRANT_PAYER_MAX +
 		  1]; /* whose budget it is, as the orchestrator says; "": not yet */
@@ -64,14 +66,17 @@ struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now
  * -EDQUOT: nothing is left, words say when there will be. */
 int account_admit(struct account *a, uint64_t now_usec, bool *ret_ask, struct err *e);
 
-/* A further call would be one more than may run at once. */
+/* A further call would be one more than may run at once, of all payers with that name. */
 bool account_is_full(const struct account *a);
+
+/* One of those has ended a call. True: others wait for that. */
+bool account_calls_next(struct account *a);
 
 /* What is left; a lease's end costs no call that runs. */
 uint64_t account_left_nsec(const struct account *a);
 
-/* Whether so much more may be begun beside what is reserved. -EDQUOT: words say what is left, when
- * more comes back, and what would fit. */
+/* Whether so much more may be begun beside what is reserved for all with that name. -EDQUOT: words
+ * say what is left, when more comes back, and what would fit. */
 int account_afford(const struct account *a, uint64_t nsec, struct err *e);
 
 /* A call on it has used the device. False: nothing is left. */

@@ -68,10 +68,8 @@ static void call_forget(struct call *c)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	if (account && account->crowded) {
-		account->crowded = false;
+	if (account && account_calls_next(account))
 		service_look_after(s, 0);
-	}
 	call_free(c);
 	tenant_settle(s, t);
 }

@@ -315,6 +315,68 @@ TEST(what_is_expected_to_take_more_than_is_left_is_refused_with_what_fits)
 	(void)accounts_free(all);
 }
 
+static struct account *space_of(struct accounts *all, const char *payer, const char *owner)
+{
+	struct models_lease m = {.payer = payer,
+		.account = owner,
+		.usec = 1000000,
+		.valid_ms = 60000,
+		.concurrent = 2};
+	struct account *a = accounts_get(all, payer, 1);
+
+	account_lease(a, &m, "j", 1);
+	return a;
+}
+
+TEST(what_may_run_at_once_counts_over_all_payers_of_one_account)
+{
+	struct accounts *all = NULL;
+	struct account *a, *b, *other;
+	struct err e = {0};
+
+	CHECK(accounts_new(&all) == 0);
+	a = space_of(all, "space:a", "owner:ada");
+	b = space_of(all, "space:b", "owner:ada");
+	other = space_of(all, "space:c", "owner:bob");
+	a->calls = b->calls = 1;
+	a->reserved_nsec = 700000000;
+	CHECK(account_is_full(a) && account_is_full(b) && !account_is_full(other));
+	CHECK(account_afford(b, 400000000, &e) == -EDQUOT);
+	CHECK(account_afford(other, 400000000, &e) == 0);
+	/* A call of one ends, and another's may begin. */
+	b->crowded = other->crowded = true;
+	a->calls = 0;
+	CHECK(account_calls_next(a) && !account_calls_next(a));
+	CHECK(!b->crowded && other->crowded && !account_is_full(b));
+	/* It is somebody else's from now on. */
+	a->calls = 1;
+	(void)space_of(all, "space:a", "owner:bob");
+	CHECK(!account_is_full(b) && account_afford(b, 400000000, &e) == 0);
+	other->calls = 1;
+	CHECK(account_is_full(a) && account_is_full(other));
+	(void)accounts_free(all);
+}
+
+TEST(an_account_that_was_forgotten_has_no_part_in_its_name)
+{
+	struct accounts *all = NULL;
+	struct account *a;
+	char payer[32];
+
+	CHECK(accounts_new(&all) == 0);
+	a = space_of(all, "space:a", "owner:ada");
+	a->calls = 1;
+	(void)space_of(all, "space:b", "owner:ada");
+	for (int i = 0; i < ACCOUNTS_MAX; i++) {
+		(void)snprintf(payer, sizeof(payer), "user:%d", i);
+		CHECK(accounts_get(all, payer, 2));
+	}
+	CHECK(!account_is_full(a));
+	a->calls = 2;
+	CHECK(account_is_full(a));
+	(void)accounts_free(all);
+}
+
 TEST(an_orchestrator_that_has_begun_anew_is_asked_for_each_payer_again)
 {
 	struct fixture x;
