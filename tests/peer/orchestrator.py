@@ -397,7 +397,7 @@ class Git(Case):
         r.deploy({})
         r.commit({"a.bin": os.urandom(80 << 20)})
         before = peak()
-        code, out = r.push("main:refs/heads/large")
+        code, out = r.push("main:refs/tags/large")  # a branch would be built, and is bounded
         self.assertEqual(code, 0, out)
         copy = self.repo(token="")
         copy.must("clone", "-q", "--branch", "large", copy.url, ".")
@@ -1276,7 +1276,7 @@ class Peers(Case):
                        " VALUES (?, 0, 'admin', ?, 0, '', 1, 1)", ("id%d" % i, "s%d" % i))
             db.execute("INSERT INTO spaces (id, live_build, epoch) VALUES (?, ?, 1)", ("id%d" % i, "b%d" % i))
             db.execute("INSERT INTO builds VALUES (?, ?, 1, 'ready', ?, ?, 'app.lua', 'small', 300, 0, 'T', '', ?,"
-                       " NULL, NULL, '[]', '', 1)", ("b%d" % i, "id%d" % i, "c" * 40, "a" * 64, tree))
+                       " NULL, NULL, '[]', '', 1, NULL)", ("b%d" % i, "id%d" % i, "c" * 40, "a" * 64, tree))
         db.commit()
         db.close()
         self.p.start()
