@@ -251,29 +251,32 @@ test("a page is told what its handlers take and what is left, before anybody cli
 });
 
 test("what takes more than is left as a rule is refused before it runs, and what fits still runs", async () => {
-  await platform.cli("policy", "apply", policyFile(policy(2, 20000)), "--reason", "two seconds");
   const visitor = await Visitor.join(platform, space);
-  let failure;
+  let failure, seconds = 2;
 
+  await platform.cli("policy", "apply", policyFile(policy(seconds, 20000)), "--reason", "two seconds");
+  // It takes all that there is: how much of the last second that leaves is not for us to say.
   await until("less is left", async () => {
     failure = await visitor.act("many", "click");
-    return failure?.message.startsWith("This takes about") ?? false;
-  }, 20_000, 200);
+    if (failure?.message.startsWith("This takes about") && visitor.cost.left_ms > 100) return true;
+    if (failure) await platform.cli("policy", "apply", policyFile(policy(++seconds, 20000)), "--reason", "one more");
+    return false;
+  }, 40_000, 200);
   assert.match(failure.message, /^This takes about \S+ s of compute, and you have \S+ s left.*comes? back at .* UTC.*What takes less/);
   assert.equal(await visitor.act("one", "click"), undefined);
   await visitor.close();
-  await platform.cli("policy", "apply", policyFile(policy(3, 20000)), "--reason", "as it was");
+  await platform.cli("policy", "apply", policyFile(policy(60, 20000)), "--reason", "enough for the others");
 });
 
 test("a policy that takes away says who is over at once", async () => {
-  const plan = await platform.cli("policy", "plan", policyFile(policy(3, 0)));
+  const plan = await platform.cli("policy", "plan", policyFile(policy(60, 0)));
 
   assert.match(plan.output, /user:admin .*seconds 20000 -> 0.*; over at once, \d/);
   assert.match(plan.output, /over at once: 1/);
 });
 
 test("a credit has a reason, counts at once, is shown, and is used after the day's seconds", async () => {
-  await platform.cli("policy", "apply", policyFile(policy(3, 0)), "--reason", "nothing for staff");
+  await platform.cli("policy", "apply", policyFile(policy(60, 0)), "--reason", "nothing for staff");
   const visitor = await Visitor.join(platform, space, { cookie: await signedIn() });
 
   await until("nothing is left", async () => (await visitor.act("one", "click"))?.message.includes("No compute") ?? false, 10_000, 200);
@@ -296,7 +299,7 @@ test("a credit has a reason, counts at once, is shown, and is used after the day
   assert.ok(Date.parse(mine.credits[0].expires) - Date.now() > 2 * 86400e3);
   assert.ok(mine.creditSeconds < 30 && mine.secondsLeft === mine.creditSeconds);
   assert.match((await platform.cli("usage")).output, /credit of 30 s, \d.* used, until .*: a talk on Friday \(admin\)/);
-  await platform.cli("policy", "apply", policyFile(policy(3, 20000)), "--reason", "as it was");
+  await platform.cli("policy", "apply", policyFile(policy(60, 20000)), "--reason", "as it was");
 });
 
 test("kill -9 of inference in the middle charges what was done, and the next call works", async () => {
