@@ -124,10 +124,11 @@ test("of commits that race for one branch one wins and the others are told", asy
 test("a push and a commit race for one branch: one wins and the other is told", async () => {
   await space.must(["pull", "-q", space.url, "main"]);
   for (let round = 0; round < 3; round++) {
+    const parentCommit = await head(space); // before the push: whoever asks later may be its child
     const pushed = await space.commit({ "app.lua": titled(`Push ${round}`) });
     const [push, api] = await Promise.all([
       space.push(),
-      commit(SPACE, [file("app.lua", titled(`API ${round}`))], { header: { parentCommit: await head(space) } }),
+      commit(SPACE, [file("app.lua", titled(`API ${round}`))], { header: { parentCommit } }),
     ]);
     const now = await head(space);
 

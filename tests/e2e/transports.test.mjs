@@ -288,7 +288,7 @@ test("a page whose address does not arrive says what is in the way", async () =>
   const page = await openPage(browser, { viewport: { width: 390, height: 844 } });
 
   await page.goto(url("misnamed"));
-  await page.getByText("Not connected.").waitFor({ timeout: 20_000 });
+  await page.getByText("Not connected.").waitFor({ timeout: 90_000 });
   await screenshot(page, "connection-stuck");
   await page.getByRole("link", { name: "What is in the way?" }).click();
   await page.locator(".verdict-panel.bad").waitFor({ timeout: 150_000 });
