@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/entry.h"
 #include "base/log.h"
 #include "gateway/head.h"
 #include "gateway/http/http.h"
@@ -21,8 +22,6 @@
 #include "gateway/ws/ws.h"
 #include "proto/proxy.h"
 
-#define LISTENERS_MAX 16
-#define ACCEPTS_PER_ROUND 64
 #define HEAD_USEC (HEAD_SEC * USEC_PER_SEC)
 
 /* A socket that has not said yet what it wants. In order of arrival, hence of deadline. */
@@ -40,9 +39,7 @@ struct knock {
 
 struct doorman {
 	struct gateway *gateway;
-	struct source *listeners[LISTENERS_MAX]; /* owned */
-	int fds[LISTENERS_MAX];                  /* owned */
-	size_t n;
+	struct entry *entry;        /* owned */
 	struct knock *first, *last; /* owned */
 	struct source *timer;       /* owned */
 };
@@ -317,8 +314,9 @@ static int admit(struct doorman *d, struct knock *k)
 	return 0;
 }
 
-static void take(struct doorman *d, int fd, const struct sockaddr_storage *peer, socklen_t length)
+static void take(int fd, const struct sockaddr_storage *peer, socklen_t length, void *data)
 {
+	struct doorman *d = data;
 	bool tls = peer->ss_family == AF_UNIX;
 	struct address *a =
 		tls ? NULL : limits_enter(d->gateway->limits, (const struct sockaddr *)peer);
@@ -350,21 +348,6 @@ static void take(struct doorman *d, int fd, const struct sockaddr_storage *peer,
 	}
 }
 
-static void on_knock(int fd, uint32_t events, void *data)
-{
-	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
-		struct sockaddr_storage peer = {0};
-		socklen_t length = sizeof(peer);
-		int got = accept4(
-			fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (got < 0)
-			return;
-		take(data, got, &peer, length);
-	}
-}
-
 int doorman_new(struct gateway *g, const int *fds, size_t n, struct doorman **ret)
 {
 	CLEANUP(doorman_freep) struct doorman *d = calloc(1, sizeof(*d));
@@ -372,16 +355,10 @@ int doorman_new(struct gateway *g, const int *fds, size_t n, struct doorman **re
 
 	if (!d)
 		return -ENOMEM;
-	if (n > LISTENERS_MAX)
-		return -E2BIG;
 	d->gateway = g;
 	r = loop_add_timer(g->loop, on_deadline, d, &d->timer);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		d->fds[d->n] = fds[i];
-		r = loop_add_fd(g->loop, fds[i], EPOLLIN, on_knock, d, &d->listeners[d->n]);
-		if (r == 0)
-			d->n++;
-	}
+	if (r == 0)
+		r = entry_new(g->loop, fds, n, take, d, &d->entry);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(d);
@@ -394,10 +371,7 @@ struct doorman *doorman_free(struct doorman *d)
 		return NULL;
 	while (d->first)
 		turn_away(d->first);
-	for (size_t i = 0; i < d->n; i++) {
-		(void)source_free(d->listeners[i]);
-		close(d->fds[i]);
-	}
+	(void)entry_free(d->entry);
 	(void)source_free(d->timer);
 	free(d);
 	return NULL;

@@ -15,11 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/entry.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "gateway/adapters/gradio/session.h"
@@ -52,8 +52,7 @@
 #include "proto/constants.h"
 #include "sandbox/confine.h"
 
-#define FIRST_FD 3
-#define LISTENERS_MAX 16
+/* libwebsockets makes tables as large as the limit, so it is not simply the hard one. */
 #define FDS_WANTED 65536
 #define SOCKETS_PER_ADDRESS 1024
 #define SOCKETS_TOTAL 20000
@@ -185,36 +184,6 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 			       s->files_mib > 0 && s->files_mib < MIB_MAX && optind == argc
 		       ? 0
 		       : -EINVAL;
-}
-
-/* The fds from 3 on, for as long as they are listening sockets. */
-static size_t inherited(int ret[LISTENERS_MAX])
-{
-	size_t n = 0;
-
-	for (int fd = FIRST_FD; n < LISTENERS_MAX; fd++) {
-		int listening = 0;
-		socklen_t length = sizeof(listening);
-
-		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0 ||
-			!listening)
-			break;
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-		ret[n++] = fd;
-	}
-	return n;
-}
-
-static void raise_fd_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	/* libwebsockets makes tables as large as the limit, so it is not simply the hard one. */
-	limit.rlim_cur = limit.rlim_max < FDS_WANTED ? limit.rlim_max : FDS_WANTED;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void on_signal(int signo, void *data)
@@ -397,8 +366,8 @@ static int make_links(struct program *p, struct err *e)
 static int make_door(struct program *p, struct err *e)
 {
 	struct gateway *g = &p->gateway;
-	int fds[LISTENERS_MAX];
-	size_t n = inherited(fds);
+	int fds[ENTRY_SOCKETS_MAX];
+	size_t n = entry_inherited(fds);
 	int r;
 
 	if (n == 0)
@@ -467,7 +436,7 @@ int main(int argc, char **argv)
 	name_boot(p.gateway.boot);
 	p.gateway.session_bytes = (size_t)p.settings.sessions_mib << 20;
 	(void)signal(SIGPIPE, SIG_IGN);
-	raise_fd_limit();
+	entry_raise_limit(FDS_WANTED);
 	r = ws_load(&p.gateway.ws);
 	p.pictures = -1;
 	if (r == 0 && p.settings.picture)

@@ -5,16 +5,13 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/entry.h"
 #include "base/log.h"
 
-#define LISTENERS_MAX 16
-#define ACCEPTS_PER_ROUND 32
-#define PAUSE_USEC (100 * USEC_PER_MSEC)
 #define REPORT_USEC (60 * USEC_PER_SEC)
 /* A client that is gone without a word, or takes nothing any more. */
 #define KEEPALIVE_SEC 30
@@ -23,24 +20,11 @@
 #define UNTAKEN_MSEC 60000
 
 struct door {
-	struct streams *streams;                 /* borrowed */
-	struct source *listeners[LISTENERS_MAX]; /* owned */
-	int fds[LISTENERS_MAX];                  /* owned */
-	size_t n;
-	struct source *pause, *report; /* owned; timers */
+	struct streams *streams; /* borrowed */
+	struct entry *entry;     /* owned */
+	struct source *report;   /* owned; timer */
 	uint64_t refused, reported;
 };
-
-static void watch(struct door *d, uint32_t events)
-{
-	for (size_t i = 0; i < d->n; i++)
-		(void)source_set_events(d->listeners[i], events);
-}
-
-static void on_pause_over(void *data)
-{
-	watch(data, EPOLLIN);
-}
 
 static void on_report(void *data)
 {
@@ -68,10 +52,12 @@ static void set_habits(int fd)
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNTAKEN_MSEC);
 }
 
-static void take(struct door *d, int fd, const struct sockaddr_storage *peer)
+static void take(int fd, const struct sockaddr_storage *peer, socklen_t length, void *data)
 {
+	struct door *d = data;
 	struct address *a = limits_enter(d->streams->limits, (const struct sockaddr *)peer);
 
+	(void)length;
 	if (a && !limits_take(a, LIMIT_HANDSHAKE, clock_mono_usec())) {
 		limits_leave(d->streams->limits, a);
 		a = NULL;
@@ -85,30 +71,6 @@ static void take(struct door *d, int fd, const struct sockaddr_storage *peer)
 	(void)stream_new(d->streams, fd, (const struct sockaddr *)peer, a);
 }
 
-static void on_knock(int fd, uint32_t events, void *data)
-{
-	struct door *d = data;
-
-	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
-		struct sockaddr_storage peer = {0};
-		socklen_t length = sizeof(peer);
-		int got = accept4(
-			fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (got >= 0) {
-			take(d, got, &peer);
-			continue;
-		}
-		/* Out of descriptors: whoever knocks waits, and we do not spin. */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			watch(d, 0);
-			timer_arm_after(d->pause, PAUSE_USEC);
-		}
-		return;
-	}
-}
-
 int door_new(struct streams *streams, const int *fds, size_t n, struct door **ret)
 {
 	CLEANUP(door_freep) struct door *d = calloc(1, sizeof(*d));
@@ -116,18 +78,10 @@ int door_new(struct streams *streams, const int *fds, size_t n, struct door **re
 
 	if (!d)
 		return -ENOMEM;
-	if (n > LISTENERS_MAX)
-		return -E2BIG;
 	d->streams = streams;
-	r = loop_add_timer(streams->loop, on_pause_over, d, &d->pause);
+	r = loop_add_timer(streams->loop, on_report, d, &d->report);
 	if (r == 0)
-		r = loop_add_timer(streams->loop, on_report, d, &d->report);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		d->fds[d->n] = fds[i];
-		r = loop_add_fd(streams->loop, fds[i], EPOLLIN, on_knock, d, &d->listeners[d->n]);
-		if (r == 0)
-			d->n++;
-	}
+		r = entry_new(streams->loop, fds, n, take, d, &d->entry);
 	if (r < 0)
 		return r;
 	timer_arm_after(d->report, REPORT_USEC);
@@ -139,11 +93,7 @@ struct door *door_free(struct door *d)
 {
 	if (!d)
 		return NULL;
-	for (size_t i = 0; i < d->n; i++) {
-		(void)source_free(d->listeners[i]);
-		close(d->fds[i]);
-	}
-	(void)source_free(d->pause);
+	(void)entry_free(d->entry);
 	(void)source_free(d->report);
 	free(d);
 	return NULL;

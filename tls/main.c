@@ -17,18 +17,16 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/entry.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "sandbox/confine.h"
 #include "tls/door.h"
 
-#define FIRST_FD 3
-#define LISTENERS_MAX 16
 #define FDS_WANTED 65536
 #define SOCKETS_PER_ADDRESS 1024
 #define SOCKETS_TOTAL 20000               /* as the gateway's */
@@ -80,35 +78,6 @@ static int parse(int argc, char **argv, struct program *p)
 			       optind == argc
 		       ? 0
 		       : -EINVAL;
-}
-
-/* The fds from 3 on, for as long as they are listening sockets. */
-static size_t inherited(int ret[LISTENERS_MAX])
-{
-	size_t n = 0;
-
-	for (int fd = FIRST_FD; n < LISTENERS_MAX; fd++) {
-		int listening = 0;
-		socklen_t length = sizeof(listening);
-
-		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0 ||
-			!listening)
-			break;
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-		ret[n++] = fd;
-	}
-	return n;
-}
-
-static void raise_fd_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max < FDS_WANTED ? limit.rlim_max : FDS_WANTED;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* --- certificates that change --- */
@@ -200,8 +169,8 @@ static int make_sources(struct program *p)
 static int make_streams(struct program *p, struct err *e)
 {
 	struct limits *limits;
-	int fds[LISTENERS_MAX];
-	size_t n = inherited(fds);
+	int fds[ENTRY_SOCKETS_MAX];
+	size_t n = entry_inherited(fds);
 	int r;
 
 	if (n == 0)
@@ -264,7 +233,7 @@ int main(int argc, char **argv)
 	if (parse(argc, argv, &p) < 0)
 		return usage();
 	(void)signal(SIGPIPE, SIG_IGN);
-	raise_fd_limit();
+	entry_raise_limit(FDS_WANTED);
 	r = start(&p, &e);
 	if (r == 0)
 		r = loop_run(p.loop);
