@@ -69,6 +69,7 @@ static const struct {
 	{TOLD_GATEWAY, "vitrine_gateway_sessions", "sessionsKept"},
 	{TOLD_GATEWAY, "vitrine_gateway_sockets", "sockets"},
 	{TOLD_GATEWAY, "vitrine_gateway_events_accepted_total", "eventsAccepted"},
+	{TOLD_GATEWAY, "vitrine_gateway_events_waiting", "eventsWaiting"},
 	{TOLD_GATEWAY, "vitrine_gateway_events_failed_total", "eventsFailed"},
 	{TOLD_GATEWAY, "vitrine_gateway_events_interrupted_total", "eventsInterrupted"},
 	{TOLD_GATEWAY, "vitrine_gateway_session_log_errors_total", "sessionLogErrors"},
@@ -77,6 +78,7 @@ static const struct {
 	{TOLD_AGENT, "vitrine_agent_boxes{state=\"blank\"}", "boxesWaiting"},
 	{TOLD_AGENT, "vitrine_agent_workers_crashed_total", "workersCrashed"},
 	{TOLD_INFERENCE, "vitrine_inference_calls_total{result=\"done\"}", "modelCalls"},
+	{TOLD_INFERENCE, "vitrine_inference_requests", "modelCallsOpen"},
 };
 
 /* What has not been told is left out. */

@@ -88,7 +88,7 @@ function Tiles({ status }: { status: Status }) {
       <Tile name="Pages open" value={String(n("sockets"))} words={n("sessionsKept") === 1 ? "1 session kept" : `${n("sessionsKept")} sessions kept`} />
       <Tile name="Spaces awake" value={String(n("awake"))} words={`of ${n("spaces")}`} />
       <Tile name="Boxes in use" value={String(n("boxesRunning"))} words={`of ${n("boxSlots")}`} />
-      <Waiting />
+      <Tile name="Who waits" value={String(n("eventsWaiting"))} words={`for a handler; ${n("modelCallsOpen")} model calls queued or running`} />
       <Disk disk={status.disk} />
     </dl>
   );
@@ -122,13 +122,6 @@ function useHistory(span: SpanName, every: number): History | null {
 }
 
 const seriesOf = (history: History | null, name: string): Series | undefined => history?.series.find((s) => s.name === name);
-
-function Waiting() {
-  const history = useHistory("hour", 15_000);
-  const visitors = summary(seriesOf(history, "waiting")?.values ?? []).now ?? 0;
-  const calls = summary(seriesOf(history, "queued")?.values ?? []).now ?? 0;
-  return <Tile name="Who waits" value={String(Math.round(visitors))} words={`for a handler; ${Math.round(calls)} model calls queued or running`} />;
-}
 
 function Disk({ disk }: { disk: Status["disk"] }) {
   const history = useHistory("day", 300_000);
