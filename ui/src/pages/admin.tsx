@@ -4,7 +4,7 @@ import css from "../styles/admin.css" with { type: "text" };
 import { addStyle } from "../widgets/style";
 import { Icon } from "../widgets/icon";
 import { call } from "./api";
-import { lasts, lastsWords, pace, runs, summary, valueWords, type History, type Series } from "./admin_model";
+import { lastsWords, pace, runs, summary, valueWords, type History, type Series } from "./admin_model";
 import { Frame, known, Show } from "./frame";
 import { useCall } from "./use_call";
 import { agoWords, fullTime } from "./words";
@@ -51,6 +51,9 @@ function Whole({ status }: { status: Status }) {
     <>
       <Verdict problems={status.problems} />
       <Tiles status={status} />
+      <p>
+        <a href="/-/top">What the devices do now, and what waits for them</a>
+      </p>
       <Charts />
       <Workers workers={status.workers} />
       <Warnings warnings={status.warnings} />
@@ -126,8 +129,8 @@ const seriesOf = (history: History | null, name: string): Series | undefined => 
 function Disk({ disk }: { disk: Status["disk"] }) {
   const history = useHistory("day", 300_000);
   const free = seriesOf(history, "diskFree");
-  const left = lasts(disk.freeBytes, disk.reserveBytes, free && history ? pace(free.values, history.step) : null);
-  const words = `free of ${valueWords(disk.totalBytes, "B")}. ${history ? lastsWords(left) : ""}`;
+  const perSecond = free && history ? pace(free.values, history.step) : null;
+  const words = `free of ${valueWords(disk.totalBytes, "B")}. ${history ? lastsWords(disk.freeBytes, disk.reserveBytes, perSecond) : ""}`;
   return <Tile name="Disk" value={valueWords(disk.freeBytes, "B")} words={words} tone={disk.state === "ok" ? "" : "bad"} />;
 }
 

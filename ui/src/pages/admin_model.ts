@@ -34,19 +34,17 @@ export function pace(values: readonly (number | null)[], step: number): number |
   return below === 0 ? null : above / below;
 }
 
-/** Seconds until no more is left than what is kept back; null: it does not get less, or nobody knows. */
-export function lasts(free: number, reserve: number, perSecond: number | null): number | null {
-  if (perSecond === null || perSecond >= 0) return null;
-  return Math.max(0, free - reserve) / -perSecond;
-}
-
-export function lastsWords(seconds: number | null): string {
-  if (seconds === null) return "It does not fill up.";
+/** How long it takes until no more is left than what is kept back; perSecond: null where nobody knows. */
+export function lastsWords(free: number, reserve: number, perSecond: number | null): string {
+  if (perSecond === null) return "How long it lasts shows in an hour.";
+  if (perSecond >= 0) return "It does not fill up.";
+  const seconds = Math.max(0, free - reserve) / -perSecond;
   if (seconds > 3 * 365 * DAY) return "At this pace it lasts for years.";
   const days = seconds / DAY;
   if (days >= 60) return `At this pace it lasts ${Math.round(days / 30.4)} months.`;
   if (days >= 2) return `At this pace it lasts ${Math.round(days)} days.`;
-  return `At this pace it is full in ${Math.max(1, Math.round(seconds / 3600))} hours.`;
+  if (seconds >= 5400) return `At this pace it is full in ${Math.round(seconds / 3600)} hours.`;
+  return "At this pace it is full within about an hour.";
 }
 
 export function valueWords(value: number, unit: string): string {

@@ -11,7 +11,7 @@ export function TopPage() {
   const [loaded, again] = useCall(() => known.then(() => call<Top>("GET", "/api/top")), "top");
   return (
     <Frame title="What runs now">
-      <h1>What runs now</h1>
+      <h1 class="platform-title">What runs now</h1>
       <Show loaded={loaded} again={again}>
         {(first) => <Live first={first} />}
       </Show>
