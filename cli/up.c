@@ -366,32 +366,43 @@ static const char **text_of(struct up *u, int option)
 	return NULL;
 }
 
+static const struct option known[] = {{"data", required_argument, NULL, 'd'},
+	{"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
+	{"bin", required_argument, NULL, 'b'}, {"ui", required_argument, NULL, 'u'},
+	{"models", required_argument, NULL, 'm'}, {"model-memory", required_argument, NULL, 'y'},
+	{"token-file", required_argument, NULL, 't'}, {"class", required_argument, NULL, 'c'},
+	{"pool", required_argument, NULL, 'o'}, {"isolation", required_argument, NULL, 'i'},
+	{"local-metrics", no_argument, NULL, 'M'}, {"open-models", no_argument, NULL, 'O'},
+	{"proxy", required_argument, NULL, 'x'}, {"disk-warn", required_argument, NULL, 'W'},
+	{"disk-reserve", required_argument, NULL, 'R'},
+	{"log-format", required_argument, NULL, 'L'}, {"log-limits", required_argument, NULL, 'g'},
+	{"data-limits", required_argument, NULL, 'k'},
+	{"large-files", required_argument, NULL, 'f'}, {"sign-up", required_argument, NULL, 'n'},
+	{"quota", required_argument, NULL, 'q'}, {"uploads", required_argument, NULL, 'a'},
+	{"limit", required_argument, NULL, 'I'}, {"fetch-allow", required_argument, NULL, 'F'},
+	{"fetch-allow-private", required_argument, NULL, 'P'}, {"tls-ca", no_argument, NULL, 'C'},
+	{"tls", required_argument, NULL, 'T'}, {"tls-port", required_argument, NULL, 'h'},
+	{"host", required_argument, NULL, 'H'}, {0}};
+
+/* What an option without a value turns on; NULL: it is none of those. */
+static bool *flag_of(struct up *u, int option)
+{
+	switch (option) {
+	case 'C':
+		return &u->front.own_ca;
+	case 'O':
+		return &u->open_models;
+	case 'M':
+		return &u->local_metrics;
+	default:
+		return NULL;
+	}
+}
+
 static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 {
-	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
-		{"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
-		{"bin", required_argument, NULL, 'b'}, {"ui", required_argument, NULL, 'u'},
-		{"models", required_argument, NULL, 'm'},
-		{"model-memory", required_argument, NULL, 'y'},
-		{"token-file", required_argument, NULL, 't'},
-		{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
-		{"isolation", required_argument, NULL, 'i'},
-		{"local-metrics", no_argument, NULL, 'M'}, {"open-models", no_argument, NULL, 'O'},
-		{"proxy", required_argument, NULL, 'x'},
-		{"disk-warn", required_argument, NULL, 'W'},
-		{"disk-reserve", required_argument, NULL, 'R'},
-		{"log-format", required_argument, NULL, 'L'},
-		{"log-limits", required_argument, NULL, 'g'},
-		{"data-limits", required_argument, NULL, 'k'},
-		{"large-files", required_argument, NULL, 'f'},
-		{"sign-up", required_argument, NULL, 'n'}, {"quota", required_argument, NULL, 'q'},
-		{"uploads", required_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'I'},
-		{"fetch-allow", required_argument, NULL, 'F'},
-		{"fetch-allow-private", required_argument, NULL, 'P'},
-		{"tls-ca", no_argument, NULL, 'C'}, {"tls", required_argument, NULL, 'T'},
-		{"tls-port", required_argument, NULL, 'h'}, {"host", required_argument, NULL, 'H'},
-		{0}};
 	const char **text;
+	bool *flag;
 	int c, r = 0;
 
 	while (r == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -420,17 +431,8 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 		case 'L':
 			r = set_log_format(optarg, e);
 			break;
-		case 'C':
-			u->front.own_ca = true;
-			break;
 		case 'T':
 			r = front_add(&u->front, optarg, e);
-			break;
-		case 'O':
-			u->open_models = true;
-			break;
-		case 'M':
-			u->local_metrics = true;
 			break;
 		case 'a':
 			r = set_uploads(u, optarg, e);
@@ -448,9 +450,14 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			r = box_pool_set(&u->pool, optarg, e);
 			break;
 		default:
-			if (!(text = text_of(u, c)))
+			text = text_of(u, c);
+			flag = flag_of(u, c);
+			if (!text && !flag)
 				return err_set(e, -EINVAL, "see vitrine help");
-			*text = optarg;
+			if (text)
+				*text = optarg;
+			else
+				*flag = true;
 		}
 	}
 	if (r == 0 && optind < argc)
