@@ -19,8 +19,7 @@ struct request {
 	struct request_world *world; /* borrowed */
 	request_done_fn done;
 	void *data;
-	char method[METHOD_MAX]; /* of this hop */
-	char first_method[METHOD_MAX];
+	char method[METHOD_MAX];      /* of this hop */
 	char name[HTTP_HOST_MAX + 8]; /* of the first target */
 	struct target first, target;  /* owned; what the app named, and where we are */
 	json_t *headers, *allow;      /* owned */
@@ -415,7 +414,6 @@ static int take_method(struct request *r, const char *method, struct verdict *v)
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (!strcmp(method, methods[i])) {
 			(void)snprintf(r->method, sizeof(r->method), "%s", method);
-			(void)snprintf(r->first_method, sizeof(r->first_method), "%s", method);
 			return 0;
 		}
 	return verdict_set(v, "refused", "method",
@@ -487,11 +485,6 @@ struct request *request_free(struct request *r)
 	buf_done(&r->body);
 	free(r);
 	return NULL;
-}
-
-const char *request_method(const struct request *r)
-{
-	return r->first_method;
 }
 
 const char *request_host(const struct request *r)

@@ -70,7 +70,6 @@ int request_new(struct request_world *world, const struct ask *ask, request_done
 struct request *request_free(struct request *r);
 DEFINE_CLEANUP(struct request *, request_free)
 
-/* Method and host, with its port where that is not the usual one; "" before the URL was read. */
-const char *request_method(const struct request *r);
+/* The host, with its port where that is not the usual one; "" before the URL was read. */
 const char *request_host(const struct request *r);
 uint64_t request_age_usec(const struct request *r);

@@ -539,8 +539,3 @@ uint32_t party_weight(const struct party *p)
 {
 	return p->payer->share.weight;
 }
-
-uint64_t party_since_nsec(const struct party *p)
-{
-	return p->share.since_nsec;
-}

@@ -105,7 +105,5 @@ bool schedule_worth(const struct seat *to, size_t rows_again);
 
 const char *party_payer(const struct party *p);
 uint32_t party_weight(const struct party *p);
-/* Since when it has had nothing while it wanted something. */
-uint64_t party_since_nsec(const struct party *p);
 /* Whether a would be served before b, by what they have had; not by age. */
 bool party_before(const struct party *a, const struct party *b);
