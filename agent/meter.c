@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/peers.h"
 #include "base/clock.h"
 
 struct reading {

@@ -1,7 +1,8 @@
 /*
  * The node: its slots, its waiting jobs, and its four peers. What comes in on a peer's link is
- * turned into calls of this header by peers.c; what the node has to say goes out through the
- * node_peers functions that peers.c implements. Nothing here parses a frame.
+ * turned into calls of this header (peers_in.c); what the node has to say goes out through peers.h.
+ * Nothing here parses a peer's frame. boxes.h has the boxes without an app, starts.h the jobs that
+ * wait, app_link.h what workers say, ends.h how boxes end.
  */
 #pragma once
 
@@ -81,42 +82,3 @@ void node_report_all(struct node *n);
 
 /* Hands every running worker to a gateway that has just connected. */
 void node_hand_over_all(struct node *n);
-
-/* --- what the node says; in peers.c. All are no-ops while the peer is away. --- */
-int peers_spawn(struct peers *p, const struct slot *s, const int fds[3]);
-void peers_promote(struct peers *p, uint32_t slot);
-void peers_kill(struct peers *p, uint32_t slot);
-int peers_attach_infer(struct peers *p, const struct slot *s, int inference_end);
-void peers_assign_infer(struct peers *p, const struct slot *s);
-bool peers_has_orchestrator(const struct peers *p);
-void peers_want_bundle(struct peers *p, const char *hash);
-void peers_want_settings(struct peers *p, const struct job *j);
-struct agent_worker;
-/* m: what is to be said beside who the worker is; phase is set. */
-void peers_worker_phase(struct peers *p, const struct slot *s, const struct agent_worker *m);
-/* A worker is wanted that no box serves yet. */
-void peers_worker_wanted(struct peers *p, const struct job *j);
-void peers_log_line(
-	struct peers *p, const struct slot *s, const struct log_head *head, const char *line);
-void peers_hand_over(struct peers *p, const struct slot *s, uint32_t seq);
-void peers_wake_failed(
-	struct peers *p, uint32_t seq, const char *why, int64_t retry_ms, bool crashing);
-void peers_gone(struct peers *p, const struct slot *s, const char *reason);
-struct buf;
-void peers_metrics(struct peers *p, const struct buf *text);
-void peers_cpu(struct peers *p, const struct slot *s, uint64_t usec);
-struct app_hello;
-struct app_load_failed;
-struct app_tested;
-
-/* What came of a check: exactly one of hello, failed, why is not NULL; tested goes with hello. */
-struct check_result {
-	const struct app_hello *hello;
-	const struct app_tested *tested;
-	const struct app_load_failed *failed;
-	const char *why;
-};
-
-/* s: NULL where no box was found. */
-void peers_checked(struct peers *p, const struct slot *s, const struct job *j,
-	const struct check_result *result);

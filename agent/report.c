@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agent/metrics.h"
+#include "agent/peers.h"
 #include "base/link.h"
 #include "base/tell.h"
 #include "proto/messages.h"
