@@ -311,6 +311,12 @@ void request_begin(struct request *q, uint64_t now)
 	lane->begun_nsec = now;
 }
 
+void request_break(struct request *q)
+{
+	q->broke = true;
+	q->engine->broke = true;
+}
+
 void engine_charge(
 	struct engine *e, struct request *const *of, const uint32_t *ends, size_t m, uint64_t nsec)
 {
@@ -323,7 +329,7 @@ void engine_charge(
 		of[i]->device_nsec += to - from;
 		schedule_charge(e->schedule, of[i]->party, to - from, now);
 		if (of[i]->ops->on_charge && !of[i]->ops->on_charge(to - from, of[i]->data))
-			of[i]->broke = true;
+			request_break(of[i]);
 		from = to;
 	}
 }
@@ -392,7 +398,9 @@ static bool step_lane(struct engine *e, struct lane *lane)
 		ran = lane_step_pictures(e, lane);
 	else
 		ran = lane_step_encodings(e, lane);
-	end_broke(lane);
+	for (size_t i = 0; e->broke && i < e->n_lanes; i++)
+		end_broke(&e->lanes[i]);
+	e->broke = false;
 	e->stepping = false;
 	schedule_settle(e->schedule, engine_now_nsec());
 	while (e->graveyard) {

@@ -186,6 +186,10 @@ void request_usage(const struct request *q, struct usage *ret);
 /* Ends it now: no further step includes it, no callback follows. May be called from callbacks. */
 void request_cancel(struct request *q);
 
+/* It ends as if its own on_charge had said so, also where this step is another's. From on_charge.
+ */
+void request_break(struct request *q);
+
 /* Runs one step. True while there is more to do. */
 bool engine_step(struct engine *e);
 

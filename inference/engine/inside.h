@@ -93,6 +93,7 @@ struct engine {
 	uint8_t salt[SHA256_LEN];
 	uint64_t busy_nsec;
 	bool stepping;
+	bool broke;                /* a request did, in whichever lane */
 	struct request *graveyard; /* dead, freed after the step */
 	float *logits;             /* owned; scratch */
 	size_t logits_cap;

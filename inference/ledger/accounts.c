@@ -12,7 +12,7 @@
 
 struct accounts {
 	struct account *buckets[BUCKETS];
-	struct account *names[BUCKETS]; /* several payers may have one: an owner's Spaces */
+	struct pot *pots[BUCKETS]; /* those with a name */
 	size_t n;
 };
 
@@ -22,6 +22,89 @@ int accounts_new(struct accounts **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+static size_t bucket_of(const char *text)
+{
+	return crc32c(0, text, strlen(text)) % BUCKETS;
+}
+
+/* --- pots --- */
+
+/* The one of that name, made where it is new; "" is always a new one. NULL: out of memory. */
+static struct pot *pot_of(struct accounts *t, const char *name)
+{
+	struct pot **bucket = &t->pots[bucket_of(name)], *p = name[0] ? *bucket : NULL;
+
+	while (p && strcmp(p->name, name) != 0)
+		p = p->next;
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p || !name[0])
+		return p;
+	(void)snprintf(p->name, sizeof(p->name), "%s", name);
+	p->next = *bucket;
+	*bucket = p;
+	return p;
+}
+
+static void pot_enter(struct pot *p, struct account *a)
+{
+	a->pot = p;
+	p->payers++;
+	p->calls += a->calls;
+	p->used_nsec += a->running_nsec;
+	p->running_nsec += a->running_nsec;
+	p->reserved_nsec += a->reserved_nsec;
+}
+
+static void pot_leave(struct account *a)
+{
+	struct pot *p = a->pot, **at = &a->all->pots[bucket_of(p->name)];
+
+	p->calls -= a->calls;
+	p->used_nsec -= a->running_nsec;
+	p->running_nsec -= a->running_nsec;
+	p->reserved_nsec -= a->reserved_nsec;
+	if (--p->payers > 0)
+		return;
+	while (p->name[0] && *at != p)
+		at = &(*at)->next;
+	if (p->name[0])
+		*at = p->next;
+	free(p);
+}
+
+/* Rows up to n are counted elsewhere. Returns what all that is left was, and what is in no row. */
+static uint64_t pot_count(struct pot *p, uint64_t n)
+{
+	uint64_t left = p->running_nsec;
+	size_t gone = 0;
+
+	while (gone < p->n_spent && p->spent[gone].n <= n)
+		gone++;
+	p->n_spent -= gone;
+	memmove(p->spent, p->spent + gone, p->n_spent * sizeof(*p->spent));
+	for (size_t i = 0; i < p->n_spent; i++)
+		left += p->spent[i].nsec;
+	return left;
+}
+
+/* The two neighbours that have least become one, which leaves with the later of them. */
+static void merge_rows(struct pot *p)
+{
+	size_t at = 0;
+
+	for (size_t i = 1; i + 1 < p->n_spent; i++)
+		if (p->spent[i].nsec + p->spent[i + 1].nsec <
+			p->spent[at].nsec + p->spent[at + 1].nsec)
+			at = i;
+	p->spent[at + 1].nsec += p->spent[at].nsec;
+	p->n_spent--;
+	memmove(p->spent + at, p->spent + at + 1, (p->n_spent - at) * sizeof(*p->spent));
+}
+
+/* --- payers --- */
+
 struct accounts *accounts_free(struct accounts *t)
 {
 	for (size_t i = 0; t && i < BUCKETS; i++)
@@ -29,62 +112,17 @@ struct accounts *accounts_free(struct accounts *t)
 			struct account *a = t->buckets[i];
 
 			t->buckets[i] = a->next;
+			pot_leave(a);
 			free(a);
 		}
 	free(t);
 	return NULL;
 }
 
-static struct account **bucket_of(struct account **buckets, const char *text)
-{
-	return &buckets[crc32c(0, text, strlen(text)) % BUCKETS];
-}
-
-static void set_name(struct account *a, const char *name)
-{
-	struct account **at;
-
-	if (!strcmp(a->name, name))
-		return;
-	if (a->name[0]) {
-		at = bucket_of(a->all->names, a->name);
-		while (*at != a)
-			at = &(*at)->named;
-		*at = a->named;
-	}
-	(void)snprintf(a->name, sizeof(a->name), "%s", name);
-	if (!a->name[0])
-		return;
-	at = bucket_of(a->all->names, a->name);
-	a->named = *at;
-	*at = a;
-}
-
-/* What payers of one name have together. */
-struct total {
-	unsigned int calls;
-	uint64_t reserved_nsec;
-};
-
-static struct total total_of(const struct account *a)
-{
-	struct total t = {a->calls, a->reserved_nsec};
-	const struct account *b;
-
-	if (!a->name[0])
-		return t;
-	for (b = *bucket_of(a->all->names, a->name); b; b = b->named) {
-		if (b == a || strcmp(b->name, a->name) != 0)
-			continue;
-		t.calls += b->calls;
-		t.reserved_nsec += b->reserved_nsec;
-	}
-	return t;
-}
-
 static bool is_free(const struct account *a)
 {
-	return a->calls == 0 && a->n_spent == 0 && a->reserved_nsec == 0 && a->owed_nsec == 0;
+	return a->calls == 0 && a->reserved_nsec == 0 && a->owed_nsec == 0 &&
+	       (a->pot->payers > 1 || a->pot->n_spent == 0);
 }
 
 /* Looked for only when the table is full. */
@@ -100,15 +138,32 @@ static bool forget_oldest(struct accounts *t)
 		return false;
 	gone = *oldest;
 	*oldest = gone->next;
-	set_name(gone, "");
+	pot_leave(gone);
 	free(gone);
 	t->n--;
 	return true;
 }
 
+static struct account *add_payer(struct accounts *t, const char *payer)
+{
+	struct account *a = calloc(1, sizeof(*a));
+	struct pot *p = a ? pot_of(t, "") : NULL;
+
+	if (!p) {
+		free(a);
+		return NULL;
+	}
+	(void)snprintf(a->payer, sizeof(a->payer), "%s", payer);
+	a->all = t;
+	a->weight = 1;
+	pot_enter(p, a);
+	t->n++;
+	return a;
+}
+
 struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now_usec)
 {
-	struct account **bucket = bucket_of(t->buckets, payer);
+	struct account **bucket = &t->buckets[bucket_of(payer)];
 	struct account *a = *bucket;
 
 	while (a && strcmp(a->payer, payer) != 0)
@@ -116,15 +171,11 @@ struct account *accounts_get(struct accounts *t, const char *payer, uint64_t now
 	if (!a) {
 		if (t->n >= ACCOUNTS_MAX && !forget_oldest(t))
 			return NULL;
-		a = calloc(1, sizeof(*a));
+		a = add_payer(t, payer);
 		if (!a)
 			return NULL;
-		(void)snprintf(a->payer, sizeof(a->payer), "%s", payer);
-		a->all = t;
-		a->weight = 1;
 		a->next = *bucket;
 		*bucket = a;
-		t->n++;
 	}
 	a->used_usec = now_usec;
 	return a;
@@ -139,12 +190,15 @@ void accounts_forgotten(struct accounts *t)
 		}
 }
 
+const char *account_name(const struct account *a)
+{
+	return a->pot->name;
+}
+
 uint64_t account_left_nsec(const struct account *a)
 {
-	uint64_t spent = a->running_nsec;
+	uint64_t spent = a->pot->used_nsec - a->counted_nsec;
 
-	for (size_t i = 0; i < a->n_spent; i++)
-		spent += a->spent[i].nsec;
 	return spent < a->lease_nsec ? a->lease_nsec - spent : 0;
 }
 
@@ -173,7 +227,7 @@ int account_admit(struct account *a, uint64_t now_usec, bool *ret_ask, struct er
 int account_afford(const struct account *a, uint64_t nsec, struct err *e)
 {
 	uint64_t left = account_left_nsec(a);
-	uint64_t reserved = total_of(a).reserved_nsec;
+	uint64_t reserved = a->pot->reserved_nsec;
 	uint64_t fits = left > reserved ? left - reserved : 0;
 
 	if (nsec <= fits)
@@ -185,57 +239,81 @@ int account_afford(const struct account *a, uint64_t nsec, struct err *e)
 		a->returns[0] ? "; " : "", a->returns);
 }
 
+void account_reserve(struct account *a, uint64_t nsec)
+{
+	a->reserved_nsec += nsec;
+	a->pot->reserved_nsec += nsec;
+}
+
+void account_release(struct account *a, uint64_t nsec)
+{
+	a->reserved_nsec -= nsec;
+	a->pot->reserved_nsec -= nsec;
+}
+
+void account_begin_call(struct account *a)
+{
+	a->calls++;
+	a->pot->calls++;
+}
+
+void account_end_call(struct account *a)
+{
+	a->calls--;
+	a->pot->calls--;
+}
+
 bool account_is_full(const struct account *a)
 {
-	return a->concurrent > 0 && total_of(a).calls >= a->concurrent;
+	return a->concurrent > 0 && a->pot->calls >= a->concurrent;
+}
+
+void account_wait_for_room(struct account *a)
+{
+	a->pot->crowded = true;
 }
 
 bool account_calls_next(struct account *a)
 {
-	bool crowded = a->crowded;
+	bool crowded = a->pot->crowded;
 
-	a->crowded = false;
-	if (!a->name[0])
-		return crowded;
-	for (struct account *b = *bucket_of(a->all->names, a->name); b; b = b->named) {
-		if (strcmp(b->name, a->name) != 0)
-			continue;
-		crowded |= b->crowded;
-		b->crowded = false;
-	}
+	a->pot->crowded = false;
 	return crowded;
 }
 
 bool account_spend(struct account *a, uint64_t nsec)
 {
 	a->running_nsec += nsec;
+	a->pot->running_nsec += nsec;
+	a->pot->used_nsec += nsec;
 	return account_left_nsec(a) > 0;
 }
 
 void account_book(struct account *a, uint64_t n, uint64_t nsec)
 {
-	struct spent *last = a->n_spent ? &a->spent[a->n_spent - 1] : NULL;
+	struct pot *p = a->pot;
 
-	a->running_nsec = a->running_nsec > nsec ? a->running_nsec - nsec : 0;
-	if (last && a->n_spent == SPENT_MAX) {
-		last->nsec += nsec;
-		last->n = n;
-		return;
-	}
-	a->spent[a->n_spent++] = (struct spent){n, nsec};
+	a->running_nsec -= nsec;
+	p->running_nsec -= nsec;
+	if (p->n_spent == SPENT_MAX)
+		merge_rows(p);
+	p->spent[p->n_spent++] = (struct spent){n, nsec};
 }
 
 void account_lease(
 	struct account *a, const struct models_lease *m, const char *journal, uint64_t now_usec)
 {
 	uint64_t counted = m->journal && !strcmp(m->journal, journal) ? (uint64_t)m->n : 0;
-	size_t gone = 0;
 
-	while (gone < a->n_spent && a->spent[gone].n <= counted)
-		gone++;
-	a->n_spent -= gone;
-	memmove(a->spent, a->spent + gone, a->n_spent * sizeof(*a->spent));
-	set_name(a, m->account);
+	if (strcmp(a->pot->name, m->account) != 0) {
+		struct pot *to = pot_of(a->all, m->account);
+
+		if (!to)
+			return;
+		pot_leave(a);
+		pot_enter(to, a);
+	}
+	a->counted_nsec = a->pot->used_nsec - pot_count(a->pot, counted);
 	(void)snprintf(a->refusal, sizeof(a->refusal), "%s", m->refusal ? m->refusal : "");
 	(void)snprintf(a->returns, sizeof(a->returns), "%s", m->returns ? m->returns : "");
 	a->lease_nsec = (uint64_t)m->usec * 1000;

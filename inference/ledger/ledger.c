@@ -14,7 +14,7 @@
 
 #define SEND_USEC (20 * USEC_PER_MSEC)
 #define SYNCS_USEC (200 * USEC_PER_MSEC) /* between two, which hold the loop up */
-#define PART_NSEC 1000000000ull          /* of a call on the device between two rows */
+#define PART_NSEC 50000000ull            /* of a call on the device between two rows */
 
 struct ledger {
 	struct loop *loop;  /* borrowed */
@@ -280,9 +280,9 @@ static void write_row(struct charge *c, const struct usage *u, const char *outco
 	json_t *row = json_pack("{s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I, "
 				"s:I, s:I, s:s}",
 		"call", call, "time_usec", (json_int_t)clock_wall_usec(), "payer",
-		c->account->payer, "account", c->account->name, "space", c->space, "session",
-		(json_int_t)c->session, "event", (json_int_t)c->event, "model", c->model, "task",
-		c->task, "device", l->device, "queue_usec", (json_int_t)u->queue_usec,
+		c->account->payer, "account", account_name(c->account), "space", c->space,
+		"session", (json_int_t)c->session, "event", (json_int_t)c->event, "model", c->model,
+		"task", c->task, "device", l->device, "queue_usec", (json_int_t)u->queue_usec,
 		"device_nsec", (json_int_t)c->nsec, "tokens_in", (json_int_t)u->tokens_in,
 		"tokens_cached", (json_int_t)u->tokens_cached, "tokens_out",
 		(json_int_t)u->tokens_out, "outcome", outcome);
@@ -337,7 +337,7 @@ void charge_begin(struct charge *c, struct ledger *l, struct account *a)
 {
 	c->ledger = l;
 	c->account = a;
-	a->calls++;
+	account_begin_call(a);
 }
 
 bool charge_add(struct charge *c, uint64_t nsec)
@@ -359,6 +359,6 @@ void charge_end(struct charge *c, const struct usage *u, const char *outcome)
 		return;
 	write_row(c, u, outcome);
 	c->account->owed_nsec += c->nsec - c->written_nsec;
-	c->account->calls--;
+	account_end_call(c->account);
 	c->ledger = NULL;
 }

@@ -4,8 +4,9 @@
  *
  *	ledger_admit ──▶ charge_begin ──▶ charge_add* ──▶ charge_end
  *
- * A call that takes long has a row for each second on the device, each with all so far: what a kill
- * costs is less than that, and nothing is charged that was not done.
+ * A call that takes long has a row for each 50 ms on the device, each with all so far: what a kill
+ * costs is less than that, and nothing is charged that was not done. Since calls share the device,
+ * these are 20 rows a second of it, however many run.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /*
  * Inside the links of inference: what their files share. service.c keeps the service and its
- * tenants, worker.c the workers' links, control.c those of agent, orchestrator and gateway, and
- * worker_calls.c what workers call.
+ * tenants, worker.c the workers' links, control.c those of agent, orchestrator and gateway,
+ * worker_calls.c what workers call, and worker_pays.c who pays for that.
  */
 #pragma once
 
@@ -134,6 +134,30 @@ void worker_resume_calls(struct worker *w);
 
 /* Cancels all of its calls without a word to it. */
 void worker_drop_calls(struct worker *w);
+
+/* --- worker_pays.c --- */
+
+/* Who pays, and whether they may. *ret: NULL where nobody counts. -EAGAIN: not known yet. -EDQUOT
+ * and the like, with words. */
+int call_find_account(
+	struct call *c, const struct infer_call *m, struct account **ret, struct err *e);
+
+/* Its request is there, and is paid for from now on. */
+void call_begin_charge(struct call *c, struct account *account);
+
+/* It has used the device; data: the call. False: it may not go on, nor may others that spend the
+ * same, which end with this step too. */
+bool call_spend(uint64_t nsec, void *data);
+
+/* Why it ended where call_spend said so. */
+void call_say_quota(const struct call *c, struct err *e);
+
+/* Its event has it no longer. */
+void call_leave_event(struct call *c);
+
+/* Whether it waits for another of the payer's to end, as before. Such a call is not read again:
+ * it may be a mebibyte, and be looked at many times. */
+bool call_is_crowded(const struct call *c);
 
 /* --- worker.c --- */
 

@@ -16,27 +16,6 @@
  */
 #define READING_SHARE 0.1
 
-/* What an event is expected to take is set aside while calls of it run, so that others who come
- * meanwhile do not count on it too. */
-static void reserve(struct event *v, struct account *a)
-{
-	if (!a || v->reserved_nsec > 0 || v->expected_nsec <= v->spent_nsec)
-		return;
-	v->account = a;
-	v->reserved_nsec = v->expected_nsec - v->spent_nsec;
-	a->reserved_nsec += v->reserved_nsec;
-}
-
-static void release(struct event *v, uint64_t nsec)
-{
-	uint64_t part = nsec < v->reserved_nsec ? nsec : v->reserved_nsec;
-
-	if (part == 0)
-		return;
-	v->account->reserved_nsec -= part;
-	v->reserved_nsec -= part;
-}
-
 static void drop_held(struct call *c)
 {
 	c->worker->service->held_bytes -= c->held_n;
@@ -51,8 +30,7 @@ static void call_free(struct call *c)
 {
 	call_wait_over(c);
 	c->tenant->calls--;
-	if (c->event && --c->event->calls == 0)
-		release(c->event, UINT64_MAX);
+	call_leave_event(c);
 	job_done(&c->job);
 	drop_held(c);
 	free(c);
@@ -184,12 +162,15 @@ static void on_end(const struct outcome *o, void *data)
 {
 	struct call *c = data;
 	struct worker *w = c->worker;
+	struct err e = o->error;
 	int r;
 
 	c->request = NULL;
 	count_end(o);
+	if (o->r == -EDQUOT)
+		call_say_quota(c, &e);
 	charge_end(&c->charge, &o->usage, outcome_of(o)); /* before anybody hears of it */
-	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), o->error.text) : send_result(w, c, o);
+	r = o->r < 0 ? send_error(w, c->seq, call_code(o->r), e.text) : send_result(w, c, o);
 	log_debug("space=%s session=%u event=%u model=%s device_usec=%llu queue_usec=%llu in=%u "
 		  "out=%u a call ended",
 		c->tenant->space, c->channel, c->node, c->job.model->id,
@@ -200,29 +181,7 @@ static void on_end(const struct outcome *o, void *data)
 		drop_slow(w);
 }
 
-/* What the event of a call may use, or without one the call: the grant's word, or the payer's tier
- * where that says less. */
-static uint64_t call_limit(const struct call *c, const struct account *a)
-{
-	uint64_t nsec = c->event ? c->event->budget_nsec : UINT64_MAX;
-
-	return a && a->call_nsec && a->call_nsec < nsec ? a->call_nsec : nsec;
-}
-
-static bool on_charge(uint64_t nsec, void *data)
-{
-	struct call *c = data;
-	bool left = charge_add(&c->charge, nsec);
-	uint64_t *spent = c->event ? &c->event->spent_nsec : &c->charge.nsec;
-
-	if (c->event) {
-		*spent += nsec;
-		release(c->event, nsec);
-	}
-	return left && *spent < call_limit(c, c->charge.account);
-}
-
-static const struct request_ops call_ops = {on_text, on_end, on_charge};
+static const struct request_ops call_ops = {on_text, on_end, call_spend};
 
 static const char busy_words[] = "32 calls are under way already, the limit of one Space or user";
 
@@ -244,90 +203,6 @@ static int find_tenant(
 	return (*ret)->calls >= SERVICE_CALLS_MAX ? err_set(e, -EBUSY, "%s", busy_words) : 0;
 }
 
-/* The event that the call's grant is for, and who pays. -EDQUOT, -ETIME: it may spend no more. */
-static int open_grant(struct call *c, const char *text, struct err *e)
-{
-	struct worker *w = c->worker;
-	const struct grant_place place = {
-		.replica = w->replica, .session = c->channel, .n = c->node};
-	struct grant_terms terms;
-	struct event *event;
-	int r = grant_read(&w->service->keys, &place, text, clock_wall_usec(), &terms, e);
-
-	if (r < 0)
-		return r;
-	event = events_get(&w->events, c->channel, c->node, clock_mono_usec());
-	if (!event)
-		return err_set(e, -ENOMEM, "too many events are using models just now");
-	if (event->revoked)
-		return err_set(e, -ETIME, "the event that this call belongs to has ended");
-	event->budget_nsec = (uint64_t)terms.budget_msec * 1000000;
-	event->expected_nsec = (uint64_t)terms.expected_msec * 1000000;
-	event->calls++;
-	c->event = event;
-	(void)snprintf(c->payer, sizeof(c->payer), "%s", terms.payer);
-	return 0;
-}
-
-/* Without a grant nobody's gesture asked for it: the Space's owner pays. */
-static int find_payer(struct call *c, const struct infer_call *m, struct err *e)
-{
-	if (c->worker->caller)
-		(void)snprintf(c->payer, sizeof(c->payer), "%s", m->payer);
-	else if (m->grant)
-		return open_grant(c, m->grant, e);
-	else
-		(void)snprintf(c->payer, sizeof(c->payer), "space:%.32s", c->tenant->space);
-	return 0;
-}
-
-/* -EDQUOT: its event has used what one may, or is expected to take more than is left. -EAGAIN:
- * others of the payer's run, as many as may. */
-static int check_limits(struct call *c, struct account *a, struct err *e)
-{
-	uint64_t limit = call_limit(c, a);
-
-	if (c->event && c->event->spent_nsec >= limit)
-		return err_set(e, -EDQUOT,
-			"this event has used %.3g s of compute, all that one may use",
-			(double)limit / 1e9);
-	if (a && c->event && c->event->spent_nsec == 0 && c->event->reserved_nsec == 0 &&
-		account_afford(a, c->event->expected_nsec, e) < 0)
-		return -EDQUOT;
-	c->crowded = a && account_is_full(a);
-	if (!c->crowded)
-		return 0;
-	a->crowded = true;
-	return err_set(
-		e, -EAGAIN, "%u of your calls run already, as many as may at once", a->concurrent);
-}
-
-/* Who pays, and whether they may. *ret: NULL where nobody counts. -EAGAIN: not known yet. */
-static int find_account(
-	struct call *c, const struct infer_call *m, struct account **ret, struct err *e)
-{
-	struct ledger *ledger = c->worker->service->ledger;
-	int r = c->payer[0] ? 0 : find_payer(c, m, e);
-
-	if (r == 0 && ledger)
-		r = ledger_admit(ledger, c->payer, ret, e);
-	c->unpaid = r == -EAGAIN;
-	return r < 0 ? r : check_limits(c, *ret, e);
-}
-
-static void begin_charge(struct call *c, struct account *account)
-{
-	c->charge = (struct charge){.space = c->worker->caller ? "" : c->tenant->space,
-		.model = c->job.model->id,
-		.task = c->job.task->name,
-		.session = c->channel,
-		.event = c->node};
-	if (account)
-		charge_begin(&c->charge, c->worker->service->ledger, account);
-	if (c->event)
-		reserve(c->event, account);
-}
-
 /* -EAGAIN: its model is being loaded, or its payer has no lease yet. */
 static int begin_request(struct call *c, const struct infer_call *m, const struct raw *raw,
 	const char **ret_code, struct err *e)
@@ -338,17 +213,18 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 
 	if (!strcmp(m->task, CALL_DESCRIBE))
 		return -EAGAIN; /* or it would have been answered */
-	r = find_account(c, m, &account, e);
+	r = call_find_account(c, m, &account, e);
 	*ret_code = call_code(r);
 	if (r == 0)
 		r = call_start(m, raw, s->engine, s->shelf, &call_ops, c, &c->job, &c->request,
 			ret_code, e);
 	if (r < 0)
 		return r;
-	begin_charge(c, account);
+	call_begin_charge(c, account);
 	request_set_group(c->request, c->tenant->group);
 	/* An owner is one payer, whichever of their Spaces asks. */
-	request_set_payer(c->request, account && account->name[0] ? account->name : c->payer,
+	request_set_payer(c->request,
+		account && account_name(account)[0] ? account_name(account) : c->payer,
 		account ? account->weight : 1);
 	service_step(s);
 	return 0;
@@ -444,21 +320,6 @@ static int describe(struct worker *w, uint32_t seq, const struct infer_call *m,
 	return r < 0 ? r : send_value(w, seq, value, &(struct usage){0});
 }
 
-/* Whether it waits for another of the payer's to end, as before. Such a call is not read again:
- * it may be a mebibyte, and be looked at many times. */
-static bool is_crowded(const struct call *c)
-{
-	struct ledger *ledger = c->worker->service->ledger;
-	struct account *a = NULL;
-	struct err e = {0};
-
-	if (!c->crowded || !ledger || clock_mono_usec() >= c->held_until_usec ||
-		ledger_admit(ledger, c->payer, &a, &e) < 0 || !account_is_full(a))
-		return false;
-	a->crowded = true;
-	return true;
-}
-
 /* Begins with a held call if its model is there, ends it if that cannot be. Returns what sending
  * returned. */
 static int resume(struct call *c)
@@ -472,7 +333,7 @@ static int resume(struct call *c)
 	bool describes = false, unpaid = c->unpaid;
 	int told = 0, r;
 
-	if (is_crowded(c))
+	if (call_is_crowded(c))
 		return 0;
 	r = infer_call_read(&m, c->held, call_split(c->held, c->held_n, &raw), &e);
 	if (r == 0) {

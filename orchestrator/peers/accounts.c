@@ -196,7 +196,7 @@ static int send_lease(
 	budget_refusal(&b, now, refusal);
 	budget_returns(&b, now, returns);
 	m.refusal = refusal[0] ? refusal : NULL;
-	m.returns = returns[0] ? returns : NULL;
+	m.returns = returns[0] ? returns : "what is used comes back a day later";
 	r = models_lease_write(&m, &value);
 	f.value = value.data;
 	f.length = value.len;

@@ -122,6 +122,59 @@ TEST(who_can_pay_no_more_gets_what_was_written_and_the_shares_are_exact)
 	engine_free(e);
 }
 
+#define N_SHARING (ENGINE_WRITING_MAX + 8)
+
+/* Many draw on what one has. */
+static struct purse sharing[N_SHARING];
+static uint64_t shared_left, overspent;
+
+static bool pay_shared(uint64_t nsec, void *data)
+{
+	struct purse *p = data;
+
+	p->charged += nsec;
+	overspent += nsec > shared_left ? nsec - shared_left : 0;
+	shared_left -= nsec < shared_left ? nsec : shared_left;
+	for (size_t i = 0; shared_left == 0 && i < N_SHARING; i++)
+		if (!sharing[i].watch.done)
+			request_break(sharing[i].watch.request);
+	return shared_left > 0;
+}
+
+TEST(those_who_share_a_budget_overspend_it_by_one_step_together_and_not_by_one_each)
+{
+	static const struct request_ops sharers = {on_text, on_end, pay_shared};
+	struct prompt q = {.text = {prompts[0], strlen(prompts[0])},
+		.framed = true,
+		.sampling = {.top_p = 1, .max_tokens = 40}};
+	uint64_t before = 0, last = 0;
+	struct engine *e;
+	size_t waited = 0;
+
+	shared_left = 30000000;
+	CHECK(engine_new(&e) == 0);
+	for (size_t i = 0; i < N_SHARING; i++)
+		CHECK(engine_write(e, writer, &q, &sharers, &sharing[i], &sharing[i].watch.request,
+			      NULL) == 0);
+	while (shared_left > 0) {
+		before = engine_busy_usec(e);
+		(void)engine_step(e);
+		last = engine_busy_usec(e) - before;
+	}
+	CHECK(engine_requests(e) == 0);
+	CHECK(overspent / 1000 <= last);
+	for (size_t i = 0; i < N_SHARING; i++) {
+		const struct outcome *o = &sharing[i].watch.o;
+
+		CHECK(sharing[i].watch.done);
+		CHECK(o->r == -EDQUOT || !strcmp(o->finish_reason, "quota") ||
+			!strcmp(o->finish_reason, "stop"));
+		waited += sharing[i].charged == 0;
+	}
+	CHECK(waited >= 8); /* who had no place yet did not get one to hear it */
+	engine_free(e);
+}
+
 TEST(a_cancelled_request_is_gone_before_the_next_step)
 {
 	struct watch a = {0}, b = {0}, c = {.cancel_at = 3};
