@@ -147,7 +147,7 @@ int request_new(struct engine *e, struct model *m, const struct request_ops *ops
 	q->data = data;
 	q->lane = lane;
 	writer_init(&q->writer);
-	q->party = schedule_enter(e->schedule, "", 1, 0, engine_now_nsec());
+	q->party = schedule_enter(e->schedule, "", "", 1, 0, engine_now_nsec());
 	if (!q->party) {
 		request_destroy(q);
 		return err_set(why, -ENOMEM, "out of memory");
@@ -183,14 +183,14 @@ static void leave(struct request *q)
 }
 
 /* Out of memory it stays with those it was with. */
-static void move_party(struct request *q, const char *payer, uint32_t weight)
+static void move_party(struct request *q, const char *pool, const char *payer, uint32_t weight)
 {
 	struct schedule *s = q->engine->schedule;
 	struct party *to;
 
 	if (q->dead)
 		return;
-	to = schedule_enter(s, payer, weight, q->group, engine_now_nsec());
+	to = schedule_enter(s, pool, payer, weight, q->group, engine_now_nsec());
 	if (!to)
 		return;
 	leave_party(q);
@@ -201,12 +201,12 @@ void request_set_group(struct request *q, uint32_t group)
 {
 	q->group = group;
 	if (q->party)
-		move_party(q, party_payer(q->party), party_weight(q->party));
+		move_party(q, party_pool(q->party), party_payer(q->party), party_weight(q->party));
 }
 
-void request_set_payer(struct request *q, const char *payer, uint32_t weight)
+void request_set_payer(struct request *q, const char *pool, const char *payer, uint32_t weight)
 {
-	move_party(q, payer, weight);
+	move_party(q, pool, payer, weight);
 }
 
 void request_cancel(struct request *q)
@@ -358,6 +358,11 @@ size_t engine_first(struct engine *e)
 	return schedule_first(e->schedule, e->shares.of, e->shares.n, engine_now_nsec());
 }
 
+bool engine_may_go(const struct request *q)
+{
+	return schedule_may_go(q->engine->schedule, q->party, engine_now_nsec());
+}
+
 void engine_expect(struct request *q, size_t rows)
 {
 	schedule_expect(
@@ -422,6 +427,23 @@ bool engine_step(struct engine *e)
 		lane = next_lane(e);
 	while (lane && !step_lane(e, lane));
 	return e->requests > 0;
+}
+
+void engine_set_pools(struct engine *e, const struct pool_terms *of, size_t n)
+{
+	schedule_set_pools(e->schedule, of, n, engine_now_nsec());
+}
+
+size_t engine_look_pools(struct engine *e, struct pool_look *ret, size_t max)
+{
+	return pools_look(e->schedule, ret, max, engine_now_nsec());
+}
+
+uint64_t engine_pause_usec(struct engine *e)
+{
+	uint64_t usec = pools_pause_nsec(e->schedule, engine_now_nsec()) / 1000;
+
+	return usec < ENGINE_STEP_USEC ? usec : ENGINE_STEP_USEC;
 }
 
 size_t engine_requests(const struct engine *e)

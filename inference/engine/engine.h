@@ -34,6 +34,7 @@
 #include "inference/engine/sample.h"
 #include "inference/engine/writer.h"
 #include "inference/grammars/grammar.h"
+#include "inference/schedule/pools.h"
 
 #define ENGINE_REQUESTS_MAX 1024           /* queued and running */
 #define ENGINE_WRITING_MAX 32              /* texts under way in one model */
@@ -163,8 +164,8 @@ int engine_look(struct engine *e, struct model *m, const struct sights *s,
 /* Whose it is; 0 until then. */
 void request_set_group(struct request *q, uint32_t group);
 
-/* Who pays for it, and with what weight beside others; "" and 1 until then. */
-void request_set_payer(struct request *q, const char *payer, uint32_t weight);
+/* Who pays for it, from which pool and with what weight beside others; "", "" and 1 until then. */
+void request_set_payer(struct request *q, const char *pool, const char *payer, uint32_t weight);
 
 /* Why a request has not begun, or not gone on. */
 struct wait {
@@ -192,6 +193,14 @@ void request_break(struct request *q);
 
 /* Runs one step. True while there is more to do. */
 bool engine_step(struct engine *e);
+
+/* As schedule_set_pools and pools_look (inference/schedule/pools.h). */
+void engine_set_pools(struct engine *e, const struct pool_terms *of, size_t n);
+size_t engine_look_pools(struct engine *e, struct pool_look *ret, size_t max);
+
+/* Until the next step makes sense, since pools keep what nobody may use; 0: at once, and never
+ * longer than a step, so that whoever comes meanwhile need not be looked for. */
+uint64_t engine_pause_usec(struct engine *e);
 
 /* Gives back what is kept for a model that has no requests, before it is freed. */
 void engine_forget(struct engine *e, const struct model *m);

@@ -105,6 +105,8 @@ uint64_t engine_now_nsec(void); /* monotonic */
 
 /* Whose turn it is of those in e->shares; SCHEDULE_NOBODY. */
 size_t engine_first(struct engine *e);
+/* Whether its pool lets it have a part of the step (schedule_may_go). */
+bool engine_may_go(const struct request *q);
 /* It gets so many rows of the step that is being put together. */
 void engine_expect(struct request *q, size_t rows);
 

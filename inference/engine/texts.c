@@ -213,9 +213,12 @@ static void gather_rows(struct lane *lane, struct step *s)
 	size_t budget = lane_row_budget(lane), left;
 	size_t least = lane->engine->requests == 1 ? PROMPT_ROWS_ALONE : PROMPT_ROWS_MIN;
 
+	for (struct request *q = lane->head; q; q = q->next)
+		if (is_writing(q) || reads_prompt(q))
+			schedule_attend(lane->engine->schedule, q->party);
 	for (struct request *q = lane->head; q; q = q->next) {
 		q->taken = 0;
-		if (is_writing(q) && room_grow(q)) {
+		if (is_writing(q) && engine_may_go(q) && room_grow(q)) {
 			add_row(s, q);
 			engine_expect(q, 1);
 		}

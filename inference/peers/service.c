@@ -21,7 +21,7 @@ static void on_step(void *data)
 	/* What is begun in the step is among the requests that it tells of. */
 	s->step_due = engine_step(s->engine);
 	if (s->step_due)
-		timer_arm_after(s->step, 0);
+		timer_arm_after(s->step, engine_pause_usec(s->engine));
 }
 
 /* Arming replaces a deadline, and fds come before timers: were it armed with every call, a stream

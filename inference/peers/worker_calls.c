@@ -223,7 +223,7 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 	call_begin_charge(c, account);
 	request_set_group(c->request, c->tenant->group);
 	/* An owner is one payer, whichever of their Spaces asks. */
-	request_set_payer(c->request,
+	request_set_payer(c->request, "",
 		account && account_name(account)[0] ? account_name(account) : c->payer,
 		account ? account->weight : 1);
 	service_step(s);

@@ -7,52 +7,11 @@
 #include <string.h>
 
 #include "base/crc32c.h"
+#include "inference/schedule/inside.h"
 
-#define BUCKETS 1024
 #define ROWS_AGAIN_MAX 2
 #define ENTRY_OF_REST 8  /* coming in costs no more than an eighth of the rest before */
 #define REBASE_HALVES 40 /* half-lives, after which the numbers are made small again */
-
-/* What a payer, or a Space among a payer's, has had. used and expected grow with the clock instead
- * of shrinking in all the others: see scale. */
-struct share {
-	double used, expected;
-	uint32_t weight;
-	uint32_t requests;
-	uint32_t held;       /* places, as schedule_seat counts */
-	uint64_t since_nsec; /* it was served, or came in */
-	uint64_t left_nsec;  /* its last request left */
-	bool known;          /* it has been here before */
-};
-
-struct party {
-	struct share share;
-	struct payer *payer;
-	struct party *next; /* of the payer */
-	uint32_t space;
-	size_t number;
-	uint64_t counted;     /* in which count it has that number */
-	uint64_t seated_nsec; /* when it was given a place */
-};
-
-struct payer {
-	struct share share;
-	struct payer *next;           /* in its bucket */
-	struct payer *before, *after; /* in the row of those with requests */
-	struct party *parties;        /* owned */
-	size_t n_resting;             /* of them */
-	char name[SCHEDULE_NAME_MAX + 1];
-};
-
-struct schedule {
-	struct payer *buckets[BUCKETS];
-	struct payer *active;
-	size_t n;
-	uint64_t epoch_nsec;
-	uint64_t counts;
-	size_t numbers;
-	bool aged; /* the last choice was by age */
-};
 
 int schedule_new(struct schedule **ret)
 {
@@ -60,11 +19,13 @@ int schedule_new(struct schedule **ret)
 	if (!*ret)
 		return -ENOMEM;
 	(*ret)->counts = 1;
+	pools_begin(*ret);
 	return 0;
 }
 
-static void payer_free(struct payer *y)
+void payer_free(struct payer *y)
 {
+	y->pool->payers--;
 	while (y->parties) {
 		struct party *p = y->parties;
 
@@ -97,12 +58,14 @@ static void shrink(struct share *h, double by)
 
 /* What a nanosecond that is used now counts: twice as much after each half-life, which is the same
  * as if all that was used before counted half. */
-static double scale(struct schedule *s, uint64_t now_nsec)
+double schedule_scale(struct schedule *s, uint64_t now_nsec)
 {
 	double halves = ((double)now_nsec - (double)s->epoch_nsec) / SCHEDULE_HALF_LIFE_NSEC;
 
 	if (halves < REBASE_HALVES)
 		return halves > 0 ? exp2(halves) : 1;
+	for (size_t i = 0; i < POOLS; i++)
+		shrink(&s->pools[i].share, exp2(-halves));
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (struct payer *y = s->buckets[i]; y; y = y->next) {
 			shrink(&y->share, exp2(-halves));
@@ -113,27 +76,23 @@ static double scale(struct schedule *s, uint64_t now_nsec)
 	return 1;
 }
 
-static double level(const struct share *h)
-{
-	return (h->used + h->expected) / h->weight;
-}
-
 static void place(struct share *h, double best, double unit)
 {
 	double low = best - (h->known ? SCHEDULE_CREDIT_NSEC * unit : 0);
 	double high = best + SCHEDULE_DEBT_NSEC * unit;
-	double at = level(h);
+	double at = share_level(h);
 
 	at = at < low ? low : at > high ? high : at;
 	h->used = at * h->weight;
 }
 
-static double best_payer(const struct schedule *s)
+static double best_payer(const struct schedule *s, const struct pool_share *pool)
 {
 	double best = INFINITY;
 
 	for (const struct payer *y = s->active; y; y = y->after)
-		best = fmin(best, level(&y->share));
+		if (y->pool == pool)
+			best = fmin(best, share_level(&y->share));
 	return best;
 }
 
@@ -143,7 +102,7 @@ static double best_party(const struct payer *y)
 
 	for (const struct party *p = y->parties; p; p = p->next)
 		if (p->share.requests > 0)
-			best = fmin(best, level(&p->share));
+			best = fmin(best, share_level(&p->share));
 	return best;
 }
 
@@ -203,11 +162,11 @@ static void forget_party(struct payer *y)
 	y->n_resting--;
 }
 
-static struct payer *find_payer(struct schedule *s, const char *name)
+static struct payer *find_payer(struct schedule *s, struct pool_share *pool, const char *name)
 {
 	struct payer **bucket = bucket_of(s, name), *y = *bucket;
 
-	while (y && strncmp(y->name, name, SCHEDULE_NAME_MAX) != 0)
+	while (y && (y->pool != pool || strncmp(y->name, name, SCHEDULE_NAME_MAX) != 0))
 		y = y->next;
 	if (y)
 		return y;
@@ -218,6 +177,8 @@ static struct payer *find_payer(struct schedule *s, const char *name)
 		return NULL;
 	(void)snprintf(y->name, sizeof(y->name), "%s", name);
 	y->share.weight = 1;
+	y->pool = pool;
+	pool->payers++;
 	bucket = bucket_of(s, y->name);
 	y->next = *bucket;
 	*bucket = y;
@@ -253,18 +214,19 @@ static void set_weight(struct share *h, uint32_t weight)
 	h->weight = weight;
 }
 
-struct party *schedule_enter(
-	struct schedule *s, const char *payer, uint32_t weight, uint32_t space, uint64_t now_nsec)
+struct party *schedule_enter(struct schedule *s, const char *pool, const char *payer,
+	uint32_t weight, uint32_t space, uint64_t now_nsec)
 {
-	double unit = scale(s, now_nsec);
-	struct payer *y = find_payer(s, payer);
+	double unit = schedule_scale(s, now_nsec);
+	struct payer *y = find_payer(s, pool_find(s, pool), payer);
 	struct party *p = y ? find_party(y, space) : NULL;
 
 	if (!p)
 		return NULL;
 	set_weight(&y->share, weight);
+	pool_enter(s, y->pool, now_nsec);
 	if (y->share.requests++ == 0) {
-		come_in(&y->share, best_payer(s), unit, now_nsec);
+		come_in(&y->share, best_payer(s, y->pool), unit, now_nsec);
 		y->before = NULL;
 		y->after = s->active;
 		if (s->active)
@@ -283,6 +245,7 @@ void schedule_leave(struct schedule *s, struct party *p, uint64_t now_nsec)
 {
 	struct payer *y = p->payer;
 
+	y->pool->share.requests--;
 	if (--p->share.requests == 0) {
 		p->share.left_nsec = now_nsec;
 		y->n_resting++;
@@ -308,8 +271,8 @@ static bool is_overdue(const struct share *h, uint64_t now_nsec)
 
 static bool share_before(const struct share *a, const struct share *b)
 {
-	if (level(a) != level(b))
-		return level(a) < level(b);
+	if (share_level(a) != share_level(b))
+		return share_level(a) < share_level(b);
 	return a->since_nsec < b->since_nsec;
 }
 
@@ -323,16 +286,37 @@ static bool share_older(const struct share *a, const struct share *b, uint64_t n
 							 : share_before(a, b);
 }
 
+/* Where the ways of two part: at their pools, at their payers, or at themselves. */
+struct fork {
+	const struct share *a, *b;
+};
+
+static struct fork fork_of(const struct party *a, const struct party *b)
+{
+	if (a->payer->pool != b->payer->pool)
+		return (struct fork){&a->payer->pool->share, &b->payer->pool->share};
+	return a->payer != b->payer ? (struct fork){&a->payer->share, &b->payer->share}
+				    : (struct fork){&a->share, &b->share};
+}
+
 bool party_before(const struct party *a, const struct party *b)
 {
-	return a->payer != b->payer ? share_before(&a->payer->share, &b->payer->share)
-				    : share_before(&a->share, &b->share);
+	struct fork f = fork_of(a, b);
+
+	return share_before(f.a, f.b);
 }
 
 static bool party_older(const struct party *a, const struct party *b, uint64_t now_nsec)
 {
-	return a->payer != b->payer ? share_older(&a->payer->share, &b->payer->share, now_nsec)
-				    : share_older(&a->share, &b->share, now_nsec);
+	struct fork f = fork_of(a, b);
+
+	return share_older(f.a, f.b, now_nsec);
+}
+
+static bool party_is_overdue(const struct party *p, uint64_t now_nsec)
+{
+	return is_overdue(&p->payer->pool->share, now_nsec) ||
+	       is_overdue(&p->payer->share, now_nsec) || is_overdue(&p->share, now_nsec);
 }
 
 size_t schedule_first(struct schedule *s, struct party *const *of, size_t n, uint64_t now_nsec)
@@ -340,37 +324,46 @@ size_t schedule_first(struct schedule *s, struct party *const *of, size_t n, uin
 	bool by_age = !s->aged;
 	size_t first = SCHEDULE_NOBODY;
 	const struct party *best = NULL;
+	bool may[POOLS] = {0};
 
+	if (s->attended)
+		for (size_t i = 0; s->pooled && i < n; i++)
+			if (of[i])
+				schedule_attend(s, of[i]);
+	if (s->pooled)
+		pools_may_go(s, now_nsec, may);
 	for (size_t i = 0; i < n; i++) {
 		const struct party *p = of[i];
 
-		if (!p)
+		if (!p || (s->pooled && !may[p->payer->pool - s->pools]))
 			continue;
 		if (best && !(by_age ? party_older(p, best, now_nsec) : party_before(p, best)))
 			continue;
 		first = i;
 		best = p;
 	}
-	s->aged = by_age && best &&
-		  (is_overdue(&best->payer->share, now_nsec) || is_overdue(&best->share, now_nsec));
+	s->aged = by_age && best && party_is_overdue(best, now_nsec);
 	return first;
 }
 
 void schedule_expect(struct schedule *s, struct party *p, double nsec, uint64_t now_nsec)
 {
-	double units = nsec * scale(s, now_nsec);
+	double units = nsec * schedule_scale(s, now_nsec);
 
 	p->share.expected += units;
 	p->payer->share.expected += units;
+	p->payer->pool->share.expected += units;
+	schedule_attend(s, p);
 }
 
 void schedule_charge(struct schedule *s, struct party *p, uint64_t nsec, uint64_t now_nsec)
 {
-	double units = (double)nsec * scale(s, now_nsec);
+	double units = (double)nsec * schedule_scale(s, now_nsec);
 
 	p->share.used += units;
 	p->payer->share.used += units;
 	p->share.since_nsec = p->payer->share.since_nsec = now_nsec;
+	pool_charge(s, p->payer->pool, nsec, now_nsec);
 }
 
 static void settle(struct share *h, double best, double unit)
@@ -384,22 +377,26 @@ static void settle(struct share *h, double best, double unit)
 
 void schedule_settle(struct schedule *s, uint64_t now_nsec)
 {
-	double unit = scale(s, now_nsec), best;
+	double unit = schedule_scale(s, now_nsec), best[POOLS];
 
 	for (struct payer *y = s->active; y; y = y->after)
 		y->share.expected = 0;
-	best = best_payer(s);
+	pools_settle(s, unit);
+	for (size_t i = 0; i < POOLS; i++)
+		best[i] = s->pools[i].share.requests > 0 ? best_payer(s, &s->pools[i]) : 0;
 	for (struct payer *y = s->active; y; y = y->after) {
-		settle(&y->share, best, unit);
+		settle(&y->share, best[y->pool - s->pools], unit);
 		for (struct party *p = y->parties; p; p = p->next)
 			p->share.expected = 0;
 	}
 	for (struct payer *y = s->active; y; y = y->after) {
-		best = best_party(y);
+		double best_own = best_party(y);
+
 		for (struct party *p = y->parties; p; p = p->next)
 			if (p->share.requests > 0)
-				settle(&p->share, best, unit);
+				settle(&p->share, best_own, unit);
 	}
+	s->attended = false;
 }
 
 void schedule_count(struct schedule *s)
@@ -432,16 +429,17 @@ static bool has_fewer(const struct share *a, const struct share *b)
 
 static bool sits_less(const struct party *a, const struct party *b)
 {
-	return a->payer != b->payer ? has_fewer(&a->payer->share, &b->payer->share)
-				    : has_fewer(&a->share, &b->share);
+	struct fork f = fork_of(a, b);
+
+	return has_fewer(f.a, f.b);
 }
 
 /* Without being worse off than to was, from gives up a place. */
 static bool can_give(const struct party *from, const struct party *to)
 {
-	if (from->payer != to->payer)
-		return places(&from->payer->share, -1) >= places(&to->payer->share, 1);
-	return places(&from->share, -1) >= places(&to->share, 1);
+	struct fork f = fork_of(from, to);
+
+	return places(f.a, -1) >= places(f.b, 1);
 }
 
 static size_t count_held(const struct seat *seats, size_t n)
@@ -449,23 +447,32 @@ static size_t count_held(const struct seat *seats, size_t n)
 	size_t held = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		struct payer *y = seats[i].party->payer;
+
 		seats[i].party->share.held = seats[i].held;
-		seats[i].party->payer->share.held = 0;
+		y->share.held = y->pool->share.held = 0;
 	}
 	for (size_t i = 0; i < n; i++) {
-		seats[i].party->payer->share.held += seats[i].held;
+		struct payer *y = seats[i].party->payer;
+
+		y->share.held += seats[i].held;
+		y->pool->share.held += seats[i].held;
 		held += seats[i].held;
 	}
 	return held;
 }
 
-/* Who is overdue may have a place of anybody's; a Space that is, only one of its own payer's. */
+/* Who is overdue may have a place of anybody's of its pool; a Space that is, only one of its own
+ * payer's. */
 static bool may_push(const struct party *to, const struct party *from, uint64_t now_nsec)
 {
+	const struct payer *y = to->payer;
+
 	if (now_nsec < from->seated_nsec + SCHEDULE_SEATED_NSEC)
 		return false;
-	return is_overdue(&to->payer->share, now_nsec) ||
-	       (to->payer == from->payer && is_overdue(&to->share, now_nsec));
+	return is_overdue(&y->pool->share, now_nsec) ||
+	       (y->pool == from->payer->pool && is_overdue(&y->share, now_nsec)) ||
+	       (y == from->payer && is_overdue(&to->share, now_nsec));
 }
 
 /* Nobody has too many places, but somebody waits for too long: it gets that of whoever has had
@@ -533,6 +540,11 @@ bool schedule_worth(const struct seat *to, size_t rows_again)
 const char *party_payer(const struct party *p)
 {
 	return p->payer->name;
+}
+
+const char *party_pool(const struct party *p)
+{
+	return p->payer->pool->terms.name;
 }
 
 uint32_t party_weight(const struct party *p)

@@ -1,8 +1,8 @@
 /*
- * Who goes next: weighted fair shares of the device's time, among payers first (users, networks of
- * anonymous visitors, owners), then among the Spaces of each. Knows no model, no request and no
- * link, and takes the time as an argument: the engine's steps ask it, and so does the simulator
- * (tests/bench/scheduler).
+ * Who goes next: weighted fair shares of the device's time, among pools first (where the operator
+ * has made any), then among the payers of each (users, networks of anonymous visitors, owners),
+ *then among the Spaces of each. Knows no model, no request and no link, and takes the time as an
+ * argument: the engine's steps ask it, and so does the simulator (tests/bench/scheduler).
  *
  *	schedule_enter ──▶ schedule_first, schedule_expect, …, schedule_charge, schedule_settle ──┐
  *	                      ▲                     a step                                        │
@@ -24,6 +24,8 @@
  *   - Who waits and got nothing for SCHEDULE_OVERDUE_NSEC is overdue: every other choice is the
  *     longest overdue one's. Payers age, and among a payer's own its Spaces: more Spaces of one are
  *     not more turns.
+ *
+ * pools.h has what is different with pools.
  */
 #pragma once
 
@@ -32,6 +34,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "inference/schedule/pools.h"
 
 #define SCHEDULE_NAME_MAX 64                   /* of a payer */
 #define SCHEDULE_PAYERS_MAX 4096               /* remembered; those that rest are forgotten */
@@ -45,10 +48,8 @@
 #define SCHEDULE_SEATED_NSEC 2000000000ull     /* that a place is kept before who is overdue */
 #define SCHEDULE_NOBODY SIZE_MAX
 
-struct schedule;
-
-/* One Space of one payer, with requests. Borrowed, from schedule_enter to as many schedule_leave.
- */
+/* One Space of one payer in one pool, with requests. Borrowed, from schedule_enter to as many
+ * schedule_leave. */
 struct party;
 
 /* -ENOMEM. Caller owns *ret. */
@@ -56,14 +57,15 @@ int schedule_new(struct schedule **ret);
 struct schedule *schedule_free(struct schedule *s); /* without parties */
 DEFINE_CLEANUP(struct schedule *, schedule_free)
 
-/* A request more of the payer's, by that Space; weight: the payer's from now on. NULL: out of
- * memory. */
-struct party *schedule_enter(
-	struct schedule *s, const char *payer, uint32_t weight, uint32_t space, uint64_t now_nsec);
+/* A request more of the payer's, by that Space, in that pool (""'s, where there is none of that
+ * name); weight: the payer's there from now on. NULL: out of memory. */
+struct party *schedule_enter(struct schedule *s, const char *pool, const char *payer,
+	uint32_t weight, uint32_t space, uint64_t now_nsec);
 /* A request less. */
 void schedule_leave(struct schedule *s, struct party *p, uint64_t now_nsec);
 
-/* Which of the n goes first; entries may be NULL. SCHEDULE_NOBODY: there is none. */
+/* Which of the n goes first; entries may be NULL. SCHEDULE_NOBODY: there is none, or none that may
+ * now. */
 size_t schedule_first(struct schedule *s, struct party *const *of, size_t n, uint64_t now_nsec);
 
 /* It gets about so much of the step that is being put together. */
@@ -104,6 +106,7 @@ bool schedule_worth(const struct seat *to, size_t rows_again);
 /* --- for those who look --- */
 
 const char *party_payer(const struct party *p);
+const char *party_pool(const struct party *p);
 uint32_t party_weight(const struct party *p);
 /* Whether a would be served before b, by what they have had; not by age. */
 bool party_before(const struct party *a, const struct party *b);

@@ -28,5 +28,24 @@ export async function benchScheduler({ run, figure }) {
 
   figures.push(figure(`a step's decisions, processor time, in the mean of the heaviest trace (${heaviest.trace})`,
     heaviest.decide_usec, "µs", { goal: "≤ 2 % of a step of 10 ms", limit: 200 }));
-  return figures;
+  return figures.concat(await pools({ run, figure }));
+}
+
+// Two pools of 70 and 30 %, of four and eight payers who all want more than there is; the first one rests half
+// of the time. The peer of what is lent is what there is; of what keeps to its fraction, the fraction.
+async function pools({ run, figure }) {
+  const output = await run(join(buildDir, "bin/bench_scheduler"), ["--pools", "1", "--sec", "60"]);
+  const [open, kept, closed] = JSON.parse(output);
+
+  return [
+    figure("pools 70/30: part of the first one while both have work", open.both, "", { peer: 0.7, goal: "≥ 0.69", floor: 0.69 }),
+    figure("pools 70/30: part of the second one while the first one rests", open.lent, "", { peer: 1, goal: "≥ 0.99", floor: 0.99 }),
+    figure("pools 70/30: steps from the first one's coming back to its first row", open.back_steps, "steps", { goal: "≤ 1", limit: 1 }),
+    figure("pools 70/30: part of the first one in the second after it came back", open.after, "", { peer: 0.7, goal: "≥ 0.69", floor: 0.69 }),
+    figure("pools 70/30: Jain's index of the first one's payers", open.jain[0], "", { goal: "≥ 0.95", floor: 0.95 }),
+    figure("pools 70/30: Jain's index of the second one's payers", open.jain[1], "", { goal: "≥ 0.95", floor: 0.95 }),
+    figure("pools 70/30: part of the time in use", open.busy, "", { peer: 1, goal: "≥ 0.98", floor: 0.98 }),
+    figure("pools 70/30, the second one does not borrow: its part while the first one rests", kept.lent, "", { peer: 0.3, goal: "≤ 0.31", limit: 0.31 }),
+    figure("pools 70/30, the first one does not lend: the second one's part while it rests", closed.lent, "", { peer: 0.3, goal: "≤ 0.31", limit: 0.31 }),
+  ];
 }

@@ -135,8 +135,8 @@ static void arrive(struct world *w, const struct arrival *a)
 	if (y->waiting++ == 0)
 		y->since = w->now;
 	(void)snprintf(name, sizeof(name), "user:%u", a->payer);
-	p->party =
-		must(schedule_enter(w->schedule, name, weight_of(w, a->payer), a->space, w->now));
+	p->party = must(
+		schedule_enter(w->schedule, "", name, weight_of(w, a->payer), a->space, w->now));
 }
 
 static void leave(struct world *w, struct work **at)

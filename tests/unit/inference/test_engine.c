@@ -425,7 +425,7 @@ static void ask_for(struct engine *e, struct watch *w, const char *payer, uint32
 		      (struct sampling){.max_tokens = max_tokens, .temperature = 2, .seed = 7},
 		      NULL) == 0);
 	request_set_group(w->request, group);
-	request_set_payer(w->request, payer, weight);
+	request_set_payer(w->request, "", payer, weight);
 }
 
 static uint64_t sum_device(struct watch *of, size_t n)

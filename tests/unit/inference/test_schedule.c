@@ -19,7 +19,7 @@ static struct schedule *begin(void)
 
 static struct party *enter(struct schedule *s, const char *payer, uint32_t space, uint64_t now)
 {
-	struct party *p = schedule_enter(s, payer, 1, space, now);
+	struct party *p = schedule_enter(s, "", payer, 1, space, now);
 
 	CHECK(p);
 	return p;
@@ -54,9 +54,9 @@ TEST(who_has_used_least_for_their_weight_goes_first)
 	size_t got[3];
 	uint64_t now = SEC;
 
-	of[0] = schedule_enter(s, "a", 1, 0, now);
-	of[1] = schedule_enter(s, "b", 2, 0, now);
-	of[2] = schedule_enter(s, "c", 7, 0, now);
+	of[0] = schedule_enter(s, "", "a", 1, 0, now);
+	of[1] = schedule_enter(s, "", "b", 2, 0, now);
+	of[2] = schedule_enter(s, "", "c", 7, 0, now);
 	count(s, of, 3, 10000, &now, got);
 	CHECK(got[0] > 970 && got[0] < 1030);
 	CHECK(got[1] > 1950 && got[1] < 2050);
@@ -194,8 +194,8 @@ TEST(who_is_overdue_has_every_other_turn_however_many_come)
 	size_t got[2];
 	uint64_t now = SEC;
 
-	of[0] = schedule_enter(s, "light", 1, 0, now);
-	of[1] = schedule_enter(s, "heavy", 1000, 0, now);
+	of[0] = schedule_enter(s, "", "light", 1, 0, now);
+	of[1] = schedule_enter(s, "", "heavy", 1000, 0, now);
 	for (int i = 0; i < 1000; i++) {
 		schedule_charge(s, of[0], 100 * MSEC, now); /* far more than its share */
 		schedule_settle(s, now);
@@ -349,7 +349,7 @@ static void longest_gaps(uint64_t seed, uint64_t *ret_payer, uint64_t *ret_space
 	for (uint32_t i = 0; i < 3 * CROWD; i++) {
 		seed = seed * 6364136223846793005ull + 1;
 		(void)snprintf(name, sizeof(name), "%u", i / 3);
-		of[i] = schedule_enter(s, name, 1 + (uint32_t)(seed >> 50) % 1000, i, now);
+		of[i] = schedule_enter(s, "", name, 1 + (uint32_t)(seed >> 50) % 1000, i, now);
 		payers[i / 3] = spaces[i] = now;
 	}
 	for (int k = 0; k < 60000; k++) {
