@@ -28,6 +28,7 @@
 #define SWEEP_USEC (20 * USEC_PER_MSEC) /* the kernel lets go of a dead box's folder late */
 #define SWEEPS_MAX 100
 #define ARGS_MAX 128
+#define WORKER "vitrine-worker"
 #define FRONT_BACKLOG 1024 /* connections */
 
 /*
@@ -436,6 +437,33 @@ static void on_death(pid_t pid, int status, void *data)
 	v->delay_usec = v->delay_usec * 2 > RETRY_LAST_USEC ? RETRY_LAST_USEC : v->delay_usec * 2;
 }
 
+static int open_program(const struct layout *l, const char *name, struct err *e)
+{
+	char path[LAYOUT_PATH + 64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", l->bin, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, -errno, "cannot open %s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* What was replaced on the disk is started next, as systemd does it; what is not there any more is
+ * started as it was. */
+static void reopen_program(const struct layout *l, const char *name, int *fd)
+{
+	struct err e = {0};
+	int now = open_program(l, name, &e);
+
+	if (now < 0) {
+		log_warn("%s; it is started as it was", e.text);
+		return;
+	}
+	close(*fd);
+	*fd = now;
+}
+
 static int spawn_service(struct service *v, struct err *e)
 {
 	struct supervisor *s = v->all;
@@ -451,6 +479,9 @@ static int spawn_service(struct service *v, struct err *e)
 		envp[n_env++] = "VITRINE_DEBUG=1";
 	if (log_is_json())
 		envp[n_env++] = "VITRINE_LOG=json";
+	reopen_program(s->layout, kinds[v->name].program, &v->program);
+	if (v->name == BOXD)
+		reopen_program(s->layout, WORKER, &s->worker_program);
 	arg(&p, "%s", kinds[v->name].program);
 	kinds[v->name].fill(s, &p);
 	plan.path = kinds[v->name].program;
@@ -490,18 +521,6 @@ static void start_service(void *data)
 	/* The token is written once, by the first orchestrator. */
 	if (v->name == ORCHESTRATOR && v->all->config.token_fd >= 0)
 		close(TAKE_FD(v->all->config.token_fd));
-}
-
-static int open_program(const struct layout *l, const char *name, struct err *e)
-{
-	char path[LAYOUT_PATH + 64];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", l->bin, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_set(e, -errno, "cannot open %s: %s", path, strerror(errno));
-	return fd;
 }
 
 /* Whoever could connect there could say to be anybody: so only vitrine-tls can open the file. And
@@ -586,7 +605,7 @@ int supervisor_new(struct loop *loop, const struct supervisor_config *config,
 	r = make_sockets(s, e);
 	if (r < 0)
 		return r;
-	s->worker_program = open_program(s->layout, "vitrine-worker", e);
+	s->worker_program = open_program(s->layout, WORKER, e);
 	if (s->worker_program < 0)
 		return s->worker_program;
 	if (loop_add_timer(loop, on_grace_over, s, &s->grace) < 0 ||

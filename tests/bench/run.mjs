@@ -18,6 +18,7 @@ import { benchMany } from "./many.mjs";
 import { benchScheduler } from "./scheduler.mjs";
 import { benchSockets } from "./sockets.mjs";
 import { benchUi } from "./ui.mjs";
+import { benchUpgrade } from "./upgrade.mjs";
 import { benchUpload } from "./upload.mjs";
 
 const client = join(buildDir, "bin/bench_client");
@@ -465,6 +466,8 @@ const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: b
   scheduler: () => benchScheduler({ run, figure }),
   many: () => benchMany({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
   ui: () => benchUi({ startPlatform, newRepo, percentile, figure, say, cleanups }),
+  upgrade: () => benchUpgrade({ newRepo, percentile, figure, say, cleanups,
+    startEcho: async () => { const port = await startEcho(); return { port, server: echoServer }; } }),
   upload: () => benchUpload({ startPlatform, newRepo, run, figure, say, cleanups }) };
 const name = process.argv[2];
 

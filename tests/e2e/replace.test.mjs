@@ -1,0 +1,96 @@
+// The platform replaced by another version under visitors who go on clicking: each click that was taken
+// has had its effect exactly once, and everybody keeps their session. scripts/bench upgrade does the same
+// with a thousand.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Build } from "./lib/builds.mjs";
+import { countingApp, Crowd } from "./lib/crowd.mjs";
+import { Repo } from "./lib/git.mjs";
+import { Platform, root, vitrine } from "./lib/platform.mjs";
+import { runProgram, until } from "./lib/process.mjs";
+
+const COUNT = process.env.VITRINE_TEST_FULL ? 1000 : 100;
+const SPACES = ["admin/crowd-a", "admin/crowd-b", "admin/crowd-c"];
+const SERVICES = ["orchestrator", "inference", "fetch", "boxd", "agent", "gateway"];
+let build, platform, crowd;
+const repos = [];
+
+before(async () => {
+  build = Build.make(root, "0.0.1");
+  platform = await Platform.start({ buildDir: build.dir });
+  for (const space of SPACES) {
+    const repo = new Repo(platform, space);
+
+    repos.push(repo);
+    await repo.deploy({ "app.lua": countingApp });
+  }
+  crowd = await Crowd.gather(platform, SPACES, COUNT, { everyMs: 500 });
+});
+
+after(async () => {
+  crowd?.leave();
+  for (const repo of repos) repo.remove();
+  await platform?.remove();
+  build?.remove();
+});
+
+/** Everybody clicks before, while and after it happens. */
+async function under(happens) {
+  const clicked = (n) => until("they click", () => crowd.members.every((one) => one.done >= n), 120_000, 20);
+  const begun = Math.max(...crowd.members.map((one) => one.done));
+
+  crowd.forget();
+  crowd.go();
+  await clicked(begun + 1);
+  await happens();
+  await clicked(Math.max(...crowd.members.map((one) => one.done)) + 1);
+  await crowd.rest();
+}
+
+/** Nothing lost, nothing twice; and the same after everybody has come again with nothing. */
+async function allIsThere() {
+  assert.deepEqual(crowd.wrongs.slice(0, 5), []);
+  await crowd.reload();
+  assert.deepEqual(crowd.wrongs.slice(0, 5), []);
+}
+
+const pids = () => Object.fromEntries(SERVICES.map((name) => [name, platform.servicePid(name)]));
+
+test("vitrine upgrade replaces each service under clicks: none is lost, none done twice, nobody begins anew", async () => {
+  const old = pids();
+
+  await under(async () => {
+    build.install("0.0.2");
+    const { code, output } = await runProgram(vitrine, ["upgrade", "--data", platform.data]);
+
+    assert.equal(code, 0, output);
+    assert.match(output, /orchestrator replaced[^]*boxd and agent replaced[^]*gateway replaced/);
+  });
+  const now = pids();
+
+  for (const name of SERVICES) {
+    assert.notEqual(now[name], old[name], name);
+    if (process.getuid() === 0) assert.ok(build.isRunBy(now[name], `vitrine-${name}`), `${name} is the old program`);
+  }
+  assert.equal((await platform.status()).version, "0.0.2");
+  assert.ok(crowd.codes.get(1012) >= COUNT, "each socket was closed as of a restart (1012)");
+  await allIsThere();
+});
+
+test("the whole platform stopped and started as another version under clicks: the same", async () => {
+  await under(async () => {
+    build.install("0.0.3");
+    await platform.restart();
+  });
+  assert.equal((await platform.status()).version, "0.0.3");
+  assert.ok(crowd.codes.get(1012) >= COUNT, "each socket was closed as of a restart (1012)");
+  await allIsThere();
+});
+
+test("a program that is gone from the disk is started as it was", async () => {
+  const { code, output } = await runProgram("rm", [`${build.dir}/bin/vitrine-fetch`]);
+
+  assert.equal(code, 0, output);
+  await platform.killService("fetch");
+  assert.match(platform.log, /vitrine-fetch: No such file or directory; it is started as it was/);
+});
