@@ -10,6 +10,7 @@
 #include "orchestrator/api/request.h"
 #include "orchestrator/api/tier.h"
 #include "orchestrator/peers/accounts.h"
+#include "orchestrator/usage/rollup.h"
 #include "orchestrator/usage/usage.h"
 
 #define DAYS_USUAL 1
@@ -151,11 +152,11 @@ void handle_usage(struct request *r)
 		return;
 	}
 	if (text &&
-		(sscanf(text, "%u%c", &days, &rest) != 1 || days < 1 || days > USAGE_KEEP_DAYS)) {
-		request_error(r, MHD_HTTP_BAD_REQUEST, "days", "must be 1 to %d", USAGE_KEEP_DAYS);
+		(sscanf(text, "%u%c", &days, &rest) != 1 || days < 1 || days > ROLLUP_KEEP_DAYS)) {
+		request_error(r, MHD_HTTP_BAD_REQUEST, "days", "must be 1 to %d", ROLLUP_KEEP_DAYS);
 		return;
 	}
-	v.since_usec = (int64_t)(clock_wall_usec() - days * 86400 * USEC_PER_SEC);
+	v.since_usec = (int64_t)rollup_since_usec(clock_wall_usec(), days);
 	(void)snprintf(v.user, sizeof(v.user), "user:%s", r->who.user);
 	(void)snprintf(v.owner, sizeof(v.owner), "owner:%s", r->who.user);
 	(void)json_object_set_new(o, "days", json_integer(days));

@@ -7,9 +7,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "orchestrator/metrics.h"
+#include "orchestrator/usage/rollup.h"
 
 #define LEASED_MAX 8192 /* payers whose leases are kept fresh; others ask */
 #define PRUNE_USEC (3600 * USEC_PER_SEC)
+#define NEXT_SLICE_USEC (100 * USEC_PER_MSEC) /* others want the database, too */
 
 struct leased {
 	char payer[ACCOUNT_MAX + 1], account[ACCOUNT_MAX + 1];
@@ -32,10 +34,13 @@ static void on_prune(void *data)
 {
 	struct accounts_peer *p = data;
 	struct err e = {0};
+	int more = usage_prune(p->store, clock_wall_usec(), &e);
 
-	if (usage_prune(p->store, clock_wall_usec(), &e) < 0)
-		log_warn("old usage cannot be removed: %s", e.text);
-	timer_arm_after(p->prune, PRUNE_USEC);
+	if (more == 0)
+		more = rollup_step(p->store, clock_wall_usec(), &e);
+	if (more < 0)
+		log_warn("old usage cannot be summed up: %s", e.text);
+	timer_arm_after(p->prune, more > 0 ? NEXT_SLICE_USEC : PRUNE_USEC);
 }
 
 int accounts_peer_new(struct loop *loop, struct store *store, const char *quota,

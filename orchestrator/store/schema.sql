@@ -407,3 +407,24 @@ CREATE TABLE audit (
 -- version: 18
 -- Hosts that the app may speak HTTP with, with spaces between them; null: none.
 ALTER TABLE builds ADD COLUMN http text;
+
+-- version: 19
+-- What calls that have left the ledger have used: by the day (UTC, since 1970) on which they ended.
+CREATE TABLE usage_days (
+	day bigint NOT NULL,
+	account text NOT NULL,
+	space text NOT NULL,
+	model text NOT NULL,
+	calls bigint NOT NULL,
+	device_nsec bigint NOT NULL,
+	tokens_in bigint NOT NULL,
+	tokens_out bigint NOT NULL,
+	PRIMARY KEY (day, account, space, model)
+);
+-- Calls that are there and days that were summed up, as one; at_usec of a day: when it began.
+CREATE VIEW usage_all AS
+SELECT ended_usec AS at_usec, account, space, model, 1 AS calls, device_nsec, tokens_in, tokens_out
+FROM usage
+UNION ALL
+SELECT day * 86400000000, account, space, model, calls, device_nsec, tokens_in, tokens_out
+FROM usage_days;

@@ -414,18 +414,32 @@ INSERT INTO usage_journals (id, n) VALUES ($1, $2)
 ON CONFLICT (id) DO UPDATE SET n = excluded.n;
 -- name: usage_lost
 UPDATE usage SET outcome = 'lost' WHERE outcome = 'running';
--- name: usage_prune
-DELETE FROM usage WHERE ended_usec < $1;
+-- name: usage_oldest
+SELECT ended_usec FROM usage WHERE ended_usec < $1 AND outcome <> 'running'
+ORDER BY ended_usec LIMIT 1;
+-- name: usage_sum
+INSERT INTO usage_days (day, account, space, model, calls, device_nsec, tokens_in, tokens_out)
+SELECT ended_usec / 86400000000, account, space, model, count(*), sum(device_nsec), sum(tokens_in),
+	sum(tokens_out)
+FROM usage WHERE ended_usec >= $1 AND ended_usec < $2 AND outcome <> 'running' GROUP BY 1, 2, 3, 4
+ON CONFLICT (day, account, space, model) DO UPDATE SET calls = usage_days.calls + excluded.calls,
+	device_nsec = usage_days.device_nsec + excluded.device_nsec,
+	tokens_in = usage_days.tokens_in + excluded.tokens_in,
+	tokens_out = usage_days.tokens_out + excluded.tokens_out;
+-- name: usage_summed
+DELETE FROM usage WHERE ended_usec >= $1 AND ended_usec < $2 AND outcome <> 'running';
+-- name: usage_days_prune
+DELETE FROM usage_days WHERE day < $1;
 -- name: usage_by_account
-SELECT account, count(*), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage
-WHERE ended_usec >= $1 GROUP BY account ORDER BY 3 DESC, account LIMIT $2;
+SELECT account, sum(calls), sum(device_nsec), sum(tokens_in), sum(tokens_out)
+FROM usage_all WHERE at_usec >= $1 GROUP BY account ORDER BY 3 DESC, account LIMIT $2;
 -- name: usage_by_space
-SELECT space, count(*), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage
-WHERE ended_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
+SELECT space, sum(calls), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage_all
+WHERE at_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
 GROUP BY space ORDER BY 3 DESC, space LIMIT $2;
 -- name: usage_by_model
-SELECT model, count(*), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage
-WHERE ended_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
+SELECT model, sum(calls), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage_all
+WHERE at_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
 GROUP BY model ORDER BY 3 DESC, model LIMIT $2;
 -- name: usage_calls
 SELECT ended_usec, account, space, model, task, outcome, device_nsec, queue_usec, tokens_in,

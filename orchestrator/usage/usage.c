@@ -194,12 +194,9 @@ int usage_settle(struct store *s, struct err *e)
 
 int usage_prune(struct store *s, uint64_t now_usec, struct err *e)
 {
-	int64_t oldest = (int64_t)(now_usec - USAGE_KEEP_DAYS * 86400 * USEC_PER_SEC);
-	int r = store_run(s, "usage_prune", NULL, NULL, e, "i", oldest);
+	int r = store_run(
+		s, "account_slots_prune", NULL, NULL, e, "i", budget_first_slot(now_usec));
 
-	if (r >= 0)
-		r = store_run(
-			s, "account_slots_prune", NULL, NULL, e, "i", budget_first_slot(now_usec));
 	return r < 0 ? r : 0;
 }
 

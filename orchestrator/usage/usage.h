@@ -13,7 +13,7 @@
 #include "orchestrator/usage/tiers.h"
 #include "proto/messages.h"
 
-#define USAGE_KEEP_DAYS 35
+#define USAGE_KEEP_DAYS 35 /* calls; sums of days behind them: rollup.h */
 #define LEASE_VALID_MSEC (10 * 60 * 1000)
 
 /* An account that rows are charged to. */
@@ -32,7 +32,7 @@ int usage_take(struct store *s, const struct usage_policy *p, const struct model
 /* Inference has begun anew: what it had not finished it never will. */
 int usage_settle(struct store *s, struct err *e);
 
-/* Rows that are older than USAGE_KEEP_DAYS go, and slots that no window has. */
+/* Slots go that no window has. */
 int usage_prune(struct store *s, uint64_t now_usec, struct err *e);
 
 /* The account's budget as it is now; payer: who uses it, as tiers_of takes it. *ret_tier (NULL: not
