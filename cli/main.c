@@ -107,8 +107,12 @@ static const struct command commands[] = {
 		"import --repo OWNER/NAME [--private] FOLDER|FILE.gguf | list [--json] | "
 		"remove OWNER/NAME",
 		"models of your own for all Spaces", cmd_model},
-	{"audit", "list [-n N] [--json] | verify [--head N:HASH] [FILE] | export",
-		"who did what to people, tokens, secrets and repos, and whether that log is whole",
+	{"audit",
+		"list [-n N] [--json] | verify [--head N:HASH] [FILE] | export | "
+		"prune --before DAY FILE",
+		"who did what to people, tokens, secrets and repos, whether that log is whole, and "
+		"its "
+		"beginning taken out",
 		cmd_audit},
 	{"tls", "ca [HOST]... | install [--name NAME] CERT [KEY] | list | remove NAME [--data DIR]",
 		"certificates for this machine's platform: of an authority of its own, or yours",

@@ -110,6 +110,7 @@ void handle_secret_remove(struct request *r);
 void handle_secret_audit(struct request *r);
 void handle_history(struct request *r);
 void handle_audit(struct request *r);
+void handle_audit_prune(struct request *r);
 void handle_takedown(struct request *r);
 void handle_takedown_lift(struct request *r);
 void handle_takedown_list(struct request *r);

@@ -55,6 +55,7 @@ static const struct route routes[] = {
 		handle_repo_duplicate, .body_max = DUPLICATE_BODY_MAX},
 	{"PUT", "/api/:kind/:owner/:name/settings", ACTION_READ, ROUTE_JSON, handle_repo_settings},
 	{"GET", "/api/audit", ACTION_ADMINISTER, ROUTE_JSON, handle_audit},
+	{"POST", "/api/audit/prune", ACTION_ADMINISTER, ROUTE_JSON, handle_audit_prune},
 	{"GET", "/api/takedowns", ACTION_ADMINISTER, ROUTE_JSON, handle_takedown_list},
 	{"POST", "/api/:kind/:owner/:name/takedown", ACTION_ADMINISTER, ROUTE_JSON,
 		handle_takedown},

@@ -1,6 +1,6 @@
 /*
  * The audit log: who did what to people, tokens, secrets and repos, in rows that no statement
- * changes or removes (orchestrator/audit/chain.h). Knows no request.
+ * changes, and that go from the beginning only (prune.h), in a chain (chain.h). Knows no request.
  */
 #pragma once
 

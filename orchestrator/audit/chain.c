@@ -56,11 +56,35 @@ void audit_walk_begin(struct audit_walk *w)
 	*w = (struct audit_walk){.hash = AUDIT_NOTHING};
 }
 
+/* The first row of a log whose beginning went: what was before it is as it says. */
+static void begin_behind(struct audit_walk *w, const struct audit_row *row)
+{
+	w->n = w->begins = row->n - 1;
+	(void)snprintf(w->hash, sizeof(w->hash), "%s", row->prev);
+	(void)snprintf(w->begin_hash, sizeof(w->begin_hash), "%s", row->prev);
+}
+
+static bool vouches(const struct audit_walk *w, const struct audit_row *row)
+{
+	CLEANUP(json_unrefp) json_t *detail = NULL;
+	const char *hash;
+	struct err e = {0};
+	int64_t upto;
+
+	return strcmp(row->action, AUDIT_PRUNED) == 0 &&
+	       json_parse(row->detail, strlen(row->detail), AUDIT_ROW_MAX, &detail, &e) == 0 &&
+	       json_get_int(detail, "upto", 1, INT64_MAX, &upto, &e) == 0 &&
+	       json_get_str(detail, "hash", SHA256_HEX, &hash, &e) == 0 && upto == w->begins &&
+	       strcmp(hash, w->begin_hash) == 0;
+}
+
 int audit_walk_step(struct audit_walk *w, const struct audit_row *row, struct err *e)
 {
 	char hash[SHA256_HEX + 1];
 	int r;
 
+	if (w->n == 0 && row->n > 1)
+		begin_behind(w, row);
 	if (row->n != w->n + 1)
 		return err_set(e, -EBADMSG,
 			"row %lld: it follows row %lld, so that some are missing",
@@ -78,5 +102,16 @@ int audit_walk_step(struct audit_walk *w, const struct audit_row *row, struct er
 			(long long)row->n);
 	w->n = row->n;
 	memcpy(w->hash, hash, sizeof(hash));
+	w->vouched = w->vouched || (w->begins > 0 && vouches(w, row));
 	return 0;
+}
+
+int audit_walk_end(const struct audit_walk *w, struct err *e)
+{
+	return w->begins == 0 || w->vouched
+		       ? 0
+		       : err_set(e, -EBADMSG,
+				 "the log begins with row %lld, and no row of it says that those "
+				 "before were taken out",
+				 (long long)w->begins + 1);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/digest.h"
@@ -40,12 +41,22 @@ int audit_hash(const struct audit_row *row, char ret[SHA256_HEX + 1]);
 json_t *audit_row_json(const struct audit_row *row);
 int audit_row_read(const json_t *o, struct audit_row *ret, struct err *e);
 
+/* The action of a row that says which rows were taken out in front of what is left (prune.h):
+ * "upto" and "hash" of its detail are those of the last of them. */
+#define AUDIT_PRUNED "audit prune"
+
 /* Where a walk through the rows stands. */
 struct audit_walk {
-	int64_t n; /* the last row that was seen; 0: none */
+	int64_t n; /* the last row that was seen, or that went before the first; 0: none */
 	char hash[SHA256_HEX + 1];
+	int64_t begins; /* the last row that went; 0: none, the log begins with row 1 */
+	char begin_hash[SHA256_HEX + 1];
+	bool vouched; /* a row says that these were taken out */
 };
 
 void audit_walk_begin(struct audit_walk *w);
 /* The next row. -EBADMSG: words say which row does not belong there, and why. */
 int audit_walk_step(struct audit_walk *w, const struct audit_row *row, struct err *e);
+/* Behind the last one. -EBADMSG: the beginning is missing, and no row says that it was taken out.
+ */
+int audit_walk_end(const struct audit_walk *w, struct err *e);

@@ -335,6 +335,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 -- name: audit_list
 SELECT n, at_usec, who, action, subject, detail, prev, hash FROM audit WHERE n > $1
 ORDER BY n LIMIT $2;
+-- name: audit_ends
+SELECT coalesce(min(n), 0), coalesce(max(n), 0),
+	coalesce((SELECT min(n) FROM audit WHERE at_usec >= $1), 0) FROM audit;
+-- name: audit_hash_of
+SELECT hash FROM audit WHERE n = $1;
+-- name: audit_remove
+DELETE FROM audit WHERE n <= $1;
 -- name: secret_audit_list
 SELECT at_usec, what, names, who, why FROM secret_audit WHERE space_id = $1
 ORDER BY at_usec DESC, id LIMIT $2;

@@ -38,7 +38,7 @@ static int walk(json_t *list, struct err *e)
 		if (r == 0)
 			r = audit_walk_step(&w, &row, e);
 	}
-	return r;
+	return r < 0 ? r : audit_walk_end(&w, e);
 }
 
 TEST(rows_that_were_appended_are_a_whole_chain)
