@@ -127,7 +127,8 @@ static int start(const struct start *s, const json_t *inputs, struct err *e)
 	buf_init(&text, TOKENIZER_TEXT_MAX);
 	if (!s->model->template)
 		return err_set(e, -ENOTSUP, "model %s does not chat: %s", s->model->id,
-			s->model->template_error.text);
+			s->model->net->family->decoder ? s->model->template_error.text
+						       : "it does not write text");
 	if (!json_is_array(inputs) || n == 0 || n > MESSAGES_MAX)
 		return err_set(
 			e, -EINVAL, "inputs: must be an array of 1 to %d messages", MESSAGES_MAX);

@@ -15,11 +15,12 @@
 #define LIST_MAX 1000
 #define FIELD_MAX 200 /* bytes of JSON */
 
-/* What changes contents and not who may do what: pushes have their history in git. */
+/* What changes contents and not who may do what: pushes have their history in git; or nothing. */
 static bool is_of_contents(const struct route *route)
 {
-	static const char *const parts[] = {"/like", "/paths-info/", "/validate-yaml", "/info/lfs/",
-		"/lfs-storage/", "/git-upload-pack", "/git-receive-pack"};
+	static const char *const parts[] = {"/like", "/paths-info/", "/validate-yaml",
+		"/policy/plan", "/info/lfs/", "/lfs-storage/", "/git-upload-pack",
+		"/git-receive-pack"};
 
 	if (route->action == ACTION_PUSH || route->kind == ROUTE_STREAM)
 		return true;

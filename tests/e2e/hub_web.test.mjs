@@ -199,7 +199,7 @@ test("an organisation is made on the account's page, has a model, and ends when 
 
 test("the pages of repos fit a phone and are free of what axe calls serious", async () => {
   const paths = ["/models", "/admin/tiny", "/admin/tiny/blob/main/README.md", "/spaces/admin/greeter/edit/main/app.lua", "/admin/tiny/commit/HEAD"];
-  const more = ["/admin", "/admin/tiny/tree/main", "/admin/tiny/blob/main/model.safetensors", "/admin/tiny/commits/main", "/new", "/-/account", "/-/admin", "/spaces/admin/greeter/-/settings"];
+  const more = ["/admin", "/admin/tiny/tree/main", "/admin/tiny/blob/main/model.safetensors", "/admin/tiny/commits/main", "/new", "/-/account", "/-/admin", ...["policy", "accounts", "audit", "takedowns"].map((part) => `/-/admin/${part}`), "/spaces/admin/greeter/-/settings"];
 
   for (const [width, colorScheme, asked] of [[360, "dark", [...paths, ...more]], [1280, "light", paths]]) {
     const on = await openPage(browser, { viewport: { width, height: 900 }, colorScheme, reducedMotion: "reduce", storageState: await page.context().storageState() });

@@ -112,7 +112,56 @@ test("what a service told before it stopped telling is left out", async () => {
   await until("they are back", async () => (await scrape()).text.includes("vitrine_inference_"), 20_000, 200);
 });
 
-test("administrators see on one page whether anything is wrong, and the last hour; others do not", async () => {
+async function changePolicy(page) {
+  const write = async (text) => {
+    await page.locator(".cm-content").click();
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.insertText(text);
+    await page.getByRole("button", { name: "See what it would change" }).click();
+  };
+
+  await page.getByRole("link", { name: "Policy" }).click();
+  await page.getByRole("heading", { name: "What counts until you apply one" }).waitFor();
+  await write("tiers:\n  all: {seconds: many}\nbind:\n  default: {user: all, owner: all, network: all}\n");
+  await page.getByRole("alert").filter({ hasText: /2:\d+: .*seconds/ }).waitFor();
+  await write("tiers:\n  all: {seconds: 90000}\nbind:\n  default: {user: all, owner: all, network: all}\n");
+  await page.getByText(/^\d accounts? gains?; 0 stay as before\.$/).waitFor();
+  await page.getByLabel("Reason").fill("everybody alike");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByRole("heading", { name: "Version 1" }).waitFor();
+  assert.equal((await platform.api("GET", "/api/usage")).json.budgets[0].secondsPerDay, 90_000);
+}
+
+async function giveCredit(page) {
+  await page.getByRole("link", { name: "Accounts" }).click();
+  await page.getByLabel("Who").fill("nobody-there");
+  await page.getByLabel("Seconds").fill("3600");
+  await page.getByLabel("Reason").fill("a talk");
+  await page.getByRole("button", { name: "Give" }).click();
+  await page.getByRole("alert").filter({ hasText: "nobody-there" }).waitFor();
+  await page.getByLabel("Who").fill("admin");
+  await page.getByRole("button", { name: "Give" }).click();
+  await page.getByText("admin has 60 min more.").waitFor();
+  assert.equal((await platform.api("GET", "/api/usage")).json.budgets[0].creditSeconds, 3600);
+}
+
+async function takeDownAndLift(page) {
+  const model = "admin/copied";
+
+  assert.equal((await platform.api("POST", "/api/repos/create", { type: "model", name: "copied" })).status, 200);
+  await page.getByRole("link", { name: "Takedowns" }).click();
+  await page.getByText("Nothing is taken down.").waitFor();
+  await page.getByLabel("What").selectOption("Model");
+  await page.getByLabel("Its name").fill(model);
+  await page.getByLabel("Reason, for its owner to read").fill("for five minutes");
+  await page.getByRole("button", { name: "Take down" }).click();
+  await page.getByRole("link", { name: model }).waitFor();
+  assert.equal((await platform.api("GET", "/api/takedowns")).json[0].reason, "for five minutes");
+  await page.getByRole("button", { name: "Lift" }).click();
+  await page.getByText("Nothing is taken down.").waitFor();
+}
+
+test("administrators see on one page whether anything is wrong, and on others change policy, credits and takedowns", async () => {
   const browser = await launchBrowser();
 
   try {
@@ -134,6 +183,14 @@ test("administrators see on one page whether anything is wrong, and the last hou
     await page.getByRole("img", { name: /^Device busy: now \d+ %/ }).waitFor();
     await page.getByRole("radio", { name: "Last month" }).check();
     await page.getByRole("img", { name: /^Free on the disk: now [\d.]+ [KMGT]iB/ }).waitFor();
+    await changePolicy(page);
+    await giveCredit(page);
+    await takeDownAndLift(page);
+    await page.getByRole("link", { name: "Audit log" }).click();
+    for (const deed of ["signed in", "applied a policy", "gave a credit", "took a repo down", "lifted a takedown"])
+      await page.locator("li", { hasText: `admin ${deed}` }).first().waitFor();
+    await page.getByRole("searchbox").fill("five minutes TAKEDOWN");
+    await until("only rows with these words are shown", async () => (await page.locator("li", { hasText: "admin" }).count()) === 1);
   } finally {
     await browser.close();
   }

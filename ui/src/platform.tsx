@@ -6,7 +6,7 @@ import { Account } from "./pages/account";
 import { Connection } from "./pages/connection";
 import { Home } from "./pages/hub/home";
 import { NotFound } from "./pages/not_found";
-import { routeOf, type Route } from "./pages/route";
+import { routeOf, type AdminTab, type Route } from "./pages/route";
 import { SignUp } from "./pages/sign_up";
 import { SignIn } from "./pages/sign_in";
 import "./styles/platform.css";
@@ -33,6 +33,21 @@ function Later<M>({ load, show }: { load: () => Promise<M>; show: (module: M) =>
   return part ? <>{show(part)}</> : <div class="boot" />;
 }
 
+function Admin({ part }: { part: AdminTab }) {
+  switch (part) {
+    case "":
+      return <Later load={() => import("./pages/admin/overview")} show={(m) => <m.Overview />} />;
+    case "policy":
+      return <Later load={() => import("./pages/admin/policy")} show={(m) => <m.PolicyPage />} />;
+    case "accounts":
+      return <Later load={() => import("./pages/admin/accounts")} show={(m) => <m.AccountsPage />} />;
+    case "audit":
+      return <Later load={() => import("./pages/admin/audit")} show={(m) => <m.AuditPage />} />;
+    case "takedowns":
+      return <Later load={() => import("./pages/admin/takedowns")} show={(m) => <m.TakedownsPage />} />;
+  }
+}
+
 function Page({ route }: { route: Route }) {
   switch (route.page) {
     case "home":
@@ -42,7 +57,7 @@ function Page({ route }: { route: Route }) {
     case "sign-in":
       return <SignIn next={route.next} />;
     case "admin":
-      return <Later load={() => import("./pages/admin")} show={(m) => <m.Admin />} />;
+      return <Admin part={route.part} />;
     case "account":
       return <Account />;
     case "connection":

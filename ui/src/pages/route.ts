@@ -1,6 +1,9 @@
 /* Which platform page an address means. */
 import type { Kind, RepoId } from "./hub/repo";
 
+/** Which of the administrators' pages; "": the first. */
+export type AdminTab = "" | "policy" | "accounts" | "audit" | "takedowns";
+
 export type Route =
   | { readonly page: "home"; readonly kind: Kind }
   | { readonly page: "create"; readonly kind: Kind; readonly owner: string }
@@ -8,7 +11,7 @@ export type Route =
   | { readonly page: "sign-in"; readonly next: string }
   | { readonly page: "sign-up"; readonly invitation: string }
   | { readonly page: "account" }
-  | { readonly page: "admin" }
+  | { readonly page: "admin"; readonly part: AdminTab }
   | { readonly page: "connection" }
   | { readonly page: "top" }
   | { readonly page: "api" | "builds" | "logs"; readonly owner: string; readonly name: string }
@@ -50,7 +53,15 @@ export function routeOf(path: string, query: string): Route {
     case "/-/tokens":
       return { page: "account" };
     case "/-/admin":
-      return { page: "admin" };
+      return { page: "admin", part: "" };
+    case "/-/admin/policy":
+      return { page: "admin", part: "policy" };
+    case "/-/admin/accounts":
+      return { page: "admin", part: "accounts" };
+    case "/-/admin/audit":
+      return { page: "admin", part: "audit" };
+    case "/-/admin/takedowns":
+      return { page: "admin", part: "takedowns" };
     case "/-/top":
       return { page: "top" };
     case "/-/connection":

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lastsWords, pace, runs, summary, valueWords } from "@ui/pages/admin_model";
+import { lastsWords, pace, runs, summary, valueWords } from "@ui/pages/admin/overview_model";
 
 const falling = Array.from({ length: 20 }, (_, i) => 1000 - 2 * i);
 

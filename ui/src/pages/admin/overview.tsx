@@ -1,15 +1,12 @@
-/* The administrator's page: is anything wrong, who waits, how long will the disk last; and the charts. */
+/* The first of the administrators' pages: is anything wrong, who waits, how long will the disk last; and the charts. */
 import { useEffect, useState } from "preact/hooks";
-import css from "../styles/admin.css" with { type: "text" };
-import { addStyle } from "../widgets/style";
-import { Icon } from "../widgets/icon";
-import { call } from "./api";
-import { lastsWords, pace, runs, summary, valueWords, type History, type Series } from "./admin_model";
-import { Frame, known, Show } from "./frame";
-import { useCall } from "./use_call";
-import { agoWords, fullTime } from "./words";
-
-addStyle(css);
+import { Icon } from "../../widgets/icon";
+import { call } from "../api";
+import { known, Show } from "../frame";
+import { useCall } from "../use_call";
+import { agoWords, fullTime } from "../words";
+import { AdminFrame } from "./admin_frame";
+import { lastsWords, pace, runs, summary, valueWords, type History, type Series } from "./overview_model";
 
 const LOOK_MS = 5000;
 
@@ -27,7 +24,7 @@ interface Status {
 const SPANS = { hour: "Last hour", day: "Last day", month: "Last month" } as const;
 type SpanName = keyof typeof SPANS;
 
-export function Admin() {
+export function Overview() {
   const [round, setRound] = useState(0);
   const [status, again] = useCall(() => known.then(() => call<Status>("GET", "/api/status")), `status ${round}`);
   const [last, setLast] = useState<Status | null>(null);
@@ -39,10 +36,9 @@ export function Admin() {
     return () => clearInterval(timer);
   }, []);
   return (
-    <Frame title="This platform">
-      <h1 class="platform-title">This platform</h1>
+    <AdminFrame tab="">
       {last && status.state !== "failed" ? <Whole status={last} /> : <Show loaded={status} again={again}>{(value) => <Whole status={value} />}</Show>}
-    </Frame>
+    </AdminFrame>
   );
 }
 

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { changeWords, planSummary, type Plan } from "@ui/pages/admin/policy_model";
+
+const tier = { name: "member", secondsPerDay: 14_400, weight: 1, concurrent: 32, secondsPerCall: 60, memoryMib: 256 };
+const plan: Plan = { gains: 0, loses: 0, mixed: 0, same: 3, over: 0, rows: [] };
+
+test("a plan says how many gain and lose, and who is over at once", () => {
+  assert.equal(planSummary(plan), "Well formed. It changes nothing for anybody.");
+  assert.equal(planSummary({ ...plan, gains: 1, same: 1 }), "1 account gains; 1 stays as before.");
+  assert.equal(planSummary({ ...plan, gains: 2, loses: 1, over: 1 }), "2 accounts gain, 1 loses; 3 stay as before. 1 is over it at once.");
+  assert.equal(planSummary({ ...plan, mixed: 2, same: 0, over: 2 }), "2 gain some and lose some; 0 stay as before. 2 are over it at once.");
+});
+
+test("of a change only what differs is said", () => {
+  const row = { account: "user:ada", change: "gains" as const, secondsUsed: 0, over: false };
+  assert.equal(changeWords({ ...row, from: tier, to: { ...tier, name: "staff", secondsPerDay: 86_400, weight: 4 } }), "member to staff: 4 h a day to 24 h a day, weight 1 to weight 4");
+  assert.equal(changeWords({ ...row, from: tier, to: { ...tier, memoryMib: 512 } }), "tier member: 256 MiB on the device to 512 MiB on the device");
+  assert.equal(changeWords({ ...row, from: tier, to: tier }), "tier member");
+});

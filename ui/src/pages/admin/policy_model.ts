@@ -1,0 +1,61 @@
+/* What a plan says, in words. Knows no DOM. */
+import { computeWords } from "../../widgets/price_words";
+
+interface Tier {
+  readonly name: string;
+  readonly secondsPerDay: number;
+  readonly weight: number;
+  readonly concurrent: number;
+  readonly secondsPerCall: number;
+  readonly memoryMib: number;
+}
+
+export interface PlanRow {
+  readonly account: string;
+  readonly change: "gains" | "loses" | "mixed";
+  readonly from: Tier;
+  readonly to: Tier;
+  readonly secondsUsed: number;
+  readonly over: boolean;
+}
+
+export interface Plan {
+  readonly gains: number;
+  readonly loses: number;
+  readonly mixed: number;
+  readonly same: number;
+  /** Of those, who have used more already than they would then have. */
+  readonly over: number;
+  readonly rows: readonly PlanRow[];
+}
+
+const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
+
+export function planSummary(plan: Plan): string {
+  const parts = [
+    plan.gains > 0 && count(plan.gains, "account gains", "accounts gain"),
+    plan.loses > 0 && count(plan.loses, "loses", "lose"),
+    plan.mixed > 0 && count(plan.mixed, "gains some and loses some", "gain some and lose some"),
+  ].filter((p) => p !== false);
+  if (parts.length === 0) return "Well formed. It changes nothing for anybody.";
+  const over = plan.over > 0 ? ` ${count(plan.over, "is", "are")} over it at once.` : "";
+  return `${parts.join(", ")}; ${plan.same} stay${plan.same === 1 ? "s" : ""} as before.${over}`;
+}
+
+const FIELDS: readonly (readonly [keyof Tier, (value: number) => string])[] = [
+  ["secondsPerDay", (v) => `${computeWords(v * 1000)} a day`],
+  ["weight", (v) => `weight ${v}`],
+  ["concurrent", (v) => `${v} at once`],
+  ["secondsPerCall", (v) => `${computeWords(v * 1000)} a call`],
+  ["memoryMib", (v) => `${v} MiB on the device`],
+];
+
+/** "visitor to member: 10 min a day to 4 h a day, 2 at once to 32 at once" */
+export function changeWords({ from, to }: PlanRow): string {
+  const tiers = from.name === to.name ? `tier ${from.name}` : `${from.name} to ${to.name}`;
+  const changes = FIELDS.flatMap(([field, say]) => {
+    const [a, b] = [Number(from[field]), Number(to[field])];
+    return a === b ? [] : [`${say(a)} to ${say(b)}`];
+  });
+  return changes.length > 0 ? `${tiers}: ${changes.join(", ")}` : tiers;
+}
