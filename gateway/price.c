@@ -5,13 +5,28 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/loop.h"
 #include "gateway/costs.h"
 #include "gateway/session/sessions.h"
 
+/* A row is in the ledger 20 to 200 ms after its use; until it is, a balance does not know of it. */
+#define LEDGER_USEC 1000000
+
 struct price {
+	struct source *again; /* owned */
+	bool known;
 	int64_t left_ms, day_ms;
 	char words[513];
 };
+
+struct price *price_free(struct price *p)
+{
+	if (!p)
+		return NULL;
+	(void)source_free(p->again);
+	free(p);
+	return NULL;
+}
 
 static json_t *list(const struct visit *v)
 {
@@ -29,7 +44,7 @@ static void show(struct visit *v)
 {
 	CLEANUP(json_unrefp) json_t *handlers = list(v);
 	struct wire_cost m = {.handlers = handlers};
-	struct price unknown = {0}, *p = v->price ? v->price : &unknown;
+	const struct price *p = v->price && v->price->known ? v->price : &(struct price){0};
 
 	if (json_array_size(handlers) == 0)
 		return;
@@ -47,6 +62,21 @@ static void ask(struct visit *v)
 	grants_payer(v->gateway->grants, v->session, payer, sizeof(payer));
 	if (edge_balance_of(v->gateway->edge, v->session->number, payer) < 0)
 		show(v);
+}
+
+static void on_again(void *data)
+{
+	ask(data);
+}
+
+static struct price *price_of(struct visit *v)
+{
+	struct price *p = v->price ? v->price : calloc(1, sizeof(*p));
+
+	if (p && !p->again && loop_add_timer(v->gateway->loop, on_again, v, &p->again) < 0)
+		p = price_free(p);
+	v->price = p;
+	return p;
 }
 
 void price_joined(struct visit *v)
@@ -67,13 +97,13 @@ void price_spent(const struct event_of *event, uint64_t nsec, void *data)
 	struct visit *v = s ? s->live->visit : NULL;
 
 	costs_add(g->costs, event->space, event->node, event->kind, nsec);
-	if (!v || v->program || v->phase != VISIT_JOINED)
+	if (!v || v->program || v->phase != VISIT_JOINED || !price_of(v))
 		return;
-	if (!v->price) {
+	timer_arm_after(v->price->again, LEDGER_USEC);
+	if (!v->price->known) {
 		ask(v);
 		return;
 	}
-	/* Until the row is in the ledger it would count nowhere. */
 	v->price->left_ms -= (int64_t)(nsec / 1000000);
 	if (v->price->left_ms < 0)
 		v->price->left_ms = 0;
@@ -85,12 +115,9 @@ void price_balance(struct gateway *g, uint32_t session, const struct edge_balanc
 	struct session *s = sessions_by_number(g->sessions, session);
 	struct visit *v = s ? s->live->visit : NULL;
 
-	if (!v || v->phase != VISIT_JOINED)
+	if (!v || v->phase != VISIT_JOINED || !price_of(v))
 		return;
-	if (!v->price)
-		v->price = calloc(1, sizeof(*v->price));
-	if (!v->price)
-		return;
+	v->price->known = true;
 	v->price->left_ms = m->left_ms;
 	v->price->day_ms = m->day_ms;
 	(void)snprintf(v->price->words, sizeof(v->price->words), "%s", m->words ? m->words : "");

@@ -13,11 +13,14 @@
 #include "gateway/visit.h"
 #include "proto/messages.h"
 
+/* Forgets what was known; NULL is fine. Returns NULL. */
+struct price *price_free(struct price *p);
+
 /* The visitor has joined. */
 void price_joined(struct visit *v);
 
-/* An event of that session's handler has used so much; data: the gateway. As grants_config.spent.
- */
+/* An event of that session's handler has used so much: counted at once, and asked for anew when it
+ * is in the ledger. data: the gateway. As grants_config.spent. */
 void price_spent(const struct event_of *event, uint64_t nsec, void *data);
 
 /* The orchestrator's answer for a session. */

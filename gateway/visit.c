@@ -81,7 +81,7 @@ struct visit *visit_free(struct visit *v)
 	buf_done(&v->secrets);
 	free(v->cookie);
 	free(v->join_query);
-	free(v->price);
+	price_free(v->price);
 	free(v);
 	return NULL;
 }

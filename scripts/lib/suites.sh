@@ -194,6 +194,7 @@ vm_payload() {
   cp "$root"/tests/vm/guest/*.sh "$payload/checks/"
   mv "$payload/checks/lib.sh" "$payload/"
   cp "$root/tests/vm/guest/run" "$payload/"
+  cp "$root/docs/operate.md" "$payload/"
   for file in "$build"/bin/test_{boxd,box_limits}; do
     printf '%s\n' "$file"
   done >"$payload/tests"

@@ -5,9 +5,9 @@ import { pricesOf } from "@ui/widgets/price";
 import { computeWords } from "@ui/widgets/price_words";
 
 test("amounts are as exact as they are small", () => {
-  const said = [0, 99, 100, 940, 2449, 9960, 34_400, 119_900, 120_000, 7_199_000, 7_200_000, 86_400_000].map(computeWords);
+  const said = [0, 99, 100, 940, 2449, 9960, 34_400, 119_900, 120_000, 598_700, 7_199_000, 7_200_000, 14_399_700, 86_400_000].map(computeWords);
 
-  assert.deepEqual(said, ["under 0.1 s", "under 0.1 s", "0.1 s", "0.9 s", "2.4 s", "10 s", "34 s", "120 s", "2 min", "119 min", "2 h", "24 h"]);
+  assert.deepEqual(said, ["under 0.1 s", "under 0.1 s", "0.1 s", "0.9 s", "2.4 s", "10 s", "34 s", "120 s", "2 min", "9 min 58 s", "119 min 59 s", "2 h", "3 h 59 min", "24 h"]);
 });
 
 test("rows that are none are left out", () => {
