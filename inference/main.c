@@ -21,6 +21,7 @@
 
 #include "base/dial.h"
 #include "base/log.h"
+#include "inference/budgets.h"
 #include "inference/check.h"
 #include "inference/devices/device.h"
 #include "inference/devices/pool.h"
@@ -39,22 +40,24 @@ struct settings {
 	size_t n_dirs;
 	uid_t uids[PEER_UIDS_MAX];
 	size_t n_uids;
-	int listen_fd;       /* -1: none */
-	unsigned threads;    /* 0: as many as there are processors */
-	uint64_t memory_max; /* bytes of all weights */
-	const char *data;    /* NULL: nothing is accounted for */
-	bool gpu;            /* VITRINE_DEVICE=cuda */
+	int listen_fd;    /* -1: none */
+	unsigned threads; /* 0: as many as there are processors */
+	uint64_t
+		memory_max; /* bytes of weights, on each device of which nothing is said; 0: none */
+	struct budgets budgets;
+	const char *data; /* NULL: nothing is accounted for */
+	bool gpu;         /* VITRINE_DEVICE=cuda */
 	const char *run_model, *run_text;
 	const char *check; /* a folder */
 	bool list;
 };
 
-static const char usage[] =
-	"usage: vitrine-inference --listen-fd FD --models DIR [--models "
-	"DIR]... [--data DIR] [--peer-uid UID]... [--threads N] [--memory MIB]\n"
-	"       vitrine-inference --models DIR --run MODEL TEXT\n"
-	"       vitrine-inference --models DIR [--models DIR]... --list\n"
-	"       vitrine-inference --check FOLDER\n";
+static const char usage[] = "usage: vitrine-inference --listen-fd FD --models DIR [--models "
+			    "DIR]... [--data DIR] [--peer-uid UID]... [--threads N] [--memory MIB] "
+			    "[--device NAME=MIB]...\n"
+			    "       vitrine-inference --models DIR --run MODEL TEXT\n"
+			    "       vitrine-inference --models DIR [--models DIR]... --list\n"
+			    "       vitrine-inference --check FOLDER\n";
 
 static int number(const char *s, long max, long *ret)
 {
@@ -63,6 +66,16 @@ static int number(const char *s, long max, long *ret)
 	errno = 0;
 	*ret = strtol(s, &end, 10);
 	return errno || *end || end == s || *ret < 0 || *ret > max ? -EINVAL : 0;
+}
+
+static int take_budget(struct settings *s, const char *value)
+{
+	struct err e = {0};
+	int r = budgets_read(&s->budgets, value, &e);
+
+	if (r < 0)
+		log_error("%s", e.text);
+	return r;
 }
 
 static int take_option(struct settings *s, int option, const char *value)
@@ -95,6 +108,8 @@ static int take_option(struct settings *s, int option, const char *value)
 			return -EINVAL;
 		s->memory_max = (uint64_t)n << 20;
 		return 0;
+	case 'D':
+		return take_budget(s, value);
 	case 'd':
 		s->data = value;
 		return 0;
@@ -110,13 +125,6 @@ static int take_option(struct settings *s, int option, const char *value)
 	default:
 		return -EINVAL;
 	}
-}
-
-static uint64_t half_of_memory(void)
-{
-	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-
-	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 2 : 1ull << 30;
 }
 
 /* From the environment, as VITRINE_KERNELS: what this machine has, not what it shall do. */
@@ -137,6 +145,7 @@ static int read_settings(int argc, char **argv, struct settings *s)
 	static const struct option options[] = {
 		{"listen-fd", required_argument, NULL, 'l'},
 		{"data", required_argument, NULL, 'd'},
+		{"device", required_argument, NULL, 'D'},
 		{"models", required_argument, NULL, 'm'},
 		{"check", required_argument, NULL, 'c'},
 		{"list", no_argument, NULL, 'L'},
@@ -148,7 +157,7 @@ static int read_settings(int argc, char **argv, struct settings *s)
 	};
 	int option;
 
-	*s = (struct settings){.listen_fd = -1, .memory_max = half_of_memory()};
+	*s = (struct settings){.listen_fd = -1};
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (take_option(s, option, optarg) < 0)
 			return -EINVAL;
@@ -190,17 +199,57 @@ static int confine(const struct settings *s, struct err *e)
 	return confine_self(s->gpu ? CONFINE_GPU_LOADER : CONFINE_LOADER, paths, n, e);
 }
 
+/* In the order in which models are placed: a GPU, then the processors. */
+struct devices {
+	struct device *of[2]; /* owned */
+	size_t n;
+};
+
+static void devices_close(struct devices *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		(void)device_close(d->of[i]);
+	d->n = 0;
+}
+
 /* A driver reads what it likes of the system while it starts: a GPU is opened before anything that
  * somebody else wrote is read, and before the confinement. */
-static int confine_and_open(const struct settings *s, struct device **ret, struct err *e)
+static int confine_and_open(struct settings *s, struct devices *ret, struct err *e)
 {
 	const char *kernels = getenv("VITRINE_KERNELS");
-	int r = s->gpu ? device_open("cuda", NULL, ret, e) : 0;
+	int r = s->gpu ? device_open("cuda", NULL, &ret->of[0], e) : 0;
 
+	ret->n = s->gpu && r == 0;
+	budgets_look(&s->budgets);
 	if (r == 0)
 		r = confine(s, e);
-	if (r == 0 && !s->gpu)
-		r = device_open("cpu", kernels ? kernels : "fast", ret, e);
+	if (r == 0)
+		r = device_open("cpu", kernels ? kernels : "fast", &ret->of[ret->n], e);
+	ret->n += r == 0;
+	return r;
+}
+
+/* Each device with what it may take. */
+static int open_shelf(const struct settings *s, const struct devices *d, struct engine *engine,
+	struct shelf **ret, struct err *e)
+{
+	uint64_t texts = ENGINE_KV_MAX;
+	int r = 0;
+
+	for (size_t i = 0; i < d->n && r == 0; i++) {
+		struct budget b = {0};
+
+		r = budget_of(&s->budgets, d->of[i], s->memory_max, &b, e);
+		if (r == 0)
+			r = i == 0 ? shelf_open(s->dirs, s->n_dirs, d->of[i], b.weights, ret, e)
+				   : shelf_add_device(*ret, d->of[i], b.weights);
+		texts = b.texts < texts ? b.texts : texts;
+		if (r == 0)
+			log_info("device=%s takes %llu MiB of weights, %llu of texts",
+				d->of[i]->ops->name, (unsigned long long)(b.weights >> 20),
+				(unsigned long long)(b.texts >> 20));
+	}
+	engine_limit_kv(engine, texts, texts < ENGINE_KV_GROUP_MAX ? texts : ENGINE_KV_GROUP_MAX);
 	return r;
 }
 
@@ -226,6 +275,11 @@ static bool may_release(struct model *m, void *data)
 	return service_release_model(data, m);
 }
 
+static void on_stranded(struct model *m, const struct err *why, void *data)
+{
+	service_strand_model(data, m, why);
+}
+
 static void on_lease(void *data)
 {
 	service_lease_came(data);
@@ -243,10 +297,16 @@ static int begin_ledger(const struct settings *s, struct loop *loop, struct serv
 	return r;
 }
 
-static int serve(const struct settings *s, struct device *device, struct loop *loop,
+static void spread(const struct devices *d, unsigned threads)
+{
+	for (size_t i = 0; i < d->n; i++)
+		device_spread(d->of[i], threads);
+}
+
+static int serve(const struct settings *s, const struct devices *devices, struct loop *loop,
 	struct engine *engine, struct shelf *shelf)
 {
-	static const struct shelf_ops shelf_ops = {on_models_changed, may_release};
+	static const struct shelf_ops shelf_ops = {on_models_changed, may_release, on_stranded};
 	CLEANUP(guard_freep) struct guard *guard = NULL;
 	CLEANUP(ledger_freep) struct ledger *ledger = NULL;
 	CLEANUP(service_freep) struct service *service = NULL;
@@ -258,6 +318,8 @@ static int serve(const struct settings *s, struct device *device, struct loop *l
 		r = begin_ledger(s, loop, service, &ledger, &e);
 	if (r == 0 && s->data)
 		r = guard_open(s->data, &guard, &e);
+	if (r == 0 && s->data)
+		r = rack_keep(shelf_rack(shelf), s->data, &e);
 	shelf_set_guard(shelf, guard);
 	if (r == 0)
 		r = shelf_start(shelf, loop, &shelf_ops, service);
@@ -275,7 +337,7 @@ static int serve(const struct settings *s, struct device *device, struct loop *l
 		log_error("cannot start: %s", e.code ? e.text : strerror(-r));
 		return r;
 	}
-	device_spread(device, s->threads);
+	spread(devices, s->threads);
 	r = loop_run(loop);
 	guard_end(guard); /* an end that was asked for is no death */
 	return r;
@@ -283,7 +345,7 @@ static int serve(const struct settings *s, struct device *device, struct loop *l
 
 int main(int argc, char **argv)
 {
-	CLEANUP(device_closep) struct device *device = NULL;
+	CLEANUP(devices_close) struct devices devices = {0};
 	CLEANUP(loop_freep) struct loop *loop = NULL;
 	CLEANUP(shelf_freep) struct shelf *shelf = NULL;
 	CLEANUP(engine_freep) struct engine *engine = NULL;
@@ -297,19 +359,20 @@ int main(int argc, char **argv)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
+	if (s.check)
+		budgets_look(&s.budgets);
 	if (s.check && confine(&s, &e) == 0)
-		return check_folder(s.check, s.memory_max);
-	if (e.code || confine_and_open(&s, &device, &e) < 0 ||
-		shelf_open(s.dirs, s.n_dirs, device, s.memory_max, &shelf, &e) < 0 ||
-		engine_new(&engine) < 0 || loop_new(&loop) < 0) {
+		return check_folder(s.check, s.memory_max ? s.memory_max : s.budgets.host / 2);
+	if (e.code || confine_and_open(&s, &devices, &e) < 0 || engine_new(&engine) < 0 ||
+		open_shelf(&s, &devices, engine, &shelf, &e) < 0 || loop_new(&loop) < 0) {
 		log_error("cannot start: %s", e.text);
 		return 1;
 	}
 	if (s.list)
 		return check_shelf(shelf);
 	if (s.run_model)
-		device_spread(device, s.threads);
+		spread(&devices, s.threads);
 	if (s.run_model)
 		return run_once(engine, shelf, s.run_model, s.run_text);
-	return serve(&s, device, loop, engine, shelf) < 0 ? 1 : 0;
+	return serve(&s, &devices, loop, engine, shelf) < 0 ? 1 : 0;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "inference/devices/cpu_pages.h"
 #include "inference/devices/device.h"
@@ -523,6 +524,22 @@ static struct device *cpu_close(struct device *d)
 	return NULL;
 }
 
+static uint64_t cpu_memory(struct device *d)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	(void)d;
+	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}
+
+/* It has no faults: a processor that fails takes the process along. */
+static int cpu_revive(struct device *d, struct err *e)
+{
+	(void)e;
+	device_mend(d);
+	return 0;
+}
+
 static const struct device_ops cpu_ops = {
 	.name = "cpu",
 	.alloc = cpu_alloc,
@@ -552,6 +569,8 @@ static const struct device_ops cpu_ops = {
 	.relu = cpu_relu,
 	.tanh = cpu_tanh,
 	.spread = cpu_spread,
+	.memory = cpu_memory,
+	.revive = cpu_revive,
 	.close = cpu_close,
 };
 

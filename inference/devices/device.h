@@ -5,9 +5,15 @@
  * Graph code (inference/models) touches activations only through these, and reads results with
  * fetch(), so a device may keep them anywhere. A new device is one file that fills the table and
  * one row in device.c. Knows no model and no file.
+ *
+ * Operators return nothing: a device that fails says so once (device_fail), in whichever call it
+ * finds out, and computes nothing from then on: what would give memory gives NULL, what frees it
+ * returns, fetch() fills in zeros, all others do nothing. Whoever steps looks (device_is_faulty)
+ * before anything of that step is used.
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +28,7 @@ struct adapter;
 struct kv; /* a pool of pages, each the keys and values of KV_PAGE tokens, all layers */
 
 #define KV_PAGE 32
+#define DEVICE_FAULT_MAX 160
 
 /* Where a row of a step belongs: its sequence, that is the pages that hold it, and its place in
  * it. Token t is in pages[t / KV_PAGE]; rows of one sequence have the same pages pointer. */
@@ -103,8 +110,16 @@ struct device_ops {
 	/* May compute on that many threads from now on. NULL: the device has its own ways. */
 	void (*spread)(struct device *d, unsigned threads);
 
+	/* Bytes of memory that it has, for all programs together; 0: nobody knows. */
+	uint64_t (*memory)(struct device *d);
+	/* After a fault, with all of it freed: it is as when it was opened. Negative with words:
+	 * it cannot be, in this process. */
+	int (*revive)(struct device *d, struct err *e);
+
 	struct device *(*close)(struct device *d);
 };
+
+enum { DEVICE_SOUND, DEVICE_FAILING, DEVICE_FAULTY };
 
 struct device {
 	const struct device_ops *ops;
@@ -114,7 +129,19 @@ struct device {
 	/* But those that are taken now in 16 (BF16): rows that come to them have a few numbers so
 	 * large that nothing would be left of the others of their 32. */
 	bool outliers;
+	/* Set by device_fail only; what it failed with is there once it is DEVICE_FAULTY. */
+	atomic_int soundness;
+	char fault[DEVICE_FAULT_MAX];
+	uint64_t busy_nsec; /* of steps, measured; counted by whoever steps */
 };
+
+/* --- devices/fault.c, in plug-ins too --- */
+
+/* The first one counts. From any thread that uses the device. */
+__attribute__((format(printf, 2, 3))) void device_fail(struct device *d, const char *format, ...);
+bool device_is_faulty(const struct device *d);
+/* It has none any more: for revive. */
+void device_mend(struct device *d);
 
 /*
  * name: "cpu", or "cuda", which is a plug-in (vitrine-cuda.so beside the program). kernels: a build
@@ -136,7 +163,7 @@ int device_cpu_open(const char *kernels, struct device **ret, struct err *e);
 /* --- for plug-ins --- */
 
 /* Goes up with every change of struct device_ops or of what it takes. */
-#define DEVICE_PLUGIN_VERSION 1
+#define DEVICE_PLUGIN_VERSION 2
 
 /* What a plug-in exports: device_plugin_version, which is the number above, device_plugin_ops, its
  * table, and device_plugin_open. -ENODEV: nothing of its kind here. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "inference/engine/inside.h"
+#include "inference/engine/lost.h"
 
 void sequences_done(struct sequences *s)
 {
@@ -189,10 +190,12 @@ bool lane_step_encodings(struct engine *e, struct lane *lane)
 	if (r == 0)
 		r = read_step(e, net, &t, width);
 	nsec = engine_now_nsec() - from;
-	if (r < 0) {
-		requests_fail(t.of, t.n, r, "out of memory");
-	} else {
+	r = lane_outcome(lane, r);
+	if (r == 0 || r == -EIO)
 		engine_charge(e, t.of, t.starts + 1, t.n, nsec);
+	if (r < 0) {
+		lane_fail(lane, t.of, t.n, r);
+	} else {
 		lane_learn_row_time(lane, nsec, t.ids.n);
 		for (size_t i = 0; i < t.n; i++)
 			if (!t.of[i]->dead)

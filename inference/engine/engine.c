@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "inference/engine/inside.h"
+#include "inference/engine/lost.h"
 
 uint64_t engine_now_nsec(void)
 {
@@ -125,6 +126,7 @@ void request_destroy(struct request *q)
 	(void)grammar_free(q->grammar);
 	free(q->biases);
 	free(q->logprobs);
+	free(q->moved);
 	writer_done(&q->writer);
 	free(q);
 }
@@ -322,7 +324,10 @@ void engine_charge(
 {
 	uint64_t from = 0, now = engine_now_nsec();
 
+	if (m == 0 || ends[m - 1] == 0)
+		return;
 	e->busy_nsec += nsec;
+	of[0]->lane->model->net->device->busy_nsec += nsec;
 	for (size_t i = 0; i < m; i++) {
 		uint64_t to = nsec * ends[i] / ends[m - 1];
 
@@ -377,7 +382,7 @@ static struct lane *next_lane(struct engine *e)
 
 	shares_begin(&e->shares, e->schedule);
 	for (size_t i = 0; i < e->n_lanes; i++) {
-		if (e->lanes[i].stepped == e->steps)
+		if (e->lanes[i].stepped == e->steps || !lane_is_there(&e->lanes[i]))
 			continue;
 		for (struct request *q = e->lanes[i].head; q; q = q->next) {
 			size_t at = share_of(&e->shares, e->schedule, q->party);
@@ -391,12 +396,30 @@ static struct lane *next_lane(struct engine *e)
 	return first == SCHEDULE_NOBODY ? NULL : e->shares.pick[first]->lane;
 }
 
+void engine_begin_step(struct engine *e)
+{
+	assert(!e->stepping);
+	e->stepping = true;
+}
+
+void engine_end_step(struct engine *e)
+{
+	e->stepping = false;
+	while (e->graveyard) {
+		struct request *q = e->graveyard;
+
+		e->graveyard = q->next;
+		request_destroy(q);
+	}
+}
+
 static bool step_lane(struct engine *e, struct lane *lane)
 {
 	bool ran;
 
 	lane->stepped = e->steps;
-	e->stepping = true;
+	engine_begin_step(e);
+	lane_settle(lane);
 	if (lane->model->net->family->decoder)
 		ran = lane_step_texts(e, lane);
 	else if (lane->model->net->family->look)
@@ -406,27 +429,32 @@ static bool step_lane(struct engine *e, struct lane *lane)
 	for (size_t i = 0; e->broke && i < e->n_lanes; i++)
 		end_broke(&e->lanes[i]);
 	e->broke = false;
-	e->stepping = false;
 	schedule_settle(e->schedule, engine_now_nsec());
-	while (e->graveyard) {
-		struct request *q = e->graveyard;
-
-		e->graveyard = q->next;
-		request_destroy(q);
-	}
+	engine_end_step(e);
 	return ran;
+}
+
+/* Requests whose model is being moved are no work until it is there. */
+static bool has_work(const struct engine *e)
+{
+	for (size_t i = 0; i < e->n_lanes; i++)
+		if (e->lanes[i].head && lane_is_there(&e->lanes[i]))
+			return true;
+	return false;
 }
 
 bool engine_step(struct engine *e)
 {
 	struct lane *lane;
 
-	assert(!e->stepping);
+	engine_begin_step(e);
+	engine_end_stranded(e);
+	engine_end_step(e);
 	e->steps++;
 	do
 		lane = next_lane(e);
 	while (lane && !step_lane(e, lane));
-	return e->requests > 0;
+	return has_work(e);
 }
 
 void engine_set_pools(struct engine *e, const struct pool_terms *of, size_t n)
@@ -454,6 +482,16 @@ size_t engine_requests(const struct engine *e)
 uint64_t engine_kv_bytes(const struct engine *e)
 {
 	return e->kv_bytes;
+}
+
+uint64_t engine_kv_bytes_on(const struct engine *e, const struct device *d)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < e->n_lanes; i++)
+		if (e->lanes[i].pages && e->lanes[i].model->net->device == d)
+			sum += pages_held(e->lanes[i].pages) * e->lanes[i].page_bytes;
+	return sum;
 }
 
 uint64_t engine_kv_max(const struct engine *e)

@@ -194,6 +194,16 @@ void request_break(struct request *q);
 /* Runs one step. True while there is more to do. */
 bool engine_step(struct engine *e);
 
+/*
+ * The device is to be left, now: nothing of any request is on it afterwards, and its networks may
+ * be freed. What had begun there ends with why; NULL: it waits until its model has a network again,
+ * as does what had not begun, and goes on from what it has said. Calls on_end.
+ */
+void engine_vacate(struct engine *e, const struct device *d, const struct err *why);
+/* The model will not have one again: its requests end with why, in the next step. */
+void engine_strand(struct engine *e, const struct model *m, const struct err *why);
+uint64_t engine_kv_bytes_on(const struct engine *e, const struct device *d);
+
 /* As schedule_set_pools and pools_look (inference/schedule/pools.h). */
 void engine_set_pools(struct engine *e, const struct pool_terms *of, size_t n);
 size_t engine_look_pools(struct engine *e, struct pool_look *ret, size_t max);

@@ -44,6 +44,7 @@ struct request {
 	uint32_t n_chained;            /* full pages, found or kept */
 	uint32_t n_cached;             /* of ids, what was found when it began */
 	const struct adapter *adapter; /* borrowed from the model; NULL: none */
+	char *moved;                   /* owned; its name, while the model is being moved */
 	struct sampling sampling;
 	struct sampler sampler;
 	struct bias *biases; /* owned */
@@ -79,6 +80,8 @@ struct lane {
 	/* The same of the time from one beginning to the next, while some wait; when one was. */
 	double begin_gap_nsec;
 	uint64_t begun_nsec;
+	bool moved;          /* requests are to find their adapters again */
+	struct err stranded; /* its model does not come back, and why */
 };
 
 struct engine {
@@ -102,6 +105,10 @@ struct engine {
 /* --- engine.c --- */
 
 uint64_t engine_now_nsec(void); /* monotonic */
+
+/* Between them requests may end, with callbacks that end others; the dead are freed at the end. */
+void engine_begin_step(struct engine *e);
+void engine_end_step(struct engine *e);
 
 /* Whose turn it is of those in e->shares; SCHEDULE_NOBODY. */
 size_t engine_first(struct engine *e);

@@ -13,7 +13,6 @@
 #define NICENESS 10
 
 struct loading {
-	struct device *device; /* borrowed */
 	struct loading_ops ops;
 	void *data;
 	pthread_t thread;
@@ -73,7 +72,7 @@ static void *run(void *data)
 
 		if (is_job) {
 			job.limits.progress = &l->progress;
-			m = model_load(job.dirfd, job.folder, job.id, l->device, &job.limits);
+			m = model_load(job.dirfd, job.folder, job.id, job.device, &job.limits);
 		}
 		pthread_mutex_lock(&l->lock);
 		pending = l->looked;
@@ -147,15 +146,14 @@ static int start(struct loading *l, struct loop *loop)
 	return r;
 }
 
-int loading_new(struct loop *loop, struct device *d, const struct loading_ops *ops, void *data,
-	struct loading **ret)
+int loading_new(struct loop *loop, const struct loading_ops *ops, void *data, struct loading **ret)
 {
 	struct loading *l = calloc(1, sizeof(*l));
 	int r;
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct loading){.device = d, .ops = *ops, .data = data, .event = -1};
+	*l = (struct loading){.ops = *ops, .data = data, .event = -1};
 	r = start(l, loop);
 	if (r < 0) {
 		(void)source_free(l->source);

@@ -24,6 +24,7 @@ struct loading_job {
 	int dirfd; /* borrowed */
 	char folder[LOADING_PATH_MAX];
 	char id[MODEL_ID_MAX + 1];
+	struct device *device; /* borrowed */
 	struct model_limits limits;
 };
 
@@ -38,8 +39,7 @@ struct loading_ops {
 
 /* Starts the thread, which keeps what its caller may do with files. Borrows all. Caller owns *ret.
  * The errno of eventfd and pthread_create. */
-int loading_new(struct loop *loop, struct device *d, const struct loading_ops *ops, void *data,
-	struct loading **ret);
+int loading_new(struct loop *loop, const struct loading_ops *ops, void *data, struct loading **ret);
 /* Ends the thread, in the middle of a model if need be. */
 struct loading *loading_free(struct loading *l);
 DEFINE_CLEANUP(struct loading *, loading_free)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "inference/engine/inside.h"
+#include "inference/engine/lost.h"
 
 #define STEP_MAX 32 /* requests of one step */
 
@@ -222,8 +223,9 @@ bool lane_step_pictures(struct engine *e, struct lane *lane)
 		r = read_texts(m, t.of[i]);
 	nsec = engine_now_nsec() - from;
 	engine_charge(e, t.of, t.ends, t.n, nsec);
+	r = lane_outcome(lane, r);
 	if (r < 0) {
-		requests_fail(t.of, t.n, r, "out of memory");
+		lane_fail(lane, t.of, t.n, r);
 		return true;
 	}
 	lane_learn_row_time(lane, nsec, t.rows);

@@ -16,6 +16,8 @@ struct place_in_row {
 
 static bool is_under_way(const struct request *q)
 {
+	if (!q->lane->model->net)
+		return false; /* it is being moved */
 	return q->lane->model->net->family->decoder ? q->running : q->begun;
 }
 

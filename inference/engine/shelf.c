@@ -10,52 +10,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "inference/engine/guard.h"
-#include "inference/engine/loading.h"
-#include "inference/engine/shelf_look.h"
+#include "inference/engine/shelf_inside.h"
 
 #define ROOM_USEC 100000        /* between two tries to find room for a model that waits for it */
 #define CLAIM_USEC USEC_PER_SEC /* in which those who waited for a model must have called it */
 
-enum state { NEW, COLD, WAITING, LOADING, READY, FAILED };
-
 static const char *const state_names[] = {"new", "cold", "waiting", "loading", "ready", "failed"};
 
-struct slot {
-	struct model *model; /* owned; stays where it is, since requests point to it */
-	struct found at;
-	enum state state;
-	uint64_t used_usec;          /* when it was last called */
-	bool wanted;                 /* a call waits for it */
-	uint64_t claimed_until_usec; /* loaded for a call that has not come back yet; 0: no */
-	bool gone;                   /* its folder is no more */
-	bool stale;                  /* its folder has changed since */
-};
-
-struct shelf {
-	struct device *device;    /* borrowed */
-	struct guard *guard;      /* borrowed; NULL: none */
-	int dirs[SHELF_DIRS_MAX]; /* owned; -1: cannot be read */
-	size_t n_dirs;
-	struct slot slots[SHELF_MODELS_MAX];
-	size_t n;
-	uint64_t memory_max, memory;
-	/* Once started. */
-	struct loading *loading; /* owned */
-	struct source *room;     /* owned; timer */
-	struct slot *at;         /* the one being examined or loaded */
-	struct shelf_ops ops;
-	void *data;
-	struct found_all *seen; /* owned; the thread's between two looks */
-};
-
-/* The only writer of a state. */
-static void set_state(struct slot *s, enum state to)
+void slot_set(struct slot *s, enum state to)
 {
 	log_debug("model=%s %s → %s", s->model->id, state_names[s->state], state_names[to]);
 	s->state = to;
 }
 
-static void tell(struct shelf *s)
+void shelf_tell(struct shelf *s)
 {
 	if (s->loading)
 		s->ops.changed(s->data);
@@ -116,27 +84,26 @@ static int add_slot(struct shelf *s, const struct found *f)
 	return 0;
 }
 
-static void unload(struct shelf *s, struct slot *slot)
-{
-	model_unload(slot->model);
-	s->memory -= slot->model->need;
-	set_state(slot, COLD);
-}
-
 /* One whose folder has gone or changed is given up as soon as nobody uses it. */
 static void settle(struct shelf *s, struct slot *slot)
 {
+	struct err changed = {-ENOENT, "the model has changed or gone while it was moved"};
+
+	if (slot_is_leaving(slot))
+		slot_leave(s, slot);
 	if ((!slot->gone && !slot->stale) || slot == s->at || (slot->gone && slot->state == NEW))
 		return;
 	if (slot->state == READY) {
 		if (s->loading && !s->ops.release(slot->model, s->data))
 			return;
-		unload(s, slot);
+		slot_unload(slot);
 	}
+	if (!slot_end_moving(s, slot, &changed))
+		return;
 	slot->model->error = (struct err){0};
 	slot->stale = false;
 	slot->used_usec = 0;
-	set_state(slot, NEW);
+	slot_set(slot, NEW);
 }
 
 static const struct found *find_found(const struct found_all *all, const char *id)
@@ -177,42 +144,6 @@ static void look(const struct shelf *s, struct found_all *to)
 
 /* --- one after the other, into the memory there is --- */
 
-/* The one that was called longest ago and can be given up. */
-static struct slot *oldest(struct shelf *s, uint64_t before_usec)
-{
-	struct slot *best = NULL;
-	uint64_t now = clock_mono_usec();
-
-	for (size_t i = 0; i < s->n; i++) {
-		struct slot *slot = &s->slots[i];
-
-		if (slot->state == READY && slot->used_usec > before_usec &&
-			slot->claimed_until_usec < now &&
-			(!best || slot->used_usec < best->used_usec))
-			best = slot;
-	}
-	return best;
-}
-
-/* Unloads the least recently used until there is room. False: the others are in use. */
-static bool make_room(struct shelf *s, uint64_t need)
-{
-	uint64_t past = 0;
-
-	while (s->memory_max - s->memory < need) {
-		struct slot *slot = oldest(s, past);
-
-		if (!slot)
-			return false;
-		past = slot->used_usec;
-		if (s->loading && !s->ops.release(slot->model, s->data))
-			continue;
-		log_info("model=%s unloaded: another one needs its memory", slot->model->id);
-		unload(s, slot);
-	}
-	return true;
-}
-
 static void fail_too_large(struct shelf *s, struct slot *slot)
 {
 	struct model *m = slot->model;
@@ -220,9 +151,9 @@ static void fail_too_large(struct shelf *s, struct slot *slot)
 	(void)err_set(&m->error, -EFBIG,
 		"its weights need %llu MiB of memory, the limit for all models is %llu",
 		(unsigned long long)((m->need + (1 << 20) - 1) >> 20),
-		(unsigned long long)(s->memory_max >> 20));
+		(unsigned long long)(rack_largest(&s->rack) >> 20));
 	log_error("model=%s not loaded: %s", m->id, m->error.text);
-	set_state(slot, FAILED);
+	slot_set(slot, FAILED);
 	slot->wanted = false;
 }
 
@@ -235,37 +166,89 @@ static void log_loaded(const struct model *m)
 			(unsigned long long)m->parameters);
 }
 
-/* The outcome of examining or loading; fresh is freed, its content goes to the slot's model. */
-static void take_model(struct shelf *s, struct slot *slot, struct model *fresh, bool examined)
+static void fail(struct shelf *s, struct slot *slot)
 {
 	struct model *m = slot->model;
 
-	if (!examined)
-		s->memory -= m->need; /* reserved before; the file may have another size now */
-	if (!fresh) {
-		(void)err_set(&m->error, -ENOMEM, "out of memory");
-		set_state(slot, FAILED);
-		return;
-	}
+	log_error("model=%s not loaded: %s", m->id, m->error.text);
+	slot_set(slot, FAILED);
+	slot->wanted = false;
+	slot_strand(s, slot, &m->error);
+}
+
+static void take_examined(struct shelf *s, struct slot *slot, struct model *fresh)
+{
+	struct model *m = slot->model;
+
 	model_unload(m);
 	*m = *fresh;
 	free(fresh);
 	if (m->error.code) {
-		log_error("model=%s not loaded: %s", m->id, m->error.text);
-		set_state(slot, FAILED);
-		slot->wanted = false;
-	} else if (examined) {
-		set_state(slot, COLD);
-		if (m->need > s->memory_max)
-			fail_too_large(s, slot);
+		fail(s, slot);
+		return;
+	}
+	slot_set(slot, COLD);
+	if (m->need > rack_largest(&s->rack))
+		fail_too_large(s, slot);
+}
+
+/* Requests that wait have the old tokenizer, which is the same. */
+static void take_network(struct slot *slot, struct model *fresh)
+{
+	slot->model->net = fresh->net;
+	slot->model->need = fresh->need;
+	fresh->net = NULL;
+	(void)model_free(fresh);
+	slot->moving = false;
+}
+
+static void take_loaded(struct shelf *s, struct slot *slot, struct model *fresh)
+{
+	struct model *m = slot->model;
+	struct bay *bay = slot->bay;
+
+	slot_leave_bay(slot); /* set aside before; the file may have another size now */
+	if (bay->state != BAY_SERVING || device_is_faulty(bay->device)) {
+		/* That says nothing of the model: there may be another device. */
+		(void)model_free(fresh);
+		slot_set(slot, slot->wanted ? WAITING : COLD);
+		return;
+	}
+	if (slot->moving && !fresh->error.code) {
+		take_network(slot, fresh);
+	} else if (slot->moving) {
+		m->error = fresh->error;
+		(void)model_free(fresh);
 	} else {
-		s->memory += m->need;
-		slot->used_usec = clock_mono_usec();
-		/* Or two models that are both wanted would unload each other for ever. */
-		slot->claimed_until_usec = slot->wanted ? slot->used_usec + CLAIM_USEC : 0;
-		slot->wanted = false;
-		log_loaded(m);
-		set_state(slot, READY);
+		model_unload(m);
+		*m = *fresh;
+		free(fresh);
+	}
+	if (m->error.code) {
+		fail(s, slot);
+		return;
+	}
+	slot->bay = bay;
+	bay->memory += m->need;
+	slot->used_usec = clock_mono_usec();
+	/* Or two models that are both wanted would unload each other for ever. */
+	slot->claimed_until_usec = slot->wanted ? slot->used_usec + CLAIM_USEC : 0;
+	slot->wanted = false;
+	log_loaded(m);
+	slot_set(slot, READY);
+}
+
+/* The outcome of examining or loading; fresh is freed, its content goes to the slot's model. */
+static void take_model(struct shelf *s, struct slot *slot, struct model *fresh, bool examined)
+{
+	if (!fresh) {
+		slot_leave_bay(slot);
+		(void)err_set(&slot->model->error, -ENOMEM, "out of memory");
+		fail(s, slot);
+	} else if (examined) {
+		take_examined(s, slot, fresh);
+	} else {
+		take_loaded(s, slot, fresh);
 	}
 }
 
@@ -279,15 +262,16 @@ static bool may_begin(struct shelf *s, struct slot *slot)
 	(void)err_set(&m->error, -EFAULT,
 		"reading it ended the service %d times; it is tried again when it has changed",
 		GUARD_DEATHS);
-	log_error("model=%s not loaded: %s", m->id, m->error.text);
-	set_state(slot, FAILED);
-	slot->wanted = false;
+	fail(s, slot);
 	return false;
 }
 
+/* What is loaded has a place, with room. */
 static void begin(struct shelf *s, struct slot *slot, bool examine)
 {
+	struct bay *bay = examine ? &s->rack.bays[0] : rack_place(&s->rack, slot->model->need);
 	struct loading_job job = {.dirfd = s->dirs[slot->at.dir],
+		.device = bay->device,
 		.limits = {.memory_max = examine ? UINT64_MAX : slot->model->need,
 			.examine = examine}};
 	struct model *fresh;
@@ -295,8 +279,9 @@ static void begin(struct shelf *s, struct slot *slot, bool examine)
 	memcpy(job.folder, slot->at.folder, sizeof(job.folder));
 	memcpy(job.id, slot->at.id, sizeof(job.id));
 	if (!examine) {
-		s->memory += slot->model->need;
-		set_state(slot, LOADING);
+		slot->bay = bay;
+		bay->memory += slot->model->need;
+		slot_set(slot, LOADING);
 	}
 	if (s->loading) {
 		s->at = slot;
@@ -304,13 +289,8 @@ static void begin(struct shelf *s, struct slot *slot, bool examine)
 		(void)loading_begin(s->loading, &job);
 		return;
 	}
-	fresh = model_load(job.dirfd, job.folder, job.id, s->device, &job.limits);
+	fresh = model_load(job.dirfd, job.folder, job.id, job.device, &job.limits);
 	take_model(s, slot, fresh, examine);
-}
-
-static bool fits(const struct shelf *s, const struct slot *slot)
-{
-	return slot->model->need <= s->memory_max - s->memory;
 }
 
 /* What the thread is to do next: what is waited for, then what is unknown, then what fits. */
@@ -325,12 +305,12 @@ static struct slot *next_slot(struct shelf *s)
 			continue;
 		if (slot->wanted &&
 			(slot->state == NEW ||
-				(slot->state == WAITING && make_room(s, slot->model->need))))
+				(slot->state == WAITING && shelf_make_room(s, slot->model->need))))
 			return slot;
 		if (slot->state == NEW && !unknown)
 			unknown = slot;
 		/* Only what was never called: what was unloaded comes when it is called. */
-		if (slot->state == COLD && slot->used_usec == 0 && fits(s, slot) && !cold)
+		if (slot->state == COLD && slot->used_usec == 0 && slot_fits(s, slot) && !cold)
 			cold = slot;
 	}
 	return unknown ? unknown : cold;
@@ -346,8 +326,9 @@ static void pump(struct shelf *s)
 		return;
 	for (size_t i = 0; i < s->n; i++) {
 		settle(s, &s->slots[i]);
+		slot_refuse_homeless(s, &s->slots[i]);
 		if (s->slots[i].wanted && s->slots[i].state == COLD)
-			set_state(&s->slots[i], WAITING);
+			slot_set(&s->slots[i], WAITING);
 	}
 	do
 		slot = next_slot(s);
@@ -356,6 +337,7 @@ static void pump(struct shelf *s)
 		begin(s, slot, slot->state == NEW);
 	for (size_t i = 0; i < s->n; i++)
 		waits = waits || s->slots[i].state == WAITING || s->slots[i].stale ||
+			slot_is_leaving(&s->slots[i]) ||
 			(s->slots[i].gone && s->slots[i].state == READY);
 	if (waits)
 		timer_arm_after(s->room, ROOM_USEC);
@@ -371,7 +353,7 @@ static void on_loaded(struct model *fresh, void *data)
 	s->at = NULL;
 	guard_end(s->guard);
 	take_model(s, slot, fresh, slot->state == NEW);
-	tell(s);
+	shelf_tell(s);
 	pump(s);
 }
 
@@ -401,7 +383,7 @@ static void on_look_done(void *data)
 	struct shelf *s = data;
 
 	(void)take_found(s, s->seen);
-	tell(s);
+	shelf_tell(s);
 	pump(s);
 }
 
@@ -423,8 +405,8 @@ int shelf_open(const char *const *dirs, size_t n, struct device *d, uint64_t mem
 
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
-	s->device = d;
-	s->memory_max = memory_max;
+	rack_init(&s->rack);
+	(void)rack_add(&s->rack, d, memory_max);
 	for (; s->n_dirs < n && s->n_dirs < SHELF_DIRS_MAX; s->n_dirs++) {
 		int fd = open(dirs[s->n_dirs], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -456,7 +438,7 @@ int shelf_start(struct shelf *s, struct loop *loop, const struct shelf_ops *ops,
 	s->ops = *ops;
 	s->data = data;
 	if (r == 0)
-		r = loading_new(loop, s->device, &loading_ops, s, &s->loading);
+		r = loading_new(loop, &loading_ops, s, &s->loading);
 	if (r == 0)
 		pump(s);
 	return r;
@@ -473,6 +455,7 @@ struct shelf *shelf_free(struct shelf *s)
 	for (size_t i = 0; i < s->n_dirs; i++)
 		if (s->dirs[i] >= 0)
 			(void)close(s->dirs[i]);
+	rack_done(&s->rack);
 	free(s->seen);
 	free(s);
 	return NULL;
@@ -489,7 +472,7 @@ void shelf_load_all(struct shelf *s)
 {
 	shelf_examine_all(s);
 	for (size_t i = 0; i < s->n; i++) {
-		if (s->slots[i].state == COLD && fits(s, &s->slots[i]))
+		if (s->slots[i].state == COLD && slot_fits(s, &s->slots[i]))
 			begin(s, &s->slots[i], false);
 	}
 }
@@ -507,9 +490,9 @@ int shelf_use(struct shelf *s, struct model *m, struct err *e)
 
 	if (!s->loading && slot->state == NEW)
 		begin(s, slot, true);
-	if (!s->loading && slot->state == COLD && make_room(s, m->need))
+	if (!s->loading && slot->state == COLD && shelf_make_room(s, m->need))
 		begin(s, slot, false);
-	if (slot->state == READY) {
+	if (slot->state == READY && !slot_is_leaving(slot)) {
 		slot->used_usec = clock_mono_usec();
 		slot->claimed_until_usec = 0;
 		return 0;
@@ -517,6 +500,10 @@ int shelf_use(struct shelf *s, struct model *m, struct err *e)
 	if (slot->state == FAILED)
 		return err_set(e, m->error.code == -EFBIG ? -EFBIG : -ENOENT,
 			"model: '%s' could not be loaded: %s", m->id, m->error.text);
+	if (slot->state != NEW && !rack_place(&s->rack, m->need)) {
+		(void)rack_refuse(&s->rack, m->need, e);
+		return err_wrap(e, "model '%s'", m->id);
+	}
 	slot->wanted = true;
 	if (s->loading)
 		pump(s);
@@ -538,19 +525,11 @@ struct model *shelf_at(const struct shelf *s, size_t i)
 	return s->slots[i].model;
 }
 
-uint64_t shelf_memory_max(const struct shelf *s)
+void shelf_settle(struct shelf *s)
 {
-	return s->memory_max;
-}
-
-const struct device *shelf_device(const struct shelf *s)
-{
-	return s->device;
-}
-
-uint64_t shelf_memory(const struct shelf *s)
-{
-	return s->memory;
+	if (s->loading)
+		pump(s);
+	shelf_tell(s);
 }
 
 /* From 0 to 1. */

@@ -1,6 +1,7 @@
 /*
  * All models there are: every model folder below the model directories, loaded as far as memory
- * goes. Knows no link and no request.
+ * goes, each on the first device in service that may hold it (devices/rack.h). Knows no link and no
+ * request.
  *
  *	          examined            wanted          a place in memory
  *	 NEW ─────────────▶ COLD ───────────▶ WAITING ────────▶ LOADING ──▶ READY
@@ -11,6 +12,9 @@
  * Examining and loading happen in a thread (loading.h) once shelf_start was called, so that calls
  * of other models go on; before, at once and in the caller. A folder that appears, changes or goes
  * is noticed within seconds.
+ *
+ * A model whose device is left (shelf_vacate) while requests wait for it goes from READY back to
+ * WAITING, keeps its tokenizer, which they refer to, and gets a network on another device.
  */
 #pragma once
 
@@ -21,6 +25,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/loop.h"
+#include "inference/devices/rack.h"
 #include "inference/engine/model.h"
 
 #define SHELF_MODELS_MAX 256
@@ -35,6 +40,9 @@ struct shelf_ops {
 	/* Whether the model can be unloaded now; what was kept for it beside it is given up then.
 	 */
 	bool (*release)(struct model *m, void *data);
+	/* The model will not come back to a device, and requests wait for it; NULL: there are none
+	 * ever. */
+	void (*strand)(struct model *m, const struct err *why, void *data);
 };
 
 /*
@@ -45,6 +53,8 @@ struct shelf_ops {
  */
 int shelf_open(const char *const *dirs, size_t n, struct device *d, uint64_t memory_max,
 	struct shelf **ret, struct err *e);
+/* Another device; before shelf_start. Borrows it. -ENOSPC. */
+int shelf_add_device(struct shelf *s, struct device *d, uint64_t memory_max);
 struct shelf *shelf_free(struct shelf *s);
 DEFINE_CLEANUP(struct shelf *, shelf_free)
 
@@ -69,7 +79,7 @@ struct model *shelf_find(const struct shelf *s, const char *id);
  * Asks for a model that is to be called now. 0: it is loaded, and stays so until control returns
  * to the loop or a request holds it. -EAGAIN: it is being loaded; ask again when changed is called.
  * -ENOENT: it cannot be loaded, with the reason. -EFBIG: it is larger than memory_max, with both
- * numbers.
+ * numbers. -ENODEV: no device in service may hold it, with what there is.
  */
 int shelf_use(struct shelf *s, struct model *m, struct err *e);
 
@@ -80,8 +90,17 @@ bool shelf_is_loading(const struct shelf *s); /* or examining one */
 size_t shelf_count(const struct shelf *s);
 struct model *shelf_at(const struct shelf *s, size_t i);
 uint64_t shelf_memory(const struct shelf *s); /* bytes of all loaded weights */
-uint64_t shelf_memory_max(const struct shelf *s);
-const struct device *shelf_device(const struct shelf *s); /* that they are loaded for */
+
+/* The devices; borrowed. After a change of a state: shelf_settle, or shelf_vacate. */
+struct rack *shelf_rack(struct shelf *s);
+
+/* Models leave devices that are not in service as soon as they can, and come to those that are. */
+void shelf_settle(struct shelf *s);
+/* The device is left now; nothing of any request is on it (engine_vacate). Models that requests
+ * wait for are loaded on another one, or stranded. */
+void shelf_vacate(struct shelf *s, struct bay *b);
+/* A model is being loaded for it at this moment. */
+bool shelf_is_loading_on(const struct shelf *s, const struct bay *b);
 
 /* The array of models.LIST. NULL: out of memory. Caller owns it. */
 json_t *shelf_list(const struct shelf *s);

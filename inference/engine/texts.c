@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "inference/engine/inside.h"
+#include "inference/engine/lost.h"
 
 #define ROW_WORK 64    /* of a row that reads weights only */
 #define PROMPT_PIECE 8 /* rows of a prompt that are allotted at a time */
@@ -323,8 +324,9 @@ bool lane_step_texts(struct engine *e, struct lane *lane)
 		r = net->family->step(net, s.ids, s.places, s.m, s.wanted, s.n_wanted, e->logits);
 	nsec = engine_now_nsec() - from;
 	engine_charge(e, s.of, s.ends, s.m, nsec);
+	r = lane_outcome(lane, r);
 	if (r < 0) {
-		requests_fail(s.of, s.m, r, "out of memory");
+		lane_fail(lane, s.of, s.m, r);
 		return true;
 	}
 	lane_learn_row_time(lane, nsec, s.m);

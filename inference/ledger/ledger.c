@@ -282,10 +282,10 @@ static void write_row(struct charge *c, const struct usage *u, const char *outco
 		"call", call, "time_usec", (json_int_t)clock_wall_usec(), "payer",
 		c->account->payer, "account", account_name(c->account), "space", c->space,
 		"session", (json_int_t)c->session, "event", (json_int_t)c->event, "model", c->model,
-		"task", c->task, "device", l->device, "queue_usec", (json_int_t)u->queue_usec,
-		"device_nsec", (json_int_t)c->nsec, "tokens_in", (json_int_t)u->tokens_in,
-		"tokens_cached", (json_int_t)u->tokens_cached, "tokens_out",
-		(json_int_t)u->tokens_out, "outcome", outcome);
+		"task", c->task, "device", c->device ? c->device : l->device, "queue_usec",
+		(json_int_t)u->queue_usec, "device_nsec", (json_int_t)c->nsec, "tokens_in",
+		(json_int_t)u->tokens_in, "tokens_cached", (json_int_t)u->tokens_cached,
+		"tokens_out", (json_int_t)u->tokens_out, "outcome", outcome);
 
 	if (add_row(l, row, &n) < 0)
 		return; /* its time stays counted as running, and is in the next row or owed */

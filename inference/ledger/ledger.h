@@ -55,6 +55,7 @@ struct charge {
 	const char *space, *model, *task;
 	uint32_t session, event;
 	uint64_t call;               /* number of its first row; 0: none yet */
+	const char *device;          /* borrowed; that it ran on last; NULL: the ledger's */
 	uint64_t nsec, written_nsec; /* on the device; of that in its last row */
 };
 

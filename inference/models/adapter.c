@@ -209,6 +209,11 @@ void adapters_free(struct net *net)
 	free(net->adapters);
 }
 
+const char *adapter_name(const struct adapter *a)
+{
+	return a->name;
+}
+
 const struct adapter *adapter_find(const struct net *net, const char *name)
 {
 	for (size_t i = 0; i < net->n_adapters; i++)

@@ -37,6 +37,7 @@ void adapters_free(struct net *net);
 
 /* NULL: there is none of that name. */
 const struct adapter *adapter_find(const struct net *net, const char *name);
+const char *adapter_name(const struct adapter *a);
 
 /* Floats that adapter_apply needs for each row; 0 where no row has an adapter. */
 size_t adapter_room(const struct net *net, const struct place *places, size_t m);

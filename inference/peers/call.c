@@ -10,6 +10,7 @@ const char *call_code(int r)
 	switch (r) {
 	case -ENOENT:
 	case -EFBIG:
+	case -ENODEV:
 		return "no_model";
 	case -EINVAL:
 	case -EACCES:

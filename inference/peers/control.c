@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "inference/peers/devices.h"
 #include "inference/peers/inside.h"
 #include "proto/messages.h"
 
@@ -217,6 +218,7 @@ static const struct control_handler {
 	{MODELS_REVOKE, on_revoke},
 	{MODELS_LEASE, on_lease},
 	{MODELS_TAKEN, on_taken},
+	{MODELS_DEVICE, devices_on_order},
 };
 
 static int on_control_frame(

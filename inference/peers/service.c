@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/tell.h"
 #include "inference/metrics.h"
+#include "inference/peers/devices.h"
 #include "inference/peers/inside.h"
 #include "inference/peers/top.h"
 #include "inference/peers/waits.h"
@@ -22,6 +23,7 @@ static void on_step(void *data)
 	s->step_due = engine_step(s->engine);
 	if (s->step_due)
 		timer_arm_after(s->step, engine_pause_usec(s->engine));
+	devices_check(s);
 }
 
 /* Arming replaces a deadline, and fds come before timers: were it armed with every call, a stream
@@ -61,6 +63,7 @@ static void on_models(void *data)
 	struct worker *next;
 
 	s->models_usec = 0;
+	devices_check(s); /* loading finds faults too */
 	if (s->models_changed || loading)
 		for (struct control *c = s->controls; c; c = c->next)
 			control_send_list(c);
@@ -77,6 +80,7 @@ void service_models_changed(struct service *s)
 {
 	s->models_changed = true;
 	service_look_after(s, 0);
+	service_step(s); /* requests may have waited for one that is there again */
 }
 
 void service_set_ledger(struct service *s, struct ledger *ledger)
@@ -88,6 +92,16 @@ void service_lease_came(struct service *s)
 {
 	if (s->held_bytes > 0)
 		service_look_after(s, 0);
+}
+
+void service_strand_model(struct service *s, const struct model *m, const struct err *why)
+{
+	struct err words = {0};
+
+	(void)err_set(&words, why->code, "model '%s': its device went out of service, and %s",
+		m->id, why->text);
+	engine_strand(s->engine, m, &words);
+	service_step(s);
 }
 
 bool service_release_model(struct service *s, struct model *m)
@@ -199,8 +213,23 @@ struct service *service_free(struct service *s)
 	return NULL;
 }
 
+static size_t count_bays(const struct rack *r, enum bay_state state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += r->bays[i].state == state;
+	return n;
+}
+
 static void fill_gauges(const struct service *s)
 {
+	static const enum inference_metric gauges[] = {
+		[BAY_SERVING] = INFERENCE_DEVICES_SERVING,
+		[BAY_DRAINING] = INFERENCE_DEVICES_DRAINING,
+		[BAY_EXCLUDED] = INFERENCE_DEVICES_EXCLUDED,
+		[BAY_FAILED] = INFERENCE_DEVICES_FAILED,
+	};
 	size_t n = shelf_count(s->shelf), broken = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -209,6 +238,8 @@ static void fill_gauges(const struct service *s)
 	inference_gauge(INFERENCE_MODELS_BROKEN, broken);
 	inference_gauge(INFERENCE_WORKERS, s->n_workers);
 	inference_gauge(INFERENCE_REQUESTS, engine_requests(s->engine));
+	for (enum bay_state state = BAY_SERVING; state <= BAY_FAILED; state++)
+		inference_gauge(gauges[state], count_bays(shelf_rack(s->shelf), state));
 	inference_gauge(INFERENCE_BUSY, engine_busy_usec(s->engine));
 	if (s->ledger)
 		inference_gauge(INFERENCE_USAGE_WAITING, ledger_waiting(s->ledger));

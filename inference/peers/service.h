@@ -39,6 +39,7 @@ void service_lease_came(struct service *s);
 /* For the shelf (struct shelf_ops): what is served has changed; may the model be unloaded? */
 void service_models_changed(struct service *s);
 bool service_release_model(struct service *s, struct model *m);
+void service_strand_model(struct service *s, const struct model *m, const struct err *why);
 
 /* Takes a control peer's connection (owned from now on). */
 void service_add_control(struct service *s, int fd);

@@ -116,18 +116,50 @@ static json_t *list_waiting(const struct lists *l)
 	return list;
 }
 
-static json_t *describe_device(const struct service *s)
+static size_t count_models(const struct service *s, const struct device *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < shelf_count(s->shelf); i++) {
+		const struct model *m = shelf_at(s->shelf, i);
+
+		n += m->net && m->net->device == d;
+	}
+	return n;
+}
+
+/* A driver's words may be cut in the middle of a character. */
+static json_t *words_of(const char *text)
+{
+	json_t *words = json_string(text);
+
+	return words ? words : json_string("its words are not text");
+}
+
+static json_t *describe_device(const struct service *s, const struct bay *b)
 {
 	const struct model *now = engine_model_now(s->engine);
+	bool here = now && now->net && now->net->device == b->device;
 
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
-		shelf_device(s->shelf)->ops->name, "state", "serving", "model", now ? now->id : "",
-		"memoryBytes", (json_int_t)shelf_memory(s->shelf), "memoryMaxBytes",
-		(json_int_t)shelf_memory_max(s->shelf), "keysBytes",
-		(json_int_t)engine_kv_bytes(s->engine), "keysMaxBytes",
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
+		b->name, "state", bay_state_name(b->state), "reason", words_of(b->reason), "since",
+		(json_int_t)(b->since_usec / USEC_PER_SEC), "models",
+		(json_int_t)count_models(s, b->device), "model", here ? now->id : "", "memoryBytes",
+		(json_int_t)b->memory, "memoryMaxBytes", (json_int_t)b->memory_max, "keysBytes",
+		(json_int_t)engine_kv_bytes_on(s->engine, b->device), "keysMaxBytes",
 		(json_int_t)engine_kv_max(s->engine), "busyMs",
-		(json_int_t)(engine_busy_usec(s->engine) / 1000), "steps",
+		(json_int_t)(b->device->busy_nsec / 1000000), "steps",
 		(json_int_t)engine_steps(s->engine));
+}
+
+static json_t *describe_devices(struct service *s)
+{
+	const struct rack *rack = shelf_rack(s->shelf);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < rack->n; i++)
+		(void)json_array_append_new(list, describe_device(s, &rack->bays[i]));
+	return list;
 }
 
 static json_t *describe(struct service *s)
@@ -138,7 +170,7 @@ static json_t *describe(struct service *s)
 	for (struct worker *w = s->workers; w; w = w->next)
 		for (struct call *c = w->calls; c; c = c->next)
 			note_call(&l, c);
-	return json_pack("{s:[o], s:o, s:o, s:I, s:I}", "devices", describe_device(s), "running",
+	return json_pack("{s:o, s:o, s:o, s:I, s:I}", "devices", describe_devices(s), "running",
 		l.running, "waiting", list_waiting(&l), "runningAll", (json_int_t)l.n_running,
 		"waitingAll", (json_int_t)l.n_waiting);
 }

@@ -32,7 +32,12 @@ static void engine_words(const struct call *c, const struct wait *w, char *words
 	char place[40];
 
 	rank(place, sizeof(place), w);
-	if (w->elsewhere)
+	if (!c->job.model->net)
+		(void)snprintf(words, max,
+			"waits for the model %s, which is loaded anew: its device went out of "
+			"service%s",
+			model, place);
+	else if (w->elsewhere)
 		(void)snprintf(words, max,
 			"waits for the device, which works on another model for %u other%s, since "
 			"%.1f s%s",

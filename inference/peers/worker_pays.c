@@ -67,8 +67,10 @@ static void break_others(const struct service *s)
 bool call_spend(uint64_t nsec, void *data)
 {
 	struct call *c = data;
-	bool left = charge_add(&c->charge, nsec);
+	bool left;
 
+	c->charge.device = c->job.model->net->device->ops->name;
+	left = charge_add(&c->charge, nsec);
 	if (c->event) {
 		c->event->spent_nsec += nsec;
 		release(c->event, nsec);

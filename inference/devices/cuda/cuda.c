@@ -3,9 +3,8 @@
  *
  * Everything runs in order on one stream; only fetch waits for it. What a launch needs from the
  * host (ids, places) goes through a ring of pinned memory, so that nothing is waited for. Weights
- * stay where they are for good; matrices as tensor cores want them (kernels.cu). A GPU that fails
- * in the middle of a step has computed nothing that may be shown: the process ends, as it does out
- * of memory, and is started again.
+ * stay where they are for good; matrices as tensor cores want them (kernels.cu). A call that fails
+ * is the device's fault (device.h): nothing is asked of the driver any more but to give all back.
  */
 #include <assert.h>
 #include <errno.h>
@@ -117,17 +116,20 @@ static const char *words(const struct cuda *c, CUresult r)
 	return name;
 }
 
-static void must(const struct cuda *c, CUresult r, const char *what)
+static void must(struct cuda *c, CUresult r, const char *what)
 {
-	if (r == CUDA_SUCCESS)
-		return;
-	(void)fprintf(stderr, "cuda: %s failed: %s\n", what, words(c, r));
-	abort();
+	if (r != CUDA_SUCCESS)
+		device_fail(&c->device, "%s failed: %s", what, words(c, r));
+}
+
+static bool is_faulty(const struct cuda *c)
+{
+	return device_is_faulty(&c->device);
 }
 
 static void launch(struct cuda *c, CUfunction f, size_t blocks, size_t blocks_y, void **arguments)
 {
-	if (blocks == 0 || blocks_y == 0)
+	if (blocks == 0 || blocks_y == 0 || is_faulty(c))
 		return;
 	must(c,
 		c->driver.cuLaunchKernel_(f, (unsigned)blocks, (unsigned)blocks_y, 1, CUDA_THREADS,
@@ -152,6 +154,8 @@ static CUdeviceptr put(struct cuda *c, const void *bytes, size_t n)
 	CUdeviceptr found = n ? find_sent(r, bytes, n) : r->device;
 
 	assert(room <= RING_BYTES);
+	if (is_faulty(c))
+		return r->device; /* which nobody will read */
 	if (found)
 		return found;
 	if (r->used + room > RING_BYTES) {
@@ -187,6 +191,21 @@ static CUdeviceptr address(const void *x)
 	return (CUdeviceptr)(uintptr_t)x;
 }
 
+/* -ENOMEM; what else is wrong is a fault too. */
+static int take_memory(struct cuda *c, size_t bytes, CUdeviceptr *ret)
+{
+	CUresult r;
+
+	if (is_faulty(c))
+		return -ENOMEM;
+	r = c->driver.cuMemAlloc_(ret, bytes);
+	if (r == CUDA_SUCCESS)
+		return 0;
+	if (r != CUDA_ERROR_OUT_OF_MEMORY)
+		must(c, r, "taking memory");
+	return -ENOMEM;
+}
+
 /* --- memory for activations: taken once, used again. What is freed may still be read by work that
  * is under way, but whoever gets it next writes after that: there is one stream. --- */
 
@@ -213,6 +232,8 @@ static void drop_blocks(struct cuda *c)
 	size_t kept = 0;
 
 	must(c, c->driver.cuStreamSynchronize_(c->stream), "waiting for the GPU");
+	if (is_faulty(c))
+		return;
 	for (size_t i = 0; i < c->n_blocks; i++)
 		if (c->blocks[i].used)
 			c->blocks[kept++] = c->blocks[i];
@@ -236,9 +257,9 @@ static CUdeviceptr block_new(struct cuda *c, size_t bytes)
 		drop_blocks(c);
 	if (c->n_blocks == BLOCKS_KEPT)
 		return 0;
-	if (c->driver.cuMemAlloc_(&at, bytes) != CUDA_SUCCESS) {
+	if (take_memory(c, bytes, &at) < 0) {
 		drop_blocks(c);
-		if (c->driver.cuMemAlloc_(&at, bytes) != CUDA_SUCCESS)
+		if (take_memory(c, bytes, &at) < 0)
 			return 0;
 	}
 	c->blocks[c->n_blocks++] = (struct block){at, bytes, true};
@@ -269,6 +290,8 @@ static void cuda_put(struct device *d, const float *from, size_t n, float *x)
 {
 	struct cuda *c = cuda_of(d);
 
+	if (is_faulty(c))
+		return;
 	must(c, c->driver.cuMemcpyHtoDAsync_(address(x), from, n * sizeof(*x), c->stream),
 		"a copy to the GPU");
 	must(c, c->driver.cuStreamSynchronize_(c->stream), "waiting for the GPU");
@@ -278,14 +301,18 @@ static void cuda_fetch(struct device *d, const float *x, size_t n, float *ret)
 {
 	struct cuda *c = cuda_of(d);
 
-	must(c, c->driver.cuMemcpyDtoHAsync_(ret, address(x), n * sizeof(*x), c->stream),
-		"a copy from the GPU");
-	must(c, c->driver.cuStreamSynchronize_(c->stream), "waiting for the GPU");
+	if (!is_faulty(c)) {
+		must(c, c->driver.cuMemcpyDtoHAsync_(ret, address(x), n * sizeof(*x), c->stream),
+			"a copy from the GPU");
+		must(c, c->driver.cuStreamSynchronize_(c->stream), "waiting for the GPU");
+	}
+	if (is_faulty(c))
+		memset(ret, 0, n * sizeof(*ret));
 }
 
 /* --- weights: these may come from another thread than the one that computes --- */
 
-static void enter(const struct cuda *c)
+static void enter(struct cuda *c)
 {
 	must(c, c->driver.cuCtxSetCurrent_(c->context), "taking up the GPU");
 }
@@ -299,9 +326,9 @@ static int send_matrix(struct cuda *c, struct weight *w, const float *values)
 	CUdeviceptr plain;
 	void *arguments[] = {&plain, &rows, &columns, &w->k_tiles, &w->split, &w->at};
 
-	if (c->driver.cuMemAlloc_(&plain, w->rows * w->columns * sizeof(float)) != CUDA_SUCCESS)
+	if (take_memory(c, w->rows * w->columns * sizeof(float), &plain) < 0)
 		return -ENOMEM;
-	if (c->driver.cuMemAlloc_(&w->at, bytes) != CUDA_SUCCESS) {
+	if (take_memory(c, bytes, &w->at) < 0) {
 		(void)c->driver.cuMemFree_(plain);
 		return -ENOMEM;
 	}
@@ -312,17 +339,17 @@ static int send_matrix(struct cuda *c, struct weight *w, const float *values)
 	launch(c, c->weight_tiles, row_tiles, 1, arguments);
 	must(c, c->driver.cuStreamSynchronize_(c->stream), "waiting for the GPU");
 	(void)c->driver.cuMemFree_(plain);
-	return 0;
+	return is_faulty(c) ? -EIO : 0;
 }
 
 static int send_vector(struct cuda *c, struct weight *w, const float *values)
 {
-	if (c->driver.cuMemAlloc_(&w->at, w->columns * sizeof(float)) != CUDA_SUCCESS)
+	if (take_memory(c, w->columns * sizeof(float), &w->at) < 0)
 		return -ENOMEM;
 	must(c, c->driver.cuMemcpyHtoDAsync_(w->at, values, w->columns * sizeof(float), c->stream),
 		"a copy to the GPU");
 	must(c, c->driver.cuStreamSynchronize_(c->stream), "waiting for the GPU");
-	return 0;
+	return is_faulty(c) ? -EIO : 0;
 }
 
 static struct weight *cuda_weight_new(struct device *d, const struct tensor *t)
@@ -355,9 +382,10 @@ static void cuda_weight_free(struct device *d, struct weight *w)
 {
 	struct cuda *c = cuda_of(d);
 
-	enter(c);
-	if (w)
+	if (w && !is_faulty(c)) {
+		enter(c);
 		must(c, c->driver.cuMemFree_(w->at), "freeing a weight");
+	}
 	free(w);
 }
 
@@ -492,7 +520,7 @@ static struct kv *cuda_kv_new(struct device *d, uint32_t layers, uint32_t width,
 		return NULL;
 	*kv = (struct kv){layers, width, pages, 0};
 	if (__builtin_mul_overflow(page_floats(kv) * sizeof(float), (size_t)pages, &bytes) ||
-		c->driver.cuMemAlloc_(&kv->pool, bytes) != CUDA_SUCCESS) {
+		take_memory(c, bytes, &kv->pool) < 0) {
 		free(kv);
 		return NULL;
 	}
@@ -503,7 +531,7 @@ static void cuda_kv_free(struct device *d, struct kv *kv)
 {
 	struct cuda *c = cuda_of(d);
 
-	if (kv)
+	if (kv && !is_faulty(c))
 		must(c, c->driver.cuMemFree_(kv->pool), "freeing a cache");
 	free(kv);
 }
@@ -645,9 +673,15 @@ static void cuda_spread(struct device *d, unsigned threads)
 	(void)threads;
 }
 
-static struct device *cuda_close(struct device *d)
+static uint64_t cuda_memory(struct device *d)
 {
-	struct cuda *c = cuda_of(d);
+	size_t left, all;
+
+	return cuda_of(d)->driver.cuMemGetInfo_(&left, &all) == CUDA_SUCCESS ? all : 0;
+}
+
+static void stop(struct cuda *c)
+{
 	struct driver *v = &c->driver;
 
 	if (c->stream)
@@ -664,10 +698,26 @@ static struct device *cuda_close(struct device *d)
 		(void)v->cuStreamDestroy_(c->stream);
 	if (c->context)
 		(void)v->cuDevicePrimaryCtxRelease_(c->gpu);
+	c->n_blocks = 0;
+	c->ring = (struct ring){0};
+	c->module = NULL;
+	c->stream = NULL;
+	c->context = NULL;
+	c->rows = 0;
+	c->rows_cap = 0;
+}
+
+static struct device *cuda_close(struct device *d)
+{
+	struct cuda *c = cuda_of(d);
+
+	stop(c);
 	free(c->scratch);
 	free(c);
 	return NULL;
 }
+
+static int cuda_revive(struct device *d, struct err *e);
 
 extern const struct device_ops device_plugin_ops;
 const struct device_ops device_plugin_ops = {
@@ -699,6 +749,8 @@ const struct device_ops device_plugin_ops = {
 	.relu = cuda_relu,
 	.tanh = cuda_tanh,
 	.spread = cuda_spread,
+	.memory = cuda_memory,
+	.revive = cuda_revive,
 	.close = cuda_close,
 };
 
@@ -736,6 +788,24 @@ static CUresult start(struct cuda *c)
 	if (r == CUDA_SUCCESS)
 		r = v->cuMemAlloc_(&c->ring.device, RING_BYTES);
 	return r;
+}
+
+/* A fault ends its context; a new one has nothing of the old. */
+static int cuda_revive(struct device *d, struct err *e)
+{
+	struct cuda *c = cuda_of(d);
+	CUresult started;
+
+	stop(c);
+	started = start(c);
+	if (started != CUDA_SUCCESS) {
+		stop(c);
+		return err_set(e, -ENODEV,
+			"the GPU cannot be used until the inference service is started anew: %s",
+			words(c, started));
+	}
+	device_mend(d);
+	return 0;
 }
 
 extern const uint32_t device_plugin_version;
