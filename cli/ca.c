@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "cli/acme.h"
 #include "cli/certs.h"
 #include "tls/cert.h"
 
@@ -285,22 +286,52 @@ static bool has_name(const struct cert *c, const char *name)
 	return false;
 }
 
-bool ca_is_due(const struct layout *l, const struct ca_names *names)
+static int read_given(const struct layout *l, struct cert **ret, struct err *e)
 {
-	CLEANUP(cert_freep) struct cert *c = NULL;
 	CLEANUP(buf_done) struct buf pem;
 	char dir[LAYOUT_PATH + 32], path[LAYOUT_PATH + 64];
-	int64_t now = (int64_t)(clock_wall_usec() / USEC_PER_SEC);
-	struct err e = {0};
+	int r;
 
 	buf_init(&pem, CERT_PEM_MAX);
 	certs_dir(l, dir);
 	(void)snprintf(path, sizeof(path), "%s/" CA_NAME ".pem", dir);
-	if (fs_read(AT_FDCWD, path, &pem, &e) < 0 || cert_read(pem.data, pem.len, &c, &e) < 0)
+	r = fs_read(AT_FDCWD, path, &pem, e);
+	return r < 0 ? r : cert_read(pem.data, pem.len, ret, e);
+}
+
+static bool ends_soon(const struct cert *c)
+{
+	int64_t now = (int64_t)(clock_wall_usec() / USEC_PER_SEC);
+
+	return now < c->not_before_sec ||
+	       now >= acme_renew_at_sec(c->not_before_sec, c->not_after_sec);
+}
+
+bool ca_is_due(const struct layout *l, const struct ca_names *names)
+{
+	CLEANUP(cert_freep) struct cert *c = NULL;
+	struct err e = {0};
+
+	if (read_given(l, &c, &e) < 0)
 		return true;
 	for (size_t i = 0; i < names->n; i++)
 		if (!has_name(c, names->of[i]))
 			return true;
-	return now < c->not_before_sec || c->n_names != names->n ||
-	       now > c->not_after_sec - (c->not_after_sec - c->not_before_sec) / 3;
+	return c->n_names != names->n || ends_soon(c);
+}
+
+int ca_renew(const struct layout *l, struct err *e)
+{
+	CLEANUP(cert_freep) struct cert *c = NULL;
+	CLEANUP(freep) struct ca_names *names = calloc(1, sizeof(*names));
+	int r = names ? read_given(l, &c, e) : -ENOMEM;
+
+	if (r == -ENOENT)
+		return 0;
+	for (size_t i = 0; r == 0 && i < c->n_names; i++)
+		r = ca_names_add(names, c->names[i], e);
+	if (r < 0 || !ends_soon(c))
+		return r;
+	r = ca_issue(l, names, e);
+	return r < 0 ? r : 1;
 }

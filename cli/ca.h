@@ -31,6 +31,10 @@ int ca_prepare(const struct layout *l, char ret_path[LAYOUT_PATH + 32], struct e
  * there. */
 int ca_issue(const struct layout *l, const struct ca_names *names, struct err *e);
 
+/* Gives the one that was given anew, for the same names, when a third of its life is left. 0: not
+ * yet, or there never was one; 1: it has. */
+int ca_renew(const struct layout *l, struct err *e);
+
 /* Whether the one that was given is missing, is for other names, or has a third of its life left.
  */
 bool ca_is_due(const struct layout *l, const struct ca_names *names);

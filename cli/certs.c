@@ -150,3 +150,19 @@ int certs_clear(const struct layout *l, const char *prefix, struct err *e)
 	(void)closedir(all);
 	return r;
 }
+
+bool certs_any(const struct layout *l)
+{
+	char dir[LAYOUT_PATH + 32];
+	const struct dirent *d;
+	bool found = false;
+	DIR *all;
+
+	certs_dir(l, dir);
+	all = opendir(dir);
+	while (all && !found && (d = readdir(all)))
+		found = d->d_name[0] != '.';
+	if (all)
+		(void)closedir(all);
+	return found;
+}

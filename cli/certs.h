@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -30,6 +31,9 @@ int certs_remove(const struct layout *l, const char *name, struct err *e);
 
 /* Removes those whose names begin so. None is fine, and so is no folder. */
 int certs_clear(const struct layout *l, const char *prefix, struct err *e);
+
+/* Whether there is one at all. */
+bool certs_any(const struct layout *l);
 
 /* The folder's path. */
 void certs_dir(const struct layout *l, char ret[LAYOUT_PATH + 32]);

@@ -13,7 +13,7 @@
 
 bool front_wanted(const struct front *f)
 {
-	return f->n_files > 0 || f->own_ca;
+	return f->n_files > 0 || f->own_ca || f->acme.n > 0;
 }
 
 int front_add(struct front *f, const char *text, struct err *e)
@@ -65,15 +65,26 @@ static int prepare_own(struct front *f, const struct layout *l, struct err *e)
 	char path[LAYOUT_PATH + 32];
 	int r = f->host ? ca_names_add(&f->names, f->host, e) : 0;
 
+	for (size_t i = 0; r == 0 && i < f->acme.n && f->names.n < CA_NAMES_MAX; i++)
+		r = ca_names_add(&f->names, f->acme.hosts[i].name, e);
 	if (r == 0)
 		r = ca_names_add_own(&f->names, e);
 	if (r == 0)
 		r = ca_prepare(l, path, e);
 	if (r == 0 && ca_is_due(l, &f->names))
 		r = ca_issue(l, &f->names, e);
-	if (r == 0)
+	if (r == 0 && f->own_ca)
 		log_info("--tls-ca: those who are to trust this platform need %s", path);
 	return r;
+}
+
+/* Until the authority has given what it is asked for, one of our own serves. */
+static int prepare_acme(
+	struct front *f, const struct layout *l, char ret_host[FRONT_HOST_MAX], struct err *e)
+{
+	if (!*ret_host)
+		(void)snprintf(ret_host, FRONT_HOST_MAX, "%s", f->acme.hosts[0].name);
+	return acme_want(l, &f->acme, e);
 }
 
 int front_prepare(
@@ -89,8 +100,10 @@ int front_prepare(
 		if (r == 0 && i == 0)
 			(void)snprintf(ret_host, FRONT_HOST_MAX, "%s", host);
 	}
-	if (r == 0 && f->own_ca)
+	if (r == 0 && (f->own_ca || f->acme.n > 0))
 		r = prepare_own(f, l, e);
+	if (r == 0 && f->acme.n > 0)
+		r = prepare_acme(f, l, ret_host, e);
 	if (r == 0 && f->host)
 		(void)snprintf(ret_host, FRONT_HOST_MAX, "%s", f->host);
 	return r;
@@ -121,7 +134,7 @@ static void look_at_own(struct front *f, const struct layout *l)
 
 void front_look(struct front *f, const struct layout *l)
 {
-	if (f->own_ca)
+	if (f->own_ca || f->acme.n > 0)
 		look_at_own(f, l);
 	for (size_t i = 0; i < f->n_files; i++) {
 		char host[FRONT_HOST_MAX];

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "cli/acme.h"
 #include "cli/ca.h"
 #include "cli/layout.h"
 
@@ -27,6 +28,7 @@ struct front {
 	size_t n_files;
 	bool own_ca;           /* a certificate of an authority of our own, too */
 	struct ca_names names; /* for which it is */
+	struct acme acme;      /* hosts with certificates of an authority elsewhere */
 	uint64_t looked_usec;  /* at that one */
 	const char *host;      /* borrowed; as visitors write it; NULL: as the certificate says */
 	const char *port;      /* borrowed; NULL: 443 beside 80, else 8443 */

@@ -25,10 +25,14 @@ static const struct {
 	{"gateway", UID_GATEWAY, 0700},
 	{"agent", UID_AGENT, 0700},
 	{"tls", UID_TLS, 0700},
+	{"acme", 0, 0711},
+	{"acme/account", UID_ACME, 0700},
 	{"models", 0, 0755},
 	{"served", UID_ORCHESTRATOR, 0755}, /* for inference, and no secret: public models */
 	{"inference", UID_INFERENCE, 0700},
 	{"run", 0, 0711},
+	{"run/tls", 0, 0755},
+	{"run/tls/challenges", UID_ACME, 0755},
 };
 
 void layout_init(struct layout *l)

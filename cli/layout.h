@@ -20,6 +20,7 @@ enum service_uid {
 	UID_DOCTOR = 61206, /* the boxd that vitrine doctor starts for itself */
 	UID_FETCH = 61207,
 	UID_TLS = 61208,
+	UID_ACME = 61209, /* who asks authorities for certificates */
 };
 
 #define LAYOUT_PATH 512

@@ -23,7 +23,9 @@ static const struct command commands[] = {
 		"[--sign-up invite|open|closed] "
 		"[--fetch-allow HOST]... [--fetch-allow-private CIDR]... "
 		"[--limit NAME=N]... "
-		"[--tls CERT,KEY]... [--tls-ca] [--tls-port N] [--host NAME]",
+		"[--tls CERT,KEY]... [--tls-ca] [--tls-acme HOST]... "
+		"[--tls-acme-directory URL] [--tls-acme-contact MAIL] [--tls-acme-eab FILE] "
+		"[--tls-port N] [--host NAME]",
 		"start the platform and keep it running", cmd_up},
 	{"login", "[--user NAME] URL | --list [--json]",
 		"sign in to a platform: token, or with --user the password, on standard input",
@@ -114,8 +116,13 @@ static const struct command commands[] = {
 		"its "
 		"beginning taken out",
 		cmd_audit},
-	{"tls", "ca [HOST]... | install [--name NAME] CERT [KEY] | list | remove NAME [--data DIR]",
-		"certificates for this machine's platform: of an authority of its own, or yours",
+	{"tls",
+		"acme [--directory URL] [--contact MAIL] [--eab FILE] HOST... | ca [HOST]... | "
+		"install [--name NAME] CERT [KEY] | list | remove NAME | renew [--now] [--data "
+		"DIR]",
+		"certificates for this machine's platform: of a public authority, of one of its "
+		"own, or "
+		"yours",
 		cmd_tls},
 	{"upgrade", "[--data DIR]",
 		"replace the services of vitrine up by the programs that are on the disk now",

@@ -11,16 +11,21 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/log.h"
+#include "cli/acme.h"
 #include "cli/ca.h"
 #include "cli/certs.h"
 #include "cli/command.h"
 #include "cli/layout.h"
+#include "cli/renew.h"
 #include "tls/cert.h"
 
 struct call {
 	struct layout layout;
 	struct ca_names names;
+	struct acme acme; /* what is asked of an authority */
 	const char *name;
+	bool now;
 };
 
 static int complain(const struct err *e)
@@ -135,33 +140,95 @@ static int make_ca(struct call *c, int argc, char **argv, struct err *e)
 	return 0;
 }
 
+static int renew(struct call *c, int argc, char **argv, struct err *e)
+{
+	int r;
+
+	(void)argv;
+	if (argc > 0)
+		return err_set(e, -E2BIG, "renew takes no name; vitrine tls acme says for which");
+	r = renew_all(&c->layout, c->now, e);
+	return r > 0 ? err_set(e, -EAGAIN, "%d host%s without the certificate to be had", r,
+			       r == 1 ? " is" : "s are")
+		     : r;
+}
+
+/* Somebody who comes by https before there is any is to find more than a closed door. */
+static int serve_meanwhile(struct call *c, struct err *e)
+{
+	char path[LAYOUT_PATH + 32];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->acme.n && c->names.n < CA_NAMES_MAX; i++)
+		r = ca_names_add(&c->names, c->acme.hosts[i].name, e);
+	if (r == 0)
+		r = ca_prepare(&c->layout, path, e);
+	return r == 0 ? ca_issue(&c->layout, &c->names, e) : r;
+}
+
+static int want_acme(struct call *c, int argc, char **argv, struct err *e)
+{
+	int r = 0;
+
+	if (argc == 0)
+		return err_set(e, -E2BIG, "acme takes the names of hosts, like demo.example.org");
+	for (int i = 0; r == 0 && i < argc; i++)
+		r = acme_add(&c->acme, argv[i], false, e);
+	if (r == 0)
+		r = acme_want(&c->layout, &c->acme, e);
+	if (r == 0 && !certs_any(&c->layout))
+		r = serve_meanwhile(c, e);
+	c->now = true;
+	if (r == 0)
+		r = renew(c, 0, NULL, e);
+	if (r < 0)
+		return r;
+	printf("The platform has what was asked for. vitrine-acme.timer renews it: systemctl "
+	       "enable "
+	       "--now vitrine-acme.timer\n");
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct call *c, int argc, char **argv, struct err *e);
-} calls[] = {{"ca", make_ca}, {"install", install}, {"list", list}, {"remove", remove_one}};
+} calls[] = {{"acme", want_acme}, {"ca", make_ca}, {"install", install}, {"list", list},
+	{"remove", remove_one}, {"renew", renew}};
 
 static int parse(struct call *c, int argc, char **argv, struct err *e)
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
-		{"name", required_argument, NULL, 'n'}, {0}};
-	int o;
+		{"name", required_argument, NULL, 'n'}, {"now", no_argument, NULL, 'N'},
+		{"directory", required_argument, NULL, 'D'},
+		{"contact", required_argument, NULL, 'C'}, {"eab", required_argument, NULL, 'E'},
+		{0}};
+	int o, r = 0;
 
-	while ((o = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while (r == 0 && (o = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (o == 'n')
 			c->name = optarg;
+		else if (o == 'N')
+			c->now = true;
+		else if (o == 'D')
+			r = acme_set_directory(&c->acme, optarg, e);
+		else if (o == 'C')
+			r = acme_set_contact(&c->acme, optarg, e);
+		else if (o == 'E')
+			r = acme_set_eab(&c->acme, optarg, e);
 		else if (o != 'd' ||
 			 snprintf(c->layout.data, LAYOUT_PATH, "%s", optarg) >= LAYOUT_PATH)
 			return err_set(e, -E2BIG, "see vitrine help tls");
 	}
-	return 0;
+	return r;
 }
 
 int cmd_tls(int argc, char **argv)
 {
-	struct call c = {0};
+	static struct call c;
 	struct err e = {0};
 	int r;
 
+	log_init("acme");
 	layout_init(&c.layout);
 	if (parse(&c, argc, argv, &e) < 0) {
 		(void)complain(&e);
@@ -175,6 +242,7 @@ int cmd_tls(int argc, char **argv)
 			(void)complain(&e);
 		return r == 0 ? 0 : (r == -E2BIG ? 2 : 1);
 	}
-	fprintf(stderr, "vitrine: ca, install, list or remove; see vitrine help tls\n");
+	fprintf(stderr,
+		"vitrine: acme, ca, install, list, remove or renew; see vitrine help tls\n");
 	return 2;
 }

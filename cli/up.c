@@ -28,6 +28,7 @@
 #include "cli/command.h"
 #include "cli/front.h"
 #include "cli/layout.h"
+#include "cli/renewer.h"
 #include "cli/supervisor.h"
 
 #define READY_POLL_USEC (20 * USEC_PER_MSEC)
@@ -54,8 +55,9 @@ struct up {
 	char local[128];               /* the same platform from here, without TLS */
 	struct loop *loop;
 	struct supervisor *supervisor;
-	struct source *poll; /* timer */
-	struct source *look; /* timer: certificates that have changed */
+	struct source *poll;     /* timer */
+	struct source *look;     /* timer: certificates that have changed */
+	struct renewer *renewer; /* owned; those of an authority; NULL: there are none */
 	uint64_t started_usec;
 	bool warned;
 	int token_read; /* our end of the pipe that the token comes through; -1: none */
@@ -382,7 +384,11 @@ static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 	{"limit", required_argument, NULL, 'I'}, {"fetch-allow", required_argument, NULL, 'F'},
 	{"fetch-allow-private", required_argument, NULL, 'P'}, {"tls-ca", no_argument, NULL, 'C'},
 	{"tls", required_argument, NULL, 'T'}, {"tls-port", required_argument, NULL, 'h'},
-	{"host", required_argument, NULL, 'H'}, {0}};
+	{"tls-acme", required_argument, NULL, 'A'},
+	{"tls-acme-directory", required_argument, NULL, 'D'},
+	{"tls-acme-contact", required_argument, NULL, 'N'},
+	{"tls-acme-eab", required_argument, NULL, 'E'}, {"host", required_argument, NULL, 'H'},
+	{0}};
 
 /* What an option without a value turns on; NULL: it is none of those. */
 static bool *flag_of(struct up *u, int option)
@@ -396,6 +402,23 @@ static bool *flag_of(struct up *u, int option)
 		return &u->local_metrics;
 	default:
 		return NULL;
+	}
+}
+
+/* Certificates of an authority. -ENOENT: the option is none of theirs. */
+static int set_acme(struct acme *a, int option, const char *text, struct err *e)
+{
+	switch (option) {
+	case 'A':
+		return acme_add(a, text, false, e);
+	case 'D':
+		return acme_set_directory(a, text, e);
+	case 'N':
+		return acme_set_contact(a, text, e);
+	case 'E':
+		return acme_set_eab(a, text, e);
+	default:
+		return -ENOENT;
 	}
 }
 
@@ -433,6 +456,12 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			break;
 		case 'T':
 			r = front_add(&u->front, optarg, e);
+			break;
+		case 'A':
+		case 'D':
+		case 'N':
+		case 'E':
+			r = set_acme(&u->front.acme, c, optarg, e);
 			break;
 		case 'a':
 			r = set_uploads(u, optarg, e);
@@ -527,7 +556,10 @@ static int serve(struct up *u, struct err *e)
 	timer_arm_after(u->poll, READY_POLL_USEC);
 	if (front_wanted(&u->front))
 		timer_arm_after(u->look, FRONT_LOOK_SEC * USEC_PER_SEC);
-	r = loop_run(u->loop);
+	r = u->front.acme.n ? renewer_new(u->loop, &u->layout, u->local, &u->renewer) : 0;
+	if (r == 0)
+		r = loop_run(u->loop);
+	u->renewer = renewer_free(u->renewer);
 	u->supervisor = supervisor_free(u->supervisor);
 	return r;
 }

@@ -39,6 +39,7 @@ struct gateway {
 	size_t session_bytes;     /* of memory, for the sessions of a Space */
 	uint64_t upload_bytes;    /* of one file of a visitor */
 	unsigned int https_port;  /* whoever comes by http is sent there; 0: nobody is */
+	const char *challenges;   /* borrowed; folder of answers for authorities, or NULL */
 	bool open_models;         /* programs may call models without a token */
 	char upload_refusal[201]; /* why the orchestrator has us refuse uploads; "": it has not */
 	struct classes classes;   /* of networks */

@@ -65,7 +65,8 @@
 
 struct settings {
 	const char *data, *run, *ui;
-	const char *picture; /* vitrine-picture; NULL: nobody reads pictures */
+	char challenges[4096]; /* below run */
+	const char *picture;   /* vitrine-picture; NULL: nobody reads pictures */
 	int64_t keep_sec;
 	int64_t sockets_per_address;
 	int64_t sessions_mib; /* of memory, for those of a Space */
@@ -178,6 +179,8 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 		else if (c != 'l' || set_limit(s, optarg, e) < 0)
 			return -EINVAL;
 	}
+	(void)snprintf(
+		s->challenges, sizeof(s->challenges), "%s/tls/challenges", s->run ? s->run : "");
 	return s->data && s->run && s->ui && s->keep_sec > 0 && s->sockets_per_address > 0 &&
 			       s->sessions_mib > 0 && s->upload_mib > 0 && s->https_port >= 0 &&
 			       s->https_port <= UINT16_MAX && s->upload_mib < MIB_MAX &&
@@ -228,7 +231,8 @@ static void name_boot(char ret[17])
 /* Before anything is read: session logs hold what visitors sent. */
 static int confine(const struct settings *s, struct err *e)
 {
-	const struct landlock_path paths[] = {{s->data, LANDLOCK_WRITE}, {s->ui, LANDLOCK_READ}};
+	const struct landlock_path paths[] = {
+		{s->data, LANDLOCK_WRITE}, {s->ui, LANDLOCK_READ}, {s->challenges, LANDLOCK_READ}};
 	int r = fs_mkdirs(s->data, 0700, e);
 
 	return r < 0 ? r
@@ -429,6 +433,7 @@ int main(int argc, char **argv)
 	if (parse(argc, argv, &p.settings, &e) < 0)
 		return usage(&e);
 	p.gateway.watch = p.settings.watch;
+	p.gateway.challenges = p.settings.challenges;
 	p.gateway.https_port = (unsigned int)p.settings.https_port;
 	p.gateway.open_models = p.settings.open_models;
 	p.gateway.upload_bytes = (uint64_t)p.settings.upload_mib << 20;

@@ -237,7 +237,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 struct paths {
 	char db[4096], blobs[4096], repos[4096], hooks[4096], logs[4096], events[4096], data[4096],
 		ctl_key[4096], lfs_key[4096], password[4096], reader[4096], seal_key[4096],
-		history[4096];
+		history[4096], tls[4096], certificates[4096];
 };
 
 static int fill_paths(const struct options *o, struct paths *p, struct err *e)
@@ -262,6 +262,8 @@ static int fill_paths(const struct options *o, struct paths *p, struct err *e)
 	(void)snprintf(p->ctl_key, sizeof(p->ctl_key), "%s/ctl.key", dir);
 	(void)snprintf(p->lfs_key, sizeof(p->lfs_key), "%s/lfs.key", dir);
 	(void)snprintf(p->password, sizeof(p->password), "%s/first-admin-password", dir);
+	(void)snprintf(p->tls, sizeof(p->tls), "%s/tls", o->run);
+	(void)snprintf(p->certificates, sizeof(p->certificates), "%s/tls/status.json", o->run);
 	/* Our programs lie in one folder. */
 	(void)snprintf(p->reader, sizeof(p->reader), "%.*s/vitrine-reader",
 		(int)(strrchr(o->hook, '/') - o->hook), o->hook);
@@ -279,6 +281,7 @@ static int confine(const struct options *o, const struct paths *p, struct err *e
 		{o->served ? o->served : o->data, LANDLOCK_WRITE},
 		{o->hook, LANDLOCK_EXECUTE},
 		{p->reader, LANDLOCK_EXECUTE},
+		{p->tls, LANDLOCK_READ},
 		GIT_NEEDS,
 	};
 
@@ -602,6 +605,7 @@ static int serve(const struct options *o, struct err *e)
 	(void)loop_add_signal(w.loop, SIGTERM, on_term, w.loop, &term);
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = fill_paths(o, p, e);
+	w.certificates = p->certificates;
 	if (r == 0)
 		r = confine(o, p, e);
 	if (r == 0)

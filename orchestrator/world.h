@@ -66,6 +66,7 @@ struct world {
 	struct readers *readers;
 	const char *hooks_dir; /* for git's core.hooksPath */
 	struct box_classes classes;
-	const char *url;       /* of the platform, without a slash at its end */
-	uint64_t started_usec; /* wall clock */
+	const char *url;          /* of the platform, without a slash at its end */
+	const char *certificates; /* file about those of an authority; NULL: none */
+	uint64_t started_usec;    /* wall clock */
 };

@@ -19,6 +19,8 @@ set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # libwebsockets loads its loop by name, so nobody sees that it is needed.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "git, systemd, tar, libwebsockets-evlib-uv")
+# Only who wants certificates of an authority takes it.
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "uacme")
 set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA

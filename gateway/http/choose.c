@@ -3,6 +3,7 @@
 
 #include "gateway/http/request.h"
 #include "gateway/repo_path.h"
+#include "proto/challenge.h"
 
 static bool rest_is(const struct request *r, const char *text)
 {
@@ -91,6 +92,7 @@ static const struct {
 	{PROBE_WS_PATH, &upgrade_handler},
 	{"/-/", &platform_handler},
 	{"/?", &platform_handler},
+	{CHALLENGE_PATH, &challenge_handler},
 	{"/healthz", &health_handler, true},
 	{"/metrics", &upstream_handler, true},
 };

@@ -176,6 +176,7 @@ extern const struct handler platform_handler; /* platform pages, also as 404 */
 extern const struct handler missing_handler;
 extern const struct handler repo_page_handler; /* platform pages of one repo */
 extern const struct handler move_handler;      /* to https */
+extern const struct handler challenge_handler; /* proof for an authority */
 extern const struct handler asset_handler;
 extern const struct handler rest_handler;    /* a function of a Space */
 extern const struct handler openapi_handler; /* what they are */

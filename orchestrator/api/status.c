@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/tell.h"
+#include "orchestrator/api/certificates.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
 #include "orchestrator/disk.h"
@@ -223,7 +224,7 @@ void handle_status(struct request *r)
 	struct err e = {0};
 	int64_t registered = 0;
 	json_t *spaces = list_spaces(r, "", LIST_MAX, &e), *told = list_numbers();
-	json_t *o;
+	json_t *o, *problems;
 
 	if (!spaces || store_run(w->store, "space_count", take_count, &registered, &e, "") < 0) {
 		json_decref(spaces);
@@ -238,7 +239,9 @@ void handle_status(struct request *r)
 		agent_peer_is_connected(w->agent), "inference", models_peer_is_connected(w->models),
 		"sessions", (json_int_t)sum_sessions(spaces), "spaces", spaces, "workers",
 		list_workers(w), "models", list_models(w));
-	(void)json_object_set_new(o, "problems", list_problems(w, disk, told));
+	problems = list_problems(w, disk, told);
+	(void)json_object_set_new(o, "certificates", list_certificates(w, problems));
+	(void)json_object_set_new(o, "problems", problems);
 	(void)json_object_set_new(o, "disk", disk_object(disk));
 	(void)json_object_set_new(o, "numbers", told);
 	(void)json_object_set_new(o, "warnings", list_warnings());

@@ -14,7 +14,10 @@ packages_run=(
 )
 
 # What the tests take beyond that.
-packages_test=(lua5.4 clang libclang-rt-dev clang-format chromium shellcheck curl openssl systemd prometheus nginx-light caddy git-lfs libnss3-tools)
+packages_test=(
+  lua5.4 clang libclang-rt-dev clang-format chromium shellcheck curl openssl systemd prometheus nginx-light caddy git-lfs
+  libnss3-tools uacme pebble
+)
 
 # A virtual machine with Debian's own kernel (the suite vm).
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs)

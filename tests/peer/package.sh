@@ -39,7 +39,7 @@ done
 echo "ok - its files are what was installed, root's, and none is writable by others"
 prefix=$(sed -n 's/^CMAKE_INSTALL_PREFIX:PATH=//p' "$build/CMakeCache.txt")
 dpkg-deb -c "$deb" >"$work/files"
-for path in bin/vitrine libexec/vitrine/vitrine-{gateway,tls,orchestrator,agent,inference,fetch,boxd,worker,hook} \
+for path in bin/vitrine libexec/vitrine/vitrine-{gateway,tls,challenge,orchestrator,agent,inference,fetch,boxd,worker,hook} \
   lib/systemd/system/vitrine.target lib/systemd/system/vitrine-gateway.socket \
   lib/sysusers.d/vitrine.conf lib/tmpfiles.d/vitrine.conf share/vitrine/ui/space.html \
   share/vitrine/models/tiny-writer/config.json share/doc/vitrine/copyright; do

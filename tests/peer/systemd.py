@@ -19,7 +19,7 @@ BUILD = os.path.abspath(sys.argv[1])
 SERVICES = ["inference", "fetch", "boxd", "orchestrator", "agent", "gateway"]
 UNITS = SERVICES + ["tls"]  # which is not started unless an operator says so
 # systemd-analyze security: 0 is nothing exposed, 10 everything.
-EXPOSURE = {"gateway": 2.0, "tls": 2.0, "orchestrator": 2.0, "agent": 2.0, "inference": 2.0, "fetch": 2.0, "boxd": 4.0}
+EXPOSURE = {"gateway": 2.0, "tls": 2.0, "acme": 4.0, "orchestrator": 2.0, "agent": 2.0, "inference": 2.0, "fetch": 2.0, "boxd": 4.0}
 CAPABILITIES = {"boxd": "setuid,setgid,kill"}
 PORT = 8080
 
@@ -86,12 +86,13 @@ class Installed(Staged):
     def test_the_users_are_those_of_the_units(self):
         with open(self.stage + self.prefix + "/lib/sysusers.d/vitrine.conf") as f:
             users = dict(re.findall(r"^u (\S+) (\d+)", f.read(), re.M))
+        self.assertIn("vitrine-acme", users)
         for name in UNITS:
             self.assertEqual(self.unit(name + ".service").get("Service.User"), ["vitrine-" + name])
             self.assertIn("vitrine-" + name, users)
         done = run("systemd-sysusers", "--dry-run", "--root=" + self.stage,
                    self.stage + self.prefix + "/lib/sysusers.d/vitrine.conf")
-        self.assertEqual(len(re.findall("Creating user", done.stdout)), len(UNITS), done.stdout)
+        self.assertEqual(len(re.findall("Creating user", done.stdout)), len(UNITS) + 1, done.stdout)
 
 
 class Started(Staged):
