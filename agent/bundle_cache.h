@@ -4,15 +4,22 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/cleanup.h"
 #include "base/err.h"
 
 struct bundle_cache;
 
+#define BUNDLES_BYTES (1ull << 30) /* files; what came longest ago goes, and is sent anew */
+
 /* Keeps its files in dir, which is made. -ENOMEM, or the errno of mkdir. */
 int bundle_cache_new(const char *dir, struct bundle_cache **ret, struct err *e);
 struct bundle_cache *bundle_cache_free(struct bundle_cache *c);
 DEFINE_CLEANUP(struct bundle_cache *, bundle_cache_free)
+
+/* Another limit than BUNDLES_BYTES. */
+void bundle_cache_limit(struct bundle_cache *c, uint64_t bytes);
 
 /*
  * Takes in the content of fd (still the caller's, read from its start) under its hash.

@@ -20,9 +20,16 @@ static const struct {
 	{"bundles", "orchestrator/blobs"},
 	{"app data", "orchestrator/data"},
 	{"logs", "orchestrator/logs"},
+	{"events", "orchestrator/events"},
+	{"history", "orchestrator/history"},
 	{"sessions", "gateway/sessions"},
 	{"uploads", "gateway/files"},
+	{"routes", "gateway/routes"},
 	{"cache", "agent/bundles"},
+	{"models", "models"},
+	{"served", "served"},
+	{"usage not taken yet", "inference"},
+	{"a backup under way", "snapshot"},
 };
 
 /* false: the time is up */

@@ -132,7 +132,7 @@ static void print_disk(const json_t *status)
 	const json_t *disk = json_object_get(status, "disk"), *part;
 	char free_text[32], total[32], kept[32], bytes[32];
 	const char *name;
-	char line[512] = "";
+	char line[1024] = "";
 	size_t n = 0;
 
 	printf("Disk      %s free of %s; %s are kept back\n",

@@ -326,6 +326,8 @@ int people_sign_in(
 	random_id(who->csrf);
 	digest(cookie, hash);
 	(void)store_run(p->store, "sign_in_delete_expired", NULL, NULL, NULL, "i", now);
+	(void)store_run(p->store, "sign_in_delete_oldest", NULL, NULL, NULL, "si", who->user_id,
+		(int64_t)SIGN_INS_PER_USER_MAX - 1);
 	r = store_run(p->store, "sign_in_add", NULL, NULL, e, "sssii", hash, who->user_id,
 		who->csrf, now, now + (int64_t)(SIGN_IN_DAYS * 86400ull * USEC_PER_SEC));
 	if (r < 0)

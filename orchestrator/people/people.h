@@ -13,6 +13,7 @@
 #define TOKEN_PREFIX "hf_"
 #define TOKEN_LEN 40 /* with the prefix */
 #define COOKIE_LEN (2 * ID_LEN)
+#define SIGN_INS_PER_USER_MAX 100 /* the oldest gives way */
 #define TOKENS_PER_USER_MAX 200
 #define TOKEN_NAME_MAX 100
 #define TOKEN_DAYS_MAX 3650

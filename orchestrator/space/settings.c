@@ -8,6 +8,9 @@
 #include "base/json.h"
 #include "orchestrator/audit/audit.h"
 
+/* Who set or removed a secret stays for good; a worker reads them at each of its starts. */
+#define READ_KEPT_USEC (400 * 86400 * USEC_PER_SEC)
+
 /* Statements of a kind, alike but for the column that holds the value. */
 static const struct {
 	const char *what, *list, *size, *set, *remove;
@@ -66,6 +69,9 @@ static int audit(struct store *s, const struct space *space, const char *what, c
 	 * all of them must fit: a Space whose secrets cannot be audited does not start. */
 	_Static_assert(SETTINGS_COUNT * (SETTING_NAME_BYTES + 1) + 512 <= AUDIT_DETAIL_MAX,
 		"the names of a Space's secrets fit into a row");
+	if (r >= 0)
+		r = store_run(s, "secret_audit_prune", NULL, NULL, e, "si", space->id,
+			(int64_t)(clock_wall_usec() - READ_KEPT_USEC));
 	if (r >= 0 && !strcmp(what, "read")) {
 		CLEANUP(json_unrefp)
 		json_t *detail = json_pack("{s:s, s:s}", "names", names, "why", why);

@@ -83,6 +83,10 @@ int build_add(struct store *s, const struct space *space, const char *state,
 		r = store_run(s, "build_prune_failed", NULL, NULL, e, "si", space->id,
 			(int64_t)BUILD_FAILED_KEPT);
 	if (r >= 0)
+		r = store_run(s, "build_prune_ready", NULL, NULL, e, "sii", space->id,
+			(int64_t)BUILD_READY_KEPT,
+			(int64_t)(clock_wall_usec() - BUILD_READY_AGE_USEC));
+	if (r >= 0)
 		r = store_run(s, "build_prune_logs", NULL, NULL, e, "sii", space->id,
 			(int64_t)BUILD_LOGS_KEPT,
 			(int64_t)(clock_wall_usec() - BUILD_LOG_AGE_USEC));

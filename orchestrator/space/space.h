@@ -18,6 +18,10 @@
 #define BUILD_FAILED_KEPT 100 /* older failed builds are forgotten */
 #define BUILD_LOGS_KEPT 200   /* of a Space; older builds stay, without their lines */
 #define BUILD_LOG_AGE_USEC (90ull * 86400 * 1000000)
+/* Of a Space that can be gone back to, however old; what is not live and older goes, its bundle
+ * too. */
+#define BUILD_READY_KEPT 500
+#define BUILD_READY_AGE_USEC (90ull * 86400 * 1000000)
 
 struct space {
 	char id[ID_LEN + 1];           /* its repo's */

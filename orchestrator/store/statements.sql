@@ -23,6 +23,9 @@ WHERE s.hash = $1 AND s.expires_usec > $2;
 DELETE FROM sign_ins WHERE hash = $1;
 -- name: sign_in_delete_others
 DELETE FROM sign_ins WHERE user_id = $1 AND hash <> $2;
+-- name: sign_in_delete_oldest
+DELETE FROM sign_ins WHERE user_id = $1 AND hash NOT IN
+(SELECT hash FROM sign_ins WHERE user_id = $1 ORDER BY created_usec DESC, hash LIMIT $2);
 -- name: sign_in_delete_expired
 DELETE FROM sign_ins WHERE expires_usec <= $1;
 
@@ -342,6 +345,8 @@ SELECT coalesce(min(n), 0), coalesce(max(n), 0),
 SELECT hash FROM audit WHERE n = $1;
 -- name: audit_remove
 DELETE FROM audit WHERE n <= $1;
+-- name: secret_audit_prune
+DELETE FROM secret_audit WHERE space_id = $1 AND what = 'read' AND at_usec < $2;
 -- name: secret_audit_list
 SELECT at_usec, what, names, who, why FROM secret_audit WHERE space_id = $1
 ORDER BY at_usec DESC, id LIMIT $2;
@@ -386,6 +391,10 @@ WHERE b.space_id = $1 AND b.bundle = $2 ORDER BY b.id = s.live_build DESC, b.num
 -- name: build_prune_logs
 UPDATE builds SET log = '' WHERE space_id = $1 AND log <> '' AND (created_usec < $3 OR number <=
 (SELECT coalesce(max(number), 0) FROM builds WHERE space_id = $1) - $2);
+-- name: build_prune_ready
+DELETE FROM builds WHERE space_id = $1 AND state = 'ready' AND created_usec < $3 AND number <=
+(SELECT coalesce(max(number), 0) FROM builds WHERE space_id = $1) - $2
+AND id <> (SELECT coalesce(live_build, '') FROM spaces WHERE id = $1);
 -- name: build_prune_failed
 DELETE FROM builds WHERE space_id = $1 AND state = 'failed' AND number <=
 (SELECT coalesce(max(number), 0) FROM builds WHERE space_id = $1) - $2;
@@ -488,6 +497,8 @@ SELECT version, at_usec, who, why, body FROM policies ORDER BY version DESC LIMI
 SELECT version, at_usec, who, why, body FROM policies WHERE version = $1;
 -- name: policy_put
 INSERT INTO policies (version, at_usec, who, why, body) VALUES ($1, $2, $3, $4, $5);
+-- name: policy_prune
+DELETE FROM policies WHERE version <= $1;
 -- name: policy_list
 SELECT version, at_usec, who, why FROM policies ORDER BY version DESC LIMIT $1;
 -- name: policy_accounts

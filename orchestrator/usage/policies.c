@@ -60,6 +60,8 @@ int policies_put(struct store *s, int64_t version, const char *text, const char 
 	int r = store_run(s, "policy_put", NULL, NULL, e, "iisss", version + 1, (int64_t)now_usec,
 		who, why, text);
 
+	if (r >= 0)
+		r = store_run(s, "policy_prune", NULL, NULL, e, "i", version + 1 - POLICIES_KEPT);
 	return r < 0 ? r : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "orchestrator/usage/tiers.h"
 
 #define POLICY_WHY_MAX 500
+#define POLICIES_KEPT 1000 /* versions */
 
 /*
  * The policy that counts: the one applied last, or policy_usual(quota). *ret_version: 0 where none

@@ -75,19 +75,16 @@ async function measurePeer(startEcho) {
 
 /** Everybody clicks before, while and after it happens: what each waited for, in ms. */
 async function measure(crowd, happens) {
-  const beyond = (n) => until("everybody is answered", () => crowd.members.every((one) => one.done >= n), 240_000, 50);
-  const most = () => Math.max(...crowd.members.map((one) => one.done));
-
   crowd.forget();
   crowd.go();
-  await beyond(most() + 1);
+  await crowd.answered();
   crowd.forget();
   const began = performance.now(), before = crowd.clicks;
 
   await happens();
   const tookMs = performance.now() - began;
 
-  await beyond(most() + 1);
+  await crowd.answered();
   await crowd.rest();
   const { pauses } = crowd, clicks = crowd.clicks - before;
   const retried = crowd.members.reduce((n, one) => n + one.retried, 0);

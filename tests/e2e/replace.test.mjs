@@ -7,7 +7,7 @@ import { Build } from "./lib/builds.mjs";
 import { countingApp, Crowd } from "./lib/crowd.mjs";
 import { Repo } from "./lib/git.mjs";
 import { Platform, root, vitrine } from "./lib/platform.mjs";
-import { runProgram, until } from "./lib/process.mjs";
+import { runProgram } from "./lib/process.mjs";
 
 const COUNT = process.env.VITRINE_TEST_FULL ? 1000 : 100;
 const SPACES = ["admin/crowd-a", "admin/crowd-b", "admin/crowd-c"];
@@ -36,14 +36,11 @@ after(async () => {
 
 /** Everybody clicks before, while and after it happens. */
 async function under(happens) {
-  const clicked = (n) => until("they click", () => crowd.members.every((one) => one.done >= n), 120_000, 20);
-  const begun = Math.max(...crowd.members.map((one) => one.done));
-
   crowd.forget();
   crowd.go();
-  await clicked(begun + 1);
+  await crowd.answered();
   await happens();
-  await clicked(Math.max(...crowd.members.map((one) => one.done)) + 1);
+  await crowd.answered();
   await crowd.rest();
 }
 

@@ -237,6 +237,13 @@ export class Crowd {
     for (const one of this.members) setTimeout(() => one.click(), Math.random() * this.everyMs);
   }
 
+  /** Everybody has been answered once more than now. */
+  async answered(timeoutMs = 240_000) {
+    const before = this.members.map((one) => one.done);
+
+    await until("everybody is answered", () => this.members.every((one, i) => one.done > before[i]), timeoutMs, 20);
+  }
+
   get clicks() {
     return this.members.reduce((n, one) => n + one.done, 0);
   }

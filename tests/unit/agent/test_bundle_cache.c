@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/digest.h"
 #include "base/fs.h"
@@ -95,25 +98,65 @@ TEST(a_file_damaged_on_disk_is_dropped_not_used)
 	teardown(&f);
 }
 
+/* A bundle of its own for each n. */
+static void put(struct fixture *f, int n, char ret_hash[SHA256_HEX + 1])
+{
+	char text[32];
+	int fd;
+
+	buf_clear(&f->bytes);
+	(void)snprintf(text, sizeof(text), "return %d", 100 + n);
+	CHECK(bundle_begin(&f->bytes, 1, NULL) == 0);
+	CHECK(bundle_add(&f->bytes, "app.lua", text, strlen(text), NULL) == 0);
+	sha256_hex(f->bytes.data, f->bytes.len, ret_hash);
+	fd = fs_memfd_sealed("t", f->bytes.data, f->bytes.len, NULL);
+	CHECK(bundle_cache_put(f->cache, ret_hash, fd, NULL) == 0);
+	close(fd);
+}
+
+static bool is_on_disk(const struct fixture *f, const char *hash)
+{
+	char path[160];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", f->dir, hash);
+	return access(path, F_OK) == 0;
+}
+
+TEST(over_the_limit_those_that_came_longest_ago_go_and_the_newest_stays)
+{
+	struct fixture f;
+	char hashes[10][SHA256_HEX + 1];
+	struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	char path[160];
+
+	setup(&f, "return 5");
+	for (int i = 0; i < 8; i++)
+		put(&f, i, hashes[i]);
+	/* The fourth came before all others, says its file. */
+	(void)snprintf(path, sizeof(path), "%s/%s", f.dir, hashes[3]);
+	CHECK(utimensat(AT_FDCWD, path, old, 0) == 0);
+	bundle_cache_limit(f.cache, 8 * f.bytes.len);
+	CHECK(is_on_disk(&f, hashes[3]));
+	put(&f, 8, hashes[8]); /* one too many: three quarters are left */
+	CHECK(!is_on_disk(&f, hashes[3]) && is_on_disk(&f, hashes[8]));
+	CHECK(is_on_disk(&f, hashes[7]) && !is_on_disk(&f, hashes[0]));
+	/* The smallest limit leaves the one that was just brought; and a new agent counts anew. */
+	bundle_cache_limit(f.cache, 1);
+	CHECK(is_on_disk(&f, hashes[8]) && !is_on_disk(&f, hashes[7]));
+	(void)bundle_cache_free(f.cache);
+	CHECK(bundle_cache_new(f.dir, &f.cache, NULL) == 0);
+	CHECK(bundle_cache_open(f.cache, hashes[8], NULL) >= 0);
+	teardown(&f);
+}
+
 TEST(more_bundles_than_stay_warm_are_still_there)
 {
 	struct fixture f;
 	char hashes[40][SHA256_HEX + 1];
 
 	setup(&f, "return 4");
-	for (int i = 0; i < 40; i++) {
-		char text[32];
-		int fd;
-
-		buf_clear(&f.bytes);
-		(void)snprintf(text, sizeof(text), "return %d", i);
-		CHECK(bundle_begin(&f.bytes, 1, NULL) == 0);
-		CHECK(bundle_add(&f.bytes, "app.lua", text, strlen(text), NULL) == 0);
-		sha256_hex(f.bytes.data, f.bytes.len, hashes[i]);
-		fd = fs_memfd_sealed("t", f.bytes.data, f.bytes.len, NULL);
-		CHECK(bundle_cache_put(f.cache, hashes[i], fd, NULL) == 0);
-		close(fd);
-	}
+	for (int i = 0; i < 40; i++)
+		put(&f, i, hashes[i]);
 	for (int i = 0; i < 40; i++)
 		CHECK(bundle_cache_open(f.cache, hashes[i], NULL) >= 0);
 	teardown(&f);

@@ -300,6 +300,31 @@ TEST(a_sign_in_lasts_until_it_is_ended_or_the_password_changes)
 	teardown(&fx);
 }
 
+TEST(of_more_sign_ins_than_one_may_have_the_oldest_give_way)
+{
+	struct fixture fx;
+	char first[COOKIE_LEN + 1], bobs[COOKIE_LEN + 1], cookie[COOKIE_LEN + 1];
+	struct identity ada, bob, who;
+
+	setup(&fx);
+	CHECK(people_add(fx.people, "ada", "h", false, NULL) == 0);
+	CHECK(people_add(fx.people, "bob", "h", false, NULL) == 0);
+	ada = user(&fx, "ada");
+	bob = user(&fx, "bob");
+	CHECK(people_sign_in(fx.people, &bob, bobs, NULL) == 0);
+	CHECK(people_sign_in(fx.people, &ada, first, NULL) == 0);
+	CHECK(store_begin(fx.store, NULL) == 0);
+	for (int i = 1; i < SIGN_INS_PER_USER_MAX; i++)
+		CHECK(people_sign_in(fx.people, &ada, cookie, NULL) == 0);
+	CHECK(store_commit(fx.store, NULL) == 0);
+	CHECK(people_by_cookie(fx.people, first, &who, NULL) == 0);
+	CHECK(people_sign_in(fx.people, &ada, cookie, NULL) == 0);
+	CHECK(people_by_cookie(fx.people, first, &who, NULL) == -ENOENT);
+	CHECK(people_by_cookie(fx.people, cookie, &who, NULL) == 0);
+	CHECK(people_by_cookie(fx.people, bobs, &who, NULL) == 0);
+	teardown(&fx);
+}
+
 TEST(an_expired_sign_in_is_nobody)
 {
 	struct fixture fx;

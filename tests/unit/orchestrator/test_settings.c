@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "orchestrator/store/text.h"
@@ -197,8 +198,12 @@ TEST(a_space_has_so_many_and_no_more)
 
 TEST(every_opening_and_every_change_is_put_down_and_none_can_be_taken_back)
 {
+	static const char old_readings[] =
+		"DELETE FROM secret_audit WHERE space_id = $1 AND what = "
+		"'read' AND at_usec < $2";
 	CLEANUP(freep) char *first = NULL;
 	struct lines l = {""};
+	const char *gone;
 	struct fixture fx;
 
 	setup(&fx);
@@ -212,7 +217,30 @@ TEST(every_opening_and_every_change_is_put_down_and_none_can_be_taken_back)
 	CHECK(strstr(l.text, "removed A by bob for \n"));
 	CHECK(strstr(l.text, "set A by ada for \n") && strstr(l.text, "set B by ada for \n"));
 	CHECK(!strstr(store_statements_sql, "UPDATE secret_audit"));
-	CHECK(!strstr(store_statements_sql, "DELETE FROM secret_audit"));
+	/* But for readings, when they are old. */
+	gone = strstr(store_statements_sql, "DELETE FROM secret_audit");
+	CHECK(gone && !strstr(gone + 1, "DELETE FROM secret_audit"));
+	CHECK(!strncmp(gone, old_readings, sizeof(old_readings) - 1));
+	teardown(&fx);
+}
+
+TEST(readings_are_put_down_for_four_hundred_days_and_changes_for_good)
+{
+	int64_t old = (int64_t)(clock_wall_usec() - 401 * 86400 * USEC_PER_SEC);
+	CLEANUP(freep) char *all = NULL;
+	struct lines l = {""};
+	struct fixture fx;
+
+	setup(&fx);
+	CHECK(set(&fx, SETTING_SECRET, "A", "x") == 0);
+	for (int i = 0; i < 2; i++)
+		CHECK(store_run(fx.store, "secret_audit_add", NULL, NULL, NULL, "sissssss",
+			      i ? "1" : "0", old, fx.space.id, "ada/demo", i ? "set" : "read",
+			      "OLD", "ada", "") == 1);
+	all = open_all(&fx, "a start");
+	CHECK(store_run(fx.store, "secret_audit_list", note_audit, &l, NULL, "si", fx.space.id,
+		      (int64_t)100) == 3);
+	CHECK(strstr(l.text, "set OLD by ada") && !strstr(l.text, "read OLD"));
 	teardown(&fx);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "tests/support/test.h"
 
@@ -153,6 +154,41 @@ TEST(old_failures_are_forgotten_and_nothing_else)
 	CHECK(build_by_id(fx.store, first, &row, NULL) == -ENOENT);
 	CHECK(build_by_id(fx.store, ready, &row, NULL) == 0);
 	CHECK(build_by_id(fx.store, id, &row, NULL) == 0 && row.number == BUILD_FAILED_KEPT + 3);
+	teardown(&fx);
+}
+
+static void put_old(struct fixture *fx, int n)
+{
+	const int64_t old = (int64_t)(clock_wall_usec() - BUILD_READY_AGE_USEC - 1);
+
+	CHECK(store_begin(fx->store, NULL) == 0);
+	for (int i = 0; i < n; i++) {
+		char id[ID_LEN + 1];
+
+		random_id(id);
+		CHECK(store_run(fx->store, "build_add", NULL, NULL, NULL, "sssssssisssssssiis", id,
+			      fx->space.id, "ready", C1, "b", "app.lua", "small", (int64_t)0, "T",
+			      NULL, NULL, NULL, NULL, "[]", "", old, (int64_t)0, NULL) == 1);
+	}
+	CHECK(store_commit(fx->store, NULL) == 0);
+}
+
+TEST(of_old_builds_some_hundreds_stay_and_the_live_one_whatever_its_age)
+{
+	struct fixture fx;
+	char live[ID_LEN + 1], young[ID_LEN + 1];
+	struct build_row row;
+
+	setup(&fx);
+	add(&fx, "pending", C1, live);
+	CHECK(space_go_live(fx.store, &fx.space, live, NULL) == 0);
+	put_old(&fx, BUILD_READY_KEPT + 20);
+	add(&fx, "ready", C2, young);
+	CHECK(build_by_id(fx.store, live, &row, NULL) == 0);
+	CHECK(build_by_id(fx.store, young, &row, NULL) == 0);
+	CHECK(row.number == BUILD_READY_KEPT + 22);
+	CHECK(store_run(fx.store, "build_list", NULL, NULL, NULL, "si", fx.space.id,
+		      (int64_t)10000) == BUILD_READY_KEPT + 1);
 	teardown(&fx);
 }
 
