@@ -195,6 +195,8 @@ static void move_party(struct request *q, const char *pool, const char *payer, u
 	to = schedule_enter(s, pool, payer, weight, q->group, engine_now_nsec());
 	if (!to)
 		return;
+	memory_hold(q->party, -(int64_t)(q->n_pages * q->lane->page_bytes));
+	memory_hold(to, (int64_t)(q->n_pages * q->lane->page_bytes));
 	leave_party(q);
 	q->party = to;
 }

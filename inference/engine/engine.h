@@ -12,8 +12,11 @@
  *
  * Keys and values live in pages (pages.h) within a budget of all and of each group. A text that
  * begins as one of its own group did before begins where they part; of another group's it finds
- * nothing. Where pages run out the youngest text is put back: it waits, reads again what it had
- * said, and goes on as if nothing had been.
+ * nothing. Whose turn it is for pages is said by inference/schedule too (claims.c): where they run
+ * out, texts of whoever holds most give way. Such a text waits, reads again what it had said, and
+ * goes on as if nothing had been; after ENGINE_GIVE_WAYS_MAX times it is let in with room for all
+ * that it may still say, and stays. So every text ends: one that stays needs nothing any more, and
+ * one that does not can be put back.
  *
  * A request:
  *
@@ -41,6 +44,7 @@
 #define ENGINE_SEQUENCES_MAX 64            /* that one request has read */
 #define ENGINE_KV_MAX (512ull << 20)       /* bytes of all keys and values */
 #define ENGINE_KV_GROUP_MAX (256ull << 20) /* of one group */
+#define ENGINE_GIVE_WAYS_MAX 3 /* times that a text gives way to others; then it stays */
 #define ENGINE_BIASES_MAX 300
 #define ENGINE_TOP_LOGPROBS_MAX 20
 #define ENGINE_LOGPROBS_MAX 8192 /* of one answer: tokens times the likeliest of each */
@@ -167,6 +171,9 @@ void request_set_group(struct request *q, uint32_t group);
 /* Who pays for it, from which pool and with what weight beside others; "", "" and 1 until then. */
 void request_set_payer(struct request *q, const char *pool, const char *payer, uint32_t weight);
 
+/* Whose budget of memory has no room for a text. */
+enum lack { LACK_NOTHING, LACK_OWN, LACK_SPACE, LACK_ALL };
+
 /* Why a request has not begun, or not gone on. */
 struct wait {
 	uint32_t place, of;     /* in the row for its model, from 1 */
@@ -174,6 +181,8 @@ struct wait {
 	uint64_t held_nsec;     /* that the longest of them has been at it */
 	uint64_t expected_nsec; /* until it begins, about; 0: nobody knows */
 	bool elsewhere;         /* the device works on other models */
+	enum lack lack;         /* it waits for memory, which the others hold */
+	uint64_t lack_bytes, lack_max;
 };
 
 /* Looks at who waits for what; request_wait says it until the next look. */

@@ -11,6 +11,7 @@
 #include "inference/engine/share.h"
 #include "inference/grammars/matcher.h"
 #include "inference/models/adapter.h"
+#include "inference/schedule/memory.h"
 
 #define LANES_MAX 256        /* models with work */
 #define PROMPT_ROWS_MIN 4    /* a prompt moves on at least this much in a step */
@@ -43,6 +44,11 @@ struct request {
 	struct chain chain;            /* of the full pages' tokens */
 	uint32_t n_chained;            /* full pages, found or kept */
 	uint32_t n_cached;             /* of ids, what was found when it began */
+	uint64_t memory_max;           /* that its payer's texts may hold; 0: nobody says */
+	uint32_t gave_way;             /* how often, of ENGINE_GIVE_WAYS_MAX */
+	enum lack lacks;               /* why it was not let in when it last could have been */
+	uint64_t lacks_bytes;          /* of what */
+	uint64_t lacks_nsec;           /* since when; 0: it lacks nothing */
 	const struct adapter *adapter; /* borrowed from the model; NULL: none */
 	char *moved;                   /* owned; its name, while the model is being moved */
 	struct sampling sampling;
@@ -92,6 +98,11 @@ struct engine {
 	size_t requests;
 	uint64_t serials;
 	uint64_t kv_bytes, kv_max, kv_group_max; /* of held and kept pages */
+	uint64_t gave_way_step;                  /* in which somebody gave way last */
+	/* Scratch of claims.c: who lacks memory, who of them is next of all, who holds some. */
+	struct request *lacking[ENGINE_REQUESTS_MAX], *next, *holders[ENGINE_REQUESTS_MAX];
+	struct holding holdings[ENGINE_REQUESTS_MAX];
+	size_t n_lacking;
 	uint64_t steps;
 	uint8_t salt[SHA256_LEN];
 	uint64_t busy_nsec;
@@ -155,16 +166,39 @@ void request_finish_text(struct request *q, const char *reason); /* with what is
 /* The most tokens of the lane's model that one group, and all, may keep at a time. */
 uint64_t lane_tokens_max(const struct engine *e, const struct lane *lane);
 
-/* Gives a waiting text its place and pages for all that it has said, those found again included.
- * -EAGAIN: there is no room now. -ENOMEM. */
+/* What one group's pages take, held or kept. */
+uint64_t room_bytes(const struct engine *e, uint32_t group);
+/* For how many tokens it needs pages when it is let in: all it has said, and of all that it may
+ * still say more with each time that it gave way. */
+uint64_t room_tokens(const struct request *q);
+/* Gives a waiting text its place and pages for room_tokens, those found again included. -EAGAIN:
+ * there is no room now, or others come first; gave_way_step says whether somebody made some.
+ * -ENOMEM. */
 int room_enter(struct request *q);
-/* A page for its next token. Where there is none, the youngest text under way is put back to wait
- * and begin anew; false: that was q. */
+/* A page for its next token. Where there is none, a text of whoever holds most waits and begins
+ * anew; false: that was q. */
 bool room_grow(struct request *q);
 /* Its position has moved: what is full now may be found by those who begin the same. */
 void room_mark(struct request *q);
 void room_leave(struct request *q);
 void lane_close_pages(struct lane *lane);
+
+/* --- claims.c: whose turn it is for pages --- */
+
+/* Looks at who waits for memory, before any is let in. */
+void claims_begin(struct engine *e);
+/* Whether q, which has its place and what was found of its pages, may have the others, with texts
+ * of others giving way for it. -EAGAIN: q->lacks says what it waits for. */
+int claim_entry(struct request *q);
+/* There is memory for a page of a text under way, some of others' or q itself having given way;
+ * false: q has. */
+bool claim_page(struct request *q);
+/* It waits for so much. */
+void request_lack(struct request *q, enum lack lack, uint64_t bytes);
+/* Whether what x holds counts to the budget that q lacks. */
+bool request_shares(const struct request *x, const struct request *q, enum lack lack);
+/* Of two that wait for memory. */
+bool request_before(const struct request *a, const struct request *b, uint64_t now_nsec);
 
 /* --- choice.c: which token comes next --- */
 

@@ -16,7 +16,7 @@ struct page {
 
 struct group {
 	uint32_t id;
-	size_t pages;
+	size_t pages, idle;
 };
 
 struct pages {
@@ -26,7 +26,7 @@ struct pages {
 	uint32_t free, fresh; /* first of the free ones; fresh on: never used */
 	uint32_t oldest, newest;
 	uint64_t now;
-	size_t held;
+	size_t held, idle;    /* idle: kept, and held by nobody */
 	struct group *groups; /* owned */
 	size_t n_groups, cap_groups;
 	void (*dropped)(uint32_t page, void *data);
@@ -166,6 +166,14 @@ static void drop(struct pages *p, uint32_t i)
 
 /* --- what is kept --- */
 
+static void count_idle(struct pages *p, uint32_t i, bool more)
+{
+	struct group *g = find_group(p, p->of[i].group);
+
+	p->idle += more ? 1 : SIZE_MAX;
+	g->idle += more ? 1 : SIZE_MAX;
+}
+
 static void unlink_page(struct pages *p, uint32_t i)
 {
 	struct page *page = &p->of[i];
@@ -179,8 +187,10 @@ uint32_t pages_find(struct pages *p, const struct chain *c)
 	for (uint32_t i = *bucket_of(p, c); i != PAGE_NONE; i = p->of[i].next) {
 		if (memcmp(&p->of[i].chain, c, sizeof(*c)) != 0)
 			continue;
-		if (p->of[i].holders++ == 0)
+		if (p->of[i].holders++ == 0) {
 			unlink_page(p, i);
+			count_idle(p, i, false);
+		}
 		return i;
 	}
 	return PAGE_NONE;
@@ -218,6 +228,7 @@ void pages_release(struct pages *p, uint32_t page)
 	of->older = p->newest;
 	*(p->newest == PAGE_NONE ? &p->oldest : &p->of[p->newest].newer) = page;
 	p->newest = page;
+	count_idle(p, page, true);
 }
 
 static uint32_t find_oldest(const struct pages *p, const uint32_t *of)
@@ -243,6 +254,7 @@ bool pages_evict(struct pages *p, const uint32_t *of)
 	if (i == PAGE_NONE)
 		return false;
 	unlink_page(p, i);
+	count_idle(p, i, false);
 	at = bucket_of(p, &p->of[i].chain);
 	while (*at != i)
 		at = &p->of[*at].next;
@@ -266,4 +278,16 @@ size_t pages_of(const struct pages *p, uint32_t group)
 	const struct group *g = find_group(p, group);
 
 	return g ? g->pages : 0;
+}
+
+size_t pages_idle(const struct pages *p, const uint32_t *of)
+{
+	const struct group *g = of ? find_group(p, *of) : NULL;
+
+	return !of ? p->idle : g ? g->idle : 0;
+}
+
+bool pages_held_once(const struct pages *p, uint32_t page)
+{
+	return p->of[page].holders == 1;
 }

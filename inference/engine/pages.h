@@ -55,3 +55,6 @@ void pages_tick(struct pages *p, uint64_t now);
 size_t pages_held(const struct pages *p); /* held, or kept: what takes memory */
 /* The same of one group. */
 size_t pages_of(const struct pages *p, uint32_t group);
+/* Those of them that nobody holds: of a group; NULL: of all. */
+size_t pages_idle(const struct pages *p, const uint32_t *of);
+bool pages_held_once(const struct pages *p, uint32_t page);

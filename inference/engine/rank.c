@@ -12,6 +12,7 @@ struct under_way {
 struct place_in_row {
 	struct request *q;
 	uint32_t nth; /* among its party's that wait for the model */
+	uint64_t now_nsec;
 };
 
 static bool is_under_way(const struct request *q)
@@ -43,6 +44,12 @@ static int by_turn(const void *a, const void *b)
 {
 	const struct place_in_row *x = a, *y = b;
 
+	/* Who waits for memory was first in the row when it last could have been let in. */
+	if (x->q->lacks || y->q->lacks)
+		return !x->q->lacks                              ? 1
+		       : !y->q->lacks                            ? -1
+		       : request_before(x->q, y->q, x->now_nsec) ? -1
+								 : 1;
 	if (x->nth != y->nth)
 		return x->nth < y->nth ? -1 : 1;
 	if (x->q->party != y->q->party)
@@ -51,7 +58,8 @@ static int by_turn(const void *a, const void *b)
 }
 
 /* Those who wait, by turns: the first of each party, then the second of each. */
-static size_t line_up(struct engine *e, const struct lane *lane, struct place_in_row *row)
+static size_t line_up(
+	struct engine *e, const struct lane *lane, struct place_in_row *row, uint64_t now)
 {
 	uint32_t counts[SHARES_MAX] = {0};
 	size_t n = 0;
@@ -60,9 +68,39 @@ static size_t line_up(struct engine *e, const struct lane *lane, struct place_in
 	for (struct request *q = lane->head; q; q = q->next)
 		if (!is_under_way(q))
 			row[n++] = (struct place_in_row){
-				q, counts[schedule_number(e->schedule, q->party)]++};
+				q, counts[schedule_number(e->schedule, q->party)]++, now};
 	qsort(row, n, sizeof(*row), by_turn);
 	return n;
+}
+
+/* Who holds what it waits for, instead of who works with its model. */
+static void rank_lack(struct request *q, uint64_t now)
+{
+	struct engine *e = q->engine;
+	struct under_way by = {0};
+	bool seen[SHARES_MAX] = {0};
+
+	schedule_count(e->schedule);
+	for (size_t i = 0; i < e->n_lanes; i++)
+		for (struct request *x = e->lanes[i].head; x; x = x->next) {
+			uint64_t since = x->born_nsec + x->queue_nsec;
+			size_t at;
+
+			if (x->n_pages == 0 || !request_shares(x, q, q->lacks))
+				continue;
+			at = schedule_number(e->schedule, x->party);
+			by.parties += q->lacks == LACK_OWN || !seen[at];
+			seen[at] = true;
+			if (x->begun && (!by.since_nsec || since < by.since_nsec))
+				by.since_nsec = since;
+		}
+	q->wait.lack = q->lacks;
+	q->wait.lack_bytes = q->lacks_bytes;
+	q->wait.lack_max = q->lacks == LACK_OWN     ? q->memory_max
+			   : q->lacks == LACK_SPACE ? e->kv_group_max
+						    : e->kv_max;
+	q->wait.others = by.parties;
+	q->wait.held_nsec = by.since_nsec ? now - by.since_nsec : 0;
 }
 
 static void rank_lane(
@@ -71,7 +109,7 @@ static void rank_lane(
 	struct place_in_row row[SHARES_MAX];
 	bool seen[SHARES_MAX] = {0};
 	struct under_way here = {0};
-	size_t n = line_up(e, lane, row);
+	size_t n = line_up(e, lane, row, now);
 
 	schedule_count(e->schedule);
 	note_under_way(e, lane, seen, &here);
@@ -87,6 +125,9 @@ static void rank_lane(
 			.expected_nsec = (uint64_t)((double)(i + 1) * lane->begin_gap_nsec),
 			.elsewhere = here.parties == 0 && all->parties > 0};
 	}
+	for (size_t i = 0; i < n; i++)
+		if (row[i].q->lacks)
+			rank_lack(row[i].q, now);
 }
 
 void engine_rank(struct engine *e)

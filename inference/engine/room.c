@@ -64,7 +64,7 @@ uint64_t lane_tokens_max(const struct engine *e, const struct lane *lane)
 
 /* --- taking pages --- */
 
-static uint64_t bytes_of(const struct engine *e, uint32_t group)
+uint64_t room_bytes(const struct engine *e, uint32_t group)
 {
 	uint64_t sum = 0;
 
@@ -91,33 +91,29 @@ static bool evict(struct engine *e, const uint32_t *of)
 	return from && pages_evict(from, of);
 }
 
-/* Room for one more page of the group. *ret_own: what is missing is the group's own. */
-static bool make_room(struct request *q, bool *ret_own)
+/* Something kept that nobody holds makes room, where there is none. */
+static bool make_room(const struct request *q)
 {
 	struct engine *e = q->engine;
 	uint64_t more = q->lane->page_bytes;
 
-	*ret_own = true;
-	while (bytes_of(e, q->group) + more > e->kv_group_max)
+	while (room_bytes(e, q->group) + more > e->kv_group_max)
 		if (!evict(e, &q->group))
 			return false;
-	*ret_own = false;
 	while (e->kv_bytes + more > e->kv_max)
 		if (!evict(e, NULL))
 			return false;
 	return true;
 }
 
-static bool take_page(struct request *q, bool *ret_own)
+static bool take_page(struct request *q)
 {
-	uint32_t page;
+	uint32_t page = make_room(q) ? pages_take(q->lane->pages, q->group) : PAGE_NONE;
 
-	if (!make_room(q, ret_own))
-		return false;
-	page = pages_take(q->lane->pages, q->group);
 	if (page == PAGE_NONE)
 		return false;
 	q->engine->kv_bytes += q->lane->page_bytes;
+	memory_hold(q->party, (int64_t)q->lane->page_bytes);
 	q->pages[q->n_pages++] = page;
 	return true;
 }
@@ -148,12 +144,19 @@ static void find_beginning(struct request *q)
 		q->n_chained++;
 	}
 	q->position = q->n_chained * KV_PAGE;
+	memory_hold(q->party, (int64_t)(q->n_pages * q->lane->page_bytes));
+}
+
+uint64_t room_tokens(const struct request *q)
+{
+	uint64_t all = (uint64_t)q->prompt_n + q->sampling.max_tokens;
+
+	return q->ids.n + (all - q->ids.n) * q->gave_way / ENGINE_GIVE_WAYS_MAX;
 }
 
 int room_enter(struct request *q)
 {
 	uint64_t most = (uint64_t)q->prompt_n + q->sampling.max_tokens;
-	bool own;
 	int r = open_pages(q->lane);
 
 	assert(!q->running);
@@ -167,11 +170,13 @@ int room_enter(struct request *q)
 	q->lane->writing++;
 	q->n_pages = 0;
 	find_beginning(q);
-	while ((uint64_t)q->n_pages * KV_PAGE < q->ids.n)
-		if (!take_page(q, &own)) {
-			room_leave(q);
-			return -EAGAIN;
-		}
+	r = claim_entry(q);
+	while (r == 0 && (uint64_t)q->n_pages * KV_PAGE < room_tokens(q))
+		r = take_page(q) ? 0 : -EAGAIN;
+	if (r < 0) {
+		room_leave(q);
+		return r;
+	}
 	if (!q->begun)
 		q->n_cached = q->position;
 	return 0;
@@ -181,6 +186,7 @@ void room_leave(struct request *q)
 {
 	if (!q->running)
 		return;
+	memory_hold(q->party, -(int64_t)(q->n_pages * q->lane->page_bytes));
 	pages_tick(q->lane->pages, q->engine->steps);
 	/* The end first: of a beginning that is kept the first pages are of most use. */
 	while (q->n_pages > 0)
@@ -192,26 +198,11 @@ void room_leave(struct request *q)
 	q->lane->writing--;
 }
 
-/* The text under way that came last, of a group or of all. */
-static struct request *find_youngest(struct engine *e, const uint32_t *of)
-{
-	struct request *youngest = NULL;
-
-	for (size_t i = 0; i < e->n_lanes; i++)
-		for (struct request *q = e->lanes[i].head; q; q = q->next)
-			if (q->running && (!of || q->group == *of) &&
-				(!youngest || q->serial > youngest->serial))
-				youngest = q;
-	return youngest;
-}
-
 bool room_grow(struct request *q)
 {
-	bool own;
-
 	while (q->running && (uint64_t)q->n_pages * KV_PAGE <= q->position)
-		if (!take_page(q, &own))
-			room_leave(find_youngest(q->engine, own ? &q->group : NULL));
+		if (!claim_page(q) || !take_page(q))
+			room_leave(q);
 	return q->running;
 }
 

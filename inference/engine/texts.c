@@ -92,13 +92,15 @@ static size_t count_seats(struct lane *lane, struct seat *seats)
 	return s->n;
 }
 
-static struct request *oldest_waiting(struct lane *lane, const struct party *p)
+/* Of its texts that wait the one that has longest been kept out, or else has come first. */
+static struct request *first_waiting(struct lane *lane, const struct party *p)
 {
-	struct request *q = lane->head;
+	struct request *first = NULL;
 
-	while (q->running || q->party != p)
-		q = q->next;
-	return q;
+	for (struct request *q = lane->head; q; q = q->next)
+		if (!q->running && q->party == p && (!first || request_before(q, first, 0)))
+			first = q;
+	return first;
 }
 
 /* Of its texts under way the one that has least to read again, of those the youngest. */
@@ -113,16 +115,17 @@ static struct request *cheapest(struct lane *lane, const struct party *p)
 	return found;
 }
 
-/* Gives waiting texts places, oldest first of each party. Where all are taken, those who have more
- * than their share get theirs put back to wait. */
+/* Gives waiting texts places, in the order of each party's. Where all are taken, those who have
+ * more than their share get theirs put back to wait. */
 static void admit(struct lane *lane)
 {
 	struct seat seats[SHARES_MAX];
 	size_t n = count_seats(lane, seats), to, from;
 	uint64_t now = engine_now_nsec();
 
+	claims_begin(lane->engine);
 	while ((to = schedule_seat(seats, n, ENGINE_WRITING_MAX, now, &from)) != SCHEDULE_NOBODY) {
-		struct request *q = oldest_waiting(lane, seats[to].party);
+		struct request *q = first_waiting(lane, seats[to].party);
 		struct request *back =
 			from == SCHEDULE_NOBODY ? NULL : cheapest(lane, seats[from].party);
 		int r = back && !schedule_worth(&seats[to], back->position % KV_PAGE)
@@ -144,6 +147,8 @@ static void admit(struct lane *lane)
 			seats[from].held--;
 			seats[from].waiting++;
 		}
+		if (lane->engine->gave_way_step == lane->engine->steps)
+			return; /* seats are not what they were; the rest waits for a step */
 	}
 }
 
@@ -219,11 +224,14 @@ static void gather_rows(struct lane *lane, struct step *s)
 			schedule_attend(lane->engine->schedule, q->party);
 	for (struct request *q = lane->head; q; q = q->next) {
 		q->taken = 0;
-		if (is_writing(q) && engine_may_go(q) && room_grow(q)) {
+		if (is_writing(q) && engine_may_go(q))
+			(void)room_grow(q); /* others may have to begin anew for it */
+	}
+	for (struct request *q = lane->head; q; q = q->next)
+		if (is_writing(q) && engine_may_go(q)) {
 			add_row(s, q);
 			engine_expect(q, 1);
 		}
-	}
 	left = s->m + least > budget ? least : budget - s->m;
 	if (left > NET_STEP_ROWS_MAX - s->m)
 		left = NET_STEP_ROWS_MAX - s->m;

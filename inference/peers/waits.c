@@ -23,6 +23,25 @@ static void rank(char *words, size_t max, const struct wait *w)
 		(void)snprintf(words, max, "; %u before you", w->place - 1);
 }
 
+static void lack_words(const struct wait *w, const char *place, char *words, size_t max)
+{
+	double mib = (double)w->lack_bytes / (1 << 20), all = (double)w->lack_max / (1 << 20);
+	double sec = (double)w->held_nsec / 1e9;
+	const char *s = w->others == 1 ? "" : "s";
+
+	if (w->lack == LACK_OWN)
+		(void)snprintf(words, max,
+			"waits for %.3g MiB of the %.4g MiB that you may keep on the device, held "
+			"by %u text%s of yours for %.1f s%s",
+			mib, all, w->others, s, sec, place);
+	else
+		(void)snprintf(words, max,
+			"waits for %.3g MiB of %s, held by %u other%s for %.1f s%s", mib,
+			w->lack == LACK_SPACE ? "what this Space may keep on the device"
+					      : "the device's memory",
+			w->others, s, sec, place);
+}
+
 /* Counts others and names nobody: what Spaces there are is not everybody's to know. */
 static void engine_words(const struct call *c, const struct wait *w, char *words, size_t max)
 {
@@ -37,6 +56,8 @@ static void engine_words(const struct call *c, const struct wait *w, char *words
 			"waits for the model %s, which is loaded anew: its device went out of "
 			"service%s",
 			model, place);
+	else if (w->lack)
+		lack_words(w, place, words, max);
 	else if (w->elsewhere)
 		(void)snprintf(words, max,
 			"waits for the device, which works on another model for %u other%s, since "

@@ -1,7 +1,8 @@
-/* Inside the schedule: what its files share. schedule.c keeps payers and turns, pools.c the pools.
- */
+/* Inside the schedule: what its files share. schedule.c keeps payers and turns, pools.c the pools,
+ * memory.c what is kept of the device's memory. */
 #pragma once
 
+#include "inference/schedule/memory.h"
 #include "inference/schedule/schedule.h"
 
 #define BUCKETS 1024
@@ -13,10 +14,12 @@ struct share {
 	double used, expected;
 	uint32_t weight;
 	uint32_t requests;
-	uint32_t held;       /* places, as schedule_seat counts */
-	uint64_t since_nsec; /* it was served, or came in */
-	uint64_t left_nsec;  /* its last request left */
-	bool known;          /* it has been here before */
+	uint32_t held;        /* places, as schedule_seat counts */
+	uint64_t bytes;       /* of the device's memory */
+	uint64_t since_nsec;  /* it was served, or came in */
+	uint64_t let_in_nsec; /* to the device's memory; or it came in */
+	uint64_t left_nsec;   /* its last request left */
+	bool known;           /* it has been here before */
 };
 
 struct party {
@@ -65,7 +68,10 @@ struct schedule {
 	uint64_t epoch_nsec;
 	uint64_t counts;
 	size_t numbers;
-	bool aged; /* the last choice was by age */
+	uint64_t charged_nsec; /* in all */
+	uint64_t again_nsec;   /* of what gave way, to be read again */
+	bool aged;             /* the last choice was by age */
+	bool let_in_aged;      /* and the last one of whom to let in to the memory */
 };
 
 /* What a nanosecond that is used now counts: twice as much after each half-life, which is the same
@@ -76,6 +82,16 @@ static inline double share_level(const struct share *h)
 {
 	return (h->used + h->expected) / h->weight;
 }
+
+/* Whether a has had less. */
+bool share_before(const struct share *a, const struct share *b);
+
+/* Where the ways of two part: at their pools, at their payers, or at themselves. */
+struct fork {
+	const struct share *a, *b;
+};
+
+struct fork fork_of(const struct party *a, const struct party *b);
 
 void payer_free(struct payer *y);
 

@@ -117,7 +117,7 @@ static void come_in(struct share *h, double best, double unit, uint64_t now_nsec
 	if (h->known)
 		entry = fmin(entry, (double)(now_nsec - h->left_nsec) / ENTRY_OF_REST);
 	h->used += entry * unit * h->weight;
-	h->since_nsec = now_nsec;
+	h->since_nsec = h->let_in_nsec = now_nsec;
 	h->known = true;
 }
 
@@ -269,7 +269,7 @@ static bool is_overdue(const struct share *h, uint64_t now_nsec)
 	       now_nsec - h->since_nsec > SCHEDULE_OVERDUE_NSEC;
 }
 
-static bool share_before(const struct share *a, const struct share *b)
+bool share_before(const struct share *a, const struct share *b)
 {
 	if (share_level(a) != share_level(b))
 		return share_level(a) < share_level(b);
@@ -286,12 +286,7 @@ static bool share_older(const struct share *a, const struct share *b, uint64_t n
 							 : share_before(a, b);
 }
 
-/* Where the ways of two part: at their pools, at their payers, or at themselves. */
-struct fork {
-	const struct share *a, *b;
-};
-
-static struct fork fork_of(const struct party *a, const struct party *b)
+struct fork fork_of(const struct party *a, const struct party *b)
 {
 	if (a->payer->pool != b->payer->pool)
 		return (struct fork){&a->payer->pool->share, &b->payer->pool->share};
@@ -360,6 +355,7 @@ void schedule_charge(struct schedule *s, struct party *p, uint64_t nsec, uint64_
 {
 	double units = (double)nsec * schedule_scale(s, now_nsec);
 
+	s->charged_nsec += nsec;
 	p->share.used += units;
 	p->payer->share.used += units;
 	p->share.since_nsec = p->payer->share.since_nsec = now_nsec;

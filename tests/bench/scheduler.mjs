@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { buildDir } from "../e2e/lib/platform.mjs";
 
-const FLOODS = ["flood-read", "flood-write", "many-spaces"];
+const FLOODS = ["flood-read", "flood-write", "flood-memory", "many-spaces"];
 
 export async function benchScheduler({ run, figure }) {
   const output = await run(join(buildDir, "bin/bench_scheduler"), ["--sec", "60"]);

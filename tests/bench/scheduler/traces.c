@@ -184,6 +184,33 @@ static void weights(struct trace *t, double sec)
 	}
 }
 
+/* Memory for 16,000 tokens. Ten bring short texts, and use half of the device; one floods with
+ * texts of 4,000 and more, two of which take half of it. */
+static void flood_memory(struct trace *t, double sec)
+{
+	double rate = 1.2 * WORLD_SEATS / 9e-3 / (USERS + 1) / 120;
+
+	with_lanes(t, &writer, NULL);
+	t->memory_pages = 500;
+	equals(t, USERS);
+	for (uint32_t i = 0; i < USERS; i++)
+		ask(t, 0, sec, rate, i, i, 0, 60, 60);
+	for (uint32_t i = 0; i < 4; i++)
+		ask(t, 0, sec, 1, USERS, USERS + i, 0, 3000, 1500);
+}
+
+/* Short texts of ten keep the memory full, and one wants to bring one that takes most of it, each
+ * six seconds or so. */
+static void large_among_small(struct trace *t, double sec)
+{
+	with_lanes(t, &writer, NULL);
+	t->memory_pages = 100;
+	equals(t, USERS + 1);
+	for (uint32_t i = 0; i < USERS; i++)
+		ask(t, 0, sec, 20, i, i, 0, 60, 60);
+	ask(t, 0.5, sec, 0.16, USERS, USERS, 0, 2000, 200);
+}
+
 /* Ten ask now and then, and there is enough for all. */
 static void calm(struct trace *t, double sec)
 {
@@ -205,6 +232,10 @@ const struct trace_maker trace_makers[] = {
 	{"new-names", "the same, each burst under a new name", new_names},
 	{"many-spaces", "one asks in fifty Spaces of its own", many_spaces},
 	{"long-prompts", "one brings prompts of 2,000 tokens, ten of 20", long_prompts},
+	{"flood-memory", "ten bring short texts, one floods the memory with long ones",
+		flood_memory},
+	{"large-among-small", "ten keep the memory full, one brings texts that take most of it",
+		large_among_small},
 	{"two-models", "ten use one model, one another, all want more than there is", two_models},
 	{"newcomers", "one after the other comes and wants all there is", newcomers},
 	{"crowd", "a hundred, with long texts, for thirty-two places", crowd},

@@ -6,57 +6,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "inference/schedule/schedule.h"
+#include "tests/bench/scheduler/inside.h"
 
 #define STEP_NSEC 10000000.0 /* that a step aims at, as the engine's */
 #define ROWS_MIN 4
 #define ROWS_MAX 512
 #define PIECE 8                  /* rows of a prompt that are given at a time */
-#define PAGE 32                  /* tokens that a text keeps whole when it is put back */
 #define WINDOW_NSEC 200000000ull /* in which what each got is held against what was fair */
-#define PICKS 4096               /* waits that are kept, to take a percentile of */
-
-struct work {
-	struct work *next;
-	const struct arrival *of;
-	uint32_t party;
-	uint32_t read, most_read, written; /* rows of prompt and text: now, at most so far */
-	uint32_t taken;
-	bool seated, begun;
-};
-
-struct payer_seen {
-	double got, fair;         /* nsec of useful rows, of all windows that are over */
-	double got_now, left_now; /* of the window at hand; left: what it still wants */
-	double charged;
-	uint64_t since; /* it wants something and has got nothing */
-	size_t waiting;
-};
-
-struct party_seen {
-	struct party *party; /* while it has work */
-	uint32_t payer, space;
-	uint32_t calls, held, waiting;
-	uint32_t order;    /* of round robin: when it had its last turn */
-	struct work *pick; /* the next of its work in this step */
-};
-
-struct world {
-	const struct trace *t;
-	enum rule rule;
-	struct schedule *schedule;
-	struct work *head, **tail;
-	uint64_t now, window; /* when the one at hand ends */
-	struct party_seen parties[WORLD_PARTIES_MAX];
-	size_t n_parties;
-	struct payer_seen payers[WORLD_PAYERS_MAX];
-	uint32_t turns, lane_turn;
-	uint64_t waits[PICKS];
-	size_t n_waits;
-	struct outcome_of *out;
-	double decided_nsec;
-	size_t steps;
-};
 
 static void *must(void *p)
 {
@@ -144,6 +100,7 @@ static void leave(struct world *w, struct work **at)
 	struct work *q = *at;
 	struct party_seen *p = &w->parties[q->party];
 
+	seats_release(w, q);
 	p->calls--;
 	w->payers[p->payer].waiting--;
 	schedule_leave(w->schedule, p->party, w->now);
@@ -211,108 +168,7 @@ static uint32_t choose_lane(struct world *w)
 	return w->parties[i].pick->of->lane;
 }
 
-/* --- places for texts --- */
-
-static void put_back(struct world *w, struct work *q)
-{
-	q->seated = false;
-	q->read -= q->read % PAGE;
-	w->out->put_back++;
-}
-
-/* Of its texts under way the one that loses least, of those the youngest. */
-static struct work *cheapest(struct world *w, uint32_t lane, size_t party)
-{
-	struct work *found = NULL;
-
-	for (struct work *q = w->head; q; q = q->next)
-		if (q->seated && q->of->lane == lane && q->party == party &&
-			(!found || q->read % PAGE <= found->read % PAGE))
-			found = q;
-	return found;
-}
-
-static struct work *oldest_waiting(struct world *w, uint32_t lane, size_t party)
-{
-	for (struct work *q = w->head; q; q = q->next)
-		if (!q->seated && q->of->tokens > 0 && q->of->lane == lane && q->party == party)
-			return q;
-	return NULL;
-}
-
-static size_t count_seats(struct world *w, uint32_t lane, size_t *ret_groups)
-{
-	size_t held = 0;
-
-	*ret_groups = 0;
-	for (size_t i = 0; i < w->n_parties; i++)
-		w->parties[i].held = w->parties[i].waiting = 0;
-	for (struct work *q = w->head; q; q = q->next)
-		if (q->of->lane == lane && q->of->tokens > 0) {
-			struct party_seen *p = &w->parties[q->party];
-
-			*ret_groups += p->held + p->waiting == 0;
-			p->held += q->seated;
-			p->waiting += !q->seated;
-			held += q->seated;
-		}
-	return held;
-}
-
-static void seat_fairly(struct world *w, uint32_t lane)
-{
-	struct seat seats[WORLD_PARTIES_MAX];
-	size_t of[WORLD_PARTIES_MAX], n = 0, groups, to, from;
-
-	(void)count_seats(w, lane, &groups);
-	for (size_t i = 0; i < w->n_parties; i++)
-		if (w->parties[i].held + w->parties[i].waiting > 0) {
-			seats[n] = (struct seat){
-				w->parties[i].party, w->parties[i].held, w->parties[i].waiting};
-			of[n++] = i;
-		}
-	while ((to = schedule_seat(seats, n, WORLD_SEATS, w->now, &from)) != SCHEDULE_NOBODY) {
-		if (from != SCHEDULE_NOBODY) {
-			struct work *back = cheapest(w, lane, of[from]);
-
-			if (!schedule_worth(&seats[to], back->read % PAGE)) {
-				seats[to].waiting = 0;
-				continue;
-			}
-			put_back(w, back);
-			seats[from].held--;
-			seats[from].waiting++;
-		}
-		oldest_waiting(w, lane, of[to])->seated = true;
-		seats[to].held++;
-		seats[to].waiting--;
-	}
-}
-
-static void seat_plainly(struct world *w, uint32_t lane)
-{
-	size_t groups, held = count_seats(w, lane, &groups);
-	size_t each = w->rule == RULE_FIFO ? WORLD_SEATS : WORLD_SEATS / (groups + 1);
-
-	for (struct work *q = w->head; q && held < WORLD_SEATS; q = q->next) {
-		struct party_seen *p = &w->parties[q->party];
-
-		if (q->seated || q->of->tokens == 0 || q->of->lane != lane ||
-			p->held >= (each ? each : 1))
-			continue;
-		q->seated = true;
-		p->held++;
-		held++;
-	}
-}
-
 /* --- a step --- */
-
-/* A text says its next token when all before it is read. */
-static bool is_writing(const struct work *q)
-{
-	return q->seated && q->read >= q->of->rows && q->read == q->of->rows + q->written;
-}
 
 static uint32_t wants_rows(const struct work *q)
 {
@@ -366,7 +222,11 @@ static uint32_t gather(struct world *w, uint32_t lane)
 		w->parties[i].pick = NULL;
 	for (struct work *q = w->head; q; q = q->next) {
 		q->taken = 0;
-		if (q->of->lane == lane && is_writing(q)) {
+		if (q->of->lane == lane && seats_is_writing(q))
+			seats_grow(w, q);
+	}
+	for (struct work *q = w->head; q; q = q->next) {
+		if (q->of->lane == lane && seats_is_writing(q)) {
 			q->taken = 1;
 			rows++;
 			schedule_expect(
@@ -443,10 +303,7 @@ static void step(struct world *w)
 	uint32_t lane = choose_lane(w), rows;
 	double nsec;
 
-	if (w->rule == RULE_FAIR)
-		seat_fairly(w, lane);
-	else
-		seat_plainly(w, lane);
+	seats_give(w, lane);
 	rows = gather(w, lane);
 	w->decided_nsec += (double)(real_nsec() - from);
 	w->steps++;

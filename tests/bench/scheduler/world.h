@@ -37,6 +37,7 @@ struct trace {
 	uint64_t until_nsec;
 	struct lane_cost lanes[WORLD_LANES_MAX];
 	size_t n_lanes;
+	uint64_t memory_pages;              /* for what texts have said, of 32 tokens; 0: enough */
 	uint32_t weights[WORLD_PAYERS_MAX]; /* 0: 1 */
 	bool ordinary[WORLD_PAYERS_MAX];    /* whose waits are looked at, and who are equals */
 };
