@@ -1,13 +1,16 @@
 /* Subcommands of vitrine: one file each, a row in main.c. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct command {
 	const char *name;
 	const char *usage;                 /* what follows the name */
 	const char *help;                  /* one line */
 	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the exit status */
+	bool admin;                        /* also below `vitrine admin` */
 };
 
 int cmd_new(int argc, char **argv);
@@ -50,9 +53,14 @@ int cmd_import(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_tls(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
+int cmd_admin(int argc, char **argv);
 
 /* All of them, in the order in which help shows them. Static. */
 const struct command *command_table(size_t *ret_n);
+
+/* NULL: there is none of that name. */
+const struct command *command_find(const char *name);
+void command_print(FILE *out, const struct command *c);
 
 /* Where data is kept when --data is not given: /var/lib/vitrine for root, else
  * $XDG_DATA_HOME/vitrine or ~/.local/share/vitrine. Borrowed, static. */

@@ -61,7 +61,7 @@ static const struct command commands[] = {
 		"move OWNER/NAME OWNER/NAME | private OWNER/NAME | public OWNER/NAME | "
 		"delete OWNER/NAME | restore OWNER/NAME | "
 		"takedown OWNER/NAME --reason WORDS | lift OWNER/NAME | takedowns [--json]",
-		"repos of all kinds", cmd_repo},
+		"repos of all kinds", cmd_repo, true},
 	{"export", "[KIND/]OWNER/NAME... -o FILE [--type space|model|dataset] [--json]",
 		"whole repos as one file: history, large files, variables, and no secret",
 		cmd_export},
@@ -70,7 +70,7 @@ static const struct command commands[] = {
 	{"duplicate",
 		"[--type space|model|dataset] [--private|--public] [--json] OWNER/NAME OWNER/NAME",
 		"a repo made of another one: all but its secrets", cmd_duplicate},
-	{"status", "[--json]", "what runs, for whom", cmd_status},
+	{"status", "[--json]", "what runs, for whom", cmd_status, true},
 	{"logs",
 		"[-f] [-n N] [--since 10m] [--level LEVEL] [--session REF] [--ref REF] "
 		"[--commit ID] [--build[=ID]] [--branch BRANCH] [--json] OWNER/NAME",
@@ -84,38 +84,38 @@ static const struct command commands[] = {
 		"make a branch of a Space main, with what its preview shows, without a build",
 		cmd_promote},
 	{"top", "[--once] [--json]", "what each device does now, for whom, and what waits and why",
-		cmd_top},
+		cmd_top, true},
 	{"usage", "[--all] [--days N] [--json]", "what models have cost, and what is left",
-		cmd_usage},
+		cmd_usage, true},
 	{"policy",
 		"check FILE | plan FILE | apply FILE --reason WORDS | show [--version N] | history "
 		"[--json]",
-		"who may use how much compute: tiers, and who has which", cmd_policy},
+		"who may use how much compute: tiers, and who has which", cmd_policy, true},
 	{"credit", "NAME SECONDS --reason WORDS [--days N] [--owner]",
-		"seconds of compute beside somebody's tier", cmd_credit},
+		"seconds of compute beside somebody's tier", cmd_credit, true},
 	{"token",
 		"create NAME [--user USER] [--read-only] [--repo [KIND/]OWNER/NAME]... [--days N] "
 		"| "
 		"list [--json] | revoke ID",
-		"access tokens for git and the API", cmd_token},
-	{"user", "add NAME | list [--json]", "people", cmd_user},
-	{"invite", "", "a link with which one person makes an account, once", cmd_invite},
+		"access tokens for git and the API", cmd_token, true},
+	{"user", "add NAME | list [--json]", "people", cmd_user, true},
+	{"invite", "", "a link with which one person makes an account, once", cmd_invite, true},
 	{"org",
 		"list | create NAME | delete NAME | members NAME | add NAME USER [--role ROLE] | "
 		"remove NAME USER",
-		"organisations and their members", cmd_org},
+		"organisations and their members", cmd_org, true},
 	{"model",
 		"import [--name OWNER/NAME] [--replace] FOLDER|FILE.gguf | "
 		"import --repo OWNER/NAME [--private] FOLDER|FILE.gguf | list [--json] | "
 		"remove OWNER/NAME",
-		"models of your own for all Spaces", cmd_model},
+		"models of your own for all Spaces", cmd_model, true},
 	{"audit",
 		"list [-n N] [--json] | verify [--head N:HASH] [FILE] | export | "
 		"prune --before DAY FILE",
 		"who did what to people, tokens, secrets and repos, whether that log is whole, and "
 		"its "
 		"beginning taken out",
-		cmd_audit},
+		cmd_audit, true},
 	{"tls",
 		"acme [--directory URL] [--contact MAIL] [--eab FILE] HOST... | ca [HOST]... | "
 		"install [--name NAME] CERT [KEY] | list | remove NAME | renew [--now] [--data "
@@ -123,15 +123,20 @@ static const struct command commands[] = {
 		"certificates for this machine's platform: of a public authority, of one of its "
 		"own, or "
 		"yours",
-		cmd_tls},
+		cmd_tls, true},
 	{"upgrade", "[--data DIR]",
 		"replace the services of vitrine up by the programs that are on the disk now",
-		cmd_upgrade},
-	{"backup", "FILE|DIR", "all data as one file, also while the platform runs", cmd_backup},
+		cmd_upgrade, true},
+	{"backup", "FILE|DIR", "all data as one file, also while the platform runs", cmd_backup,
+		true},
 	{"restore", "FILE [--secrets-key FILE | --without-secrets]",
-		"what a backup holds, into an empty folder", cmd_restore},
+		"what a backup holds, into an empty folder", cmd_restore, true},
 	{"doctor", "[--json] [--verbose] [--require full|user] [--bin DIR]",
-		"what this host enforces, tried out in real boxes", cmd_doctor},
+		"what this host enforces, tried out in real boxes", cmd_doctor, true},
+	{"admin", "[COMMAND...]",
+		"is anything wrong, who waits, how long the disk lasts; or one of what "
+		"administrators do",
+		cmd_admin},
 	{"completion", "bash|zsh|fish", "what a shell needs to complete these", cmd_completion},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -156,7 +161,7 @@ const char *default_data_dir(void)
 	return dir;
 }
 
-static void print_command(FILE *out, const struct command *c)
+void command_print(FILE *out, const struct command *c)
 {
 	fprintf(out, "  vitrine %s %s\n      %s\n", c->name, c->usage, c->help);
 }
@@ -166,14 +171,14 @@ static void print_usage(FILE *out)
 	fprintf(out, "vitrine %s: a platform for interactive machine-learning demos\n\n",
 		VITRINE_VERSION);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		print_command(out, &commands[i]);
+		command_print(out, &commands[i]);
 	fprintf(out,
 		"\nEvery command but dev, test, up, doctor and completion takes --data DIR "
 		"(the platform on this machine) or --url URL --token TOKEN; without them it is "
 		"about the platform of vitrine login, or else this machine's.\n");
 }
 
-static const struct command *find_command(const char *name)
+const struct command *command_find(const char *name)
 {
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
@@ -183,14 +188,14 @@ static const struct command *find_command(const char *name)
 
 static int help(const char *name)
 {
-	const struct command *c = name ? find_command(name) : NULL;
+	const struct command *c = name ? command_find(name) : NULL;
 
 	if (name && !c) {
 		fprintf(stderr, "vitrine: '%s' is no command; see vitrine help\n", name);
 		return 2;
 	}
 	if (c)
-		print_command(stdout, c);
+		command_print(stdout, c);
 	else
 		print_usage(stdout);
 	return 0;
@@ -210,7 +215,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
 		return help(argv[2]);
-	c = find_command(argv[1]);
+	c = command_find(argv[1]);
 	if (!c) {
 		fprintf(stderr, "vitrine: '%s' is no command; see vitrine help\n", argv[1]);
 		return 2;

@@ -120,6 +120,8 @@ static void print_numbers(const json_t *status)
 	printf("Events    %lld taken since the gateway's start, %lld failed, %lld interrupted\n",
 		number_of(n, "eventsAccepted"), number_of(n, "eventsFailed"),
 		number_of(n, "eventsInterrupted"));
+	printf("Waiting   %lld for a handler, %lld model calls queued or running\n",
+		number_of(n, "eventsWaiting"), number_of(n, "modelCallsOpen"));
 	printf("Workers   %lld running, %lld boxes waiting, %lld slots; %lld crashed\n",
 		number_of(n, "boxesRunning"), number_of(n, "boxesWaiting"),
 		number_of(n, "boxSlots"), number_of(n, "workersCrashed"));
@@ -139,6 +141,7 @@ static void print_disk(const json_t *status)
 		size_text((uint64_t)number_of(disk, "freeBytes"), free_text),
 		size_text((uint64_t)number_of(disk, "totalBytes"), total),
 		size_text((uint64_t)number_of(disk, "reserveBytes"), kept));
+	printf("%10s%s\n", "", text_of(disk, "lasts"));
 	json_object_foreach(json_object_get(status, "sizes"), name, part) n +=
 		(size_t)snprintf(line + n, sizeof(line) - n, "%s%s %s", n ? ", " : "", name,
 			size_text((uint64_t)json_integer_value(part), bytes));

@@ -12,6 +12,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
 #include "orchestrator/disk.h"
+#include "orchestrator/history/lasts.h"
 #include "orchestrator/peers/told.h"
 
 #define WARNINGS_SHOWN 10
@@ -203,12 +204,16 @@ static json_t *list_problems(struct world *w, const struct disk_view *disk, cons
 	return list;
 }
 
-static json_t *disk_object(const struct disk_view *v)
+static json_t *disk_object(const struct disk_view *v, const struct history *h)
 {
-	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "state", disk_state_name(v->state),
+	char lasts[LASTS_WORDS_MAX];
+
+	history_lasts_words(v->free_bytes, v->limits.reserve_bytes,
+		history_disk_pace(h, clock_wall_usec()), lasts);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "state", disk_state_name(v->state),
 		"totalBytes", (json_int_t)v->total_bytes, "freeBytes", (json_int_t)v->free_bytes,
 		"warnBytes", (json_int_t)v->limits.warn_bytes, "reserveBytes",
-		(json_int_t)v->limits.reserve_bytes);
+		(json_int_t)v->limits.reserve_bytes, "lasts", lasts);
 }
 
 static int take_count(const struct store_row *row, void *data)
@@ -242,7 +247,7 @@ void handle_status(struct request *r)
 	problems = list_problems(w, disk, told);
 	(void)json_object_set_new(o, "certificates", list_certificates(w, problems));
 	(void)json_object_set_new(o, "problems", problems);
-	(void)json_object_set_new(o, "disk", disk_object(disk));
+	(void)json_object_set_new(o, "disk", disk_object(disk, w->history));
 	(void)json_object_set_new(o, "numbers", told);
 	(void)json_object_set_new(o, "warnings", list_warnings());
 	request_json(r, MHD_HTTP_OK, o);

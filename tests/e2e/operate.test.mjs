@@ -214,6 +214,17 @@ test("status says that all is well, on one screen, here and from elsewhere", asy
   assert.doesNotMatch(there.output, /^SERVICE/m);
 });
 
+test("vitrine admin begins with what is wrong, who waits and how long the disk lasts, and leads to the rest", async () => {
+  const first = await platform.cli("admin");
+
+  assert.equal(first.code, 0, first.output);
+  for (const line of [/^All is well\.$/m, /^Waiting +0 for a handler, \d+ model calls queued or running$/m, /^Disk .* are kept back\n +[A-Z].*\.$/m])
+    assert.match(first.output, line);
+  assert.match((await platform.cli("admin", "policy", "show")).output, /^tiers:/m);
+  assert.match((await platform.cli("admin", "help")).output, /vitrine backup/);
+  assert.equal((await platform.cli("admin", "push")).code, 2);
+});
+
 test("status says what is wrong, last warnings of each service with it, and exits with 3", async () => {
   const pid = platform.servicePid("boxd");
 

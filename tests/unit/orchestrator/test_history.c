@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "orchestrator/history/lasts.h"
 #include "tests/support/test.h"
 
 #define NOON (1767268800ull * USEC_PER_SEC) /* 2026-01-01 12:00, a whole step of each span */
@@ -133,6 +134,58 @@ TEST(a_clock_that_goes_back_writes_over_and_one_that_jumps_leaves_a_gap)
 	CHECK(add(h, NOON, 3) == 0);
 	CHECK(shown(h, HISTORY_HOUR, NOON).last == 2);
 	forget(h);
+}
+
+static void add_free(struct history *h, uint64_t usec, double bytes)
+{
+	double values[HISTORY_SERIES];
+
+	for (size_t i = 0; i < HISTORY_SERIES; i++)
+		values[i] = NAN;
+	values[HISTORY_DISK_FREE] = bytes;
+	CHECK(history_add(h, usec, values) == 0);
+}
+
+TEST(the_pace_of_the_disk_is_that_of_the_measured_steps_and_nobody_knows_it_of_a_few)
+{
+	struct history *h = opened();
+	uint64_t step = history_step_sec(HISTORY_DAY) * USEC_PER_SEC;
+
+	CHECK(isnan(history_disk_pace(h, NOON)));
+	for (uint64_t i = 0; i < 40; i++) {
+		uint64_t at = NOON + i * step;
+
+		if (i % 3 != 1)
+			add_free(h, at, 4e11 - 2000.0 * (double)(i * step / USEC_PER_SEC));
+		CHECK(i > 14 || isnan(history_disk_pace(h, at)));
+	}
+	CHECK(fabs(history_disk_pace(h, NOON + 40 * step) + 2000) < 1e-3);
+	forget(h);
+}
+
+TEST(a_disk_lasts_until_what_is_kept_back)
+{
+	static const struct {
+		double free, reserve, pace;
+		const char *words;
+	} cases[] = {
+		{1000, 200, NAN, "How long it lasts shows in an hour."},
+		{1000, 200, 0, "It does not fill up."},
+		{1000, 200, 3, "It does not fill up."},
+		{5 * 3600 + 200, 200, -1, "At this pace it is full in 5 hours."},
+		{100, 200, -2, "At this pace it is full within about an hour."},
+		{9.6 * 86400 + 200, 200, -1, "At this pace it lasts 10 days."},
+		{100 * 86400, 0, -1, "At this pace it lasts 3 months."},
+		{9e9, 0, -1, "At this pace it lasts for years."},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char words[LASTS_WORDS_MAX];
+
+		history_lasts_words(
+			(uint64_t)cases[i].free, (uint64_t)cases[i].reserve, cases[i].pace, words);
+		CHECK(!strcmp(words, cases[i].words));
+	}
 }
 
 TEST(spans_have_names)

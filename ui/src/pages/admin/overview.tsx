@@ -6,7 +6,7 @@ import { known, Show } from "../frame";
 import { useCall } from "../use_call";
 import { agoWords, fullTime } from "../words";
 import { AdminFrame } from "./admin_frame";
-import { lastsWords, pace, runs, summary, valueWords, type History, type Series } from "./overview_model";
+import { runs, summary, valueWords, type History, type Series } from "./overview_model";
 
 const LOOK_MS = 5000;
 
@@ -15,7 +15,7 @@ interface Status {
   readonly startedAt: string;
   readonly links: Readonly<Record<string, boolean>>;
   readonly problems: readonly string[];
-  readonly disk: { readonly state: string; readonly totalBytes: number; readonly freeBytes: number; readonly reserveBytes: number };
+  readonly disk: { readonly state: string; readonly totalBytes: number; readonly freeBytes: number; /** How long, as a sentence. */ readonly lasts: string };
   readonly numbers: Readonly<Record<string, number>>;
   readonly workers: readonly { readonly replica: string; readonly space: string | null; readonly phase: string }[];
   readonly warnings: readonly { readonly time: string; readonly service: string; readonly level: string; readonly words: string }[];
@@ -120,14 +120,8 @@ function useHistory(span: SpanName, every: number): History | null {
   return history;
 }
 
-const seriesOf = (history: History | null, name: string): Series | undefined => history?.series.find((s) => s.name === name);
-
 function Disk({ disk }: { disk: Status["disk"] }) {
-  const history = useHistory("day", 300_000);
-  const free = seriesOf(history, "diskFree");
-  const perSecond = free && history ? pace(free.values, history.step) : null;
-  const words = `free of ${valueWords(disk.totalBytes, "B")}. ${history ? lastsWords(disk.freeBytes, disk.reserveBytes, perSecond) : ""}`;
-  return <Tile name="Disk" value={valueWords(disk.freeBytes, "B")} words={words} tone={disk.state === "ok" ? "" : "bad"} />;
+  return <Tile name="Disk" value={valueWords(disk.freeBytes, "B")} words={`free of ${valueWords(disk.totalBytes, "B")}. ${disk.lasts}`} tone={disk.state === "ok" ? "" : "bad"} />;
 }
 
 function Charts() {

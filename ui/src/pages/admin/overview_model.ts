@@ -1,4 +1,4 @@
-/* What the administrator's page says of numbers: charts, and how long the disk will last. Knows no DOM. */
+/* What the administrators' first page says of numbers, and its charts. Knows no DOM. */
 export interface Series {
   readonly name: string;
   readonly unit: string;
@@ -13,38 +13,6 @@ export interface History {
   /** Seconds. */
   readonly step: number;
   readonly series: readonly Series[];
-}
-
-const DAY = 86_400;
-/** Fewer points than this say nothing about a pace. */
-const PACE_LEAST = 12;
-
-/** Units per second that a series changes, by least squares; null: too little was measured. */
-export function pace(values: readonly (number | null)[], step: number): number | null {
-  const points = values.flatMap((v, i) => (v === null ? [] : [[i * step, v] as const]));
-  if (points.length < PACE_LEAST) return null;
-  const meanX = points.reduce((sum, [x]) => sum + x, 0) / points.length;
-  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / points.length;
-  let above = 0;
-  let below = 0;
-  for (const [x, y] of points) {
-    above += (x - meanX) * (y - meanY);
-    below += (x - meanX) ** 2;
-  }
-  return below === 0 ? null : above / below;
-}
-
-/** How long it takes until no more is left than what is kept back; perSecond: null where nobody knows. */
-export function lastsWords(free: number, reserve: number, perSecond: number | null): string {
-  if (perSecond === null) return "How long it lasts shows in an hour.";
-  if (perSecond >= 0) return "It does not fill up.";
-  const seconds = Math.max(0, free - reserve) / -perSecond;
-  if (seconds > 3 * 365 * DAY) return "At this pace it lasts for years.";
-  const days = seconds / DAY;
-  if (days >= 60) return `At this pace it lasts ${Math.round(days / 30.4)} months.`;
-  if (days >= 2) return `At this pace it lasts ${Math.round(days)} days.`;
-  if (seconds >= 5400) return `At this pace it is full in ${Math.round(seconds / 3600)} hours.`;
-  return "At this pace it is full within about an hour.";
 }
 
 export function valueWords(value: number, unit: string): string {
