@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 
 BUILD = os.path.abspath(sys.argv[1])
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 SERVICES = ["inference", "fetch", "boxd", "orchestrator", "agent", "gateway"]
 UNITS = SERVICES + ["tls"]  # which is not started unless an operator says so
 # systemd-analyze security: 0 is nothing exposed, 10 everything.
@@ -93,6 +94,58 @@ class Installed(Staged):
         done = run("systemd-sysusers", "--dry-run", "--root=" + self.stage,
                    self.stage + self.prefix + "/lib/sysusers.d/vitrine.conf")
         self.assertEqual(len(re.findall("Creating user", done.stdout)), len(UNITS) + 1, done.stdout)
+
+
+class Filtered(Staged):
+    """What a unit takes away by SystemCallFilter ends a service that calls it, as its own filter would."""
+    CARRIES = {"gateway": ["GATEWAY"], "orchestrator": ["ORCHESTRATOR", "GIT"], "agent": ["AGENT"],
+               "inference": ["LOADER", "INFERENCE"], "fetch": ["FETCH"], "tls": ["TLS"]}
+
+    def group(self, name):
+        """The calls of a set of systemd's, with those of the sets in it."""
+        out = run("systemd-analyze", "syscall-filter", "--no-pager", name).stdout
+        words = re.findall(r"^    ([@\w-]+)$", out, re.M)
+        return set().union({w for w in words if w[0] != "@"}, *(self.group(w) for w in words if w[0] == "@"))
+
+    def left_by(self, unit):
+        """What the unit leaves, and what it refuses with an error, the rest being deadly."""
+        left, refused = set(), set()
+        for value in unit.get("Service.SystemCallFilter"):
+            for word in value.strip("~").split():
+                name, error = (word + ":").split(":")[:2]
+                calls = self.group(name) if name[0] == "@" else {name}
+                refused = refused | calls if error else refused - calls
+                left = left - calls if value[0] == "~" else left | calls
+        return left, refused
+
+    def rules(self):
+        """Each call that a service is prepared for, by the table of its own filter, and who carries it."""
+        with open(os.path.join(ROOT, "sandbox/confine_policy.h")) as f:
+            bits = {name: 1 << int(n) for name, n in re.findall(r"^\t(FILTER_\w+) = 1 << (\d+)", f.read(), re.M)}
+        with open(os.path.join(ROOT, "sandbox/confine_policy.c")) as f:
+            text = f.read()
+        groups = dict(re.findall(r"^#define ([A-Z]+)[ \t]+(\(?[A-Z_ \t|]+\)?)(?: */\*.*)?$", text.replace("\\\n", ""), re.M))
+        for _ in groups:  # one may stand before those in it
+            for name, value in groups.items():
+                if set(re.findall(r"\w+", value)) <= bits.keys():
+                    bits[name] = eval(value, {}, bits)
+        for who, call in re.findall(r"^\t((?:ALLOW|REFUSE)(?:_IF)?\([^,]+), (\w+)", text, re.M):
+            what, who = who.split("(")
+            yield eval(who, {}, bits), call, what.startswith("ALLOW"), bits
+
+    def test_no_unit_ends_its_service_for_a_call_that_the_service_makes(self):
+        self.maxDiff = None
+        known, rules = self.group("@known"), list(self.rules())
+        self.assertGreater(len(rules), 150)
+        for name, filters in self.CARRIES.items():
+            left, refused = self.left_by(self.unit(name + ".service"))
+            carried = [(call, allowed) for who, call, allowed, bits in rules
+                       if any(who & bits["FILTER_" + f] for f in filters) and call in known]
+            with self.subTest(name):
+                self.assertGreater(len(carried), 50)
+                self.assertEqual({call for call, _ in carried} - left - refused, set(), "ends it")
+                self.assertEqual({call for call, allowed in carried if allowed} - left - {"fchown"}, set(),
+                                 "is refused; but fchown, which SQLite calls as root alone")
 
 
 class Started(Staged):

@@ -4,6 +4,7 @@
 # shellcheck source=tests/vm/guest/lib.sh
 . /payload/lib.sh
 
+export HOME=/root
 page=/payload/operate.md
 host=demos.example.org
 
@@ -11,17 +12,17 @@ sudo() {
   "$@"
 }
 
-# block TEXT: the fenced block of the page that has a line with that text.
+# block TEXT [N]: the fenced block of the page, or the Nth, that has a line with that text.
 block() {
-  awk -v text="$1" '
+  awk -v text="$1" -v n="${2:-1}" '
     /^```sh$/ { on = 1; found = 0; all = ""; next }
-    /^```$/ { if (on && found) { printf "%s", all; exit } on = 0 }
+    /^```$/ { if (on && found && --n == 0) { printf "%s", all; exit } on = 0 }
     on { all = all $0 "\n"; if (index($0, text)) found = 1 }' "$page"
 }
 
-# follow TEXT: runs that block, all of it, in one shell; its first failure is the block's.
+# follow TEXT [N]: runs that block, all of it, in one shell; its first failure is the block's.
 follow() {
-  block "$1" | grep -v -e '^scripts/up ' -e 'cmake --install' >/tmp/block
+  block "$@" | grep -v -e '^scripts/up ' -e 'cmake --install' >/tmp/block
   [ -s /tmp/block ] && (
     set -e
     cd /root
@@ -49,7 +50,7 @@ git config --global user.email vm@localhost
 check "the walk: installed and started" follow_install
 check "the walk: a certificate of one's own authority" follow 'vitrine tls ca'
 check "the walk: systemd holds 443 and 80" follow 'vitrine-tls.socket.d'
-check "the walk: it answers by its name, by https, and all is well" follow 'curl --retry'
+check "the walk: it answers by its name, by https, and all is well" follow 'https://demos.example.org/healthz'
 check "the walk: who comes by http is led there" sh -c "curl -fsSI http://$host/ | grep -qi '^location: https://$host/'"
 check "the walk: two people, and a Space pushed by https" follow 'vitrine user add'
 check "the walk: a policy" follow 'vitrine policy apply'
@@ -58,7 +59,7 @@ check "the walk: numbers for Prometheus and auditors" follow 'vitrine audit veri
 check "the walk: a backup while it runs" follow 'vitrine backup'
 check "the walk: put aside" follow 'vitrine.before'
 check "the walk: restored" follow 'vitrine restore'
-check "the walk: started again" follow 'systemctl start vitrine.target'
-check "the walk: it answers again" follow 'curl --retry'
+check "the walk: started again" follow 'systemctl start vitrine.target' 2
+check "the walk: it answers again" follow 'https://demos.example.org/healthz'
 check "the walk: every repo is what it was" same_repos
 check "the walk: what was granted is remembered" sh -c "vitrine policy history | grep -q 'the first evening'"
