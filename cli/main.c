@@ -19,6 +19,7 @@ static const struct command commands[] = {
 		"[--quota user=SECONDS,owner=SECONDS,network=SECONDS] "
 		"[--uploads FILE_MIB,SPACE_MIB] "
 		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--large-files MIB] "
+		"[--repo-size MIB] "
 		"[--data-limits MIB,KEYS,MIB] "
 		"[--sign-up invite|open|closed] "
 		"[--fetch-allow HOST]... [--fetch-allow-private CIDR]... "

@@ -222,6 +222,8 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 		arg(p, "--quota=%s", s->config.quota);
 	if (s->config.large_files)
 		arg(p, "--large-files=%s", s->config.large_files);
+	if (s->config.repo_size)
+		arg(p, "--repo-size=%s", s->config.repo_size);
 	if (s->config.data_limits)
 		arg(p, "--data-limits=%s", s->config.data_limits);
 	if (s->config.sign_up)

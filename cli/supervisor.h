@@ -51,6 +51,7 @@ struct supervisor_config {
 	const char *quota;        /* as the orchestrator takes it; NULL: the default */
 	const char *large_files;  /* likewise */
 	const char *sign_up;      /* likewise */
+	const char *repo_size;    /* likewise */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

@@ -44,7 +44,7 @@ struct up {
 	const char *log_limits;  /* as the orchestrator takes them */
 	const char *data_limits; /* likewise */
 	const char *model_memory;
-	const char *quota, *large_files, *sign_up; /* likewise */
+	const char *quota, *large_files, *sign_up, *repo_size; /* likewise */
 	bool dense, local_metrics, open_models;
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
@@ -357,6 +357,7 @@ static const char **text_of(struct up *u, int option)
 		{'k', &u->data_limits},
 		{'q', &u->quota},
 		{'f', &u->large_files},
+		{'z', &u->repo_size},
 		{'n', &u->sign_up},
 		{'h', &u->front.port},
 		{'H', &u->front.host},
@@ -378,7 +379,7 @@ static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 	{"proxy", required_argument, NULL, 'x'}, {"disk-warn", required_argument, NULL, 'W'},
 	{"disk-reserve", required_argument, NULL, 'R'},
 	{"log-format", required_argument, NULL, 'L'}, {"log-limits", required_argument, NULL, 'g'},
-	{"data-limits", required_argument, NULL, 'k'},
+	{"data-limits", required_argument, NULL, 'k'}, {"repo-size", required_argument, NULL, 'z'},
 	{"large-files", required_argument, NULL, 'f'}, {"sign-up", required_argument, NULL, 'n'},
 	{"quota", required_argument, NULL, 'q'}, {"uploads", required_argument, NULL, 'a'},
 	{"limit", required_argument, NULL, 'I'}, {"fetch-allow", required_argument, NULL, 'F'},
@@ -517,6 +518,7 @@ static int serve(struct up *u, struct err *e)
 		.data_limits = u->data_limits,
 		.quota = u->quota,
 		.large_files = u->large_files,
+		.repo_size = u->repo_size,
 		.sign_up = u->sign_up,
 		.disk_reserve = u->disk_reserve,
 		.model_memory = u->model_memory,

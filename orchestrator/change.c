@@ -16,6 +16,7 @@
 #include "orchestrator/notes.h"
 #include "orchestrator/previews.h"
 #include "orchestrator/repo/policy.h"
+#include "orchestrator/repo/size.h"
 #include "orchestrator/served.h"
 
 static const char zeros[] = "0000000000000000000000000000000000000000";
@@ -424,6 +425,30 @@ static void add_branches(
 			add_goal(c, &plan->updates[i], space);
 }
 
+static bool brings_something(const struct change_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (strcmp(plan->updates[i].new_id, zeros) != 0)
+			return true;
+	return false;
+}
+
+/* What takes something away passes, however large the repo is. */
+static int check_size(const struct change *c, const struct change_plan *plan, struct err *e)
+{
+	uint64_t most = c->world->repo_bytes_max, bytes;
+
+	if (!most || !brings_something(plan))
+		return 0;
+	bytes = repo_size(c->path, c->quarantine);
+	if (bytes <= most)
+		return 0;
+	return err_set(e, -EFBIG,
+		"the repository would have %llu MiB of history, and may have %llu; large files "
+		"belong into git-lfs",
+		(unsigned long long)(bytes >> 20), (unsigned long long)(most >> 20));
+}
+
 static int check_plan(struct change *c, const struct change_plan *plan, struct err *e)
 {
 	const struct ref_update *main_ref = find_main(plan->updates, plan->n);
@@ -461,7 +486,9 @@ int change_start(struct world *w, const struct change_plan *plan, const struct c
 	(void)snprintf(c->path, sizeof(c->path), "%s", plan->path);
 	(void)snprintf(c->quarantine, sizeof(c->quarantine), "%s",
 		plan->quarantine ? plan->quarantine : "");
-	r = check_plan(c, plan, e);
+	r = check_size(c, plan, e);
+	if (r == 0)
+		r = check_plan(c, plan, e);
 	if (r == 0)
 		r = start_policy(c, plan, e);
 	if (r < 0)

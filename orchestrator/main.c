@@ -49,6 +49,7 @@
 #define AGENT_FD 4
 #define HTTP_FD 5
 #define STORAGE_MIB (100u << 10)
+#define REPO_MIB (10 << 10)
 #define PART_MIB 64
 #define PART_MIB_MAX 4096
 #define DAY_USEC (86400 * USEC_PER_SEC)
@@ -65,6 +66,7 @@ struct options {
 	struct disk_limits disk;
 	const char *quota;
 	unsigned int storage_mib, part_mib, grace_sec; /* of large files */
+	unsigned int repo_mib;                         /* of a repo's objects */
 	struct box_classes classes;
 	struct data_limits data_limits;
 };
@@ -179,6 +181,11 @@ static int take_option(struct options *o, int c, const char *value)
 		return parse_log_limits(value, &o->run_logs);
 	case 'f':
 		return parse_large_files(value, o);
+	case 'z':
+		if (!parse_number(value, UINT32_MAX, &n))
+			return -1;
+		o->repo_mib = (unsigned int)n;
+		return 0;
 	case 'k':
 		return parse_data_limits(value, &o->data_limits);
 	case 'n':
@@ -207,6 +214,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"log-limits", required_argument, NULL, 'l'},
 		{"large-files", required_argument, NULL, 'f'},
 		{"data-limits", required_argument, NULL, 'k'},
+		{"repo-size", required_argument, NULL, 'z'},
 		{"sign-up", required_argument, NULL, 'n'}, {"quota", required_argument, NULL, 'q'},
 		{"class", required_argument, NULL, 'c'}, {0}};
 	int c;
@@ -216,6 +224,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		.token_fd = -1,
 		.quota = "",
 		.storage_mib = STORAGE_MIB,
+		.repo_mib = REPO_MIB,
 		.part_mib = PART_MIB,
 		.grace_sec = COLLECT_GRACE_SEC,
 		.classes = box_classes_default,
@@ -453,6 +462,7 @@ static int open_large_files(
 	if (r < 0)
 		return r;
 	w->lfs.storage_max = (uint64_t)o->storage_mib << 20;
+	w->repo_bytes_max = (uint64_t)o->repo_mib << 20;
 	w->lfs.part_bytes = (uint64_t)o->part_mib << 20;
 	r = offload_new(w->loop, &w->offload);
 	if (r == 0)
@@ -636,6 +646,7 @@ int main(int argc, char **argv)
 			"       [--class NAME=MEMORY,CPU]…\n"
 			"       [--disk-warn MIB] [--disk-reserve MIB] "
 			"[--large-files MIB,PART_MIB,SECONDS] [--data-limits MIB,KEYS,MIB] "
+			"[--repo-size MIB] "
 			"[--sign-up WORD]\n"
 			"fds 3 edge.sock, 4 agent.sock, 5 http.sock, listening. Started by vitrine "
 			"up.\n");

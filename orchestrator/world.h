@@ -42,6 +42,7 @@ struct world {
 	struct store *store;
 	struct blob_store *blobs;
 	struct repos repos;
+	uint64_t repo_bytes_max; /* of one repo's objects; 0: no limit */
 	struct large_files lfs;
 	struct offload *offload;
 	struct collector *collector;

@@ -10,6 +10,7 @@ import { Repo } from "./lib/git.mjs";
 import { Platform, vitrine } from "./lib/platform.mjs";
 import { runProgram, until } from "./lib/process.mjs";
 import { Visitor } from "./lib/wire.mjs";
+import { checkRepos, Writers } from "./lib/writers.mjs";
 
 const space = "admin/kept";
 /** Keeps a number and a file outside of any session, and says both. */
@@ -68,13 +69,19 @@ test("while it runs and is pushed to it is backed up whole: every repo, session 
   keeping.remove();
   await keep(platform, "1 1");
   await repo.must(["push", "-q", repo.url, "main:refs/heads/tmp_kept"]);
-  const pushes = pushOn(busy, state);
+  const pushes = pushOn(busy, state), writers = new Writers(platform);
 
   await until("it is pushed to", () => state.accepted > 2);
+  await writers.start();
+  const acknowledged = [...writers.acknowledged];
   const { code, output } = await run("backup", join(dir, "live.tar.gz"), "--data", platform.data);
 
   state.over = true;
+  const meanwhile = writers.acknowledged.length - acknowledged.length;
+
   await pushes;
+  await writers.stop();
+  assert.ok(meanwhile > 0, "nothing was written meanwhile");
   assert.equal(code, 0, output);
   assert.match(output, /the key of secrets is in .*live\.tar\.gz\.secrets-key; keep it elsewhere/);
   assert.ok(!existsSync(join(platform.data, "snapshot")));
@@ -101,6 +108,11 @@ test("while it runs and is pushed to it is backed up whole: every repo, session 
     assert.equal(await there("cat-file", "-t", main), "commit", "nothing is in the backup that was not pushed");
   }
   assert.ok(state.kept, "a branch is kept whatever it is called");
+  const there = await checkRepos(join(dir, "live"));
+
+  for (const { commit, oid } of acknowledged)
+    assert.ok(commit ? there.commits.has(commit) : there.files.has(oid), `${commit ?? oid} was acknowledged before and is not there`);
+  console.log(`# ${acknowledged.length} acknowledged before, ${meanwhile} meanwhile; ${there.commits.size} commits and ${there.files.size} blobs are in the backup`);
   await lives(join(dir, "live"), busy);
   busy.remove();
 });

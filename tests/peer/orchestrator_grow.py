@@ -1,4 +1,5 @@
 """What grows in the orchestrator, and is made to end. orchestrator_grow.py PROGRAM HOOK VITRINE"""
+import base64
 import hashlib
 import json
 import os
@@ -8,7 +9,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from orchestrator_fakes import Platform  # noqa: E402
+from orchestrator_fakes import Platform, Repo, front_matter  # noqa: E402
 
 PROGRAM, HOOK, VITRINE = sys.argv[1:4]
 DAY = 86400 * 1000000
@@ -121,6 +122,37 @@ class Pruning(unittest.TestCase):
         self.assertEqual(status, 201)
         status, _ = self.p.call("POST", "/api/audit/prune", {"before": 1, "head": "1:" + "0" * 64}, token=o["token"])
         self.assertEqual(status, 403)
+
+
+class RepoSize(unittest.TestCase):
+    """A repo's history has an end, and who is over it can still take something away."""
+
+    def setUp(self):
+        self.p = Platform(PROGRAM, HOOK)
+        self.addCleanup(self.p.close)
+        self.p.end()
+        self.p.start(args=("--repo-size", "3"))
+        self.repo = Repo(self.p, "admin/demo")
+        self.repo.deploy({"README.md": front_matter(), "app.lua": "return 1"})
+
+    def test_what_would_be_too_much_is_refused_by_push_and_by_api_and_deletions_pass(self):
+        self.repo.commit({"a.bin": os.urandom(2 << 20)})
+        self.repo.must("push", "-q", self.repo.url, "HEAD:refs/heads/side")
+        self.repo.commit({"b.bin": os.urandom(2 << 20)})
+        code, out = self.repo.push()
+        self.assertNotEqual(code, 0, out)
+        self.assertRegex(out, r"would have \d+ MiB of history, and may have 3; large files belong into git-lfs")
+        content = base64.b64encode(os.urandom(2 << 20)).decode()
+        lines = [{"key": "header", "value": {"summary": "more"}},
+                 {"key": "file", "value": {"path": "c.bin", "encoding": "base64", "content": content}}]
+        status, _, answer = self.p.request("POST", "/api/spaces/admin/demo/commit/main", token=self.p.token,
+                                           raw="\n".join(map(json.dumps, lines)))
+        self.assertEqual(status, 413, answer)
+        self.assertIn("may have 3", answer)
+        self.repo.must("push", "-q", self.repo.url, ":refs/heads/side")
+        self.p.end()
+        self.p.start(args=("--repo-size", "0"))
+        self.repo.must("push", "-q", self.repo.url, "HEAD:main")
 
 
 if __name__ == "__main__":
