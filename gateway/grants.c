@@ -51,7 +51,7 @@ static void renew(void *data)
 
 	t->keys[1] = *key;
 	*key = (struct grant_key){
-		.until_usec = clock_wall_usec() + (GRANT_KEY_SEC + GRANT_LIFE_SEC) * USEC_PER_SEC};
+		.until_usec = clock_mono_usec() + (GRANT_KEY_SEC + GRANT_LIFE_SEC) * USEC_PER_SEC};
 	random_bytes(key->bytes, sizeof(key->bytes));
 	do
 		random_bytes(&key->id, sizeof(key->id));
@@ -109,7 +109,7 @@ struct grants *grants_free(struct grants *t)
 void grants_greet(struct grants *t)
 {
 	for (size_t i = 2; i-- > 0;)
-		if (t->keys[i].id && t->keys[i].until_usec > clock_wall_usec())
+		if (t->keys[i].id && t->keys[i].until_usec > clock_mono_usec())
 			tell_key(t, &t->keys[i]);
 }
 
@@ -161,7 +161,7 @@ bool grants_mint(struct grants *t, const struct session *s, const char *replica,
 {
 	const struct grant_place place = {.replica = replica, .session = s->number, .n = f->seq};
 	struct grant_terms terms = {.budget_msec = GRANT_BUDGET_MSEC,
-		.deadline_usec = clock_wall_usec() + GRANT_LIFE_SEC * USEC_PER_SEC};
+		.deadline_usec = clock_mono_usec() + GRANT_LIFE_SEC * USEC_PER_SEC};
 	struct event_of *event;
 
 	if (!t)

@@ -13,7 +13,7 @@
 #define TERMS_HEAD 17 /* version, budget, what is expected, deadline */
 #define TERMS_MAX (TERMS_HEAD + GRANT_PAYER_MAX)
 #define BYTES_MAX (NONCE_LEN + TERMS_MAX + TAG_LEN)
-#define VERSION 2
+#define VERSION 3
 
 _Static_assert(2 * BYTES_MAX <= GRANT_MAX, "a grant fits its message");
 

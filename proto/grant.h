@@ -4,8 +4,11 @@
  * session and the event's number are sealed with it and not written down, so that a grant is good
  * on one link for one event.
  *
- *	hexadecimal: u32 key id, u64 nonce | sealed: u8 2, u32 budget ms, u32 expected ms, u64
+ *	hexadecimal: u32 key id, u64 nonce | sealed: u8 3, u32 budget ms, u32 expected ms, u64
  *deadline µs, payer | tag
+ *
+ * Times are of the clock that both ends share and nobody sets: were a grant's end the wall clock's,
+ * setting that back would make an old one good again, when what it had spent is forgotten.
  *
  * Knows no link and no clock.
  */
@@ -22,7 +25,7 @@
 struct grant_key {
 	uint32_t id;
 	uint8_t bytes[GRANT_KEY_LEN];
-	uint64_t until_usec; /* wall clock; no grant of it is good any longer */
+	uint64_t until_usec; /* monotonic; no grant of it is good any longer */
 	uint64_t sealed;     /* how many were; makes the nonces, so whoever seals keeps it */
 };
 
@@ -35,7 +38,7 @@ struct grant_place {
 struct grant_terms {
 	uint32_t budget_msec;   /* of device time, for all calls of the event together */
 	uint32_t expected_msec; /* of it, what such an event takes as a rule; 0: nobody knows */
-	uint64_t deadline_usec; /* wall clock */
+	uint64_t deadline_usec; /* monotonic */
 	char payer[GRANT_PAYER_MAX + 1];
 };
 

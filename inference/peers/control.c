@@ -92,8 +92,11 @@ static int on_key(struct control *c, const struct frame *f, struct link_files *f
 static int on_lease(
 	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
 {
+	struct ledger *ledger = c->service->ledger;
+
 	(void)files;
-	return c->service->ledger ? ledger_on_lease(c->service->ledger, f, e) : 0;
+	/* One that comes late, over the link before this one, would be renewed by nobody. */
+	return ledger && ledger_link(ledger) == c->link ? ledger_on_lease(ledger, f, e) : 0;
 }
 
 /* The first one says that the ledger is kept at the other end. */

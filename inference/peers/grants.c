@@ -29,7 +29,7 @@ int grant_keys_add(struct grant_keys *k, const struct models_key *m, struct err 
 }
 
 int grant_read(const struct grant_keys *k, const struct grant_place *place, const char *text,
-	uint64_t now_wall_usec, struct grant_terms *ret, struct err *e)
+	uint64_t now_usec, struct grant_terms *ret, struct err *e)
 {
 	const struct grant_key *key = NULL;
 	uint32_t id;
@@ -43,7 +43,7 @@ int grant_read(const struct grant_keys *k, const struct grant_place *place, cons
 		return err_set(e, -EAGAIN, "the model service is starting; run it again");
 	if (!grant_open(key, place, text, ret))
 		return err_set(e, -EACCES, "grant: it is not this event's on this link");
-	if (ret->deadline_usec < now_wall_usec || key->until_usec < now_wall_usec)
+	if (ret->deadline_usec < now_usec || key->until_usec < now_usec)
 		return err_set(e, -ETIME, "the time in which this event may use models is over");
 	return 0;
 }

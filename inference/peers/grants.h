@@ -33,7 +33,7 @@ int grant_keys_add(struct grant_keys *k, const struct models_key *m, struct err 
  * told yet. -EACCES: not sealed for this event on this link. -ETIME: its deadline is past.
  */
 int grant_read(const struct grant_keys *k, const struct grant_place *place, const char *text,
-	uint64_t now_wall_usec, struct grant_terms *ret, struct err *e);
+	uint64_t now_usec, struct grant_terms *ret, struct err *e);
 
 struct account;
 

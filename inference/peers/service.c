@@ -18,9 +18,13 @@
 static void on_step(void *data)
 {
 	struct service *s = data;
+	uint64_t before = engine_busy_usec(s->engine), busy;
 
 	/* What is begun in the step is among the requests that it tells of. */
 	s->step_due = engine_step(s->engine);
+	busy = engine_busy_usec(s->engine);
+	if (busy > before)
+		inference_observe(INFERENCE_STEP, busy - before);
 	if (s->step_due)
 		timer_arm_after(s->step, engine_pause_usec(s->engine));
 	devices_check(s);

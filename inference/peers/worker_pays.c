@@ -103,13 +103,14 @@ static int open_grant(struct call *c, const char *text, struct err *e)
 	struct worker *w = c->worker;
 	const struct grant_place place = {
 		.replica = w->replica, .session = c->channel, .n = c->node};
+	uint64_t now = clock_mono_usec();
 	struct grant_terms terms;
 	struct event *event;
-	int r = grant_read(&w->service->keys, &place, text, clock_wall_usec(), &terms, e);
+	int r = grant_read(&w->service->keys, &place, text, now, &terms, e);
 
 	if (r < 0)
 		return r;
-	event = events_get(&w->events, c->channel, c->node, clock_mono_usec());
+	event = events_get(&w->events, c->channel, c->node, now);
 	if (!event)
 		return err_set(e, -ENOMEM, "too many events are using models just now");
 	if (event->revoked)

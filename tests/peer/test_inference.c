@@ -5,219 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/dial.h"
 #include "base/frame.h"
-#include "base/fs.h"
 #include "base/json.h"
-#include "base/spawn.h"
 #include "proto/messages.h"
+#include "tests/peer/infer.h"
 #include "tests/support/test.h"
 
-#define PATIENCE_MS 20000
 #define SENTIMENT "vitrine/tiny-sentiment"
 #define WRITER "vitrine/tiny-writer"
 #define STORY "\"inputs\":[{\"role\":\"user\",\"content\":\"Write a long story about the sea\"}]"
-
-/* One end of a link, blocking. */
-struct peer {
-	int fd;
-	uint8_t packet[FRAME_PACKET_MAX];
-	size_t length, at; /* of the packet being read */
-	struct frame_joiner joiner;
-	struct frame f;     /* the newest message */
-	json_t *value;      /* owned; of the newest message, where it is JSON */
-	unsigned loadings;  /* times it was told how far a model is */
-	json_int_t percent; /* the last of them */
-	uint32_t loading;   /* its call */
-};
-
-static char dir[64];
-static pid_t program;
-static int listen_fd = -1;
-
-/* --- frames --- */
-
-static void peer_init(struct peer *p, int fd)
-{
-	memset(p, 0, sizeof(*p));
-	p->fd = fd;
-	frame_joiner_init(&p->joiner);
-}
-
-static void peer_done(struct peer *p)
-{
-	if (p->fd >= 0)
-		close(p->fd);
-	frame_joiner_done(&p->joiner);
-	json_decref(p->value);
-	memset(p, 0, sizeof(*p));
-	p->fd = -1;
-}
-
-/* Sends one message as packets of one frame; file -1: none. */
-static void send_message(struct peer *p, uint8_t type, uint32_t seq, const char *value, int file)
-{
-	size_t left = strlen(value);
-
-	do {
-		size_t part = left > FRAME_VALUE_MAX ? FRAME_VALUE_MAX : left;
-		struct frame f = {.type = type,
-			.seq = seq,
-			.channel = 7,
-			.node = 3,
-			.more = left > part,
-			.value = (const uint8_t *)value,
-			.length = part};
-		char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = {0};
-		struct iovec iov;
-		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-		struct buf b;
-
-		buf_init(&b, FRAME_PACKET_MAX);
-		CHECK(frame_write(&b, &f) == 0);
-		iov = (struct iovec){b.data, b.len};
-		if (file >= 0) {
-			msg.msg_control = control;
-			msg.msg_controllen = sizeof(control);
-			CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
-			CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
-			CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(sizeof(int));
-			memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &file, sizeof(int));
-		}
-		CHECK(sendmsg(p->fd, &msg, MSG_NOSIGNAL) == (ssize_t)b.len);
-		buf_done(&b);
-		value += part;
-		left -= part;
-	} while (left > 0);
-}
-
-/* It comes further each time. */
-static void note_loading(struct peer *p)
-{
-	json_t *v = json_loadb((const char *)p->f.value, p->f.length, 0, NULL);
-	json_int_t percent = json_integer_value(json_object_get(v, "percent"));
-
-	CHECK(json_is_integer(json_object_get(v, "percent")) && percent <= 100);
-	CHECK(p->loadings == 0 || p->loading != p->f.seq || percent > p->percent);
-	p->loadings++;
-	p->percent = percent;
-	p->loading = p->f.seq;
-	json_decref(v);
-}
-
-/* The next message's type; -1: the other side closed. */
-static int next_message(struct peer *p)
-{
-	for (;;) {
-		int used, r;
-
-		if (p->at == p->length) {
-			struct pollfd ready = {.fd = p->fd, .events = POLLIN};
-			ssize_t n;
-
-			CHECK(poll(&ready, 1, PATIENCE_MS) == 1);
-			n = recv(p->fd, p->packet, sizeof(p->packet), 0);
-			if (n <= 0)
-				return -1;
-			p->length = (size_t)n;
-			p->at = 0;
-		}
-		used = frame_read(&p->f, p->packet + p->at, p->length - p->at, NULL);
-		CHECK(used > 0);
-		p->at += (size_t)used;
-		r = frame_join(&p->joiner, &p->f, 8 << 20, NULL);
-		CHECK(r >= 0);
-		if (r == 1 && p->f.type == INFER_LOADING)
-			note_loading(p);
-		else if (r == 1 && p->f.type != MODELS_METRICS) /* they come by themselves */
-			break;
-	}
-	json_decref(p->value);
-	p->value = json_loadb((const char *)p->f.value, p->f.length, 0, NULL);
-	return p->f.type;
-}
-
-static const char *text_of(const struct peer *p, const char *key)
-{
-	const char *s = json_string_value(json_object_get(p->value, key));
-
-	return s ? s : "";
-}
-
-/* --- the program --- */
-
-/* memory: MiB for all models. */
-static void start(char *memory)
-{
-	char models[128], path[128];
-	char *argv[] = {"vitrine-inference", "--listen-fd", "3", "--models", "models", "--models",
-		models, "--peer-uid", "12345", "--memory", memory, NULL};
-	struct spawn_plan plan = SPAWN_PLAN_INIT;
-	struct err e = {0};
-
-	snprintf(dir, sizeof(dir), "/tmp/vitrine-infer-XXXXXX");
-	CHECK(mkdtemp(dir));
-	snprintf(models, sizeof(models), "%s/models", dir);
-	snprintf(path, sizeof(path), "%s/models/ann/broken", dir);
-	CHECK(fs_mkdirs(path, 0755, &e) == 0);
-	snprintf(path, sizeof(path), "%s/models/ann/broken/config.json", dir);
-	CHECK(fs_write_durable(AT_FDCWD, path, "{}", 2, 0644, &e) == 0);
-	snprintf(path, sizeof(path), "%s/infer.sock", dir);
-	listen_fd = listen_unix(path, SOCK_SEQPACKET, &e);
-	CHECK(listen_fd >= 0);
-	plan.path = INFERENCE_PROGRAM;
-	plan.argv = argv;
-	plan.fds[3] = listen_fd;
-	plan.n_fds = 4;
-	plan.death_signal = SIGKILL; /* a failed check leaves nothing running */
-	program = spawn_program(&plan, &e);
-	if (program < 0)
-		fprintf(stderr, "%s\n", e.text);
-	CHECK(program > 0);
-}
-
-static void dial(struct peer *p)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s/infer.sock", dir);
-	CHECK(fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
-	peer_init(p, fd);
-	CHECK(next_message(p) == MODELS_LIST);
-}
-
-/* A worker of this Space, whose other end the agent hands over. */
-static void attach_as(struct peer *agent, struct peer *w, const char *replica, const char *space)
-{
-	char value[128];
-	int pair[2];
-
-	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-	snprintf(value, sizeof(value), "{\"replica\":\"%s\",\"space\":\"\"}", replica);
-	send_message(agent, MODELS_ATTACH, 0, value, pair[0]);
-	close(pair[0]);
-	snprintf(value, sizeof(value), "{\"replica\":\"%s\",\"space\":\"%s\"}", replica, space);
-	send_message(agent, MODELS_ASSIGN, 0, value, -1);
-	peer_init(w, pair[1]);
-}
-
-/* Each replica is a Space of its own. */
-static void attach(struct peer *agent, struct peer *w, const char *replica)
-{
-	char space[40];
-
-	snprintf(space, sizeof(space), "s-%s", replica);
-	attach_as(agent, w, replica, space);
-}
 
 static void call(
 	struct peer *w, uint32_t seq, const char *model, const char *task, const char *rest)
@@ -282,7 +82,7 @@ static long resident_kib(void)
 	long kib = -1, size;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", program);
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", inference_pid());
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f))
 		if (!strncmp(line, "Rss:", 4))
@@ -291,7 +91,7 @@ static long resident_kib(void)
 		(void)fclose(f);
 	if (kib >= 0)
 		return kib;
-	snprintf(path, sizeof(path), "/proc/%d/statm", program);
+	snprintf(path, sizeof(path), "/proc/%d/statm", inference_pid());
 	f = fopen(path, "re");
 	CHECK(f && fscanf(f, "%ld %ld", &size, &kib) == 2);
 	(void)fclose(f);
@@ -754,13 +554,6 @@ static bool try_send(struct peer *w, uint8_t type, uint32_t seq, const char *val
 	return sent;
 }
 
-static bool has_message(struct peer *w)
-{
-	struct pollfd ready = {.fd = w->fd, .events = POLLIN};
-
-	return w->at < w->length || poll(&ready, 1, 0) == 1;
-}
-
 /* catalogue 32, 101 */
 TEST(a_storm_of_calls_and_cancels_is_answered_in_kind_and_nobody_else_waits)
 {
@@ -1011,17 +804,6 @@ TEST(a_worker_that_reads_nothing_is_dropped_and_nobody_waits_for_it)
 	peer_done(&other);
 }
 
-static void stop(void)
-{
-	int status;
-
-	CHECK(waitpid(program, &status, WNOHANG) == 0); /* it survived all of it */
-	CHECK(kill(program, SIGTERM) == 0 && waitpid(program, &status, 0) == program);
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	close(listen_fd);
-	(void)fs_remove_tree(dir);
-}
-
 /* Another program, with room for either of the two models and not for both: calls come before
  * anything is loaded, and each is held until its model is there. */
 static void check_models_take_turns(void)
@@ -1029,7 +811,7 @@ static void check_models_take_turns(void)
 	struct peer one, two;
 
 	printf("calls_wait_for_their_model_and_models_take_turns_in_memory\n");
-	start("6");
+	inference_start("6", NULL);
 	dial(&agent);
 	attach(&agent, &one, "one");
 	attach(&agent, &two, "two");
@@ -1050,7 +832,7 @@ static void check_models_take_turns(void)
 	check_alive(&one);
 	peer_done(&one);
 	peer_done(&agent);
-	stop();
+	inference_stop();
 }
 
 int main(void)
@@ -1061,7 +843,7 @@ int main(void)
 		printf("SKIPPED: the shipped models are not there\n");
 		return 77;
 	}
-	start("1024");
+	inference_start("1024", NULL);
 	dial(&agent);
 	until_settled(&agent);
 	for (const struct test *t = __start_tests; t < __stop_tests; t++) {
@@ -1069,7 +851,7 @@ int main(void)
 		t->run();
 	}
 	peer_done(&agent);
-	stop();
+	inference_stop();
 	check_models_take_turns();
 	return 0;
 }
