@@ -63,6 +63,9 @@ enum MHD_Result answer_bytes(
 		return MHD_NO;
 	response_header(response, "Content-Type", type);
 	response_header(response, "Cache-Control", "no-store");
+	/* It is no page, whatever a browser may be made to believe. */
+	response_header(
+		response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
 	return answer(r, status, response);
 }
 

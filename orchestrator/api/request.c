@@ -134,11 +134,15 @@ void request_json_as(struct request *r, unsigned int status, const char *type, j
 	CLEANUP(buf_done) struct buf b;
 
 	buf_init(&b, ANSWER_MAX);
-	if (!body || json_write(&b, body) < 0)
+	if (!body || json_write(&b, body) < 0) {
 		request_error(
 			r, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, "the answer cannot be written");
-	else
+	} else {
 		set_answer(r, status, copy_of(b.data, b.len), type);
+		/* It is no page, whatever a browser may be made to believe. */
+		request_add_header(
+			r, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+	}
 	json_decref(body);
 }
 

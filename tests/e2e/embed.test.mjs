@@ -96,6 +96,8 @@ test("only the embed page may be framed by others, and nobody is signed in there
   assert.match(await policy(`/spaces/${space}/-/embed`), /frame-ancestors \*/);
   assert.match(await policy(`/spaces/${space}`), /frame-ancestors 'self'/);
   assert.match(await policy("/-/sign-in"), /frame-ancestors 'self'/);
+  for (const noPage of ["/api/spaces", "/healthz", `/spaces/${space}/-/openapi.json`])
+    assert.equal(await policy(noPage), "default-src 'none'; frame-ancestors 'none'", noPage);
   assert.equal((await fetch(`${platform.url}/spaces/admin/nothing/-/embed`)).status, 404);
 
   const answer = await fetch(`${platform.url}/spaces/${space}/-/embed`);
