@@ -73,7 +73,8 @@ static void print_change(const json_t *row)
 	static const struct {
 		const char *key, *word;
 	} fields[] = {{"secondsPerDay", "seconds"}, {"weight", "weight"},
-		{"concurrent", "concurrent"}, {"secondsPerCall", "seconds_per_call"}};
+		{"concurrent", "concurrent"}, {"secondsPerCall", "seconds_per_call"},
+		{"memoryMib", "memory_mib"}};
 	const json_t *from = json_object_get(row, "from"), *to = json_object_get(row, "to");
 	const char *comma = "";
 

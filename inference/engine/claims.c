@@ -116,11 +116,12 @@ static uint64_t over(uint64_t used, uint64_t more, uint64_t max)
 static enum lack find_lack(const struct request *q, uint64_t more, uint64_t *ret_bytes)
 {
 	const struct engine *e = q->engine;
-	uint64_t own = q->n_pages * q->lane->page_bytes, held = memory_held(q->party);
+	uint64_t own = q->n_pages * q->lane->page_bytes;
+	uint64_t held = q->memory_max ? memory_held(e->schedule, q->party) : 0;
 	uint64_t space = room_bytes(e, q->group) - idle_bytes(e, &q->group);
 
 	/* One text alone was measured against it when it came. */
-	*ret_bytes = q->memory_max && held > own ? over(held, more, q->memory_max) : 0;
+	*ret_bytes = held > own ? over(held, more, q->memory_max) : 0;
 	if (*ret_bytes > 0)
 		return LACK_OWN;
 	*ret_bytes = over(space, more, e->kv_group_max);

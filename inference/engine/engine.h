@@ -171,6 +171,10 @@ void request_set_group(struct request *q, uint32_t group);
 /* Who pays for it, from which pool and with what weight beside others; "", "" and 1 until then. */
 void request_set_payer(struct request *q, const char *pool, const char *payer, uint32_t weight);
 
+/* What all texts of its payer may keep on the device at a time; 0: nobody says, as until then. What
+ * does not fit beside others waits. -EMSGSIZE: with all that it may write it never fits. */
+int request_limit_memory(struct request *q, uint64_t bytes, struct err *why);
+
 /* Whose budget of memory has no room for a text. */
 enum lack { LACK_NOTHING, LACK_OWN, LACK_SPACE, LACK_ALL };
 

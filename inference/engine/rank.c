@@ -94,6 +94,8 @@ static void rank_lack(struct request *q, uint64_t now)
 			if (x->begun && (!by.since_nsec || since < by.since_nsec))
 				by.since_nsec = since;
 		}
+	if (by.parties == 0)
+		return; /* they have ended: the next step lets it in */
 	q->wait.lack = q->lacks;
 	q->wait.lack_bytes = q->lacks_bytes;
 	q->wait.lack_max = q->lacks == LACK_OWN     ? q->memory_max

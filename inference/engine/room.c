@@ -62,6 +62,26 @@ uint64_t lane_tokens_max(const struct engine *e, const struct lane *lane)
 	return most / page_bytes(lane->model->net) * KV_PAGE;
 }
 
+int request_limit_memory(struct request *q, uint64_t bytes, struct err *why)
+{
+	const struct net *net = q->lane->model->net;
+	uint64_t page, need, fits;
+
+	if (!net->family->decoder || bytes == 0)
+		return 0;
+	q->memory_max = bytes;
+	page = page_bytes(net);
+	need = ((uint64_t)q->prompt_n + q->sampling.max_tokens + KV_PAGE - 1) / KV_PAGE * page;
+	fits = bytes / page * KV_PAGE;
+	if (need <= bytes)
+		return 0;
+	return err_set(why, -EMSGSIZE,
+		"max_tokens: a text of %u tokens that writes up to %u more keeps %.4g MiB on the "
+		"device, and you may keep %.4g MiB there: %llu tokens together",
+		q->prompt_n, q->sampling.max_tokens, (double)need / (1 << 20),
+		(double)bytes / (1 << 20), (unsigned long long)fits);
+}
+
 /* --- taking pages --- */
 
 uint64_t room_bytes(const struct engine *e, uint32_t group)

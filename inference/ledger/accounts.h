@@ -58,7 +58,7 @@ struct account {
 	unsigned int weight;     /* beside others who wait; 1 until a lease says otherwise */
 	unsigned int concurrent; /* calls that may run at once; 0: as many as a Space may */
 	uint64_t call_nsec;      /* that one event or call may use; 0: what its grant says */
-	uint64_t memory_bytes;   /* on the device, not enforced yet; 0: as much as a Space may */
+	uint64_t memory_bytes;   /* that texts may keep on the device; 0: as a Space may */
 	char refusal[513];
 	char returns[257]; /* when what was used comes back */
 };

@@ -203,6 +203,20 @@ static int find_tenant(
 	return (*ret)->calls >= SERVICE_CALLS_MAX ? err_set(e, -EBUSY, "%s", busy_words) : 0;
 }
 
+/* What its tier lets all texts of the account keep on the device. -EMSGSIZE: it can never fit. */
+static int limit_memory(
+	struct call *c, const struct account *account, const char **ret_code, struct err *e)
+{
+	int r = request_limit_memory(c->request, account->memory_bytes, e);
+
+	if (r == 0)
+		return 0;
+	request_cancel(c->request);
+	c->request = NULL;
+	*ret_code = call_code(r);
+	return r;
+}
+
 /* -EAGAIN: its model is being loaded, or its payer has no lease yet. */
 static int begin_request(struct call *c, const struct infer_call *m, const struct raw *raw,
 	const char **ret_code, struct err *e)
@@ -218,6 +232,8 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 	if (r == 0)
 		r = call_start(m, raw, s->engine, s->shelf, &call_ops, c, &c->job, &c->request,
 			ret_code, e);
+	if (r == 0 && account)
+		r = limit_memory(c, account, ret_code, e);
 	if (r < 0)
 		return r;
 	call_begin_charge(c, account);

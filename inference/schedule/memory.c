@@ -9,9 +9,14 @@ void memory_hold(struct party *p, int64_t bytes)
 	p->payer->pool->share.bytes += (uint64_t)bytes;
 }
 
-uint64_t memory_held(const struct party *p)
+uint64_t memory_held(const struct schedule *s, const struct party *p)
 {
-	return p->payer->share.bytes;
+	uint64_t sum = 0;
+
+	for (const struct payer *y = s->active; y; y = y->after)
+		if (y == p->payer || !strcmp(y->name, p->payer->name))
+			sum += y->share.bytes;
+	return sum;
 }
 
 bool memory_same_payer(const struct party *a, const struct party *b)

@@ -41,9 +41,8 @@ struct holding {
 
 /* It holds more, or less, from now on. */
 void memory_hold(struct party *p, int64_t bytes);
-/* What its payer holds, by calls in its pool. */
-uint64_t memory_held(const struct party *p);
-/* In whichever pools. */
+/* What its payer holds, in whichever pools. */
+uint64_t memory_held(const struct schedule *s, const struct party *p);
 bool memory_same_payer(const struct party *a, const struct party *b);
 
 /* Whether a is let in before b. */

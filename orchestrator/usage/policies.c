@@ -119,9 +119,10 @@ struct plan {
 
 static enum plan_change compare(const struct tier *from, const struct tier *to)
 {
-	/* Nobody enforces memory_mib yet: more or less of it changes nothing for anybody. */
-	const int64_t before[] = {from->day_sec, from->weight, from->concurrent, from->call_sec};
-	const int64_t after[] = {to->day_sec, to->weight, to->concurrent, to->call_sec};
+	const int64_t before[] = {
+		from->day_sec, from->weight, from->concurrent, from->call_sec, from->memory_mib};
+	const int64_t after[] = {
+		to->day_sec, to->weight, to->concurrent, to->call_sec, to->memory_mib};
 	bool more = false, less = false;
 
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {

@@ -33,7 +33,7 @@ struct tier {
 	int64_t weight;     /* beside others who wait */
 	int64_t concurrent; /* calls at once */
 	int64_t call_sec;   /* of device time, for one click or one call */
-	int64_t memory_mib; /* on the device; not enforced yet */
+	int64_t memory_mib; /* that texts may keep on the device at a time */
 };
 
 enum bind_kind { BIND_USER, BIND_ORGANISATION, BIND_OWNER, BIND_SPACE, BIND_KINDS };

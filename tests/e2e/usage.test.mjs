@@ -202,7 +202,7 @@ test("plan says who gains and who loses, apply counts at once, and history says 
   assert.match(plan.output, /gains +user:admin +user -> staff: seconds 14400 -> 20000, weight 1 -> 4/);
   assert.match(plan.output, /mixed +network:\* +network -> network: seconds 1 -> 3, concurrent 32 -> 4/);
   assert.match(plan.output, /1 gain, 0 lose, 1 both/);
-  assert.doesNotMatch(plan.output, /memory_mib/, "nobody enforces it yet");
+  assert.match(plan.output, /user:admin .*memory_mib 256 -> 512/);
   assert.equal((await platform.cli("policy", "history")).output, "", "a plan applies nothing");
   const visitor = await Visitor.join(platform, space);
 

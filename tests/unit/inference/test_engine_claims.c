@@ -63,7 +63,9 @@ TEST(long_texts_of_one_account_give_way_to_a_short_one_of_another)
 	finish(e);
 	for (uint32_t i = 0; i < 2; i++)
 		begin(e, &longs[i], text, "user:flood", i + 1, 400);
-	for (int i = 0; i < 1000 && memory_held(longs[0].request->party) < 23 * page_bytes(); i++)
+	for (int i = 0;
+		i < 1000 && memory_held(e->schedule, longs[0].request->party) < 23 * page_bytes();
+		i++)
 		CHECK(engine_step(e));
 	CHECK(runs(&longs[0]) && runs(&longs[1]));
 	begin(e, &quick, PROMPT, "user:other", 3, TOKENS);
@@ -95,13 +97,13 @@ TEST(a_large_one_that_is_next_is_not_passed_by_those_who_hold_more)
 
 	for (uint32_t i = 0; i < 6; i++)
 		begin(e, &small[i], PROMPT, "user:a", 1, 60 + i);
-	while (memory_held(small[0].request->party) < 10 * page_bytes())
+	while (memory_held(e->schedule, small[0].request->party) < 10 * page_bytes())
 		CHECK(engine_step(e));
 	begin(e, &large, text, "user:large", 2, TOKENS);
 	CHECK(engine_step(e) && !runs(&large) && large.request->lacks == LACK_ALL);
 	begin(e, &late, PROMPT, "user:a", 1, TOKENS);
 	while (!runs(&large) && !runs(&late)) {
-		had = memory_held(late.request->party);
+		had = memory_held(e->schedule, late.request->party);
 		CHECK(engine_step(e));
 	}
 	/* Not before its payer had so little that it would be no more with it. */
@@ -161,6 +163,64 @@ TEST(who_is_cancelled_while_they_wait_for_memory_is_waited_for_no_longer)
 	CHECK(engine_step(e) && runs(&late));
 	finish(e);
 	free(text);
+	engine_free(e);
+}
+
+/* --- what one account may keep --- */
+
+TEST(texts_of_one_account_keep_no_more_than_its_tier_says_and_all_end)
+{
+	struct engine *e = with_pages(100);
+	struct watch alone, of[6], other;
+	uint64_t most = 0;
+	struct wait wait;
+	bool told = false;
+
+	begin(e, &alone, PROMPT, "user:x", 99, 150);
+	finish(e);
+	for (uint32_t i = 0; i < 6; i++) {
+		begin(e, &of[i], PROMPT, "user:a", i % 2, 150);
+		CHECK(request_limit_memory(of[i].request, 8 * page_bytes(), NULL) == 0);
+	}
+	begin(e, &other, PROMPT, "user:b", 3, 150);
+	while (engine_step(e))
+		for (int i = 0; i < 6; i++) {
+			uint64_t held;
+
+			if (!of[i].request)
+				continue;
+			held = memory_held(e->schedule, of[i].request->party);
+			most = held > most ? held : most;
+			CHECK(!other.request || runs(&other));
+			engine_rank(e);
+			if (!request_wait(of[i].request, &wait) || wait.lack != LACK_OWN)
+				continue;
+			told = true;
+			CHECK(wait.lack_max == 8 * page_bytes() && wait.lack_bytes > 0);
+			CHECK(wait.others > 0); /* texts of its own */
+		}
+	CHECK(told && most == 8 * page_bytes());
+	CHECK(other.done && !strcmp(other.text, alone.text));
+	for (int i = 0; i < 6; i++)
+		CHECK(of[i].done && of[i].o.r == 0 && !strcmp(of[i].text, alone.text));
+	engine_free(e);
+}
+
+TEST(a_text_that_its_tier_never_has_room_for_is_refused_with_both_numbers)
+{
+	struct engine *e = with_pages(100);
+	struct err why = {0};
+	struct watch w;
+	char want[64];
+
+	begin(e, &w, PROMPT, "user:a", 1, 200);
+	CHECK(request_limit_memory(w.request, 3 * page_bytes(), &why) == -EMSGSIZE);
+	(void)snprintf(want, sizeof(want), "may keep %.4g MiB", 3.0 * page_bytes() / (1 << 20));
+	CHECK(strstr(why.text, want) && strstr(why.text, "writes up to 200 more"));
+	CHECK(strstr(why.text, "96 tokens together"));
+	CHECK(request_limit_memory(w.request, 8 * page_bytes(), NULL) == 0);
+	finish(e);
+	CHECK(w.done && w.o.r == 0);
 	engine_free(e);
 }
 

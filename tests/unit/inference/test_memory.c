@@ -43,7 +43,7 @@ TEST(whoever_would_hold_least_for_their_weight_is_next)
 	CHECK(before(s, little, MB, much, MB));
 	CHECK(before(s, much, MB, little, 95 * MB)); /* one that is large comes later */
 	CHECK(before(s, heavy, MB, little, MB));
-	CHECK(memory_held(much) == 100 * MB);
+	CHECK(memory_held(s, much) == 100 * MB);
 }
 
 TEST(payers_first_and_then_the_spaces_of_each)
@@ -55,7 +55,7 @@ TEST(payers_first_and_then_the_spaces_of_each)
 
 	CHECK(before(s, b, MB, other, MB)); /* more Spaces are not more memory */
 	CHECK(before(s, other, MB, one, MB));
-	CHECK(memory_held(other) == 60 * MB && memory_same_payer(one, other));
+	CHECK(memory_held(s, other) == 60 * MB && memory_same_payer(one, other));
 }
 
 TEST(who_waits_for_long_has_every_other_turn)
@@ -94,7 +94,7 @@ TEST(who_holds_most_gives_way_with_no_more_than_is_needed)
 	/* The youngest is too little alone, and of no use beside the next one. */
 	CHECK(memory_make_way(s, of, 4, &c, 100 * MB, SEC) == 1);
 	CHECK(of[2].yields && !of[3].yields);
-	CHECK(memory_held(flood) == 400 * MB); /* whoever asked puts them back */
+	CHECK(memory_held(s, flood) == 400 * MB); /* whoever asked puts them back */
 	CHECK(memory_most(s, of + 1, 1) == 0 && memory_most(s, of, 0) == SCHEDULE_NOBODY);
 }
 
