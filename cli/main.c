@@ -22,6 +22,7 @@ static const struct command commands[] = {
 		"[--repo-size MIB] "
 		"[--data-limits MIB,KEYS,MIB] "
 		"[--sign-up invite|open|closed] "
+		"[--spaces-domain DOMAIN] "
 		"[--fetch-allow HOST]... [--fetch-allow-private CIDR]... "
 		"[--limit NAME=N]... "
 		"[--tls CERT,KEY]... [--tls-ca] [--tls-acme HOST]... "

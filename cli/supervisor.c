@@ -209,6 +209,8 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 	arg(p, "%u", uid_of(s, UID_AGENT));
 	arg(p, "--url");
 	arg(p, "%s", s->config.url);
+	if (s->config.spaces_domain)
+		arg(p, "--spaces-domain=%s", s->config.spaces_domain);
 	arg(p, "--hook");
 	arg(p, "%s/vitrine-hook", s->layout->svc_bin);
 	arg(p, "--served=%s/served", s->layout->svc_data);
@@ -285,6 +287,9 @@ static void start_gateway(struct supervisor *s, struct start *p)
 	arg(p, "%s", s->layout->run);
 	arg(p, "--ui");
 	arg(p, "%s", s->layout->svc_ui);
+	arg(p, "--url=%s", s->config.url);
+	if (s->config.spaces_domain)
+		arg(p, "--spaces-domain=%s", s->config.spaces_domain);
 	if (s->config.upload_mib) {
 		arg(p, "--upload-mib");
 		arg(p, "%lu", s->config.upload_mib);

@@ -33,7 +33,9 @@ struct supervisor_config {
 	size_t n_tls;
 	unsigned int https_port; /* where whoever comes by http is sent; 0: nobody is */
 	const char *url;         /* how visitors reach the platform */
-	int token_fd;            /* write end for an administrator's token, -1: none; owned */
+	const char
+		*spaces_domain; /* Spaces have hosts of their own below it; NULL: they have none */
+	int token_fd;           /* write end for an administrator's token, -1: none; owned */
 	struct box_classes classes;
 	struct box_pool pool;
 	bool dense;

@@ -45,6 +45,7 @@ struct up {
 	const char *data_limits; /* likewise */
 	const char *model_memory;
 	const char *quota, *large_files, *sign_up, *repo_size; /* likewise */
+	const char *spaces_domain;
 	bool dense, local_metrics, open_models;
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
@@ -131,6 +132,12 @@ static int open_tls_port(struct up *u, struct supervisor_config *config, struct 
 	int r = strcmp(own_address(u), u->listen) == 0 ? ca_names_add(&u->front.names, u->listen, e)
 						       : 0;
 
+	if (r == 0 && u->spaces_domain) {
+		char all[FRONT_HOST_MAX + 2];
+
+		(void)snprintf(all, sizeof(all), "*.%.253s", u->spaces_domain);
+		r = ca_names_add(&u->front.names, all, e);
+	}
 	if (r == 0)
 		r = front_prepare(&u->front, &u->layout, host, e);
 
@@ -359,6 +366,7 @@ static const char **text_of(struct up *u, int option)
 		{'f', &u->large_files},
 		{'z', &u->repo_size},
 		{'n', &u->sign_up},
+		{'S', &u->spaces_domain},
 		{'h', &u->front.port},
 		{'H', &u->front.host},
 	};
@@ -389,7 +397,7 @@ static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 	{"tls-acme-directory", required_argument, NULL, 'D'},
 	{"tls-acme-contact", required_argument, NULL, 'N'},
 	{"tls-acme-eab", required_argument, NULL, 'E'}, {"host", required_argument, NULL, 'H'},
-	{0}};
+	{"spaces-domain", required_argument, NULL, 'S'}, {0}};
 
 /* What an option without a value turns on; NULL: it is none of those. */
 static bool *flag_of(struct up *u, int option)
@@ -520,6 +528,7 @@ static int serve(struct up *u, struct err *e)
 		.large_files = u->large_files,
 		.repo_size = u->repo_size,
 		.sign_up = u->sign_up,
+		.spaces_domain = u->spaces_domain,
 		.disk_reserve = u->disk_reserve,
 		.model_memory = u->model_memory,
 		.local_metrics = u->local_metrics,

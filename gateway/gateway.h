@@ -6,6 +6,7 @@
 
 #include "base/loop.h"
 #include "gateway/classes.h"
+#include "gateway/hosts.h"
 #include "gateway/visitor.h"
 #include "gateway/watch.h"
 #include "proto/space_limits.h"
@@ -21,6 +22,7 @@ struct host;
 struct http;
 struct limits;
 struct models;
+struct passes;
 struct pictures;
 struct partials;
 struct route_table;
@@ -43,6 +45,8 @@ struct gateway {
 	bool open_models;         /* programs may call models without a token */
 	char upload_refusal[201]; /* why the orchestrator has us refuse uploads; "": it has not */
 	struct classes classes;   /* of networks */
+	struct hosts hosts;       /* of Spaces */
+	struct passes *passes;
 	struct space_limits space_limits;
 	struct limits *limits;
 	struct files *files;

@@ -17,6 +17,7 @@
 #include "gateway/http/http.h"
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
+#include "gateway/pass.h"
 #include "gateway/route.h"
 #include "gateway/space.h"
 #include "gateway/ws/ws.h"
@@ -96,12 +97,30 @@ static void refuse_knock(struct knock *k, const char *status, const char *why)
 
 /* --- WebSockets --- */
 
-static void fill_visitor(struct gateway *g, const struct head *h, const struct space_path *path,
-	struct ws_offer *offer)
+/* The one in the pass, at a Space's own host; opened is room for it. */
+static void take_pass(struct gateway *g, const struct head *h, const char *host,
+	struct ws_offer *offer, char opened[SIGN_IN_MAX + 1])
 {
 	size_t n = 0;
-	const char *cookie =
-		h->cookie.at ? cookie_find(h->cookie.at, h->cookie.n, VISITOR_COOKIE, &n) : NULL;
+	const char *pass = cookie_find(h->cookie.at, h->cookie.n, hosts_pass_cookie(&g->hosts), &n);
+
+	if (pass && pass_open(g->passes, host, pass, n, clock_wall_usec() / USEC_PER_SEC, opened,
+			    &offer->cookie_length))
+		offer->cookie = opened;
+}
+
+/* host: a Space's own, or "". */
+static void fill_visitor(struct gateway *g, const struct head *h, const struct space_path *path,
+	const char *host, struct ws_offer *offer)
+{
+	static char opened[SIGN_IN_MAX + 1];
+	size_t n = 0;
+	const char *cookie;
+
+	offer->visitor_cookie = *host ? hosts_visitor_cookie(&g->hosts) : VISITOR_COOKIE;
+	offer->secure = offer->tls || (*host && g->hosts.https);
+	cookie = h->cookie.at ? cookie_find(h->cookie.at, h->cookie.n, offer->visitor_cookie, &n)
+			      : NULL;
 
 	if (path->visitor.at) {
 		/* Whoever else sits behind this browser's cookies is not meant. */
@@ -111,7 +130,9 @@ static void fill_visitor(struct gateway *g, const struct head *h, const struct s
 	}
 	if (!cookie || !visitor_check(&g->key, cookie, n, offer->visitor))
 		visitor_new(&g->key, offer->visitor, offer->set_cookie);
-	if (h->cookie.at)
+	if (h->cookie.at && *host)
+		take_pass(g, h, host, offer, opened);
+	else if (h->cookie.at)
 		offer->cookie = cookie_find(
 			h->cookie.at, h->cookie.n, SIGN_IN_COOKIE, &offer->cookie_length);
 }
@@ -151,7 +172,8 @@ static bool check_upgrade(struct knock *k, const struct head *h)
 	return true;
 }
 
-static void upgrade(struct knock *k, const struct head *h, const struct space_path *path)
+static void upgrade(
+	struct knock *k, const struct head *h, const struct space_path *path, const char *host)
 {
 	struct gateway *g = k->doorman->gateway;
 	struct route *route = route_by_name(g->routes, path->owner, path->name);
@@ -168,7 +190,7 @@ static void upgrade(struct knock *k, const struct head *h, const struct space_pa
 		return;
 	offer.address = k->address;
 	offer.tls = k->tls;
-	fill_visitor(g, h, path, &offer);
+	fill_visitor(g, h, path, host, &offer);
 	/* The worker starts while the socket is still shaking hands. */
 	if (!route->private)
 		space_expect(offer.space);
@@ -189,32 +211,60 @@ static void upgrade_probe(struct knock *k, const struct head *h)
 	forget(k);
 }
 
-static bool is_probe(const struct head *h)
+static bool asks_for_socket(const struct head *h)
 {
-	return h->upgrade_websocket && h->method.n == 3 && !memcmp(h->method.at, "GET", 3) &&
-	       h->target.n == strlen(PROBE_WS_PATH) &&
-	       !memcmp(h->target.at, PROBE_WS_PATH, h->target.n);
+	return h->upgrade_websocket && h->method.n == 3 && !memcmp(h->method.at, "GET", 3);
 }
 
-static bool is_upgrade(const struct head *h, struct space_path *path)
+static bool is_upgrade(const struct span *target, struct space_path *path)
 {
-	return h->upgrade_websocket && h->method.n == 3 && !memcmp(h->method.at, "GET", 3) &&
-	       space_path_parse(h->target.at, h->target.n, path) && path->rest_length == 5 &&
+	return space_path_parse(target->at, target->n, path) && path->rest_length == 5 &&
 	       !memcmp(path->rest, "/-/ws", 5);
+}
+
+/* The target as it is below /spaces: at a Space's own host every one is that Space's. host is
+ * filled in there. False: nobody's. room: of the target. */
+static bool find_target(struct gateway *g, const struct head *h, char host[DOMAIN_NAME_MAX + 1],
+	char room[HEAD_MAX], struct span *ret)
+{
+	struct route *route = NULL;
+	enum host_kind kind = hosts_find(&g->hosts, g->routes, h->host.at, h->host.n, &route);
+	int n;
+
+	host[0] = '\0';
+	*ret = h->target;
+	if (kind == HOST_PLATFORM)
+		return true;
+	if (!host_name_read(h->host.at, h->host.n, host) || kind != HOST_SPACE)
+		return false;
+	n = snprintf(room, HEAD_MAX, "/spaces/%s/%s%.*s", route->owner, route->name,
+		(int)h->target.n, h->target.at);
+	*ret = (struct span){room, (size_t)n};
+	return n > 0 && n < HEAD_MAX;
+}
+
+static bool is_probe(const struct head *h)
+{
+	return asks_for_socket(h) && h->target.n == strlen(PROBE_WS_PATH) &&
+	       !memcmp(h->target.at, PROBE_WS_PATH, h->target.n);
 }
 
 /* --- everyone --- */
 
 static void direct(struct knock *k, const struct head *h)
 {
+	static char room[HEAD_MAX];
 	struct gateway *g = k->doorman->gateway;
+	char host[DOMAIN_NAME_MAX + 1] = "";
 	struct space_path path;
+	struct span target;
 
-	if (is_upgrade(h, &path)) {
-		upgrade(k, h, &path);
+	if (asks_for_socket(h) && find_target(g, h, host, room, &target) &&
+		is_upgrade(&target, &path)) {
+		upgrade(k, h, &path, host);
 		return;
 	}
-	if (is_probe(h)) {
+	if (is_probe(h) && !*host) {
 		upgrade_probe(k, h);
 		return;
 	}

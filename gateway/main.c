@@ -38,6 +38,7 @@
 #include "gateway/models/models.h"
 #include "gateway/models/pictures.h"
 #include "gateway/partial.h"
+#include "gateway/pass.h"
 #include "gateway/price.h"
 #include "gateway/report.h"
 #include "gateway/route.h"
@@ -69,10 +70,11 @@ struct settings {
 	const char *picture;   /* vitrine-picture; NULL: nobody reads pictures */
 	int64_t keep_sec;
 	int64_t sockets_per_address;
-	int64_t sessions_mib; /* of memory, for those of a Space */
-	int64_t upload_mib;   /* of one file of a visitor */
-	int64_t files_mib;    /* of the disk, for those of a Space */
-	int64_t https_port;   /* 0: http is served as it comes */
+	int64_t sessions_mib;            /* of memory, for those of a Space */
+	int64_t upload_mib;              /* of one file of a visitor */
+	int64_t files_mib;               /* of the disk, for those of a Space */
+	int64_t https_port;              /* 0: http is served as it comes */
+	const char *url, *spaces_domain; /* as hosts_init takes them */
 	bool open_models;
 	const char *proxies[LIMITS_PROXIES_MAX];
 	size_t n_proxies;
@@ -101,6 +103,7 @@ static int usage(const struct err *e)
 			"         [--sessions-mib-per-space N] [--files-mib-per-space N]\n"
 			"         [--upload-mib N] [--open-models] [--picture PROGRAM]\n"
 			"         [--proxy ADDRESS]... [--https-port N]\n"
+			"         [--url URL] [--spaces-domain DOMAIN]\n"
 			"         [--limit replicas|sessions|visitor-sessions=N]...\n"
 			"         [--limit session-events|space-events=PER_SECOND]...\n"
 			"         [--limit calm|stall|silent|event|idle=SECONDS]...\n"
@@ -140,11 +143,15 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 		{"limit", required_argument, NULL, 'l'},
 		{"proxy", required_argument, NULL, 'x'},
 		{"https-port", required_argument, NULL, 'h'},
+		{"url", required_argument, NULL, 'b'},
+		{"spaces-domain", required_argument, NULL, 'e'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
 
 	*s = (struct settings){.keep_sec = SESSION_KEEP_SEC,
+		.url = "",
+		.spaces_domain = "",
 		.sockets_per_address = SOCKETS_PER_ADDRESS,
 		.sessions_mib = SESSIONS_MIB_PER_SPACE,
 		.upload_mib = UPLOAD_MAX >> 20,
@@ -164,6 +171,10 @@ static int parse(int argc, char **argv, struct settings *s, struct err *e)
 			s->proxies[s->n_proxies++] = optarg;
 		else if (c == 'h')
 			s->https_port = number(optarg);
+		else if (c == 'b')
+			s->url = optarg;
+		else if (c == 'e')
+			s->spaces_domain = optarg;
 		else if (c == 's')
 			s->sockets_per_address = number(optarg);
 		else if (c == 'm')
@@ -263,6 +274,8 @@ static int make_stores(struct program *p, struct err *e)
 	if (limits.program_sec > limits.keep_sec)
 		limits.program_sec = limits.keep_sec;
 	r = visitor_key_load(below(&p->settings, "visitor.key", path), &g->key, e);
+	if (r == 0)
+		r = passes_new(&g->key, &g->passes);
 	if (r == 0)
 		r = limits_new((size_t)p->settings.sockets_per_address, SOCKETS_TOTAL, &g->limits);
 	for (size_t i = 0; r == 0 && i < p->settings.n_proxies; i++)
@@ -420,6 +433,7 @@ static void take_down(struct program *p)
 	(void)partials_free(g->partials);
 	(void)files_free(g->files);
 	(void)limits_free(g->limits);
+	g->passes = passes_free(g->passes);
 	(void)loop_free(g->loop);
 }
 
@@ -430,7 +444,8 @@ int main(int argc, char **argv)
 	int r;
 
 	log_init("gateway");
-	if (parse(argc, argv, &p.settings, &e) < 0)
+	if (parse(argc, argv, &p.settings, &e) < 0 ||
+		hosts_init(&p.gateway.hosts, p.settings.url, p.settings.spaces_domain, &e) < 0)
 		return usage(&e);
 	p.gateway.watch = p.settings.watch;
 	p.gateway.challenges = p.settings.challenges;

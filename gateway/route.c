@@ -14,6 +14,7 @@
 #include "gateway/map.h"
 #include "proto/box_class.h"
 #include "proto/messages.h"
+#include "proto/space_host.h"
 
 #define ROUTE_BYTES_MAX (2u << 20)
 
@@ -21,6 +22,7 @@ struct route_table {
 	int dir_fd;          /* owned */
 	struct map by_space; /* owns the routes */
 	struct map by_name;  /* "owner/name" */
+	struct map by_host;  /* labels have no dots, and hosts do */
 	uint32_t generation;
 };
 
@@ -42,6 +44,11 @@ struct route *route_by_space(const struct route_table *t, const char *space)
 	return map_get_str(&t->by_space, space);
 }
 
+struct route *route_by_host(const struct route_table *t, const char *host, size_t n)
+{
+	return map_get(&t->by_host, host, n);
+}
+
 size_t route_table_count(const struct route_table *t)
 {
 	return t->by_space.n;
@@ -56,6 +63,8 @@ static void route_free(struct route *r)
 {
 	(void)page_unref(r->page);
 	free(r->http);
+	free(r->domains);
+	free(r->was);
 	free(r);
 }
 
@@ -125,6 +134,12 @@ static struct page *read_page(const struct edge_route *m)
 	return page;
 }
 
+static char *copy_list(char *before, const char *list)
+{
+	free(before);
+	return list && *list ? strdup(list) : NULL;
+}
+
 static void fill(struct route *r, const struct edge_route *m)
 {
 	copy(r->space, sizeof(r->space), m->space);
@@ -143,17 +158,53 @@ static void fill(struct route *r, const struct edge_route *m)
 	copy(r->of, sizeof(r->of), m->of);
 	copy(r->branch, sizeof(r->branch), m->branch);
 	r->ends_sec = m->ends_sec;
-	free(r->http);
-	r->http = m->http && *m->http ? strdup(m->http) : NULL;
+	r->http = copy_list(r->http, m->http);
+	r->domains = copy_list(r->domains, m->domains);
+	r->was = copy_list(r->was, m->was);
+	space_host_label(r->owner, r->name, r->label);
 	(void)page_unref(r->page);
 	r->page = read_page(m);
 }
 
 /* --- the table --- */
 
+/* A former name leads here only while nobody has it now. */
+static int add_host(struct route_table *t, struct route *r, const char *host, size_t n, bool former)
+{
+	return former && map_get(&t->by_host, host, n) ? 0 : map_put(&t->by_host, host, n, r);
+}
+
+static int drop_host(
+	struct route_table *t, struct route *r, const char *host, size_t n, bool former)
+{
+	(void)former;
+	if (map_get(&t->by_host, host, n) == r)
+		(void)map_take(&t->by_host, host, n);
+	return 0;
+}
+
+static int each_host(struct route_table *t, struct route *r,
+	int (*fn)(struct route_table *t, struct route *r, const char *host, size_t n, bool former))
+{
+	const char *lists[] = {r->label, r->domains, r->was};
+	int done = 0;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		for (const char *at = lists[i]; at && *at && done == 0;) {
+			size_t n = strcspn(at, " ");
+
+			if (n)
+				done = fn(t, r, at, n, lists[i] == r->was);
+			at += n + (at[n] == ' ');
+		}
+	return done;
+}
+
 static void unname(struct route_table *t, struct route *r)
 {
 	char key[140];
+
+	(void)each_host(t, r, drop_host);
 
 	/* Another Space may have taken the name since. */
 	if (map_get_str(&t->by_name, name_key(r->owner, r->name, key)) == r)
@@ -184,6 +235,7 @@ static int put(struct route_table *t, const struct edge_route *m, uint32_t check
 	r->generation = t->generation;
 	r->checksum = checksum;
 	if (map_put_str(&t->by_name, name_key(r->owner, r->name, key), r) < 0 ||
+		each_host(t, r, add_host) < 0 ||
 		(fresh && map_put_str(&t->by_space, r->space, r) < 0)) {
 		unname(t, r);
 		if (fresh)
@@ -272,6 +324,7 @@ int route_table_new(const char *dir, struct route_table **ret, struct err *e)
 	t->dir_fd = -1;
 	map_init(&t->by_space);
 	map_init(&t->by_name);
+	map_init(&t->by_host);
 	r = fs_mkdirs(dir, 0700, e);
 	if (r < 0)
 		return r;
@@ -298,6 +351,7 @@ struct route_table *route_table_free(struct route_table *t)
 	map_each(&t->by_space, free_one, NULL);
 	map_done(&t->by_space);
 	map_done(&t->by_name);
+	map_done(&t->by_host);
 	if (t->dir_fd >= 0)
 		close(t->dir_fd);
 	free(t);

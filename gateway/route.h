@@ -37,6 +37,9 @@ struct route {
 	int64_t ends_sec;    /* wall clock */
 	int64_t settings;    /* version of what its workers are told at their start */
 	char *http;          /* owned; hosts that its app may speak with, with spaces; NULL: none */
+	char label[64];      /* of its own host, below --spaces-domain */
+	char *domains;       /* owned; hosts that its owner has brought, with spaces; NULL: none */
+	char *was;           /* owned; labels of its former names, with spaces; NULL: none */
 	struct page *page;   /* owned reference; NULL: no tree was recorded */
 	uint32_t generation; /* of the synchronisation that last named it */
 	uint32_t checksum;   /* of the message, to see that nothing changed */
@@ -64,6 +67,8 @@ void route_table_drop(struct route_table *t, struct route *r);
 
 struct route *route_by_name(const struct route_table *t, const char *owner, const char *name);
 struct route *route_by_space(const struct route_table *t, const char *space);
+/* By the label of its own host, present or former, or by a host that its owner has brought. */
+struct route *route_by_host(const struct route_table *t, const char *host, size_t n);
 size_t route_table_count(const struct route_table *t);
 void route_table_each(struct route_table *t, void (*fn)(struct route *r, void *data), void *data);
 

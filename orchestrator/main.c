@@ -57,7 +57,7 @@
 
 struct options {
 	enum sign_up sign_up;
-	const char *data, *run, *url, *hook;
+	const char *data, *run, *url, *hook, *spaces_domain;
 	const char *served; /* NULL: models of repos are not */
 	uid_t gateway_uid, agent_uid;
 	int token_fd; /* -1: none */
@@ -154,6 +154,9 @@ static int take_option(struct options *o, int c, const char *value)
 	case 'h':
 		o->hook = value;
 		return 0;
+	case 'e':
+		o->spaces_domain = value;
+		return 0;
 	case 'v':
 		o->served = value;
 		return 0;
@@ -204,7 +207,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 		{"run", required_argument, NULL, 'r'}, {"url", required_argument, NULL, 'u'},
-		{"hook", required_argument, NULL, 'h'}, {"served", required_argument, NULL, 'v'},
+		{"hook", required_argument, NULL, 'h'},
+		{"spaces-domain", required_argument, NULL, 'e'},
+		{"served", required_argument, NULL, 'v'},
 		{"gateway-uid", required_argument, NULL, 'g'},
 		{"agent-uid", required_argument, NULL, 'a'},
 		{"local-metrics", no_argument, NULL, 'm'},
@@ -223,6 +228,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		.agent_uid = getuid(),
 		.token_fd = -1,
 		.quota = "",
+		.spaces_domain = "",
 		.storage_mib = STORAGE_MIB,
 		.repo_mib = REPO_MIB,
 		.part_mib = PART_MIB,
@@ -602,7 +608,10 @@ static int start(struct world *w, const struct options *o, const struct paths *p
 
 static int serve(const struct options *o, struct err *e)
 {
-	struct world w = {.url = o->url, .classes = o->classes, .started_usec = clock_wall_usec()};
+	struct world w = {.url = o->url,
+		.spaces_domain = o->spaces_domain,
+		.classes = o->classes,
+		.started_usec = clock_wall_usec()};
 	struct server *server = NULL;
 	struct source *term;
 	struct paths *p = calloc(1, sizeof(*p));
@@ -640,6 +649,7 @@ int main(int argc, char **argv)
 	if (parse_options(argc, argv, &o) < 0) {
 		fprintf(stderr,
 			"usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook /PATH\n"
+			"       [--spaces-domain DOMAIN]\n"
 			"       [--served DIR] [--gateway-uid N] [--agent-uid N] [--token-fd N] "
 			"[--local-metrics]\n"
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB] [--quota KIND=SECONDS,…]\n"

@@ -67,7 +67,8 @@ struct world {
 	struct readers *readers;
 	const char *hooks_dir; /* for git's core.hooksPath */
 	struct box_classes classes;
-	const char *url;          /* of the platform, without a slash at its end */
-	const char *certificates; /* file about those of an authority; NULL: none */
-	uint64_t started_usec;    /* wall clock */
+	const char *url;           /* of the platform, without a slash at its end */
+	const char *certificates;  /* file about those of an authority; NULL: none */
+	const char *spaces_domain; /* Spaces' own hosts are below it; "": they have none */
+	uint64_t started_usec;     /* wall clock */
 };

@@ -26,7 +26,9 @@ static void add_cors(struct MHD_Response *response)
 
 enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *response)
 {
-	char cookie[VISITOR_COOKIE_LEN + 128];
+	bool secure = *r->host ? request_gateway(r)->hosts.https
+			       : strcmp(request_scheme(r), "https") == 0;
+	char cookie[VISITOR_COOKIE_LEN + 160];
 	enum MHD_Result done;
 
 	if (!response)
@@ -44,8 +46,8 @@ enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *
 		response_header(response, "Tus-Version", TUS_VERSION);
 	if (r->set_cookie[0]) {
 		(void)snprintf(cookie, sizeof(cookie),
-			VISITOR_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax%s",
-			r->set_cookie, strcmp(request_scheme(r), "https") == 0 ? "; Secure" : "");
+			"%s=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax%s",
+			request_visitor_cookie(r), r->set_cookie, secure ? "; Secure" : "");
 		response_header(response, "Set-Cookie", cookie);
 	}
 	done = MHD_queue_response(r->connection, status, response);

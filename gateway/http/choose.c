@@ -26,6 +26,7 @@ static const struct {
 	const char *rest;
 	bool prefix;
 	const struct handler *handler;
+	bool platform; /* not at the Space's own host */
 } space_paths[] = {
 	{"", false, &page_handler},
 	{"/", false, &page_handler},
@@ -44,10 +45,10 @@ static const struct {
 	{"/-/openapi.json", false, &openapi_handler},
 	{"/-/agents.md", false, &agents_handler},
 	{"/-/mcp", false, &mcp_handler},
-	{"/-/site/", true, &upstream_handler},
-	{"/-/", true, &repo_page_handler},
+	{"/-/site/", true, &upstream_handler, true},
+	{"/-/", true, &repo_page_handler, true},
 	{"/config", false, &gradio_handler},
-	{"/login", false, &gradio_handler},
+	{"/login", false, &gradio_handler, true},
 	{"/call/", true, &gradio_handler},
 	{"/gradio_api/", true, &gradio_handler},
 };
@@ -90,6 +91,7 @@ static const struct {
 	{"/-/probe/size", &probe_size_handler},
 	{"/-/probe/range", &probe_range_handler},
 	{PROBE_WS_PATH, &upgrade_handler},
+	{"/-/enter", &enter_handler, true},
 	{"/-/", &platform_handler},
 	{"/?", &platform_handler},
 	{CHALLENGE_PATH, &challenge_handler},
@@ -121,16 +123,33 @@ static const struct handler *choose_for_word(const struct request *r)
 	return memchr(r->target, '.', n) ? &asset_handler : &platform_handler;
 }
 
+static const struct handler *choose_for_space(const struct request *r, bool at_host)
+{
+	for (size_t i = 0; i < sizeof(space_paths) / sizeof(*space_paths); i++)
+		if ((!at_host || !space_paths[i].platform) &&
+			(space_paths[i].prefix ? rest_begins(r, space_paths[i].rest)
+					       : rest_is(r, space_paths[i].rest)))
+			return space_paths[i].handler;
+	return NULL;
+}
+
+const struct handler *request_choose_at_host(struct request *r)
+{
+	const struct handler *h = NULL;
+
+	if (space_path_parse(r->target, strlen(r->target), &r->path))
+		h = choose_for_space(r, true);
+	return h ? h : &absent_handler;
+}
+
 const struct handler *request_choose(struct request *r)
 {
 	if (!strcmp(r->target, "/"))
 		return &platform_handler;
 	if (space_path_parse(r->target, strlen(r->target), &r->path)) {
-		for (size_t i = 0; i < sizeof(space_paths) / sizeof(*space_paths); i++)
-			if (space_paths[i].prefix ? rest_begins(r, space_paths[i].rest)
-						  : rest_is(r, space_paths[i].rest))
-				return space_paths[i].handler;
-		return choose_for_repo(r);
+		const struct handler *h = choose_for_space(r, false);
+
+		return h ? h : choose_for_repo(r);
 	}
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (target_begins(r, prefixes[i].path) &&

@@ -179,12 +179,14 @@ void gradio_root(const struct request *r, char *ret, size_t size)
 {
 	const char *host = request_header(r, "X-Forwarded-Host");
 	const char *scheme = request_header(r, "X-Forwarded-Proto");
+	char base[160];
 
 	if (!host || !host_is_sane(host, strlen(host)))
 		host = request_header(r, "Host");
-	(void)snprintf(ret, size, "%s://%s/spaces/%s/%s",
+	request_base(r, base, sizeof(base));
+	(void)snprintf(ret, size, "%s://%s%s",
 		r->tls || (scheme && !strcmp(scheme, "https")) ? "https" : "http",
-		host ? host : "localhost", r->path.owner, r->path.name);
+		host ? host : "localhost", base);
 }
 
 static void write_revision(const struct route *route, char ret[17])

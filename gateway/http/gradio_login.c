@@ -50,6 +50,11 @@ static void login_begin(struct request *r)
 	}
 	buf_init(&l->username, FIELD_MAX);
 	buf_init(&l->password, FIELD_MAX);
+	/* The platform's cookie is for its own host. */
+	if (*r->host) {
+		request_refuse(r, MHD_HTTP_NOT_FOUND, "There is nothing here that POST gets.");
+		return;
+	}
 	/* What another site's page sends must not sign a browser in. */
 	if (!request_is_same_origin(r)) {
 		request_refuse(r, MHD_HTTP_FORBIDDEN, "Origin: not the host that serves this page");

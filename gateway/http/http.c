@@ -198,15 +198,13 @@ static void on_identity(const struct identity *who, void *data)
 
 bool request_identify(struct request *r)
 {
-	const char *header = request_header(r, "Cookie");
 	const char *cookie;
 	size_t n = 0;
 
-	/* Inside another site's page nobody is signed in, whatever the browser sends. */
-	if (r->asked || r->path.visitor.at)
+	if (r->asked_who)
 		return true;
-	r->asked = true;
-	cookie = header ? cookie_find(header, strlen(header), SIGN_IN_COOKIE, &n) : NULL;
+	r->asked_who = true;
+	cookie = request_sign_in(r, &n);
 	if (!cookie || edge_identify(r->http->gateway->edge, cookie, n, &r->who, on_identity, r,
 			       &r->asking) != 0)
 		return true;
@@ -229,11 +227,11 @@ bool request_identify_program(struct request *r, bool *ret_token)
 	const char *token = find_token(r);
 
 	*ret_token = token != NULL;
-	if (r->asked)
+	if (r->asked_who)
 		return true;
 	if (!token)
 		return !request_is_same_origin(r) || request_identify(r);
-	r->asked = true;
+	r->asked_who = true;
 	if (edge_identify(r->http->gateway->edge, token, strlen(token), &r->who, on_identity, r,
 		    &r->asking) != 0)
 		return true;
@@ -244,6 +242,11 @@ bool request_identify_program(struct request *r, bool *ret_token)
 bool request_owns(const struct request *r, const struct route *route)
 {
 	return identity_knows(&r->who, route->owner, route->space);
+}
+
+const char *request_visitor_cookie(const struct request *r)
+{
+	return *r->host ? hosts_visitor_cookie(&r->http->gateway->hosts) : VISITOR_COOKIE;
 }
 
 void request_visitor(struct request *r)
@@ -260,7 +263,7 @@ void request_visitor(struct request *r)
 			visitor_new(key, r->visitor, (char[VISITOR_COOKIE_LEN + 1]){0});
 		return;
 	}
-	cookie = header ? cookie_find(header, strlen(header), VISITOR_COOKIE, &n) : NULL;
+	cookie = header ? cookie_find(header, strlen(header), request_visitor_cookie(r), &n) : NULL;
 	if (!cookie || !visitor_check(key, cookie, n, r->visitor))
 		visitor_new(key, r->visitor, r->set_cookie);
 }
@@ -467,6 +470,7 @@ static void begin(struct request *r, const char *method, const char *version)
 {
 	const struct socket *socket = socket_of(r);
 	const char *host = request_header(r, "Host");
+	const struct handler *found;
 
 	r->begun = true;
 	r->method = method;
@@ -490,10 +494,14 @@ static void begin(struct request *r, const char *method, const char *version)
 		request_refuse(r, MHD_HTTP_BAD_REQUEST, "Host: malformed");
 		return;
 	}
-	request_count(r);
+	found = request_find_host(r);
+	if (!r->refusal)
+		request_count(r);
 	if (r->refusal)
 		return;
-	r->handler = request_must_move(r) ? &move_handler : request_choose(r);
+	if (!found)
+		found = *r->host ? request_choose_at_host(r) : request_choose(r);
+	r->handler = request_must_move(r) ? &move_handler : found;
 	if (r->handler->begin)
 		r->handler->begin(r);
 }
@@ -549,6 +557,8 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **c
 	if (r->counted)
 		limits_leave(r->http->gateway->limits, r->address);
 	free(r->target);
+	free(r->asked);
+	explicit_bzero(r->sign_in, sizeof(r->sign_in));
 	free(r);
 }
 

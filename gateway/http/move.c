@@ -13,7 +13,7 @@ bool request_must_move(const struct request *r)
 	if (!request_gateway(r)->https_port || !strcmp(request_scheme(r), "https"))
 		return false;
 	for (size_t i = 0; i < sizeof(stay) / sizeof(stay[0]); i++)
-		if (!strncmp(r->target, stay[i], strlen(stay[i])))
+		if (!*r->host && !strncmp(r->target, stay[i], strlen(stay[i])))
 			return false;
 	return true;
 }
@@ -33,8 +33,8 @@ static enum MHD_Result move_finish(struct request *r)
 		end = host + strlen(host);
 	if (port != 443)
 		(void)snprintf(suffix, sizeof(suffix), ":%u", port);
-	(void)snprintf(
-		url, sizeof(url), "https://%.*s%s%s", (int)(end - host), host, suffix, r->target);
+	(void)snprintf(url, sizeof(url), "https://%.*s%s%s", (int)(end - host), host, suffix,
+		r->asked ? r->asked : r->target);
 	response = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
 	if (!response)
 		return MHD_NO;

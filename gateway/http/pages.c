@@ -124,6 +124,8 @@ enum MHD_Result answer_platform(struct request *r)
 
 enum MHD_Result answer_missing(struct request *r)
 {
+	if (*r->host)
+		return answer_absent(r);
 	return answer_template(
 		r, MHD_HTTP_NOT_FOUND, "platform.html", &(struct site_holes){.title = "Not found"});
 }
@@ -150,14 +152,20 @@ static const char *phase_of(const struct request *r, const struct route *route)
 static int write_data(const struct request *r, const struct route *route, struct buf *b)
 {
 	const char *phase = phase_of(r, route);
+	const struct hosts *hosts = &request_gateway(r)->hosts;
 	json_t *o;
-	char base[160];
+	char base[160], address[HOST_URL_MAX];
 	int n;
 
-	(void)snprintf(base, sizeof(base), "/spaces/%s/%s", route->owner, route->name);
+	request_base(r, base, sizeof(base));
+	hosts_address(hosts, route, address);
 	o = json_pack("{ss ss ss ss ss ss ss ss}", "space", route->space, "owner", route->owner,
 		"name", route->name, "title", route->title, "bundle", route->bundle, "phase", phase,
 		"base", base, "entry", route->entry);
+	if (o && *address)
+		(void)json_object_set_new(o, "address", json_string(address));
+	if (o && *r->host)
+		(void)json_object_set_new(o, "platform", json_string(hosts->url));
 	if (o && *route->of)
 		(void)json_object_set_new(o, "preview",
 			json_pack("{ss ss sI}", "of", route->of, "branch", route->branch, "endsSec",
@@ -192,13 +200,16 @@ static enum MHD_Result page_finish(struct request *r)
 	struct paint_place place;
 	enum MHD_Result done;
 	struct buf data, paint;
+	char location[ELSEWHERE_MAX];
 
 	if (!route)
-		return answer_repo_page(r);
+		return *r->host ? answer_absent(r) : answer_repo_page(r);
 	if (route->private && !request_identify(r))
 		return MHD_YES;
 	if (route->private && !request_owns(r, route))
 		return answer_missing(r);
+	if (request_leads_elsewhere(r, route, location))
+		return answer_redirect(r, MHD_HTTP_SEE_OTHER, location);
 	if (route_is_card(route) && !route->stopped)
 		return answer_platform(r);
 	request_visitor(r);
@@ -206,6 +217,7 @@ static enum MHD_Result page_finish(struct request *r)
 	buf_init(&paint, PAGE_MAX);
 	place = (struct paint_place){.owner = route->owner,
 		.name = route->name,
+		.platform = *r->host ? g->hosts.url : "",
 		.of = route->of,
 		.branch = route->branch};
 	if (write_data(r, route, &data) < 0 ||

@@ -124,14 +124,6 @@ static int refuse(struct program *p, unsigned status, const char *words)
 	return -EPERM;
 }
 
-static void write_url(struct program *p, const struct route *route)
-{
-	const char *host = request_host(p->request);
-
-	(void)snprintf(p->url, sizeof(p->url), "%s://%.200s/spaces/%s/%s",
-		request_scheme(p->request), host ? host : "localhost", route->owner, route->name);
-}
-
 /* Route and worker may have gone while we waited. */
 static int find_functions(struct program *p, struct route *route)
 {
@@ -173,7 +165,7 @@ int program_meet(struct program *p)
 		return refuse(p, MHD_HTTP_UNAUTHORIZED, "the token is not known");
 	if (!route || (route->private && !request_owns(r, route)))
 		return refuse(p, MHD_HTTP_NOT_FOUND, "There is no such Space.");
-	write_url(p, route);
+	request_url(p->request, p->url, sizeof(p->url));
 	return find_functions(p, route);
 }
 
@@ -181,10 +173,11 @@ void program_about(struct program *p, struct about *ret)
 {
 	const struct route *route = p->space->route;
 
+	hosts_address(&request_gateway(p->request)->hosts, route, p->address);
 	*ret = (struct about){.owner = route->owner,
 		.name = route->name,
 		.title = route->title,
-		.url = p->url,
+		.url = *p->address ? p->address : p->url,
 		.revision = route->bundle,
 		.private = route->private,
 		.functions = p->functions->api};

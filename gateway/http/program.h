@@ -43,7 +43,8 @@ struct program {
 	struct page *page;     /* reference */
 	const struct function_table *functions; /* of it */
 	const struct function *function;
-	char url[512]; /* of the Space */
+	char url[512];              /* of the Space, as it was asked */
+	char address[HOST_URL_MAX]; /* of its own host; "": it has none, or nobody has looked */
 	struct caller *caller;
 	struct call *call;
 	bool streams;    /* the answer is a stream of events */

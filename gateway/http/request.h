@@ -15,6 +15,7 @@
 #include "gateway/gateway.h"
 #include "gateway/head.h"
 #include "gateway/limits.h"
+#include "gateway/pass.h"
 #include "gateway/route.h"
 
 struct offload_job;
@@ -44,7 +45,9 @@ struct request {
 	struct request *next, **at; /* among the suspended */
 	struct http *http;
 	struct MHD_Connection *connection;
-	char *target; /* owned; as sent, with its query */
+	char *target; /* owned; as sent, with its query; at a Space's own host as below /spaces */
+	char *asked;  /* owned; as sent, where target is not; NULL: it is */
+	char host[DOMAIN_NAME_MAX + 1]; /* a Space's own; "": the platform's */
 	const char *method;
 	const char *version; /* "HTTP/1.1" */
 	const struct handler *handler;
@@ -69,13 +72,22 @@ struct request {
 	/* who asks (identify.c) */
 	struct identity who;
 	struct identify *asking;
-	bool asked;
+	bool asked_who;
 	char visitor[ID_LEN + 1];
 	char set_cookie[VISITOR_COOKIE_LEN + 1];
+	char sign_in[SIGN_IN_MAX + 1]; /* out of a pass */
 };
 
 /* By the target; fills path where it is a Space's. Never NULL. */
 const struct handler *request_choose(struct request *r);
+/* The same among what there is at a Space's own host; its target is below /spaces already. */
+const struct handler *request_choose_at_host(struct request *r);
+
+/*
+ * Looks whether Host is a Space's own, and says so in the request: from then on its target is that
+ * Space's, whatever it named. NULL, or the handler that is known by that alone.
+ */
+const struct handler *request_find_host(struct request *r);
 
 struct gateway *request_gateway(const struct request *r);
 struct site *request_site(const struct request *r);
@@ -100,6 +112,21 @@ bool request_must_move(const struct request *r);
 const char *request_scheme(const struct request *r);
 const char *request_host(const struct request *r);
 
+/* Where the Space is that path names: "" at its own host, or "/spaces/OWNER/NAME"; and all of it.
+ */
+void request_base(const struct request *r, char *ret, size_t size);
+void request_url(const struct request *r, char *ret, size_t size);
+
+/* Whether a person's browser that asks for a Space's page is sent to its own host (signed in, by
+ * the door there), or from there to the platform, where its card is. Fills the address. */
+#define ELSEWHERE_MAX 4096
+bool request_leads_elsewhere(
+	const struct request *r, const struct route *route, char ret[ELSEWHERE_MAX]);
+
+/* The sign-in cookie that came along, or the one in the pass at a Space's own host; *ret_n bytes.
+ * NULL: there is none. */
+const char *request_sign_in(struct request *r, size_t *ret_n);
+
 /* False: an Origin is named, and it is not the host that serves this page. */
 bool request_is_same_origin(const struct request *r);
 
@@ -123,7 +150,8 @@ bool request_identify(struct request *r);
 bool request_identify_program(struct request *r, bool *ret_token);
 bool request_owns(const struct request *r, const struct route *route);
 
-/* The visitor's id from the cookie; a new one is made and set with the answer. */
+/* The visitor's id from the cookie of that name; a new one is made and set with the answer. */
+const char *request_visitor_cookie(const struct request *r);
 void request_visitor(struct request *r);
 
 /* One wait of a request for the disk. */
@@ -160,6 +188,10 @@ void response_header(struct MHD_Response *response, const char *name, const char
 /* The platform's page, whose script shows what the address means; and that it means nothing. */
 enum MHD_Result answer_platform(struct request *r);
 enum MHD_Result answer_missing(struct request *r);
+/* That there is nothing at a Space's host; the same words whether it is private or not there. */
+enum MHD_Result answer_absent(struct request *r);
+/* location: an address, or a path of this host. */
+enum MHD_Result answer_redirect(struct request *r, unsigned status, const char *location);
 /* The same by what the orchestrator says of the repo that is named, to whoever asks: there, called
  * otherwise now, or not there. Suspends; the handler has repo_page_done. */
 enum MHD_Result answer_repo_page(struct request *r);
@@ -174,6 +206,12 @@ extern const struct handler page_handler;     /* the Space's page */
 extern const struct handler embed_handler;    /* the same inside another site's page */
 extern const struct handler platform_handler; /* platform pages, also as 404 */
 extern const struct handler missing_handler;
+extern const struct handler absent_handler; /* the same at a Space's host */
+extern const struct handler former_handler; /* to the host that it has now */
+extern const struct handler enter_handler;  /* from the platform to a Space's host, signed in */
+extern const struct handler entry_handler;  /* the other end of it */
+extern const struct handler leave_handler;
+extern const struct handler site_handler;      /* a file of a static Space at its own host */
 extern const struct handler repo_page_handler; /* platform pages of one repo */
 extern const struct handler move_handler;      /* to https */
 extern const struct handler challenge_handler; /* proof for an authority */

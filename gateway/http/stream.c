@@ -90,7 +90,6 @@ static enum MHD_Result open_finish(struct request *r)
 	struct gateway *g = request_gateway(r);
 	struct space *space = asked_space(r, MHD_HTTP_METHOD_POST);
 	struct visit_start start = {.gateway = g, .space = space, .address = r->address};
-	const char *header = request_header(r, "Cookie");
 	struct stream *s;
 	struct err e = {0};
 	char json[96];
@@ -100,9 +99,7 @@ static enum MHD_Result open_finish(struct request *r)
 		return answer_error(r, r->refusal, r->refusal_words);
 	request_visitor(r);
 	start.visitor = r->visitor;
-	if (header && !r->path.visitor.at)
-		start.cookie =
-			cookie_find(header, strlen(header), SIGN_IN_COOKIE, &start.cookie_length);
+	start.cookie = request_sign_in(r, &start.cookie_length);
 	n = r->address ? stream_open(g->streams, &start, &s, &e) : -ENOMEM;
 	if (n == -EBUSY)
 		return answer_error(r, MHD_HTTP_TOO_MANY_REQUESTS, e.text);

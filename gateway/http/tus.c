@@ -270,6 +270,7 @@ static enum MHD_Result answer_whole(
 {
 	struct MHD_Response *response = empty();
 	char path[256];
+	size_t n;
 
 	if (!response)
 		return MHD_NO;
@@ -277,8 +278,9 @@ static enum MHD_Result answer_whole(
 	add_number(response, "Upload-Length", info->size);
 	response_header(response, "Upload-Type", info->type);
 	if (location) {
-		(void)snprintf(path, sizeof(path), "/spaces/%s/%s" PATH_PREFIX "/%s", r->path.owner,
-			r->path.name, info->id);
+		request_base(r, path, sizeof(path));
+		n = strlen(path);
+		(void)snprintf(path + n, sizeof(path) - n, PATH_PREFIX "/%s", info->id);
 		response_header(response, "Location", path);
 	}
 	return answer(r, status, response);
@@ -289,6 +291,7 @@ static enum MHD_Result answer_part(
 {
 	struct MHD_Response *response = empty();
 	char path[256];
+	size_t n;
 
 	if (!response)
 		return MHD_NO;
@@ -296,8 +299,9 @@ static enum MHD_Result answer_part(
 	add_number(response, "Upload-Length", partial_length(upload));
 	add_expiry(response, upload);
 	if (location) {
-		(void)snprintf(path, sizeof(path), "/spaces/%s/%s" PATH_PREFIX "/%s", r->path.owner,
-			r->path.name, partial_id(upload));
+		request_base(r, path, sizeof(path));
+		n = strlen(path);
+		(void)snprintf(path + n, sizeof(path) - n, PATH_PREFIX "/%s", partial_id(upload));
 		response_header(response, "Location", path);
 	}
 	return answer(r, status, response);

@@ -345,6 +345,7 @@ struct upstreams *upstreams_free(struct upstreams *u)
 
 struct copying {
 	struct exchange *exchange;
+	bool at_host; /* cookies there are the Space's and ours, and not the platform's */
 	bool failed;
 	size_t count;
 };
@@ -382,7 +383,8 @@ static enum MHD_Result copy_header(
 	struct copying *c = data;
 
 	(void)kind;
-	if (is_hop_by_hop(name, strlen(name)) || is_ours(name))
+	if (is_hop_by_hop(name, strlen(name)) || is_ours(name) ||
+		(c->at_host && !strcasecmp(name, "cookie")))
 		return MHD_YES;
 	if (++c->count > HEADER_COUNT_MAX)
 		c->failed = true;
@@ -393,13 +395,20 @@ static enum MHD_Result copy_header(
 
 static bool copy_headers(struct exchange *x, struct request *r)
 {
-	struct copying c = {.exchange = x};
+	struct copying c = {.exchange = x, .at_host = *r->host};
 	const char *host = request_host(r);
+	char cookie[SIGN_IN_MAX + 32];
 
 	(void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, copy_header, &c);
 	add_header(x, &c.failed, "X-Vitrine-Remote", r->address ? address_text(r->address) : "");
 	add_header(x, &c.failed, "X-Vitrine-Scheme", request_scheme(r));
 	add_header(x, &c.failed, "Host", host ? host : "vitrine");
+	if (c.at_host)
+		add_header(x, &c.failed, "X-Vitrine-At-Host", "1");
+	if (c.at_host && *r->sign_in) {
+		(void)snprintf(cookie, sizeof(cookie), SIGN_IN_COOKIE "=%s", r->sign_in);
+		add_header(x, &c.failed, "Cookie", cookie);
+	}
 	/* curl adds these by itself unless it is told not to. */
 	x->headers = curl_slist_append(x->headers, "Expect:");
 	if (!request_header(r, "Accept"))

@@ -183,9 +183,9 @@ static void paint_preview(struct out *o, const struct paint_place *place)
 		      "branch <code>");
 	out_text(o, place->branch);
 	out_markupf(o,
-		"</code></p><p class=\"preview-acts\"><a href=\"/spaces/%s/%s\">Live Space</a>"
+		"</code></p><p class=\"preview-acts\"><a href=\"%s/spaces/%s/%s\">Live Space</a>"
 		"</p></aside>",
-		place->owner, place->of);
+		place->platform, place->owner, place->of);
 }
 
 int paint_page(const struct paint_place *place, const struct buf *inside, struct buf *ret)
@@ -195,15 +195,17 @@ int paint_page(const struct paint_place *place, const struct buf *inside, struct
 
 	out_markup(&o,
 		"<a class=\"skip\" href=\"#main\">Skip to the app</a><header class=\"header\">"
-		"<a class=\"brand\" href=\"/\" aria-label=\"Vitrine: all Spaces\">"
-		"<svg class=\"mark\" viewBox=\"0 0 24 24\" aria-hidden=\"true\">"
-		"<path class=\"pane\" d=\"M4.5 4.5h15v15h-15z\"></path></svg>"
-		"<span class=\"brand-name narrow-hidden\">Vitrine</span></a>"
-		"<nav class=\"where\" aria-label=\"Space\"><span class=\"where-owner\">");
+		"<a class=\"brand\" href=\"");
+	out_text(&o, place->platform);
+	out_markup(&o, "/\" aria-label=\"Vitrine: all Spaces\">"
+		       "<svg class=\"mark\" viewBox=\"0 0 24 24\" aria-hidden=\"true\">"
+		       "<path class=\"pane\" d=\"M4.5 4.5h15v15h-15z\"></path></svg>"
+		       "<span class=\"brand-name narrow-hidden\">Vitrine</span></a>"
+		       "<nav class=\"where\" aria-label=\"Space\"><span class=\"where-owner\">");
 	out_text(&o, place->owner);
 	out_markup(
 		&o, "</span><span class=\"where-slash\" aria-hidden=\"true\">/</span><a href=\"");
-	out_markupf(&o, "/spaces/%s/%s", place->owner, name);
+	out_markupf(&o, "%s/spaces/%s/%s", place->platform, place->owner, name);
 	out_markup(&o, "\" aria-current=\"page\">");
 	out_text(&o, name);
 	out_markup(&o,

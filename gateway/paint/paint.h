@@ -19,6 +19,7 @@ int paint_tree(const char *title, const json_t *tree, struct buf *ret);
 /* Where a page is: names of letters, digits, "-", "_" and "."; a branch of any text. */
 struct paint_place {
 	const char *owner, *name;
+	const char *platform;    /* address of the platform's pages; "": this host */
 	const char *of, *branch; /* of "": it is no preview */
 };
 

@@ -39,6 +39,7 @@ struct ws_socket {
 	struct address *address;
 	char visitor[ID_LEN + 1];
 	char set_cookie[VISITOR_COOKIE_LEN + 1];
+	const char *visitor_cookie;
 	bool secure;  /* that cookie goes over TLS only */
 	char *cookie; /* owned */
 	size_t cookie_length;
@@ -406,7 +407,7 @@ static int add_headers(struct ws_socket *s, struct lws *wsi, struct lws_process_
 	if (!s->set_cookie[0])
 		return 0;
 	n = snprintf(text, sizeof(text),
-		VISITOR_COOKIE "=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax%s",
+		"%s=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax%s", s->visitor_cookie,
 		s->set_cookie, s->secure ? "; Secure" : "");
 	if (lws_add_http_header_by_name(wsi, (const uint8_t *)"set-cookie:", (const uint8_t *)text,
 		    n, &at, at + args->max_len))
@@ -501,7 +502,8 @@ int ws_adopt(struct ws *w, int fd, const struct ws_offer *offer)
 	s->tail = &s->head;
 	memcpy(s->visitor, offer->visitor, sizeof(s->visitor));
 	memcpy(s->set_cookie, offer->set_cookie, sizeof(s->set_cookie));
-	s->secure = offer->tls;
+	s->visitor_cookie = offer->visitor_cookie;
+	s->secure = offer->secure;
 	buf_init(&s->partial, MESSAGE_MAX);
 	buf_init(&s->lazy, LAZY_MAX);
 	if (offer->cookie) {

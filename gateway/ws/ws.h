@@ -31,7 +31,9 @@ struct ws_offer {
 	struct address *address; /* given back when the socket ends, also on failure */
 	char visitor[ID_LEN + 1];
 	char set_cookie[VISITOR_COOKIE_LEN + 1]; /* "": the visitor has one */
+	const char *visitor_cookie;              /* what that is called; static */
 	bool tls;                                /* by vitrine-tls */
+	bool secure;                             /* that cookie goes over TLS only */
 	const char *cookie; /* sign-in cookie or NULL; cookie_length bytes; copied */
 	size_t cookie_length;
 };

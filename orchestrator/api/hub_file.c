@@ -72,6 +72,12 @@ static bool ends_with(const char *name, const char *suffix)
 	return n >= m && !strcasecmp(name + n - m, suffix);
 }
 
+/* The gateway asks for a static Space's own host, where nothing of ours lies beside its pages. */
+static bool is_at_host(struct request *r)
+{
+	return request_header(r, "X-Vitrine-At-Host") != NULL;
+}
+
 static bool is_site(const struct request *r)
 {
 	return r->route->handle == handle_site;
@@ -117,6 +123,8 @@ static void add_headers(struct look_up *u, const struct reading_answer *a, const
 {
 	look_up_add_commit(u, a);
 	add_name(u->request, name, request_query(u->request, "download") != NULL);
+	if (is_site(u->request) && is_at_host(u->request))
+		return;
 	/* Whatever else a browser may make of it. */
 	request_add_header(u->request, "Content-Security-Policy",
 		is_site(u->request) ? site_policy : "default-src 'none'; sandbox");
@@ -292,7 +300,7 @@ void handle_site(struct request *r)
 	json_t *known;
 	int code;
 
-	if (is_asked_for_by_ours(r)) {
+	if (!is_at_host(r) && is_asked_for_by_ours(r)) {
 		request_error(r, MHD_HTTP_FORBIDDEN, NULL,
 			"a Space's files are for its own pages, in a frame");
 		return;
@@ -306,7 +314,7 @@ void handle_site(struct request *r)
 		request_fail(r, code, &e);
 		return;
 	}
-	if (!ticket && repo.private) {
+	if (!ticket && repo.private && !is_at_host(r)) {
 		redirect_with_ticket(r, &repo);
 		return;
 	}

@@ -12,6 +12,7 @@
 #include "orchestrator/api/routes.h"
 #include "orchestrator/hub/takedown.h"
 #include "orchestrator/served.h"
+#include "proto/space_host.h"
 
 #define ID_SHOWN 24 /* digits: what Hugging Face's ids have */
 #define SUM_MAX 65536
@@ -20,9 +21,25 @@
 
 /* --- rows --- */
 
+/* The platform's URL is SCHEME://NAME[:PORT]. */
+static int scheme_n(const char *url)
+{
+	const char *end = strstr(url, "://");
+
+	return end ? (int)(end + 3 - url) : 0;
+}
+
+static const char *port_of(const char *url)
+{
+	const char *port = strrchr(url + scheme_n(url), ':');
+
+	return port ? port : "";
+}
+
 static void add_kind(struct request *r, const struct hub_repo *repo, json_t *o)
 {
-	char text[OWNER_MAX + REPO_NAME_MAX + 8];
+	const struct world *w = r->world;
+	char label[HOST_LABEL_MAX + 1];
 
 	if (repo->kind != REPO_SPACE)
 		(void)json_object_set_new(o, "downloads", json_integer(0));
@@ -33,9 +50,12 @@ static void add_kind(struct request *r, const struct hub_repo *repo, json_t *o)
 	}
 	if (repo->kind != REPO_SPACE)
 		return;
-	(void)snprintf(text, sizeof(text), "%s-%s", repo->owner, repo->name);
-	(void)json_object_set_new(o, "subdomain", json_string(text));
-	(void)json_object_set_new(o, "host", json_string(request_base_url(r)));
+	space_host_label(repo->owner, repo->name, label);
+	(void)json_object_set_new(o, "subdomain", json_string(label));
+	(void)json_object_set_new(o, "host",
+		*w->spaces_domain ? json_sprintf("%.*s%s.%s%s", scheme_n(w->url), w->url, label,
+					    w->spaces_domain, port_of(w->url))
+				  : json_string(request_base_url(r)));
 	(void)json_object_set_new(o, "models", json_array());
 	(void)json_object_set_new(o, "datasets", json_array());
 }

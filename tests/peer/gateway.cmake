@@ -45,3 +45,9 @@ add_test(NAME peer_gateway_models
     $<TARGET_FILE:vitrine-gateway> $<TARGET_FILE:vitrine-inference>
   WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 set_tests_properties(peer_gateway_models PROPERTIES TIMEOUT 300 COST 120)
+
+add_test(NAME peer_gateway_hosts
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_LIST_DIR}/gateway_hosts.py
+    $<TARGET_FILE:vitrine-gateway>
+  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+set_tests_properties(peer_gateway_hosts PROPERTIES TIMEOUT 300)

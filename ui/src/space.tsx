@@ -17,6 +17,8 @@ interface PageData {
   readonly tree?: unknown;
   readonly phase?: string | null;
   readonly base: string;
+  /** Address of the platform, where this page is at a host of the Space's own; its base is "" there. */
+  readonly platform?: string;
   /** Of a static Space: the file that its frame opens. */
   readonly entry?: string;
   /** A branch beside what is live. */
@@ -59,7 +61,8 @@ function showPlace({ base, visitor }: PageData, { page, query }: Place): void {
   if (visitor !== undefined) return;
   const search = new URLSearchParams(query as Record<string, string>).toString();
   try {
-    history.pushState(null, "", `${base}${page ? `/p/${encodeURIComponent(page)}` : ""}${search ? `?${search}` : ""}`);
+    const path = `${base}${page ? `/p/${encodeURIComponent(page)}` : ""}` || "/";
+    history.pushState(null, "", `${path}${search ? `?${search}` : ""}`);
   } catch {
     // Safari throws from the hundredth in 30 s on: an address that lags must not cost what comes with it.
   }
@@ -192,8 +195,9 @@ async function start(): Promise<void> {
       owner={data.owner}
       name={data.name}
       base={data.base}
+      platform={data.platform ?? ""}
       preview={data.preview}
-      bar={data.preview && bar && <bar.PreviewBar owner={data.owner} preview={data.preview} owned={session.owner} />}
+      bar={data.preview && bar && <bar.PreviewBar owner={data.owner} platform={data.platform ?? ""} preview={data.preview} owned={session.owner} />}
       wire={wire}
       embedded={data.visitor !== undefined}
       comeBack={connect}

@@ -37,8 +37,8 @@ function fieldsOf(data: unknown): Readonly<Record<string, unknown>> {
 }
 
 /**
- * The address of the frame for a Space's address, "https://host/spaces/owner/name" with a query
- * for its app. Null: that is no Space.
+ * The address of the frame for a Space's address, "https://host/spaces/owner/name" or that of a host
+ * of its own, with a query for its app. Null: that is no Space.
  */
 export function frameAddress(src: string, from: string, theme: Theme): URL | null {
   let url: URL;
@@ -47,7 +47,7 @@ export function frameAddress(src: string, from: string, theme: Theme): URL | nul
   } catch {
     return null;
   }
-  const path = /^(\/spaces\/[a-z0-9-]+\/[A-Za-z0-9._-]+)\/?(?:-\/embed)?$/.exec(url.pathname);
+  const path = /^(\/spaces\/[a-z0-9-]+\/[A-Za-z0-9._-]+|)\/?(?:-\/embed)?$/.exec(url.pathname);
   if (!path || (url.protocol !== "https:" && url.protocol !== "http:")) return null;
   url.pathname = `${path[1]}/-/embed`;
   url.hash = "";

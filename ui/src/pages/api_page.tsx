@@ -67,6 +67,7 @@ function Content({ api, base }: { api: Api; base: string }) {
           {api.private && " This Space is private: programs need a token of its owner."}
         </p>
         <div class="api-links">
+          {api.url.startsWith(`${location.origin}/`) ? null : <Address words="Address" url={api.url} />}
           <Address words="MCP" url={`${api.url}/-/mcp`} />
           <a class="button secondary small" href={`${base}/-/openapi.json`}>
             OpenAPI

@@ -10,14 +10,18 @@ interface HeaderProps {
   /** Undefined: not known yet; null: nobody. */
   readonly user: string | null | undefined;
   readonly where?: ComponentChildren;
+  /** Address of the platform, where this page is at a host of a Space's own: who one is there is
+   * known by the door, /-/enter, and no call of the platform's is answered. */
+  readonly platform?: string;
   /** Entries of the menu above those about the account. */
   readonly menu?: readonly { readonly href: string; readonly words: string }[];
 }
 
-export function Header({ user, where, menu = [] }: HeaderProps) {
+export function Header({ user, where, menu = [], platform = "" }: HeaderProps) {
+  const here = location.pathname + location.search;
   return (
     <header class="header">
-      <a class="brand" href="/" aria-label="Vitrine: all Spaces">
+      <a class="brand" href={`${platform}/`} aria-label="Vitrine: all Spaces">
         <Mark />
         <span class={where ? "brand-name narrow-hidden" : "brand-name"}>Vitrine</span>
       </a>
@@ -25,11 +29,11 @@ export function Header({ user, where, menu = [] }: HeaderProps) {
       <div class="header-end">
         <ThemeToggle />
         {user === null && (
-          <a class="button secondary small" href={signInPath(location.pathname + location.search)}>
+          <a class="button secondary small" href={platform ? `/-/enter?next=${encodeURIComponent(here)}` : signInPath(here)}>
             Sign in
           </a>
         )}
-        {user && <Menu user={user} entries={menu} />}
+        {user && <Menu user={user} entries={menu} platform={platform} />}
       </div>
     </header>
   );
@@ -45,7 +49,19 @@ function Mark() {
   );
 }
 
-function Menu({ user, entries }: { user: string; entries: NonNullable<HeaderProps["menu"]> }) {
+/** Ends what the door gave; the platform's sign-in goes on. */
+async function leaveHost(): Promise<void> {
+  const answer = await fetch("/-/leave", { method: "POST" });
+  if (!answer.ok) throw new Error("This did not work; try again in a moment.");
+}
+
+interface MenuProps {
+  readonly user: string;
+  readonly entries: NonNullable<HeaderProps["menu"]>;
+  readonly platform: string;
+}
+
+function Menu({ user, entries, platform }: MenuProps) {
   const [open, setOpen] = useState(false);
   const [failed, setFailed] = useState("");
   const menu = useRef<HTMLDivElement>(null);
@@ -63,7 +79,7 @@ function Menu({ user, entries }: { user: string; entries: NonNullable<HeaderProp
     };
   }, [open]);
   const leave = () =>
-    void signOut().then(
+    void (platform ? leaveHost() : signOut()).then(
       () => location.reload(),
       (error: Error) => setFailed(error.message),
     );
@@ -89,9 +105,9 @@ function Menu({ user, entries }: { user: string; entries: NonNullable<HeaderProp
             </a>
           ))}
           {entries.length > 0 && <hr />}
-          <a href="/-/account">Account and tokens</a>
+          <a href={`${platform}/-/account`}>Account and tokens</a>
           <button type="button" onClick={leave}>
-            Sign out
+            {platform ? "Sign out here" : "Sign out"}
           </button>
           {failed && (
             <p class="menu-who" role="alert">

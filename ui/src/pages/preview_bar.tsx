@@ -5,6 +5,8 @@ import type { Preview } from "./space";
 
 interface Props {
   readonly owner: string;
+  /** Address of the platform's pages; "": this host, and only there can it be promoted. */
+  readonly platform: string;
   readonly preview: Preview;
   /** Whoever looks at it may promote it; a signal. */
   readonly owned: { readonly value: boolean };
@@ -12,10 +14,10 @@ interface Props {
 
 type Step = "idle" | "asked" | "busy" | "done";
 
-export function PreviewBar({ owner, preview, owned }: Props) {
+export function PreviewBar({ owner, platform, preview, owned }: Props) {
   const [step, setStep] = useState<Step>("idle");
   const [error, setError] = useState("");
-  const live = `/spaces/${owner}/${preview.of}`;
+  const live = `${platform}/spaces/${owner}/${preview.of}`;
   const promote = async () => {
     setStep("busy");
     setError("");
@@ -42,7 +44,7 @@ export function PreviewBar({ owner, preview, owned }: Props) {
         ) : (
           <a href={live}>Live Space</a>
         )}
-        {owned.value && (step === "idle" || step === "busy") && (
+        {owned.value && platform === "" && (step === "idle" || step === "busy") && (
           <button type="button" class="button primary small" disabled={step === "busy"} onClick={() => setStep("asked")}>
             {step === "busy" ? "Promoting…" : "Promote"}
           </button>

@@ -50,7 +50,7 @@ export function SitePage({ owner, name, base, title, entry, preview, embedded }:
         </>
       }
     >
-      {preview && <PreviewBar owner={owner} preview={preview} owned={owned} />}
+      {preview && <PreviewBar owner={owner} platform="" preview={preview} owned={owned} />}
       {frame}
     </Frame>
   );

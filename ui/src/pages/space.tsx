@@ -38,6 +38,8 @@ export interface SpacePageProps {
   readonly owner: string;
   readonly name: string;
   readonly base: string;
+  /** Address of the platform's pages; "": this host. */
+  readonly platform: string;
   readonly preview: Preview | undefined;
   /** What a preview shows above the app. */
   readonly bar: ComponentChildren;
@@ -58,7 +60,7 @@ const CARRIERS: Readonly<Record<Kind, string>> = {
   poll: "Connection: polling",
 };
 
-export function SpacePage({ session, owner, name, base, preview, bar, wire, embedded, comeBack, dev }: SpacePageProps) {
+export function SpacePage({ session, owner, name, base, platform, preview, bar, wire, embedded, comeBack, dev }: SpacePageProps) {
   const space = useMemo<Space>(
     () => ({
       session,
@@ -70,15 +72,16 @@ export function SpacePage({ session, owner, name, base, preview, bar, wire, embe
     [session, base, wire],
   );
   const welcome = session.welcome.value;
-  const home = preview ? `/spaces/${owner}/${preview.of}` : base;
+  const own = `${platform}/spaces/${owner}/${name}`;
+  const home = preview ? `${platform}/spaces/${owner}/${preview.of}` : own;
   const files = { href: `${home}/tree/${preview ? encodeURIComponent(preview.branch) : "main"}`, words: "Files" };
   const menu = session.owner.value
     ? [
         files,
         { href: `${home}/-/builds`, words: "Builds" },
-        { href: `${base}/-/logs`, words: "Logs" },
+        { href: `${own}/-/logs`, words: "Logs" },
         { href: `${home}/-/settings`, words: "Settings" },
-        { href: "/-/connection", words: CARRIERS[session.carrier.value] },
+        { href: `${platform}/-/connection`, words: CARRIERS[session.carrier.value] },
       ]
     : [files];
   return (
@@ -90,13 +93,14 @@ export function SpacePage({ session, owner, name, base, preview, bar, wire, embe
         <Header
           user={welcome ? (welcome.user ?? null) : undefined}
           menu={menu}
+          platform={platform}
           where={
             <>
               <span class="where-owner">{owner}</span>
               <span class="where-slash" aria-hidden="true">
                 /
               </span>
-              <a href={home} {...(preview ? {} : { "aria-current": "page" as const })}>
+              <a href={preview ? home : base || "/"} {...(preview ? {} : { "aria-current": "page" as const })}>
                 {preview ? preview.of : name}
               </a>
             </>
@@ -110,16 +114,16 @@ export function SpacePage({ session, owner, name, base, preview, bar, wire, embe
       </main>
       <footer class="space-foot">
         {embedded ? (
-          <a href={base} target="_blank" rel="noopener">
+          <a href={base || "/"} target="_blank" rel="noopener">
             {owner}/{name} on Vitrine
           </a>
         ) : (
-          <a href={`${base}/-/api`}>Use by API or embed it</a>
+          <a href={`${own}/-/api`}>Use by API or embed it</a>
         )}
       </footer>
       <StatusLine session={session} />
       <Toasts session={session} />
-      {dev && session.owner.value && <Author owner={owner} name={name} />}
+      {dev && platform === "" && session.owner.value && <Author owner={owner} name={name} />}
     </SpaceContext.Provider>
   );
 }

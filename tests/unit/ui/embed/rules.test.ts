@@ -8,13 +8,15 @@ for (const [src, want] of [
   ["https://v.example/spaces/ada/hello", "https://v.example/spaces/ada/hello/-/embed"],
   ["https://v.example/spaces/ada/hello/?a=b#c", "https://v.example/spaces/ada/hello/-/embed?a=b"],
   ["https://v.example/spaces/ada/hello/-/embed", "https://v.example/spaces/ada/hello/-/embed"],
+  ["https://ada-hello.v.example", "https://ada-hello.v.example/-/embed"],
+  ["https://ada-hello.v.example/?a=b", "https://ada-hello.v.example/-/embed?a=b"],
   ["/spaces/ada/hello", "https://blog.example/spaces/ada/hello/-/embed"],
   ["http://v.example:8080/spaces/ada/He.l_lo", "http://v.example:8080/spaces/ada/He.l_lo/-/embed"],
 ] as const) {
   test(`${src} is shown from ${want}`, () => assert.equal(frameAddress(src, PAGE, "auto")?.href, want));
 }
 
-for (const src of ["", "https://v.example/", "javascript:alert(1)", "data:text/html,x", "https://v.example/spaces/ada/hello/-/logs",
+for (const src of ["", "https://v.example/x", "https://v.example/-/", "javascript:alert(1)", "data:text/html,x", "https://v.example/spaces/ada/hello/-/logs",
   "https://v.example/spaces/ada/..%2f..", "https://", "ftp://v.example/spaces/ada/hello"]) {
   test(`${JSON.stringify(src)} is no Space`, () => assert.equal(frameAddress(src, PAGE, "auto"), null));
 }
