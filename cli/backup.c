@@ -16,6 +16,7 @@
 
 #include "base/fs.h"
 #include "base/spawn.h"
+#include "cli/backup_keep.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/manifest.h"
@@ -32,6 +33,7 @@ struct options {
 	const char *data;
 	const char *key; /* NULL: beside the archive */
 	bool without_secrets;
+	unsigned long keep; /* of a folder's backups; 0: all */
 };
 
 static int run_tar(char *const argv[], struct err *e)
@@ -189,15 +191,19 @@ static int back_up(const char *folder, const char *where, const struct options *
 {
 	char data[PATH_LONG], name[PATH_LONG];
 	int r = whole_path(folder, data, e);
+	struct stat st;
 
-	(void)o;
+	if (r == 0 && o->keep && (stat(where, &st) < 0 || !S_ISDIR(st.st_mode)))
+		r = err_set(e, -EINVAL, "--keep is for a folder, and %s is none", where);
 	if (r == 0)
 		r = check_data(data, e);
 	if (r == 0)
 		r = name_of(where, name, e);
 	if (r == 0)
 		r = pack_snapshot(data, name, e);
-	return r == 0 ? keep_key(data, name, e) : r;
+	if (r == 0)
+		r = keep_key(data, name, e);
+	return r == 0 && o->keep ? backup_keep(where, (unsigned int)o->keep, KEY_ENDING, e) : r;
 }
 
 /* --- restore --- */
@@ -340,7 +346,8 @@ static int run(int argc, char **argv, const char *usage,
 {
 	static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 		{"secrets-key", required_argument, NULL, 'k'},
-		{"without-secrets", no_argument, NULL, 'w'}, {0}};
+		{"without-secrets", no_argument, NULL, 'w'}, {"keep", required_argument, NULL, 'n'},
+		{0}};
 	struct options o = {.data = default_data_dir()};
 	struct err e = {0};
 	int opt;
@@ -348,6 +355,8 @@ static int run(int argc, char **argv, const char *usage,
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (opt == 'd')
 			o.data = optarg;
+		else if (opt == 'n' && fn == back_up && strspn(optarg, "0123456789") > 0)
+			o.keep = strtoul(optarg, NULL, 10);
 		else if (opt == 'k' && fn == restore)
 			o.key = optarg;
 		else if (opt == 'w' && fn == restore)
@@ -368,7 +377,7 @@ static int run(int argc, char **argv, const char *usage,
 
 int cmd_backup(int argc, char **argv)
 {
-	return run(argc, argv, "backup [--data DIR] FILE|DIR", back_up);
+	return run(argc, argv, "backup [--data DIR] [--keep N] FILE|DIR", back_up);
 }
 
 int cmd_restore(int argc, char **argv)

@@ -39,6 +39,7 @@
 #include "orchestrator/repo/git.h"
 #include "orchestrator/repo/hooks.h"
 #include "orchestrator/repo/readers.h"
+#include "orchestrator/repo/rounds.h"
 #include "orchestrator/repo/tidy.h"
 #include "orchestrator/served.h"
 #include "orchestrator/space/seal.h"
@@ -49,6 +50,7 @@
 #define AGENT_FD 4
 #define HTTP_FD 5
 #define STORAGE_MIB (100u << 10)
+#define ROUNDS_FIRST_USEC (600 * USEC_PER_SEC) /* what happens at a start has happened */
 #define REPO_MIB (10 << 10)
 #define PART_MIB 64
 #define PART_MIB_MAX 4096
@@ -451,6 +453,8 @@ static int open_rooms(
 	if (r == 0)
 		r = tidier_new(w->loop, TIDY_QUIET_USEC, &w->tidier);
 	if (r == 0)
+		r = rounds_new(w->loop, &w->repos, ROUNDS_FIRST_USEC, &w->rounds);
+	if (r == 0)
 		r = readers_new(&readers, &w->readers);
 	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;
 }
@@ -547,6 +551,7 @@ static void close_world(struct world *w)
 	(void)data_free(w->data);
 	(void)offload_free(w->offload);
 	(void)tidier_free(w->tidier);
+	(void)rounds_free(w->rounds);
 	(void)readers_free(w->readers);
 	(void)reconciler_free(w->reconciler);
 	(void)sampler_free(w->sampler);

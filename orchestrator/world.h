@@ -24,6 +24,7 @@ struct history;
 struct readers;
 struct offload;
 struct reconciler;
+struct rounds;
 struct runs;
 struct sampler;
 struct served;
@@ -64,6 +65,7 @@ struct world {
 	struct reconciler *reconciler;
 	struct runs *runs;
 	struct tidier *tidier;
+	struct rounds *rounds;
 	struct readers *readers;
 	const char *hooks_dir; /* for git's core.hooksPath */
 	struct box_classes classes;

@@ -534,10 +534,12 @@ void git_want_output(struct git *g)
 
 /* --- housekeeping --- */
 
-int git_tidy(struct loop *loop, const char *repo, void (*fn)(void *data), void *data, struct err *e)
+int git_tidy(struct loop *loop, const char *repo, bool whole, void (*fn)(void *data), void *data,
+	struct err *e)
 {
 	const struct git_plan plan = {.repo = repo, .hook_fd = -1};
-	char *argv[] = {"git", "--git-dir", (char *)repo, "gc", "--auto", "--quiet", NULL};
+	char *argv[] = {"git", "--git-dir", (char *)repo, "gc", whole ? "--cruft" : "--auto",
+		"--quiet", "--prune=2.weeks.ago", NULL};
 	struct git *g = calloc(1, sizeof(*g));
 	int r;
 

@@ -82,9 +82,10 @@ ssize_t git_read(struct git *g, void *bytes, size_t n);
 void git_want_input(struct git *g);
 void git_want_output(struct git *g);
 
-/* `git gc --auto` on a repo, with fn at its end. */
-int git_tidy(
-	struct loop *loop, const char *repo, void (*fn)(void *data), void *data, struct err *e);
+/* `git gc --auto` on a repo, or a whole one, with fn at its end. What nothing points to goes when
+ * it is two weeks old. */
+int git_tidy(struct loop *loop, const char *repo, bool whole, void (*fn)(void *data), void *data,
+	struct err *e);
 
 /* At the end: kills what still runs and frees it without callbacks. */
 void git_end_all(void);

@@ -39,7 +39,7 @@ static void tidy_next(void *data)
 
 		if (!repo_exists(path))
 			continue; /* deleted meanwhile */
-		if (git_tidy(t->loop, path, on_tidied, t, &e) < 0)
+		if (git_tidy(t->loop, path, false, on_tidied, t, &e) < 0)
 			log_warn("%s is not tidied: %s", path, e.text);
 		else
 			t->busy = true;

@@ -168,6 +168,27 @@ test("stopped, it becomes one file that only its maker reads", async () => {
   assert.match(output, new RegExp(`^vitrine: \\d+ files, .* are backed up in ${file}$`, "m"));
 });
 
+test("of a folder's backups the newest so many stay, and what else is there", async () => {
+  const folder = join(dir, "kept"), made = join(folder, "vitrine-2026-01-31-120000.tar.gz");
+
+  mkdirSync(folder);
+  for (const name of ["vitrine-2024-01-31-120000.tar.gz", "vitrine-2026-01-31-120000.tar.gz", "vitrine-my-own.tar.gz", "vitrine-2020-01-01-000000.tar.gz.bak"])
+    for (const ending of ["", ".secrets-key"]) writeFileSync(join(folder, name + ending), "x");
+  const { code, output } = await run("backup", "--keep", "2", folder, "--data", platform.data);
+
+  assert.equal(code, 0, output);
+  assert.match(output, /vitrine-2024-01-31-120000\.tar\.gz is removed/);
+  const left = readdirSync(folder).filter((name) => !name.endsWith(".secrets-key"));
+
+  assert.equal(left.length, 4, left.join(" "));
+  assert.ok(existsSync(made) && existsSync(`${made}.secrets-key`) && existsSync(join(folder, "vitrine-my-own.tar.gz")));
+  assert.ok(!existsSync(join(folder, "vitrine-2024-01-31-120000.tar.gz.secrets-key")));
+  const file = await run("backup", "--keep", "2", join(folder, "one.tar.gz"), "--data", platform.data);
+
+  assert.equal(file.code, 1);
+  assert.match(file.output, /--keep is for a folder/);
+});
+
 test("it is restored into an empty folder only", async () => {
   const { code, output } = await run("restore", file, "--data", platform.data);
 
