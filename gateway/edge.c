@@ -417,6 +417,14 @@ void edge_metrics(struct edge *e, const struct buf *text)
 		(void)link_send(e->link, &f); /* the next ones say more */
 }
 
+void edge_tls_metrics(struct edge *e, const struct buf *text)
+{
+	struct frame f = {.type = EDGE_TLS_METRICS, .value = text->data, .length = text->len};
+
+	if (e->link)
+		(void)link_send(e->link, &f);
+}
+
 void edge_worker_up(struct edge *e, const char *space, const char *replica, uint64_t wake_usec)
 {
 	const struct edge_worker_up m = {

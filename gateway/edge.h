@@ -41,6 +41,8 @@ int edge_balance_of(struct edge *e, uint32_t session, const char *payer);
 
 /* Sends the gateway's numbers; while the link is down they are dropped. */
 void edge_metrics(struct edge *e, const struct buf *text);
+/* Those of vitrine-tls, as it told them. */
+void edge_tls_metrics(struct edge *e, const struct buf *text);
 
 /* A worker serves visitors; wake_usec: since it was wanted, 0: not known. */
 void edge_worker_up(struct edge *e, const char *space, const char *replica, uint64_t wake_usec);

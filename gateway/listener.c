@@ -20,6 +20,7 @@
 #include "gateway/pass.h"
 #include "gateway/route.h"
 #include "gateway/space.h"
+#include "gateway/tls_report.h"
 #include "gateway/ws/ws.h"
 #include "proto/proxy.h"
 
@@ -285,6 +286,12 @@ static bool take_proxy_header(struct knock *k)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
+	if (n > 0 && proxy_is_report(bytes, (size_t)n)) {
+		k->source = source_free(k->source);
+		tls_report_take(k->doorman->gateway, k->fd);
+		forget(k);
+		return false;
+	}
 	r = n > 0 ? proxy_header_read(bytes, (size_t)n, &peer, &length, &e) : -EPIPE;
 	if (r < 0 && e.code)
 		log_warn("%s", e.text);

@@ -7,6 +7,7 @@
 #define SIGNATURE_LEN 12
 #define FIXED_LEN 16 /* with version, family and the length of the rest */
 #define PROXIED 0x21 /* version 2; on behalf of somebody */
+#define LOCAL 0x20
 #define OVER_IPV4 0x11
 #define OVER_IPV6 0x21
 #define IPV4_LEN 12
@@ -47,6 +48,21 @@ int proxy_header_write(
 	}
 	ret[15] = (uint8_t)n;
 	return FIXED_LEN + (int)n;
+}
+
+int proxy_report_write(uint8_t ret[PROXY_HEADER_MAX])
+{
+	memset(ret, 0, PROXY_REPORT_HEAD);
+	memcpy(ret, signature, SIGNATURE_LEN);
+	ret[12] = LOCAL;
+	return PROXY_REPORT_HEAD;
+}
+
+bool proxy_is_report(const uint8_t *bytes, size_t n)
+{
+	uint8_t head[PROXY_HEADER_MAX];
+
+	return n >= PROXY_REPORT_HEAD && !memcmp(bytes, head, (size_t)proxy_report_write(head));
 }
 
 static void fill_ipv4(const uint8_t *at, struct sockaddr_storage *ret, socklen_t *ret_length)

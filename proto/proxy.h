@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -20,6 +21,15 @@
  */
 int proxy_header_write(
 	const struct sockaddr *peer, const struct sockaddr *local, uint8_t ret[PROXY_HEADER_MAX]);
+
+/*
+ * With a head of its own (command LOCAL: on behalf of nobody) comes what vitrine-tls tells of
+ * itself, in one send, and the end. That long in all:
+ */
+#define PROXY_REPORT_HEAD 16
+#define PROXY_REPORT_MAX (32 * 1024)
+int proxy_report_write(uint8_t ret[PROXY_HEADER_MAX]); /* returns PROXY_REPORT_HEAD */
+bool proxy_is_report(const uint8_t *bytes, size_t n);
 
 /*
  * Reads who is at the other end. Returns the bytes that the header takes, 0 when more have to

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/entry.h"
 #include "base/log.h"
+#include "tls/metrics.h"
 
 #define REPORT_USEC (60 * USEC_PER_SEC)
 /* A client that is gone without a word, or takes nothing any more. */
@@ -64,6 +65,7 @@ static void take(int fd, const struct sockaddr_storage *peer, socklen_t length, 
 	}
 	if (!a) {
 		d->refused++;
+		tls_count(TLS_REFUSED, 1);
 		close(fd);
 		return;
 	}

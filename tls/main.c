@@ -26,6 +26,8 @@
 #include "base/log.h"
 #include "sandbox/confine.h"
 #include "tls/door.h"
+#include "tls/metrics.h"
+#include "tls/report.h"
 
 #define FDS_WANTED 65536
 #define SOCKETS_PER_ADDRESS 1024
@@ -42,6 +44,7 @@ struct program {
 	struct shelf *shelf;
 	struct streams streams;
 	struct door *door;
+	struct report *report;
 	int watch; /* owned; inotify */
 	struct source *watch_source, *signals[3], *reload, *rotate;
 	uint8_t room[STREAM_ROOM];
@@ -146,7 +149,8 @@ static void on_signal(int signo, void *data)
 		return;
 	}
 	log_info("ending on signal %d; %llu handshakes done, %llu failed", signo,
-		(unsigned long long)p->streams.done, (unsigned long long)p->streams.failed);
+		(unsigned long long)(tls_metrics[TLS_DONE].value + tls_metrics[TLS_RESUMED].value),
+		(unsigned long long)tls_metrics[TLS_FAILED].value);
 	loop_stop(p->loop, 0);
 }
 
@@ -182,7 +186,8 @@ static int make_streams(struct program *p, struct err *e)
 		.loop = p->loop, .shelf = p->shelf, .limits = limits, .room = p->room};
 	p->streams.gateway.sun_family = AF_UNIX;
 	memcpy(p->streams.gateway.sun_path, p->gateway, strlen(p->gateway) + 1);
-	return door_new(&p->streams, fds, n, &p->door);
+	r = door_new(&p->streams, fds, n, &p->door);
+	return r < 0 ? r : report_new(&p->streams, &p->report);
 }
 
 static int start(struct program *p, struct err *e)
@@ -213,6 +218,7 @@ static int start(struct program *p, struct err *e)
 
 static void take_down(struct program *p)
 {
+	(void)report_free(p->report);
 	(void)door_free(p->door);
 	streams_end(&p->streams);
 	(void)limits_free(p->streams.limits);

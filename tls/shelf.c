@@ -108,6 +108,32 @@ SSL_CTX *shelf_any(const struct shelf *s)
 	return s->n ? s->entries[0].ctx : NULL;
 }
 
+/* Whether another one has all of its hosts: nobody sees when it ends. */
+static bool is_served(const struct shelf *s, const struct entry *x)
+{
+	for (size_t i = 0; i < x->cert->n_names; i++)
+		if (map_get_str(&s->hosts, x->cert->names[i]) == x)
+			return true;
+	return false;
+}
+
+int64_t shelf_first_end(const struct shelf *s, size_t *ret_n)
+{
+	int64_t first = 0;
+
+	*ret_n = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct entry *x = &s->entries[i];
+
+		if (!is_served(s, x))
+			continue;
+		(*ret_n)++;
+		if (!first || x->cert->not_after_sec < first)
+			first = x->cert->not_after_sec;
+	}
+	return first;
+}
+
 /* --- what a connection is to be --- */
 
 static int on_server_name(SSL *ssl, int *alert, void *data)

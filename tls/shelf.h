@@ -7,6 +7,7 @@
 
 #include <openssl/ssl.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -30,6 +31,10 @@ int shelf_load(struct shelf *s, struct err *e);
  * says one, the certificate for that takes over. NULL: there is none. Borrowed.
  */
 SSL_CTX *shelf_any(const struct shelf *s);
+
+/* When the first of those ends that are served for some host, since 1970; 0: there is none. ret_n:
+ * how many there are. */
+int64_t shelf_first_end(const struct shelf *s, size_t *ret_n);
 
 /* The one that is served for a host; NULL: there is none for it. Borrowed. */
 SSL_CTX *shelf_find(const struct shelf *s, const char *host);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proto/proxy.h"
+#include "tls/metrics.h"
 
 #define ROUNDS 8 /* records in a row, then others have their turn */
 #define DIAL_SEC 10
@@ -112,6 +113,7 @@ static void stream_free(struct stream *s)
 		limits_leave(s->all->limits, s->address);
 	free(s->up.bytes);
 	free(s->down.bytes);
+	s->all->open--;
 	free(s);
 }
 
@@ -172,13 +174,13 @@ static int shake(struct stream *s)
 	ERR_clear_error();
 	r = SSL_accept(s->ssl);
 	if (r == 1) {
-		s->all->done++;
+		tls_count(SSL_session_reused(s->ssl) ? TLS_RESUMED : TLS_DONE, 1);
 		move_on(s, QUIET, FIRST_BYTE_SEC);
 		return 0;
 	}
 	r = judge(s, r);
 	if (r < 0) {
-		s->all->failed++;
+		tls_count(TLS_FAILED, 1);
 		log_debug("handshake failed: %s",
 			ERR_peek_error() ? ERR_reason_error_string(ERR_peek_error()) : "hung up");
 	}
@@ -294,6 +296,7 @@ static int dial(struct stream *s)
 	} else if (r == 0 && clock_mono_usec() < s->deadline_usec) {
 		timer_arm_after(s->timer, DIAL_AGAIN_USEC);
 	} else {
+		tls_count(TLS_BUSY, 1);
 		say_busy(s);
 		return -ETIMEDOUT;
 	}
@@ -470,6 +473,8 @@ static void on_time(void *data)
 		go_on(s);
 		return;
 	}
+	if (s->state == SHAKING)
+		tls_count(TLS_LATE, 1);
 	stream_free(s);
 }
 
@@ -489,6 +494,7 @@ int stream_new(struct streams *all, int fd, const struct sockaddr *peer, struct 
 		peer->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 					    : sizeof(struct sockaddr_in));
 	list_add(s);
+	all->open++;
 	s->ssl = SSL_new(ctx);
 	r = s->ssl && SSL_set_fd(s->ssl, fd) == 1 ? 0 : -ENOMEM;
 	if (r == 0)

@@ -28,8 +28,8 @@ struct streams {
 	/* Those without a finished handshake, the oldest first, and the others. */
 	struct stream *first, *last, *others;
 	size_t shaking;
-	uint64_t done, failed; /* handshakes */
-	uint8_t *room;         /* borrowed; STREAM_ROOM bytes, one read's */
+	size_t open;   /* all of them */
+	uint8_t *room; /* borrowed; STREAM_ROOM bytes, one read's */
 };
 
 #define STREAM_ROOM (16 * 1024) /* what a TLS record holds at most */

@@ -16,6 +16,7 @@
 #include "orchestrator/peers/told.h"
 
 #define WARNINGS_SHOWN 10
+#define CERTIFICATE_SOON_SEC (14 * 86400)
 #define WARNING_AGE_USEC (24 * 3600 * USEC_PER_SEC)
 
 static json_t *name_of_space(struct world *w, const char *id)
@@ -75,6 +76,9 @@ static const struct {
 	{TOLD_GATEWAY, "vitrine_gateway_events_failed_total", "eventsFailed"},
 	{TOLD_GATEWAY, "vitrine_gateway_events_interrupted_total", "eventsInterrupted"},
 	{TOLD_GATEWAY, "vitrine_gateway_session_log_errors_total", "sessionLogErrors"},
+	{TOLD_TLS, "vitrine_tls_connections", "tlsConnections"},
+	{TOLD_TLS, "vitrine_tls_certificates", "certificates"},
+	{TOLD_TLS, "vitrine_tls_earliest_expiry_seconds", "certificateEnds"},
 	{TOLD_AGENT, "vitrine_agent_box_slots", "boxSlots"},
 	{TOLD_AGENT, "vitrine_agent_boxes{state=\"running\"}", "boxesRunning"},
 	{TOLD_AGENT, "vitrine_agent_boxes{state=\"blank\"}", "boxesWaiting"},
@@ -181,6 +185,22 @@ static void add_broken_models(json_t *list, const json_t *models)
 	}
 }
 
+/* As vitrine-tls sees those that it serves, whoever is to renew them. */
+static void add_ends(json_t *list, const json_t *numbers_)
+{
+	json_int_t end = json_integer_value(json_object_get(numbers_, "certificateEnds"));
+	const json_t *n = json_object_get(numbers_, "certificates");
+	int64_t left = (int64_t)end - (int64_t)(clock_wall_usec() / USEC_PER_SEC);
+
+	if (n && json_integer_value(n) == 0)
+		add_problem(list, "there is no certificate: nobody can come by https");
+	else if (end && left <= 0)
+		add_problem(list, "a certificate has ended: vitrine tls list says which");
+	else if (end && left < CERTIFICATE_SOON_SEC)
+		add_problem(list, "a certificate ends in %lld days: vitrine tls list says which",
+			(long long)(left / 86400));
+}
+
 static json_t *list_problems(struct world *w, const struct disk_view *disk, const json_t *numbers_)
 {
 	const json_t *slots = json_object_get(numbers_, "boxSlots");
@@ -200,6 +220,7 @@ static json_t *list_problems(struct world *w, const struct disk_view *disk, cons
 	if (lost > 0)
 		add_problem(
 			list, "the session log could not be written %lld times", (long long)lost);
+	add_ends(list, numbers_);
 	add_broken_models(list, models_peer_list(w->models));
 	return list;
 }

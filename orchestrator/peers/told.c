@@ -15,6 +15,7 @@ static struct {
 } tellers[TELLERS] = {
 	[TOLD_GATEWAY] = {.name = "gateway", .prefix = "vitrine_gateway_"},
 	[TOLD_AGENT] = {.name = "agent", .prefix = "vitrine_agent_"},
+	[TOLD_TLS] = {.name = "tls", .prefix = "vitrine_tls_"},
 	[TOLD_INFERENCE] = {.name = "inference", .prefix = "vitrine_inference_"},
 };
 

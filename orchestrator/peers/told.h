@@ -12,7 +12,7 @@
 
 #define TOLD_FRESH_USEC 10000000ull /* five times missed: it is away */
 
-enum teller { TOLD_GATEWAY, TOLD_AGENT, TOLD_INFERENCE, TELLERS };
+enum teller { TOLD_GATEWAY, TOLD_AGENT, TOLD_INFERENCE, TOLD_TLS, TELLERS };
 
 /* Takes a service's METRICS. -EBADMSG with words: the link must end. -ENOMEM. */
 int told_take(enum teller who, const uint8_t *text, size_t n, struct err *e);

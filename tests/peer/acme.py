@@ -227,6 +227,7 @@ class Acme(unittest.TestCase):
     def test_7_while_the_authority_is_away_the_old_certificate_goes_on_and_nobody_asks_for_the_others(self):
         self.put("acme-one.example", 10, "one.example")
         self.serial_of("one.example", "CN = test")
+        until("it is told", lambda: re.search("!! a certificate ends in 9 days: vitrine tls list", self.cli("status")[1]))
         self.end("pebble")
         self.assertEqual(self.host("blocked.example")["failures"], 2)
         code, out = self.cli("tls", "renew", "--now")

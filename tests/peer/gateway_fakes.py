@@ -29,7 +29,7 @@ JOIN, RETRY = 0x40, 0x41
 WELCOME, TREE, ACCEPTED, PHASE, INTERRUPTED, BYE, QUEUE = range(0x50, 0x57)
 ROUTE, ROUTE_GONE, SYNCED, IDENTITY, IDENTIFY, ACTIVITY = 0x60, 0x61, 0x62, 0x63, 0x68, 0x69
 EDGE_WAKE = 0x64
-NEWS = (0x6a, 0x6f, 0x3a)  # WORKER_UP and METRICS come by themselves, GRANT before each gesture
+NEWS = (0x6a, 0x6e, 0x6f, 0x3a)  # WORKER_UP and both METRICS come by themselves, GRANT before each gesture
 WAKE, SLEEP, STOP, NOTE, LINK, WAKE_FAILED, GONE, SYNC, CPU = \
     0x80, 0x81, 0x82, 0x83, 0x88, 0x89, 0x8A, 0x8B, 0x8C
 SET, APPEND, REMOVE = 1, 2, 3

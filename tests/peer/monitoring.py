@@ -14,7 +14,7 @@ SHIPPED = os.path.join(ROOT, "packaging/monitoring")
 def told():
     """Every name that /metrics may have."""
     names = set()
-    for service in ("orchestrator", "gateway", "agent", "inference"):
+    for service in ("orchestrator", "gateway", "agent", "inference", "tls"):
         with open(os.path.join(ROOT, service, "metrics.def"), encoding="utf-8") as f:
             text = f.read()
         for kind, name in re.findall(r"^METRIC\(\w+, (\w+), \"(\w+)\"", text, re.M):

@@ -518,6 +518,23 @@ def what_does_not_say_whose_it_is_gets_no_word(f):
         s.close()
 
 
+@with_front
+def its_numbers_reach_the_orchestrator_by_way_of_the_gateway(f):
+    f.issue("one.pem", "one.example")
+    f.issue("two.pem", "one.example", days=1)  # nobody is shown it
+    f.start()
+    for _ in range(3):
+        f.get("/healthz")
+    wanted = {'handshakes_total{result="done"}': 3, "certificates": 1, "connections": 0}
+    while True:
+        text = f.g.edge.expect(0x6e, skip=NEWS).value.split(b"\0")[0].decode()
+        told = {name.removeprefix("vitrine_tls_"): float(value) for name, value in
+                (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
+        if all(told[name] == value for name, value in wanted.items()):
+            break
+    assert 86400 < told["earliest_expiry_seconds"] - time.time() <= 2 * 86400, told
+
+
 TESTS = [v for v in list(globals().values()) if getattr(v, "test", None) is True]
 
 if __name__ == "__main__":

@@ -84,6 +84,20 @@ TEST(anything_else_is_refused_with_words)
 	}
 }
 
+TEST(a_report_says_so_and_is_nobody_s_connection)
+{
+	struct sockaddr_storage peer;
+	uint8_t bytes[PROXY_HEADER_MAX];
+	socklen_t length;
+	struct err e = {0};
+
+	CHECK(proxy_report_write(bytes) == PROXY_REPORT_HEAD);
+	CHECK(proxy_is_report(bytes, PROXY_REPORT_HEAD));
+	CHECK(!proxy_is_report(bytes, PROXY_REPORT_HEAD - 1));
+	CHECK(!proxy_is_report(example, sizeof(example)));
+	CHECK(proxy_header_read(bytes, PROXY_REPORT_HEAD, &peer, &length, &e) == -EBADMSG);
+}
+
 TEST(a_connection_of_this_machine_has_no_header)
 {
 	struct sockaddr local = {.sa_family = AF_UNIX};
