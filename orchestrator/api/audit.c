@@ -11,6 +11,7 @@
 #include "orchestrator/api/private.h"
 #include "orchestrator/api/routes.h"
 #include "orchestrator/audit/audit.h"
+#include "orchestrator/fault.h"
 
 #define LIST_MAX 1000
 #define FIELD_MAX 200 /* bytes of JSON */
@@ -61,10 +62,12 @@ static void add_fields(json_t *detail, const json_t *body)
 
 static json_t *detail_of(const struct request *r)
 {
-	json_t *o = json_pack("{s:s, s:i}", "from", r->remote, "status", (int)r->status);
+	json_t *o = json_pack("{s:s}", "from", r->remote);
 
 	if (!o)
 		return NULL;
+	if (r->status) /* with the change itself there is none yet */
+		(void)json_object_set_new(o, "status", json_integer((int)r->status));
 	if (r->who.via == VIA_TOKEN)
 		(void)json_object_set_new(o, "token", json_words(r->who.token_name));
 	if (r->who.via == VIA_CTL)
@@ -87,38 +90,90 @@ static bool has_signed_in_by_link(const struct request *r)
 	       r->status == MHD_HTTP_SEE_OTHER;
 }
 
+/* Of its kind, whatever comes of it. */
+static bool may_be_told(const struct request *r)
+{
+	return r->route && !is_of_contents(r->route) && !is_nobody(r) &&
+	       (strcmp(r->route->method, "GET") != 0 || r->route->before_sign_in);
+}
+
 static bool is_told(const struct request *r)
 {
-	if (!r->route || is_of_contents(r->route) || is_nobody(r))
+	if (!may_be_told(r))
 		return false;
+	if (r->audited)
+		return r->status >= 400;
 	return has_signed_in_by_link(r) ||
 	       (r->status < 300 && strcmp(r->route->method, "GET") != 0);
 }
 
-void audit_request(struct request *r)
+/* The path of a link is its key. */
+static void write_subject(const struct request *r, char ret[300])
 {
-	CLEANUP(json_unrefp) json_t *detail = NULL;
+	bool link = !strcmp(r->route->method, "GET");
+
+	if (link)
+		(void)snprintf(ret, 300, "%s", r->route->pattern);
+	else
+		(void)snprintf(ret, 300, "%.*s", (int)strcspn(r->target, "?"), r->target);
+	for (char *p = ret; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?'; /* a row is text */
+}
+
+static int add_row(struct request *r, struct err *e)
+{
+	CLEANUP(json_unrefp) json_t *detail = detail_of(r);
 	char action[128], subject[300];
 	const char *who = r->who.user;
-	struct err e = {0};
 
-	if (!is_told(r))
-		return;
 	/* Who signs in or signs up is somebody only from then on. */
 	if (!*who && r->route->before_sign_in &&
-		json_opt_str(r->json, "username", FIELD_MAX, "", &who, &e) < 0)
+		json_opt_str(r->json, "username", FIELD_MAX, "", &who, e) < 0)
 		who = "";
-	detail = detail_of(r);
 	(void)snprintf(action, sizeof(action), "%s %s", r->route->method, r->route->pattern);
-	/* The path of a link is its key. */
-	if (has_signed_in_by_link(r))
-		(void)snprintf(subject, sizeof(subject), "%s", r->route->pattern);
-	else
-		(void)snprintf(
-			subject, sizeof(subject), "%.*s", (int)strcspn(r->target, "?"), r->target);
-	if (audit_add(r->world->store, who, action, subject, detail, &e) < 0)
-		log_error("audit: who=%s %s %s is not in the audit log: %s", who, action, subject,
-			e.text);
+	write_subject(r, subject);
+	return audit_add(r->world->store, who, action, subject, detail, e);
+}
+
+static int add_with_change(struct store *s, void *data, struct err *e)
+{
+	struct request *r = data;
+	int code = r->audited ? 0 : add_row(r, e);
+
+	(void)s;
+	fault_point("before-change");
+	return code;
+}
+
+static void on_committed(void *data)
+{
+	struct request *r = data;
+
+	r->audited = true;
+	fault_point("after-change");
+}
+
+void audit_begin(struct request *r)
+{
+	static const struct store_witness witness = {add_with_change, on_committed};
+
+	if (may_be_told(r))
+		store_set_witness(r->world->store, &witness, r);
+}
+
+void audit_end(struct request *r)
+{
+	store_set_witness(r->world->store, NULL, NULL);
+}
+
+void audit_request(struct request *r)
+{
+	struct err e = {0};
+
+	if (is_told(r) && add_row(r, &e) < 0)
+		log_error("audit: who=%s %s %.*s is not in the audit log: %s", r->who.user,
+			r->route->method, (int)strcspn(r->target, "?"), r->target, e.text);
 }
 
 static bool read_number(const char *text, int64_t least, int64_t most, int64_t *ret)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/hub_repos.h"
+#include "orchestrator/api/private.h"
 #include "orchestrator/hub/note.h"
 #include "orchestrator/live.h"
 #include "orchestrator/metrics.h"
@@ -261,7 +262,9 @@ static void on_policy(bool ok, const char *words, void *data)
 			(int)strcspn(words, "\n"), words);
 		return;
 	}
+	audit_begin(r);
 	code = keep(m, &e);
+	audit_end(r);
 	if (code == 0 && m->repo.kind == REPO_SPACE)
 		code = repo_finish_space(r, &m->repo, &e);
 	if (code < 0) {

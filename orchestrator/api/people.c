@@ -153,7 +153,9 @@ static void on_login(const char *hash, bool matches, void *data)
 		request_error(r, MHD_HTTP_FORBIDDEN, "password", "wrong name or password");
 		return;
 	}
+	audit_begin(r);
 	code = people_sign_in(r->world->people, &w->who, cookie, &e);
+	audit_end(r);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;
@@ -223,13 +225,14 @@ void handle_link(struct request *r)
 		request_text(r, MHD_HTTP_GONE, "text/plain; charset=utf-8", gone, strlen(gone));
 		return;
 	}
-	if (code == 0)
-		code = people_sign_in(r->world->people, &who, cookie, &e);
+	if (code == 0) {
+		r->who = who; /* so the audit log has it */
+		code = people_sign_in(r->world->people, &r->who, cookie, &e);
+	}
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;
 	}
-	r->who = who; /* so the audit log has it */
 	request_empty(r, MHD_HTTP_SEE_OTHER);
 	add_cookie(r, cookie, SIGN_IN_DAYS * 86400);
 	request_add_header(r, MHD_HTTP_HEADER_LOCATION, next);
@@ -259,8 +262,10 @@ static void on_new_hash(const char *hash, bool matches, void *data)
 
 	(void)matches;
 	w->ticket = 0;
+	audit_begin(r);
 	code = *hash ? people_set_password(r->world->people, &r->who, r->cookie, hash, &e)
 		     : -ENOMEM;
+	audit_end(r);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;
@@ -500,7 +505,9 @@ static void on_user_hash(const char *hash, bool matches, void *data)
 
 	(void)matches;
 	w->ticket = 0;
+	audit_begin(r);
 	code = *hash ? people_add(r->world->people, w->name, hash, w->admin, &e) : -ENOMEM;
+	audit_end(r);
 	if (code < 0)
 		request_fail(r, code, &e);
 	else
@@ -571,6 +578,7 @@ static void on_sign_up_hash(const char *hash, bool matches, void *data)
 
 	(void)matches;
 	w->ticket = 0;
+	audit_begin(r);
 	if (code == 0)
 		code = r->world->sign_up == SIGN_UP_OPEN
 			       ? people_add(p, w->name, hash, false, &e)
@@ -579,6 +587,7 @@ static void on_sign_up_hash(const char *hash, bool matches, void *data)
 		code = people_by_name(p, w->name, &w->who, NULL, &e);
 	if (code == 0)
 		code = people_sign_in(p, &w->who, cookie, &e);
+	audit_end(r);
 	if (code < 0) {
 		request_fail(r, code, &e);
 		return;

@@ -29,5 +29,14 @@ void server_soon(struct server *s);
 /* Fills r->who from headers and cookie. 0; -EACCES: credentials that are no good. */
 int request_identify(struct request *r, struct err *e);
 
-/* What has been done and is about to be answered goes into the audit log. */
+/*
+ * What a request changes in the store from audit_begin on is in the audit log with it: the first
+ * transaction that changes anything takes the row along, so that no kill leaves one without the
+ * other. A handler is called in between; what is called back later begins and ends by itself.
+ */
+void audit_begin(struct request *r);
+void audit_end(struct request *r);
+
+/* What has been done and is about to be answered goes into the audit log, unless it is there: what
+ * is not in the store, and what has failed after a change. */
 void audit_request(struct request *r);

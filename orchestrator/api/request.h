@@ -53,6 +53,7 @@ struct request {
 	unsigned int status;
 	uint64_t thrown_away; /* bytes of a body that came after the refusal */
 	bool begun, dispatched, parked, ended_early;
+	bool audited;            /* what it has changed is in the audit log */
 	bool readable_elsewhere; /* pages of other sites may read the answer */
 	char number[ID_LEN + 1]; /* X-Request-Id */
 	char base_url[300];

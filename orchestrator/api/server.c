@@ -242,8 +242,11 @@ static void dispatch(struct request *r)
 	}
 	if (r->route->kind == ROUTE_JSON && r->body.len > 0)
 		parse_body(r);
-	if (!r->response)
-		r->route->handle(r);
+	if (r->response)
+		return;
+	audit_begin(r);
+	r->route->handle(r);
+	audit_end(r);
 }
 
 static enum MHD_Result send_answer(struct request *r)

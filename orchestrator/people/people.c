@@ -325,13 +325,13 @@ int people_sign_in(
 	random_id(cookie + ID_LEN);
 	random_id(who->csrf);
 	digest(cookie, hash);
-	(void)store_run(p->store, "sign_in_delete_expired", NULL, NULL, NULL, "i", now);
-	(void)store_run(p->store, "sign_in_delete_oldest", NULL, NULL, NULL, "si", who->user_id,
-		(int64_t)SIGN_INS_PER_USER_MAX - 1);
 	r = store_run(p->store, "sign_in_add", NULL, NULL, e, "sssii", hash, who->user_id,
 		who->csrf, now, now + (int64_t)(SIGN_IN_DAYS * 86400ull * USEC_PER_SEC));
 	if (r < 0)
 		return r;
+	(void)store_run(p->store, "sign_in_delete_expired", NULL, NULL, NULL, "i", now);
+	(void)store_run(p->store, "sign_in_delete_oldest", NULL, NULL, NULL, "sis", who->user_id,
+		(int64_t)SIGN_INS_PER_USER_MAX - 1, hash);
 	who->via = VIA_COOKIE;
 	memcpy(ret_cookie, cookie, sizeof(cookie));
 	return 0;
@@ -347,11 +347,11 @@ int people_invite(
 	random_id(key);
 	random_id(key + ID_LEN);
 	digest(key, hash);
-	(void)store_run(p->store, "invitation_delete_expired", NULL, NULL, NULL, "i", (int64_t)now);
 	r = store_run(p->store, "invitation_add", NULL, NULL, e, "ssi", hash, who->user_id,
 		(int64_t)(now + INVITATION_DAYS * 86400ull * USEC_PER_SEC));
 	if (r < 0)
 		return r;
+	(void)store_run(p->store, "invitation_delete_expired", NULL, NULL, NULL, "i", (int64_t)now);
 	memcpy(ret_key, key, sizeof(key));
 	return 0;
 }

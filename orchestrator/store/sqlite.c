@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +33,9 @@ struct statement {
 struct store {
 	sqlite3 *db; /* owned */
 	const char *schema;
+	const struct store_witness *witness; /* borrowed; NULL: nobody */
+	void *witness_data;
+	int changes; /* of the connection's life, when the transaction began */
 	struct statement statements[STATEMENTS_MAX];
 	size_t n;
 };
@@ -277,16 +281,28 @@ uint64_t store_bytes(const struct store *s)
 
 int store_begin(struct store *s, struct err *e)
 {
+	s->changes = sqlite3_total_changes(s->db);
 	return run_text(s, "BEGIN IMMEDIATE", e);
 }
 
 int store_commit(struct store *s, struct err *e)
 {
-	int r = run_text(s, "COMMIT", e);
+	bool seen = s->witness && sqlite3_total_changes(s->db) != s->changes;
+	int r = seen ? s->witness->add(s, s->witness_data, e) : 0;
 
+	if (r == 0)
+		r = run_text(s, "COMMIT", e);
 	if (r < 0)
 		store_rollback(s);
+	else if (seen)
+		s->witness->done(s->witness_data);
 	return r;
+}
+
+void store_set_witness(struct store *s, const struct store_witness *w, void *data)
+{
+	s->witness = w;
+	s->witness_data = data;
 }
 
 void store_rollback(struct store *s)
@@ -388,8 +404,12 @@ int store_run(struct store *s, const char *name, store_row_fn fn, void *data, st
 {
 	sqlite3_stmt *stmt = NULL;
 	va_list ap;
-	int rc, r = prepare(s, name, &stmt, e);
+	int rc, r = prepare(s, name, &stmt, e), committed = 0;
+	bool alone = r == 0 && s->witness && sqlite3_get_autocommit(s->db) &&
+		     !sqlite3_stmt_readonly(stmt);
 
+	if (alone)
+		r = store_begin(s, e);
 	if (r < 0)
 		return r;
 	assert((size_t)sqlite3_bind_parameter_count(stmt) == strlen(types));
@@ -399,5 +419,9 @@ int store_run(struct store *s, const char *name, store_row_fn fn, void *data, st
 	r = rc == SQLITE_OK ? step_all(s, stmt, name, fn, data, e) : fail(s, rc, name, e);
 	(void)sqlite3_reset(stmt);
 	(void)sqlite3_clear_bindings(stmt);
-	return r;
+	if (alone && r >= 0)
+		committed = store_commit(s, e);
+	if (alone)
+		store_rollback(s);
+	return committed < 0 ? committed : r;
 }

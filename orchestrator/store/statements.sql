@@ -24,8 +24,8 @@ DELETE FROM sign_ins WHERE hash = $1;
 -- name: sign_in_delete_others
 DELETE FROM sign_ins WHERE user_id = $1 AND hash <> $2;
 -- name: sign_in_delete_oldest
-DELETE FROM sign_ins WHERE user_id = $1 AND hash NOT IN
-(SELECT hash FROM sign_ins WHERE user_id = $1 ORDER BY created_usec DESC, hash LIMIT $2);
+DELETE FROM sign_ins WHERE user_id = $1 AND hash <> $3 AND hash NOT IN
+(SELECT hash FROM sign_ins WHERE user_id = $1 AND hash <> $3 ORDER BY created_usec DESC, hash LIMIT $2);
 -- name: sign_in_delete_expired
 DELETE FROM sign_ins WHERE expires_usec <= $1;
 

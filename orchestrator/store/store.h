@@ -47,6 +47,19 @@ int store_begin(struct store *s, struct err *e);
 int store_commit(struct store *s, struct err *e);
 void store_rollback(struct store *s);
 
+/*
+ * Whoever writes down what is changed, in the same transaction: add is called in each that has
+ * changed something and is about to be committed; where it fails, nothing is changed. done: it is
+ * committed. While there is a witness, a statement outside of a transaction gets one of its own.
+ */
+struct store_witness {
+	int (*add)(struct store *s, void *data, struct err *e);
+	void (*done)(void *data);
+};
+
+/* w borrowed; NULL: nobody any more. */
+void store_set_witness(struct store *s, const struct store_witness *w, void *data);
+
 /* Called per row; 0: go on, 1: enough, negative: stop with that error. */
 typedef int (*store_row_fn)(const struct store_row *row, void *data);
 

@@ -115,8 +115,9 @@ class Audit(Case):
             ("admin", "POST /api/users"), ("admin", "POST /api/repos/create"),
             ("admin", "PUT /api/:kind/:owner/:name/settings"), ("admin", "POST /api/spaces/:owner/:name/secrets"),
             ("ada", "POST /api/login")])
-        self.assertEqual(rows[-2]["subject"], "/api/spaces/admin/quiet/secrets")
-        self.assertIn('"key":"KEY"', rows[-2]["detail"])
+        secret = [r for r in rows if r["action"] == "POST /api/spaces/:owner/:name/secrets"][-1]
+        self.assertEqual(secret["subject"], "/api/spaces/admin/quiet/secrets")
+        self.assertIn('"key":"KEY"', secret["detail"])
         self.assertNotIn("not to be told", json.dumps(rows))
         self.assertNotIn("a long password", json.dumps(rows))
         self.p.restart()
@@ -152,6 +153,43 @@ class Audit(Case):
 
     def test_only_administrators_see_it(self):
         self.assertEqual(self.p.request("GET", "/api/audit")[0], 401)
+
+    def changes(self):
+        """Each is one request; what it changes is there or it is not."""
+        call = self.p.call
+        names = lambda path: {o["name"] for o in call("GET", path)[1]}  # noqa: E731
+        return {
+            "POST /api/tokens": (lambda: call("POST", "/api/tokens", {"name": "t2"}),
+                                 lambda: "t2" in names("/api/tokens")),
+            "POST /api/users": (lambda: call("POST", "/api/users", {"name": "bob", "password": "long enough"}),
+                                lambda: "bob" in names("/api/users")),
+            "POST /api/repos/create": (lambda: call("POST", "/api/repos/create", {"type": "model", "name": "m"}),
+                                       lambda: call("GET", "/api/models/admin/m")[0] == 200),
+            "POST /api/credits": (
+                lambda: call("POST", "/api/credits", {"account": "user:admin", "seconds": 60, "reason": "a talk"}),
+                lambda: bool(call("GET", "/api/usage")[1]["budgets"][0]["credits"])),
+        }
+
+    def test_a_kill_leaves_neither_a_change_without_its_row_nor_a_row_without_its_change(self):
+        for action, (change, is_there) in self.changes().items():
+            for fault, kept in (("before-change", False), ("after-change", True)):
+                with self.subTest(action=action, fault=fault):
+                    self.assertFalse(is_there())
+                    before = self.rows()
+                    self.p.restart(fault=fault)
+                    self.assertEqual(change()[0], 0, "it was ended before it answered")
+                    self.assertEqual(self.p.process.wait(20), -signal.SIGKILL)
+                    self.p.restart()
+                    rows = self.rows()
+                    self.whole(rows)
+                    fresh = [r["action"] for r in rows[len(before):] if r["action"] != "read secrets"]
+                    self.assertEqual((fresh, is_there()), ([action] * kept, kept))
+
+    def test_each_change_is_told_once(self):
+        self.assertEqual(self.p.call("POST", "/api/tokens", {"name": "once"})[0], 201)
+        rows = self.rows()
+        self.assertEqual([r["action"] for r in rows].count("POST /api/tokens"), 1)
+        self.assertNotIn("status", json.loads(rows[-1]["detail"]))
 
 
 class Push(Case):

@@ -320,4 +320,76 @@ TEST(an_unknown_statement_is_refused_by_name)
 	teardown(&fx);
 }
 
+struct witness {
+	int adds, commits, refuses;
+};
+
+static int on_add(struct store *s, void *data, struct err *e)
+{
+	struct witness *w = data;
+
+	w->adds++;
+	if (w->refuses)
+		return err_set(e, -ENOSPC, "the witness refuses");
+	return store_run(s, "usage_journal_set", NULL, NULL, e, "si", "witness", (int64_t)w->adds) <
+			       0
+		       ? -EIO
+		       : 0;
+}
+
+static void on_committed(void *data)
+{
+	((struct witness *)data)->commits++;
+}
+
+static int take_number(const struct store_row *row, void *data)
+{
+	*(int64_t *)data = store_int(row, 0);
+	return 1;
+}
+
+static int64_t number_of(struct store *s, const char *journal)
+{
+	int64_t n = 0;
+
+	CHECK(store_run(s, "usage_journal", take_number, &n, NULL, "s", journal) >= 0);
+	return n;
+}
+
+TEST(what_a_witness_writes_is_there_with_the_change_or_neither_is)
+{
+	static const struct store_witness ops = {on_add, on_committed};
+	CLEANUP(store_closep) struct store *s = NULL;
+	struct witness w = {0};
+	struct err e = {0};
+
+	CHECK(store_open(":memory:", &s, &e) == 0);
+	store_set_witness(s, &ops, &w);
+	/* Nothing is changed by those. */
+	CHECK(number_of(s, "a") == 0 && store_begin(s, &e) == 0 && store_commit(s, &e) == 0);
+	CHECK(w.adds == 0);
+	/* A statement alone, and a transaction of two. */
+	CHECK(store_run(s, "usage_journal_set", NULL, NULL, &e, "si", "a", (int64_t)5) == 1);
+	CHECK(w.adds == 1 && w.commits == 1 && number_of(s, "witness") == 1);
+	CHECK(store_begin(s, &e) == 0);
+	CHECK(store_run(s, "usage_journal_set", NULL, NULL, &e, "si", "a", (int64_t)6) == 1);
+	CHECK(store_run(s, "usage_journal_set", NULL, NULL, &e, "si", "b", (int64_t)7) == 1);
+	CHECK(w.adds == 1 && store_commit(s, &e) == 0 && w.adds == 2 && w.commits == 2);
+	/* What is undone has no row. */
+	CHECK(store_begin(s, &e) == 0);
+	CHECK(store_run(s, "usage_journal_set", NULL, NULL, &e, "si", "a", (int64_t)8) == 1);
+	store_rollback(s);
+	CHECK(w.adds == 2 && number_of(s, "a") == 6);
+	/* And without its row nothing is done. */
+	w.refuses = 1;
+	CHECK(store_run(s, "usage_journal_set", NULL, NULL, &e, "si", "a", (int64_t)9) == -ENOSPC);
+	CHECK(store_begin(s, &e) == 0);
+	CHECK(store_run(s, "usage_journal_set", NULL, NULL, &e, "si", "a", (int64_t)9) == 1);
+	CHECK(store_commit(s, &e) == -ENOSPC && w.commits == 2);
+	CHECK(number_of(s, "a") == 6 && number_of(s, "witness") == 2);
+	store_set_witness(s, NULL, NULL);
+	CHECK(store_run(s, "usage_journal_set", NULL, NULL, &e, "si", "a", (int64_t)9) == 1);
+	CHECK(w.adds == 4);
+}
+
 TEST_MAIN()
