@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Repo } from "./lib/git.mjs";
 import { Platform } from "./lib/platform.mjs";
-import { until } from "./lib/process.mjs";
+import { runProgram, until } from "./lib/process.mjs";
 import { TYPE, Visitor, visitorCookie } from "./lib/wire.mjs";
 
 const app = `local ui, models = require "vitrine.ui", require "vitrine.models"
@@ -325,4 +326,152 @@ test("kill -9 of inference in the middle charges what was done, and the next cal
   assert.ok(charged <= done + 1, `${charged} were charged, ${done} were answered`);
   assert.equal(await visitor.act("one", "click"), undefined);
   await visitor.close();
+});
+
+async function tokenOf(name) {
+  assert.equal((await platform.api("POST", "/api/users", { name, password: "a long password" })).status, 201);
+  const made = await platform.api("POST", "/api/tokens", { name: "t", user: name, scope: "write" });
+
+  assert.equal(made.status, 201, made.text);
+  return made.json.token;
+}
+
+const complete = (token, tokens) => platform.api("POST", "/models/vitrine/tiny-writer/v1/completions",
+  { prompt: "Once upon a time", max_tokens: tokens, temperature: 2 }, token);
+
+/** No step of the device took longer, as far as its histogram tells. */
+async function longestStep() {
+  const answer = await fetch(`${platform.url}/metrics`, { headers: { authorization: `Bearer ${platform.token}` } });
+  const text = await answer.text();
+  const all = /^vitrine_inference_step_seconds_count (\d+)$/m.exec(text)[1];
+  const [, bound] = new RegExp(`^vitrine_inference_step_seconds_bucket{le="([^"]+)"} ${all}$`, "m").exec(text);
+
+  return bound === "+Inf" ? Infinity : Number(bound);
+}
+
+test("forty programs of somebody with a second left get that second and one step, and hear when there is more", async () => {
+  const token = await tokenOf("ivo");
+  const text = policy(60, 20000).replace("bind:", "  second: {seconds: 1}\nbind:").replace("{admin: staff}", "{admin: staff, ivo: second}");
+  const words = new Set();
+
+  assert.equal((await platform.cli("policy", "apply", policyFile(text), "--reason", "a second")).code, 0);
+  await Promise.all(Array.from({ length: 40 }, async () => {
+    for (;;) {
+      const { status, json } = await complete(token, 200);
+
+      if (status === 200) continue;
+      assert.equal(status, 429, JSON.stringify(json));
+      if (/used up/.test(json.error.message)) {
+        words.add(json.error.message);
+        return;
+      }
+      await sleep(50); // it has as many under way as one may
+    }
+  }));
+  for (const one of words) assert.match(one, /again at \d\d:\d\d UTC|comes? back/);
+  await until("all rows have come", async () => await metric("vitrine_inference_usage_rows_waiting") === 0, 20_000, 200);
+  const used = seconds(await usage("--all"), "user:ivo");
+
+  assert.ok(used >= 1 && used <= 1 + await longestStep(), `${used} s were used of 1, no step took more than ${await longestStep()} s`);
+});
+
+/** Clicks again and again, whatever happens to the platform; what takes long is cancelled. */
+async function clicking(cookie, key, load) {
+  while (load.on) {
+    let visitor;
+
+    try {
+      visitor = await Visitor.join(platform, space, { cookie });
+      while (load.on && !visitor.closed) {
+        const n = visitor.fire(key, "click");
+        const since = Date.now();
+
+        await until("it has ended", () => visitor.finished.has(n) || visitor.closed || !load.on || Date.now() - since > 700, 5_000, 20);
+        if (!visitor.finished.has(n) && !visitor.closed) visitor.send({ type: TYPE.CANCEL, seq: n });
+      }
+    } catch {
+      await sleep(50);
+    }
+    await visitor?.close();
+  }
+}
+
+async function asking(token, load) {
+  while (load.on) {
+    await complete(token, 60).catch(() => {});
+    await sleep(20);
+  }
+}
+
+/** What the device was busy, and what is charged, once both have come to rest. */
+async function atRest() {
+  let busy, sum;
+
+  await until("all rows have been taken", async () => {
+    const before = await metric("vitrine_inference_device_busy_seconds_total");
+
+    sum = (await usage("--all")).accounts.reduce((all, { deviceSeconds }) => all + deviceSeconds, 0);
+    await sleep(2100); // numbers are told every other second
+    busy = await metric("vitrine_inference_device_busy_seconds_total");
+    return before !== undefined && before === busy && await metric("vitrine_inference_usage_rows_waiting") === 0;
+  }, 40_000, 50);
+  return { busy, sum };
+}
+
+const ledger = `
+import json, sqlite3, sys
+db = sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True)
+one = lambda sql: db.execute(sql).fetchone()[0]
+print(json.dumps({
+    "rows": one("SELECT count(*) FROM usage"),
+    "open": one("SELECT count(*) FROM usage WHERE outcome = 'running'"),
+    "numbers": one("SELECT count(*) - count(DISTINCT journal || '/' || n) FROM usage"),
+    "outcomes": [r[0] for r in db.execute("SELECT DISTINCT outcome FROM usage")],
+    "payers": db.execute("SELECT DISTINCT payer, account, space, event > 0 FROM usage WHERE ended_usec > ?", (int(sys.argv[2]),)).fetchall(),
+    "eva": [one("SELECT sum(device_nsec) FROM usage WHERE account = 'user:eva'"), one("SELECT sum(nsec) FROM account_slots WHERE account = 'user:eva'")],
+}))`;
+
+test("kill -9 of every service in turn under a mixed load: each ms is charged once, and to whom it belongs", async () => {
+  const since = Date.now() * 1000;
+  const eva = await tokenOf("eva");
+  const load = { on: true };
+  const admin = await signedIn();
+  const all = [clicking(admin, "many", load), clicking(admin, "one", load), clicking(undefined, "one", load), asking(eva, load), asking(eva, load)];
+
+  await sleep(1000);
+  await platform.killService("inference"); // it counts from nothing again, and the others are killed in this life of it
+  load.on = false;
+  await Promise.all(all);
+  const before = await atRest();
+
+  load.on = true;
+  all.splice(0, all.length, clicking(admin, "many", load), clicking(admin, "one", load), clicking(undefined, "one", load), asking(eva, load), asking(eva, load));
+  for (const service of ["gateway", "orchestrator", "agent"]) {
+    await sleep(1000);
+    await platform.killService(service);
+  }
+  await sleep(1000);
+  load.on = false;
+  await Promise.all(all);
+  const after = await atRest();
+  const busy = after.busy - before.busy, charged = after.sum - before.sum;
+
+  assert.ok(busy > 0.5, `the device was busy for ${busy} s`);
+  assert.ok(Math.abs(charged - busy) < 0.01 * busy, `busy ${busy} s, charged ${charged} s`);
+  const { code, output } = await runProgram("python3", ["-c", ledger, join(platform.data, "orchestrator/vitrine.db"), String(since)]);
+
+  assert.equal(code, 0, output);
+  const found = JSON.parse(output);
+
+  assert.deepEqual([found.open, found.numbers], [0, 0], output);
+  assert.equal(found.eva[0], found.eva[1], "the window has what the rows have");
+  assert.ok(found.outcomes.includes("cancelled") && found.outcomes.includes("done"), output);
+  for (const [payer, account, where, gesture] of found.payers) {
+    if (where === "") assert.equal(payer, "user:eva");
+    else if (gesture) assert.match(payer, /^(user:admin|network:[0-9a-f]+(@network)?)$/);
+    else assert.match(payer, /^space:/);
+    assert.ok(payer.startsWith(account) || account === "owner:admin", `${payer} → ${account}`);
+  }
+  for (const payer of ["user:eva", "user:admin", "network:", "space:"])
+    assert.ok(found.payers.some(([one]) => one.startsWith(payer)), `${payer}: ${output}`);
 });
