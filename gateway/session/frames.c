@@ -1,6 +1,7 @@
 #include "gateway/session/frames.h"
 
 #include <errno.h>
+#include <string.h>
 
 int frames_each(const uint8_t *bytes, size_t n, size_t max, frames_fn fn, void *data, struct err *e)
 {
@@ -26,4 +27,9 @@ int frames_each(const uint8_t *bytes, size_t n, size_t max, frames_fn fn, void *
 		r = err_set(e, -EBADMSG, "frames end in the middle of a continued value");
 	frame_joiner_done(&joiner);
 	return r < 0 ? r : 0;
+}
+
+bool frames_name_files(const uint8_t *bytes, size_t n)
+{
+	return memmem(bytes, n, "\"file\"", 6) != NULL;
 }

@@ -1,6 +1,7 @@
 /* Runs of frames in memory: walking them, joined where they were split. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,3 +17,6 @@ typedef int (*frames_fn)(const struct frame *f, void *data, struct err *e);
  */
 int frames_each(
 	const uint8_t *bytes, size_t n, size_t max, frames_fn fn, void *data, struct err *e);
+
+/* Whether they name a file, which is written {"file": id}; may say yes too often, never no. */
+bool frames_name_files(const uint8_t *bytes, size_t n);

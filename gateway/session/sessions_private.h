@@ -39,4 +39,32 @@ void session_ask(struct sessions *t, struct session *s);
 /* Back to the version that it is on; its owner is told. why: NULL: as the new version said. */
 void session_refuse_move(struct sessions *t, struct session *s, const char *why);
 
+/* --- session.c --- */
+void session_set_phase(struct session *s, enum session_phase phase);
+/* A frame without a value for the visitor. lazy: it may wait for others. */
+void session_show_head(struct sessions *t, struct session *s, uint8_t type, uint8_t op,
+	uint32_t node, uint32_t seq, bool lazy);
+/* A frame without a value for the worker. */
+void session_send_head(struct sessions *t, struct session *s, uint8_t type, uint32_t seq);
+void session_send_ack(struct sessions *t, struct session *s);
+void session_send_event(struct sessions *t, struct session *s, struct pending *p);
 void session_pump(struct sessions *t, struct session *s);
+/* The worker forgets the session, says so, and gets it anew: then old events are new to it. */
+void session_reopen(struct sessions *t, struct session *s);
+/* The log calls them sent; those before that number have not been. */
+void session_mark_waiting(struct sessions *t, struct session *s, uint32_t before, bool again);
+
+/* --- events.c --- */
+int session_retry_one(struct sessions *t, struct session *s, struct pending *p);
+/* Tells the visitor that this event was interrupted. why: NULL: nobody knows. */
+void session_show_one(
+	struct sessions *t, struct session *s, const struct pending *p, const char *why);
+
+/* --- attach.c --- */
+/* For the log, what is held counts as sent from here on; here it still has to be. */
+void session_arrive(struct sessions *t, struct session *s, const char *bundle, const char *replica);
+/* The worker says that it does not have it. asked: which question that answers, 0 if none. */
+void session_lost(struct sessions *t, struct session *s, uint32_t asked);
+
+/* --- groups.c --- */
+void session_group_clear(struct session_group *g);
