@@ -28,6 +28,7 @@ int cmd_rollback(int argc, char **argv);
 int cmd_promote(int argc, char **argv);
 int cmd_duplicate(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_device(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_usage(int argc, char **argv);
 int cmd_policy(int argc, char **argv);

@@ -18,7 +18,8 @@ static const struct command commands[] = {
 		"[--log-format text|json] [--log-limits MIB,DAYS,MIB] "
 		"[--quota user=SECONDS,owner=SECONDS,network=SECONDS] "
 		"[--uploads FILE_MIB,SPACE_MIB] "
-		"[--model-memory MIB] [--disk-warn MIB] [--disk-reserve MIB] [--large-files MIB] "
+		"[--model-memory MIB] [--device NAME=MIB]... [--disk-warn MIB] [--disk-reserve "
+		"MIB] [--large-files MIB] "
 		"[--repo-size MIB] "
 		"[--data-limits MIB,KEYS,MIB] "
 		"[--sign-up invite|open|closed] "
@@ -87,6 +88,10 @@ static const struct command commands[] = {
 		cmd_promote},
 	{"top", "[--once] [--json]", "what each device does now, for whom, and what waits and why",
 		cmd_top, true},
+	{"device",
+		"list | show NAME | drain NAME [--reason WORDS] [--yes] | exclude NAME --reason "
+		"WORDS [--yes] | return NAME [--json]",
+		"what models run on, and which of it is in service", cmd_device, true},
 	{"usage", "[--all] [--days N] [--json]", "what models have cost, and what is left",
 		cmd_usage, true},
 	{"policy",

@@ -143,6 +143,10 @@ static void start_inference(struct supervisor *s, struct start *p)
 		arg(p, "--memory");
 		arg(p, "%s", s->config.model_memory);
 	}
+	for (size_t i = 0; i < DEVICES_MAX && s->config.devices && s->config.devices[i]; i++) {
+		arg(p, "--device");
+		arg(p, "%s", s->config.devices[i]);
+	}
 	arg(p, "--peer-uid");
 	arg(p, "%u", uid_of(s, UID_AGENT));
 	arg(p, "--peer-uid");

@@ -25,6 +25,8 @@ struct fetch_policy {
 	size_t n_hosts, n_private;
 };
 
+#define DEVICES_MAX 8 /* of which something is said */
+
 struct supervisor_config {
 	const struct layout *layout; /* borrowed, outlives the supervisor */
 	int public_fds[4];           /* listening TCP sockets; owned from now on */
@@ -46,14 +48,15 @@ struct supervisor_config {
 	struct space_limits limits;
 	struct fetch_policy fetch;
 	const char *disk_warn,
-		*disk_reserve;    /* MiB, as the orchestrator takes them; NULL: by size */
-	const char *log_limits;   /* as the orchestrator takes them; NULL: the default */
-	const char *data_limits;  /* likewise */
-	const char *model_memory; /* MiB for all models; NULL: half of what there is */
-	const char *quota;        /* as the orchestrator takes it; NULL: the default */
-	const char *large_files;  /* likewise */
-	const char *sign_up;      /* likewise */
-	const char *repo_size;    /* likewise */
+		*disk_reserve;      /* MiB, as the orchestrator takes them; NULL: by size */
+	const char *log_limits;     /* as the orchestrator takes them; NULL: the default */
+	const char *data_limits;    /* likewise */
+	const char *model_memory;   /* MiB for all models; NULL: half of what there is */
+	const char *const *devices; /* NAME=MIB each, DEVICES_MAX or up to a NULL */
+	const char *quota;          /* as the orchestrator takes it; NULL: the default */
+	const char *large_files;    /* likewise */
+	const char *sign_up;        /* likewise */
+	const char *repo_size;      /* likewise */
 };
 
 /* Starts everything. -errno with words when a program cannot be started at all. */

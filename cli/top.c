@@ -29,8 +29,8 @@ static void print_device(const json_t *d, double busy)
 	printf("\n");
 	if (*ask_text(d, "model"))
 		printf("         runs %s\n", ask_text(d, "model"));
-	if (*ask_text(d, "error"))
-		printf("         %s\n", ask_text(d, "error"));
+	if (*ask_text(d, "reason"))
+		printf("         %s: %s\n", ask_text(d, "state"), ask_text(d, "reason"));
 }
 
 static const char *for_whom(const json_t *row)

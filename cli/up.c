@@ -44,6 +44,7 @@ struct up {
 	const char *log_limits;  /* as the orchestrator takes them */
 	const char *data_limits; /* likewise */
 	const char *model_memory;
+	const char *devices[DEVICES_MAX]; /* as inference takes them; NULL: the end */
 	const char *quota, *large_files, *sign_up, *repo_size; /* likewise */
 	const char *spaces_domain;
 	bool dense, local_metrics, open_models;
@@ -324,6 +325,22 @@ static int set_model_memory(struct up *u, const char *text, struct err *e)
 	return 0;
 }
 
+/* Inference reads it again, and knows which devices there are and how much they have. */
+static int add_device(struct up *u, const char *text, struct err *e)
+{
+	const char *is = strchr(text, '=');
+	size_t n = 0;
+
+	while (n < DEVICES_MAX && u->devices[n])
+		n++;
+	if (n == DEVICES_MAX)
+		return err_set(e, -EINVAL, "--device: %d of them, the limit", DEVICES_MAX);
+	if (!is || is == text || !is[1] || strspn(is + 1, "0123456789") != strlen(is + 1))
+		return err_set(e, -EINVAL, "--device: takes NAME=MIB (got '%s')", text);
+	u->devices[n] = text;
+	return 0;
+}
+
 static int add_fetch_host(struct fetch_policy *f, const char *text, struct err *e)
 {
 	if (f->n_hosts == HTTP_HOSTS_MAX)
@@ -381,11 +398,11 @@ static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 	{"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
 	{"bin", required_argument, NULL, 'b'}, {"ui", required_argument, NULL, 'u'},
 	{"models", required_argument, NULL, 'm'}, {"model-memory", required_argument, NULL, 'y'},
-	{"token-file", required_argument, NULL, 't'}, {"class", required_argument, NULL, 'c'},
-	{"pool", required_argument, NULL, 'o'}, {"isolation", required_argument, NULL, 'i'},
-	{"local-metrics", no_argument, NULL, 'M'}, {"open-models", no_argument, NULL, 'O'},
-	{"proxy", required_argument, NULL, 'x'}, {"disk-warn", required_argument, NULL, 'W'},
-	{"disk-reserve", required_argument, NULL, 'R'},
+	{"device", required_argument, NULL, 'V'}, {"token-file", required_argument, NULL, 't'},
+	{"class", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'o'},
+	{"isolation", required_argument, NULL, 'i'}, {"local-metrics", no_argument, NULL, 'M'},
+	{"open-models", no_argument, NULL, 'O'}, {"proxy", required_argument, NULL, 'x'},
+	{"disk-warn", required_argument, NULL, 'W'}, {"disk-reserve", required_argument, NULL, 'R'},
 	{"log-format", required_argument, NULL, 'L'}, {"log-limits", required_argument, NULL, 'g'},
 	{"data-limits", required_argument, NULL, 'k'}, {"repo-size", required_argument, NULL, 'z'},
 	{"large-files", required_argument, NULL, 'f'}, {"sign-up", required_argument, NULL, 'n'},
@@ -453,6 +470,9 @@ static int parse_options(int argc, char **argv, struct up *u, struct err *e)
 			break;
 		case 'y':
 			r = set_model_memory(u, optarg, e);
+			break;
+		case 'V':
+			r = add_device(u, optarg, e);
 			break;
 		case 'c':
 			r = box_classes_set(&u->classes, optarg, e);
@@ -531,6 +551,7 @@ static int serve(struct up *u, struct err *e)
 		.spaces_domain = u->spaces_domain,
 		.disk_reserve = u->disk_reserve,
 		.model_memory = u->model_memory,
+		.devices = u->devices,
 		.local_metrics = u->local_metrics,
 		.open_models = u->open_models,
 		.proxy = u->proxy,

@@ -41,7 +41,7 @@ void rack_done(struct rack *r)
 int rack_add(struct rack *r, struct device *d, uint64_t memory_max)
 {
 	struct bay *b = &r->bays[r->n];
-	size_t same = 0;
+	unsigned char same = 0;
 
 	if (r->n == RACK_MAX)
 		return -ENOSPC;
@@ -49,7 +49,7 @@ int rack_add(struct rack *r, struct device *d, uint64_t memory_max)
 		same += !strcmp(r->bays[i].device->ops->name, d->ops->name);
 	*b = (struct bay){.device = d, .state = BAY_SERVING, .memory_max = memory_max};
 	if (same > 0)
-		(void)snprintf(b->name, sizeof(b->name), "%.20s:%zu", d->ops->name, same);
+		(void)snprintf(b->name, sizeof(b->name), "%.20s:%u", d->ops->name, same);
 	else
 		(void)snprintf(b->name, sizeof(b->name), "%s", d->ops->name);
 	r->n++;

@@ -125,6 +125,12 @@ int hub_space_take_settings(struct request *r, const char *space_id, struct err 
 void handle_status(struct request *r);
 void handle_top(struct request *r);
 
+/* devices.c */
+void handle_devices(struct request *r);
+void handle_device_drain(struct request *r);
+void handle_device_exclude(struct request *r);
+void handle_device_return(struct request *r);
+
 /* usage.c */
 void handle_usage(struct request *r);
 

@@ -201,10 +201,33 @@ static void add_ends(json_t *list, const json_t *numbers_)
 			(long long)(left / 86400));
 }
 
+static void add_devices(json_t *list, const json_t *devices)
+{
+	const json_t *d;
+	size_t i, serving = 0;
+
+	json_array_foreach(devices, i, d)
+	{
+		const char *name = json_string_value(json_object_get(d, "name"));
+		const char *state = json_string_value(json_object_get(d, "state"));
+		const char *reason = json_string_value(json_object_get(d, "reason"));
+
+		if (!name || !state)
+			continue;
+		serving += !strcmp(state, "serving");
+		if (!strcmp(state, "failed"))
+			add_problem(list, "the device %s failed and is out of service: %s", name,
+				reason ? reason : "");
+	}
+	if (json_array_size(devices) > 0 && serving == 0)
+		add_problem(list, "no device is in service: every model call is refused");
+}
+
 static json_t *list_problems(struct world *w, const struct disk_view *disk, const json_t *numbers_)
 {
 	const json_t *slots = json_object_get(numbers_, "boxSlots");
 	json_int_t lost = json_integer_value(json_object_get(numbers_, "sessionLogErrors"));
+	uint64_t told_usec;
 	json_t *list = json_array();
 
 	if (!edge_peer_is_connected(w->edge))
@@ -221,6 +244,7 @@ static json_t *list_problems(struct world *w, const struct disk_view *disk, cons
 		add_problem(
 			list, "the session log could not be written %lld times", (long long)lost);
 	add_ends(list, numbers_);
+	add_devices(list, json_object_get(models_peer_top(w->models, &told_usec), "devices"));
 	add_broken_models(list, models_peer_list(w->models));
 	return list;
 }

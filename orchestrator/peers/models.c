@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,6 +14,14 @@
 #include "proto/messages.h"
 
 #define QUEUE_MAX (1u << 20)
+#define ORDERS_MAX 16 /* under way */
+
+struct models_order {
+	struct models_order *next;
+	int64_t id;
+	models_order_fn *on_done; /* NULL: nobody listens any more */
+	void *data;
+};
 
 struct models_peer {
 	struct loop *loop;              /* borrowed */
@@ -22,6 +31,9 @@ struct models_peer {
 	json_t *list;                   /* owned */
 	json_t *top;                    /* owned; NULL: none has come */
 	uint64_t top_usec;
+	struct models_order *orders; /* owned */
+	size_t n_orders;
+	int64_t last_order;
 };
 
 static int on_top(struct models_peer *p, const struct frame *f, struct err *e)
@@ -44,6 +56,82 @@ const json_t *models_peer_top(const struct models_peer *m, uint64_t *ret_usec)
 	return m->top;
 }
 
+/* --- orders --- */
+
+static void end_order(struct models_peer *p, struct models_order *o, int code, const char *error)
+{
+	struct models_order **at = &p->orders;
+
+	while (*at != o)
+		at = &(*at)->next;
+	*at = o->next;
+	p->n_orders--;
+	if (o->on_done)
+		o->on_done(code, error, o->data);
+	free(o);
+}
+
+static void end_orders(struct models_peer *p)
+{
+	while (p->orders)
+		end_order(p, p->orders, -ENOTCONN,
+			"inference has gone away; whether it was done is not known");
+}
+
+static int on_done(struct models_peer *p, const struct frame *f, struct err *e)
+{
+	struct models_done m;
+	int r = models_done_read(&m, f->value, f->length, e);
+	struct models_order *o = p->orders;
+
+	if (r < 0)
+		return r;
+	while (o && o->id != m.id)
+		o = o->next;
+	if (o)
+		end_order(p, o, m.error ? -(int)m.code : 0, m.error ? m.error : "");
+	models_done_done(&m);
+	return 0;
+}
+
+void models_order_drop(struct models_order *o)
+{
+	o->on_done = NULL;
+}
+
+int models_peer_order(struct models_peer *p, const char *name, const char *act, const char *reason,
+	models_order_fn *done, void *data, struct models_order **ret, struct err *e)
+{
+	struct models_device m = {
+		.name = name, .act = act, .reason = reason, .id = p->last_order + 1};
+	CLEANUP(buf_done) struct buf value;
+	struct frame f = {.type = MODELS_DEVICE};
+	struct models_order *o;
+	int r;
+
+	if (!p->link)
+		return err_set(e, -ENOTCONN, "inference is not connected");
+	if (p->n_orders == ORDERS_MAX)
+		return err_set(e, -EBUSY, "%d orders are under way already", ORDERS_MAX);
+	buf_init(&value, proto_models_device.value_max);
+	r = models_device_write(&m, &value);
+	if (r < 0)
+		return err_set(e, r, "the name or the reason is too long");
+	f.value = value.data;
+	f.length = value.len;
+	o = calloc(1, sizeof(*o));
+	r = o ? link_send(p->link, &f) : -ENOMEM;
+	if (r < 0) {
+		free(o);
+		return err_set(e, r, "the order was not sent: %s", strerror(-r));
+	}
+	*o = (struct models_order){p->orders, ++p->last_order, done, data};
+	p->orders = o;
+	p->n_orders++;
+	*ret = o;
+	return 0;
+}
+
 static int on_frame(
 	struct link *l, const struct frame *f, struct link_files *files, struct err *e, void *data)
 {
@@ -58,6 +146,8 @@ static int on_frame(
 		return accounts_peer_take(p->accounts, l, f, e);
 	if (f->type == MODELS_TOP)
 		return on_top(p, f, e);
+	if (f->type == MODELS_DONE)
+		return on_done(p, f, e);
 	if (f->type != MODELS_LIST)
 		return err_set(e, -EPROTO, "%s has no handler", proto_name(PROTO_MODELS, f->type));
 	r = models_list_read(&m, f->value, f->length, e);
@@ -87,6 +177,7 @@ static void on_closed(struct link *l, const struct err *reason, void *data)
 	log_warn("link=infer closed: %s", reason->code ? reason->text : "the peer is gone");
 	accounts_peer_leave(p->accounts);
 	p->link = link_free(p->link);
+	end_orders(p);
 	dialer_again(p->dialer);
 }
 
@@ -136,6 +227,7 @@ struct models_peer *models_peer_free(struct models_peer *p)
 {
 	if (!p)
 		return NULL;
+	end_orders(p);
 	(void)link_free(p->link);
 	(void)dialer_free(p->dialer);
 	json_decref(p->list);

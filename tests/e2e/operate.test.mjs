@@ -145,6 +145,33 @@ async function giveCredit(page) {
   assert.equal((await platform.api("GET", "/api/usage")).json.budgets[0].creditSeconds, 3600);
 }
 
+/** The service that models run in ends in between, and does not forget. */
+async function drainAndReturn(page) {
+  const { code, output } = await platform.cli("device", "drain", "cpu");
+
+  assert.equal(code, 1, output);
+  assert.match(output, /cpu is the last device in service: every model call would be refused/);
+  assert.match((await platform.cli("device", "drain", "cpu", "--reason", "a new fan", "--yes")).output, /^cpu +draining .*\n +draining since .*: a new fan$/m);
+  await platform.killService("inference");
+  await until("it is drained still", async () => /^cpu +draining/.test((await platform.cli("device", "show", "cpu")).output));
+  await until("it is counted", async () => value((await scrape()).text, 'vitrine_inference_devices{state="draining"}') === 1);
+  assert.match((await platform.cli("top", "--once")).output, /draining: a new fan/);
+  await until("status says so", async () => {
+    const status = await platform.cli("status");
+
+    return status.code === 3 && /^!! no device is in service: every model call is refused$/m.test(status.output);
+  });
+  await page.getByRole("link", { name: "Devices now" }).click();
+  await page.getByText("a new fan").waitFor();
+  await page.getByRole("button", { name: "Return cpu" }).click();
+  await page.getByRole("button", { name: "Drain cpu" }).click();
+  await page.getByText(/It is the last device in service/).waitFor();
+  await page.getByRole("button", { name: "Leave it" }).click();
+  await page.getByRole("button", { name: "Take out cpu" }).waitFor();
+  assert.match((await platform.cli("device")).output, /^cpu +serving/);
+  await page.goBack();
+}
+
 async function takeDownAndLift(page) {
   const model = "admin/copied";
 
@@ -186,8 +213,9 @@ test("administrators see on one page whether anything is wrong, and on others ch
     await changePolicy(page);
     await giveCredit(page);
     await takeDownAndLift(page);
+    await drainAndReturn(page);
     await page.getByRole("link", { name: "Audit log" }).click();
-    for (const deed of ["signed in", "applied a policy", "gave a credit", "took a repo down", "lifted a takedown"])
+    for (const deed of ["signed in", "applied a policy", "gave a credit", "took a repo down", "lifted a takedown", "drained a device", "returned a device"])
       await page.locator("li", { hasText: `admin ${deed}` }).first().waitFor();
     await page.getByRole("searchbox").fill("five minutes TAKEDOWN");
     await until("only rows with these words are shown", async () => (await page.locator("li", { hasText: "admin" }).count()) === 1);

@@ -755,6 +755,8 @@ class Rights(Case):
             ("GET", "/api/users", 401, 403, 200),
             ("GET", "/api/status", 401, 403, 200),
             ("GET", "/api/top", 401, 403, 200),
+            ("GET", "/api/devices", 401, 403, 200),
+            *(("POST", "/api/devices/cpu/" + act, 401, 403, 200) for act in ("drain", "return")),
             ("GET", "/api/spaces/admin/demo/logs/run", 401, 403, 200),
             ("GET", "/api/spaces/admin/demo/logs/build", 401, 403, 200),
             ("GET", "/api/spaces/admin/demo/events", 401, 403, 200),
@@ -775,6 +777,28 @@ class Rights(Case):
         for method, path, *want in rows:
             got = [self.p.request(method, path, token=t)[0] for t in (None, ada, self.p.token)]
             self.assertEqual(got, want, (method, path))
+
+    def test_a_device_is_taken_out_and_given_back_and_the_last_one_only_by_whoever_says_so(self):
+        def order(name, act, body=None):
+            return self.p.call("POST", "/api/devices/%s/%s" % (name, act), body)
+
+        status, d = order("cuda", "drain", {"reason": "a new fan"})
+        self.assertEqual((status, d["state"], d["reason"]), (200, "draining", "a new fan"))
+        status, answer = order("cpu", "exclude", {"reason": "smoke"})
+        self.assertEqual(status, 409)
+        self.assertIn("cpu is the last device in service", answer["error"])
+        self.assertEqual(self.p.call("GET", "/api/devices")[1]["devices"][1]["state"], "serving")
+        self.assertEqual(order("cpu", "exclude", {"reason": "smoke", "last": True})[0], 200)
+        self.assertIn("no device is in service: every model call is refused", self.p.call("GET", "/api/status")[1]["problems"])
+        status, answer = order("tpu", "return")
+        self.assertEqual((status, answer["error"]), (404, "device: there is no 'tpu'"))
+        self.assertEqual(order("cpu", "drain", {"reason": "x" * 201})[0], 400)
+        for name in ("cuda", "cpu"):
+            self.assertEqual(order(name, "return")[1]["state"], "serving")
+        rows = [(r["action"], r["subject"], json.loads(r["detail"]).get("reason") if isinstance(r["detail"], str) else r["detail"].get("reason"))
+                for r in self.p.call("GET", "/api/audit?last=20")[1] if "/api/devices/" in r["subject"]]
+        self.assertEqual(rows[:2], [("POST /api/devices/:name/drain", "/api/devices/cuda/drain", "a new fan"),
+                                    ("POST /api/devices/:name/exclude", "/api/devices/cpu/exclude", "smoke")])
 
     def test_a_private_space_is_there_for_its_owner_and_administrators_only(self):
         ada, bob = self.user("ada"), self.user("bob")

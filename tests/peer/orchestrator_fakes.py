@@ -19,7 +19,7 @@ CHECK, BUNDLE, CHECKED, WANT_BUNDLE, WORKER, LOG = 0x70, 0x71, 0x78, 0x79, 0x7A,
 WORKER_UP = 0x6A
 ROUTE, ROUTE_GONE, SYNCED, IDENTITY, IDENTIFY, ACTIVITY = 0x60, 0x61, 0x62, 0x63, 0x68, 0x69
 EDGE_WAKE = 0x64
-ATTACH, LIST = 0xC0, 0xC8
+ATTACH, DEVICE, LIST, TOP, DONE = 0xC0, 0xC3, 0xC8, 0xCD, 0xCE
 HEADER = struct.Struct("<HBBIII")
 VALUE_MAX = 60 * 1024 - 16
 
@@ -191,9 +191,11 @@ class Gateway:
 
 
 class Inference:
-    """Listens as inference does and sends its list to whoever dials."""
+    """Listens as inference does and sends its list to whoever dials. Has two devices, which do as they are told."""
 
     def __init__(self, run):
+        self.devices = {"cuda": "serving", "cpu": "serving"}
+        self.reasons = {"cuda": "", "cpu": ""}
         self.sock = listen(run + "/infer.sock", socket.SOCK_SEQPACKET)
         self.links = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -204,9 +206,26 @@ class Inference:
                 peer, _ = self.sock.accept()
             except OSError:
                 return
-            link = Link(peer, lambda *a: None)
+            link = Link(peer, self._on_message)
             link.send(LIST, 0, {"models": MODELS})
+            self.tell(link)
             self.links.append(link)
+
+    def tell(self, link):
+        rows = [{"name": n, "state": s, "reason": self.reasons[n], "since": 0} for n, s in self.devices.items()]
+        link.send(TOP, 0, {"top": {"devices": rows, "running": [], "waiting": [], "runningAll": 0, "waitingAll": 0}})
+
+    def _on_message(self, link, type_, seq, value, fds):
+        if type_ != DEVICE:
+            return
+        m = json.loads(value)
+        if m["name"] not in self.devices:
+            link.send(DONE, 0, {"id": m["id"], "error": "device: there is no '%s'" % m["name"], "code": 2})
+            return
+        self.devices[m["name"]] = {"drain": "draining", "exclude": "excluded", "return": "serving"}[m["act"]]
+        self.reasons[m["name"]] = m["reason"]
+        self.tell(link)
+        link.send(DONE, 0, {"id": m["id"]})
 
     def close(self):
         stop_listening(self.sock)

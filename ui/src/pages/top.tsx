@@ -1,9 +1,14 @@
 /* For administrators: what each device does now, for whom, and what waits and why. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import css from "../styles/devices.css" with { type: "text" };
+import { addStyle } from "../widgets/style";
 import { call } from "./api";
-import { Frame, known, Show } from "./frame";
+import { DeviceOrders, type Act } from "./device_orders";
+import { Frame, known, Show, words } from "./frame";
 import { TopView, type Top } from "./top_view";
 import { useCall } from "./use_call";
+
+addStyle(css);
 
 const EVERY_MS = 2000;
 
@@ -24,25 +29,45 @@ function Live({ first }: { first: Top }) {
   const [now, setNow] = useState(first);
   const [late, setLate] = useState(false);
   const busy = useRef<BusyMeter>(new BusyMeter());
+  const wanted = useRef(true);
+  const look = () =>
+    void call<Top>("GET", "/api/top").then(
+      (top) => {
+        if (!wanted.current) return;
+        setNow(top);
+        setLate(false);
+      },
+      () => wanted.current && setLate(true),
+    );
   useEffect(() => {
-    let wanted = true;
-    const timer = setInterval(() => {
-      if (document.hidden) return;
-      call<Top>("GET", "/api/top").then(
-        (top) => {
-          if (!wanted) return;
-          setNow(top);
-          setLate(false);
-        },
-        () => wanted && setLate(true),
-      );
-    }, EVERY_MS);
+    const timer = setInterval(() => document.hidden || look(), EVERY_MS);
     return () => {
-      wanted = false;
+      wanted.current = false;
       clearInterval(timer);
     };
   }, []);
-  return <TopView top={now} late={late} busy={busy.current.of(now)} />;
+  const order = async (name: string, last: boolean, act: Act, reason: string) => {
+    try {
+      await call("POST", `/api/devices/${encodeURIComponent(name)}/${act}`, { reason, last });
+    } catch (failure) {
+      return words(failure);
+    }
+    look();
+    return "";
+  };
+  const serving = now.devices.filter((d) => d.state === "serving").length;
+  return (
+    <TopView
+      top={now}
+      late={late}
+      busy={busy.current.of(now)}
+      orders={(d) => {
+        const last = d.state === "serving" && serving === 1;
+
+        return <DeviceOrders device={d} last={last} order={(act, reason) => order(d.name, last, act, reason)} />;
+      }}
+    />
+  );
 }
 
 /** Of the time between two answers, how much each device was busy. */

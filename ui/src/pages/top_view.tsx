@@ -1,11 +1,13 @@
 /* What each device does, as it was told: knows no call and no clock. */
+import type { ComponentChildren } from "preact";
 import { msWords } from "./words";
 
 const MIB = 1 << 20;
 
-interface Device {
+export interface Device {
   readonly name: string;
   readonly state: string;
+  readonly reason: string;
   readonly model: string;
   readonly memoryBytes: number;
   readonly memoryMaxBytes: number;
@@ -38,7 +40,15 @@ export interface Top {
   readonly waitingAll: number;
 }
 
-export function TopView({ top, late, busy }: { top: Top; late: boolean; busy: readonly (number | null)[] }) {
+interface TopViewProps {
+  readonly top: Top;
+  readonly late: boolean;
+  readonly busy: readonly (number | null)[];
+  /** What one can do with a device. */
+  readonly orders: (device: Device) => ComponentChildren;
+}
+
+export function TopView({ top, late, busy, orders }: TopViewProps) {
   return (
     <>
       {(late || !top.connected) && (
@@ -53,7 +63,7 @@ export function TopView({ top, late, busy }: { top: Top; late: boolean; busy: re
         ) : (
           <ul class="rows">
             {top.devices.map((d, i) => (
-              <DeviceRow key={d.name} device={d} busy={busy[i] ?? null} />
+              <DeviceRow key={d.name} device={d} busy={busy[i] ?? null} orders={orders(d)} />
             ))}
           </ul>
         )}
@@ -66,18 +76,21 @@ export function TopView({ top, late, busy }: { top: Top; late: boolean; busy: re
 
 const mib = (bytes: number) => Math.round(bytes / MIB);
 
-function DeviceRow({ device: d, busy }: { device: Device; busy: number | null }) {
+const doing = (d: Device) => (d.state === "excluded" || d.state === "failed" ? "runs nothing" : d.model ? `runs ${d.model}` : "is idle");
+
+function DeviceRow({ device: d, busy, orders }: { device: Device; busy: number | null; orders: ComponentChildren }) {
   return (
     <li class="row-item">
-      <span class="row-words">
-        <strong>{d.name}</strong> {d.model ? `runs ${d.model}` : "is idle"}
-        <br />
-        <span class="faint">
+      <div class="row-words">
+        <strong>{d.name}</strong> {doing(d)}{" "}
+        <span class={`badge ${d.state === "serving" ? "good" : d.state === "draining" ? "calm" : "bad"}`}>{d.state}</span>
+        {d.reason && <p class="device-reason">{d.reason}</p>}
+        <p class="faint device-reason">
           {`weights ${mib(d.memoryBytes)} of ${mib(d.memoryMaxBytes)} MiB · keys and values ${mib(d.keysBytes)} of ${mib(d.keysMaxBytes)} MiB`}
           {busy !== null && ` · ${Math.round(busy * 100)} % busy`}
-        </span>
-      </span>
-      <span class={`badge ${d.state === "serving" ? "good" : "bad"}`}>{d.state}</span>
+        </p>
+        {orders}
+      </div>
     </li>
   );
 }

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderToString } from "preact-render-to-string";
+import { DeviceOrders } from "@ui/pages/device_orders";
 import { TopView, type Top } from "@ui/pages/top_view";
 
 const device = {
-  name: "cpu", state: "serving", model: "alice/draw", memoryBytes: 3 << 20, memoryMaxBytes: 8 << 20,
+  name: "cpu", state: "serving", reason: "", model: "alice/draw", memoryBytes: 3 << 20, memoryMaxBytes: 8 << 20,
   keysBytes: 1 << 20, keysMaxBytes: 512 << 20, busyMs: 900,
 };
 const row = { payer: "user:ann", space: "alice/demo", session: 1, event: 2, ageMs: 3100 };
 const top: Top = { connected: true, toldMs: 0, devices: [device], running: [], waiting: [], runningAll: 0, waitingAll: 0 };
-const html = (t: Top, late = false, busy: readonly (number | null)[] = [null]) => renderToString(<TopView top={t} late={late} busy={busy} />);
+const html = (t: Top, late = false, busy: readonly (number | null)[] = [null]) => renderToString(<TopView top={t} late={late} busy={busy} orders={(d) => <DeviceOrders device={d} last={false} order={async () => ""} />} />);
 
 test("a device is shown with what it runs, what it holds and how busy it is", () => {
   const out = html(top, false, [0.424]);
@@ -36,4 +37,17 @@ test("who waits is shown with the reason and when it is about to begin, and that
 test("what was known last stays, and is said to be that", () => {
   assert.match(html(top, true), /role="status">No answer just now/);
   assert.match(html({ ...top, connected: false }), /not connected/);
+});
+
+test("a device out of service says why, and offers what can be done with it", () => {
+  const serving = html(top);
+  const failed = html({ ...top, devices: [{ ...device, state: "failed", reason: "CUDA_ERROR_ECC_UNCORRECTABLE" }] });
+  const draining = html({ ...top, devices: [{ ...device, state: "draining", reason: "a new fan" }] });
+
+  assert.match(serving, /aria-label="Drain cpu"[\s\S]*aria-label="Take out cpu"/);
+  assert.doesNotMatch(serving, /Return cpu/);
+  assert.match(failed, /<strong>cpu<\/strong> runs nothing <span class="badge bad">failed<\/span>/);
+  assert.match(failed, /CUDA_ERROR_ECC_UNCORRECTABLE[\s\S]*aria-label="Return cpu"/);
+  assert.doesNotMatch(failed, /Drain cpu/);
+  assert.match(draining, /badge calm">draining[\s\S]*a new fan[\s\S]*Take out cpu[\s\S]*Return cpu/);
 });
