@@ -17,6 +17,7 @@ import { benchInference } from "./inference.mjs";
 import { benchMany } from "./many.mjs";
 import { benchScheduler } from "./scheduler.mjs";
 import { benchSockets } from "./sockets.mjs";
+import { benchTls } from "./tls.mjs";
 import { benchUi } from "./ui.mjs";
 import { benchUpgrade } from "./upgrade.mjs";
 import { benchUpload } from "./upload.mjs";
@@ -77,8 +78,8 @@ return ui.interface {
 `;
 
 /** What a session may do a second is no subject here: one of these clicks without a pause. */
-async function startPlatform() {
-  const platform = await Platform.start({ args: ["--limit", "session-events=1000000", "--limit", "space-events=1000000"] });
+async function startPlatform(args = []) {
+  const platform = await Platform.start({ args: ["--limit", "session-events=1000000", "--limit", "space-events=1000000", ...args] });
 
   cleanups.push(() => platform.remove());
   return platform;
@@ -465,6 +466,7 @@ const benches = { push: benchPush, wake: benchWake, click: benchClick, memory: b
   inference: () => benchInference({ run, figure, say, cleanups }),
   scheduler: () => benchScheduler({ run, figure }),
   many: () => benchMany({ startPlatform, newRepo, run, numbers, percentile, figure, say, client, pathOf }),
+  tls: () => benchTls({ startPlatform, newRepo, run, figure, say, cleanups, echoApp, pathOf }),
   ui: () => benchUi({ startPlatform, newRepo, percentile, figure, say, cleanups }),
   upgrade: () => benchUpgrade({ newRepo, percentile, figure, say, cleanups,
     startEcho: async () => { const port = await startEcho(); return { port, server: echoServer }; } }),
