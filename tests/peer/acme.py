@@ -20,6 +20,16 @@ DEADLINE = 60
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 TLS_USER, ACME_USER = 61208, 61209
 LIFE = 30 * 86400
+UNIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../packaging/systemd/vitrine-acme.service.in")
+
+
+def capabilities():
+    with open(UNIT) as f:
+        line = re.search("^CapabilityBoundingSet=(.*)$", f.read(), re.M).group(1)
+    return ",".join(["-all", *("+" + name.removeprefix("CAP_").lower() for name in line.split())])
+
+
+CAPABILITIES = capabilities()
 
 
 def openssl(*arguments, **more):
@@ -126,8 +136,10 @@ class Acme(unittest.TestCase):
         cls.begin("pebble", "pebble", "-config", cls.path("pebble.json"), "-dnsserver", "127.0.0.1:%d" % cls.dns,
                   PEBBLE_VA_NOSLEEP="1")
 
-    def cli(self, *arguments, trusting=True):
-        done = subprocess.run((self.trusting if trusting else lambda *c: c)(VITRINE, *arguments, "--data", self.data),
+    def cli(self, *arguments):
+        """With no more power than vitrine-acme.service has."""
+        done = subprocess.run(self.trusting("setpriv", "--no-new-privs", "--bounding-set", CAPABILITIES, "--inh-caps",
+                                            "-all", VITRINE, *arguments, "--data", self.data),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=DEADLINE)
         return done.returncode, done.stdout
 
