@@ -21,6 +21,7 @@
 
 #define GRANT_KEY_LEN 32
 #define GRANT_PAYER_MAX 64
+#define GRANT_PLATFORM "platform" /* who pays for what is computed again, and holds no grant */
 
 struct grant_key {
 	uint32_t id;

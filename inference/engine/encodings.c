@@ -192,7 +192,7 @@ bool lane_step_encodings(struct engine *e, struct lane *lane)
 	nsec = engine_now_nsec() - from;
 	r = lane_outcome(lane, r);
 	if (r == 0 || r == -EIO)
-		engine_charge(e, t.of, t.starts + 1, t.n, nsec);
+		engine_charge(e, t.of, t.starts + 1, NULL, t.n, nsec);
 	if (r < 0) {
 		lane_fail(lane, t.of, t.n, r);
 	} else {

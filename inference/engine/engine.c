@@ -321,8 +321,19 @@ void request_break(struct request *q)
 	q->engine->broke = true;
 }
 
-void engine_charge(
-	struct engine *e, struct request *const *of, const uint32_t *ends, size_t m, uint64_t nsec)
+static void charge_one(struct request *q, uint64_t nsec, bool again)
+{
+	if (again && q->ops->on_again)
+		q->ops->on_again(nsec, q->data);
+	if (again)
+		return;
+	q->device_nsec += nsec;
+	if (q->ops->on_charge && !q->ops->on_charge(nsec, q->data))
+		request_break(q);
+}
+
+void engine_charge(struct engine *e, struct request *const *of, const uint32_t *ends,
+	const bool *again, size_t m, uint64_t nsec)
 {
 	uint64_t from = 0, now = engine_now_nsec();
 
@@ -333,10 +344,8 @@ void engine_charge(
 	for (size_t i = 0; i < m; i++) {
 		uint64_t to = nsec * ends[i] / ends[m - 1];
 
-		of[i]->device_nsec += to - from;
 		schedule_charge(e->schedule, of[i]->party, to - from, now);
-		if (of[i]->ops->on_charge && !of[i]->ops->on_charge(to - from, of[i]->data))
-			request_break(of[i]);
+		charge_one(of[i], to - from, again && again[i]);
 		from = to;
 	}
 }

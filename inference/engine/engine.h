@@ -54,9 +54,10 @@ struct engine;
 struct request;
 
 struct usage {
-	uint64_t device_usec;                          /* its share of its steps' measured time */
-	uint64_t device_nsec;                          /* the same; a step's add up to the step */
-	uint64_t queue_usec;                           /* until its first step */
+	/* Its share of its steps' measured time, but for what was read again. */
+	uint64_t device_usec;
+	uint64_t device_nsec; /* the same; with on_again's a step's add up to the step */
+	uint64_t queue_usec;  /* until its first step */
 	uint32_t tokens_in, tokens_cached, tokens_out; /* cached: of tokens_in, not read again */
 };
 
@@ -80,6 +81,9 @@ struct request_ops {
 	 * step: a text with what it has (finish_reason "quota"), anything else with -EDQUOT. NULL:
 	 * nobody counts. Must not cancel. */
 	bool (*on_charge)(uint64_t nsec, void *data);
+	/* A share of a step in which it was read again, since it had given way to others: no work
+	 * of its own. NULL: nobody counts. */
+	void (*on_again)(uint64_t nsec, void *data);
 };
 
 struct text {

@@ -46,6 +46,7 @@ struct request {
 	uint32_t n_cached;             /* of ids, what was found when it began */
 	uint64_t memory_max;           /* that its payer's texts may hold; 0: nobody says */
 	uint32_t gave_way;             /* how often, of ENGINE_GIVE_WAYS_MAX */
+	uint32_t most;                 /* of ids, what was read before it last began anew */
 	enum lack lacks;               /* why it was not let in when it last could have been */
 	uint64_t lacks_bytes;          /* of what */
 	uint64_t lacks_nsec;           /* since when; 0: it lacks nothing */
@@ -151,9 +152,9 @@ void lane_learn_row_time(struct lane *lane, uint64_t nsec, size_t rows);
 void request_begin(struct request *q, uint64_t now);
 
 /* Splits a step's time over its members: the i-th did the work from ends[i - 1] (0 of the first)
- * to ends[i]. The shares add up to it. */
-void engine_charge(
-	struct engine *e, struct request *const *of, const uint32_t *ends, size_t m, uint64_t nsec);
+ * to ends[i]. The shares add up to it. again: which of them it had had before; NULL: none. */
+void engine_charge(struct engine *e, struct request *const *of, const uint32_t *ends,
+	const bool *again, size_t m, uint64_t nsec);
 
 /* --- texts.c --- */
 

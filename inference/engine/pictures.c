@@ -222,7 +222,7 @@ bool lane_step_pictures(struct engine *e, struct lane *lane)
 	for (size_t i = 0; r == 0 && i < t.n; i++)
 		r = read_texts(m, t.of[i]);
 	nsec = engine_now_nsec() - from;
-	engine_charge(e, t.of, t.ends, t.n, nsec);
+	engine_charge(e, t.of, t.ends, NULL, t.n, nsec);
 	r = lane_outcome(lane, r);
 	if (r < 0) {
 		lane_fail(lane, t.of, t.n, r);

@@ -213,6 +213,8 @@ void room_leave(struct request *q)
 		pages_release(q->lane->pages, q->pages[--q->n_pages]);
 	free(q->pages);
 	q->pages = NULL;
+	if (q->position > q->most)
+		q->most = q->position;
 	q->position = 0;
 	q->running = false;
 	q->lane->writing--;

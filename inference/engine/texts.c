@@ -15,6 +15,7 @@ struct step {
 	struct place places[NET_STEP_ROWS_MAX];
 	struct request *of[NET_STEP_ROWS_MAX];
 	uint32_t ends[NET_STEP_ROWS_MAX]; /* of each row's work; a row is one */
+	bool again[NET_STEP_ROWS_MAX];    /* it was read before its text gave way */
 	uint32_t wanted[NET_STEP_ROWS_MAX];
 	size_t m, n_wanted;
 };
@@ -162,6 +163,7 @@ static void add_row(struct step *s, struct request *q)
 	s->ends[s->m] =
 		(uint32_t)(before + ROW_WORK + ROW_WORK * read / (q->lane->model->parameters + 1));
 	s->ids[s->m] = q->ids.ids[q->position];
+	s->again[s->m] = q->position < q->most;
 	s->places[s->m] = (struct place){q->lane->kv, q->pages, q->position++, q->adapter};
 	if (q->position == q->ids.n)
 		s->wanted[s->n_wanted++] = (uint32_t)s->m;
@@ -309,7 +311,7 @@ static void choose_measured(struct request *q, float *logits, float *spare)
 	int r = request_choose(q, logits, spare, &id);
 
 	if (q->matcher)
-		engine_charge(q->engine, &q, &all, 1, engine_now_nsec() - from);
+		engine_charge(q->engine, &q, &all, NULL, 1, engine_now_nsec() - from);
 	take_token(q, r, id);
 }
 
@@ -331,7 +333,7 @@ bool lane_step_texts(struct engine *e, struct lane *lane)
 	if (r == 0)
 		r = net->family->step(net, s.ids, s.places, s.m, s.wanted, s.n_wanted, e->logits);
 	nsec = engine_now_nsec() - from;
-	engine_charge(e, s.of, s.ends, s.m, nsec);
+	engine_charge(e, s.of, s.ends, s.again, s.m, nsec);
 	r = lane_outcome(lane, r);
 	if (r < 0) {
 		lane_fail(lane, s.of, s.m, r);

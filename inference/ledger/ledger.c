@@ -333,6 +333,22 @@ int ledger_admit(struct ledger *l, const char *payer, struct account **ret, stru
 	return r;
 }
 
+struct account *ledger_platform(struct ledger *l)
+{
+	static const struct models_lease all = {.payer = GRANT_PLATFORM,
+		.account = GRANT_PLATFORM,
+		.usec = 1ll << 50,
+		.valid_ms = 1ll << 32};
+	uint64_t now = clock_mono_usec();
+	struct account *a = accounts_get(l->accounts, GRANT_PLATFORM, now);
+
+	if (!a)
+		return NULL;
+	account_lease(a, &all, journal_id(l->journal), now);
+	settle_owed(l, a);
+	return a;
+}
+
 void charge_begin(struct charge *c, struct ledger *l, struct account *a)
 {
 	c->ledger = l;

@@ -46,6 +46,10 @@ int ledger_on_taken(struct ledger *l, const struct models_taken *m, struct err *
 /* As account_admit, and -ENOSPC: the journal is full. *ret is good until the loop goes on. */
 int ledger_admit(struct ledger *l, const char *payer, struct account **ret, struct err *e);
 
+/* The platform's own account, for work that is nobody's: what gave way and is computed again. It
+ * has no budget. NULL: out of memory. *ret as of ledger_admit. */
+struct account *ledger_platform(struct ledger *l);
+
 uint64_t ledger_waiting(const struct ledger *l); /* rows that the orchestrator has not taken */
 
 /* One call. What the strings point to lives as long as the charge. */

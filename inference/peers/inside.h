@@ -28,6 +28,7 @@ struct call {
 	struct event *event;             /* borrowed, counted in its calls; NULL: it has no grant */
 	char payer[GRANT_PAYER_MAX + 1]; /* "": not found out yet */
 	struct charge charge;            /* begun with the request */
+	struct charge again;             /* begun when it is first read again */
 	bool unpaid;                     /* it waits to know whether the payer may */
 	bool crowded;                    /* it waits for another of the payer's to end */
 	/* While that is so, or its model is being loaded: the message, to begin with then. */
@@ -148,6 +149,8 @@ void call_begin_charge(struct call *c, struct account *account);
 /* It has used the device; data: the call. False: it may not go on, nor may others that spend the
  * same, which end with this step too. */
 bool call_spend(uint64_t nsec, void *data);
+/* What was read again of it since it gave way to others: the platform's own use. */
+void call_spend_again(uint64_t nsec, void *data);
 
 /* Why it ended where call_spend said so. */
 void call_say_quota(const struct call *c, struct err *e);

@@ -31,6 +31,7 @@ static void call_free(struct call *c)
 	call_wait_over(c);
 	c->tenant->calls--;
 	call_leave_event(c);
+	charge_end(&c->again, &(struct usage){0}, "again");
 	job_done(&c->job);
 	drop_held(c);
 	free(c);
@@ -181,7 +182,7 @@ static void on_end(const struct outcome *o, void *data)
 		drop_slow(w);
 }
 
-static const struct request_ops call_ops = {on_text, on_end, call_spend};
+static const struct request_ops call_ops = {on_text, on_end, call_spend, call_spend_again};
 
 static const char busy_words[] = "32 calls are under way already, the limit of one Space or user";
 

@@ -168,17 +168,36 @@ int call_find_account(
 	return r < 0 ? r : check_limits(c, *ret, e);
 }
 
-void call_begin_charge(struct call *c, struct account *account)
+static struct charge charge_of(const struct call *c)
 {
-	c->charge = (struct charge){.space = c->worker->caller ? "" : c->tenant->space,
+	return (struct charge){.space = c->worker->caller ? "" : c->tenant->space,
 		.model = c->job.model->id,
 		.task = c->job.task->name,
 		.session = c->channel,
 		.event = c->node};
+}
+
+void call_begin_charge(struct call *c, struct account *account)
+{
+	c->charge = charge_of(c);
 	if (account)
 		charge_begin(&c->charge, c->worker->service->ledger, account);
 	if (c->event)
 		reserve(c->event, account);
+}
+
+void call_spend_again(uint64_t nsec, void *data)
+{
+	struct call *c = data;
+	struct ledger *ledger = c->worker->service->ledger;
+	struct account *platform = c->again.ledger || !ledger ? NULL : ledger_platform(ledger);
+
+	if (platform) {
+		c->again = charge_of(c);
+		charge_begin(&c->again, ledger, platform);
+	}
+	c->again.device = c->job.model->net->device->ops->name;
+	(void)charge_add(&c->again, nsec);
 }
 
 bool call_is_crowded(const struct call *c)

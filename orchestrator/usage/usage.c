@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "orchestrator/usage/credits.h"
+#include "proto/grant.h"
 
 #define ROWS_MAX 1000 /* of one message, by its size */
 #define NUMBER_MAX (INT64_MAX / 2)
@@ -108,7 +109,8 @@ static int take_row(struct store *s, const struct usage_policy *p, const char *j
 			words.commit, r->model, r->task, r->device, r->session, r->event,
 			r->queue_usec, r->device_nsec, r->tokens_in, r->tokens_cached,
 			r->tokens_out, r->outcome);
-	if (n >= 0 && r->device_nsec > before)
+	/* What the platform has computed again is in the ledger, and nobody's use. */
+	if (n >= 0 && r->device_nsec > before && strcmp(r->account, GRANT_PLATFORM) != 0)
 		n = charge(s, p, r, (uint64_t)(r->device_nsec - before), now_usec, e);
 	return n < 0 ? n : 0;
 }

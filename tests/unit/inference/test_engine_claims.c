@@ -147,6 +147,45 @@ TEST(every_text_ends_having_given_way_three_times_at_most)
 	engine_free(e);
 }
 
+/* --- who pays for what is read again --- */
+
+static uint64_t charged, again;
+
+static bool pay(uint64_t nsec, void *data)
+{
+	(void)data;
+	charged += nsec;
+	return true;
+}
+
+static void pay_again(uint64_t nsec, void *data)
+{
+	(void)data;
+	again += nsec;
+}
+
+TEST(what_is_read_again_is_not_its_own_and_with_it_all_sums_to_the_time_the_device_was_busy)
+{
+	static const struct request_ops paying = {on_text, on_end, pay, pay_again};
+	struct engine *e = with_pages(6);
+	struct watch of[8];
+	uint64_t sum = 0;
+
+	charged = again = 0;
+	for (uint32_t i = 0; i < 8; i++) {
+		begin(e, &of[i], PROMPT, i % 2 ? "user:a" : "user:b", i % 4, 120);
+		of[i].request->ops = &paying;
+	}
+	finish(e);
+	for (int i = 0; i < 8; i++) {
+		CHECK(of[i].done && of[i].o.r == 0);
+		sum += of[i].o.usage.device_nsec;
+	}
+	CHECK(again > 0 && charged == sum);
+	CHECK((charged + again) / 1000 == engine_busy_usec(e));
+	engine_free(e);
+}
+
 TEST(who_is_cancelled_while_they_wait_for_memory_is_waited_for_no_longer)
 {
 	struct engine *e = with_pages(12);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/link.h"
 #include "inference/engine/inside.h"
+#include "inference/ledger/journal.h"
 #include "inference/peers/inside.h"
 #include "inference/peers/waits.h"
 #include "proto/messages.h"
@@ -155,14 +156,55 @@ TEST(the_lease_says_what_may_be_kept_and_the_caller_hears_what_never_fits)
 	tear_down(&x);
 }
 
+/* Sums the last row of each call; those of the platform in *ret_again. */
+static int64_t sum_rows(const struct fixture *x, int64_t *ret_again)
+{
+	CLEANUP(json_unrefp) json_t *calls = json_object();
+	CLEANUP(journal_closep) struct journal *j = NULL;
+	struct journal_cursor at = {0};
+	struct err e = {0};
+	const char *call;
+	json_t *row;
+	int64_t sum = 0;
+
+	CHECK(journal_open(x->dir, &j, &e) == 0);
+	while (at.next <= journal_last(j)) {
+		CLEANUP(buf_done) struct buf text;
+		char name[24];
+
+		buf_init(&text, JOURNAL_ROW_MAX + 64);
+		CHECK(journal_read(j, &at, &text) == 1);
+		row = json_loadb(buf_str(&text), text.len, 0, NULL);
+		CHECK(row);
+		(void)snprintf(name, sizeof(name), "%lld",
+			(long long)json_integer_value(json_object_get(row, "call")));
+		CHECK(json_object_set_new(calls, name, row) == 0);
+	}
+	*ret_again = 0;
+	json_object_foreach(calls, call, row)
+	{
+		int64_t nsec = json_integer_value(json_object_get(row, "device_nsec"));
+		bool platform =
+			!strcmp(json_string_value(json_object_get(row, "account")), GRANT_PLATFORM);
+
+		CHECK(platform ==
+			!strcmp(json_string_value(json_object_get(row, "outcome")), "again"));
+		*ret_again += platform ? nsec : 0;
+		sum += nsec;
+	}
+	return sum;
+}
+
 TEST(what_would_exceed_it_waits_with_the_reason_and_ends_well)
 {
 	struct fixture x;
 	char words[256], reason[256] = "";
 	struct wait wait;
 	uint64_t most = 0;
+	int64_t sum, again;
 
 	set_up(&x);
+	engine_limit_kv(x.engine, 1 << 20, 1 << 20); /* nothing of who waits is kept beside it */
 	lease(&x, 1);
 	for (uint32_t i = 0; i < CALLS; i++)
 		call(&x, i, 300);
@@ -186,6 +228,8 @@ TEST(what_would_exceed_it_waits_with_the_reason_and_ends_well)
 	CHECK(most > 0 && most <= 1 << 20);
 	CHECK(!strncmp(reason, "waits for ", 10));
 	CHECK(strstr(reason, " MiB of the 1 MiB that you may keep on the device, held by "));
+	sum = sum_rows(&x, &again);
+	CHECK(again > 0 && sum / 1000 == (int64_t)engine_busy_usec(x.engine));
 	tear_down(&x);
 }
 

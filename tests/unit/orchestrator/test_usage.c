@@ -135,6 +135,20 @@ TEST(rows_that_come_again_are_charged_once)
 	tear_down(&f);
 }
 
+TEST(what_the_platform_computes_again_is_kept_and_charged_to_nobody)
+{
+	struct fixture f;
+
+	set_up(&f);
+	CHECK(take(&f, "j",
+		      json_pack("[o,o,o]", row(1, 1, "user:ada", 5 * SEC, "done"),
+			      row(2, 2, "platform", SEC, "running"),
+			      row(3, 2, "platform", 2 * SEC, "again")),
+		      DAY_USEC) == 3);
+	CHECK(level(&f, "user:ada", DAY_USEC) == 5 * SEC && rows_of(&f) == 2);
+	tear_down(&f);
+}
+
 TEST(a_long_call_is_one_row_and_charged_by_what_came_to_it)
 {
 	struct fixture f;
