@@ -65,10 +65,10 @@ static void ask_for_domains(struct run *r)
 		return;
 	json_array_foreach(list, i, one)
 	{
-		const char *host = json_string_value(json_object_get(one, "host"));
+		const char *host = json_string_value(json_object_get(one, "domain"));
 		struct acme_host *h;
 
-		if (!host || !json_is_true(json_object_get(one, "verified")))
+		if (!host)
 			continue;
 		if (acme_add(a, host, true, &e) < 0) {
 			log_warn("%s", e.text);

@@ -2,16 +2,19 @@
 people (Debian package pebble). acme.py VITRINE"""
 
 import http.client
+import http.server
 import json
 import os
 import re
 import shutil
 import signal
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -136,10 +139,10 @@ class Acme(unittest.TestCase):
         cls.begin("pebble", "pebble", "-config", cls.path("pebble.json"), "-dnsserver", "127.0.0.1:%d" % cls.dns,
                   PEBBLE_VA_NOSLEEP="1")
 
-    def cli(self, *arguments):
+    def cli(self, *arguments, data=None):
         """With no more power than vitrine-acme.service has."""
         done = subprocess.run(self.trusting("setpriv", "--no-new-privs", "--bounding-set", CAPABILITIES, "--inh-caps",
-                                            "-all", VITRINE, *arguments, "--data", self.data),
+                                            "-all", VITRINE, *arguments, "--data", data or self.data),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=DEADLINE)
         return done.returncode, done.stdout
 
@@ -269,6 +272,46 @@ class Acme(unittest.TestCase):
         code, out = self.cli("tls", "acme", "--directory", "http://x/", "a.example")
         self.assertEqual(code, 2)
         self.assertIn("is no directory of an authority", out)
+
+    def test_8_custom_domains_are_those_that_the_orchestrator_names_or_named_last(self):
+        """Against one that is ours: what it says is what is tried."""
+        data, named = self.path("other"), []
+        for folder in ("run/tls/challenges", "orchestrator"):
+            os.makedirs(os.path.join(data, folder))
+        with open(os.path.join(data, "orchestrator/ctl.key"), "w") as f:
+            f.write("0" * 64)
+
+        class Names(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = json.dumps([{"domain": name, "space": "a/b"} for name in named]).encode()
+                self.send_response(200 if self.path == "/api/domains" else 404)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def address_string(self):
+                return "cli"
+
+            def log_message(self, *words):
+                pass
+
+        def hosts(*arguments):
+            self.cli("tls", *arguments, data=data)
+            with open(os.path.join(data, "run/tls/status.json")) as f:
+                return {h["host"]: h["custom"] for h in json.load(f)["hosts"]}
+
+        path = os.path.join(data, "run/http.sock")
+        with socketserver.UnixStreamServer(path, Names) as server:
+            threading.Thread(target=server.serve_forever).start()
+            named += ["blocked.example", "shop.blocked.example"]
+            self.assertEqual(hosts("acme", "--directory", self.directory, "own.blocked.example"),
+                             {"own.blocked.example": False, "blocked.example": True, "shop.blocked.example": True})
+            named.remove("blocked.example")
+            self.assertEqual(hosts("renew"), {"own.blocked.example": False, "shop.blocked.example": True})
+            server.shutdown()
+        os.unlink(path)
+        self.assertEqual(hosts("renew"), {"own.blocked.example": False, "shop.blocked.example": True})
 
     def test_9_an_authority_that_cannot_see_the_proof_is_quoted(self):
         """Its names lead to where nobody listens for it."""

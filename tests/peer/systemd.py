@@ -209,6 +209,9 @@ class Started(Staged):
         unit, sockets = self.unit(name + ".service"), self.sockets[name]
         command = unit.get("Service.ExecStart")[0].replace(
             "${VITRINE_URL}", "http://127.0.0.1:%d" % self.port)
+        for line in unit.get("Service.Environment"):
+            for key, value in (word.split("=", 1) for word in line.split()):
+                command = command.replace("${%s}" % key, value)
         # A variable without braces is as many words as it has, none when it is not set.
         argv = [word for word in shlex.split(command) if not word.startswith("$")]
         with open(self.stage + self.prefix + "/lib/sysusers.d/vitrine.conf") as f:
