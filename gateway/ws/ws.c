@@ -18,9 +18,11 @@
 #define MESSAGE_MAX (4u << 20) /* one WebSocket message from a page */
 #define LAZY_MAX 4096
 #define LAZY_USEC (3 * USEC_PER_MSEC)
-#define JOIN_SEC 10                      /* from upgrade to JOIN */
-#define LEAVE_USEC (300 * USEC_PER_MSEC) /* for pages to hear that we go */
-#define CLOSE_SEC 5                      /* from BYE to the end, for a page that does not read */
+#define JOIN_SEC 10                        /* from upgrade to JOIN */
+#define LEAVE_USEC (300 * USEC_PER_MSEC)   /* for pages to hear that we go … */
+#define LEAVE_EACH_USEC USEC_PER_MSEC      /* … and more, the more there are */
+#define LEAVE_LAST_USEC (3 * USEC_PER_SEC) /* however many still answer */
+#define CLOSE_SEC 5                        /* from BYE to the end, for a page that does not read */
 #define RECEIVE_BYTES (64 * 1024)
 #define RATE_BYTES 4e6   /* per second from one page … */
 #define BURST_BYTES 16e6 /* … after so many at once */
@@ -68,6 +70,8 @@ struct ws {
 	struct source *leave_timer; /* owned */
 	struct ws_socket *lazy_list, *slow_list;
 	size_t count;
+	uint64_t leave_usec; /* since when we go */
+	size_t leave_count;  /* at the last look */
 	bool lazy_armed, leaving, stopping;
 	uint8_t scratch[LWS_PRE + RECEIVE_BYTES];
 };
@@ -464,10 +468,22 @@ static int on_loop(
 	return 0;
 }
 
+/* A thousand pages take longer to hear it than one; some that never will hold up nobody for long.
+ */
+static void await_leaving(struct ws *w)
+{
+	w->leave_count = w->count;
+	timer_arm_after(w->leave_timer, LEAVE_USEC + w->count * LEAVE_EACH_USEC);
+}
+
 static void on_leave(void *data)
 {
 	struct ws *w = data;
 
+	if (w->count < w->leave_count && clock_mono_usec() - w->leave_usec < LEAVE_LAST_USEC) {
+		await_leaving(w);
+		return;
+	}
 	w->stopping = true;
 	lws_cancel_service(w->context);
 }
@@ -644,7 +660,8 @@ void ws_stop(struct ws *w)
 {
 	w->leaving = true;
 	w->stopping = w->count == 0;
-	timer_arm_after(w->leave_timer, LEAVE_USEC);
+	w->leave_usec = clock_mono_usec();
+	await_leaving(w);
 	/* By name: the library works with a copy of the table. */
 	(void)lws_callback_on_writable_all_protocol(
 		w->context, lws_vhost_name_to_protocol(lws_get_vhost_by_name(w->context, "default"),
