@@ -48,6 +48,14 @@ static void print_since(const json_t *d)
 		printf(" since %s", text);
 }
 
+static void print_hardware(const json_t *d)
+{
+	if (*ask_text(d, "hardware"))
+		printf("%-12s %s\n", "", ask_text(d, "hardware"));
+	if (*ask_text(d, "warning"))
+		printf("%-12s !! %s\n", "", ask_text(d, "warning"));
+}
+
 static void print_device(const json_t *d)
 {
 	printf("%-12s %-9s %5.0f of %.0f MiB of weights, %.0f of %.0f MiB of keys and values, "
@@ -56,6 +64,7 @@ static void print_device(const json_t *d)
 		mib(d, "memoryMaxBytes"), mib(d, "keysBytes"), mib(d, "keysMaxBytes"),
 		(long long)json_integer_value(json_object_get(d, "models")));
 	printf("\n");
+	print_hardware(d);
 	if (!strcmp(ask_text(d, "state"), "serving"))
 		return;
 	printf("%-12s %s", "", ask_text(d, "state"));
@@ -73,12 +82,24 @@ static const json_t *find_device(const json_t *all, const char *name)
 	return NULL;
 }
 
+static void print_all(const json_t *all)
+{
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "devices"), i, d) print_device(d);
+	json_array_foreach(json_object_get(all, "gpus"), i, d)
+	{
+		printf("%-12s no model runs on it\n", "(a GPU)");
+		print_hardware(d);
+	}
+}
+
 /* All of them, or the one called so. */
 static int show(const struct wish *w, const char *name)
 {
 	CLEANUP(json_unrefp) json_t *all = NULL;
-	const json_t *d, *one;
-	size_t i;
+	const json_t *one;
 
 	if (ask(&w->client, "GET", NULL, &all, "/api/devices") != 0)
 		return ASK_FAILED;
@@ -95,7 +116,7 @@ static int show(const struct wish *w, const char *name)
 	else if (one)
 		print_device(one);
 	else
-		json_array_foreach(json_object_get(all, "devices"), i, d) print_device(d);
+		print_all(all);
 	return 0;
 }
 

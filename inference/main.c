@@ -24,6 +24,7 @@
 #include "inference/budgets.h"
 #include "inference/check.h"
 #include "inference/devices/device.h"
+#include "inference/devices/gpus.h"
 #include "inference/devices/pool.h"
 #include "inference/engine/engine.h"
 #include "inference/engine/guard.h"
@@ -50,6 +51,7 @@ struct settings {
 	const char *run_model, *run_text;
 	const char *check; /* a folder */
 	bool list;
+	int gpus_fd; /* reports of GPUs; -1: none */
 };
 
 static const char usage[] = "usage: vitrine-inference --listen-fd FD --models DIR [--models "
@@ -157,7 +159,7 @@ static int read_settings(int argc, char **argv, struct settings *s)
 	};
 	int option;
 
-	*s = (struct settings){.listen_fd = -1};
+	*s = (struct settings){.listen_fd = -1, .gpus_fd = -1};
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (take_option(s, option, optarg) < 0)
 			return -EINVAL;
@@ -309,11 +311,16 @@ static int serve(const struct settings *s, const struct devices *devices, struct
 	static const struct shelf_ops shelf_ops = {on_models_changed, may_release, on_stranded};
 	CLEANUP(guard_freep) struct guard *guard = NULL;
 	CLEANUP(ledger_freep) struct ledger *ledger = NULL;
+	CLEANUP(gpus_freep) struct gpus *gpus = NULL;
 	CLEANUP(service_freep) struct service *service = NULL;
 	CLEANUP(listener_freep) struct listener *listener = NULL;
 	struct err e = {0};
 	int r = service_new(loop, engine, shelf, &service);
 
+	if (r == 0 && s->gpus_fd >= 0)
+		r = gpus_new(loop, s->gpus_fd, &gpus);
+	if (r == 0)
+		service_set_gpus(service, gpus);
 	if (r == 0)
 		r = begin_ledger(s, loop, service, &ledger, &e);
 	if (r == 0 && s->data)
@@ -358,6 +365,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_IGN); /* who watches GPUs may end before this does */
+	/* Before anything is held that it should not have. */
+	if (s.listen_fd >= 0 &&
+		gpus_fork(GPUS_LIBRARY, GPUS_EVERY_SEC, GPUS_PATIENCE_SEC, &s.gpus_fd) < 0)
+		log_warn("GPUs are not watched: %s", strerror(errno));
 	raise_file_limit();
 	if (s.check)
 		budgets_look(&s.budgets);

@@ -29,6 +29,7 @@ struct kv; /* a pool of pages, each the keys and values of KV_PAGE tokens, all l
 
 #define KV_PAGE 32
 #define DEVICE_FAULT_MAX 160
+#define DEVICE_UUID_MAX 48
 
 /* Where a row of a step belongs: its sequence, that is the pages that hold it, and its place in
  * it. Token t is in pages[t / KV_PAGE]; rows of one sequence have the same pages pointer. */
@@ -132,7 +133,8 @@ struct device {
 	/* Set by device_fail only; what it failed with is there once it is DEVICE_FAULTY. */
 	atomic_int soundness;
 	char fault[DEVICE_FAULT_MAX];
-	uint64_t busy_nsec; /* of steps, measured; counted by whoever steps */
+	char uuid[DEVICE_UUID_MAX]; /* "GPU-…", as its management library says it; "": none */
+	uint64_t busy_nsec;         /* of steps, measured; counted by whoever steps */
 };
 
 /* --- devices/fault.c, in plug-ins too --- */

@@ -96,7 +96,8 @@ struct service {
 	uint32_t last_group;
 	size_t n_controls, n_workers;
 	struct grant_keys keys;
-	struct ledger *ledger; /* borrowed; NULL: nobody counts */
+	struct ledger *ledger;   /* borrowed; NULL: nobody counts */
+	const struct gpus *gpus; /* borrowed; NULL: nobody watches any */
 };
 
 /* --- service.c --- */

@@ -92,6 +92,11 @@ void service_set_ledger(struct service *s, struct ledger *ledger)
 	s->ledger = ledger;
 }
 
+void service_set_gpus(struct service *s, const struct gpus *gpus)
+{
+	s->gpus = gpus;
+}
+
 void service_lease_came(struct service *s)
 {
 	if (s->held_bytes > 0)

@@ -21,6 +21,7 @@
 #define SERVICE_HELD_MAX (64u << 20) /* bytes of all calls that wait so */
 #define SERVICE_HELD_SHARE (SERVICE_HELD_MAX / 16) /* of one Space's or payer's */
 
+struct gpus;
 struct ledger;
 struct service;
 
@@ -32,6 +33,9 @@ DEFINE_CLEANUP(struct service *, service_free)
 
 /* From now on calls are paid for; it outlives the service. */
 void service_set_ledger(struct service *s, struct ledger *ledger);
+
+/* From now on what is said of GPUs is told too; it outlives the service. */
+void service_set_gpus(struct service *s, const struct gpus *gpus);
 
 /* For the ledger: calls that wait for a lease may be tried again. */
 void service_lease_came(struct service *s);

@@ -1,14 +1,18 @@
 #include "inference/peers/top.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "inference/devices/gpus.h"
 #include "inference/peers/inside.h"
 #include "inference/peers/waits.h"
 #include "proto/messages.h"
 
+#define WORDS_MAX 200
 #define ROWS_MAX 48 /* of each list; the rest is counted */
 
 static json_t *describe_call(const struct call *c)
@@ -136,6 +140,37 @@ static json_t *words_of(const char *text)
 	return words ? words : json_string("its words are not text");
 }
 
+static const struct gpu *find_gpu(const struct gpus_report *r, const char *uuid)
+{
+	for (size_t i = 0; r && *uuid && i < r->n; i++)
+		if (!strcmp(r->list[i].uuid, uuid))
+			return &r->list[i];
+	return NULL;
+}
+
+/* What it is, and what is wrong with it, where somebody says. */
+static void set_hardware(json_t *row, const struct gpus_report *r, const struct gpu *g)
+{
+	char words[WORDS_MAX], warning[WORDS_MAX];
+
+	if (!g)
+		return;
+	gpu_words(g, words, sizeof(words));
+	gpu_warning(g, r->stuck_sec, warning, sizeof(warning));
+	(void)json_object_set_new(row, "hardware", json_string(words));
+	(void)json_object_set_new(row, "warning", json_string(warning));
+}
+
+static void set_processors(json_t *row, const struct device *d)
+{
+	char words[WORDS_MAX];
+
+	(void)snprintf(words, sizeof(words), "%ld processors, %llu MiB of memory",
+		sysconf(_SC_NPROCESSORS_ONLN),
+		(unsigned long long)(d->ops->memory((struct device *)d) >> 20));
+	(void)json_object_set_new(row, "hardware", json_string(words));
+}
+
 static json_t *describe_device(const struct service *s, const struct bay *b)
 {
 	const struct model *now = engine_model_now(s->engine);
@@ -154,11 +189,45 @@ static json_t *describe_device(const struct service *s, const struct bay *b)
 
 static json_t *describe_devices(struct service *s)
 {
+	const struct gpus_report *r = gpus_look(s->gpus);
 	const struct rack *rack = shelf_rack(s->shelf);
 	json_t *list = json_array();
 
+	for (size_t i = 0; i < rack->n; i++) {
+		const struct device *d = rack->bays[i].device;
+		json_t *row = describe_device(s, &rack->bays[i]);
+
+		if (!strcmp(d->ops->name, "cpu"))
+			set_processors(row, d);
+		set_hardware(row, r, find_gpu(r, d->uuid));
+		(void)json_array_append_new(list, row);
+	}
+	return list;
+}
+
+static bool is_used(struct service *s, const struct gpu *g)
+{
+	const struct rack *rack = shelf_rack(s->shelf);
+
 	for (size_t i = 0; i < rack->n; i++)
-		(void)json_array_append_new(list, describe_device(s, &rack->bays[i]));
+		if (*g->uuid && !strcmp(rack->bays[i].device->uuid, g->uuid))
+			return true;
+	return false;
+}
+
+/* GPUs that no model runs on. */
+static json_t *describe_others(struct service *s)
+{
+	const struct gpus_report *r = gpus_look(s->gpus);
+	json_t *list = json_array();
+
+	for (size_t i = 0; r && i < r->n; i++) {
+		json_t *row = is_used(s, &r->list[i]) ? NULL
+						      : json_pack("{s:s}", "uuid", r->list[i].uuid);
+
+		set_hardware(row, r, &r->list[i]);
+		(void)json_array_append_new(list, row);
+	}
 	return list;
 }
 
@@ -170,9 +239,9 @@ static json_t *describe(struct service *s)
 	for (struct worker *w = s->workers; w; w = w->next)
 		for (struct call *c = w->calls; c; c = c->next)
 			note_call(&l, c);
-	return json_pack("{s:o, s:o, s:o, s:I, s:I}", "devices", describe_devices(s), "running",
-		l.running, "waiting", list_waiting(&l), "runningAll", (json_int_t)l.n_running,
-		"waitingAll", (json_int_t)l.n_waiting);
+	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I}", "devices", describe_devices(s), "gpus",
+		describe_others(s), "running", l.running, "waiting", list_waiting(&l), "runningAll",
+		(json_int_t)l.n_running, "waitingAll", (json_int_t)l.n_waiting);
 }
 
 void top_tell(struct service *s)

@@ -59,11 +59,12 @@ void handle_devices(struct request *r)
 
 	(void)models_peer_top(w->models, &at);
 	request_json(r, MHD_HTTP_OK,
-		json_pack("{s:b, s:I, s:O?}", "connected", models_peer_is_connected(w->models),
-			"toldMs",
+		json_pack("{s:b, s:I, s:O?, s:O?}", "connected",
+			models_peer_is_connected(w->models), "toldMs",
 			at ? (json_int_t)((clock_mono_usec() - at) / USEC_PER_MSEC)
 			   : (json_int_t)-1,
-			"devices", devices));
+			"devices", devices, "gpus",
+			json_object_get(models_peer_top(w->models, &at), "gpus")));
 }
 
 /* --- orders --- */

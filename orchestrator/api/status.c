@@ -211,6 +211,7 @@ static void add_devices(json_t *list, const json_t *devices)
 		const char *name = json_string_value(json_object_get(d, "name"));
 		const char *state = json_string_value(json_object_get(d, "state"));
 		const char *reason = json_string_value(json_object_get(d, "reason"));
+		const char *warning = json_string_value(json_object_get(d, "warning"));
 
 		if (!name || !state)
 			continue;
@@ -218,6 +219,8 @@ static void add_devices(json_t *list, const json_t *devices)
 		if (!strcmp(state, "failed"))
 			add_problem(list, "the device %s failed and is out of service: %s", name,
 				reason ? reason : "");
+		if (warning && *warning)
+			add_problem(list, "the device %s: %s", name, warning);
 	}
 	if (json_array_size(devices) > 0 && serving == 0)
 		add_problem(list, "no device is in service: every model call is refused");

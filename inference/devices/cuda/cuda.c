@@ -766,6 +766,20 @@ static CUresult find_kernels(struct cuda *c)
 	return r;
 }
 
+/* As NVIDIA's management library writes it; "" where it is not known. */
+static void name_gpu(struct cuda *c)
+{
+	char *at = c->device.uuid;
+	CUuuid id;
+
+	if (c->driver.cuDeviceGetUuid_(&id, c->gpu) != CUDA_SUCCESS)
+		return;
+	at += snprintf(at, 5, "GPU-");
+	for (size_t i = 0; i < sizeof(id.bytes); i++)
+		at += snprintf(at, 4, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
+			(unsigned char)id.bytes[i]);
+}
+
 static CUresult start(struct cuda *c)
 {
 	struct driver *v = &c->driver;
@@ -832,6 +846,7 @@ int device_plugin_open(struct device **ret, struct err *e)
 		(void)cuda_close(&c->device);
 		return r;
 	}
+	name_gpu(c);
 	*ret = &c->device;
 	return 0;
 }

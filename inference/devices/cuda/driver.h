@@ -23,6 +23,7 @@
 	CALL(cuStreamDestroy, (CUstream s))                                                        \
 	CALL(cuStreamSynchronize, (CUstream s))                                                    \
 	CALL(cuMemAlloc, (CUdeviceptr * ret, size_t n))                                            \
+	CALL(cuDeviceGetUuid, (CUuuid * ret, CUdevice d))                                          \
 	CALL(cuMemGetInfo, (size_t * left, size_t * all))                                          \
 	CALL(cuMemFree, (CUdeviceptr p))                                                           \
 	CALL(cuMemAllocHost, (void **ret, size_t n))                                               \

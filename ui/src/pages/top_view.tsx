@@ -8,6 +8,8 @@ export interface Device {
   readonly name: string;
   readonly state: string;
   readonly reason: string;
+  readonly hardware?: string;
+  readonly warning?: string;
   readonly model: string;
   readonly memoryBytes: number;
   readonly memoryMaxBytes: number;
@@ -84,6 +86,8 @@ function DeviceRow({ device: d, busy, orders }: { device: Device; busy: number |
       <div class="row-words">
         <strong>{d.name}</strong> {doing(d)}{" "}
         <span class={`badge ${d.state === "serving" ? "good" : d.state === "draining" ? "calm" : "bad"}`}>{d.state}</span>
+        {d.hardware && <p class="faint device-reason">{d.hardware}</p>}
+        {d.warning && <p class="device-warning">{d.warning}</p>}
         {d.reason && <p class="device-reason">{d.reason}</p>}
         <p class="faint device-reason">
           {`weights ${mib(d.memoryBytes)} of ${mib(d.memoryMaxBytes)} MiB · keys and values ${mib(d.keysBytes)} of ${mib(d.keysMaxBytes)} MiB`}
