@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launchBrowser, openPage } from "./lib/browser.mjs";
+import { launchBrowser, openPage, screenshot } from "./lib/browser.mjs";
 import { blocksOf } from "./lib/docs.mjs";
 import { Machine } from "./lib/machine.mjs";
 import { Platform, root } from "./lib/platform.mjs";
@@ -116,17 +116,19 @@ async function ask(page) {
   return await refused(page).count() === 0;
 }
 
+/** The line under the app. */
+const priceOf = async (page) => (await page.locator(".price").innerText()).replaceAll("\u00a0", " ");
+
 /** The page's line says what the ledger does: how much is left of so many seconds. */
 async function saysWhatIsLeft(name, tier) {
-  const line = people[name].locator(".price");
   let left;
 
   await until("the page says what the ledger does", async () => {
     left = tier - await used(name);
     const words = left < 9.95 ? `${left > 0.1 ? Number(left.toFixed(1)) : "under 0.1"} s of ${tier} s` : `${Math.floor(left / 60)} min ${Math.floor(left % 60)} s of ${tier / 60} min`;
 
-    return left < tier && (await line.innerText()).endsWith(` · ${words} left for you today`);
-  }).catch(async () => assert.fail(`the ledger has ${left} s left, the page says: ${await line.innerText()}`));
+    return left < tier && (await priceOf(people[name])).endsWith(` · ${words} left for you today`);
+  }).catch(async () => assert.fail(`the ledger has ${left} s left, the page says: ${await priceOf(people[name])}`));
 }
 
 test("each of them sees their own seconds go down, by what the ledger says", { skip }, async () => {
@@ -161,9 +163,54 @@ test("a credit with a reason helps at once, and is read under Account", { skip }
   await next("sudo vitrine credit bob 60");
   await refused(bob).getByRole("button", { name: "Dismiss" }).click();
   assert.ok(await ask(bob));
-  await until("the page counts it", async () => /· [56]\d s left for you today$/.test(await bob.locator(".price").innerText()));
+  await until("the page counts it", async () => /· [56]\d s left for you today$/.test(await priceOf(bob)));
   await bob.goto(`${platform.url}/-/account`);
   await bob.getByText(/^Credit of 60 s, \S+ s left, until \d{4}-\d\d-\d\d: a talk on Friday \(admin\)$/).waitFor();
+});
+
+/** One run at a time, as where one device does the work. */
+const bedtime = `local ui, models = require "vitrine.ui", require "vitrine.models"
+local writer = models.chat "vitrine/tiny-writer"
+
+return ui.page({ title = "Bedtime stories" }, function(page)
+  local about = ui.textbox { label = "About", value = "a fox who cannot sleep", max_length = 200 }
+  local chapters = ui.number { label = "Chapters", value = 3, min = 1, max = 1000 }
+  local write = ui.button { "Write the story", variant = "primary" }
+  local story = ui.markdown ""
+
+  write:on_click { concurrency = 1, fn = function()
+    for _ = 1, chapters.value do
+      story:set(writer:complete({ { role = "user", content = "a story about " .. about.value } }))
+    end
+  end }
+  return ui.column { about, chapters, write, story }
+end)
+`;
+
+test("who waits sees on one page what a run takes, what is left, the place and the reason", { skip }, async () => {
+  const { ada, bob } = people;
+
+  await there(`vitrine new bedtime\ncat > bedtime/app.lua <<'END'\n${bedtime}END\nrm bedtime/test.lua\nsed -i 's/^sdk: lua/&\\nreplicas: 1/' bedtime/README.md\nvitrine push --to ada/bedtime bedtime`);
+  for (const page of [ada, bob]) await page.goto(`${platform.url}/spaces/ada/bedtime`);
+  const write = (page) => page.getByRole("button", { name: "Write the story" });
+
+  await write(ada).click();
+  await ada.locator(".price").waitFor();
+  await bob.getByLabel("Chapters").fill("1000");
+  await write(bob).click();
+  await bob.getByRole("button", { name: "Stop" }).waitFor();
+  await write(ada).click();
+  await ada.locator(".queue").waitFor();
+  assert.match(await ada.locator(".queue").innerText(), /Next in line(, about \d+ s|, any moment)? · the run before yours goes on$/);
+  assert.match(await priceOf(ada), /^A run takes (about \S+|under 0\.1) s of compute · 9 min \d+ s of 10 min left for you today$/);
+  await ada.setViewportSize({ width: 1280, height: 640 });
+  await screenshot(ada, "quota");
+  await ada.emulateMedia({ colorScheme: "dark" });
+  await ada.setViewportSize({ width: 360, height: 760 });
+  await screenshot(ada, "quota-360");
+  await bob.getByRole("button", { name: "Stop" }).click();
+  await ada.locator(".queue").waitFor({ state: "detached" });
+  await ada.goto(`${platform.url}/spaces/ada/story`);
 });
 
 test("the dashboard, the terminal, Prometheus and auditors are told how it goes", { skip }, async () => {
@@ -206,10 +253,23 @@ test("the platform of the backup knows who has used what, who gave it, and the S
   platform = await Platform.start({ data: join(dir, "again"), args: ["--tls-ca", "--tls-port", String(platform.port), "--host", host] });
   assert.ok(Math.abs(await used("bob") - spent) < 1e-6);
   assert.match((await platform.cli("policy", "history")).output, /the first evening/);
-  await people.bob.reload();
+  await people.bob.goto(`${platform.url}/-/account`);
   await people.bob.getByText(/^Credit of 60 s, .* a talk on Friday \(admin\)$/).waitFor();
   await people.bob.goto(`${platform.url}/spaces/ada/story`);
   assert.ok(await ask(people.bob));
+});
+
+test("every command of docs/policy.md does what it says, and its example is a policy", { skip }, async () => {
+  const page = blocksOf("docs/policy.md"), [example] = page.filter(({ language }) => language === "yaml");
+  const [policy, credit, ...others] = page.filter(({ language }) => language === "sh").map(({ text }) => text);
+
+  assert.equal(others.length, 0);
+  assert.match(await there(policy), /policy\.yaml: \d tiers, fine[\s\S]*applied as version 2[\s\S]*the lab has a course in May$/m);
+  await there(`cat > example.yaml <<'END'\n${example.text}END`);
+  const said = await there(policy.replaceAll(/^vitrine policy show.*$/gm, "").replaceAll("policy.yaml", "example.yaml"));
+
+  assert.match(said, /example\.yaml: 5 tiers, fine[\s\S]*user:bob +trial -> member[\s\S]*network:10\.20\.0\.0\/16 +visitor -> campus[\s\S]*applied as version 3/);
+  await there(credit);
 });
 
 test("what needs systemd is run where there is one", () => {

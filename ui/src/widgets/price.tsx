@@ -43,10 +43,13 @@ export function PriceLine() {
   const none = cost.left_ms === 0 && cost.words !== undefined;
   return (
     <p class={none ? "price none" : "price"} title={none ? undefined : cost.words}>
-      {none ? cost.words : `${takeWords(prices, tree.cells)}${leftWords(cost)}`}
+      {none ? cost.words : unbroken(`${takeWords(prices, tree.cells)}${leftWords(cost)}`)}
     </p>
   );
 }
+
+/** A number stays with its unit where a line ends. */
+const unbroken = (words: string) => words.replace(/(\d) (?=(?:s|min|h)\b)/g, "$1\u00a0");
 
 function takeWords(prices: readonly Price[], cells: ReadonlyMap<NodeId, Cell>): string {
   const dearest = [...prices].sort((a, b) => b.ms - a.ms);

@@ -28,7 +28,7 @@ function QueueLine({ queued }: { queued: Queued }) {
       </span>
       <span aria-hidden="true">
         {`${place}${waitWords(left)}`}
-        {queued.of > 1 && !queued.reason && <span class="faint">{` · ${queued.of} waiting`}</span>}
+        {!queued.reason && <span class="faint">{queued.of > 1 ? ` · ${queued.of} waiting` : " · the run before yours goes on"}</span>}
       </span>
     </p>
   );
