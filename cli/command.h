@@ -48,6 +48,7 @@ int cmd_restart(int argc, char **argv);
 int cmd_secrets(int argc, char **argv);
 int cmd_variables(int argc, char **argv);
 int cmd_data(int argc, char **argv);
+int cmd_domain(int argc, char **argv);
 int cmd_repo(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_import(int argc, char **argv);

@@ -23,7 +23,7 @@ static const struct command commands[] = {
 		"[--repo-size MIB] "
 		"[--data-limits MIB,KEYS,MIB] "
 		"[--sign-up invite|open|closed] "
-		"[--spaces-domain DOMAIN] "
+		"[--spaces-domain DOMAIN] [--custom-domains] "
 		"[--fetch-allow HOST]... [--fetch-allow-private CIDR]... "
 		"[--limit NAME=N]... "
 		"[--tls CERT,KEY]... [--tls-ca] [--tls-acme HOST]... "
@@ -65,6 +65,10 @@ static const struct command commands[] = {
 		"delete OWNER/NAME | restore OWNER/NAME | "
 		"takedown OWNER/NAME --reason WORDS | lift OWNER/NAME | takedowns [--json]",
 		"repos of all kinds", cmd_repo, true},
+	{"domain",
+		"list [OWNER/NAME] | add OWNER/NAME HOST [--proved] | remove OWNER/NAME HOST "
+		"[--json]",
+		"hosts of your own for a Space", cmd_domain},
 	{"export", "[KIND/]OWNER/NAME... -o FILE [--type space|model|dataset] [--json]",
 		"whole repos as one file: history, large files, variables, and no secret",
 		cmd_export},

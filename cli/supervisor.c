@@ -168,6 +168,8 @@ static void start_fetch(struct supervisor *s, struct start *p)
 		arg(p, "--allow=%s", policy->hosts[i]);
 	for (size_t i = 0; i < policy->n_private; i++)
 		arg(p, "--allow-private=%s", policy->private[i]);
+	if (s->config.custom_domains)
+		arg(p, "--prove");
 	p->fds[p->n_fds++] = s->sockets[SOCK_FETCH];
 }
 
@@ -215,6 +217,8 @@ static void start_orchestrator(struct supervisor *s, struct start *p)
 	arg(p, "%s", s->config.url);
 	if (s->config.spaces_domain)
 		arg(p, "--spaces-domain=%s", s->config.spaces_domain);
+	if (s->config.custom_domains)
+		arg(p, "--custom-domains");
 	arg(p, "--hook");
 	arg(p, "%s/vitrine-hook", s->layout->svc_bin);
 	arg(p, "--served=%s/served", s->layout->svc_data);

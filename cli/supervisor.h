@@ -35,6 +35,7 @@ struct supervisor_config {
 	size_t n_tls;
 	unsigned int https_port; /* where whoever comes by http is sent; 0: nobody is */
 	const char *url;         /* how visitors reach the platform */
+	bool custom_domains;     /* owners may bring hosts for their Spaces */
 	const char
 		*spaces_domain; /* Spaces have hosts of their own below it; NULL: they have none */
 	int token_fd;           /* write end for an administrator's token, -1: none; owned */

@@ -47,6 +47,7 @@ struct up {
 	const char *devices[DEVICES_MAX]; /* as inference takes them; NULL: the end */
 	const char *quota, *large_files, *sign_up, *repo_size; /* likewise */
 	const char *spaces_domain;
+	bool custom_domains;
 	bool dense, local_metrics, open_models;
 	const char *proxy;
 	unsigned long upload_mib, files_mib; /* 0: the gateway's own */
@@ -414,7 +415,8 @@ static const struct option known[] = {{"data", required_argument, NULL, 'd'},
 	{"tls-acme-directory", required_argument, NULL, 'D'},
 	{"tls-acme-contact", required_argument, NULL, 'N'},
 	{"tls-acme-eab", required_argument, NULL, 'E'}, {"host", required_argument, NULL, 'H'},
-	{"spaces-domain", required_argument, NULL, 'S'}, {0}};
+	{"spaces-domain", required_argument, NULL, 'S'}, {"custom-domains", no_argument, NULL, 'B'},
+	{0}};
 
 /* What an option without a value turns on; NULL: it is none of those. */
 static bool *flag_of(struct up *u, int option)
@@ -424,6 +426,8 @@ static bool *flag_of(struct up *u, int option)
 		return &u->front.own_ca;
 	case 'O':
 		return &u->open_models;
+	case 'B':
+		return &u->custom_domains;
 	case 'M':
 		return &u->local_metrics;
 	default:
@@ -549,6 +553,7 @@ static int serve(struct up *u, struct err *e)
 		.repo_size = u->repo_size,
 		.sign_up = u->sign_up,
 		.spaces_domain = u->spaces_domain,
+		.custom_domains = u->custom_domains,
 		.disk_reserve = u->disk_reserve,
 		.model_memory = u->model_memory,
 		.devices = u->devices,

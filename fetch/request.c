@@ -29,6 +29,7 @@ struct request {
 	struct curl_slist *out;       /* owned */
 	struct buf answer;
 	size_t header_bytes;
+	bool prove;
 	bool foreign; /* since a hop to another origin than the app named, which chose the rest */
 	bool packed;  /* this hop's answer has named how */
 	unsigned int redirects;
@@ -54,7 +55,7 @@ static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_s
 	if (r->verdict.code)
 		return CURL_SOCKET_BAD;
 	rule = address_rule(&a->addr, &r->world->except);
-	if (rule) {
+	if (rule && !(r->prove && address_is_own(&a->addr))) {
 		(void)verdict_set(&r->verdict, "refused", "address",
 			"%.120s is at an address that is %s; apps reach public addresses only",
 			r->target.name, rule);
@@ -264,10 +265,27 @@ static int timed_out(const struct request *r, struct verdict *v)
 		(unsigned long long)((r->deadline_usec - r->started_usec) / USEC_PER_SEC));
 }
 
+/* The one thing that is asked of hosts on no list. */
+static int check_proof(const struct request *r, struct verdict *v)
+{
+	static const char below[] = "/.well-known/vitrine-domain/";
+	char *path = NULL;
+	bool fine = r->world->proves && !r->target.tls && !strcmp(r->method, "GET") &&
+		    curl_url_get(r->target.url, CURLUPART_PATH, &path, 0) == CURLUE_OK &&
+		    !strncmp(path, below, sizeof(below) - 1);
+
+	curl_free(path);
+	return fine ? 0
+		    : verdict_set(v, "refused", "operator",
+			      "%.120s is not looked at: the operator has not said --custom-domains",
+			      r->target.name);
+}
+
 static int start_hop(struct request *r, struct verdict *v)
 {
 	uint64_t now_usec = clock_mono_usec();
-	int e = target_check(&r->target, r->allow, &r->world->hosts, v);
+	int e = r->prove ? check_proof(r, v)
+			 : target_check(&r->target, r->allow, &r->world->hosts, v);
 
 	if (e < 0)
 		return e;
@@ -374,7 +392,7 @@ static int look_at_end(struct request *r, CURLcode code, struct answer *ret, str
 		return fail_of(r, code, v);
 	(void)curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(r->easy, CURLINFO_REDIRECT_URL, &location);
-	if (is_redirect(status) && location) {
+	if (is_redirect(status) && location && !r->prove) {
 		char *copy = strdup(location);
 
 		e = copy ? follow(r, status, copy, v)
@@ -453,6 +471,7 @@ int request_new(struct request_world *world, const struct ask *ask, request_done
 	r->deadline_usec =
 		r->started_usec +
 		USEC_PER_MSEC * (timeout_ms > REQUEST_MS_MAX ? REQUEST_MS_MAX : timeout_ms);
+	r->prove = ask->prove;
 	r->headers = json_incref(ask->headers);
 	r->allow = json_incref(ask->allow);
 	buf_init(&r->body, REQUEST_BODY_MAX);

@@ -29,6 +29,7 @@ struct request_world {
 	struct multi *multi;              /* borrowed */
 	struct host_list hosts;           /* the operator's */
 	struct address_exceptions except; /* likewise */
+	bool proves;                      /* and whether ask.prove is heard */
 	size_t held;                      /* bytes of answers in memory */
 };
 
@@ -39,6 +40,7 @@ struct ask {
 	const uint8_t *body;
 	size_t body_len;
 	bool has_body;
+	bool prove;          /* as in fetch.REQUEST */
 	uint64_t timeout_ms; /* 0: the default */
 };
 

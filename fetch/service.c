@@ -196,6 +196,7 @@ static int begin(
 	ask->url = m->url;
 	ask->headers = m->headers;
 	ask->allow = m->allow;
+	ask->prove = m->prove;
 	ask->timeout_ms = m->timeout_ms;
 	r = spaces_enter(s->spaces, m->space, clock_mono_usec(), &j->verdict);
 	j->entered = r == 0;

@@ -12,6 +12,7 @@
 #include "gateway/host.h"
 #include "gateway/map.h"
 #include "gateway/price.h"
+#include "gateway/prove.h"
 #include "gateway/route.h"
 #include "gateway/space.h"
 #include "proto/messages.h"
@@ -333,6 +334,32 @@ static int on_balance(struct edge *e, const struct frame *f, struct err *why)
 	return 0;
 }
 
+static int on_prove(struct edge *e, const struct frame *f, struct err *why)
+{
+	struct edge_prove m;
+	int r = edge_prove_read(&m, f->value, f->length, why);
+
+	if (r < 0)
+		return r;
+	proofs_ask(e->gateway->proofs, m.host, m.token);
+	edge_prove_done(&m);
+	return 0;
+}
+
+void edge_proved(struct edge *e, const char *host, const char *token, const char *words)
+{
+	const struct edge_proved m = {.host = host, .token = token, .words = words};
+	struct frame f = {.type = EDGE_PROVED};
+	CLEANUP(buf_done) struct buf value;
+
+	buf_init(&value, 1024);
+	if (!e || !e->link || edge_proved_write(&m, &value) < 0)
+		return;
+	f.value = value.data;
+	f.length = value.len;
+	(void)link_send(e->link, &f);
+}
+
 static int on_networks(struct edge *e, const struct frame *f, struct err *why)
 {
 	struct edge_networks m;
@@ -359,6 +386,7 @@ static const struct {
 	{EDGE_DISK, on_disk},
 	{EDGE_HOST_RESULT, on_host_result},
 	{EDGE_NETWORKS, on_networks},
+	{EDGE_PROVE, on_prove},
 	{EDGE_BALANCE, on_balance},
 };
 

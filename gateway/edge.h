@@ -39,6 +39,10 @@ struct identify *identify_cancel(struct identify *i);
  */
 int edge_balance_of(struct edge *e, uint32_t session, const char *payer);
 
+/* What came of PROVE; words: why not, NULL: it is proved. While the link is down nobody hears it.
+ */
+void edge_proved(struct edge *e, const char *host, const char *token, const char *words);
+
 /* Sends the gateway's numbers; while the link is down they are dropped. */
 void edge_metrics(struct edge *e, const struct buf *text);
 /* Those of vitrine-tls, as it told them. */

@@ -9,6 +9,7 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "gateway/host.h"
+#include "gateway/prove.h"
 #include "proto/messages.h"
 
 #define QUEUE_MAX (64u << 20)
@@ -17,6 +18,7 @@
 struct fetch_link {
 	struct loop *loop;     /* borrowed */
 	struct host *host;     /* borrowed */
+	struct proofs *proofs; /* borrowed; NULL: none yet */
 	struct dialer *dialer; /* owned */
 	struct link *link;     /* owned; NULL: down */
 	struct source *gone;   /* owned; timer */
@@ -29,6 +31,10 @@ static int on_frame(
 
 	(void)l;
 	(void)files;
+	if (f->seq & PROOF_SEQ && fetch->proofs) {
+		proofs_result(fetch->proofs, f);
+		return 0;
+	}
 	return host_fetch_result(fetch->host, f, e);
 }
 
@@ -40,6 +46,8 @@ static void on_closed(struct link *l, const struct err *reason, void *data)
 	fetch->link = link_free(l);
 	timer_arm_after(fetch->gone, PATIENCE_USEC);
 	host_fetch_down(fetch->host);
+	if (fetch->proofs)
+		proofs_down(fetch->proofs);
 	dialer_again(fetch->dialer);
 }
 
@@ -103,6 +111,11 @@ struct fetch_link *fetch_link_free(struct fetch_link *fetch)
 	(void)source_free(fetch->gone);
 	free(fetch);
 	return NULL;
+}
+
+void fetch_link_prove(struct fetch_link *fetch, struct proofs *proofs)
+{
+	fetch->proofs = proofs;
 }
 
 int fetch_link_send(struct fetch_link *fetch, const struct frame *f)

@@ -24,6 +24,7 @@ struct limits;
 struct models;
 struct passes;
 struct pictures;
+struct proofs;
 struct partials;
 struct route_table;
 struct sessions;
@@ -47,6 +48,7 @@ struct gateway {
 	struct classes classes;   /* of networks */
 	struct hosts hosts;       /* of Spaces */
 	struct passes *passes;
+	struct proofs *proofs;
 	struct space_limits space_limits;
 	struct limits *limits;
 	struct files *files;

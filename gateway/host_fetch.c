@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "gateway/host.h"
 #include "gateway/metrics.h"
+#include "gateway/prove.h"
 #include "proto/messages.h"
 
 #define URL_MAX 16384
@@ -148,7 +149,7 @@ void host_fetch_start(struct host_call *c)
 		return;
 	}
 	do
-		c->number = ++h->numbers;
+		c->number = ++h->numbers & ~PROOF_SEQ; /* those are proofs' */
 	while (c->number == 0);
 	if (h->fetch_up ? send(c) < 0 : h->fetch_gone)
 		host_fail(c, "unavailable", away);

@@ -40,6 +40,7 @@
 #include "gateway/partial.h"
 #include "gateway/pass.h"
 #include "gateway/price.h"
+#include "gateway/prove.h"
 #include "gateway/report.h"
 #include "gateway/route.h"
 #include "gateway/session/sessions.h"
@@ -326,6 +327,24 @@ static int fetch_of_host(const struct frame *f, void *data)
 	return fetch_link_send(g->fetch, f);
 }
 
+static void on_proved(const char *host, const char *token, const char *words, void *data)
+{
+	struct gateway *g = data;
+
+	edge_proved(g->edge, host, token, words);
+}
+
+static int make_proofs(struct gateway *g)
+{
+	const struct proofs_config config = {.key = &g->key,
+		.hosts = &g->hosts,
+		.fetch = fetch_of_host,
+		.done = on_proved,
+		.data = g};
+
+	return proofs_new(&config, &g->proofs);
+}
+
 static int make_host(struct gateway *g)
 {
 	const struct host_config config = {.loop = g->loop,
@@ -350,6 +369,8 @@ static int make_links(struct program *p, struct err *e)
 	if (r == 0)
 		r = make_host(g);
 	if (r == 0)
+		r = make_proofs(g);
+	if (r == 0)
 		r = edge_new(g, p->settings.run, &g->edge);
 	if (r == 0)
 		r = wake_new(g, p->settings.run, &g->wake);
@@ -363,6 +384,8 @@ static int make_links(struct program *p, struct err *e)
 		r = costs_new(g->loop, below(&p->settings, "costs.json", path), &g->costs);
 	if (r == 0)
 		r = fetch_link_new(g->loop, p->settings.run, g->host, &g->fetch);
+	if (r == 0)
+		fetch_link_prove(g->fetch, g->proofs);
 	if (r == 0)
 		r = make_grants(p);
 	if (r == 0)
@@ -429,6 +452,7 @@ static void take_down(struct program *p)
 	(void)spaces_free(g->spaces);
 	g->fetch = fetch_link_free(g->fetch);
 	g->host = host_free(g->host);
+	g->proofs = proofs_free(g->proofs);
 	(void)route_table_free(g->routes);
 	(void)partials_free(g->partials);
 	(void)files_free(g->files);

@@ -25,6 +25,7 @@
 #include "orchestrator/apps.h"
 #include "orchestrator/data/data.h"
 #include "orchestrator/disk.h"
+#include "orchestrator/domains/prove.h"
 #include "orchestrator/duplicate.h"
 #include "orchestrator/history/sampler.h"
 #include "orchestrator/hub/collect.h"
@@ -63,7 +64,7 @@ struct options {
 	const char *served; /* NULL: models of repos are not */
 	uid_t gateway_uid, agent_uid;
 	int token_fd; /* -1: none */
-	bool measure_local;
+	bool measure_local, custom_domains;
 	struct journal_limits run_logs;
 	struct disk_limits disk;
 	const char *quota;
@@ -159,6 +160,9 @@ static int take_option(struct options *o, int c, const char *value)
 	case 'e':
 		o->spaces_domain = value;
 		return 0;
+	case 'j':
+		o->custom_domains = true;
+		return 0;
 	case 'v':
 		o->served = value;
 		return 0;
@@ -211,6 +215,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"run", required_argument, NULL, 'r'}, {"url", required_argument, NULL, 'u'},
 		{"hook", required_argument, NULL, 'h'},
 		{"spaces-domain", required_argument, NULL, 'e'},
+		{"custom-domains", no_argument, NULL, 'j'},
 		{"served", required_argument, NULL, 'v'},
 		{"gateway-uid", required_argument, NULL, 'g'},
 		{"agent-uid", required_argument, NULL, 'a'},
@@ -414,6 +419,11 @@ static int balance(const char *payer, struct edge_balance *ret, char words[256],
 	return accounts_peer_balance(w->accounts, payer, ret, words);
 }
 
+static void on_proved(const char *host, const char *token, const char *words, void *data)
+{
+	prove_take(data, host, token, words);
+}
+
 static void on_worker_up(const struct edge_worker_up *m, void *data)
 {
 	notes_take_worker_up(data, m);
@@ -516,6 +526,7 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		.on_host_call = apps_take,
 		.on_begun = on_begun,
 		.on_worker_up = on_worker_up,
+		.on_proved = on_proved,
 		.balance = balance,
 		.data = w};
 	int r = agent_peer_new(&agent, &w->agent);
@@ -614,6 +625,7 @@ static int start(struct world *w, const struct options *o, const struct paths *p
 static int serve(const struct options *o, struct err *e)
 {
 	struct world w = {.url = o->url,
+		.custom_domains = o->custom_domains,
 		.spaces_domain = o->spaces_domain,
 		.classes = o->classes,
 		.started_usec = clock_wall_usec()};
@@ -654,7 +666,7 @@ int main(int argc, char **argv)
 	if (parse_options(argc, argv, &o) < 0) {
 		fprintf(stderr,
 			"usage: vitrine-orchestrator --data DIR --run DIR --url URL --hook /PATH\n"
-			"       [--spaces-domain DOMAIN]\n"
+			"       [--spaces-domain DOMAIN] [--custom-domains]\n"
 			"       [--served DIR] [--gateway-uid N] [--agent-uid N] [--token-fd N] "
 			"[--local-metrics]\n"
 			"       [--log-limits SPACE_MIB,DAYS,TOTAL_MIB] [--quota KIND=SECONDS,…]\n"

@@ -71,6 +71,7 @@ struct world {
 	struct box_classes classes;
 	const char *url;           /* of the platform, without a slash at its end */
 	const char *certificates;  /* file about those of an authority; NULL: none */
+	bool custom_domains;       /* owners may bring hosts, and prove them */
 	const char *spaces_domain; /* Spaces' own hosts are below it; "": they have none */
 	uint64_t started_usec;     /* wall clock */
 };

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "gateway/http/request.h"
 #include "gateway/http/upstream.h"
+#include "gateway/prove.h"
+#include "proto/challenge.h"
 
 #define TARGET_MAX (8192 + 1024)
 
@@ -19,7 +21,8 @@ static bool path_is(const char *target, const char *path)
 /* Whoever checks a host, or gives it a certificate, asks the gateway and no Space. */
 static bool is_of_no_space(const char *target)
 {
-	return !strncmp(target, "/.well-known/acme-challenge/", 28);
+	return !strncmp(target, CHALLENGE_PATH, sizeof(CHALLENGE_PATH) - 1) ||
+	       !strncmp(target, PROOF_PATH, sizeof(PROOF_PATH) - 1);
 }
 
 /* A file of the UI's: the Space's page is made of them. */
@@ -211,6 +214,21 @@ const char *request_sign_in(struct request *r, size_t *ret_n)
 }
 
 /* --- answers --- */
+
+static enum MHD_Result proof_finish(struct request *r)
+{
+	const struct gateway *g = request_gateway(r);
+	const char *host = request_header(r, "Host");
+	const char *token = r->target + sizeof(PROOF_PATH) - 1;
+	char name[DOMAIN_NAME_MAX + 1], sum[PROOF_LEN + 1];
+
+	if (!host || !host_name_read(host, strlen(host), name) ||
+		!proofs_answer(g->proofs, name, token, sum))
+		return answer_error(r, MHD_HTTP_NOT_FOUND, "nobody is asked about here just now");
+	return answer_bytes(r, MHD_HTTP_OK, "text/plain", sum, PROOF_LEN);
+}
+
+const struct handler proof_handler = {.name = "proof", .begin = site_begin, .finish = proof_finish};
 
 enum MHD_Result answer_redirect(struct request *r, unsigned status, const char *location)
 {

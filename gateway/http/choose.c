@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/http/request.h"
+#include "gateway/prove.h"
 #include "gateway/repo_path.h"
 #include "proto/challenge.h"
 
@@ -94,6 +95,7 @@ static const struct {
 	{"/-/enter", &enter_handler, true},
 	{"/-/", &platform_handler},
 	{"/?", &platform_handler},
+	{PROOF_PATH, &proof_handler},
 	{CHALLENGE_PATH, &challenge_handler},
 	{"/healthz", &health_handler, true},
 	{"/metrics", &upstream_handler, true},

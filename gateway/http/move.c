@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "gateway/http/request.h"
+#include "gateway/prove.h"
 #include "proto/challenge.h"
 
 /* For these nobody comes by the other way: who checks that we live, and who gives certificates. */
 bool request_must_move(const struct request *r)
 {
-	static const char *const stay[] = {"/healthz", CHALLENGE_PATH};
+	static const char *const stay[] = {"/healthz", CHALLENGE_PATH, PROOF_PATH};
 
 	if (!request_gateway(r)->https_port || !strcmp(request_scheme(r), "https"))
 		return false;

@@ -211,6 +211,7 @@ extern const struct handler former_handler; /* to the host that it has now */
 extern const struct handler enter_handler;  /* from the platform to a Space's host, signed in */
 extern const struct handler entry_handler;  /* the other end of it */
 extern const struct handler leave_handler;
+extern const struct handler proof_handler;     /* that a host leads here */
 extern const struct handler site_handler;      /* a file of a static Space at its own host */
 extern const struct handler repo_page_handler; /* platform pages of one repo */
 extern const struct handler move_handler;      /* to https */

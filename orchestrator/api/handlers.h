@@ -163,6 +163,12 @@ struct hub_repo;
  * otherwise answered. */
 int request_repo_for_push(struct request *r, struct hub_repo *ret);
 
+/* domains.c */
+void handle_domain_list(struct request *r);
+void handle_domain_add(struct request *r);
+void handle_domain_remove(struct request *r);
+void handle_all_domains(struct request *r);
+
 /* hub_lfs.c */
 #define LFS_BATCH_MAX 1000
 #define LFS_BATCH_BYTES_MAX (256u * LFS_BATCH_MAX)

@@ -11,6 +11,7 @@
 #include "orchestrator/peers/told.h"
 #include "orchestrator/space/hardware.h"
 #include "orchestrator/space/preview.h"
+#include "proto/space_host.h"
 
 #define QUEUE_MAX (32u << 20)
 #define SYNC_HIGH (20u << 20) /* over half of the queue, so that on_drained is certain to come */
@@ -34,6 +35,27 @@ struct edge_peer {
 
 /* --- routes --- */
 
+/* "owner/name owner/name" as the labels that these Spaces' hosts would have. */
+static void write_labels(const char *names, char *ret, size_t size)
+{
+	size_t n = 0;
+
+	ret[0] = '\0';
+	while (*names && n + HOST_LABEL_MAX + 2 < size) {
+		char owner[OWNER_MAX + 1], name[SPACE_NAME_MAX + 1], label[HOST_LABEL_MAX + 1];
+		size_t all = strcspn(names, " "), slash = strcspn(names, "/ ");
+
+		if (slash < all && slash < sizeof(owner) && all - slash - 1 < sizeof(name)) {
+			(void)snprintf(owner, sizeof(owner), "%.*s", (int)slash, names);
+			(void)snprintf(name, sizeof(name), "%.*s", (int)(all - slash - 1),
+				names + slash + 1);
+			space_host_label(owner, name, label);
+			n += (size_t)snprintf(ret + n, size - n, "%s%s", n ? " " : "", label);
+		}
+		names += all + (names[all] == ' ');
+	}
+}
+
 static int write_route(const struct store_row *row, bool with_tree, struct buf *b)
 {
 	const char *bundle = store_text(row, 4), *title = store_text(row, 8),
@@ -52,7 +74,11 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 	CLEANUP(json_unrefp) json_t *parsed = NULL;
 	CLEANUP(json_unrefp) json_t *functions = NULL;
 	struct err e = {0};
+	char was[1088];
 
+	m.domains = *store_text(row, 20) ? store_text(row, 20) : NULL;
+	write_labels(store_text(row, 21), was, sizeof(was));
+	m.was = *was ? was : NULL;
 	m.http = *store_text(row, 19) ? store_text(row, 19) : NULL;
 	if (m.of)
 		m.ends_sec = (store_int(row, 18) + (int64_t)PREVIEW_KEPT_USEC) / 1000000;
@@ -413,6 +439,32 @@ void edge_peer_answer(struct edge_peer *g, uint64_t ticket, uint8_t op, const vo
 		(void)link_send(g->link, &f); /* the gateway gives up in words */
 }
 
+int edge_peer_prove(struct edge_peer *g, const char *host, const char *token)
+{
+	const struct edge_prove m = {.host = host, .token = token};
+	struct frame f = {.type = EDGE_PROVE};
+	CLEANUP(buf_done) struct buf b;
+	int r;
+
+	buf_init(&b, 512);
+	r = g->link ? edge_prove_write(&m, &b) : -ENOTCONN;
+	f.value = b.data;
+	f.length = b.len;
+	return r < 0 ? r : link_send(g->link, &f);
+}
+
+static int on_proved(struct edge_peer *g, const struct frame *f, struct err *e)
+{
+	struct edge_proved m;
+	int r = edge_proved_read(&m, f->value, f->length, e);
+
+	if (r < 0)
+		return r;
+	g->config.on_proved(m.host, m.token, m.words, g->config.data);
+	edge_proved_done(&m);
+	return 0;
+}
+
 static int on_balance_of(struct edge_peer *g, const struct frame *f, struct err *e)
 {
 	struct frame answer = {.type = EDGE_BALANCE, .seq = f->seq};
@@ -456,6 +508,8 @@ static int on_frame(
 	switch (f->type) {
 	case EDGE_BALANCE_OF:
 		return on_balance_of(data, f, e);
+	case EDGE_PROVED:
+		return on_proved(data, f, e);
 	case EDGE_IDENTIFY:
 		return on_identify(data, f, e);
 	case EDGE_ACTIVITY:

@@ -28,6 +28,8 @@ struct edge_peer_config {
 	/* What the payer has left; words: room for them. -ENOENT: there is no such payer. */
 	int (*balance)(const char *payer, struct edge_balance *ret, char words[256], void *data);
 	void (*on_worker_up)(const struct edge_worker_up *m, void *data); /* borrowed meanwhile */
+	/* Of edge_peer_prove; words: why not, NULL: it leads to the gateway. */
+	void (*on_proved)(const char *host, const char *token, const char *words, void *data);
 	void *data;
 };
 
@@ -49,6 +51,9 @@ void edge_peer_wake(struct edge_peer *g, const char *space_id);
 /* What came of on_host_call; a gateway that has gone since hears nothing. */
 void edge_peer_answer(
 	struct edge_peer *g, uint64_t ticket, uint8_t op, const void *value, size_t n);
+
+/* Does the host lead to the gateway? on_proved follows. -ENOTCONN, -ENOBUFS. */
+int edge_peer_prove(struct edge_peer *g, const char *host, const char *token);
 
 /* Why uploads are refused from now on; "": they are not. Copied. */
 void edge_peer_disk(struct edge_peer *g, const char *refusal);

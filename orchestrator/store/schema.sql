@@ -428,3 +428,18 @@ FROM usage
 UNION ALL
 SELECT day * 86400000000, account, space, model, calls, device_nsec, tokens_in, tokens_out
 FROM usage_days;
+
+-- version: 20
+-- Hosts that owners bring for their Spaces. proved_usec: 0: a claim, which anybody may make; words: why
+-- it is not proved.
+CREATE TABLE domains (
+	host text NOT NULL,
+	space_id text NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
+	token text NOT NULL,
+	words text NOT NULL,
+	asked_usec bigint NOT NULL,
+	proved_usec bigint NOT NULL,
+	PRIMARY KEY (host, space_id)
+);
+CREATE UNIQUE INDEX domains_proved ON domains (host) WHERE proved_usec > 0;
+CREATE INDEX domains_space ON domains (space_id);

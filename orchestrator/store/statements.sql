@@ -235,7 +235,10 @@ SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class,
 	coalesce(s.sleep_sec, o.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
 	r.private, s.settings + coalesce(o.settings, 0),
 	CASE WHEN s.paused = 1 OR o.paused = 1 THEN 1 ELSE 0 END, coalesce(s.hardware, o.hardware),
-	n.name, p.branch, coalesce(p.pushed_usec, 0), b.http
+	n.name, p.branch, coalesce(p.pushed_usec, 0), b.http,
+	(SELECT group_concat(d.host, ' ') FROM domains d WHERE d.space_id = s.id AND d.proved_usec > 0),
+	(SELECT group_concat(f.owner || '/' || f.name, ' ') FROM
+		(SELECT owner, name FROM repo_names WHERE repo_id = s.id LIMIT 16) f)
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
 LEFT JOIN previews p ON p.id = s.id LEFT JOIN spaces o ON o.id = p.parent_id
 LEFT JOIN repos n ON n.id = p.parent_id
@@ -245,7 +248,10 @@ SELECT s.id, r.owner, r.name, s.epoch, b.bundle, b.entry, b.class,
 	coalesce(s.sleep_sec, o.sleep_sec, b.sleep_sec), b.title, b.tree, b.replicas, b.api,
 	r.private, s.settings + coalesce(o.settings, 0),
 	CASE WHEN s.paused = 1 OR o.paused = 1 THEN 1 ELSE 0 END, coalesce(s.hardware, o.hardware),
-	n.name, p.branch, coalesce(p.pushed_usec, 0), b.http
+	n.name, p.branch, coalesce(p.pushed_usec, 0), b.http,
+	(SELECT group_concat(d.host, ' ') FROM domains d WHERE d.space_id = s.id AND d.proved_usec > 0),
+	(SELECT group_concat(f.owner || '/' || f.name, ' ') FROM
+		(SELECT owner, name FROM repo_names WHERE repo_id = s.id LIMIT 16) f)
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
 LEFT JOIN previews p ON p.id = s.id LEFT JOIN spaces o ON o.id = p.parent_id
 LEFT JOIN repos n ON n.id = p.parent_id
@@ -544,6 +550,36 @@ DELETE FROM lfs_objects WHERE repo_id = $1 AND oid = $2 AND touched_usec < $3;
 -- name: blob_users
 SELECT (SELECT count(*) FROM lfs_objects WHERE oid = $1)
 	+ (SELECT count(*) FROM builds WHERE bundle = $1);
+
+-- name: domain_expire
+DELETE FROM domains WHERE proved_usec = 0 AND asked_usec < $1;
+-- name: domain_list
+SELECT host, space_id, token, words, asked_usec, proved_usec FROM domains
+WHERE space_id = $1 ORDER BY host;
+-- name: domain_list_proved
+SELECT d.host, r.owner, r.name, d.proved_usec FROM domains d JOIN repos r ON r.id = d.space_id
+WHERE d.proved_usec > 0 AND r.deleted_usec = 0 ORDER BY d.host LIMIT 10000;
+-- name: domain_proved
+SELECT host, space_id, token, words, asked_usec, proved_usec FROM domains
+WHERE host = $1 AND proved_usec > 0 AND space_id NOT IN
+	(SELECT id FROM repos WHERE deleted_usec > 0);
+-- name: domain_by_token
+SELECT host, space_id, token, words, asked_usec, proved_usec FROM domains
+WHERE host = $1 AND token = $2 AND proved_usec = 0;
+-- name: domain_add
+INSERT INTO domains (host, space_id, token, words, asked_usec, proved_usec)
+VALUES ($1, $2, $3, '', $4, 0);
+-- name: domain_again
+UPDATE domains SET asked_usec = $3, words = '' WHERE space_id = $1 AND host = $2 AND proved_usec = 0;
+-- name: domain_prove
+UPDATE domains SET proved_usec = $3, words = '' WHERE space_id = $1 AND host = $2;
+-- name: domain_refuse
+UPDATE domains SET words = $3 WHERE space_id = $1 AND host = $2 AND proved_usec = 0;
+-- name: domain_remove
+DELETE FROM domains WHERE space_id = $1 AND host = $2;
+-- name: domain_unbind_deleted
+DELETE FROM domains WHERE host = $1 AND proved_usec > 0 AND space_id IN
+	(SELECT id FROM repos WHERE deleted_usec > 0);
 
 -- name: takedown_get
 SELECT reason, by_user, at_usec, was_private, was_paused FROM takedowns WHERE repo_id = $1;

@@ -1,7 +1,7 @@
 // Spaces at hosts of their own: an origin each, and a door by which people are signed in there.
 import assert from "node:assert/strict";
 import dns from "node:dns";
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
 import { after, before, test } from "node:test";
 import { Client } from "@gradio/client";
 import { launchBrowser, openPage, screenshot } from "./lib/browser.mjs";
@@ -163,7 +163,7 @@ test("programs call it by its host or by its path", async () => {
 test("its page for programs says its address, and other sites frame it by that", async () => {
   await page.goto(`${platform.url}/spaces/admin/echo/-/api`);
   await page.getByText(`${echo}/-/mcp`).first().waitFor();
-  const host = createServer((request, response) => {
+  const host = createServer((_, response) => {
     response.setHeader("content-type", "text/html; charset=utf-8");
     response.end(`<!doctype html><script src="${echo}/vitrine-space.js" defer></script><vitrine-space src="${echo}"></vitrine-space>`);
   });
@@ -172,6 +172,56 @@ test("its page for programs says its address, and other sites frame it by that",
   await page.goto(`http://127.0.0.1:${host.address().port}/`);
   await shout(page.frameLocator("vitrine-space iframe"), "framed");
   host.close();
+});
+
+test("a renamed Space's host leads to the new one", async () => {
+  assert.equal((await platform.api("POST", "/api/repos/move", { fromRepo: "admin/two", toRepo: "admin/three", type: "space" })).status, 200);
+  await until("it has moved", async () => (await fetch(`${two}/app.js`, { redirect: "manual" })).status === 307);
+  await page.goto(`${two}/`);
+  assert.equal(page.url(), two.replace("two", "three") + "/");
+});
+
+/** What a host that no DNS knows is answered. */
+function ask(host, path) {
+  return new Promise((done, failed) => {
+    request({ host: "127.0.0.1", port: platform.port, path, headers: { host: `${host}:${platform.port}`, accept: "text/html" } }, (answer) => {
+      let text = "";
+
+      answer.on("data", (bytes) => (text += bytes));
+      answer.on("end", () => done({ status: answer.statusCode, text }));
+    })
+      .on("error", failed)
+      .end();
+  });
+}
+
+test("a host that an administrator binds is that Space's until it is removed", async () => {
+  const host = "demo.company.test";
+
+  assert.equal((await platform.cli("domain", "add", "admin/echo", host, "--proved")).code, 0);
+  await until("it is served there", async () => (await ask(host, "/")).text.includes('"name":"echo"'));
+  assert.equal((await ask(host, "/api/whoami-v2")).status, 404);
+  assert.match((await platform.cli("domain", "list")).output, /demo\.company\.test +admin\/echo/);
+  assert.match((await platform.cli("domain", "list", "admin/echo")).output, /demo\.company\.test +READY/);
+  const { output } = await platform.cli("domain", "add", "admin/one", host, "--proved");
+
+  assert.match(output, /another Space's host/);
+  assert.match((await platform.cli("domain", "add", "admin/one", "x.spaces.localhost", "--proved")).output, /belongs to the Spaces' hosts/);
+  await page.goto(`${platform.url}/spaces/admin/echo/-/settings`);
+  await page.getByText("leads here").waitFor();
+  await page.getByLabel("Host").fill("other.company.test");
+  await page.getByRole("button", { name: "Add host" }).click();
+  await page.getByText(/added by administrators here/).waitFor();
+  await page.getByLabel("without proof").check();
+  await page.getByRole("button", { name: "Add host" }).click();
+  await page.getByRole("link", { name: "other.company.test" }).waitFor();
+  await screenshot(page, "hosts-settings", { fullPage: true });
+  await page.setViewportSize({ width: 360, height: 800 });
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  await screenshot(page, "hosts-settings-360", { fullPage: true });
+  await page.setViewportSize({ width: 1100, height: 800 });
+  await page.getByRole("button", { name: `Remove ${host}` }).click();
+  await until("it is not served any more", async () => !(await ask(host, "/")).text.includes('"name":"echo"'));
 });
 
 test("its page is whole on a telephone", async () => {

@@ -573,6 +573,32 @@ class Refusals(Case):
             fetch.close()
 
 
+class Proofs(Case):
+    """Whether a host leads to this platform: asked of hosts on no list, and nothing but that."""
+    options = ("--prove",)
+    path = "/.well-known/vitrine-domain/t0ken"
+
+    def test_one_path_is_asked_of_this_machine_and_nothing_else(self):
+        NAMES.records["mine.test"] = ["127.0.0.1"]
+        NAMES.records["private.test"] = ["10.1.2.3"]
+        mine, more = "http://mine.test:%d" % self.server.port, {"prove": True, "allow": ()}
+        a, _ = self.fetch.answer(mine + self.path, **more)
+        self.assertEqual(a["status"], 200)
+        self.assertEqual([h[:2] for h in self.server.hits], [("GET", self.path)])
+        for url in (mine + "/other", mine + "/.well-known/vitrine-domain/../../x", mine.replace("http:", "https:") + self.path):
+            self.fetch.failed(url, "refused", "operator", **more)
+        self.fetch.failed(mine + self.path, "refused", "operator", method="POST", **more)
+        self.fetch.failed("http://private.test:%d%s" % (self.server.port, self.path), "refused", "address", **more)
+        self.fetch.failed(mine + self.path, "refused", "operator", allow=("*:*",))
+        self.assertEqual(len(self.server.hits), 1)
+
+
+class NoProofs(Case):
+    def test_it_is_not_asked_unless_the_operator_said_so(self):
+        self.fetch.failed(self.server.url(Proofs.path), "refused", "operator", prove=True)
+        self.assertEqual(self.server.hits, [])
+
+
 class Limits(Case):
     def test_an_answer_of_8_mib_passes_and_a_byte_more_does_not(self):
         a, body = self.fetch.answer(self.server.url("/bytes?n=%d" % (8 * MIB)))

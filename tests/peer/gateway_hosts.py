@@ -302,6 +302,51 @@ def brought_and_former_hosts_are_the_spaces(g):
     assert at(g, "demo.company.com", "/")[0] == 200
 
 
+PROVE, PROVED, REQUEST, ANSWER, FAILED = 0x5e, 0x5f, 0xd0, 0xd8, 0xd9
+
+
+def a_host_is_proved_by_what_only_the_gateway_can_say(g):
+    g.listeners["fetch"] = g.listen("fetch")
+    begin(g)
+    fetch = g.accept("fetch")
+
+    def ask(host):
+        g.edge.send(Frame(PROVE, {"host": host, "token": "t0ken"}))
+        f = fetch.expect(REQUEST)
+        value = f.json()
+        assert value["prove"] is True and value["method"] == "GET" and value["allow"] == []
+        assert value["url"] == "http://%s:%d/.well-known/vitrine-domain/t0ken" % (host, g.port)
+        return f.seq
+
+    def answer(seq, body, status=200):
+        head = {"status": status, "headers": [], "url": "x", "redirects": 0, "host": "x", "ms": 1}
+        fetch.send(Frame(ANSWER, json.dumps(head).encode() + b"\0" + body, seq=seq))
+        said = g.edge.expect(PROVED, skip=(ACTIVITY, IDENTIFY)).json()
+        assert said["token"] == "t0ken"
+        return said.get("words")
+
+    path = "/.well-known/vitrine-domain/t0ken"
+    assert at(g, "demo.company.com", path)[0] == 404
+    seq = ask("demo.company.com")
+    # Said for that host and that token, and only while it is asked; at a Space's own host as well.
+    assert at(g, "other.company.com", path)[0] == 404 and at(g, "demo.company.com", path + "x")[0] == 404
+    status, _, body = at(g, "Demo.Company.com", path)
+    assert status == 200 and len(body) == 64
+    assert answer(seq, body) is None
+    assert at(g, "demo.company.com", path)[0] == 404
+    # What somebody else says, an answer for another host, and one that is not an answer.
+    assert "somebody else" in answer(ask("a.company.com"), b"hello")
+    assert "somebody else" in answer(ask("a.company.com"), body)
+    seq = ask("demo.company.com")
+    assert "HTTP 302" in answer(seq, at(g, "demo.company.com", path)[2], status=302)
+    seq = ask("demo.company.com")
+    fetch.send(Frame(FAILED, {"code": "no_host", "message": "demo.company.com has no address", "ms": 1}, seq=seq))
+    assert "no address" in g.edge.expect(PROVED, skip=(ACTIVITY,)).json()["words"]
+    ask("demo.company.com")
+    fetch.close()
+    assert "try again" in g.edge.expect(PROVED, skip=(ACTIVITY,)).json()["words"]
+
+
 def https_keeps_cookies_to_their_host(g):
     begin(g, scheme="https")
     status, headers, _ = at(g, ECHO, "/-/enter")

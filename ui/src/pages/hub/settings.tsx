@@ -4,6 +4,7 @@ import { call } from "../api";
 import { FormNote, namesOf, person, StateBadge, words } from "../frame";
 import { Snippet } from "../snippet";
 import { agoWords, bytesWords } from "../words";
+import { Addresses } from "./addresses";
 import { NAME } from "./create";
 import "./hub_style";
 import { RepoPage } from "./repo_frame";
@@ -30,6 +31,7 @@ export function Settings({ id }: { id: RepoId }) {
           {repo.owned && (
             <>
               {repo.kind === "space" && <SpaceSettings id={repo} />}
+              {repo.kind === "space" && <Addresses id={repo} />}
               <Visibility repo={repo} again={again} />
               <Rename repo={repo} />
               <Delete repo={repo} />
