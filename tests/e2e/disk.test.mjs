@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -102,6 +102,50 @@ test("a gateway that comes back is told, too", { skip }, async () => {
   await platform.killService("gateway");
   visitor = await Visitor.join(platform, space, { session: visitor.welcome.session, cookie: visitor.cookie });
   await until("it refuses again", async () => (await upload()).status === 507);
+});
+
+test("with nothing left at all what cannot be written is refused, and what was acknowledged is there afterwards", { skip }, async () => {
+  const made = [];
+  const token = async (name) => {
+    const answer = await platform.api("POST", "/api/tokens", { name });
+
+    if (answer.status < 300) made.push(name);
+    return answer;
+  };
+  const rest = openSync(join(data, "rest"), "w");
+
+  await token("before");
+  try {
+    for (const size of [1 << 20, 1 << 12])
+      for (;;) writeSync(rest, Buffer.alloc(size, "z"));
+  } catch (error) {
+    assert.equal(error.code, "ENOSPC");
+  }
+  let refused;
+
+  for (let i = 0; i < 200 && !refused; i++) {
+    const answer = await token(`full-${i}`);
+
+    if (answer.status >= 300) refused = answer;
+  }
+  assert.equal(refused?.status, 507);
+  assert.match(refused.text, /disk is full/);
+  const backup = await platform.cli("backup", join(data, "full.tar.gz"));
+
+  assert.equal(backup.code, 1);
+  assert.match(backup.output, /No space left on device/);
+  for (const left of ["full.tar.gz", "full.tar.gz.secrets-key", "snapshot"]) assert.ok(!existsSync(join(data, left)), left);
+  closeSync(rest);
+  rmSync(join(data, "rest"));
+  const kept = (await platform.api("GET", "/api/tokens")).json.map(({ name }) => name).filter((name) => name !== "vitrine up");
+
+  assert.deepEqual(kept.sort(), made.sort());
+  assert.equal((await token("after")).status, 201);
+  const { code, output } = await platform.cli("audit", "verify");
+  const exported = (await platform.cli("audit", "export")).output.match(/POST \/api\/tokens/g);
+
+  assert.equal(code, 0, output);
+  assert.equal(exported.length, made.length, "a row for each that was acknowledged, and for no other");
 });
 
 test("with room again everything is taken, without a restart", { skip }, async () => {
