@@ -67,6 +67,32 @@ static double number_of(const json_t *o, const char *key)
 	return json_number_value(json_object_get(o, key));
 }
 
+static bool same_pool(const json_t *from, const json_t *to)
+{
+	return !strcmp(ask_text(from, "pool"), ask_text(to, "pool")) &&
+	       number_of(from, "poolPercent") == number_of(to, "poolPercent") &&
+	       json_is_true(json_object_get(from, "poolBorrows")) ==
+		       json_is_true(json_object_get(to, "poolBorrows"));
+}
+
+static void print_pool(const json_t *side)
+{
+	const char *name = ask_text(side, "pool");
+
+	printf("%s (%.0f %%%s)", *name ? name : "-", number_of(side, "poolPercent"),
+		json_is_true(json_object_get(side, "poolBorrows")) ? "" : ", borrows nothing");
+}
+
+static void print_pools(const json_t *from, const json_t *to, const char *comma)
+{
+	if (same_pool(from, to))
+		return;
+	printf("%spool ", comma);
+	print_pool(from);
+	printf(" -> ");
+	print_pool(to);
+}
+
 /* "seconds 3600 → 7200, weight 1 → 2" of what differs. */
 static void print_change(const json_t *row)
 {
@@ -86,6 +112,29 @@ static void print_change(const json_t *row)
 		printf("%s%s %.0f -> %.0f", comma, fields[i].word, a, b);
 		comma = ", ";
 	}
+	print_pools(from, to, comma);
+}
+
+static void print_moves(const json_t *moves)
+{
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach(moves, i, m)
+	{
+		const json_t *from = json_object_get(m, "from"), *to = json_object_get(m, "to");
+
+		printf("space  %-36.60s %s -> %s:", ask_text(m, "space"), ask_text(from, "name"),
+			ask_text(to, "name"));
+		for (size_t k = 0; k < 3; k++) {
+			static const char *const keys[] = {"class", "pool", "device"};
+			const char *a = ask_text(from, keys[k]), *b = ask_text(to, keys[k]);
+
+			if (strcmp(a, b) != 0)
+				printf(" %s %s -> %s", keys[k], *a ? a : "-", *b ? b : "-");
+		}
+		printf("\n");
+	}
 }
 
 static void print_plan(const json_t *plan)
@@ -103,6 +152,7 @@ static void print_plan(const json_t *plan)
 			printf("; over at once, %.1f s are used", number_of(row, "secondsUsed"));
 		printf("\n");
 	}
+	print_moves(json_object_get(plan, "moves"));
 	printf("%.0f gain, %.0f lose, %.0f both, %.0f as before; over at once: %.0f\n",
 		number_of(plan, "gains"), number_of(plan, "loses"), number_of(plan, "mixed"),
 		number_of(plan, "same"), number_of(plan, "over"));

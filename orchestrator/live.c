@@ -31,6 +31,7 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 	if (*bundle)
 		agent_peer_offer(w->agent, bundle);
 	edge_peer_route(w->edge, space->id);
+	accounts_peer_space(w->accounts, space->id);
 	journal_poke(w->run_logs, space->id);
 	return 0;
 }
@@ -38,6 +39,7 @@ int live_set(struct world *w, struct space *space, const char *build_id, const c
 void live_tell(struct world *w, const char *space_id)
 {
 	edge_peer_route(w->edge, space_id);
+	accounts_peer_space(w->accounts, space_id);
 	previews_follow(w, space_id);
 }
 

@@ -424,6 +424,19 @@ static void on_proved(const char *host, const char *token, const char *words, vo
 	prove_take(data, host, token, words);
 }
 
+static const char *class_of(const struct space_wish *wish, void *data)
+{
+	struct world *w = data;
+	struct space_flavour f;
+	struct err e = {0};
+
+	if (flavours_of(w->store, accounts_peer_policy(w->accounts), wish, &f, &e) == 0)
+		return f.class;
+	log_error("space=%s/%s has the box that it was built for: %s", wish->owner, wish->name,
+		e.text);
+	return wish->class;
+}
+
 static void on_worker_up(const struct edge_worker_up *m, void *data)
 {
 	notes_take_worker_up(data, m);
@@ -528,6 +541,7 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		.on_worker_up = on_worker_up,
 		.on_proved = on_proved,
 		.balance = balance,
+		.class_of = class_of,
 		.data = w};
 	int r = agent_peer_new(&agent, &w->agent);
 

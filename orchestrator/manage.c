@@ -9,6 +9,7 @@
 #include "orchestrator/live.h"
 #include "orchestrator/notes.h"
 #include "orchestrator/space/hardware.h"
+#include "orchestrator/usage/flavours.h"
 
 /* A start goes without what cannot be opened, which its owner reads in the log. */
 static void note_lost(struct world *w, const struct space *space, size_t lost)
@@ -144,17 +145,68 @@ int manage_sleep(struct world *w, struct space *space, int64_t seconds, struct e
 	return 0;
 }
 
+int manage_renew(struct world *w, struct space *space, struct err *e)
+{
+	int r = settings_touch(w->store, space, e);
+
+	if (r == 0)
+		tell(w, space, "a box of another size");
+	return r;
+}
+
+struct found_flavour {
+	struct world *world;
+	const char *asked; /* NULL: what it asks for now */
+	struct space_flavour flavour;
+	int r; /* whether it may ask for that */
+	struct err e;
+};
+
+static int take_flavour(const struct store_row *row, void *data)
+{
+	struct found_flavour *f = data;
+	const struct usage_policy *policy = accounts_peer_policy(f->world->accounts);
+	const struct space_wish wish = {.owner = store_text(row, 1),
+		.name = store_text(row, 2),
+		.flavour = f->asked ? f->asked : store_text(row, 3),
+		.class = store_text(row, 4)};
+
+	f->r = f->asked ? flavours_check(f->world->store, policy, &wish, &f->e) : 0;
+	if (f->r == 0)
+		f->r = flavours_of(f->world->store, policy, &wish, &f->flavour, &f->e);
+	return 1;
+}
+
+static int find_flavour(const struct space *space, struct found_flavour *f, struct err *e)
+{
+	int r = store_run(f->world->store, "space_flavour", take_flavour, f, e, "s", space->id);
+
+	if (r == 0)
+		return err_set(e, -ENOENT, "there is no such Space");
+	if (r > 0 && f->r < 0)
+		*e = f->e;
+	return r < 0 ? r : f->r;
+}
+
 int manage_hardware(struct world *w, struct space *space, const char *flavor, struct err *e)
 {
+	struct found_flavour before = {.world = w}, after = {.world = w, .asked = flavor};
 	int r = hardware_check(flavor, e);
 
+	if (r == 0)
+		r = find_flavour(space, &before, e);
+	if (r == 0)
+		r = find_flavour(space, &after, e);
 	if (r == 0)
 		r = store_run(
 			w->store, "space_set_hardware", NULL, NULL, e, "ss", space->id, flavor);
 	if (r < 0)
 		return r;
 	(void)snprintf(space->hardware, sizeof(space->hardware), "%s", flavor);
-	return hardware_class(flavor) ? manage_restart(w, space, e) : 0;
+	if (strcmp(before.flavour.class, after.flavour.class) != 0)
+		return manage_restart(w, space, e);
+	live_tell(w, space->id);
+	return 0;
 }
 
 int manage_remove(struct world *w, struct space *space, enum setting_kind kind, const char *name,

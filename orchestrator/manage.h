@@ -22,7 +22,11 @@ int manage_pause(struct world *w, struct space *space, bool paused, struct err *
 /* Idle time until sleep; 0: never. */
 int manage_sleep(struct world *w, struct space *space, int64_t seconds, struct err *e);
 
-/* A flavour of this host: its workers start anew with that. Any other is kept as a wish. */
+/* Its workers start anew, where some run; a paused one stays paused. */
+int manage_renew(struct world *w, struct space *space, struct err *e);
+
+/* The flavour that it asks for from now on, as flavours_check lets it: where that is another box
+ * its workers start anew in one; another pool or device counts for the next call. */
 int manage_hardware(struct world *w, struct space *space, const char *flavor, struct err *e);
 
 /* The agent needs a Space's settings for a start. */

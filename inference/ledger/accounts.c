@@ -317,6 +317,7 @@ void account_lease(
 	(void)snprintf(a->refusal, sizeof(a->refusal), "%s", m->refusal ? m->refusal : "");
 	(void)snprintf(a->returns, sizeof(a->returns), "%s", m->returns ? m->returns : "");
 	a->lease_nsec = (uint64_t)m->usec * 1000;
+	(void)snprintf(a->pool, sizeof(a->pool), "%s", m->pool ? m->pool : "");
 	a->weight = m->weight > 0 ? (unsigned int)m->weight : 1;
 	a->concurrent = (unsigned int)m->concurrent;
 	a->call_nsec = (uint64_t)m->call_ms * 1000000;

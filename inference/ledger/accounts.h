@@ -56,6 +56,7 @@ struct account {
 	uint64_t reserved_nsec;
 	uint64_t used_usec;      /* when it last was */
 	unsigned int weight;     /* beside others who wait; 1 until a lease says otherwise */
+	char pool[21];           /* whose time it uses; "": what no pool was given */
 	unsigned int concurrent; /* calls that may run at once; 0: as many as a Space may */
 	uint64_t call_nsec;      /* that one event or call may use; 0: what its grant says */
 	uint64_t memory_bytes;   /* that texts may keep on the device; 0: as a Space may */

@@ -99,6 +99,23 @@ static int on_lease(
 	return ledger && ledger_link(ledger) == c->link ? ledger_on_lease(ledger, f, e) : 0;
 }
 
+static int on_pools(
+	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
+{
+	struct pool_terms terms[POOLS_MAX];
+	struct models_pools m;
+	int r = models_pools_read(&m, f->value, f->length, e), n;
+
+	(void)files;
+	if (r < 0)
+		return r;
+	r = places_take(c->service->places, &m, terms, &n, e);
+	if (r == 0 && n >= 0)
+		engine_set_pools(c->service->engine, terms, (size_t)n);
+	models_pools_done(&m);
+	return r;
+}
+
 /* The first one says that the ledger is kept at the other end. */
 static int on_taken(
 	struct control *c, const struct frame *f, struct link_files *files, struct err *e)
@@ -220,6 +237,7 @@ static const struct control_handler {
 	{MODELS_KEY, on_key},
 	{MODELS_REVOKE, on_revoke},
 	{MODELS_LEASE, on_lease},
+	{MODELS_POOLS, on_pools},
 	{MODELS_TAKEN, on_taken},
 	{MODELS_DEVICE, devices_on_order},
 };

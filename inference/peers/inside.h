@@ -9,6 +9,7 @@
 #include "inference/ledger/ledger.h"
 #include "inference/peers/call.h"
 #include "inference/peers/grants.h"
+#include "inference/peers/places.h"
 #include "inference/peers/service.h"
 
 #define REPLICA_MAX 32
@@ -96,6 +97,7 @@ struct service {
 	uint32_t last_group;
 	size_t n_controls, n_workers;
 	struct grant_keys keys;
+	struct places *places;   /* owned */
 	struct ledger *ledger;   /* borrowed; NULL: nobody counts */
 	const struct gpus *gpus; /* borrowed; NULL: nobody watches any */
 };

@@ -129,7 +129,9 @@ int service_new(struct loop *loop, struct engine *engine, struct shelf *shelf, s
 	if (!s)
 		return -ENOMEM;
 	*s = (struct service){.loop = loop, .engine = engine, .shelf = shelf};
-	r = loop_add_timer(loop, on_step, s, &s->step);
+	r = places_new(&s->places);
+	if (r == 0)
+		r = loop_add_timer(loop, on_step, s, &s->step);
 	if (r == 0)
 		r = loop_add_timer(loop, on_tell, s, &s->tell);
 	if (r == 0)
@@ -140,6 +142,7 @@ int service_new(struct loop *loop, struct engine *engine, struct shelf *shelf, s
 		(void)source_free(s->models);
 		(void)source_free(s->tell);
 		(void)source_free(s->step);
+		(void)places_free(s->places);
 		free(s);
 		return r;
 	}
@@ -218,6 +221,7 @@ struct service *service_free(struct service *s)
 	(void)source_free(s->models);
 	(void)source_free(s->waits_timer);
 	json_decref(s->waits);
+	(void)places_free(s->places);
 	free(s);
 	return NULL;
 }

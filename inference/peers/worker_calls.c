@@ -218,6 +218,39 @@ static int limit_memory(
 	return r;
 }
 
+/* What is said of the Space whose call it is; NULL: nothing. */
+static const struct space_place *find_place(const struct call *c)
+{
+	return c->worker->caller ? NULL : places_find(c->worker->service->places, c->tenant->space);
+}
+
+/* -ENODEV: the Space's flavour says a device that is not there, or not in service. */
+static int check_device(const struct call *c, struct err *e)
+{
+	const struct space_place *place = find_place(c);
+	const struct bay *bay;
+
+	if (!place || !place->device[0])
+		return 0;
+	bay = rack_find(shelf_rack(c->worker->service->shelf), place->device);
+	if (!bay)
+		return err_set(e, -ENODEV,
+			"this Space's hardware runs models on the device %s, which is not here",
+			place->device);
+	return bay->state == BAY_SERVING
+		       ? 0
+		       : err_set(e, -ENODEV,
+				 "this Space's hardware runs models on the device %s, which is %s",
+				 bay->name, bay_state_name(bay->state));
+}
+
+static const char *pool_of(const struct call *c, const struct account *a)
+{
+	const struct space_place *place = find_place(c);
+
+	return place && place->pool[0] ? place->pool : a ? a->pool : "";
+}
+
 /* -EAGAIN: its model is being loaded, or its payer has no lease yet. */
 static int begin_request(struct call *c, const struct infer_call *m, const struct raw *raw,
 	const char **ret_code, struct err *e)
@@ -228,7 +261,9 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 
 	if (!strcmp(m->task, CALL_DESCRIBE))
 		return -EAGAIN; /* or it would have been answered */
-	r = call_find_account(c, m, &account, e);
+	r = check_device(c, e);
+	if (r == 0)
+		r = call_find_account(c, m, &account, e);
 	*ret_code = call_code(r);
 	if (r == 0)
 		r = call_start(m, raw, s->engine, s->shelf, &call_ops, c, &c->job, &c->request,
@@ -240,7 +275,7 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 	call_begin_charge(c, account);
 	request_set_group(c->request, c->tenant->group);
 	/* An owner is one payer, whichever of their Spaces asks. */
-	request_set_payer(c->request, "",
+	request_set_payer(c->request, pool_of(c, account),
 		account && account_name(account)[0] ? account_name(account) : c->payer,
 		account ? account->weight : 1);
 	service_step(s);

@@ -238,7 +238,17 @@ void handle_runtime(struct request *r)
 
 void handle_hardware_list(struct request *r)
 {
-	request_json(r, MHD_HTTP_OK, hardware_list(&r->world->classes));
+	const struct usage_policy *p = accounts_peer_policy(r->world->accounts);
+	json_t *list = hardware_list(&r->world->classes);
+
+	for (size_t i = 0; list && i < p->n_flavours; i++) {
+		const struct flavour *f = &p->flavours[i];
+
+		if (!hardware_class(f->name)) /* those are there */
+			(void)json_array_append_new(list,
+				hardware_object(&r->world->classes, f->name, f->class, f->device));
+	}
+	request_json(r, MHD_HTTP_OK, list);
 }
 
 void handle_hardware(struct request *r)

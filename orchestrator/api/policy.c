@@ -11,8 +11,10 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
 #include "orchestrator/api/tier.h"
+#include "orchestrator/manage.h"
 #include "orchestrator/peers/accounts.h"
 #include "orchestrator/usage/credits.h"
+#include "orchestrator/usage/flavours.h"
 #include "orchestrator/usage/policies.h"
 #include "orchestrator/usage/policy_file.h"
 
@@ -101,6 +103,18 @@ void handle_policy_history(struct request *r)
 
 /* --- what would change --- */
 
+/* A tier, and the pool that it is in: "" is what no pool was given. */
+static json_t *side_object(const struct usage_policy *p, const struct tier *t)
+{
+	json_t *o = tier_object(t);
+	bool borrows = t->pool == POLICY_NONE || p->pools[t->pool].borrow;
+
+	(void)json_object_set_new(o, "pool", json_string(usage_policy_pool(p, t->pool)));
+	(void)json_object_set_new(o, "poolPercent", json_integer(usage_policy_percent(p, t->pool)));
+	(void)json_object_set_new(o, "poolBorrows", json_boolean(borrows));
+	return o;
+}
+
 struct told {
 	json_t *rows;
 	size_t gains, loses, mixed, same, over;
@@ -121,11 +135,42 @@ static void take_row(const struct plan_row *row, void *data)
 	t->over += row->over;
 	if (row->change == PLAN_SAME || json_array_size(t->rows) == PLAN_ROWS_MAX)
 		return;
-	(void)json_array_append_new(
-		t->rows, json_pack("{s:o, s:s, s:o, s:o, s:o, s:b}", "account",
-				 json_words(row->account), "change", words[row->change], "from",
-				 tier_object(row->from), "to", tier_object(row->to), "secondsUsed",
-				 json_real((double)row->used_nsec / 1e9), "over", row->over));
+	(void)json_array_append_new(t->rows,
+		json_pack("{s:o, s:s, s:o, s:o, s:o, s:b}", "account", json_words(row->account),
+			"change", words[row->change], "from", side_object(row->before, row->from),
+			"to", side_object(row->after, row->to), "secondsUsed",
+			json_real((double)row->used_nsec / 1e9), "over", row->over));
+}
+
+static bool is_there(const json_t *devices, const char *name)
+{
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach(devices, i, d)
+	{
+		if (!strcmp(json_string_value(json_object_get(d, "name")), name))
+			return true;
+	}
+	return false;
+}
+
+/* Devices are known once inference has told of them; until then any name may be right. */
+static int check_devices(struct request *r, const struct usage_policy *p, struct err *e)
+{
+	uint64_t when;
+	const json_t *devices =
+		json_object_get(models_peer_top(r->world->models, &when), "devices");
+
+	for (size_t i = 0; devices && i < p->n_flavours; i++) {
+		const struct flavour *f = &p->flavours[i];
+
+		if (f->device[0] && !is_there(devices, f->device))
+			return err_set(e, -EINVAL,
+				POLICY_FILE_NAME ":%d:%d: device: there is no '%s' here",
+				f->place.line, f->place.column, f->device);
+	}
+	return 0;
 }
 
 /* Reads the text of the body, and checks it and its names. */
@@ -137,24 +182,50 @@ static int read_policy(
 
 	if (n == 0)
 		n = usage_policy_read(*ret_text, strlen(*ret_text), ret, e);
-	return n < 0 ? n : policies_check_names(r->world->store, *ret, e);
+	if (n == 0)
+		n = policies_check_names(r->world->store, *ret, e);
+	return n < 0 ? n : check_devices(r, *ret, e);
+}
+
+static json_t *flavour_object(const struct space_flavour *f)
+{
+	return json_pack("{s:s, s:s, s:s, s:s}", "name", f->name, "class", f->class, "pool",
+		f->pool, "device", f->device);
+}
+
+static int take_move(const struct flavour_move *m, void *data)
+{
+	json_t *moves = data;
+
+	if (json_array_size(moves) == PLAN_ROWS_MAX)
+		return 1;
+	return json_array_append_new(
+		moves, json_pack("{s:o, s:o, s:o}", "space",
+			       json_sprintf("%s/%s", m->space->owner, m->space->name), "from",
+			       flavour_object(&m->from), "to", flavour_object(&m->to)));
 }
 
 static json_t *plan(struct request *r, const struct usage_policy *fresh, struct err *e)
 {
 	struct told t = {.rows = json_array()};
+	json_t *moves = json_array();
 	int n = policies_plan(r->world->store, accounts_peer_policy(r->world->accounts), fresh,
 		clock_wall_usec(), take_row, &t, e);
 
+	if (n >= 0)
+		n = flavours_compare(r->world->store, accounts_peer_policy(r->world->accounts),
+			fresh, take_move, moves, e);
 	if (n < 0) {
 		json_decref(t.rows);
+		json_decref(moves);
 		return NULL;
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "version",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "version",
 		(json_int_t)accounts_peer_version(r->world->accounts), "tiers",
-		(json_int_t)fresh->n_tiers, "gains", (json_int_t)t.gains, "loses",
+		(json_int_t)fresh->n_tiers, "pools", (json_int_t)fresh->n_pools, "flavours",
+		(json_int_t)fresh->n_flavours, "gains", (json_int_t)t.gains, "loses",
 		(json_int_t)t.loses, "mixed", (json_int_t)t.mixed, "same", (json_int_t)t.same,
-		"over", (json_int_t)t.over, "rows", t.rows);
+		"over", (json_int_t)t.over, "rows", t.rows, "moves", moves);
 }
 
 void handle_policy_plan(struct request *r)
@@ -173,7 +244,31 @@ void handle_policy_plan(struct request *r)
 
 /* --- applying --- */
 
-static int apply(struct request *r, const char *text, struct err *e)
+static int add_id(const struct flavour_move *m, void *data)
+{
+	return strcmp(m->from.class, m->to.class) != 0
+		       ? json_array_append_new(data, json_string(m->id))
+		       : 0;
+}
+
+/* Those whose boxes are of another size from now on start anew in such. */
+static void move_spaces(struct request *r, const json_t *ids)
+{
+	const json_t *id;
+	size_t i;
+
+	json_array_foreach(ids, i, id)
+	{
+		struct err e = {0};
+		struct space space;
+
+		if (space_by_id(r->world->store, json_string_value(id), &space, &e) < 0 ||
+			manage_renew(r->world, &space, &e) < 0)
+			log_error("space=%s keeps its box: %s", json_string_value(id), e.text);
+	}
+}
+
+static int apply(struct request *r, const char *text, const json_t *moved, struct err *e)
 {
 	struct accounts_peer *accounts = r->world->accounts;
 	const char *why;
@@ -198,6 +293,8 @@ static int apply(struct request *r, const char *text, struct err *e)
 	if (n == 0)
 		edge_peer_networks(r->world->edge, accounts_peer_networks(accounts));
 	if (n == 0)
+		move_spaces(r, moved);
+	if (n == 0)
 		log_info("policy %lld applied by %s: %s",
 			(long long)accounts_peer_version(accounts), r->who.user, why);
 	return n;
@@ -208,13 +305,18 @@ void handle_policy_apply(struct request *r)
 	CLEANUP(usage_policy_freep) struct usage_policy *fresh = NULL;
 	struct err e = {0};
 	const char *text;
+	CLEANUP(json_unrefp) json_t *moved = json_array();
 	json_t *o = NULL;
 	int n = read_policy(r, &text, &fresh, &e);
 
-	if (n == 0) {
-		o = plan(r, fresh, &e); /* against the one that stands until now */
-		n = o ? apply(r, text, &e) : e.code;
+	if (n == 0) { /* both against the one that stands until now */
+		o = plan(r, fresh, &e);
+		n = o ? flavours_compare(r->world->store, accounts_peer_policy(r->world->accounts),
+				fresh, add_id, moved, &e)
+		      : e.code;
 	}
+	if (n == 0)
+		n = apply(r, text, moved, &e);
 	if (n < 0) {
 		json_decref(o);
 		request_fail(r, n, &e);

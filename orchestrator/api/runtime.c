@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "orchestrator/api/request.h"
 #include "orchestrator/build/build.h"
-#include "orchestrator/space/hardware.h"
+#include "orchestrator/usage/flavours.h"
 
 /* A row of space_runtime, and what is known beside it. */
 struct view {
@@ -60,13 +60,19 @@ static const char *find_stage(const struct view *v, const struct store_row *row)
 		    : stage_of_build(store_text(row, 7), store_text(row, 8));
 }
 
-static json_t *hardware_object(const struct store_row *row, bool runs)
+static json_t *hardware_object(const struct view *v, const struct store_row *row, bool runs)
 {
-	const char *wish = store_text(row, 2), *class = hardware_class(wish);
-	const char *flavor = hardware_flavor(class ? class : store_text(row, 5));
+	const struct space_wish w = {.owner = store_text(row, 10),
+		.name = store_text(row, 11),
+		.flavour = store_text(row, 2),
+		.class = store_text(row, 5)};
+	struct space_flavour f;
+	struct err e = {0};
 
-	return json_pack(
-		"{s:s?, s:s}", "current", runs ? flavor : NULL, "requested", *wish ? wish : flavor);
+	if (flavours_of(v->world->store, accounts_peer_policy(v->world->accounts), &w, &f, &e) < 0)
+		return NULL;
+	return json_pack("{s:s?, s:s}", "current", runs ? f.name : NULL, "requested",
+		*w.flavour ? w.flavour : f.name);
 }
 
 static int read_runtime(const struct store_row *row, void *data)
@@ -79,7 +85,7 @@ static int read_runtime(const struct store_row *row, void *data)
 
 	v->json = json_pack(
 		"{s:s, s:o, s:n, s:o, s:{s:i, s:i}, s:b, s:s?, s:s, s:[{s:s, s:s}], s:I}", "stage",
-		stage, "hardware", hardware_object(row, runs), "storage", "gcTimeout",
+		stage, "hardware", hardware_object(v, row, runs), "storage", "gcTimeout",
 		sleep > 0 ? json_integer(sleep) : json_null(), "replicas", "current", runs ? 1 : 0,
 		"requested", store_int(row, 0) ? 0 : 1, "devMode", 0, "sha",
 		*commit ? commit : NULL, "sdk", *store_text(row, 9) ? store_text(row, 9) : "lua",

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "orchestrator/metrics.h"
+#include "orchestrator/peers/places.h"
 #include "orchestrator/usage/rollup.h"
 
 #define LEASED_MAX 8192 /* payers whose leases are kept fresh; others ask */
@@ -148,8 +149,11 @@ int accounts_peer_greet(struct accounts_peer *p, struct link *link, struct err *
 	p->n_leased = p->turn = 0;
 	if (r < 0)
 		return r;
-	r = send_taken(p, link);
-	return r < 0 ? err_set(e, r, "cannot greet inference: %s", strerror(-r)) : 0;
+	/* What pools there are before the first call, which TAKEN lets begin. */
+	r = places_tell(p->store, p->policy, link, e);
+	if (r == 0)
+		r = send_taken(p, link);
+	return r < 0 && !e->code ? err_set(e, r, "cannot greet inference: %s", strerror(-r)) : r;
 }
 
 void accounts_peer_leave(struct accounts_peer *p)
@@ -198,6 +202,7 @@ static int send_lease(
 	m.concurrent = t->concurrent;
 	m.call_ms = t->call_sec * 1000;
 	m.memory_mib = t->memory_mib;
+	m.pool = t->pool == POLICY_NONE ? NULL : usage_policy_pool(p->policy, t->pool);
 	budget_refusal(&b, now, refusal);
 	budget_returns(&b, now, returns);
 	m.refusal = refusal[0] ? refusal : NULL;
@@ -239,8 +244,18 @@ int accounts_peer_reload(struct accounts_peer *p, struct err *e)
 		return r;
 	(void)usage_policy_free(p->policy);
 	p->policy = fresh;
+	if (p->link)
+		r = places_tell(p->store, p->policy, p->link, e);
 	accounts_peer_renew(p);
-	return 0;
+	return r;
+}
+
+void accounts_peer_space(struct accounts_peer *p, const char *space_id)
+{
+	struct err e = {0};
+
+	if (p->link && places_tell_one(p->store, p->policy, p->link, space_id, &e) < 0)
+		log_error("what a Space's flavour says was not told: %s", e.text);
 }
 
 static int learn_journal(struct accounts_peer *p, const char *journal, struct err *e)

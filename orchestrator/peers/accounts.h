@@ -47,3 +47,6 @@ json_t *accounts_peer_networks(const struct accounts_peer *p);
  */
 int accounts_peer_reload(struct accounts_peer *p, struct err *e);
 void accounts_peer_renew(struct accounts_peer *p);
+
+/* A Space's flavour, or its owner, may be another one. */
+void accounts_peer_space(struct accounts_peer *p, const char *space_id);

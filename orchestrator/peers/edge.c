@@ -9,8 +9,8 @@
 #include "base/link.h"
 #include "base/log.h"
 #include "orchestrator/peers/told.h"
-#include "orchestrator/space/hardware.h"
 #include "orchestrator/space/preview.h"
+#include "proto/box_class.h"
 #include "proto/space_host.h"
 
 #define QUEUE_MAX (32u << 20)
@@ -56,7 +56,22 @@ static void write_labels(const char *names, char *ret, size_t size)
 	}
 }
 
-static int write_route(const struct store_row *row, bool with_tree, struct buf *b)
+/* A folder of pages, or a card, has no box. */
+static const char *class_of(struct edge_peer *g, const struct store_row *row)
+{
+	const char *built = *store_text(row, 6) ? store_text(row, 6) : "small";
+	const struct space_wish w = {.owner = store_text(row, 1),
+		.name = store_text(row, 2),
+		.flavour = store_text(row, 15),
+		.class = built};
+
+	return *store_text(row, 4) && box_class_number(built, strlen(built)) >= 0
+		       ? g->config.class_of(&w, g->config.data)
+		       : built;
+}
+
+static int write_route(
+	struct edge_peer *g, const struct store_row *row, bool with_tree, struct buf *b)
 {
 	const char *bundle = store_text(row, 4), *title = store_text(row, 8),
 		   *tree = store_text(row, 9), *api = store_text(row, 11);
@@ -85,10 +100,7 @@ static int write_route(const struct store_row *row, bool with_tree, struct buf *
 	m.title = *title ? title : m.name;
 	m.bundle = *bundle ? bundle : NULL;
 	m.entry = *store_text(row, 5) ? store_text(row, 5) : NULL;
-	if (*bundle)
-		m.class = hardware_class(store_text(row, 15));
-	if (!m.class)
-		m.class = *store_text(row, 6) ? store_text(row, 6) : "small";
+	m.class = class_of(g, row);
 	if (with_tree && *tree && json_parse(tree, strlen(tree), 4u << 20, &parsed, &e) == 0)
 		m.tree = parsed;
 	if (m.tree && *api && json_parse(api, strlen(api), 4u << 20, &functions, &e) == 0)
@@ -104,10 +116,10 @@ static int send_route(const struct store_row *row, void *data)
 	int r;
 
 	buf_init(&b, (size_t)proto_value_max(PROTO_EDGE, PROTO_DOWN, EDGE_ROUTE));
-	r = write_route(row, true, &b);
+	r = write_route(g, row, true, &b);
 	if (r == -ENOSPC) { /* the tree only shortens the wait for the worker's own */
 		buf_clear(&b);
-		r = write_route(row, false, &b);
+		r = write_route(g, row, false, &b);
 	}
 	if (r < 0)
 		return r;

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "orchestrator/people/people.h"
 #include "orchestrator/store/store.h"
+#include "orchestrator/usage/flavours.h"
 #include "proto/messages.h"
 
 struct edge_peer;
@@ -25,6 +26,8 @@ struct edge_peer_config {
 		uint64_t ticket, void *data);
 	/* Sessions of the Space that have begun since the gateway started. */
 	void (*on_begun)(const char *space_id, int64_t begun, void *data);
+	/* The class of a Space's box, from what it asks for and was built for. */
+	const char *(*class_of)(const struct space_wish *w, void *data);
 	/* What the payer has left; words: room for them. -ENOENT: there is no such payer. */
 	int (*balance)(const char *payer, struct edge_balance *ret, char words[256], void *data);
 	void (*on_worker_up)(const struct edge_worker_up *m, void *data); /* borrowed meanwhile */

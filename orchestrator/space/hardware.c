@@ -38,22 +38,36 @@ int hardware_check(const char *flavor, struct err *e)
 	return 0;
 }
 
+static json_t *describe(
+	const struct box_class *c, const char *name, const char *pretty, json_t *accelerator)
+{
+	const char *plural = c->cpu_percent == 100 ? "" : "s";
+
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:i, s:f, s:s}", "name", name, "prettyName",
+		pretty, "cpu", json_sprintf("%g vCPU%s", c->cpu_percent / 100.0, plural), "ram",
+		json_sprintf("%llu MB", (unsigned long long)(c->memory_bytes >> 20)), "accelerator",
+		accelerator, "unitCostMicroUSD", 0, "unitCostUSD", 0.0, "unitLabel", "hour");
+}
+
 json_t *hardware_list(const struct box_classes *classes)
 {
 	json_t *list = json_array();
 
-	for (unsigned int i = BOX_SMALL; list && i < BOX_CLASSES; i++) {
-		const struct box_class *c = &classes->of[i];
-		const char *plural = c->cpu_percent == 100 ? "" : "s";
-
+	for (unsigned int i = BOX_SMALL; list && i < BOX_CLASSES; i++)
 		(void)json_array_append_new(list,
-			json_pack("{s:s, s:s, s:o, s:o, s:n, s:i, s:f, s:s}", "name",
-				flavors[i].name, "prettyName", flavors[i].pretty, "cpu",
-				json_sprintf("%g vCPU%s", c->cpu_percent / 100.0, plural), "ram",
-				json_sprintf(
-					"%llu MB", (unsigned long long)(c->memory_bytes >> 20)),
-				"accelerator", "unitCostMicroUSD", 0, "unitCostUSD", 0.0,
-				"unitLabel", "hour"));
-	}
+			describe(&classes->of[i], flavors[i].name, flavors[i].pretty, json_null()));
 	return list;
+}
+
+json_t *hardware_object(
+	const struct box_classes *classes, const char *name, const char *class, const char *device)
+{
+	int number = box_class_number(class, strlen(class));
+	json_t *accelerator =
+		*device && strcmp(device, "cpu") != 0
+			? json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", "gpu", "model", device,
+				  "quantity", "1", "vram", "", "manufacturer", "")
+			: json_null();
+
+	return describe(&classes->of[number < 0 ? BOX_SMALL : number], name, name, accelerator);
 }

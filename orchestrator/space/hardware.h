@@ -1,7 +1,8 @@
 /*
  * The hardware that a Space may ask for, by the names that the hub's clients use: one flavour for
- * each class of boxes. Any other flavour may be asked for too (clients know many); it is kept as a
- * wish and changes nothing. Knows no row.
+ * each class of boxes, beside those that a policy makes (usage/flavours.h). Where it makes none any
+ * other may be asked for too (clients know many); it is kept as a wish and changes nothing. Knows
+ * no row.
  */
 #pragma once
 
@@ -23,3 +24,7 @@ int hardware_check(const char *flavor, struct err *e);
 
 /* What this host has, as GET /api/spaces/hardware lists it. NULL: out of memory. The caller's. */
 json_t *hardware_list(const struct box_classes *classes);
+
+/* One more row of it: a flavour of the policy's; class and device may be "". */
+json_t *hardware_object(
+	const struct box_classes *classes, const char *name, const char *class, const char *device);

@@ -256,6 +256,16 @@ FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_bu
 LEFT JOIN previews p ON p.id = s.id LEFT JOIN spaces o ON o.id = p.parent_id
 LEFT JOIN repos n ON n.id = p.parent_id
 WHERE s.id = $1 AND r.deleted_usec = 0;
+-- name: space_flavours
+SELECT s.id, r.owner, r.name, coalesce(s.hardware, o.hardware, ''), coalesce(b.class, '')
+FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
+LEFT JOIN previews p ON p.id = s.id LEFT JOIN spaces o ON o.id = p.parent_id
+WHERE s.id > $1 AND r.deleted_usec = 0 ORDER BY s.id LIMIT $2;
+-- name: space_flavour
+SELECT s.id, r.owner, r.name, coalesce(s.hardware, o.hardware, ''), coalesce(b.class, '')
+FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
+LEFT JOIN previews p ON p.id = s.id LEFT JOIN spaces o ON o.id = p.parent_id
+WHERE s.id = $1 AND r.deleted_usec = 0;
 -- name: space_count
 SELECT count(*) FROM repos WHERE kind = 0 AND deleted_usec = 0;
 
@@ -303,7 +313,8 @@ UPDATE spaces SET sleep_sec = $2, epoch = epoch + 1 WHERE id = $1;
 UPDATE spaces SET hardware = $2 WHERE id = $1;
 -- name: space_runtime
 SELECT s.paused, coalesce(s.sleep_sec, -1), coalesce(s.hardware, ''), coalesce(b.bundle, ''),
-	b.commit_id, coalesce(b.class, 'small'), coalesce(b.sleep_sec, 0), l.state, l.message, r.sdk
+	b.commit_id, coalesce(b.class, 'small'), coalesce(b.sleep_sec, 0), l.state, l.message, r.sdk,
+	r.owner, r.name
 FROM spaces s JOIN repos r ON r.id = s.id LEFT JOIN builds b ON b.id = s.live_build
 LEFT JOIN builds l ON l.space_id = s.id AND l.number =
 	(SELECT max(number) FROM builds WHERE space_id = s.id AND state <> 'pending')

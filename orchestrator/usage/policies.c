@@ -117,7 +117,23 @@ struct plan {
 	struct err *e;
 };
 
-static enum plan_change compare(const struct tier *from, const struct tier *to)
+/* How much of the device is the pool's that a tier is in: of the same pool more is more. Another
+ * pool has other people in it, which is both. */
+static void compare_pools(const struct usage_policy *a, const struct tier *from,
+	const struct usage_policy *b, const struct tier *to, bool *more, bool *less)
+{
+	int64_t before = usage_policy_percent(a, from->pool);
+	int64_t after = usage_policy_percent(b, to->pool);
+	bool borrowed = from->pool == POLICY_NONE || a->pools[from->pool].borrow;
+	bool borrows = to->pool == POLICY_NONE || b->pools[to->pool].borrow;
+	bool other = strcmp(usage_policy_pool(a, from->pool), usage_policy_pool(b, to->pool)) != 0;
+
+	*more |= other || after > before || borrows > borrowed;
+	*less |= other || after < before || borrows < borrowed;
+}
+
+static enum plan_change compare(const struct usage_policy *a, const struct tier *from,
+	const struct usage_policy *b, const struct tier *to)
 {
 	const int64_t before[] = {
 		from->day_sec, from->weight, from->concurrent, from->call_sec, from->memory_mib};
@@ -129,6 +145,7 @@ static enum plan_change compare(const struct tier *from, const struct tier *to)
 		more |= after[i] > before[i];
 		less |= after[i] < before[i];
 	}
+	compare_pools(a, from, b, to, &more, &less);
 	return more && less ? PLAN_MIXED : more ? PLAN_GAINS : less ? PLAN_LOSES : PLAN_SAME;
 }
 
@@ -138,7 +155,9 @@ static void tell(struct plan *p, const char *account, const struct tier *from,
 	const struct plan_row row = {.account = account,
 		.from = from,
 		.to = to,
-		.change = compare(from, to),
+		.before = p->from,
+		.after = p->to,
+		.change = compare(p->from, from, p->to, to),
 		.used_nsec = used_nsec,
 		.over = credit_nsec == 0 && used_nsec > 0 &&
 			used_nsec >= (uint64_t)to->day_sec * 1000000000ull &&

@@ -36,6 +36,7 @@ enum plan_change { PLAN_SAME, PLAN_GAINS, PLAN_LOSES, PLAN_MIXED };
 struct plan_row {
 	const char *account; /* or "network:CIDR", "network:*" for those of no class */
 	const struct tier *from, *to;
+	const struct usage_policy *before, *after; /* that have them */
 	enum plan_change change;
 	uint64_t used_nsec; /* in the window */
 	bool over;          /* it has used more than the new tier gives, and not the old one's */

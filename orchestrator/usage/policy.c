@@ -36,6 +36,30 @@ const struct tier *usage_policy_tier(const struct usage_policy *p, const char *n
 	return NULL;
 }
 
+const struct flavour *usage_policy_flavour(const struct usage_policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_flavours; i++)
+		if (!strcmp(p->flavours[i].name, name))
+			return &p->flavours[i];
+	return NULL;
+}
+
+const char *usage_policy_pool(const struct usage_policy *p, size_t pool)
+{
+	return pool == POLICY_NONE ? "" : p->pools[pool].name;
+}
+
+int64_t usage_policy_percent(const struct usage_policy *p, size_t pool)
+{
+	int64_t left = 100;
+
+	if (pool != POLICY_NONE)
+		return p->pools[pool].percent;
+	for (size_t i = 0; i < p->n_pools; i++)
+		left -= p->pools[i].percent;
+	return left;
+}
+
 const struct tier *usage_policy_bound(
 	const struct usage_policy *p, enum bind_kind kind, const char *name)
 {

@@ -16,6 +16,11 @@
 #define BINDS_MAX 2000
 #define NETWORKS_MAX 256
 #define BIND_NAME_LEN 140 /* owner/name */
+#define USAGE_POOLS_MAX 16
+#define FLAVOURS_MAX 64
+#define FLAVOUR_NAME_LEN 32
+#define DEVICE_NAME_LEN 31
+#define POLICY_NONE SIZE_MAX /* of an index */
 
 /* Those that pay, by the beginning of their account's name. */
 enum budget_kind {
@@ -27,6 +32,11 @@ enum budget_kind {
 	BUDGETS,
 };
 
+/* Where something stands in the file, from 1. */
+struct policy_place {
+	int line, column;
+};
+
 struct tier {
 	char name[TIER_NAME_LEN + 1];
 	int64_t day_sec;    /* of device time in any 24 hours */
@@ -34,14 +44,29 @@ struct tier {
 	int64_t concurrent; /* calls at once */
 	int64_t call_sec;   /* of device time, for one click or one call */
 	int64_t memory_mib; /* that texts may keep on the device at a time */
+	size_t pool;        /* whose time it is; POLICY_NONE: what no pool was given */
+	struct policy_place place;
+};
+
+/* A fraction of the device's time (inference/schedule/pools.h). */
+struct usage_pool {
+	char name[TIER_NAME_LEN + 1];
+	int64_t percent;
+	bool lend, borrow;
+};
+
+/* What a Space may ask for. */
+struct flavour {
+	char name[FLAVOUR_NAME_LEN + 1];
+	char class[8];                    /* of its box; "": as without */
+	char device[DEVICE_NAME_LEN + 1]; /* that its models run on; "": any */
+	size_t pool;                      /* POLICY_NONE: that of who pays */
+	bool for_some;                    /* only for Spaces of these tiers, or of people in them */
+	uint64_t tiers;                   /* a bit each */
+	struct policy_place place;        /* of the device */
 };
 
 enum bind_kind { BIND_USER, BIND_ORGANISATION, BIND_OWNER, BIND_SPACE, BIND_KINDS };
-
-/* Where something stands in the file, from 1. */
-struct policy_place {
-	int line, column;
-};
 
 struct bind {
 	enum bind_kind kind;
@@ -63,6 +88,11 @@ struct usage_policy {
 	size_t n_binds;
 	struct network_class networks[NETWORKS_MAX];
 	size_t n_networks;
+	struct usage_pool pools[USAGE_POOLS_MAX];
+	size_t n_pools;
+	struct flavour flavours[FLAVOURS_MAX];
+	size_t n_flavours;
+	size_t flavour; /* of Spaces that ask for none; POLICY_NONE: a small box */
 };
 
 struct usage_policy *usage_policy_free(struct usage_policy *p);
@@ -80,6 +110,14 @@ const struct tier *usage_policy_tier(const struct usage_policy *p, const char *n
 const struct tier *usage_policy_bound(
 	const struct usage_policy *p, enum bind_kind kind, const char *name);
 const struct tier *usage_policy_default_tier(const struct usage_policy *p, enum budget_kind kind);
+
+/* The flavour of that name; NULL: the file has none. */
+const struct flavour *usage_policy_flavour(const struct usage_policy *p, const char *name);
+
+/* The pool's name; "" of POLICY_NONE. */
+const char *usage_policy_pool(const struct usage_policy *p, size_t pool);
+/* Of the whole, in percent; of POLICY_NONE what no pool was given. */
+int64_t usage_policy_percent(const struct usage_policy *p, size_t pool);
 
 /* False: no account has such a name. */
 bool account_kind(const char *account, enum budget_kind *ret);

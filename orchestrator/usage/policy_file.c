@@ -10,35 +10,20 @@
 #include <yaml.h>
 
 #include "base/net_block.h"
+#include "orchestrator/usage/policy_inside.h"
 
 #define IPV6_BITS_MAX 64 /* one subscriber's */
 #define CALL_SEC_MAX 600 /* as long as a grant is good for */
 
-struct reader {
-	yaml_document_t *doc; /* borrowed */
-	struct usage_policy *p;
-	struct err *e;
-};
-
-struct pair {
-	const char *key;
-	const yaml_node_t *at, *value; /* of the key; what it says */
-};
-
-typedef int (*pair_fn)(struct reader *rd, const struct pair *pair, void *data);
-
-static struct policy_place place_of(const yaml_node_t *node)
+struct policy_place policy_place_of(const yaml_node_t *node)
 {
 	return (struct policy_place){
 		(int)node->start_mark.line + 1, (int)node->start_mark.column + 1};
 }
 
-static int refuse(struct reader *rd, const yaml_node_t *at, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int refuse(struct reader *rd, const yaml_node_t *at, const char *fmt, ...)
+int policy_refuse(struct reader *rd, const yaml_node_t *at, const char *fmt, ...)
 {
-	struct policy_place place = place_of(at);
+	struct policy_place place = policy_place_of(at);
 	char words[ERR_MAX];
 	va_list ap;
 
@@ -51,7 +36,7 @@ static int refuse(struct reader *rd, const yaml_node_t *at, const char *fmt, ...
 
 /* --- texts and mappings --- */
 
-static bool is_plain(const yaml_node_t *node, size_t max)
+bool policy_is_plain(const yaml_node_t *node, size_t max)
 {
 	const unsigned char *text = node->data.scalar.value;
 	size_t n = node->data.scalar.length;
@@ -64,7 +49,7 @@ static bool is_plain(const yaml_node_t *node, size_t max)
 	return true;
 }
 
-static const char *text_of(const yaml_node_t *node)
+const char *policy_text(const yaml_node_t *node)
 {
 	return (const char *)node->data.scalar.value;
 }
@@ -74,31 +59,32 @@ static int check_once(struct reader *rd, const yaml_node_t *map, const yaml_node
 	const yaml_node_t *key = yaml_document_get_node(rd->doc, until->key);
 
 	for (const yaml_node_pair_t *p = map->data.mapping.pairs.start; p < until; p++)
-		if (!strcmp(text_of(yaml_document_get_node(rd->doc, p->key)), text_of(key)))
-			return refuse(rd, key, "%s: stands here a second time", text_of(key));
+		if (!strcmp(policy_text(yaml_document_get_node(rd->doc, p->key)), policy_text(key)))
+			return policy_refuse(
+				rd, key, "%s: stands here a second time", policy_text(key));
 	return 0;
 }
 
-/* Calls fn with each pair of what must be a mapping of at most max. */
-static int each_pair(struct reader *rd, const struct pair *in, size_t max, pair_fn fn, void *data)
+int policy_each_pair(struct reader *rd, const struct pair *in, size_t max, pair_fn fn, void *data)
 {
 	const yaml_node_t *map = in->value;
 	size_t n = 0;
 	int r = 0;
 
 	if (map->type != YAML_MAPPING_NODE)
-		return refuse(rd, map, "%s: must be a mapping, 'key: value'", in->key);
+		return policy_refuse(rd, map, "%s: must be a mapping, 'key: value'", in->key);
 	for (const yaml_node_pair_t *p = map->data.mapping.pairs.start;
 		r == 0 && p < map->data.mapping.pairs.top; p++) {
 		const yaml_node_t *key = yaml_document_get_node(rd->doc, p->key);
 		struct pair pair = {.at = key, .value = yaml_document_get_node(rd->doc, p->value)};
 
 		if (++n > max)
-			return refuse(rd, key, "%s: more than %zu entries", in->key, max);
-		if (!is_plain(key, BIND_NAME_LEN))
-			return refuse(rd, key, "%s: a key must be 1 to %d letters, digits or signs",
-				in->key, BIND_NAME_LEN);
-		pair.key = text_of(key);
+			return policy_refuse(rd, key, "%s: more than %zu entries", in->key, max);
+		if (!policy_is_plain(key, BIND_NAME_LEN))
+			return policy_refuse(rd, key,
+				"%s: a key must be 1 to %d letters, digits or signs", in->key,
+				BIND_NAME_LEN);
+		pair.key = policy_text(key);
 		r = check_once(rd, map, p);
 		if (r == 0)
 			r = fn(rd, &pair, data);
@@ -113,7 +99,7 @@ static const yaml_node_t *value_of(struct reader *rd, const yaml_node_t *map, co
 		map->type == YAML_MAPPING_NODE && p < map->data.mapping.pairs.top; p++) {
 		const yaml_node_t *at = yaml_document_get_node(rd->doc, p->key);
 
-		if (is_plain(at, BIND_NAME_LEN) && !strcmp(text_of(at), key))
+		if (policy_is_plain(at, BIND_NAME_LEN) && !strcmp(policy_text(at), key))
 			return yaml_document_get_node(rd->doc, p->value);
 	}
 	return NULL;
@@ -139,17 +125,18 @@ static int64_t *field_of(struct tier *t, size_t i)
 	return (int64_t *)(void *)((char *)t + fields[i].offset);
 }
 
-static int read_number(
+int policy_read_number(
 	struct reader *rd, const struct pair *pair, int64_t min, int64_t max, int64_t *ret)
 {
 	const yaml_node_t *node = pair->value;
 	int64_t n;
 
-	if (!is_plain(node, 12) || strspn(text_of(node), "0123456789") != node->data.scalar.length)
-		return refuse(rd, node, "%s: must be a whole number", pair->key);
-	n = strtoll(text_of(node), NULL, 10);
+	if (!policy_is_plain(node, 12) ||
+		strspn(policy_text(node), "0123456789") != node->data.scalar.length)
+		return policy_refuse(rd, node, "%s: must be a whole number", pair->key);
+	n = strtoll(policy_text(node), NULL, 10);
 	if (n < min || n > max)
-		return refuse(rd, node, "%s: %lld is not from %lld to %lld", pair->key,
+		return policy_refuse(rd, node, "%s: %lld is not from %lld to %lld", pair->key,
 			(long long)n, (long long)min, (long long)max);
 	*ret = n;
 	return 0;
@@ -160,17 +147,20 @@ static int read_field(struct reader *rd, const struct pair *pair, void *data)
 	char known[160] = "";
 	size_t used = 0;
 
+	if (!strcmp(pair->key, "pool"))
+		return policy_read_pool_name(rd, pair, &((struct tier *)data)->pool);
 	for (size_t i = 0; i < N_FIELDS; i++)
 		if (!strcmp(fields[i].name, pair->key))
-			return read_number(
+			return policy_read_number(
 				rd, pair, fields[i].min, fields[i].max, field_of(data, i));
 	for (size_t i = 0; i < N_FIELDS; i++)
 		used += (size_t)snprintf(
 			known + used, sizeof(known) - used, "%s%s", i ? ", " : "", fields[i].name);
-	return refuse(rd, pair->at, "%.40s: unknown key; a tier takes %s", pair->key, known);
+	return policy_refuse(
+		rd, pair->at, "%.40s: unknown key; a tier takes %s, pool", pair->key, known);
 }
 
-static bool is_tier_name(const char *text)
+bool policy_is_name(const char *text)
 {
 	for (const char *c = text; *c; c++)
 		if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '-')
@@ -184,18 +174,19 @@ static int read_tier(struct reader *rd, const struct pair *pair, void *data)
 	int r;
 
 	(void)data;
-	if (!is_tier_name(pair->key))
-		return refuse(rd, pair->at,
+	if (!policy_is_name(pair->key))
+		return policy_refuse(rd, pair->at,
 			"tiers: '%.40s' must be 1 to %d small letters, digits and '-'", pair->key,
 			TIER_NAME_LEN);
-	*t = (struct tier){0};
+	*t = (struct tier){.pool = POLICY_NONE, .place = policy_place_of(pair->at)};
 	(void)snprintf(t->name, sizeof(t->name), "%s", pair->key);
 	for (size_t i = 0; i < N_FIELDS; i++)
 		*field_of(t, i) = fields[i].usual;
-	r = each_pair(rd, pair, N_FIELDS, read_field, t);
+	r = policy_each_pair(rd, pair, N_FIELDS + 1, read_field, t);
 	for (size_t i = 0; r == 0 && i < N_FIELDS; i++)
 		if (*field_of(t, i) < 0)
-			r = refuse(rd, pair->at, "%s: '%s' is missing", pair->key, fields[i].name);
+			r = policy_refuse(
+				rd, pair->at, "%s: '%s' is missing", pair->key, fields[i].name);
 	if (r == 0)
 		rd->p->n_tiers++;
 	return r;
@@ -205,15 +196,15 @@ static int read_tier(struct reader *rd, const struct pair *pair, void *data)
 
 static int read_reference(struct reader *rd, const struct pair *pair, size_t *ret)
 {
-	const struct tier *t = is_plain(pair->value, BIND_NAME_LEN)
-				       ? usage_policy_tier(rd->p, text_of(pair->value))
+	const struct tier *t = policy_is_plain(pair->value, BIND_NAME_LEN)
+				       ? usage_policy_tier(rd->p, policy_text(pair->value))
 				       : NULL;
 
 	if (pair->value->type != YAML_SCALAR_NODE)
-		return refuse(rd, pair->value, "%s: must be the name of a tier", pair->key);
+		return policy_refuse(rd, pair->value, "%s: must be the name of a tier", pair->key);
 	if (!t)
-		return refuse(rd, pair->value, "%s: there is no tier '%.40s'", pair->key,
-			text_of(pair->value));
+		return policy_refuse(rd, pair->value, "%s: there is no tier '%.40s'", pair->key,
+			policy_text(pair->value));
 	*ret = (size_t)(t - rd->p->tiers);
 	return 0;
 }
@@ -222,30 +213,32 @@ static int read_default(struct reader *rd, const struct pair *pair, void *data)
 {
 	bool *seen = data;
 
+	if (!strcmp(pair->key, "flavour"))
+		return policy_read_flavour_name(rd, pair, &rd->p->flavour);
 	for (int i = 0; i < BUDGETS_DEFAULT; i++)
 		if (!strcmp(usage_policy_budget_names[i], pair->key)) {
 			seen[i] = true;
 			return read_reference(rd, pair, &rd->p->defaults[i]);
 		}
-	return refuse(
-		rd, pair->at, "%.40s: unknown key; default takes user, owner, network", pair->key);
+	return policy_refuse(rd, pair->at,
+		"%.40s: unknown key; default takes user, owner, network, flavour", pair->key);
 }
 
 static int read_bind(struct reader *rd, const struct pair *pair, void *data)
 {
-	struct bind b = {.kind = *(const enum bind_kind *)data, .place = place_of(pair->at)};
+	struct bind b = {.kind = *(const enum bind_kind *)data, .place = policy_place_of(pair->at)};
 	struct bind *more;
 	int r = read_reference(rd, pair, &b.tier);
 
 	if (r < 0)
 		return r;
 	if ((b.kind == BIND_SPACE) != (strchr(pair->key, '/') != NULL))
-		return refuse(rd, pair->at, "%s: '%.100s' must be %s",
+		return policy_refuse(rd, pair->at, "%s: '%.100s' must be %s",
 			usage_policy_bind_names[b.kind], pair->key,
 			b.kind == BIND_SPACE ? "owner/name" : "a name without '/'");
 	(void)snprintf(b.name, sizeof(b.name), "%s", pair->key);
 	if (rd->p->n_binds == BINDS_MAX)
-		return refuse(rd, pair->at, "bind: more than %d names", BINDS_MAX);
+		return policy_refuse(rd, pair->at, "bind: more than %d names", BINDS_MAX);
 	more = reallocarray(rd->p->binds, rd->p->n_binds + 1, sizeof(*more));
 	if (!more)
 		return err_set(rd->e, -ENOMEM, "out of memory");
@@ -263,11 +256,12 @@ static int read_network(struct reader *rd, const struct pair *pair, void *data)
 
 	(void)data;
 	if (strlen(pair->key) >= sizeof(c->cidr) || net_block_read(pair->key, &block, &why) < 0)
-		return refuse(rd, pair->at, "networks: %s",
+		return policy_refuse(rd, pair->at, "networks: %s",
 			why.code ? why.text : "an address is shorter than that");
 	if (block.family == AF_INET6 && block.bits > IPV6_BITS_MAX)
-		return refuse(rd, pair->at, "networks: %.60s: IPv6 addresses are told apart to /%d",
-			pair->key, IPV6_BITS_MAX);
+		return policy_refuse(rd, pair->at,
+			"networks: %.60s: IPv6 addresses are told apart to /%d", pair->key,
+			IPV6_BITS_MAX);
 	r = read_reference(rd, pair, &c->tier);
 	if (r < 0)
 		return r;
@@ -279,16 +273,16 @@ static int read_network(struct reader *rd, const struct pair *pair, void *data)
 static int read_bind_section(struct reader *rd, const struct pair *pair, void *data)
 {
 	if (!strcmp(pair->key, "default"))
-		return each_pair(rd, pair, BUDGETS_DEFAULT, read_default, data);
+		return policy_each_pair(rd, pair, BUDGETS_DEFAULT + 1, read_default, data);
 	if (!strcmp(pair->key, "networks"))
-		return each_pair(rd, pair, NETWORKS_MAX, read_network, NULL);
+		return policy_each_pair(rd, pair, NETWORKS_MAX, read_network, NULL);
 	for (int i = 0; i < BIND_KINDS; i++) {
 		enum bind_kind kind = (enum bind_kind)i;
 
 		if (!strcmp(pair->key, usage_policy_bind_names[i]))
-			return each_pair(rd, pair, BINDS_MAX, read_bind, &kind);
+			return policy_each_pair(rd, pair, BINDS_MAX, read_bind, &kind);
 	}
-	return refuse(rd, pair->at,
+	return policy_refuse(rd, pair->at,
 		"%.40s: unknown key; bind takes default, users, organizations, owners, spaces, "
 		"networks",
 		pair->key);
@@ -296,39 +290,60 @@ static int read_bind_section(struct reader *rd, const struct pair *pair, void *d
 
 /* --- the file --- */
 
+/* In the order they are read, since each names what stands in those before it. */
+static const char *const sections[] = {"pools", "tiers", "flavours", "bind"};
+#define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
 static int check_root(struct reader *rd, const struct pair *pair, void *data)
 {
 	(void)data;
-	if (strcmp(pair->key, "tiers") != 0 && strcmp(pair->key, "bind") != 0)
-		return refuse(
-			rd, pair->at, "%.40s: unknown key; the file takes tiers, bind", pair->key);
-	return 0;
+	for (size_t i = 0; i < N_SECTIONS; i++)
+		if (!strcmp(sections[i], pair->key))
+			return 0;
+	return policy_refuse(rd, pair->at,
+		"%.40s: unknown key; the file takes tiers, bind, pools, flavours", pair->key);
+}
+
+static int read_bindings(struct reader *rd, const struct pair *bind)
+{
+	bool seen[BUDGETS_DEFAULT] = {0};
+	int r = policy_each_pair(rd, bind, BIND_KINDS + 2, read_bind_section, seen);
+
+	for (int i = 0; r == 0 && i < BUDGETS_DEFAULT; i++)
+		if (!seen[i])
+			r = policy_refuse(rd, bind->value, "bind: default says no tier of '%s'",
+				usage_policy_budget_names[i]);
+	return r;
+}
+
+static int read_tiers(struct reader *rd, const struct pair *tiers)
+{
+	int r = policy_each_pair(rd, tiers, TIERS_MAX, read_tier, NULL);
+
+	return r < 0 ? r : policy_check_rest(rd);
 }
 
 static int read_document(struct reader *rd)
 {
+	static int (*const readers[])(struct reader *, const struct pair *) = {
+		policy_read_pools, read_tiers, policy_read_flavours, read_bindings};
+	static const bool needed[] = {false, true, false, true};
 	const yaml_node_t *root = yaml_document_get_root_node(rd->doc);
 	const struct pair all = {.key = "the file", .at = root, .value = root};
-	struct pair tiers = {.key = "tiers"}, bind = {.key = "bind"};
-	bool seen[BUDGETS_DEFAULT] = {0};
 	int r;
 
 	if (!root)
 		return err_set(rd->e, -EINVAL, POLICY_FILE_NAME ":1:1: the file is empty");
-	r = each_pair(rd, &all, 8, check_root, NULL);
-	if (r < 0)
-		return r;
-	tiers.value = value_of(rd, root, tiers.key);
-	bind.value = value_of(rd, root, bind.key);
-	if (!tiers.value || !bind.value)
-		return refuse(rd, root, "'%s' is missing", tiers.value ? "bind" : "tiers");
-	r = each_pair(rd, &tiers, TIERS_MAX, read_tier, NULL);
-	if (r == 0)
-		r = each_pair(rd, &bind, BIND_KINDS + 2, read_bind_section, seen);
-	for (int i = 0; r == 0 && i < BUDGETS_DEFAULT; i++)
-		if (!seen[i])
-			r = refuse(rd, bind.value, "bind: default says no tier of '%s'",
-				usage_policy_budget_names[i]);
+	r = policy_each_pair(rd, &all, 8, check_root, NULL);
+	for (size_t i = 0; r == 0 && i < N_SECTIONS; i++) {
+		const struct pair part = {
+			.key = sections[i], .at = root, .value = value_of(rd, root, sections[i])};
+
+		if (part.value)
+			r = readers[i](rd, &part);
+		else if (needed[i])
+			r = policy_refuse(rd, root, "'%s' is missing", sections[i]);
+	}
 	return r;
 }
 
@@ -381,6 +396,7 @@ int usage_policy_read(const char *text, size_t n, struct usage_policy **ret, str
 			POLICY_FILE_MAX);
 	if (!p || !yaml_parser_initialize(&parser))
 		return err_set(e, -ENOMEM, "out of memory");
+	p->flavour = POLICY_NONE;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	r = read_yaml(&parser, p, e);

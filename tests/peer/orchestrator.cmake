@@ -7,6 +7,10 @@ add_test(NAME peer_orchestrator_grow
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/orchestrator_grow.py
     $<TARGET_FILE:orchestrator_with_faults> $<TARGET_FILE:vitrine-hook> $<TARGET_FILE:vitrine>)
 set_tests_properties(peer_orchestrator_grow PROPERTIES TIMEOUT 300 ${VITRINE_COMPUTES})
+add_test(NAME peer_orchestrator_flavours
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/orchestrator_flavours.py
+    $<TARGET_FILE:orchestrator_with_faults> $<TARGET_FILE:vitrine-hook> $<TARGET_FILE:vitrine>)
+set_tests_properties(peer_orchestrator_flavours PROPERTIES TIMEOUT 300 ${VITRINE_COMPUTES})
 add_test(NAME peer_orchestrator_lfs
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/orchestrator_lfs.py
     $<TARGET_FILE:orchestrator_with_faults> $<TARGET_FILE:vitrine-hook>)

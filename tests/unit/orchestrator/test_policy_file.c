@@ -68,7 +68,7 @@ TEST(what_is_not_known_is_refused_with_its_place)
 		"6:5: wait: unknown key; a tier takes seconds");
 	refused(TIERS "bind:\n" DEFAULT "  people: {}\n", "8:3: people: unknown key");
 	refused(TIERS "bind:\n  default: {user: free, owner: free, network: free, gpu: free}\n",
-		"more than 3 entries");
+		"7:53: gpu: unknown key; default takes user, owner, network, flavour");
 	refused(TIERS "bind:\n  default: {gpu: free}\n", "7:13: gpu: unknown key");
 	refused("- a\n", "must be a mapping");
 	refused(TIERS "bind: [free]\n", "6:7: bind: must be a mapping");
@@ -116,6 +116,72 @@ TEST(an_alias_that_contains_itself_ends)
 {
 	refused("tiers: &a {b: *a}\nbind: {}\n", "unknown key");
 	refused("&a {tiers: *a, bind: *a}\n", "");
+}
+
+#define POOLS "pools:\n  research: {share: 60}\n  course: {share: 30, borrow: false, lend: false}\n"
+#define BIND "bind:\n" DEFAULT
+
+TEST(pools_and_flavours_are_read_and_are_named_by_tiers_flavours_and_the_default)
+{
+	struct usage_policy *p = read_it(POOLS
+		"tiers:\n  free: {seconds: 60}\n  staff: {seconds: 7200, pool: research}\n"
+		"flavours:\n  gpu: {class: medium, device: cuda0, pool: course, tiers: [staff]}\n"
+		"  cpu-basic: {}\n"
+		"bind:\n  default: {user: free, owner: free, network: free, flavour: gpu}\n");
+	const struct flavour *gpu = usage_policy_flavour(p, "gpu");
+
+	CHECK(p->n_pools == 2 && p->n_flavours == 2);
+	CHECK(p->pools[0].percent == 60 && p->pools[0].lend && p->pools[0].borrow);
+	CHECK(p->pools[1].percent == 30 && !p->pools[1].lend && !p->pools[1].borrow);
+	CHECK(p->tiers[0].pool == POLICY_NONE && p->tiers[1].pool == 0);
+	CHECK(usage_policy_percent(p, 1) == 30 && usage_policy_percent(p, POLICY_NONE) == 10);
+	CHECK(!strcmp(usage_policy_pool(p, 1), "course") && !*usage_policy_pool(p, POLICY_NONE));
+	CHECK(gpu && !strcmp(gpu->class, "medium") && !strcmp(gpu->device, "cuda0"));
+	CHECK(gpu->pool == 1 && gpu->for_some && gpu->tiers == 2 && p->flavour == 0);
+	CHECK(!p->flavours[1].for_some && p->flavours[1].pool == POLICY_NONE);
+	(void)usage_policy_free(p);
+	p = read_it(TIERS BIND);
+	CHECK(p->n_pools == 0 && p->n_flavours == 0 && p->flavour == POLICY_NONE);
+	CHECK(usage_policy_percent(p, POLICY_NONE) == 100);
+	(void)usage_policy_free(p);
+}
+
+TEST(pools_that_do_not_add_up_or_say_what_is_unknown_are_refused)
+{
+	refused("pools: {a: {share: 60}, b: {share: 50}}\n" TIERS BIND,
+		"1:25: b: 50 percent are more than the 40 that the pools before it leave");
+	refused("pools: {a: {share: 0}}\n" TIERS BIND, "1:20: share: 0 is not from 1 to 100");
+	refused("pools: {a: {lend: true}}\n" TIERS BIND, "1:9: a: 'share' is missing");
+	refused("pools: {a: {share: 1, lend: maybe}}\n" TIERS BIND,
+		"1:29: lend: must be true or false");
+	refused("pools: {a: {share: 1, devices: x}}\n" TIERS BIND,
+		"1:23: devices: unknown key; a pool takes share, lend, borrow");
+	refused("pools: {a: {share: 1}, a: {share: 1}}\n" TIERS BIND, "a second time");
+	refused("pools: {A: {share: 1}}\n" TIERS BIND, "small letters");
+	refused("pools: {a: {share: 100}}\n" TIERS BIND,
+		"3:3: free: is in no pool, and the pools have all of the device");
+	refused("tiers: {free: {seconds: 1, pool: lab}}\n" BIND,
+		"1:34: pool: there is no pool 'lab'");
+	(void)usage_policy_free(read_it("pools: {a: {share: 100}}\n"
+					"tiers: {free: {seconds: 1, pool: a}}\n" BIND));
+}
+
+TEST(flavours_that_name_what_is_not_there_are_refused)
+{
+	refused("flavours: {gpu: {pool: lab}}\n" TIERS BIND, "1:24: pool: there is no pool 'lab'");
+	refused("flavours: {gpu: {class: huge}}\n" TIERS BIND,
+		"1:25: class: must be small, medium or large");
+	refused("flavours: {gpu: {tiers: [gold]}}\n" TIERS BIND,
+		"1:26: tiers: there is no tier 'gold'");
+	refused("flavours: {gpu: {tiers: free}}\n" TIERS BIND, "tiers: must be a list of tiers");
+	refused("flavours: {gpu: {tiers: [[free]]}}\n" TIERS BIND, "there is no tier ''");
+	refused("flavours: {gpu: {device: [cuda0]}}\n" TIERS BIND,
+		"device: must be a device's name");
+	refused("flavours: {gpu: {memory: 1}}\n" TIERS BIND,
+		"1:18: memory: unknown key; a flavour takes class, device, pool, tiers");
+	refused("flavours: {GPU: {}}\n" TIERS BIND, "small letters");
+	refused(TIERS "bind:\n  default: {user: free, owner: free, network: free, flavour: gpu}\n",
+		"7:62: flavour: there is no such flavour");
 }
 
 TEST(the_usual_tiers_have_the_seconds_of_quota)
