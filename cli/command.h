@@ -42,6 +42,7 @@ int cmd_login(int argc, char **argv);
 int cmd_logout(int argc, char **argv);
 int cmd_push(int argc, char **argv);
 int cmd_open(int argc, char **argv);
+int cmd_hardware(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_restart(int argc, char **argv);

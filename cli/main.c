@@ -44,6 +44,8 @@ static const struct command commands[] = {
 	{"restart", "[--factory] [--json] OWNER/NAME",
 		"start a Space's workers anew, also of a paused one; or build it again first",
 		cmd_restart},
+	{"hardware", "[--json] OWNER/NAME [FLAVOUR]",
+		"what a Space may run on; with FLAVOUR it asks for that", cmd_hardware},
 	{"secrets",
 		"list OWNER/NAME | set OWNER/NAME KEY[=VALUE] [--description WORDS] | "
 		"remove OWNER/NAME KEY | audit OWNER/NAME [--json]",

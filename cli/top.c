@@ -33,6 +33,29 @@ static void print_device(const json_t *d, double busy)
 		printf("         %s: %s\n", ask_text(d, "state"), ask_text(d, "reason"));
 }
 
+static void print_pools(const json_t *pools)
+{
+	const json_t *p;
+	size_t i;
+
+	if (json_array_size(pools) == 0)
+		return;
+	printf("\n  %-20s %6s %6s %6s %9s %6s\n", "POOL", "SHARE", "USED", "LENT", "BORROWED",
+		"CALLS");
+	json_array_foreach(pools, i, p)
+	{
+		const char *name = ask_text(p, "name");
+		bool lends = json_is_true(json_object_get(p, "lend"));
+		bool borrows = json_is_true(json_object_get(p, "borrow"));
+
+		printf("  %-20s %4.0f %% %4.0f %% %4.0f %% %7.0f %% %6.0f%s%s\n",
+			*name ? name : "(all others)", number_of(p, "percent"),
+			number_of(p, "used") * 100, number_of(p, "lent") * 100,
+			number_of(p, "borrowed") * 100, number_of(p, "requests"),
+			lends ? "" : "  lends nothing", borrows ? "" : "  borrows nothing");
+	}
+}
+
 static const char *for_whom(const json_t *row)
 {
 	return *ask_text(row, "space") ? ask_text(row, "space") : "(over HTTP)";
@@ -91,6 +114,7 @@ static void print_top(const json_t *top, const json_t *before, double sec)
 		       "last\n");
 	json_array_foreach(json_object_get(top, "devices"), i, d) print_device(
 		d, busy_between(d, json_array_get(json_object_get(before, "devices"), i), sec));
+	print_pools(json_object_get(top, "pools"));
 	print_running(top);
 	print_waiting(top);
 }

@@ -473,9 +473,9 @@ void engine_set_pools(struct engine *e, const struct pool_terms *of, size_t n)
 	schedule_set_pools(e->schedule, of, n, engine_now_nsec());
 }
 
-size_t engine_look_pools(struct engine *e, struct pool_look *ret, size_t max)
+size_t engine_look_pools(const struct engine *e, struct pool_look *ret, size_t max)
 {
-	return pools_look(e->schedule, ret, max, engine_now_nsec());
+	return pools_look(e->schedule, ret, max);
 }
 
 uint64_t engine_pause_usec(struct engine *e)

@@ -191,6 +191,8 @@ struct wait {
 	bool elsewhere;         /* the device works on other models */
 	enum lack lack;         /* it waits for memory, which the others hold */
 	uint64_t lack_bytes, lack_max;
+	enum pool_hold hold; /* its pool has no turn */
+	struct pool_look pool;
 };
 
 /* Looks at who waits for what; request_wait says it until the next look. */
@@ -223,7 +225,7 @@ uint64_t engine_kv_bytes_on(const struct engine *e, const struct device *d);
 
 /* As schedule_set_pools and pools_look (inference/schedule/pools.h). */
 void engine_set_pools(struct engine *e, const struct pool_terms *of, size_t n);
-size_t engine_look_pools(struct engine *e, struct pool_look *ret, size_t max);
+size_t engine_look_pools(const struct engine *e, struct pool_look *ret, size_t max);
 
 /* Until the next step makes sense, since pools keep what nobody may use; 0: at once, and never
  * longer than a step, so that whoever comes meanwhile need not be looked for. */

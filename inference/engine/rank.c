@@ -126,6 +126,7 @@ static void rank_lane(
 			.held_nsec = by->since_nsec ? now - by->since_nsec : 0,
 			.expected_nsec = (uint64_t)((double)(i + 1) * lane->begin_gap_nsec),
 			.elsewhere = here.parties == 0 && all->parties > 0};
+		q->wait.hold = schedule_hold(e->schedule, q->party, now, &q->wait.pool);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (row[i].q->lacks)

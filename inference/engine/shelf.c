@@ -269,7 +269,7 @@ static bool may_begin(struct shelf *s, struct slot *slot)
 /* What is loaded has a place, with room. */
 static void begin(struct shelf *s, struct slot *slot, bool examine)
 {
-	struct bay *bay = examine ? &s->rack.bays[0] : rack_place(&s->rack, slot->model->need);
+	struct bay *bay = examine ? &s->rack.bays[0] : slot_place(s, slot);
 	struct loading_job job = {.dirfd = s->dirs[slot->at.dir],
 		.device = bay->device,
 		.limits = {.memory_max = examine ? UINT64_MAX : slot->model->need,
@@ -303,9 +303,8 @@ static struct slot *next_slot(struct shelf *s)
 
 		if (slot->gone)
 			continue;
-		if (slot->wanted &&
-			(slot->state == NEW ||
-				(slot->state == WAITING && shelf_make_room(s, slot->model->need))))
+		if (slot->wanted && (slot->state == NEW ||
+					    (slot->state == WAITING && shelf_make_room(s, slot))))
 			return slot;
 		if (slot->state == NEW && !unknown)
 			unknown = slot;
@@ -484,15 +483,35 @@ struct model *shelf_find(const struct shelf *s, const char *id)
 	return slot && !slot->gone ? slot->model : NULL;
 }
 
-int shelf_use(struct shelf *s, struct model *m, struct err *e)
+/* It is loaded on another device than it is called for now: it moves as soon as nobody uses it, or
+ * is about to. */
+static void follow_call(struct shelf *s, struct slot *slot, struct bay *on)
+{
+	slot->prefer = on;
+	if (slot->state != READY || slot->bay == on ||
+		clock_mono_usec() < slot->claimed_until_usec ||
+		(s->loading && !s->ops.release(slot->model, s->data)))
+		return;
+	log_info("model=%s moves to %s", slot->model->id, on->name);
+	slot_unload(slot);
+}
+
+int shelf_use_on(struct shelf *s, struct model *m, struct bay *on, struct err *e)
 {
 	struct slot *slot = slot_of(s, m);
 
+	if (on && slot->state != NEW && m->need > on->memory_max)
+		return err_set(e, -ENODEV,
+			"model: '%s' needs %llu MiB, and the device %s may take %llu", m->id,
+			(unsigned long long)(m->need >> 20), on->name,
+			(unsigned long long)(on->memory_max >> 20));
+	if (on)
+		follow_call(s, slot, on);
 	if (!s->loading && slot->state == NEW)
 		begin(s, slot, true);
-	if (!s->loading && slot->state == COLD && shelf_make_room(s, m->need))
+	if (!s->loading && slot->state == COLD && shelf_make_room(s, slot))
 		begin(s, slot, false);
-	if (slot->state == READY && !slot_is_leaving(slot)) {
+	if (slot->state == READY && !slot_is_leaving(slot) && (!on || slot->bay == on)) {
 		slot->used_usec = clock_mono_usec();
 		slot->claimed_until_usec = 0;
 		return 0;
@@ -508,6 +527,11 @@ int shelf_use(struct shelf *s, struct model *m, struct err *e)
 	if (s->loading)
 		pump(s);
 	return -EAGAIN;
+}
+
+int shelf_use(struct shelf *s, struct model *m, struct err *e)
+{
+	return shelf_use_on(s, m, NULL, e);
 }
 
 bool shelf_is_loading(const struct shelf *s)

@@ -82,6 +82,9 @@ struct model *shelf_find(const struct shelf *s, const char *id);
  * numbers. -ENODEV: no device in service may hold it, with what there is.
  */
 int shelf_use(struct shelf *s, struct model *m, struct err *e);
+/* The same for a call that is to run on that device: where the model is loaded on another one it
+ * moves as soon as nobody uses it; -EAGAIN until then. -ENODEV: that may not take so much. */
+int shelf_use_on(struct shelf *s, struct model *m, struct bay *on, struct err *e);
 
 /* How much of the model is there, from 0 to 1. */
 double shelf_progress(const struct shelf *s, const struct model *m);

@@ -16,6 +16,7 @@ struct slot {
 	struct found at;
 	enum state state;
 	struct bay *bay;             /* that it is loaded for, or on; borrowed; NULL: none */
+	struct bay *prefer;          /* that it was called for; borrowed; NULL: any */
 	bool moving;                 /* requests wait that have its tokenizer; it has no network */
 	uint64_t used_usec;          /* when it was last called */
 	bool wanted;                 /* a call waits for it */
@@ -48,6 +49,10 @@ void shelf_tell(struct shelf *s);
 
 /* --- shelf_room.c --- */
 
+/* Where it may be loaded: on the device that it was called for, where that may hold it, else on the
+ * first one. NULL: nowhere. */
+struct bay *slot_place(struct shelf *s, const struct slot *slot);
+
 /* What is there of it, or was set aside for it, on its device is no more. */
 void slot_leave_bay(struct slot *slot);
 void slot_unload(struct slot *slot);
@@ -68,6 +73,6 @@ void slot_refuse_homeless(struct shelf *s, struct slot *slot);
 
 /* Unloads the least recently used until there is room where it may go. False: the others are in
  * use, or there is no such place. */
-bool shelf_make_room(struct shelf *s, uint64_t need);
+bool shelf_make_room(struct shelf *s, const struct slot *for_slot);
 /* There is room without that. */
 bool slot_fits(struct shelf *s, const struct slot *slot);

@@ -88,10 +88,19 @@ static struct slot *oldest(struct shelf *s, const struct bay *b, uint64_t before
 	return best;
 }
 
-bool shelf_make_room(struct shelf *s, uint64_t need)
+struct bay *slot_place(struct shelf *s, const struct slot *slot)
 {
-	struct bay *b = rack_place(&s->rack, need);
-	uint64_t past = 0;
+	struct bay *b = slot->prefer;
+
+	if (b && b->state == BAY_SERVING && slot->model->need <= b->memory_max)
+		return b;
+	return rack_place(&s->rack, slot->model->need);
+}
+
+bool shelf_make_room(struct shelf *s, const struct slot *for_slot)
+{
+	struct bay *b = slot_place(s, for_slot);
+	uint64_t need = for_slot->model->need, past = 0;
 
 	while (b && b->memory_max - b->memory < need) {
 		struct slot *slot = oldest(s, b, past);
@@ -109,7 +118,7 @@ bool shelf_make_room(struct shelf *s, uint64_t need)
 
 bool slot_fits(struct shelf *s, const struct slot *slot)
 {
-	const struct bay *b = rack_place(&s->rack, slot->model->need);
+	const struct bay *b = slot_place(s, slot);
 
 	return b && slot->model->need <= b->memory_max - b->memory;
 }

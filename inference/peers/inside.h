@@ -77,6 +77,13 @@ struct control {
 	bool gateway;      /* it has said a key, or handed over its own calls */
 };
 
+/* Pools as they were told last. */
+struct pools_seen {
+	struct pool_look of[2 * POOLS_MAX + 1];
+	size_t n;
+	uint64_t at_usec; /* 0: never */
+};
+
 struct service {
 	struct loop *loop;          /* borrowed */
 	struct engine *engine;      /* borrowed */
@@ -97,7 +104,8 @@ struct service {
 	uint32_t last_group;
 	size_t n_controls, n_workers;
 	struct grant_keys keys;
-	struct places *places;   /* owned */
+	struct places *places; /* owned */
+	struct pools_seen pools_seen;
 	struct ledger *ledger;   /* borrowed; NULL: nobody counts */
 	const struct gpus *gpus; /* borrowed; NULL: nobody watches any */
 };
@@ -122,6 +130,11 @@ void service_step(struct service *s);
 
 /* Models and held calls are looked at in that time, or sooner where they would be anyway. */
 void service_look_after(struct service *s, uint64_t usec);
+
+/* --- pools.c --- */
+
+/* As TOP has them: none where there is one only. The caller's. */
+json_t *pools_describe(struct service *s);
 
 /* --- worker_calls.c --- */
 

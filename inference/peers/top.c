@@ -239,9 +239,10 @@ static json_t *describe(struct service *s)
 	for (struct worker *w = s->workers; w; w = w->next)
 		for (struct call *c = w->calls; c; c = c->next)
 			note_call(&l, c);
-	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I}", "devices", describe_devices(s), "gpus",
-		describe_others(s), "running", l.running, "waiting", list_waiting(&l), "runningAll",
-		(json_int_t)l.n_running, "waitingAll", (json_int_t)l.n_waiting);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "devices", describe_devices(s),
+		"gpus", describe_others(s), "pools", pools_describe(s), "running", l.running,
+		"waiting", list_waiting(&l), "runningAll", (json_int_t)l.n_running, "waitingAll",
+		(json_int_t)l.n_waiting);
 }
 
 void top_tell(struct service *s)

@@ -42,6 +42,30 @@ static void lack_words(const struct wait *w, const char *place, char *words, siz
 			w->others, s, sec, place);
 }
 
+/* False: its pool is not why. */
+static bool pool_words(const struct wait *w, const char *place, char *words, size_t max)
+{
+	const struct pool_terms *t = &w->pool.terms;
+	const char *name = t->name[0] ? t->name : "of all others";
+
+	if (w->hold == POOL_OWN)
+		(void)snprintf(words, max,
+			"waits for the pool %s, which has had its %u %% of the device and borrows "
+			"nothing%s",
+			name, t->percent, place);
+	else if (w->hold == POOL_KEPT)
+		(void)snprintf(words, max,
+			"waits for the pool %s, which has had its %u %% of the device; what others "
+			"leave they do not lend%s",
+			name, t->percent, place);
+	else if (w->hold == POOL_AHEAD)
+		(void)snprintf(words, max,
+			"waits for the pool %s, which has %u %% of the device while others have "
+			"work%s",
+			name, t->percent, place);
+	return w->hold != POOL_GOES;
+}
+
 /* Counts others and names nobody: what Spaces there are is not everybody's to know. */
 static void engine_words(const struct call *c, const struct wait *w, char *words, size_t max)
 {
@@ -58,6 +82,8 @@ static void engine_words(const struct call *c, const struct wait *w, char *words
 			model, place);
 	else if (w->lack)
 		lack_words(w, place, words, max);
+	else if (pool_words(w, place, words, max))
+		return;
 	else if (w->elsewhere)
 		(void)snprintf(words, max,
 			"waits for the device, which works on another model for %u other%s, since "

@@ -224,24 +224,23 @@ static const struct space_place *find_place(const struct call *c)
 	return c->worker->caller ? NULL : places_find(c->worker->service->places, c->tenant->space);
 }
 
-/* -ENODEV: the Space's flavour says a device that is not there, or not in service. */
-static int check_device(const struct call *c, struct err *e)
+/* Its model is on the device that the Space's flavour says, or comes there (-EAGAIN). -ENODEV: that
+ * is not there, or not in service, or too small. */
+static int check_device(const struct call *c, const struct infer_call *m, struct err *e)
 {
 	const struct space_place *place = find_place(c);
-	const struct bay *bay;
+	struct shelf *shelf = c->worker->service->shelf;
+	struct model *model = shelf_find(shelf, m->model);
+	struct bay *bay;
 
-	if (!place || !place->device[0])
+	if (!place || !place->device[0] || !model)
 		return 0;
-	bay = rack_find(shelf_rack(c->worker->service->shelf), place->device);
-	if (!bay)
-		return err_set(e, -ENODEV,
-			"this Space's hardware runs models on the device %s, which is not here",
-			place->device);
-	return bay->state == BAY_SERVING
-		       ? 0
-		       : err_set(e, -ENODEV,
-				 "this Space's hardware runs models on the device %s, which is %s",
-				 bay->name, bay_state_name(bay->state));
+	bay = rack_find(shelf_rack(shelf), place->device);
+	if (bay && bay->state == BAY_SERVING)
+		return shelf_use_on(shelf, model, bay, e);
+	return err_set(e, -ENODEV,
+		"this Space's hardware runs models on the device %s, which is %s", place->device,
+		bay ? bay_state_name(bay->state) : "not here");
 }
 
 static const char *pool_of(const struct call *c, const struct account *a)
@@ -261,7 +260,7 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 
 	if (!strcmp(m->task, CALL_DESCRIBE))
 		return -EAGAIN; /* or it would have been answered */
-	r = check_device(c, e);
+	r = check_device(c, m, e);
 	if (r == 0)
 		r = call_find_account(c, m, &account, e);
 	*ret_code = call_code(r);

@@ -277,19 +277,40 @@ uint64_t pools_pause_nsec(struct schedule *s, uint64_t now_nsec)
 	return isfinite(least) ? (uint64_t)least : 0;
 }
 
-size_t pools_look(struct schedule *s, struct pool_look *ret, size_t max, uint64_t now_nsec)
+static struct pool_look look_at(const struct pool_share *p)
+{
+	return (struct pool_look){
+		.terms = p->terms, .used_nsec = p->used_nsec, .requests = p->share.requests};
+}
+
+enum pool_hold schedule_hold(
+	struct schedule *s, const struct party *p, uint64_t now_nsec, struct pool_look *ret)
+{
+	const struct pool_share *own = p->payer->pool;
+	double ahead = per_percent(POOL_AHEAD_NSEC, schedule_scale(s, now_nsec));
+
+	*ret = look_at(own);
+	if (!s->pooled)
+		return POOL_GOES;
+	run_clock(s, now_nsec);
+	if (is_held(s, own))
+		return own->terms.borrow ? POOL_KEPT : POOL_OWN;
+	for (size_t i = 0; i < POOLS; i++) {
+		const struct pool_share *other = &s->pools[i];
+
+		if (other != own && other->share.requests > 0 && !is_held(s, other) &&
+			share_level(&other->share) + ahead < share_level(&own->share))
+			return POOL_AHEAD;
+	}
+	return POOL_GOES;
+}
+
+size_t pools_look(const struct schedule *s, struct pool_look *ret, size_t max)
 {
 	size_t n = 0;
 
-	run_clock(s, now_nsec);
-	for (size_t i = 0; i < POOLS && n < max; i++) {
-		const struct pool_share *p = &s->pools[i];
-
-		if (p->there || p->share.requests > 0)
-			ret[n++] = (struct pool_look){.terms = p->terms,
-				.used_nsec = p->used_nsec,
-				.requests = p->share.requests,
-				.held = p->share.requests > 0 && is_held(s, p)};
-	}
+	for (size_t i = 0; i < POOLS && n < max; i++)
+		if (s->pools[i].there || s->pools[i].share.requests > 0)
+			ret[n++] = look_at(&s->pools[i]);
 	return n;
 }

@@ -34,12 +34,19 @@ struct pool_terms {
 	bool lend, borrow;
 };
 
+/* Why a pool has no turn. */
+enum pool_hold {
+	POOL_GOES,
+	POOL_OWN,   /* its fraction is used, and it does not borrow */
+	POOL_KEPT,  /* the others do not lend what they leave */
+	POOL_AHEAD, /* it has had more than its fraction of what there is, and others have work */
+};
+
 /* What a pool is and has had, for those who look. */
 struct pool_look {
 	struct pool_terms terms;
 	uint64_t used_nsec; /* since the schedule is there */
 	uint32_t requests;
-	bool held; /* it may have no turn now, by its terms or another's */
 };
 
 /*
@@ -59,5 +66,9 @@ bool schedule_may_go(struct schedule *s, const struct party *p, uint64_t now_nse
 /* Until somebody who has requests may have a turn; 0: somebody may. */
 uint64_t pools_pause_nsec(struct schedule *s, uint64_t now_nsec);
 
+/* Why the party's pool has no turn now; *ret: it. */
+enum pool_hold schedule_hold(
+	struct schedule *s, const struct party *p, uint64_t now_nsec, struct pool_look *ret);
+
 /* All that there are, "" first; returns how many of the max. */
-size_t pools_look(struct schedule *s, struct pool_look *ret, size_t max, uint64_t now_nsec);
+size_t pools_look(const struct schedule *s, struct pool_look *ret, size_t max);

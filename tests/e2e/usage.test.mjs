@@ -303,6 +303,32 @@ test("a credit has a reason, counts at once, is shown, and is used after the day
   await platform.cli("policy", "apply", policyFile(policy(60, 20000)), "--reason", "as it was");
 });
 
+test("a pool that borrows nothing has its share of an idle device, and top shows it", async () => {
+  const pools = "pools:\n  course: {share: 20, borrow: false}\n";
+  const text = `${pools}${policy(60, 20000).replace("memory_mib: 512}", "memory_mib: 512, pool: course}")}`;
+  const plan = await platform.cli("policy", "plan", policyFile(text));
+
+  assert.match(plan.output, /mixed +user:admin +staff -> staff: pool - \(100 %\) -> course \(20 %, borrows nothing\)/);
+  assert.equal((await platform.cli("policy", "apply", policyFile(text), "--reason", "a course")).code, 0);
+  const visitor = await Visitor.join(platform, space, { cookie: await signedIn() });
+  const n = visitor.fire("many", "click");
+  const shares = [];
+
+  await until("it has been seen at work for a while", async () => {
+    const course = (await platform.api("GET", "/api/top")).json.pools?.find(({ name }) => name === "course");
+
+    if (course !== undefined && course.requests > 0 && shares.at(-1) !== course.used) shares.push(course.used);
+    return shares.filter((used) => used > 0.05).length >= 3;
+  }, 60_000, 200);
+  // Alone on the device it would have nearly all of it.
+  assert.ok(Math.max(...shares) < 0.5, `${shares} of the device`);
+  assert.match((await platform.cli("top", "--once")).output, /course +20 % +\d+ % .*borrows nothing/);
+  visitor.send({ type: TYPE.CANCEL, seq: n });
+  await until("it has ended", () => visitor.finished.has(n), 30_000, 50);
+  await visitor.close();
+  await platform.cli("policy", "apply", policyFile(policy(60, 20000)), "--reason", "the course is over");
+});
+
 test("kill -9 of inference in the middle charges what was done, and the next call works", async () => {
   const visitor = await Visitor.join(platform, space, { cookie: await signedIn() });
   const rows = async () => (await usage()).models.find(({ model }) => model === "vitrine/tiny-writer")?.calls ?? 0;

@@ -158,6 +158,30 @@ class Flavours(unittest.TestCase):
             self.assertIn(words, self.apply(text, 400)["error"])
         self.assertEqual(self.p.call("GET", "/api/policy")[1]["version"], 1)
 
+    def test_the_examples_of_the_docs_are_taken_and_its_spaces_may_have_what_they_say(self):
+        page = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/policy.md")).read()
+        blocks = re.findall(r"```yaml\n(.*?)```", page, re.S)
+        self.assertGreaterEqual(len(blocks), 2)
+        for text in blocks:
+            self.apply(text)
+        self.assertEqual(self.hardware()["requested"], "cpu-small")
+        self.assertEqual(self.ask("gpu")[0], 403)
+        self.apply(blocks[-1] + "  users: {ada: staff}\n")
+        self.assertEqual(self.ask("gpu")[0], 200)
+        until("inference knows its pool", lambda: self.place() == ["research", ""])
+
+    def test_a_space_is_asked_about_and_for_on_the_command_line(self):
+        self.apply(STAFF)
+
+        def hardware(*args):
+            return subprocess.run([VITRINE, "hardware", SPACE, *args, "--url", self.p.url, "--token", self.ada],
+                                  capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "HOME": self.p.dir})
+        self.assertIn("ada/draw asks for gpu", hardware("gpu").stdout)
+        self.assertRegex(hardware().stdout, r"(?m)^gpu +1 vCPU +256 MB +cuda0 +asked for$")
+        refused = hardware("t4-small")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("there is no 't4-small' here", refused.stderr)
+
     def test_the_plan_says_who_gains_and_loses_and_who_moves_in_words(self):
         self.apply(STAFF)
         path = self.p.dir + "/policy.yaml"

@@ -474,6 +474,34 @@ TEST(an_order_for_what_is_not_there_is_refused_by_name)
 	end(&s);
 }
 
+TEST(a_model_that_is_called_for_a_device_comes_there_once_nobody_uses_it_elsewhere)
+{
+	struct bay *cpu;
+	struct payment p;
+	struct stand s;
+	struct err e = {0};
+
+	begin(&s, ROOMY, 100ull << 20);
+	until_loaded(&s);
+	cpu = rack_find(shelf_rack(s.shelf), "cpu");
+	CHECK(device_of(&s, "vitrine/b") == s.faulty);
+	write_story(&s, "vitrine/b", 60, &p);
+	UNTIL(&s, p.watch.pieces > 2);
+	CHECK(shelf_use_on(s.shelf, model_of(&s, "vitrine/b"), cpu, &e) == -EAGAIN);
+	CHECK(device_of(&s, "vitrine/b") == s.faulty); /* it is used there */
+	UNTIL(&s, p.watch.done);
+	CHECK(p.watch.o.r == 0);
+	UNTIL(&s, shelf_use_on(s.shelf, model_of(&s, "vitrine/b"), cpu, &e) == 0);
+	CHECK(device_of(&s, "vitrine/b") == s.cpu && device_of(&s, "vitrine/a") == s.faulty);
+	/* Who does not care has it where it is. */
+	CHECK(shelf_use(s.shelf, model_of(&s, "vitrine/b"), &e) == 0);
+	CHECK(device_of(&s, "vitrine/b") == s.cpu);
+	cpu->memory_max = 1;
+	CHECK(shelf_use_on(s.shelf, model_of(&s, "vitrine/a"), cpu, &e) == -ENODEV);
+	CHECK(strstr(e.text, "and the device cpu may take 0"));
+	end(&s);
+}
+
 int main(void)
 {
 	if (access("models/tiny-writer/model.safetensors", R_OK) < 0) {

@@ -215,6 +215,33 @@ TEST(who_is_ahead_has_no_part_beside_a_pool_that_is_not)
 	CHECK(schedule_may_go(s, of[1], now));
 }
 
+TEST(why_a_pool_has_no_turn_is_said_with_the_pool)
+{
+	static const struct pool_terms terms[] = {
+		{.name = "lab", .percent = 50, .lend = false, .borrow = true},
+		{.name = "course", .percent = 20, .lend = true, .borrow = false},
+	};
+	CLEANUP(schedule_freep) struct schedule *s = begin(terms, 2);
+	struct party *lab, *course, *rest;
+	struct pool_look look;
+	uint64_t now = 2 * SEC;
+
+	course = enter(s, "course", "s", now);
+	rest = enter(s, "", "ada", now);
+	CHECK(schedule_hold(s, course, now, &look) == POOL_GOES);
+	schedule_charge(s, course, 25 * MSEC, now); /* 20 of them were its own */
+	CHECK(schedule_hold(s, course, now, &look) == POOL_OWN);
+	CHECK(!strcmp(look.terms.name, "course") && look.terms.percent == 20);
+	CHECK(look.used_nsec == 25 * MSEC && look.requests == 1);
+	schedule_charge(s, rest, 60 * MSEC, now); /* all that is not kept is used */
+	CHECK(schedule_hold(s, rest, now, &look) == POOL_KEPT && look.terms.percent == 30);
+	lab = enter(s, "lab", "bob", now);
+	now += SEC;
+	CHECK(schedule_hold(s, lab, now, &look) == POOL_GOES);
+	schedule_charge(s, lab, 45 * MSEC, now);
+	CHECK(schedule_hold(s, lab, now, &look) == POOL_AHEAD);
+}
+
 TEST(other_terms_count_at_once_and_a_pool_that_is_gone_is_gone_with_its_requests)
 {
 	static const struct pool_terms later[] = {
@@ -231,14 +258,14 @@ TEST(other_terms_count_at_once_and_a_pool_that_is_gone_is_gone_with_its_requests
 	of[1] = enter(s, "course", "s", now);
 	run(s, of, 2, 1000, &now, got);
 	schedule_set_pools(s, later, 2, now);
-	CHECK(pools_look(s, look, 8, now) == 4); /* "", research as long as ada is in it, two */
+	CHECK(pools_look(s, look, 8) == 4); /* "", research as long as ada is in it, two */
 	CHECK(enter(s, "research", "bob", now) == enter(s, "", "bob", now));
 	of[2] = enter(s, "guests", "eve", now);
 	schedule_leave(s, of[0], now);
 	of[0] = NULL;
 	run(s, of, 3, 9000, &now, got);
 	CHECK(is_about(got[1], 8000) && is_about(got[2], 1000));
-	CHECK(pools_look(s, look, 8, now) == 3 && look[0].terms.percent == 10);
+	CHECK(pools_look(s, look, 8) == 3 && look[0].terms.percent == 10);
 }
 
 TEST(names_come_and_go_without_end)

@@ -18,6 +18,18 @@ export interface Device {
   readonly busyMs: number;
 }
 
+/** What no pool was given has no name; used, lent and borrowed are parts of the last seconds. */
+interface Pool {
+  readonly name: string;
+  readonly percent: number;
+  readonly lend: boolean;
+  readonly borrow: boolean;
+  readonly requests: number;
+  readonly used: number;
+  readonly lent: number;
+  readonly borrowed: number;
+}
+
 interface Row {
   readonly payer: string;
   readonly space: string;
@@ -36,6 +48,8 @@ export interface Top {
   readonly connected: boolean;
   readonly toldMs: number;
   readonly devices: readonly Device[];
+  /** None where all of a device is everybody's. */
+  readonly pools?: readonly Pool[];
   readonly running: readonly Row[];
   readonly waiting: readonly Row[];
   readonly runningAll: number;
@@ -70,6 +84,7 @@ export function TopView({ top, late, busy, orders }: TopViewProps) {
           </ul>
         )}
       </section>
+      {top.pools !== undefined && top.pools.length > 0 && <Pools pools={top.pools} />}
       <Calls id="running" title="Running" none="Nothing runs." rows={top.running} all={top.runningAll} />
       <Calls id="waiting" title="Waiting" none="Nobody waits." rows={top.waiting} all={top.waitingAll} />
     </>
@@ -97,6 +112,34 @@ function DeviceRow({ device: d, busy, orders }: { device: Device; busy: number |
       </div>
     </li>
   );
+}
+
+function Pools({ pools }: { pools: readonly Pool[] }) {
+  return (
+    <section class="panel" aria-labelledby="pools">
+      <h2 id="pools">Pools</h2>
+      <ul class="rows">
+        {pools.map((p) => (
+          <li key={p.name} class="row-item">
+            <span class="row-words">
+              <strong>{p.name || "All others"}</strong> {`has ${p.percent} %`}
+              <br />
+              <span class="faint">{poolWords(p)}</span>
+            </span>
+            <span class="badge calm">{p.requests === 1 ? "1 call" : `${p.requests} calls`}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const percent = (part: number) => Math.round(part * 100);
+
+function poolWords(p: Pool): string {
+  const lent = p.lend ? (percent(p.lent) > 0 ? ` · ${percent(p.lent)} % lent` : "") : " · lends nothing";
+  const borrowed = p.borrow ? (percent(p.borrowed) > 0 ? ` · ${percent(p.borrowed)} % borrowed` : "") : " · borrows nothing";
+  return `${percent(p.used)} % used${lent}${borrowed}`;
 }
 
 function Calls({ id, title, none, rows, all }: { id: string; title: string; none: string; rows: readonly Row[]; all: number }) {

@@ -51,3 +51,21 @@ test("a device out of service says why, and offers what can be done with it", ()
   assert.doesNotMatch(failed, /Drain cpu/);
   assert.match(draining, /badge calm">draining[\s\S]*a new fan[\s\S]*Take out cpu[\s\S]*Return cpu/);
 });
+
+test("pools are shown with their shares, and what of them is lent and borrowed", () => {
+  const pool = { lend: true, borrow: true, requests: 0, used: 0, lent: 0, borrowed: 0 };
+  const out = html({
+    ...top,
+    pools: [
+      { ...pool, name: "", percent: 10 },
+      { ...pool, name: "research", percent: 60, lent: 0.35 },
+      { ...pool, name: "course", percent: 30, requests: 1, used: 0.65, borrowed: 0.35 },
+      { ...pool, name: "guests", percent: 5, lend: false, borrow: false, requests: 2 },
+    ],
+  });
+  assert.match(out, /<strong>All others<\/strong> has 10 %[\s\S]*0 % used</);
+  assert.match(out, /<strong>research<\/strong> has 60 %[\s\S]*0 % used · 35 % lent</);
+  assert.match(out, /<strong>course<\/strong> has 30 %[\s\S]*65 % used · 35 % borrowed<[\s\S]*1 call</);
+  assert.match(out, /0 % used · lends nothing · borrows nothing<[\s\S]*2 calls/);
+  assert.doesNotMatch(html(top), /Pools/);
+});

@@ -17,7 +17,13 @@ export interface Runtime {
 interface Flavor {
   readonly name: string;
   readonly prettyName: string;
+  readonly cpu: string;
+  readonly ram: string;
+  /** Where models run on another device than the processor. */
+  readonly accelerator: { readonly model: string } | null;
 }
+
+const flavorWords = (f: Flavor) => `${f.prettyName} · ${f.cpu}, ${f.ram}${f.accelerator ? `, models on ${f.accelerator.model}` : ""}`;
 
 interface Facts {
   readonly runtime: Runtime;
@@ -73,6 +79,7 @@ function Running({ id, first }: { id: RepoId; first: Facts }) {
   };
   const paused = runtime.stage === "PAUSED";
   const sleep = runtime.gcTimeout ?? -1;
+  const asked = runtime.hardware.requested ?? runtime.hardware.current ?? "";
   return (
     <>
       <p class="lead">
@@ -103,16 +110,20 @@ function Running({ id, first }: { id: RepoId; first: Facts }) {
           <span class="field-label">Hardware</span>
           <select
             class="input"
-            value={runtime.hardware.requested ?? runtime.hardware.current ?? ""}
+            value={asked}
             disabled={busy !== ""}
             onChange={(e) => void act("hardware", "hardware", { flavor: e.currentTarget.value })}
           >
+            {!first.flavors.some((f) => f.name === asked) && <option value={asked}>{`${asked} (not here)`}</option>}
             {first.flavors.map((f) => (
               <option key={f.name} value={f.name}>
-                {f.prettyName}
+                {flavorWords(f)}
               </option>
             ))}
           </select>
+          {runtime.hardware.current !== null && runtime.hardware.current !== asked && (
+            <span class="faint">{`It runs on ${runtime.hardware.current}: ${asked} is not for it now.`}</span>
+          )}
         </label>
         <label class="form-field">
           <span class="field-label">Sleeps when nobody is there</span>
