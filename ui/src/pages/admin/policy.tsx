@@ -8,7 +8,7 @@ import { Source } from "../hub/source";
 import { useCall } from "../use_call";
 import { agoWords, fullTime } from "../words";
 import { AdminFrame } from "./admin_frame";
-import { changeWords, planSummary, type Plan } from "./policy_model";
+import { changeWords, moveWords, planSummary, type Plan } from "./policy_model";
 
 interface Version {
   /** 0: nobody has applied one; the text says what counts all the same. */
@@ -126,6 +126,19 @@ export function PlanView({ plan }: { plan: Plan }) {
               </div>
               {row.over && <span class="badge bad">has used {computeWords(row.secondsUsed * 1000)}: over at once</span>}
               <span class={`badge ${row.change === "gains" ? "good" : row.change === "loses" ? "bad" : "calm"}`}>{row.change === "mixed" ? "gains and loses" : row.change}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {plan.moves.length > 0 && (
+        <ul class="rows admin-plan" aria-label="Spaces on other hardware">
+          {plan.moves.map((move) => (
+            <li key={move.space} class="row-item">
+              <div class="row-words">
+                <p class="admin-words">{move.space}</p>
+                <p class="faint">{moveWords(move)}</p>
+              </div>
+              {move.from.class !== move.to.class && <span class="badge calm">its workers are replaced</span>}
             </li>
           ))}
         </ul>
