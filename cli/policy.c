@@ -124,14 +124,14 @@ static void print_moves(const json_t *moves)
 	{
 		const json_t *from = json_object_get(m, "from"), *to = json_object_get(m, "to");
 
-		printf("space  %-36.60s %s -> %s:", ask_text(m, "space"), ask_text(from, "name"),
+		printf("space  %-36.60s %s -> %s", ask_text(m, "space"), ask_text(from, "name"),
 			ask_text(to, "name"));
 		for (size_t k = 0; k < 3; k++) {
 			static const char *const keys[] = {"class", "pool", "device"};
 			const char *a = ask_text(from, keys[k]), *b = ask_text(to, keys[k]);
 
 			if (strcmp(a, b) != 0)
-				printf(" %s %s -> %s", keys[k], *a ? a : "-", *b ? b : "-");
+				printf(", %s %s -> %s", keys[k], *a ? a : "-", *b ? b : "-");
 		}
 		printf("\n");
 	}
