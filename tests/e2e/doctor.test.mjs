@@ -17,8 +17,8 @@ import { Visitor } from "./lib/wire.mjs";
 const asRoot = process.getuid() === 0;
 const needsRoot = { skip: !asRoot && "needs root" };
 const uid = asRoot ? 61778 : process.getuid();
-const slotUids = { first: 1879044096, count: 8 }; // of the doctor's own boxes: cli/doctor_lab.h
-const boxdUid = 61206; // cli/layout.h
+const slotUids = { first: 1879044096, count: 8 }; // of the doctor's own boxes: cli/doctor/lab.h
+const boxdUid = 61206; // cli/host/layout.h
 const programs = ["vitrine", "vitrine-boxd", "vitrine-worker", "vitrine-probe"];
 const ofTests = ["without_call", "probe_unsealed"];
 // What an honest host may lack: no writable cgroup, an older kernel.

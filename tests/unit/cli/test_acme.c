@@ -1,4 +1,4 @@
-#include "cli/acme.h"
+#include "cli/tls/acme.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "cli/order.h"
+#include "cli/tls/order.h"
 #include "tests/support/test.h"
 
 static struct acme one, two;

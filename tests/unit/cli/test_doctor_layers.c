@@ -1,5 +1,5 @@
 /* The promise and the verdict: what boxd says, what was seen, and what the two come to. */
-#include "cli/doctor_layers.h"
+#include "cli/doctor/layers.h"
 
 #include <string.h>
 

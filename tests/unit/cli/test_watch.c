@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
-#include "cli/watch.h"
+#include "cli/dev/watch.h"
 #include "tests/support/test.h"
 
 struct seen {
