@@ -1,4 +1,7 @@
-/* Subcommands of vitrine: one file each, a row in main.c. */
+/*
+ * Subcommands of vitrine: one file each, a row in main.c. Those that need more have a room: dev/
+ * (new, dev, test), repo/ (export, import, …), host/ (up, upgrade, backup, …), tls/, doctor/.
+ */
 #pragma once
 
 #include <stdbool.h>

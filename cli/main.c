@@ -70,7 +70,7 @@ static const struct command commands[] = {
 	{"domain",
 		"list [OWNER/NAME] | add OWNER/NAME HOST [--proved] | remove OWNER/NAME HOST "
 		"[--json]",
-		"hosts of your own for a Space", cmd_domain},
+		"hosts of your own for a Space", cmd_domain, true},
 	{"export", "[KIND/]OWNER/NAME... -o FILE [--type space|model|dataset] [--json]",
 		"whole repos as one file: history, large files, variables, and no secret",
 		cmd_export},

@@ -13,9 +13,9 @@
 #include "cli/ask.h"
 #include "cli/client.h"
 #include "cli/command.h"
-#include "cli/layout.h"
-#include "cli/model_repo.h"
+#include "cli/host/layout.h"
 #include "cli/program.h"
+#include "cli/repo/model_repo.h"
 
 #define PART_MAX 96 /* of a name: owner, or what follows it */
 #define SAID_MAX (1u << 20)

@@ -8,8 +8,8 @@
 
 #include "cli/ask.h"
 #include "cli/command.h"
-#include "cli/pass.h"
 #include "cli/program.h"
+#include "cli/repo/pass.h"
 
 struct plan {
 	struct client_options client;

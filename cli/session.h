@@ -5,7 +5,7 @@
 #pragma once
 
 #include "cli/client.h"
-#include "cli/pass.h"
+#include "cli/repo/pass.h"
 
 struct session {
 	struct client_options options; /* its address and token */

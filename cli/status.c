@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/command.h"
-#include "cli/sizes.h"
+#include "cli/host/sizes.h"
 
 #define SPACES_SHOWN 15
 #define WIDTH 80

@@ -1,4 +1,4 @@
-#include "cli/desk.h"
+#include "cli/dev/desk.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -6,8 +6,8 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "cli/client.h"
-#include "cli/desk.h"
-#include "cli/env_file.h"
+#include "cli/dev/desk.h"
+#include "cli/dev/env_file.h"
 
 struct setting {
 	struct client *client;

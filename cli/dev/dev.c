@@ -19,10 +19,10 @@
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/command.h"
-#include "cli/desk.h"
+#include "cli/dev/desk.h"
+#include "cli/dev/watch.h"
 #include "cli/paint.h"
 #include "cli/program.h"
-#include "cli/watch.h"
 
 #define SAID_MAX (1u << 20)
 

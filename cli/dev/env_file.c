@@ -1,4 +1,4 @@
-#include "cli/env_file.h"
+#include "cli/dev/env_file.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "cli/client.h"
 #include "cli/command.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
 #include "cli/program.h"
 #include "proto/names.h"
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "cli/desk.h"
+#include "cli/dev/desk.h"
 #include "cli/paint.h"
 
 #define SAID_MAX (1u << 20)

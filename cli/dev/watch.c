@@ -1,4 +1,4 @@
-#include "cli/watch.h"
+#include "cli/dev/watch.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -13,12 +13,12 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/doctor_host.h"
-#include "cli/doctor_lab.h"
-#include "cli/doctor_layers.h"
-#include "cli/doctor_platform.h"
-#include "cli/doctor_report.h"
-#include "cli/doctor_trials.h"
+#include "cli/doctor/host.h"
+#include "cli/doctor/lab.h"
+#include "cli/doctor/layers.h"
+#include "cli/doctor/platform.h"
+#include "cli/doctor/report.h"
+#include "cli/doctor/trials.h"
 
 #define EXIT_BROKEN 1
 #define EXIT_USAGE 2

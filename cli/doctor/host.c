@@ -1,4 +1,4 @@
-#include "cli/doctor_host.h"
+#include "cli/doctor/host.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "cli/doctor_lab.h"
+#include "cli/doctor/lab.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/link.h"
 #include "base/spawn.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
 #include "proto/constants.h"
 #include "proto/messages.h"
 #include "proto/proto.h"

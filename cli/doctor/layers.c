@@ -1,4 +1,4 @@
-#include "cli/doctor_layers.h"
+#include "cli/doctor/layers.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "cli/doctor_report.h"
+#include "cli/doctor/report.h"
 
 enum layer_name {
 	LAYER_BOX,

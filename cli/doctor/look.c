@@ -1,4 +1,4 @@
-#include "cli/doctor_look.h"
+#include "cli/doctor/look.h"
 
 #include <dirent.h>
 #include <errno.h>

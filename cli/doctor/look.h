@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "cli/doctor_layers.h"
+#include "cli/doctor/layers.h"
 
 /* Looks at a sealed box's process; slot_uid: the uid it must have, where it has one of its own. */
 void look_at_box(struct layer all[LAYERS], pid_t pid, uid_t slot_uid);

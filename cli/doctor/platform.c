@@ -1,10 +1,10 @@
-#include "cli/doctor_platform.h"
+#include "cli/doctor/platform.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "cli/client.h"
-#include "cli/doctor_look.h"
+#include "cli/doctor/look.h"
 
 struct counted {
 	size_t all, confined;

@@ -2,7 +2,7 @@
  * held as they should be. Asks for nothing that it would not do anyway. */
 #pragma once
 
-#include "cli/doctor_report.h"
+#include "cli/doctor/report.h"
 
 /* Adds what runs in that folder; nothing where no platform ever ran. */
 void platform_report(struct report *r, const char *data);

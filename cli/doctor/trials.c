@@ -1,4 +1,4 @@
-#include "cli/doctor_trials.h"
+#include "cli/doctor/trials.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/frame.h"
 #include "base/utf8.h"
-#include "cli/doctor_look.h"
+#include "cli/doctor/look.h"
 #include "proto/constants.h"
 #include "proto/messages.h"
 

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "cli/doctor_lab.h"
-#include "cli/doctor_layers.h"
+#include "cli/doctor/lab.h"
+#include "cli/doctor/layers.h"
 
 /* The program that runs in boxes for the first two of these. */
 #define PROBE_PROGRAM "vitrine-probe"

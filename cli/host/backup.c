@@ -16,12 +16,12 @@
 
 #include "base/fs.h"
 #include "base/spawn.h"
-#include "cli/backup_keep.h"
 #include "cli/client.h"
 #include "cli/command.h"
-#include "cli/manifest.h"
-#include "cli/sizes.h"
-#include "cli/snapshot.h"
+#include "cli/host/backup_keep.h"
+#include "cli/host/manifest.h"
+#include "cli/host/sizes.h"
+#include "cli/host/snapshot.h"
 
 #define PATH_LONG 4096
 #define INSIDE_LONG (PATH_LONG + 64) /* of one of the few paths below the folder */

@@ -1,4 +1,4 @@
-#include "cli/backup_keep.h"
+#include "cli/host/backup_keep.h"
 
 #include <dirent.h>
 #include <errno.h>

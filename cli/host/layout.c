@@ -1,4 +1,4 @@
-#include "cli/layout.h"
+#include "cli/host/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>

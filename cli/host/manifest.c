@@ -1,4 +1,4 @@
-#include "cli/manifest.h"
+#include "cli/host/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>

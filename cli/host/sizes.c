@@ -1,4 +1,4 @@
-#include "cli/sizes.h"
+#include "cli/host/sizes.h"
 
 #include <fts.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "cli/snapshot.h"
+#include "cli/host/snapshot.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -15,7 +15,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "cli/manifest.h"
+#include "cli/host/manifest.h"
 
 #define SNAPSHOT_NAME MANIFEST_SNAPSHOT /* below the data folder, for root alone */
 

@@ -1,4 +1,4 @@
-#include "cli/supervisor.h"
+#include "cli/host/supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/loop.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
 #include "proto/box_class.h"
 #include "proto/http_hosts.h"
 #include "proto/space_limits.h"

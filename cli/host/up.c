@@ -26,10 +26,10 @@
 #include "base/log.h"
 #include "base/net_block.h"
 #include "cli/command.h"
-#include "cli/front.h"
-#include "cli/layout.h"
-#include "cli/renewer.h"
-#include "cli/supervisor.h"
+#include "cli/host/layout.h"
+#include "cli/host/supervisor.h"
+#include "cli/tls/front.h"
+#include "cli/tls/renewer.h"
 
 #define READY_POLL_USEC (20 * USEC_PER_MSEC)
 #define READY_WARN_USEC (15 * USEC_PER_SEC)

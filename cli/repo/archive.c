@@ -1,4 +1,4 @@
-#include "cli/archive.h"
+#include "cli/repo/archive.h"
 
 #include <errno.h>
 #include <fcntl.h>

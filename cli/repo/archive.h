@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/err.h"
-#include "cli/tar.h"
+#include "cli/repo/tar.h"
 
 #define ARCHIVE_FILES_MAX 200000
 #define ARCHIVE_MANIFEST "manifest.txt"

@@ -1,4 +1,4 @@
-#include "cli/bundle.h"
+#include "cli/repo/bundle.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "base/err.h"
-#include "cli/tar.h"
+#include "cli/repo/tar.h"
 
 #define BUNDLE_ABOUT "repo.json"
 #define BUNDLE_HISTORY "history.bundle"

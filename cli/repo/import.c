@@ -8,12 +8,12 @@
 
 #include "base/fs.h"
 #include "base/json.h"
-#include "cli/archive.h"
 #include "cli/ask.h"
-#include "cli/bundle.h"
 #include "cli/command.h"
-#include "cli/large.h"
-#include "cli/transfer.h"
+#include "cli/repo/archive.h"
+#include "cli/repo/bundle.h"
+#include "cli/repo/large.h"
+#include "cli/repo/transfer.h"
 
 struct plan {
 	struct client_options client;

@@ -1,4 +1,4 @@
-#include "cli/large.h"
+#include "cli/repo/large.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "cli/model_repo.h"
+#include "cli/repo/model_repo.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,10 +14,10 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "cli/ask.h"
-#include "cli/large.h"
+#include "cli/host/sizes.h"
+#include "cli/repo/large.h"
+#include "cli/repo/transfer.h"
 #include "cli/session.h"
-#include "cli/sizes.h"
-#include "cli/transfer.h"
 
 #define FILES_MAX 512         /* as many as a served model may have */
 #define IN_GIT_MAX (1u << 20) /* bytes; what is larger goes by git-lfs */

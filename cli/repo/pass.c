@@ -1,4 +1,4 @@
-#include "cli/pass.h"
+#include "cli/repo/pass.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "cli/tar.h"
+#include "cli/repo/tar.h"
 
 #include <errno.h>
 #include <stdbool.h>

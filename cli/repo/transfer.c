@@ -1,4 +1,4 @@
-#include "cli/transfer.h"
+#include "cli/repo/transfer.h"
 
 #include <curl/curl.h>
 #include <errno.h>

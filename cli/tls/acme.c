@@ -1,4 +1,4 @@
-#include "cli/acme.h"
+#include "cli/tls/acme.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "base/digest.h"
 #include "base/fs.h"
 #include "base/json.h"
-#include "cli/certs.h"
+#include "cli/tls/certs.h"
 
 #define FILE_MAX (1u << 20)
 

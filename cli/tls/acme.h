@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
 
 #define ACME_DIRECTORY "https://acme-v02.api.letsencrypt.org/directory"
 #define ACME_HOSTS_MAX 256  /* those that an operator names and custom domains */

@@ -1,4 +1,4 @@
-#include "cli/ca.h"
+#include "cli/tls/ca.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -16,8 +16,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fs.h"
-#include "cli/acme.h"
-#include "cli/certs.h"
+#include "cli/tls/acme.h"
+#include "cli/tls/certs.h"
 #include "tls/cert.h"
 
 #define DAY_SEC 86400

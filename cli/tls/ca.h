@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
 
 #define CA_NAMES_MAX 32
 #define CA_NAME "ca" /* of the certificate that it gives, among those of vitrine-tls */

@@ -1,4 +1,4 @@
-#include "cli/certs.h"
+#include "cli/tls/certs.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
 
 #define CERTS_NAME_MAX 64
 

@@ -1,4 +1,4 @@
-#include "cli/csr.h"
+#include "cli/tls/csr.h"
 
 #include <errno.h>
 #include <openssl/bio.h>

@@ -1,4 +1,4 @@
-#include "cli/front.h"
+#include "cli/tls/front.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cli/certs.h"
+#include "cli/tls/certs.h"
 
 #define OWN_LOOK_USEC (3600 * USEC_PER_SEC)
 

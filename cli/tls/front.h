@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
-#include "cli/acme.h"
-#include "cli/ca.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
+#include "cli/tls/acme.h"
+#include "cli/tls/ca.h"
 
 #define FRONT_FILES_MAX 16
 #define FRONT_LOOK_SEC 5

@@ -1,4 +1,4 @@
-#include "cli/order.h"
+#include "cli/tls/order.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/spawn.h"
-#include "cli/certs.h"
-#include "cli/csr.h"
+#include "cli/tls/certs.h"
+#include "cli/tls/csr.h"
 #include "tls/cert.h"
 
 #define ORDER_SEC 300 /* and then it is ended */

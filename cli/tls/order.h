@@ -6,8 +6,8 @@
 #pragma once
 
 #include "base/err.h"
-#include "cli/acme.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
+#include "cli/tls/acme.h"
 
 struct order_place {
 	int account, challenges, hook; /* owned; folders, and a program */

@@ -1,4 +1,4 @@
-#include "cli/renew.h"
+#include "cli/tls/renew.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,10 +15,10 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "cli/ca.h"
-#include "cli/certs.h"
 #include "cli/client.h"
-#include "cli/order.h"
+#include "cli/tls/ca.h"
+#include "cli/tls/certs.h"
+#include "cli/tls/order.h"
 #include "tls/cert.h"
 
 #define ORDERS_MAX 16 /* in one run; the others have the next */

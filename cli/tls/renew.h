@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "cli/acme.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
+#include "cli/tls/acme.h"
 
 /*
  * Does what is due, logs each, and remembers when to try again what failed. now: also what failed a

@@ -1,4 +1,4 @@
-#include "cli/renewer.h"
+#include "cli/tls/renewer.h"
 
 #include <curl/curl.h>
 #include <errno.h>

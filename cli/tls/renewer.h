@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/loop.h"
-#include "cli/layout.h"
+#include "cli/host/layout.h"
 
 struct renewer;
 

@@ -12,12 +12,12 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
-#include "cli/acme.h"
-#include "cli/ca.h"
-#include "cli/certs.h"
 #include "cli/command.h"
-#include "cli/layout.h"
-#include "cli/renew.h"
+#include "cli/host/layout.h"
+#include "cli/tls/acme.h"
+#include "cli/tls/ca.h"
+#include "cli/tls/certs.h"
+#include "cli/tls/renew.h"
 #include "tls/cert.h"
 
 struct call {

@@ -1,6 +1,6 @@
 /*
- * How it stands with the certificates that an authority is asked for (cli/acme.h), from the file
- * that `vitrine tls renew` leaves in run/tls. Knows no key and no certificate.
+ * How it stands with the certificates that an authority is asked for (cli/tls/acme.h), from the
+ * file that `vitrine tls renew` leaves in run/tls. Knows no key and no certificate.
  */
 #pragma once
 
