@@ -22,6 +22,7 @@
 #include "gateway/space.h"
 #include "gateway/tls_report.h"
 #include "gateway/ws/ws.h"
+#include "proto/cookie.h"
 #include "proto/proxy.h"
 
 #define HEAD_USEC (HEAD_SEC * USEC_PER_SEC)
@@ -134,8 +135,8 @@ static void fill_visitor(struct gateway *g, const struct head *h, const struct s
 	if (h->cookie.at && *host)
 		take_pass(g, h, host, offer, opened);
 	else if (h->cookie.at)
-		offer->cookie = cookie_find(
-			h->cookie.at, h->cookie.n, SIGN_IN_COOKIE, &offer->cookie_length);
+		offer->cookie = cookie_find(h->cookie.at, h->cookie.n,
+			SIGN_IN_COOKIE(g->hosts.https), &offer->cookie_length);
 }
 
 /* From here on the socket is the visitor's, and not the proxy's. False: refused. */

@@ -11,7 +11,6 @@
 #include "base/random.h"
 
 #define VISITOR_COOKIE "vitrine_visitor"
-#define SIGN_IN_COOKIE "vitrine_session"
 #define VISITOR_KEY_LEN 32
 #define VISITOR_COOKIE_LEN (ID_LEN + 1 + 32)
 

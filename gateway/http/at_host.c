@@ -8,6 +8,7 @@
 #include "gateway/http/upstream.h"
 #include "gateway/prove.h"
 #include "proto/challenge.h"
+#include "proto/cookie.h"
 
 #define TARGET_MAX (8192 + 1024)
 
@@ -205,7 +206,7 @@ const char *request_sign_in(struct request *r, size_t *ret_n)
 	if (!header || r->path.visitor.at)
 		return NULL;
 	if (!*r->host)
-		return cookie_find(header, strlen(header), SIGN_IN_COOKIE, ret_n);
+		return cookie_find(header, strlen(header), SIGN_IN_COOKIE(g->hosts.https), ret_n);
 	pass = cookie_find(header, strlen(header), hosts_pass_cookie(&g->hosts), &n);
 	return pass && pass_open(g->passes, r->host, pass, n, clock_wall_usec() / USEC_PER_SEC,
 			       r->sign_in, ret_n)

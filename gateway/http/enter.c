@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "base/random.h"
 #include "gateway/http/request.h"
+#include "proto/cookie.h"
 
 #define ENTER_SEC 600 /* for somebody who has to sign in first */
 #define NEXT_MAX 1024
@@ -110,7 +111,7 @@ bool request_leads_elsewhere(
 	if (*r->host || card || !*address || r->path.visitor.at || !is_navigation(r) ||
 		snprintf(next, sizeof(next), "%s%s", *rest == '/' ? "" : "/", rest) > NEXT_MAX)
 		return false;
-	if (cookie && cookie_find(cookie, strlen(cookie), SIGN_IN_COOKIE, &n)) {
+	if (cookie && cookie_find(cookie, strlen(cookie), SIGN_IN_COOKIE(hosts->https), &n)) {
 		escape(next, escaped);
 		(void)snprintf(ret, ELSEWHERE_MAX, "%s/-/enter?next=%s", address, escaped);
 	} else {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/http/request.h"
+#include "proto/cookie.h"
 
 #define RING (64 * 1024)
 #define HEADERS_MAX (32 * 1024)
@@ -397,7 +398,7 @@ static bool copy_headers(struct exchange *x, struct request *r)
 {
 	struct copying c = {.exchange = x, .at_host = *r->host};
 	const char *host = request_host(r);
-	char cookie[SIGN_IN_MAX + 32];
+	char cookie[SIGN_IN_MAX + 40];
 
 	(void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, copy_header, &c);
 	add_header(x, &c.failed, "X-Vitrine-Remote", r->address ? address_text(r->address) : "");
@@ -406,7 +407,8 @@ static bool copy_headers(struct exchange *x, struct request *r)
 	if (c.at_host)
 		add_header(x, &c.failed, "X-Vitrine-At-Host", "1");
 	if (c.at_host && *r->sign_in) {
-		(void)snprintf(cookie, sizeof(cookie), SIGN_IN_COOKIE "=%s", r->sign_in);
+		(void)snprintf(cookie, sizeof(cookie), "%s=%s",
+			SIGN_IN_COOKIE(request_gateway(r)->hosts.https), r->sign_in);
 		add_header(x, &c.failed, "Cookie", cookie);
 	}
 	/* curl adds these by itself unless it is told not to. */

@@ -10,6 +10,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/private.h"
 #include "orchestrator/disk.h"
+#include "proto/cookie.h"
 
 /* A password that is being hashed for a request. */
 struct waiting {
@@ -92,11 +93,12 @@ void handle_whoami(struct request *r)
 
 static void add_cookie(struct request *r, const char *value, int max_age_sec)
 {
+	bool https = !strncmp(r->world->url, "https:", 6);
 	char header[256];
 
 	(void)snprintf(header, sizeof(header),
-		"vitrine_session=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%d%s", value,
-		max_age_sec, strncmp(r->world->url, "https:", 6) == 0 ? "; Secure" : "");
+		"%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%d%s", SIGN_IN_COOKIE(https), value,
+		max_age_sec, https ? "; Secure" : "");
 	request_add_header(r, MHD_HTTP_HEADER_SET_COOKIE, header);
 }
 

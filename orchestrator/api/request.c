@@ -13,6 +13,7 @@
 #include "base/range.h"
 #include "orchestrator/api/private.h"
 #include "orchestrator/api/routes.h"
+#include "proto/cookie.h"
 
 #define STREAM_BLOCK 65536
 #define ANSWER_MAX (32u << 20)
@@ -406,7 +407,8 @@ int request_identify(struct request *r, struct err *e)
 		return people_first_administrator(r->world->people, &r->who, e);
 	if (request_header(r, MHD_HTTP_HEADER_AUTHORIZATION))
 		return identify_by_token(r, e);
-	cookie = MHD_lookup_connection_value(r->conn, MHD_COOKIE_KIND, "vitrine_session");
+	cookie = MHD_lookup_connection_value(
+		r->conn, MHD_COOKIE_KIND, SIGN_IN_COOKIE(!strncmp(r->world->url, "https:", 6)));
 	if (cookie && people_by_cookie(r->world->people, cookie, &r->who, &ignored) == 0)
 		(void)snprintf(r->cookie, sizeof(r->cookie), "%s", cookie);
 	return 0;

@@ -72,7 +72,7 @@ test("who comes by http is led there, and every cookie is for https only", async
   await page.getByLabel("Name").fill("admin");
   await page.getByLabel("Password").fill(platform.password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await until("signed in", async () => (await page.context().cookies()).some(({ name }) => name === "vitrine_session"));
+  await until("signed in", async () => (await page.context().cookies()).some(({ name }) => name === "__Host-vitrine_session"));
   for (const cookie of await page.context().cookies()) assert.ok(cookie.secure, cookie.name);
 });
 
