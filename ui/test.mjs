@@ -29,6 +29,7 @@ try {
     nodePaths: [join(UI, "node_modules")],
     jsx: "automatic",
     jsxImportSource: "preact",
+    loader: { ".c": "text" },
     sourcemap: "inline",
     splitting: true,
     logLevel: "warning",

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import * as apps from "./lib/apps.mjs";
-import { launchBrowser, openPage } from "./lib/browser.mjs";
+import { launchBrowser, openPage, screenshot } from "./lib/browser.mjs";
 import { Repo } from "./lib/git.mjs";
 import { Platform, vitrine } from "./lib/platform.mjs";
 import { runProgram, until } from "./lib/process.mjs";
@@ -128,8 +128,56 @@ async function changePolicy(page) {
   await page.getByText(/^\d accounts? gains?; 0 stay as before\.$/).waitFor();
   await page.getByLabel("Reason").fill("everybody alike");
   await page.getByRole("button", { name: "Apply" }).click();
-  await page.getByRole("heading", { name: "Version 1" }).waitFor();
+  await page.getByRole("heading", { name: "Version 1", exact: true }).waitFor();
+  await page.locator("section", { hasText: "Versions" }).getByRole("listitem").filter({ hasText: "everybody alike" }).waitFor();
   assert.equal((await platform.api("GET", "/api/usage")).json.budgets[0].secondsPerDay, 90_000);
+  await applyTooLate(page, write);
+  await planTooLate(page, write);
+}
+
+const alike = (seconds) => `tiers:\n  all: {seconds: ${seconds}}\nbind:\n  default: {user: all, owner: all, network: all}\n`;
+
+/** Somebody else applies one meanwhile: what was written stays, and can be applied once that was seen. */
+async function applyTooLate(page, write) {
+  await write(alike(70_000));
+  await page.getByLabel("Reason").fill("less for everybody");
+  assert.equal((await platform.api("PUT", "/api/policy", { text: alike(80_000), reason: "by somebody else" })).status, 200);
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByRole("alert").filter({ hasText: "1 is not the one that counts, 2 is" }).waitFor();
+  await page.getByRole("button", { name: "Look at version 2" }).click();
+  await page.locator("pre", { hasText: "80000" }).waitFor();
+  await page.locator(".cm-content", { hasText: "70000" }).waitFor();
+  await page.getByRole("listitem").filter({ hasText: "by somebody else" }).waitFor();
+  await page.getByText(/22 h 13 min a day to 19 h 26 min a day/).first().waitFor();
+  assert.equal(await page.getByLabel("Reason").inputValue(), "less for everybody");
+  await screenshot(page, "policy-too-late", { fullPage: true });
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByRole("heading", { name: "Version 3", exact: true }).waitFor();
+  await page.getByRole("listitem").filter({ hasText: "less for everybody" }).waitFor();
+  assert.equal((await platform.api("GET", "/api/usage")).json.budgets[0].secondsPerDay, 70_000);
+}
+
+/** A plan that comes when another text stands there is not shown, so it cannot be taken for that one's. */
+async function planTooLate(page, write) {
+  let letGo, come;
+  const asked = new Promise((done) => (come = done));
+
+  await page.route("**/api/policy/plan", async (route) => {
+    come();
+    await new Promise((done) => (letGo = done));
+    await route.continue();
+  });
+  await write(alike(1));
+  await asked;
+  await page.locator(".cm-content").click();
+  await page.keyboard.insertText("# and more\n");
+  const answer = page.waitForResponse("**/api/policy/plan");
+
+  letGo();
+  await answer;
+  await page.getByRole("button", { name: "See what it would change" }).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Apply" }).count(), 0);
+  await page.unroute("**/api/policy/plan");
 }
 
 async function giveCredit(page) {
@@ -166,8 +214,10 @@ async function drainAndReturn(page) {
   await page.getByRole("button", { name: "Return cpu" }).click();
   await page.getByRole("button", { name: "Drain cpu" }).click();
   await page.getByText(/It is the last device in service/).waitFor();
+  await until("the reason may be typed", () => page.getByLabel("Reason").evaluate((field) => field === document.activeElement));
   await page.getByRole("button", { name: "Leave it" }).click();
-  await page.getByRole("button", { name: "Take out cpu" }).waitFor();
+  await until("the focus is where it was", () => page.getByRole("button", { name: "Drain cpu" }).evaluate((button) => button === document.activeElement));
+  await page.getByRole("button", { name: "Exclude cpu" }).waitFor();
   assert.match((await platform.cli("device")).output, /^cpu +serving/);
   await page.goBack();
 }

@@ -5,6 +5,7 @@ import { call } from "../api";
 import { FormNote, known, Show, words } from "../frame";
 import { useCall } from "../use_call";
 import { msWords } from "../words";
+import { accountWords, cutWords } from "./accounts_model";
 import { AdminFrame } from "./admin_frame";
 
 interface Group {
@@ -22,20 +23,11 @@ interface Everybody {
 }
 
 const SPANS = { 1: "Last day", 7: "Week", 30: "30 days" } as const;
-const KINDS: Readonly<Record<string, string>> = { user: "signed in", owner: "Spaces by themselves", space: "a Space by itself", network: "a network, not signed in" };
-
-/** "user:ada" is ada, signed in. */
-export function accountWords(account: string): readonly [name: string, kind: string] {
-  const [kind = "", name = ""] = [account.slice(0, account.indexOf(":")), account.slice(account.indexOf(":") + 1)];
-  return kind === "network" ? [`network ${name.slice(0, 8)}`, KINDS["network"] ?? ""] : [name, KINDS[kind] ?? kind];
-}
-
 /** Little is said exactly, too: it adds up. */
 const usedWords = (seconds: number) => (seconds < 1 ? msWords(seconds * 1000) : computeWords(seconds * 1000));
 
 export function AccountsPage() {
   const [days, setDays] = useState(1);
-  const [loaded, again] = useCall(() => known.then(() => call<Everybody>("GET", `/api/usage?all=1&days=${days}`)), `usage ${days}`);
   return (
     <AdminFrame tab="accounts">
       <p class="admin-lead">What models have cost, in seconds of device time as measured, by whoever caused it.</p>
@@ -50,17 +42,25 @@ export function AccountsPage() {
           ))}
         </div>
       </fieldset>
-      <Show loaded={loaded} again={again}>
-        {(all) => (
-          <>
-            <Groups id="accounts" title="Accounts" groups={all.accounts} say={(g) => accountWords(g.account ?? "")} />
-            <Groups id="spaces" title="Spaces" groups={all.spaces} say={(g) => [g.space || "By the API, in no Space", ""]} link={(g) => `/spaces/${g.space}`} />
-            <Groups id="models" title="Models" groups={all.models} say={(g) => [g.model ?? "", ""]} />
-          </>
-        )}
-      </Show>
+      <Used key={days} days={days} />
       <Give />
     </AdminFrame>
+  );
+}
+
+/** Mounted anew for another time: figures of the one before never stand under it. */
+function Used({ days }: { days: number }) {
+  const [loaded, again] = useCall(() => known.then(() => call<Everybody>("GET", `/api/usage?all=1&days=${days}`)), "");
+  return (
+    <Show loaded={loaded} again={again}>
+      {(all) => (
+        <>
+          <Groups id="accounts" title="Accounts" groups={all.accounts} say={(g) => accountWords(g.account ?? "")} />
+          <Groups id="spaces" title="Spaces" groups={all.spaces} say={(g) => [g.space || "By the API, in no Space", ""]} link={(g) => `/spaces/${g.space}`} />
+          <Groups id="models" title="Models" groups={all.models} say={(g) => [g.model ?? "", ""]} />
+        </>
+      )}
+    </Show>
   );
 }
 
@@ -77,6 +77,7 @@ function Groups({ id, title, groups, say, link }: GroupsProps) {
   return (
     <section class="panel" aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
+      {cutWords(groups.length) && <p class="faint">{cutWords(groups.length)}</p>}
       {groups.length === 0 ? (
         <p class="nothing-here">Nothing was used in this time.</p>
       ) : (

@@ -5,7 +5,7 @@ import { FormNote, known, Show, words } from "../frame";
 import { useCall } from "../use_call";
 import { agoWords, fullTime } from "../words";
 import { AdminFrame } from "./admin_frame";
-import { deedWords, detailWords, isAbout, type AuditRow } from "./audit_model";
+import { deedWords, detailWords, isAbout, olderRows, type AuditRow } from "./audit_model";
 
 const PART = 200;
 
@@ -14,8 +14,8 @@ export function AuditPage() {
   return (
     <AdminFrame tab="audit">
       <p class="admin-lead">
-        Who did what to people, tokens, secrets, repos and the platform. Rows are only ever added, and each holds the hash of the one before: <code>vitrine audit verify</code> shows that none is missing or
-        changed.
+        Who did what to people, tokens, secrets, repos and the platform. Rows are never changed, and each holds the hash of the one before: <code>vitrine audit verify</code> shows that none is
+        missing or changed. The oldest go by <code>vitrine audit prune</code> alone, which is a row itself.
       </p>
       <Show loaded={loaded} again={again}>
         {(rows) => <Log newest={rows} />}
@@ -29,6 +29,7 @@ function Log({ newest }: { newest: readonly AuditRow[] }) {
   const [find, setFind] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
+  const [whole, setWhole] = useState(newest.length < PART);
   const first = rows[0]?.n ?? 1;
   const shown = rows.filter((row) => isAbout(row, find)).reverse();
   const older = async () => {
@@ -36,8 +37,10 @@ function Log({ newest }: { newest: readonly AuditRow[] }) {
     setError("");
     const after = Math.max(0, first - 1 - PART);
     try {
-      const more = await call<readonly AuditRow[]>("GET", `/api/audit?after=${after}&limit=${first - 1 - after}`);
-      setRows([...more, ...rows]);
+      const asked = first - 1 - after;
+      const more = olderRows(await call<readonly AuditRow[]>("GET", `/api/audit?after=${after}&limit=${asked}`), first, asked);
+      setRows([...more.rows, ...rows]);
+      setWhole(more.whole);
     } catch (failure) {
       setError(words(failure));
     } finally {
@@ -74,7 +77,7 @@ function Log({ newest }: { newest: readonly AuditRow[] }) {
         </ol>
       )}
       <FormNote error={error} />
-      {first > 1 && (
+      {first > 1 && !whole && (
         <div>
           <button type="button" class="button secondary" disabled={busy} onClick={() => void older()}>
             {busy ? "Loading…" : "Older ones"}

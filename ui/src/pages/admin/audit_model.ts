@@ -13,7 +13,7 @@ export interface AuditRow {
 const REPO = "/api/:kind/:owner/:name";
 const SPACE = "/api/spaces/:owner/:name";
 
-/** What a route of docs/PROCESSES.md does. */
+/** What a route of docs/PROCESSES.md does, or what is told beside them. */
 const DEEDS: Readonly<Record<string, string>> = {
   "POST /api/login": "signed in",
   "POST /api/login/links": "made a link to sign in by",
@@ -32,8 +32,9 @@ const DEEDS: Readonly<Record<string, string>> = {
   "PUT /api/policy": "applied a policy",
   "POST /api/credits": "gave a credit",
   "POST /api/devices/:name/drain": "drained a device",
-  "POST /api/devices/:name/exclude": "took a device out of service",
+  "POST /api/devices/:name/exclude": "excluded a device",
   "POST /api/devices/:name/return": "returned a device",
+  "POST /api/audit/prune": "pruned the audit log",
   "POST /api/repos/create": "created a repo",
   "POST /api/repos/move": "moved a repo",
   "POST /api/repos/restore": "took a deletion back",
@@ -49,16 +50,27 @@ const DEEDS: Readonly<Record<string, string>> = {
   [`DELETE ${SPACE}`]: "deleted a Space",
   [`DELETE ${SPACE}/previews`]: "ended a preview",
   [`POST ${SPACE}/data`]: "changed what an app keeps",
+  [`POST ${SPACE}/domains`]: "added a host to a Space",
+  [`DELETE ${SPACE}/domains`]: "removed a host of a Space",
   [`POST ${SPACE}/hardware`]: "changed a Space's hardware",
   [`POST ${SPACE}/pause`]: "paused a Space",
   [`POST ${SPACE}/promote`]: "promoted a branch",
   [`POST ${SPACE}/restart`]: "restarted a Space",
   [`POST ${SPACE}/rollback`]: "rolled a Space back",
+  [`POST ${SPACE}/sleeptime`]: "changed when a Space falls asleep",
   [`POST ${SPACE}/secrets`]: "set a secret",
   [`DELETE ${SPACE}/secrets`]: "removed a secret",
   [`POST ${SPACE}/variables`]: "set a variable",
   [`DELETE ${SPACE}/variables`]: "removed a variable",
+  "audit prune": "took out the audit log's oldest rows",
 };
+
+/** What came for the rows before `first`, of which `asked` were asked for; whole: nothing is before them.
+ * The log's beginning may be pruned: then the answer goes on with rows that are there already. */
+export function olderRows(answered: readonly AuditRow[], first: number, asked: number): { readonly rows: readonly AuditRow[]; readonly whole: boolean } {
+  const rows = answered.filter((row) => row.n < first);
+  return { rows, whole: rows.length < asked };
+}
 
 /** "added a person"; of what has no words here the action itself. */
 export function deedWords(action: string): string {

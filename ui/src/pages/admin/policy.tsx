@@ -8,7 +8,7 @@ import { Source } from "../hub/source";
 import { useCall } from "../use_call";
 import { agoWords, fullTime } from "../words";
 import { AdminFrame } from "./admin_frame";
-import { changeWords, moveWords, planSummary, type Plan } from "./policy_model";
+import { changeWords, moveWords, planSummary, restWords, type Plan } from "./policy_model";
 
 interface Version {
   /** 0: nobody has applied one; the text says what counts all the same. */
@@ -22,50 +22,95 @@ interface Policy extends Version {
   readonly text: string;
 }
 
+/** What a plan is of: the text that it was made for is the one that is applied. */
+interface Planned {
+  readonly text: string;
+  readonly plan: Plan;
+}
+
+const loadPolicy = () => known.then(() => call<Policy>("GET", "/api/policy"));
+const makePlan = async (text: string): Promise<Planned> => ({ text, plan: await call<Plan>("POST", "/api/policy/plan", { text }) });
+
 export function PolicyPage() {
-  const [loaded, again] = useCall(() => known.then(() => call<Policy>("GET", "/api/policy")), "policy");
+  const [loaded, again] = useCall(loadPolicy, "policy");
+  const [seen, setSeen] = useState(0);
   return (
     <AdminFrame tab="policy">
       <p class="admin-lead">
         Who may use how much compute: tiers, and who has which. A text that is not fully understood is refused, and what counted goes on counting.
       </p>
       <Show loaded={loaded} again={again}>
-        {(policy) => <Change key={policy.version} policy={policy} applied={again} />}
+        {(policy) => (
+          <>
+            <Change first={policy} counts={setSeen} />
+            <Versions version={Math.max(policy.version, seen)} />
+          </>
+        )}
       </Show>
-      <Versions />
     </AdminFrame>
   );
 }
 
-function Change({ policy, applied }: { policy: Policy; applied: () => void }) {
+interface ChangeProps {
+  readonly first: Policy;
+  /** Another version counts from now on. */
+  readonly counts: (version: number) => void;
+}
+
+function Change({ first, counts }: ChangeProps) {
   const editor = useRef<Editor | null>(null);
-  const [changed, setChanged] = useState(false);
+  const [policy, setPolicy] = useState(first);
+  const [draft, setDraft] = useState(first.text);
+  const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
-  const [plan, setPlan] = useState<Plan | null>(null);
+  const [planned, setPlanned] = useState<Planned | null>(null);
+  const [overtaken, setOvertaken] = useState(false);
   const text = () => editor.current?.text() ?? policy.text;
+  /** An answer about a text that is the editor's no more is of no use. */
+  const show = (made: Planned) => setPlanned(made.text === text() ? made : null);
   const during = async (work: () => Promise<void>) => {
+    if (busy) return;
     setBusy(true);
     setError("");
     try {
       await work();
     } catch (failure) {
-      setPlan(null);
+      setPlanned(null);
       setError(words(failure));
-      if (failure instanceof ApiError && failure.status === 409) applied();
     } finally {
       setBusy(false);
     }
   };
-  const look = () => during(async () => setPlan(await call<Plan>("POST", "/api/policy/plan", { text: text() })));
-  const apply = (e: SubmitEvent) => {
-    e.preventDefault();
-    const reason = String(new FormData(e.currentTarget as HTMLFormElement).get("reason")).trim();
-    void during(async () => {
-      await call("PUT", "/api/policy", { text: text(), reason, version: policy.version });
-      applied();
-    });
+  const renew = async () => {
+    const now = await loadPolicy();
+    setPolicy(now);
+    counts(now.version);
   };
+  const look = () =>
+    during(async () => {
+      const asked = text();
+      await makePlan(asked).then(show, (failure: unknown) => {
+        if (asked === text()) throw failure;
+      });
+    });
+  const apply = (wanted: Planned) =>
+    during(async () => {
+      try {
+        await call("PUT", "/api/policy", { text: wanted.text, reason: reason.trim(), version: policy.version });
+      } catch (failure) {
+        if (!(failure instanceof ApiError && failure.status === 409)) throw failure;
+        setError(words(failure));
+        setOvertaken(true);
+        await renew();
+        show(await makePlan(wanted.text));
+        return;
+      }
+      setPlanned(null);
+      setReason("");
+      setOvertaken(false);
+      await renew();
+    });
   return (
     <section class="panel" aria-labelledby="text">
       <h2 id="text">{policy.version === 0 ? "What counts until you apply one" : `Version ${policy.version}`}</h2>
@@ -80,25 +125,41 @@ function Change({ policy, applied }: { policy: Policy; applied: () => void }) {
         label="The policy"
         ready={(made) => (editor.current = made)}
         changed={() => {
-          setChanged(editor.current !== null && editor.current.text() !== policy.text);
-          setPlan(null);
+          setDraft(text());
+          setPlanned(null);
         }}
         save={() => void look()}
       />
       <FormNote error={error} />
-      {plan === null ? (
+      {overtaken && <Overtaking policy={policy} />}
+      {planned === null ? (
         <div>
-          <button type="button" class="button secondary" disabled={busy || !changed} onClick={() => void look()}>
+          <button type="button" class="button secondary" disabled={busy || draft === policy.text} onClick={() => void look()}>
             {busy ? "Looking…" : "See what it would change"}
           </button>
         </div>
       ) : (
         <>
-          <PlanView plan={plan} />
-          <form class="inline-form" onSubmit={apply}>
+          <PlanView plan={planned.plan} />
+          <form
+            class="inline-form"
+            onSubmit={(e) => {
+              e.preventDefault();
+              void apply(planned);
+            }}
+          >
             <label class="form-field">
               <span class="field-label">Reason</span>
-              <input class="input" name="reason" required maxLength={200} autoComplete="off" placeholder="Why; it stands in the list of versions" />
+              <input
+                class="input"
+                name="reason"
+                required
+                maxLength={200}
+                autoComplete="off"
+                placeholder="Why; it stands in the list of versions"
+                value={reason}
+                onInput={(e) => setReason(e.currentTarget.value)}
+              />
             </label>
             <button class="button primary" disabled={busy}>
               {busy ? "Applying…" : "Apply"}
@@ -107,6 +168,20 @@ function Change({ policy, applied }: { policy: Policy; applied: () => void }) {
         </>
       )}
     </section>
+  );
+}
+
+/** The version that was applied while somebody wrote; their own text stays in the editor. */
+function Overtaking({ policy }: { policy: Policy }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <div>
+      <p class="faint">Yours is not applied, and stays above. What it would change is said from version {policy.version} on.</p>
+      <button type="button" class="button secondary small" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {open ? `Hide version ${policy.version}` : `Look at version ${policy.version}`}
+      </button>
+      {open && <pre class="admin-text">{policy.text}</pre>}
+    </div>
   );
 }
 
@@ -147,8 +222,8 @@ export function PlanView({ plan }: { plan: Plan }) {
   );
 }
 
-function Versions() {
-  const [loaded, again] = useCall(() => known.then(() => call<readonly Version[]>("GET", "/api/policy/history")), "history");
+function Versions({ version }: { version: number }) {
+  const [loaded, again] = useCall(() => call<readonly Version[]>("GET", "/api/policy/history"), `history ${version}`);
   return (
     <section class="panel" aria-labelledby="versions">
       <h2 id="versions">Versions</h2>
@@ -157,11 +232,14 @@ function Versions() {
           versions.length === 0 ? (
             <p class="nothing-here">Nobody has applied a policy yet.</p>
           ) : (
-            <ul class="rows">
-              {versions.map((v) => (
-                <OldVersion key={v.version} version={v} />
-              ))}
-            </ul>
+            <>
+              <ul class="rows">
+                {versions.map((v) => (
+                  <OldVersion key={v.version} version={v} />
+                ))}
+              </ul>
+              {restWords(versions) && <p class="faint">{restWords(versions)}</p>}
+            </>
           )
         }
       </Show>

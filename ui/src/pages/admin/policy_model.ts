@@ -95,3 +95,9 @@ export function changeWords({ from, to }: PlanRow): string {
   if (poolWords(from) !== poolWords(to)) changes.push(`${poolWords(from)} to ${poolWords(to)}`);
   return changes.length > 0 ? `${tiers}: ${changes.join(", ")}` : tiers;
 }
+
+/** Below the list of versions, newest first: that there are older ones than it shows; "": there are none. */
+export function restWords(versions: readonly { readonly version: number }[]): string {
+  const oldest = versions.at(-1)?.version ?? 1;
+  return oldest > 1 ? `The newest ${versions.length}. Those before ${oldest}: vitrine policy show --version N.` : "";
+}

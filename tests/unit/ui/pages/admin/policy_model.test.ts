@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changeWords, moveWords, planSummary, type Plan } from "@ui/pages/admin/policy_model";
+import { changeWords, moveWords, planSummary, restWords, type Plan } from "@ui/pages/admin/policy_model";
 
 const tier = { name: "member", secondsPerDay: 14_400, weight: 1, concurrent: 32, secondsPerCall: 60, memoryMib: 256, pool: "", poolPercent: 100, poolBorrows: true };
 const plan: Plan = { gains: 0, loses: 0, mixed: 0, same: 3, over: 0, rows: [], moves: [] };
@@ -31,4 +31,10 @@ test("another pool and another flavour are said with what is different", () => {
   assert.equal(moveWords({ ...move, to: { ...from, pool: "lab" } }), "gpu: pool any to lab");
   assert.equal(planSummary({ ...plan, moves: [move] }), "Nobody gains or loses. 1 Space runs on other hardware.");
   assert.equal(planSummary({ ...plan, loses: 1, moves: [move, move] }), "1 loses; 3 stay as before. 2 Spaces run on other hardware.");
+});
+
+test("a list of versions that was cut says so", () => {
+  assert.equal(restWords([]), "");
+  assert.equal(restWords([{ version: 2 }, { version: 1 }]), "");
+  assert.match(restWords([{ version: 5 }, { version: 4 }]), /^The newest 2\. Those before 4: /);
 });
