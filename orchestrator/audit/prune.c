@@ -58,7 +58,8 @@ static int remove_rows(
 {
 	struct ends ends = {0};
 	int64_t upto;
-	int r = store_run(s, "audit_ends", take_ends, &ends, e, "i", p->before_usec);
+	int r = store_run(s, "audit_ends", take_ends, &ends, e, "ii", p->before_usec,
+		(int64_t)AUDIT_PRUNE_MAX);
 
 	if (r < 0)
 		return r;

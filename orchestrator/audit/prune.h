@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "orchestrator/store/store.h"
 
-#define AUDIT_PRUNE_MAX 50000 /* rows at once: nobody else writes meanwhile */
+#define AUDIT_PRUNE_MAX 5000 /* rows at once: nobody else writes meanwhile */
 
 struct audit_prune {
 	int64_t before_usec;    /* rows in front of the first one of this time or later */

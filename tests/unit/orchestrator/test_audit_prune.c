@@ -130,6 +130,19 @@ TEST(rows_of_that_time_or_behind_it_stay)
 	CHECK(done.upto == ROWS / 2);
 }
 
+TEST(so_many_go_at_once_and_it_says_whether_others_may)
+{
+	CLEANUP(store_closep) struct store *s = NULL;
+	struct audit_pruned done;
+
+	CHECK(store_open(":memory:", &s, NULL) == 0);
+	fill(s, AUDIT_PRUNE_MAX + ROWS);
+	CHECK(prune(s, later(), AUDIT_PRUNE_MAX + ROWS, &done) == 0);
+	CHECK(done.removed == AUDIT_PRUNE_MAX && done.upto == AUDIT_PRUNE_MAX && done.more);
+	CHECK(prune(s, later(), AUDIT_PRUNE_MAX + ROWS, &done) == 0);
+	CHECK(done.removed == ROWS && done.upto == AUDIT_PRUNE_MAX + ROWS && !done.more);
+}
+
 TEST(without_a_copy_that_ends_with_a_row_of_the_log_nothing_goes)
 {
 	CLEANUP(store_closep) struct store *s = NULL;
