@@ -40,10 +40,11 @@ double history_disk_pace(const struct history *h, uint64_t now_usec)
 void history_lasts_words(
 	uint64_t free_bytes, uint64_t reserve_bytes, double pace, char words[LASTS_WORDS_MAX])
 {
-	double left = free_bytes > reserve_bytes ? (double)(free_bytes - reserve_bytes) : 0;
-	double sec = left / -pace;
+	double sec = ((double)free_bytes - (double)reserve_bytes) / -pace;
 
-	if (isnan(pace))
+	if (free_bytes <= reserve_bytes)
+		(void)snprintf(words, LASTS_WORDS_MAX, "It is full.");
+	else if (isnan(pace))
 		(void)snprintf(words, LASTS_WORDS_MAX, "How long it lasts shows in an hour.");
 	else if (pace >= 0)
 		(void)snprintf(words, LASTS_WORDS_MAX, "It does not fill up.");
