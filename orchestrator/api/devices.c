@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "orchestrator/api/handlers.h"
+#include "orchestrator/api/private.h"
 #include "orchestrator/api/request.h"
 #include "orchestrator/people/permit.h"
 
@@ -127,6 +128,8 @@ static void order(struct request *r, const char *act)
 		code = json_opt_str(r->json, "reason", REASON_MAX, "", &reason, &e);
 	if (code == 0)
 		code = check_last(r, act, &e);
+	if (code == 0)
+		code = audit_ahead(r, &e);
 	if (code == 0)
 		code = models_peer_order(
 			r->world->models, r->name, act, reason, on_done, r, &o, &e);

@@ -37,6 +37,10 @@ int request_identify(struct request *r, struct err *e);
 void audit_begin(struct request *r);
 void audit_end(struct request *r);
 
+/* For what a request changes elsewhere: the row is there before it is done, or it must not be done.
+ * One that fails has a second row, with its status. */
+int audit_ahead(struct request *r, struct err *e);
+
 /* What has been done and is about to be answered goes into the audit log, unless it is there: what
  * is not in the store, and what has failed after a change. */
 void audit_request(struct request *r);
