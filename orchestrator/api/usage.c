@@ -1,6 +1,7 @@
 /* REST: what models have cost whoever asks, and for administrators what they have cost everybody.
  */
 #include <microhttpd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,8 +20,8 @@
 #define CREDITS_MAX 100
 
 struct view {
-	int64_t since_usec;
-	int64_t all;                                        /* 1: everybody's */
+	int64_t since_usec, since_day;                      /* calls, and sums of days */
+	bool all;                                           /* everybody's */
 	char user[ACCOUNT_MAX + 1], owner[ACCOUNT_MAX + 1]; /* accounts */
 	json_t *list;
 	const char *name; /* of what is grouped by */
@@ -105,36 +106,56 @@ static int add_budget(struct request *r, const char *account, json_t *list, stru
 			json_time((int64_t)budget_full_usec(&b, now))));
 }
 
+static int list_groups(struct store *s, struct view *v, const char *name, struct err *e)
+{
+	char statement[32];
+
+	v->name = name;
+	v->list = json_array();
+	(void)snprintf(
+		statement, sizeof(statement), v->all ? "usage_all by %s" : "usage_of by %s", name);
+	return v->all ? store_run(s, statement, add_group, v, e, "iii", v->since_usec, v->since_day,
+				(int64_t)GROUPS_MAX)
+		      : store_run(s, statement, add_group, v, e, "iiiss", v->since_usec,
+				v->since_day, (int64_t)GROUPS_MAX, v->user, v->owner);
+}
+
+static int list_calls(struct store *s, struct view *v, struct err *e)
+{
+	v->list = json_array();
+	return v->all ? store_run(s, "usage_calls_all", add_call, v, e, "ii", v->since_usec,
+				(int64_t)CALLS_MAX)
+		      : store_run(s, "usage_calls_of", add_call, v, e, "iiss", v->since_usec,
+				(int64_t)CALLS_MAX, v->user, v->owner);
+}
+
+static int list_budgets(struct request *r, struct view *v, struct err *e)
+{
+	int n;
+
+	v->list = json_array();
+	n = add_budget(r, v->user, v->list, e);
+	return n < 0 ? n : add_budget(r, v->owner, v->list, e);
+}
+
 static int fill(struct request *r, struct view *v, json_t *o, struct err *e)
 {
 	struct store *s = r->world->store;
-	const struct {
-		const char *field, *statement, *name;
-	} groups[] = {{"spaces", "usage_by_space", "space"}, {"models", "usage_by_model", "model"}};
-	int n = 0;
+	int n = list_groups(s, v, "space", e);
 
-	for (size_t i = 0; n >= 0 && i < sizeof(groups) / sizeof(groups[0]); i++) {
-		v->name = groups[i].name;
-		v->list = json_array();
-		(void)json_object_set_new(o, groups[i].field, v->list);
-		n = store_run(s, groups[i].statement, add_group, v, e, "iissi", v->since_usec,
-			(int64_t)GROUPS_MAX, v->user, v->owner, v->all);
+	(void)json_object_set_new(o, "spaces", v->list);
+	if (n >= 0) {
+		n = list_groups(s, v, "model", e);
+		(void)json_object_set_new(o, "models", v->list);
 	}
-	v->list = json_array();
-	(void)json_object_set_new(o, "calls", v->list);
-	if (n >= 0)
-		n = store_run(s, "usage_calls", add_call, v, e, "iissi", v->since_usec,
-			(int64_t)CALLS_MAX, v->user, v->owner, v->all);
-	v->list = json_array();
+	if (n >= 0) {
+		n = list_calls(s, v, e);
+		(void)json_object_set_new(o, "calls", v->list);
+	}
+	if (n < 0)
+		return n;
+	n = v->all ? list_groups(s, v, "account", e) : list_budgets(r, v, e);
 	(void)json_object_set_new(o, v->all ? "accounts" : "budgets", v->list);
-	v->name = "account";
-	if (n >= 0 && v->all)
-		n = store_run(s, "usage_by_account", add_group, v, e, "ii", v->since_usec,
-			(int64_t)GROUPS_MAX);
-	if (n >= 0 && !v->all)
-		n = add_budget(r, v->user, v->list, e);
-	if (n >= 0 && !v->all)
-		n = add_budget(r, v->owner, v->list, e);
 	return n;
 }
 
@@ -157,6 +178,7 @@ void handle_usage(struct request *r)
 		return;
 	}
 	v.since_usec = (int64_t)rollup_since_usec(clock_wall_usec(), days);
+	v.since_day = rollup_first_day((uint64_t)v.since_usec);
 	(void)snprintf(v.user, sizeof(v.user), "user:%s", r->who.user);
 	(void)snprintf(v.owner, sizeof(v.owner), "owner:%s", r->who.user);
 	(void)json_object_set_new(o, "days", json_integer(days));

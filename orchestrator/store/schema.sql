@@ -443,3 +443,8 @@ CREATE TABLE domains (
 );
 CREATE UNIQUE INDEX domains_proved ON domains (host) WHERE proved_usec > 0;
 CREATE INDEX domains_space ON domains (space_id);
+
+-- version: 21
+-- The statements ask both tables themselves: through the view a day's row was found by no key.
+DROP VIEW usage_all;
+CREATE INDEX usage_days_account ON usage_days (account, day);

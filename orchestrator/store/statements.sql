@@ -356,8 +356,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 SELECT n, at_usec, who, action, subject, detail, prev, hash FROM audit WHERE n > $1
 ORDER BY n LIMIT $2;
 -- name: audit_ends
-SELECT coalesce(min(n), 0), coalesce(max(n), 0),
-	coalesce((SELECT min(n) FROM audit WHERE at_usec >= $1), 0) FROM audit;
+SELECT coalesce((SELECT min(n) FROM audit), 0), coalesce((SELECT max(n) FROM audit), 0),
+	coalesce((SELECT min(n) FROM audit
+		WHERE at_usec >= $1 AND n <= (SELECT min(n) FROM audit) + $2), 0);
 -- name: audit_hash_of
 SELECT hash FROM audit WHERE n = $1;
 -- name: audit_remove
@@ -449,7 +450,10 @@ ON CONFLICT (id) DO UPDATE SET n = excluded.n;
 UPDATE usage SET outcome = 'lost' WHERE outcome = 'running';
 -- name: usage_oldest
 SELECT ended_usec FROM usage WHERE ended_usec < $1 AND outcome <> 'running'
-ORDER BY ended_usec LIMIT 1;
+ORDER BY ended_usec LIMIT 1 OFFSET $2;
+-- name: usage_newest
+SELECT coalesce((SELECT max(ended_usec) FROM usage),
+	(SELECT max(day) + 1 FROM usage_days) * 86400000000, 0);
 -- name: usage_sum
 INSERT INTO usage_days (day, account, space, model, calls, device_nsec, tokens_in, tokens_out)
 SELECT ended_usec / 86400000000, account, space, model, count(*), sum(device_nsec), sum(tokens_in),
@@ -463,22 +467,29 @@ ON CONFLICT (day, account, space, model) DO UPDATE SET calls = usage_days.calls 
 DELETE FROM usage WHERE ended_usec >= $1 AND ended_usec < $2 AND outcome <> 'running';
 -- name: usage_days_prune
 DELETE FROM usage_days WHERE day < $1;
--- name: usage_by_account
-SELECT account, sum(calls), sum(device_nsec), sum(tokens_in), sum(tokens_out)
-FROM usage_all WHERE at_usec >= $1 GROUP BY account ORDER BY 3 DESC, account LIMIT $2;
--- name: usage_by_space
-SELECT space, sum(calls), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage_all
-WHERE at_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
-GROUP BY space ORDER BY 3 DESC, space LIMIT $2;
--- name: usage_by_model
-SELECT model, sum(calls), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM usage_all
-WHERE at_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
-GROUP BY model ORDER BY 3 DESC, model LIMIT $2;
--- name: usage_calls
+-- name: usage_of by space model
+SELECT :by, sum(calls), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM (
+	SELECT :by, 1 AS calls, device_nsec, tokens_in, tokens_out FROM usage
+	WHERE account IN ($4, $5) AND ended_usec >= $1
+	UNION ALL
+	SELECT :by, calls, device_nsec, tokens_in, tokens_out FROM usage_days
+	WHERE account IN ($4, $5) AND day >= $2) AS used
+GROUP BY :by ORDER BY 3 DESC, :by LIMIT $3;
+-- name: usage_all by account space model
+SELECT :by, sum(calls), sum(device_nsec), sum(tokens_in), sum(tokens_out) FROM (
+	SELECT :by, 1 AS calls, device_nsec, tokens_in, tokens_out FROM usage WHERE ended_usec >= $1
+	UNION ALL
+	SELECT :by, calls, device_nsec, tokens_in, tokens_out FROM usage_days WHERE day >= $2) AS used
+GROUP BY :by ORDER BY 3 DESC, :by LIMIT $3;
+-- name: usage_calls_of
 SELECT ended_usec, account, space, model, task, outcome, device_nsec, queue_usec, tokens_in,
 	tokens_cached, tokens_out, session, event, commit_id, device
-FROM usage WHERE ended_usec >= $1 AND (account = $3 OR account = $4 OR $5 = 1)
+FROM usage WHERE account IN ($3, $4) AND ended_usec >= $1
 ORDER BY ended_usec DESC, journal, call DESC LIMIT $2;
+-- name: usage_calls_all
+SELECT ended_usec, account, space, model, task, outcome, device_nsec, queue_usec, tokens_in,
+	tokens_cached, tokens_out, session, event, commit_id, device
+FROM usage WHERE ended_usec >= $1 ORDER BY ended_usec DESC, journal, call DESC LIMIT $2;
 -- name: account_slots
 SELECT slot, nsec FROM account_slots WHERE account = $1 AND slot >= $2 AND slot <= $3 ORDER BY slot;
 -- name: account_slot_add

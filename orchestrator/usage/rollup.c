@@ -4,7 +4,10 @@
 #include "orchestrator/usage/usage.h"
 
 #define DAY_USEC (86400 * USEC_PER_SEC)
-#define SLICE_USEC (600 * USEC_PER_SEC) /* of a day a whole part; so much goes at once */
+#define SLICE_CALLS 2000 /* go at once, with those of the same microsecond */
+/* No call is known to have ended later: whoever says that it is later than this has a clock that
+ * has jumped, and would take from the ledger what is young. */
+#define AHEAD_USEC DAY_USEC
 
 static int take_int(const struct store_row *row, void *data)
 {
@@ -17,6 +20,20 @@ static uint64_t days_before(uint64_t now_usec, unsigned int days)
 	uint64_t long_usec = days * DAY_USEC;
 
 	return now_usec > long_usec ? now_usec - long_usec : 0;
+}
+
+/* The time by which what is old is judged. */
+static int judged_time(struct store *s, uint64_t now_usec, uint64_t *ret, struct err *e)
+{
+	int64_t newest = 0;
+	int r = store_run(s, "usage_newest", take_int, &newest, e, "");
+
+	if (r < 0)
+		return r;
+	*ret = newest > 0 && now_usec > (uint64_t)newest + AHEAD_USEC
+		       ? (uint64_t)newest + AHEAD_USEC
+		       : now_usec;
+	return 0;
 }
 
 /* Whole days only, so that a sum is of a day that nobody asks for in parts. */
@@ -41,9 +58,16 @@ static int take_slice(struct store *s, int64_t from, int64_t to, struct err *e)
 
 int rollup_step(struct store *s, uint64_t now_usec, struct err *e)
 {
-	int64_t cutoff = cutoff_of(now_usec), oldest = -1, end;
-	int r = store_run(s, "usage_oldest", take_int, &oldest, e, "i", cutoff);
+	int64_t cutoff, oldest = -1, end = -1;
+	int r = judged_time(s, now_usec, &now_usec, e);
 
+	if (r < 0)
+		return r;
+	cutoff = cutoff_of(now_usec);
+	r = store_run(s, "usage_oldest", take_int, &oldest, e, "ii", cutoff, (int64_t)0);
+	if (r >= 0)
+		r = store_run(
+			s, "usage_oldest", take_int, &end, e, "ii", cutoff, (int64_t)SLICE_CALLS);
 	if (r < 0)
 		return r;
 	if (oldest < 0) {
@@ -51,8 +75,9 @@ int rollup_step(struct store *s, uint64_t now_usec, struct err *e)
 			(int64_t)(days_before(now_usec, ROLLUP_KEEP_DAYS) / DAY_USEC));
 		return r < 0 ? r : 0;
 	}
-	end = (oldest / (int64_t)SLICE_USEC + 1) * (int64_t)SLICE_USEC;
-	return take_slice(s, oldest, end < cutoff ? end : cutoff, e);
+	if (end < 0)
+		end = cutoff;
+	return take_slice(s, oldest, end > oldest ? end : oldest + 1, e);
 }
 
 uint64_t rollup_since_usec(uint64_t now_usec, unsigned int days)
@@ -60,4 +85,9 @@ uint64_t rollup_since_usec(uint64_t now_usec, unsigned int days)
 	uint64_t since = days_before(now_usec, days);
 
 	return days <= USAGE_KEEP_DAYS ? since : since / DAY_USEC * DAY_USEC;
+}
+
+int64_t rollup_first_day(uint64_t since_usec)
+{
+	return (int64_t)((since_usec + DAY_USEC - 1) / DAY_USEC);
 }

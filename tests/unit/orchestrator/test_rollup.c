@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "orchestrator/store/text.h"
 #include "orchestrator/usage/usage.h"
 #include "tests/support/test.h"
 
@@ -61,15 +63,16 @@ static int add(const struct store_row *row, void *data)
 /* By each of the three that pages show; they must agree. */
 static struct sum sum_of(struct store *s, int64_t since)
 {
-	static const char *const groups[] = {"usage_by_space", "usage_by_model"};
+	static const char *const groups[] = {"usage_all by space", "usage_all by model"};
 	struct sum all = {0};
 
-	CHECK(store_run(s, "usage_by_account", add, &all, NULL, "ii", since, (int64_t)100) >= 0);
+	CHECK(store_run(s, "usage_all by account", add, &all, NULL, "iii", since,
+		      rollup_first_day((uint64_t)since), (int64_t)100) >= 0);
 	for (int i = 0; i < 2; i++) {
 		struct sum other = {0};
 
-		CHECK(store_run(s, groups[i], add, &other, NULL, "iissi", since, (int64_t)100, "",
-			      "", (int64_t)1) >= 0);
+		CHECK(store_run(s, groups[i], add, &other, NULL, "iii", since,
+			      rollup_first_day((uint64_t)since), (int64_t)100) >= 0);
 		CHECK(memcmp(&other, &all, sizeof(all)) == 0);
 	}
 	return all;
@@ -86,9 +89,15 @@ static int64_t calls_left(struct store *s)
 {
 	int64_t n = 0;
 
-	CHECK(store_run(s, "usage_calls", count, &n, NULL, "iissi", (int64_t)0, (int64_t)100000, "",
-		      "", (int64_t)1) >= 0);
+	CHECK(store_run(s, "usage_calls_all", count, &n, NULL, "ii", (int64_t)0, (int64_t)100000) >=
+		0);
 	return n;
+}
+
+/* Somebody has used something just now: by this the ledger knows what time it may be. */
+static void put_young(struct store *s)
+{
+	put(s, 1000000, NOW, "user:eve", 0, "done");
 }
 
 static void roll_all(struct store *s, uint64_t now)
@@ -152,15 +161,16 @@ TEST(a_call_that_still_runs_stays_and_is_counted_once_when_it_ends)
 	struct fixture f;
 
 	set_up(&f);
+	put_young(f.store);
 	put(f.store, 1, NOW - 90 * DAY, "user:ada", 5, "running");
 	put(f.store, 2, NOW - 90 * DAY, "user:ada", 7, "done");
 	roll_all(f.store, NOW);
-	CHECK(calls_left(f.store) == 1 && sum_of(f.store, 0).nsec == 12);
+	CHECK(calls_left(f.store) == 2 && sum_of(f.store, 0).nsec == 12);
 	CHECK(store_run(f.store, "usage_put", NULL, NULL, NULL, "siiissssssssiiiiiiis", "j",
 		      (int64_t)1, (int64_t)3, NOW, "user:ada", "user:ada", "s1", "ada/draw", "c",
 		      "a/b", "chat", "cpu", (int64_t)1, (int64_t)2, (int64_t)3, (int64_t)9,
 		      (int64_t)4, (int64_t)0, (int64_t)5, "done") >= 0);
-	CHECK(sum_of(f.store, 0).nsec == 16 && sum_of(f.store, 0).calls == 2);
+	CHECK(sum_of(f.store, 0).nsec == 16 && sum_of(f.store, 0).calls == 3);
 	tear_down(&f);
 }
 
@@ -169,12 +179,13 @@ TEST(what_comes_late_is_added_to_its_day)
 	struct fixture f;
 
 	set_up(&f);
+	put_young(f.store);
 	put(f.store, 1, NOW - 90 * DAY, "user:ada", 5, "done");
 	roll_all(f.store, NOW);
 	put(f.store, 2, NOW - 90 * DAY + 1, "user:ada", 6, "failed");
 	roll_all(f.store, NOW);
-	CHECK(calls_left(f.store) == 0);
-	CHECK(sum_of(f.store, 0).calls == 2 && sum_of(f.store, 0).nsec == 11);
+	CHECK(calls_left(f.store) == 1);
+	CHECK(sum_of(f.store, 0).calls == 3 && sum_of(f.store, 0).nsec == 11);
 	tear_down(&f);
 }
 
@@ -183,10 +194,127 @@ TEST(sums_that_are_too_old_go_and_younger_ones_stay)
 	struct fixture f;
 
 	set_up(&f);
+	put_young(f.store);
 	put(f.store, 1, NOW - (ROLLUP_KEEP_DAYS + 2) * DAY, "user:ada", 5, "done");
 	put(f.store, 2, NOW - (ROLLUP_KEEP_DAYS - 2) * DAY, "user:ada", 6, "done");
 	roll_all(f.store, NOW);
-	CHECK(calls_left(f.store) == 0 && sum_of(f.store, 0).nsec == 6);
+	CHECK(calls_left(f.store) == 1 && sum_of(f.store, 0).nsec == 6);
+	tear_down(&f);
+}
+
+TEST(a_clock_that_jumps_ahead_takes_nothing_from_the_ledger)
+{
+	static const int64_t jumps[] = {3, 36, 835, 40000};
+	struct fixture f;
+	struct sum before;
+	int64_t left;
+
+	set_up(&f);
+	fill(f.store);
+	roll_all(f.store, NOW);
+	before = sum_of(f.store, 0);
+	left = calls_left(f.store);
+	for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+		struct sum now;
+
+		roll_all(f.store, (uint64_t)(NOW + jumps[i] * DAY));
+		now = sum_of(f.store, 0);
+		CHECK(memcmp(&before, &now, sizeof(now)) == 0);
+		/* But for a day or so: a ledger in which nothing came is not from just now. */
+		CHECK(calls_left(f.store) >= left - 2 * CALLS / 100);
+		CHECK(sum_of(f.store, (int64_t)rollup_since_usec(NOW, 1)).calls == 7);
+	}
+	tear_down(&f);
+}
+
+TEST(sums_stay_however_late_it_is_when_no_call_is_left)
+{
+	struct fixture f;
+
+	set_up(&f);
+	CHECK(store_begin(f.store, NULL) == 0);
+	put(f.store, 1, NOW - 90 * DAY, "user:ada", 5, "done");
+	CHECK(store_run(f.store, "usage_sum", NULL, NULL, NULL, "ii", (int64_t)0, (int64_t)NOW) ==
+		1);
+	CHECK(store_run(f.store, "usage_summed", NULL, NULL, NULL, "ii", (int64_t)0,
+		      (int64_t)NOW) == 1);
+	CHECK(store_commit(f.store, NULL) == 0);
+	roll_all(f.store, (uint64_t)(NOW + 4000 * DAY));
+	CHECK(calls_left(f.store) == 0 && sum_of(f.store, 0).nsec == 5);
+	tear_down(&f);
+}
+
+TEST(a_busy_minute_goes_in_slices_and_calls_of_one_moment_together)
+{
+	struct fixture f;
+	int64_t left;
+
+	set_up(&f);
+	CHECK(store_begin(f.store, NULL) == 0);
+	put_young(f.store);
+	for (int64_t i = 0; i < 4500; i++)
+		put(f.store, i + 1, NOW - 90 * DAY + i, "user:ada", 1, "done");
+	for (int64_t i = 0; i < 2500; i++)
+		put(f.store, i + 5000, NOW - 80 * DAY, "user:ada", 1, "done");
+	CHECK(store_commit(f.store, NULL) == 0);
+	for (left = 7001; left > 3001; left -= 2000) {
+		CHECK(calls_left(f.store) == left);
+		CHECK(rollup_step(f.store, NOW, NULL) == 1);
+	}
+	roll_all(f.store, NOW);
+	CHECK(calls_left(f.store) == 1 && sum_of(f.store, 0).nsec == 7000);
+	tear_down(&f);
+}
+
+/* What the planner says of the statement, its lines one after another. */
+static void plan_of(struct fixture *f, const char *name, char *ret, size_t max)
+{
+	char label[64], sql[4096] = "EXPLAIN QUERY PLAN ";
+	size_t at = 0, len, n = strlen(sql);
+	const char *text;
+	sqlite3_stmt *st;
+	sqlite3 *db;
+
+	do {
+		CHECK(sql_section_next(store_statements_sql, "name", &at, label, &text, &len));
+	} while (strcmp(label, name) != 0);
+	CHECK(n + len < sizeof(sql));
+	for (size_t i = 0; i < len;)
+		if (!strncmp(text + i, ":by", 3)) {
+			n += (size_t)snprintf(sql + n, sizeof(sql) - n, "space");
+			i += 3;
+		} else {
+			sql[n++] = text[i++];
+		}
+	sql[n] = '\0';
+	CHECK(sqlite3_open(f->path, &db) == SQLITE_OK);
+	CHECK(sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK);
+	for (*ret = '\0'; sqlite3_step(st) == SQLITE_ROW;)
+		(void)snprintf(ret + strlen(ret), max - strlen(ret), "%s\n",
+			(const char *)sqlite3_column_text(st, 3));
+	(void)sqlite3_finalize(st);
+	(void)sqlite3_close(db);
+}
+
+TEST(nobody_who_looks_at_their_usage_has_all_days_of_all_people_read)
+{
+	static const struct {
+		const char *name, *calls, *days;
+	} cases[] = {{"usage_of by space model", "usage_account (account=? AND ended_usec>?)",
+			     "usage_days_account (account=? AND day>?)"},
+		{"usage_all by account space model", "usage_ended (ended_usec>?)", "(day>?)"},
+		{"usage_calls_of", "usage_account (account=? AND ended_usec>?)", ""},
+		{"usage_calls_all", "usage_ended (ended_usec>?)", ""}};
+	struct fixture f;
+
+	set_up(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char plan[2048];
+
+		plan_of(&f, cases[i].name, plan, sizeof(plan));
+		CHECK(strstr(plan, cases[i].calls) && strstr(plan, cases[i].days));
+		CHECK(!strstr(plan, "SCAN usage"));
+	}
 	tear_down(&f);
 }
 
