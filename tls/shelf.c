@@ -267,17 +267,26 @@ static int is_pem(const struct dirent *d)
 	return d->d_name[0] != '.' && n > 4 && n < FILE_MAX && !strcmp(d->d_name + n - 4, ".pem");
 }
 
+static void index_entry(struct shelf *s, struct entry *x)
+{
+	for (size_t i = 0; i < x->cert->n_names; i++) {
+		const char *host = x->cert->names[i];
+
+		if (!map_get_str(&s->hosts, host) && map_put_str(&s->hosts, host, x) < 0)
+			log_error("host=%s out of memory", host);
+	}
+}
+
+/* The first by file name has a host, of those that are valid now if there are any. */
 static void index_hosts(struct shelf *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		for (size_t k = 0; k < s->entries[i].cert->n_names; k++) {
-			const char *host = s->entries[i].cert->names[k];
+	int64_t now = (int64_t)(clock_wall_usec() / USEC_PER_SEC);
 
-			/* The first by file name has it. */
-			if (!map_get_str(&s->hosts, host) &&
-				map_put_str(&s->hosts, host, &s->entries[i]) < 0)
-				log_error("host=%s out of memory", host);
-		}
+	for (size_t i = 0; i < s->n; i++)
+		if (cert_check_time(s->entries[i].cert, now, NULL) == 0)
+			index_entry(s, &s->entries[i]);
+	for (size_t i = 0; i < s->n; i++)
+		index_entry(s, &s->entries[i]);
 }
 
 static void replace(struct shelf *s, struct entry *entries, size_t n)

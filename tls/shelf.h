@@ -36,5 +36,8 @@ SSL_CTX *shelf_any(const struct shelf *s);
  * how many there are. */
 int64_t shelf_first_end(const struct shelf *s, size_t *ret_n);
 
-/* The one that is served for a host; NULL: there is none for it. Borrowed. */
+/*
+ * The one that is served for a host: of several, the first by file name of those that were valid
+ * when the folder was read last. NULL: there is none for it. Borrowed.
+ */
 SSL_CTX *shelf_find(const struct shelf *s, const char *host);

@@ -4,13 +4,14 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "tests/support/test.h"
 
 #define UPDATES 5
 
-static void sign(X509 *x, EVP_PKEY *key)
+static void sign(X509 *x, EVP_PKEY *key, long left_sec)
 {
 	X509_NAME *name = X509_get_subject_name(x);
 	X509_EXTENSION *hosts =
@@ -18,8 +19,8 @@ static void sign(X509 *x, EVP_PKEY *key)
 
 	CHECK(hosts && X509_set_version(x, 2) == 1);
 	CHECK(ASN1_INTEGER_set(X509_get_serialNumber(x), 1) == 1);
-	CHECK(X509_gmtime_adj(X509_getm_notBefore(x), -60));
-	CHECK(X509_gmtime_adj(X509_getm_notAfter(x), 86400));
+	CHECK(X509_gmtime_adj(X509_getm_notBefore(x), -86400));
+	CHECK(X509_gmtime_adj(X509_getm_notAfter(x), left_sec));
 	CHECK(X509_NAME_add_entry_by_txt(
 		      name, "CN", MBSTRING_ASC, (const unsigned char *)"one", -1, -1, 0) == 1);
 	CHECK(X509_set_issuer_name(x, name) == 1 && X509_add_ext(x, hosts, -1) == 1);
@@ -28,17 +29,17 @@ static void sign(X509 *x, EVP_PKEY *key)
 }
 
 /* Writes a certificate of its own, with the key, as an operator would install it. */
-static void issue(const char *dir)
+static void issue(const char *dir, const char *name, long left_sec)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *x = X509_new();
 	char path[128];
 	FILE *f;
 
-	(void)snprintf(path, sizeof(path), "%s/one.pem", dir);
+	(void)snprintf(path, sizeof(path), "%s/%s.pem", dir, name);
 	f = fopen(path, "we");
 	CHECK(key && x && f);
-	sign(x, key);
+	sign(x, key, left_sec);
 	CHECK(PEM_write_X509(f, x) == 1);
 	CHECK(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1);
 	CHECK(fclose(f) == 0);
@@ -74,7 +75,7 @@ TEST(a_read_ends_after_one_key_update_however_many_there_are)
 	struct err e = {0};
 
 	CHECK(mkdtemp(dir) && tickets_new(&tickets) == 0);
-	issue(dir);
+	issue(dir, "one", 86400);
 	CHECK(shelf_new(dir, tickets, &shelf) == 0 && shelf_load(shelf, &e) == 1);
 	server = SSL_new(shelf_any(shelf));
 	connect_both(client, server);
@@ -91,6 +92,32 @@ TEST(a_read_ends_after_one_key_update_however_many_there_are)
 	SSL_free(client);
 	SSL_free(server);
 	SSL_CTX_free(ctx);
+	CHECK(fs_remove_tree(dir) == 0);
+}
+
+TEST(a_certificate_that_is_over_hides_none_that_is_valid)
+{
+	char dir[] = "/tmp/vitrine-shelf-XXXXXX", path[128];
+	CLEANUP(tickets_freep) struct tickets *tickets = NULL;
+	CLEANUP(shelf_freep) struct shelf *shelf = NULL;
+	struct err e = {0};
+	SSL_CTX *valid;
+
+	CHECK(mkdtemp(dir) && tickets_new(&tickets) == 0);
+	issue(dir, "acme-one.example", -3600);
+	issue(dir, "host", 86400);
+	CHECK(shelf_new(dir, tickets, &shelf) == 0 && shelf_load(shelf, &e) == 2);
+	valid = shelf_any(shelf);
+	CHECK(valid && shelf_find(shelf, "one.example") == valid);
+	/* Of two that are valid the first by file name has it; one that is over, alone, too. */
+	issue(dir, "a", 86400);
+	CHECK(shelf_load(shelf, &e) == 3);
+	CHECK(shelf_find(shelf, "one.example") == shelf_any(shelf));
+	for (const char *const *name = (const char *const[]){"a", "host", NULL}; *name; name++) {
+		(void)snprintf(path, sizeof(path), "%s/%s.pem", dir, *name);
+		CHECK(unlink(path) == 0);
+	}
+	CHECK(shelf_load(shelf, &e) == 1 && shelf_find(shelf, "one.example"));
 	CHECK(fs_remove_tree(dir) == 0);
 }
 
