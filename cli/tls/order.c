@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,7 +21,7 @@
 #include "cli/tls/csr.h"
 #include "tls/cert.h"
 
-#define ORDER_SEC 300 /* and then it is ended */
+#define ORDER_SEC 300
 #define SAID_MAX (64u << 10)
 #define FILE_BYTES_MAX (1u << 20)
 #define REQUEST "order.csr"
@@ -72,7 +73,8 @@ int order_prepare(const struct layout *l, struct order_place *ret, struct err *e
 	char path[LAYOUT_PATH + 64];
 	int r;
 
-	*ret = (struct order_place){.account = -1, .challenges = -1, .hook = -1};
+	*ret = (struct order_place){
+		.account = -1, .challenges = -1, .hook = -1, .limit_sec = ORDER_SEC};
 	r = find_client(ret->client, e);
 	if (r == 0)
 		r = open_account(l, &ret->account, e);
@@ -83,7 +85,8 @@ int order_prepare(const struct layout *l, struct order_place *ret, struct err *e
 	if (r == 0)
 		r = open_at(path, O_RDONLY | O_DIRECTORY, &ret->challenges, e);
 	if (r == -ENOENT && ret->hook >= 0 && ret->challenges < 0)
-		(void)err_wrap(e, "the platform has not been started");
+		(void)err_wrap(e, "the platform has not been started, or under systemd "
+				  "systemd-tmpfiles --create not been run since an upgrade");
 	if (r < 0)
 		order_done(ret);
 	return r;
@@ -147,32 +150,57 @@ static int limit_self(void *unused)
 
 	(void)unused;
 	(void)umask(077);
+	/* It leads a group, with which whatever it has started ends. */
+	if (setpgid(0, 0) < 0)
+		return -errno;
 	return setrlimit(RLIMIT_FSIZE, &file) < 0 ? -errno : 0;
 }
 
-/* Reads until its end or until time is up. */
-static void listen_to(int fd, pid_t pid, struct buf *said)
+/* Reads until something is to be read or to its end. False: it has ended. */
+static bool hear(int fd, struct buf *said)
 {
-	uint64_t end = clock_mono_usec() + ORDER_SEC * USEC_PER_SEC;
-	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char bytes[4096];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+
+	if (n > 0)
+		(void)buf_add(said, bytes, (size_t)n); /* the rest is left out */
+	return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* Hears what it says until it ends (process) or until time is up. False: time is up. */
+static bool listen_to(int fd, int process, unsigned int limit_sec, struct buf *said)
+{
+	uint64_t end = clock_mono_usec() + limit_sec * USEC_PER_SEC;
+	struct pollfd p[] = {{.fd = process, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
 
 	for (;;) {
 		uint64_t now = clock_mono_usec();
 		int wait = now < end ? (int)((end - now) / USEC_PER_MSEC) + 1 : 0;
-		ssize_t n = 0;
+		int n = wait ? poll(p, 2, wait) : 0;
 
-		if (wait == 0 || poll(&p, 1, wait) == 0) {
-			(void)kill(pid, SIGKILL);
-			(void)buf_add_str(said, "\nuacme: no answer within five minutes\n");
-			return;
-		}
-		n = read(fd, bytes, sizeof(bytes));
-		if (n == 0 || (n < 0 && errno != EINTR))
-			return;
-		if (n > 0)
-			(void)buf_add(said, bytes, (size_t)n); /* the rest is left out */
+		if (n == 0)
+			return false;
+		/* Who says no more may well go on. */
+		if (n > 0 && p[1].revents && !hear(fd, said))
+			p[1].fd = -1;
+		else if (n > 0 && !p[1].revents && p[0].revents)
+			return true;
 	}
+}
+
+/* Returns how it ended, as a shell does. */
+static int wait_for(pid_t pid, int fd, unsigned int limit_sec, struct buf *said)
+{
+	CLEANUP(closep) int process = pidfd_open(pid, 0);
+	int status = 0;
+
+	if (process < 0 || !listen_to(fd, process, limit_sec, said))
+		(void)buf_add_str(said, "\nuacme: no answer in time\n");
+	/* Before it is waited for, so that the group is still its own. */
+	(void)kill(-pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static const char *const passed[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "no_proxy"};
@@ -210,13 +238,10 @@ static int run_client(
 		plan.uid = plan.gid = UID_ACME;
 	pid = spawn_program(&plan, e);
 	close(out[1]);
-	if (pid > 0) {
-		listen_to(out[0], pid, said);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (pid > 0)
+		status = wait_for(pid, out[0], p->limit_sec, said);
 	close(out[0]);
-	return pid < 0 ? pid : (WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	return pid < 0 ? pid : status;
 }
 
 /* What went wrong: whether anybody was there at all. */

@@ -12,6 +12,7 @@
 struct order_place {
 	int account, challenges, hook; /* owned; folders, and a program */
 	char client[64];               /* uacme */
+	unsigned int limit_sec;        /* after which it is ended, and what it has started */
 };
 
 /* Opens what an order takes. -ENOENT with words: uacme or a folder is not there. */
