@@ -15,9 +15,13 @@
 
 #define ACME_DIRECTORY "https://acme-v02.api.letsencrypt.org/directory"
 #define ACME_HOSTS_MAX 256  /* those that an operator names and custom domains */
+#define ACME_CUSTOM_MAX 224 /* of them at most */
+#define ACME_OWNER_MAX 32   /* of one owner's Spaces */
 #define ACME_HOST_MAX 254   /* with its NUL */
 #define ACME_PREFIX "acme-" /* of the names of its certificates among those of vitrine-tls */
 #define ACME_WORDS_MAX 200
+
+#define ACME_LOCK_MSEC 5000
 
 #define ACME_WAIT_SEC (15 * 60) /* after the first failure; twice as long after each */
 #define ACME_WAIT_MAX_SEC (24 * 3600)
@@ -38,11 +42,18 @@ struct acme {
 	size_t n;
 };
 
-/* A host's whole name; no address, no star, which this kind of proof cannot have. -EINVAL, -E2BIG
- * with words. One that is there already is fine. */
+/*
+ * A host's whole name; no address, no star, which this kind of proof cannot have. -EINVAL, -E2BIG
+ * with words. One that is there already is fine. Where all places are taken an operator's host has
+ * that of a custom one.
+ */
 int acme_add(struct acme *a, const char *host, bool custom, struct err *e);
 struct acme_host *acme_find(struct acme *a, const char *host);
 void acme_remove(struct acme *a, size_t i);
+
+/* The custom hosts are those of list from now on, as /api/domains has it. Returns how many are left
+ * out: no host, or over ACME_OWNER_MAX or ACME_CUSTOM_MAX. */
+size_t acme_set_custom(struct acme *a, const json_t *list);
 
 /* --tls-acme-directory: https only. --tls-acme-contact: a mail address. -EINVAL with words. */
 int acme_set_directory(struct acme *a, const char *url, struct err *e);
@@ -54,12 +65,33 @@ int acme_set_eab(struct acme *a, const char *path, struct err *e);
 int acme_load(const struct layout *l, struct acme *ret, struct err *e);
 /* Durable, and the copy in run/tls when there is such a folder. */
 int acme_save(const struct layout *l, const struct acme *a, struct err *e);
-/* The hosts that the operator has named are those of wanted from now on, and so is the authority.
+
+/*
+ * Whoever changes what is kept loads and saves it under this lock, which nobody holds for longer
+ * than that. ret: closing it unlocks. -ENOENT: there is no folder yet; -ETIMEDOUT with words after
+ * ACME_LOCK_MSEC.
  */
+int acme_lock(const struct layout *l, int *ret, struct err *e);
+
+/* The hosts that the operator has named are those of wanted from now on, and so is the authority;
+ * the certificates of the others go. None: of its hosts only custom ones stay. Locks. */
 int acme_want(const struct layout *l, const struct acme *wanted, struct err *e);
+/* The same for custom ones, of list; ret: what is kept now. Returns how many are left out. Locks.
+ */
+int acme_want_custom(const struct layout *l, const json_t *list, struct acme *ret, struct err *e);
+/*
+ * Keeps how it stands with the hosts of a and with its account. Which hosts are wanted, and of
+ * which authority, is only read: somebody may have said otherwise since a was loaded. ret: what is
+ * kept now; not a. Locks.
+ */
+int acme_note(const struct layout *l, const struct acme *a, struct acme *ret, struct err *e);
 
 /* The name of a host's certificate among those of vitrine-tls. */
 void acme_cert_name(const char *host, char ret[64]);
+/* Whether NAME.pem is the certificate of one of its hosts. */
+bool acme_has_cert(const struct acme *a, const char *name);
+/* Removes those certificates of an authority that are of no host of a. */
+void acme_remove_certs(const struct layout *l, const struct acme *a);
 
 /* How long nobody asks an authority again after so many failures in a row. */
 int64_t acme_wait_sec(unsigned int failures);

@@ -102,8 +102,9 @@ int front_prepare(
 	}
 	if (r == 0 && (f->own_ca || f->acme.n > 0))
 		r = prepare_own(f, l, e);
-	if (r == 0 && f->acme.n > 0)
-		r = prepare_acme(f, l, ret_host, e);
+	/* Also when there are none any more. */
+	if (r == 0)
+		r = f->acme.n > 0 ? prepare_acme(f, l, ret_host, e) : acme_want(l, &f->acme, e);
 	if (r == 0 && f->host)
 		(void)snprintf(ret_host, FRONT_HOST_MAX, "%s", f->host);
 	return r;

@@ -1,6 +1,5 @@
 #include "cli/tls/renew.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +24,8 @@
 
 struct run {
 	const struct layout *layout;
-	struct acme acme;
+	struct acme acme; /* as this run found it, and what has become of it */
+	struct acme kept; /* what is in the file now */
 	struct order_place place;
 	bool ready; /* place is open */
 	bool now;
@@ -48,68 +48,30 @@ static const char *write_time(int64_t sec, char ret[32])
 
 /* Custom domains, of which the orchestrator has seen that they are this platform's. What it knew
  * last goes on while it does not answer. */
-static void ask_for_domains(struct run *r)
+static int ask_for_domains(struct run *r, struct err *e)
 {
 	const struct client_options options = {.data = r->layout->data};
 	CLEANUP(client_freep) struct client *c = NULL;
 	CLEANUP(json_unrefp) json_t *list = NULL;
-	bool still[ACME_HOSTS_MAX] = {false};
-	struct acme *a = &r->acme;
-	struct err e = {0};
-	const json_t *one;
-	size_t i;
+	struct err silent = {0};
+	int out;
 
-	if (client_new(&options, &c, &e) < 0 ||
-		client_request(c, "GET", "/api/domains", NULL, &list, &e) < 0 ||
+	if (client_new(&options, &c, &silent) < 0 ||
+		client_request(c, "GET", "/api/domains", NULL, &list, &silent) < 0 ||
 		!json_is_array(list))
-		return;
-	json_array_foreach(list, i, one)
-	{
-		const char *host = json_string_value(json_object_get(one, "domain"));
-		struct acme_host *h;
-
-		if (!host)
-			continue;
-		if (acme_add(a, host, true, &e) < 0) {
-			log_warn("%s", e.text);
-			continue;
-		}
-		h = acme_find(a, host);
-		still[h - a->hosts] = true;
-	}
-	for (i = a->n; i-- > 0;)
-		if (a->hosts[i].custom && !still[i])
-			acme_remove(a, i);
+		return 0;
+	out = acme_want_custom(r->layout, list, &r->acme, e);
+	if (out > 0)
+		log_warn("%d custom domains get no certificate: %d are ordered for, and %d for one "
+			 "owner",
+			out, ACME_CUSTOM_MAX, ACME_OWNER_MAX);
+	return out < 0 ? out : 0;
 }
 
-static bool is_wanted(const struct run *r, const char *file)
+/* Only how it stands: what is wanted may have changed since it was loaded. */
+static int save(struct run *r, struct err *e)
 {
-	for (size_t i = 0; i < r->acme.n; i++) {
-		char name[64];
-		size_t n;
-
-		acme_cert_name(r->acme.hosts[i].name, name);
-		n = strlen(name);
-		if (!strncmp(file, name, n) && !strcmp(file + n, ".pem"))
-			return true;
-	}
-	return false;
-}
-
-static void remove_unwanted(const struct run *r)
-{
-	char dir[LAYOUT_PATH + 32];
-	const struct dirent *d;
-	DIR *all;
-
-	certs_dir(r->layout, dir);
-	all = opendir(dir);
-	while (all && (d = readdir(all)))
-		if (!strncmp(d->d_name, ACME_PREFIX, strlen(ACME_PREFIX)) &&
-			!is_wanted(r, d->d_name) && unlinkat(dirfd(all), d->d_name, 0) == 0)
-			log_info("file=%s nobody wants that certificate any more", d->d_name);
-	if (all)
-		(void)closedir(all);
+	return acme_note(r->layout, &r->acme, &r->kept, e);
 }
 
 /* --- one host --- */
@@ -175,14 +137,20 @@ static int try_host(struct run *r, struct acme_host *h)
 	if (h->failures < 100)
 		h->failures++;
 	note_failure(r, h, h->words);
-	code = acme_save(r->layout, &r->acme, &e);
+	code = save(r, &e);
 	if (code == 0)
 		code = order(r, h, &e);
 	if (code == 0) {
 		h->failures = 0;
-		h->next_sec = 0;
 		*h->words = '\0';
-		(void)is_due(r, h);
+		/* Nobody orders without an end when this machine's clock is wrong. */
+		h->next_sec = r->now_sec + ACME_WAIT_SEC;
+		if (is_due(r, h)) {
+			h->next_sec = r->now_sec + ACME_WAIT_MAX_SEC;
+			log_warn("host=%s its new certificate is not of this time: is the clock "
+				 "right?",
+				h->name);
+		}
 		log_info("host=%s has a certificate until %s", h->name,
 			write_time(h->until_sec, next));
 		return 0;
@@ -260,12 +228,15 @@ static int renew_locked(struct run *r, struct err *e)
 	}
 	if (code < 0)
 		return code;
-	ask_for_domains(r);
+	code = ask_for_domains(r, e);
+	if (code < 0)
+		return code;
 	look_at_hosts(r);
-	remove_unwanted(r);
 	if (r->ready)
 		order_done(&r->place);
-	code = acme_save(r->layout, &r->acme, e);
+	code = save(r, e);
+	if (code == 0)
+		acme_remove_certs(r->layout, &r->kept);
 	return code < 0 ? code : r->missing;
 }
 

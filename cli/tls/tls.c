@@ -34,6 +34,24 @@ static int complain(const struct err *e)
 	return 1;
 }
 
+/* Certificates of an authority that nobody ordered are removed by their names. */
+static int check_install(struct call *c, struct err *e)
+{
+	CLEANUP(freep) struct acme *a = NULL;
+
+	if (!c->name || strncmp(c->name, ACME_PREFIX, strlen(ACME_PREFIX)) != 0)
+		return 0;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return err_set(e, -ENOMEM, "out of memory");
+	if (acme_load(&c->layout, a, e) == 0 && acme_has_cert(a, c->name))
+		return 0;
+	return err_set(e, -EINVAL,
+		"--name %.64s: names with " ACME_PREFIX " are those of vitrine tls acme; take "
+		"another one",
+		c->name);
+}
+
 static int install(struct call *c, int argc, char **argv, struct err *e)
 {
 	char host[CERT_NAME_MAX];
@@ -42,6 +60,9 @@ static int install(struct call *c, int argc, char **argv, struct err *e)
 	if (argc < 1 || argc > 2)
 		return err_set(e, -E2BIG,
 			"takes the file of a certificate and that of its key, or one with both");
+	r = check_install(c, e);
+	if (r < 0)
+		return r;
 	r = certs_put_files(
 		&c->layout, c->name ? c->name : "host", argv[0], argv[argc - 1], host, e);
 	if (r == 0)
