@@ -33,7 +33,7 @@ struct options {
 	const char *data;
 	const char *key; /* NULL: beside the archive */
 	bool without_secrets;
-	unsigned long keep; /* of a folder's backups; 0: all */
+	unsigned int keep; /* of a folder's backups; 0: all */
 };
 
 static int run_tar(char *const argv[], struct err *e)
@@ -203,7 +203,9 @@ static int back_up(const char *folder, const char *where, const struct options *
 		r = pack_snapshot(data, name, e);
 	if (r == 0)
 		r = keep_key(data, name, e);
-	return r == 0 && o->keep ? backup_keep(where, (unsigned int)o->keep, KEY_ENDING, e) : r;
+	return r == 0 && o->keep
+		       ? backup_keep(where, o->keep, strrchr(name, '/') + 1, KEY_ENDING, e)
+		       : r;
 }
 
 /* --- restore --- */
@@ -355,9 +357,12 @@ static int run(int argc, char **argv, const char *usage,
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (opt == 'd')
 			o.data = optarg;
-		else if (opt == 'n' && fn == back_up && strspn(optarg, "0123456789") > 0)
-			o.keep = strtoul(optarg, NULL, 10);
-		else if (opt == 'k' && fn == restore)
+		else if (opt == 'n' && fn == back_up) {
+			if (backup_keep_parse(optarg, &o.keep, &e) < 0) {
+				fprintf(stderr, "vitrine: %s\n", e.text);
+				return 2;
+			}
+		} else if (opt == 'k' && fn == restore)
 			o.key = optarg;
 		else if (opt == 'w' && fn == restore)
 			o.without_secrets = true;
