@@ -9,6 +9,8 @@
 #include "inference/engine/inside.h"
 #include "inference/engine/lost.h"
 
+#define IDLE_USEC 1000 /* after a step in which nobody could do anything */
+
 uint64_t engine_now_nsec(void)
 {
 	struct timespec t;
@@ -465,6 +467,7 @@ bool engine_step(struct engine *e)
 	do
 		lane = next_lane(e);
 	while (lane && !step_lane(e, lane));
+	e->idle = !lane;
 	return has_work(e);
 }
 
@@ -482,6 +485,8 @@ uint64_t engine_pause_usec(struct engine *e)
 {
 	uint64_t usec = pools_pause_nsec(e->schedule, engine_now_nsec()) / 1000;
 
+	if (e->idle && usec < IDLE_USEC)
+		usec = IDLE_USEC;
 	return usec < ENGINE_STEP_USEC ? usec : ENGINE_STEP_USEC;
 }
 

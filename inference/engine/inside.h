@@ -107,6 +107,7 @@ struct engine {
 	uint64_t steps;
 	uint8_t salt[SHA256_LEN];
 	uint64_t busy_nsec;
+	bool idle; /* there was nothing that the last step could do */
 	bool stepping;
 	bool broke;                /* a request did, in whichever lane */
 	struct request *graveyard; /* dead, freed after the step */

@@ -22,6 +22,38 @@ static uint64_t page_bytes(const struct net *net)
 	return (uint64_t)net->layers * net->kv_width * KV_PAGE * 2 * sizeof(float);
 }
 
+void lane_close_pages(struct lane *lane)
+{
+	struct device *d;
+
+	if (!lane->kv)
+		return;
+	d = lane->model->net->device;
+	lane->engine->kv_bytes -= pages_held(lane->pages) * lane->page_bytes;
+	lane->pages = pages_free(lane->pages);
+	d->ops->kv_free(d, lane->kv);
+	lane->kv = NULL;
+}
+
+/* A device may take a pool's memory at once: those of models that nobody writes with now make room.
+ * False: there are none. */
+static bool close_idle_pages(const struct lane *for_lane)
+{
+	struct engine *e = for_lane->engine;
+	bool any = false;
+
+	for (size_t i = 0; i < e->n_lanes; i++) {
+		struct lane *lane = &e->lanes[i];
+
+		if (!lane->kv || lane->writing > 0 || !lane->model->net ||
+			lane->model->net->device != for_lane->model->net->device)
+			continue;
+		lane_close_pages(lane);
+		any = true;
+	}
+	return any;
+}
+
 static int open_pages(struct lane *lane)
 {
 	const struct net *net = lane->model->net;
@@ -35,24 +67,14 @@ static int open_pages(struct lane *lane)
 	lane->pages = pages_new((uint32_t)n, drop_page, lane);
 	if (!lane->pages)
 		return -ENOMEM;
-	lane->kv = net->device->ops->kv_new(net->device, net->layers, net->kv_width, (uint32_t)n);
+	do
+		lane->kv = net->device->ops->kv_new(
+			net->device, net->layers, net->kv_width, (uint32_t)n);
+	while (!lane->kv && close_idle_pages(lane));
 	if (lane->kv)
 		return 0;
 	lane->pages = pages_free(lane->pages);
 	return -ENOMEM;
-}
-
-void lane_close_pages(struct lane *lane)
-{
-	struct device *d;
-
-	if (!lane->kv)
-		return;
-	d = lane->model->net->device;
-	lane->engine->kv_bytes -= pages_held(lane->pages) * lane->page_bytes;
-	lane->pages = pages_free(lane->pages);
-	d->ops->kv_free(d, lane->kv);
-	lane->kv = NULL;
 }
 
 uint64_t lane_tokens_max(const struct engine *e, const struct lane *lane)

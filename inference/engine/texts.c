@@ -1,4 +1,5 @@
 /* Requests that write text: a prompt is read in pieces, then every step gives one token. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -162,6 +163,7 @@ static void add_row(struct step *s, struct request *q)
 	/* A row's work: the weights once, and the keys and values that it reads. */
 	s->ends[s->m] =
 		(uint32_t)(before + ROW_WORK + ROW_WORK * read / (q->lane->model->parameters + 1));
+	assert(q->position / KV_PAGE < q->n_pages);
 	s->ids[s->m] = q->ids.ids[q->position];
 	s->again[s->m] = q->position < q->most;
 	s->places[s->m] = (struct place){q->lane->kv, q->pages, q->position++, q->adapter};
@@ -224,16 +226,17 @@ static void gather_rows(struct lane *lane, struct step *s)
 	for (struct request *q = lane->head; q; q = q->next)
 		if (is_writing(q) || reads_prompt(q))
 			schedule_attend(lane->engine->schedule, q->party);
+	/* Whoever goes is said once, and has a page: others may have to begin anew for it. */
 	for (struct request *q = lane->head; q; q = q->next) {
-		q->taken = 0;
-		if (is_writing(q) && engine_may_go(q))
-			(void)room_grow(q); /* others may have to begin anew for it */
-	}
-	for (struct request *q = lane->head; q; q = q->next)
-		if (is_writing(q) && engine_may_go(q)) {
-			add_row(s, q);
+		q->taken = is_writing(q) && engine_may_go(q) && room_grow(q);
+		if (q->taken)
 			engine_expect(q, 1);
-		}
+	}
+	for (struct request *q = lane->head; q; q = q->next) {
+		if (q->taken && q->running)
+			add_row(s, q);
+		q->taken = 0;
+	}
 	left = s->m + least > budget ? least : budget - s->m;
 	if (left > NET_STEP_ROWS_MAX - s->m)
 		left = NET_STEP_ROWS_MAX - s->m;

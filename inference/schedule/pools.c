@@ -212,13 +212,15 @@ void pool_charge(struct schedule *s, struct pool_share *p, uint64_t nsec, uint64
 		take(&p->own_nsec, nsec);
 }
 
-/* Until its terms, and those of the others, let it have a turn. */
+/* Until its terms, and those of the others, let it have a turn. Where the others keep all there is,
+ * one that was given none, or that is about to go, has what they leave: it has nothing else. */
 static double held_nsec(const struct schedule *s, const struct pool_share *p)
 {
 	double common = common_part(s), own = own_part(p);
-	double for_common = s->common_nsec > 0 || common >= 1 ? 0
-			    : common > 0                      ? -s->common_nsec / common + 1
-							      : INFINITY;
+	bool left_over = common <= 0 && p->terms.lend && p->terms.borrow;
+	double for_common = s->common_nsec > 0 || common >= 1 || left_over ? 0
+			    : common > 0 ? -s->common_nsec / common + 1
+					 : INFINITY;
 	double for_own = p->own_nsec > 0 ? 0 : own > 0 ? -p->own_nsec / own + 1 : INFINITY;
 
 	if (!p->terms.lend)
@@ -274,7 +276,7 @@ uint64_t pools_pause_nsec(struct schedule *s, uint64_t now_nsec)
 	for (size_t i = 0; i < POOLS; i++)
 		if (s->pools[i].share.requests > 0)
 			least = fmin(least, held_nsec(s, &s->pools[i]));
-	return isfinite(least) ? (uint64_t)least : 0;
+	return isfinite(least) ? (uint64_t)least : UINT64_MAX;
 }
 
 static struct pool_look look_at(const struct pool_share *p)

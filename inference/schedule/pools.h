@@ -63,7 +63,8 @@ void schedule_attend(struct schedule *s, struct party *p);
  * pool is not far ahead of another one that attends. */
 bool schedule_may_go(struct schedule *s, const struct party *p, uint64_t now_nsec);
 
-/* Until somebody who has requests may have a turn; 0: somebody may. */
+/* Until somebody who has requests may have a turn; 0: somebody may; UINT64_MAX: nobody ever, by
+ * these terms. */
 uint64_t pools_pause_nsec(struct schedule *s, uint64_t now_nsec);
 
 /* Why the party's pool has no turn now; *ret: it. */

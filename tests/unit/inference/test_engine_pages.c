@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "inference/engine/inside.h"
+#include "inference/schedule/inside.h"
 #include "tests/unit/inference/asked.h"
 
 #define TOKENS 24
@@ -154,6 +155,52 @@ TEST(the_youngest_is_put_back_when_pages_run_out_and_says_the_same_bits)
 	CHECK(w.done && w.o.r == 0 && compared == w.o.usage.tokens_out);
 	for (int i = 0; i < 3; i++)
 		CHECK(older[i].done && older[i].o.r == 0);
+	engine_free(e);
+}
+
+/* The second is so far ahead that its turn comes only by what the first gets of the same step. */
+static void put_ahead(struct engine *e, const struct request *first, const struct request *second)
+{
+	struct pool_share *x = first->party->payer->pool, *y = second->party->payer->pool;
+	double unit = schedule_scale(e->schedule, engine_now_nsec()) / POOL_WHOLE;
+
+	first->lane->row_nsec = 15e6;
+	y->share.used = (share_level(&x->share) + 35e6 * unit) * y->share.weight;
+}
+
+TEST(who_goes_is_said_once_a_step_and_has_a_page_even_where_a_turn_comes_in_between)
+{
+	static const struct pool_terms terms[] = {
+		{.name = "x", .percent = 50, .lend = true, .borrow = true},
+		{.name = "y", .percent = 50, .lend = true, .borrow = true},
+	};
+	struct watch first = {0}, second;
+	struct engine *e;
+	int turns = 0;
+
+	CHECK(engine_new(&e) == 0);
+	engine_set_pools(e, terms, 2);
+	CHECK(ask(e, &first, CHAT("Write a story"),
+		      (struct sampling){.temperature = 0.8, .top_p = 1, .max_tokens = 400},
+		      NULL) == 0);
+	request_set_group(first.request, 1);
+	request_set_payer(first.request, "x", "ada", 1);
+	ask_probe(e, &second, 2);
+	request_set_payer(second.request, "y", "bob", 1);
+	while (first.request && second.request) {
+		const struct request *q = second.request;
+		uint32_t at = q->position;
+
+		if (q->running && q->ids.n > q->prompt_n)
+			put_ahead(e, first.request, q);
+		CHECK(engine_step(e));
+		q = second.request;
+		turns += q && q->ids.n > q->prompt_n && q->position == at + 1;
+		CHECK(!q || !q->running || (uint64_t)q->n_pages * KV_PAGE >= q->position);
+	}
+	CHECK(turns > KV_PAGE / 2 && second.done); /* a page's end was among them */
+	CHECK(second.o.r == 0 && compared == second.o.usage.tokens_out);
+	probe = NULL;
 	engine_free(e);
 }
 
@@ -310,6 +357,38 @@ TEST(who_fails_to_enter_may_end_the_next_in_line_and_the_rest_is_written)
 	CHECK(third.done && third.o.r == 0 && third.n > 0 && engine_requests(e) == 0);
 	engine_free(e);
 	d->ops = was;
+}
+
+/* As a GPU's, which takes a pool's memory at once. */
+TEST(a_model_that_nobody_writes_with_gives_its_pool_to_one_that_has_no_room_for_any)
+{
+	struct device *d = writer->net->device;
+	struct model *other = known_model(d, "models/tiny-writer");
+	struct prompt p = {.text = {prompt, strlen(prompt)}, .framed = true, .sampling = greedy};
+	const struct device_ops *was = d->ops;
+	struct device_ops ops_now = *was;
+	struct watch w = {0};
+	struct engine *e;
+
+	plain_kv_new = was->kv_new;
+	ops_now.kv_new = kv_new_failing;
+	d->ops = &ops_now;
+	probe = NULL;
+	CHECK(engine_new(&e) == 0);
+	CHECK(engine_write(e, other, &p, &ops, &w, &w.request, NULL) == 0);
+	while (engine_step(e))
+		;
+	CHECK(w.done && w.o.r == 0 && engine_kv_bytes(e) > 0); /* some is kept */
+	w = (struct watch){0};
+	kv_fails = 1;
+	CHECK(ask(e, &w, prompt, greedy, NULL) == 0);
+	while (engine_step(e))
+		;
+	CHECK(w.done && w.o.r == 0 && w.n > 0 && kv_fails == 0);
+	engine_forget(e, other);
+	engine_free(e);
+	d->ops = was;
+	(void)model_free(other);
 }
 
 int main(void)

@@ -268,6 +268,47 @@ TEST(other_terms_count_at_once_and_a_pool_that_is_gone_is_gone_with_its_requests
 	CHECK(pools_look(s, look, 8) == 3 && look[0].terms.percent == 10);
 }
 
+TEST(who_was_given_nothing_has_what_those_leave_who_keep_all)
+{
+	static const struct pool_terms later[] = {
+		{.name = "lab", .percent = 60, .lend = false, .borrow = true},
+		{.name = "course", .percent = 40, .lend = false, .borrow = false},
+	};
+	CLEANUP(schedule_freep) struct schedule *s = begin(open_terms, 1);
+	struct party *of[4] = {0};
+	size_t got[4];
+	uint64_t now = SEC;
+
+	of[0] = enter(s, "research", "ada", now);
+	of[1] = enter(s, "", "bob", now);
+	schedule_set_pools(s, later, 2, now);
+	now += SEC;
+	CHECK(pools_pause_nsec(s, now) == 0);
+	run(s, of, 4, 1000, &now, got);
+	CHECK(got[0] + got[1] == 1000 && got[0] > 0 && got[1] > 0);
+	/* What is gone counts as it did, as long as it has requests. */
+	of[3] = enter(s, "course", "s", now);
+	run(s, of, 4, 10000, &now, got);
+	CHECK(is_about(got[3], 3604) && got[0] + got[1] + got[3] == 10000);
+	schedule_leave(s, of[0], now);
+	of[0] = NULL;
+	run(s, of, 4, 10000, &now, got);
+	CHECK(is_about(got[3], 4000) && got[1] + got[3] == 10000);
+}
+
+TEST(where_nobody_may_ever_go_the_pause_has_no_end)
+{
+	static const struct pool_terms terms[] = {
+		{.name = "shut", .percent = 0, .lend = true, .borrow = false}};
+	CLEANUP(schedule_freep) struct schedule *s = begin(terms, 1);
+	struct party *p;
+	uint64_t now = 2 * SEC;
+
+	p = enter(s, "shut", "s", now);
+	CHECK(schedule_first(s, &p, 1, now) == SCHEDULE_NOBODY);
+	CHECK(pools_pause_nsec(s, now) == UINT64_MAX);
+}
+
 TEST(names_come_and_go_without_end)
 {
 	CLEANUP(schedule_freep) struct schedule *s = begin(open_terms, 2);
