@@ -52,6 +52,7 @@ struct keeper {
 	pid_t sampler;  /* 0: none */
 	int down;       /* its reports; -1: none */
 	uint32_t stuck; /* seconds */
+	bool told;      /* something came, so there is a library */
 	struct gpus_report last;
 };
 
@@ -77,7 +78,8 @@ static bool start_sampler(struct keeper *k)
 	return true;
 }
 
-/* False: it found no library. One that hangs in the kernel ends when that lets it. */
+/* False: it found no library, nor did any before it: one that there was may come back, as with a
+ * driver. One that hangs in the kernel ends when that lets it. */
 static bool reap_sampler(struct keeper *k)
 {
 	int status;
@@ -85,7 +87,7 @@ static bool reap_sampler(struct keeper *k)
 	if (waitpid(k->sampler, &status, WNOHANG) != k->sampler)
 		return true;
 	k->sampler = 0;
-	return !WIFEXITED(status) || WEXITSTATUS(status) != 3;
+	return k->told || !WIFEXITED(status) || WEXITSTATUS(status) != 3;
 }
 
 static bool tell(struct keeper *k)
@@ -129,15 +131,16 @@ static _Noreturn void run_keeper(struct keeper *k)
 		}
 		if (n > 0 && take_report(k)) {
 			k->stuck = 0;
+			k->told = true;
 		} else if (n > 0) { /* it has ended: why is seen when it is reaped */
 			drop_sampler(k);
 			(void)poll(fds, 1, ANEW_MSEC);
-			continue;
+			k->stuck += ANEW_MSEC / 1000;
 		} else {
 			k->stuck += k->down < 0 ? ANEW_MSEC / 1000 : k->patience_sec;
 			drop_sampler(k);
 		}
-		if (!tell(k))
+		if (k->told && !tell(k))
 			_exit(0);
 	}
 }
@@ -212,6 +215,9 @@ static void on_report(int fd, uint32_t events, void *data)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0 || gpus_read(bytes, (size_t)n, &fresh) < 0) {
+		if (g->told)
+			log_warn("NVIDIA's library is not heard any more");
+		g->last.stuck_sec = GPUS_OVER;
 		g->source = source_free(g->source);
 		return;
 	}
@@ -286,8 +292,12 @@ void gpu_warning(const struct gpu *g, uint32_t stuck_sec, char *ret, size_t max)
 	size_t at = 0;
 
 	ret[0] = '\0';
-	if (stuck_sec > 0)
+	if (stuck_sec == GPUS_OVER)
+		at = add(ret, max, at, "NVIDIA's library is not heard any more");
+	else if (stuck_sec > 0)
 		at = add(ret, max, at, "NVIDIA's library has not answered for %u s", stuck_sec);
+	if (g->lost)
+		at = add(ret, max, at, "%sit does not answer its driver", at ? ", " : "");
 	if (g->uncorrected != UINT64_MAX && g->uncorrected > 0)
 		at = add(ret, max, at, "%s%llu uncorrected memory errors", at ? ", " : "",
 			(unsigned long long)g->uncorrected);

@@ -23,6 +23,7 @@
 #define GPUS_EVERY_SEC 5
 #define GPUS_PATIENCE_SEC 15 /* for an answer of the library */
 #define GPUS_TEXT_MAX 63
+#define GPUS_OVER UINT32_MAX
 
 /* UINT32_MAX, UINT64_MAX: it does not say. */
 struct gpu {
@@ -31,11 +32,14 @@ struct gpu {
 	uint64_t uncorrected;               /* memory errors since the driver was loaded */
 	uint32_t celsius, percent;          /* percent: of the time, in use by anybody */
 	uint32_t xid;                       /* the last critical error of the driver; 0: none */
+	uint32_t lost;                      /* 1: it does not answer; its names are as known last */
 };
 
 struct gpus_report {
 	uint32_t n;
-	uint32_t stuck_sec; /* the library has not answered for so long; 0: it does */
+	/* The library has not answered for so long; 0: it does; GPUS_OVER: nobody listens to it
+	 * any more. */
+	uint32_t stuck_sec;
 	struct gpu list[GPUS_MAX];
 };
 

@@ -45,6 +45,7 @@ struct nvml {
 #undef CALL
 	handle events; /* NULL: none */
 	uint32_t xids[GPUS_MAX];
+	struct gpu known[GPUS_MAX]; /* as each was when it answered last */
 };
 
 static bool find_calls(struct nvml *v)
@@ -103,20 +104,13 @@ static void take_events(struct nvml *v, const handle *handles, size_t n)
 	}
 }
 
-static void sample_one(struct nvml *v, handle d, struct gpu *g)
+static void sample_numbers(struct nvml *v, handle d, struct gpu *g)
 {
 	unsigned long long errors;
 	struct memory memory;
 	struct rates rates;
 	unsigned celsius;
 
-	*g = (struct gpu){.memory_total = UINT64_MAX,
-		.memory_used = UINT64_MAX,
-		.uncorrected = UINT64_MAX,
-		.celsius = UINT32_MAX,
-		.percent = UINT32_MAX};
-	if (v->nvmlDeviceGetName(d, g->name, sizeof(g->name)) != 0)
-		g->name[0] = '\0';
 	if (!v->nvmlDeviceGetUUID || v->nvmlDeviceGetUUID(d, g->uuid, sizeof(g->uuid)) != 0)
 		g->uuid[0] = '\0';
 	if (v->nvmlDeviceGetMemoryInfo && v->nvmlDeviceGetMemoryInfo(d, &memory) == 0) {
@@ -132,6 +126,29 @@ static void sample_one(struct nvml *v, handle d, struct gpu *g)
 		g->uncorrected = errors;
 }
 
+/* One that has fallen off the bus, say, is told of by the names it had. */
+static void sample_one(struct nvml *v, unsigned i, handle *ret, struct gpu *g)
+{
+	*g = (struct gpu){.memory_total = UINT64_MAX,
+		.memory_used = UINT64_MAX,
+		.uncorrected = UINT64_MAX,
+		.celsius = UINT32_MAX,
+		.percent = UINT32_MAX};
+	if (v->nvmlDeviceGetHandleByIndex_v2(i, ret) != 0) {
+		*ret = NULL;
+		g->lost = 1;
+	} else if (v->nvmlDeviceGetName(*ret, g->name, sizeof(g->name)) != 0) {
+		g->lost = 1;
+	}
+	if (g->lost) {
+		memcpy(g->name, v->known[i].name, sizeof(g->name));
+		memcpy(g->uuid, v->known[i].uuid, sizeof(g->uuid));
+		return;
+	}
+	sample_numbers(v, *ret, g);
+	v->known[i] = *g;
+}
+
 bool nvml_sample(struct nvml *v, struct gpus_report *ret)
 {
 	handle handles[GPUS_MAX] = {0};
@@ -141,10 +158,7 @@ bool nvml_sample(struct nvml *v, struct gpus_report *ret)
 	if (v->nvmlDeviceGetCount_v2(&n) != 0)
 		return false;
 	for (unsigned i = 0; i < n && i < GPUS_MAX; i++)
-		if (v->nvmlDeviceGetHandleByIndex_v2(i, &handles[i]) == 0)
-			sample_one(v, handles[i], &ret->list[ret->n++]);
-		else
-			return false;
+		sample_one(v, i, &handles[i], &ret->list[ret->n++]);
 	take_events(v, handles, ret->n);
 	for (size_t i = 0; i < ret->n; i++)
 		ret->list[i].xid = v->xids[i];

@@ -52,12 +52,16 @@ int nvmlDeviceGetCount_v2(unsigned *ret)
 			(void)pause();
 	if (is("crashes") && rounds > 3)
 		abort();
+	if (is("ends") && rounds > 3)
+		return 999; /* NVML_ERROR_UNKNOWN */
 	*ret = is("many") ? 1000 : 2;
 	return 0;
 }
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **ret)
 {
+	if (is("lost") && i == 0 && rounds > 3)
+		return 15; /* NVML_ERROR_GPU_IS_LOST */
 	*ret = i == 0 ? &one : &two;
 	return 0;
 }

@@ -11,13 +11,18 @@
 
 #define PATIENCE_MSEC 30000
 
-static int start(const char *mode)
+static int start_with(const char *mode, unsigned patience_sec)
 {
 	int fd;
 
 	CHECK(setenv("NVML_DOUBLE", mode, 1) == 0);
-	CHECK(gpus_fork(NVML_DOUBLE_PATH, 1, 1, &fd) == 0);
+	CHECK(gpus_fork(NVML_DOUBLE_PATH, 1, patience_sec, &fd) == 0);
 	return fd;
+}
+
+static int start(const char *mode)
+{
+	return start_with(mode, 1);
 }
 
 /* The next report; false: there will be none. */
@@ -94,6 +99,57 @@ TEST(a_library_that_crashes_is_started_anew)
 	for (int i = 0; i < 5; i++)
 		CHECK(next(fd, &r) && r.n == 2);
 	close(fd);
+}
+
+TEST(a_library_that_ends_again_and_again_is_said_not_to_answer)
+{
+	struct gpus_report r = {0};
+	int fd = start_with("ends", 20);
+
+	while (r.stuck_sec == 0)
+		CHECK(next(fd, &r) && r.n == 2);
+	while (r.stuck_sec > 0)
+		CHECK(next(fd, &r) && r.n == 2);
+	close(fd);
+}
+
+TEST(a_gpu_that_is_lost_is_told_by_its_name_with_a_warning_and_the_others_as_before)
+{
+	struct gpus_report r = {0};
+	char warning[160];
+	int fd = start_with("lost", 20);
+
+	while (!r.list[0].lost)
+		CHECK(next(fd, &r) && r.n == 2);
+	gpu_warning(&r.list[0], 0, warning, sizeof(warning));
+	CHECK(!strcmp(r.list[0].uuid, "GPU-1") && !strcmp(r.list[0].name, "NVIDIA H100 80GB HBM3"));
+	CHECK(!strcmp(warning, "it does not answer its driver"));
+	gpu_warning(&r.list[1], 0, warning, sizeof(warning));
+	CHECK(!r.list[1].lost && r.list[1].celsius == 41);
+	CHECK(!strcmp(warning, "the driver reported Xid 79"));
+	close(fd);
+}
+
+TEST(what_was_told_last_is_old_once_nobody_tells_any_more)
+{
+	const struct gpus_report sent = {.n = 1, .list = {{.name = "NVIDIA L4"}}};
+	CLEANUP(gpus_freep) struct gpus *g = NULL;
+	CLEANUP(loop_freep) struct loop *loop = NULL;
+	char warning[160];
+	int fds[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0);
+	CHECK(loop_new(&loop) == 0 && gpus_new(loop, fds[0], &g) == 0);
+	CHECK(send(fds[1], &sent, sizeof(sent), 0) == sizeof(sent));
+	while (!gpus_look(g))
+		CHECK(loop_dispatch(loop, 100) == 0);
+	CHECK(gpus_look(g)->stuck_sec == 0);
+	close(fds[1]);
+	while (gpus_look(g)->stuck_sec == 0)
+		CHECK(loop_dispatch(loop, 100) == 0);
+	gpu_warning(&gpus_look(g)->list[0], gpus_look(g)->stuck_sec, warning, sizeof(warning));
+	CHECK(!strcmp(warning, "NVIDIA's library is not heard any more"));
+	g = gpus_free(g); /* before its loop */
 }
 
 TEST(what_is_no_report_is_none_and_names_are_bounded_and_printable)
