@@ -11,7 +11,8 @@
 #include "base/fs.h"
 #include "base/log.h"
 
-#define KEPT_MAX 4096
+#define KEPT_SIZE 4096 /* of the file, always: what is not used is empty lines */
+#define LINE_SIZE 320
 #define WORDS_MAX 320
 
 static const char *const state_names[] = {
@@ -66,24 +67,41 @@ struct bay *rack_find(struct rack *r, const char *name)
 
 /* --- what administrators said --- */
 
-/* "NAME STATE SINCE REASON"; false: it is none. */
-static bool take_line(struct rack *r, const char *line)
+/* One line of a file, and of a log. */
+static void set_reason(struct bay *b, const char *reason)
 {
-	char name[RACK_NAME_MAX + 1], state[16];
+	(void)snprintf(b->reason, sizeof(b->reason), "%s", reason ? reason : "");
+	for (char *c = b->reason; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+}
+
+static void keep_word(struct bay *b)
+{
+	b->word = (struct bay_word){.state = b->state, .since_usec = b->since_usec};
+	memcpy(b->word.reason, b->reason, sizeof(b->reason));
+}
+
+/* "NAME STATE SINCE REASON", of n bytes; false: it is none. */
+static bool take_line(struct rack *r, const char *text, size_t n)
+{
+	char name[RACK_NAME_MAX + 1], state[16], line[LINE_SIZE];
 	unsigned long long since;
 	int at = 0;
 	struct bay *b;
 
 	_Static_assert(RACK_NAME_MAX == 31, "the format below reads that much");
-	if (sscanf(line, "%31s %15s %llu %n", name, state, &since, &at) != 3 || at == 0)
+	(void)snprintf(line, sizeof(line), "%.*s", (int)n, text);
+	if (sscanf(line, "%31s %15s %llu%n", name, state, &since, &at) != 3 || at == 0)
 		return false;
 	b = rack_find(r, name);
 	if (!b || (strcmp(state, "draining") != 0 && strcmp(state, "excluded") != 0))
 		return false;
+	at += line[at] == ' ';
 	b->state = state[0] == 'd' ? BAY_DRAINING : BAY_EXCLUDED;
 	b->since_usec = since;
-	(void)snprintf(
-		b->reason, sizeof(b->reason), "%.*s", (int)strcspn(line + at, "\n"), line + at);
+	set_reason(b, line + at);
+	keep_word(b);
 	log_warn("device=%s is %s since before: %s", b->name, state, b->reason);
 	return true;
 }
@@ -94,49 +112,46 @@ int rack_keep(struct rack *r, const char *dir, struct err *e)
 	char path[4096];
 	int n;
 
-	buf_init(&text, KEPT_MAX);
+	buf_init(&text, KEPT_SIZE);
 	(void)snprintf(path, sizeof(path), "%s/devices", dir);
-	r->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	r->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (r->fd < 0)
 		return err_set(e, -errno, "cannot open %s: %s", path, strerror(errno));
 	n = fs_read_fd(r->fd, &text, e);
 	if (n < 0 && n != -ENOSPC)
 		return n;
 	for (const char *line = buf_str(&text); *line;) {
-		(void)take_line(r, line);
-		line += strcspn(line, "\n");
-		line += *line == '\n';
+		size_t len = strcspn(line, "\n");
+
+		(void)take_line(r, line, len);
+		line += len + (line[len] == '\n');
 	}
 	return 0;
 }
 
+/* Over what there was, in one write of one page: the confinement lets no file be renamed, and an
+ * end in between leaves the old or the new. */
 static void keep(struct rack *r)
 {
 	CLEANUP(buf_done) struct buf text;
 
 	if (r->fd < 0)
 		return;
-	buf_init(&text, KEPT_MAX);
+	buf_init(&text, KEPT_SIZE);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct bay *b = &r->bays[i];
 
-		if (b->state == BAY_DRAINING || b->state == BAY_EXCLUDED)
-			(void)buf_addf(&text, "%s %s %llu %s\n", b->name, state_names[b->state],
-				(unsigned long long)b->since_usec, b->reason);
+		if (b->word.state == BAY_DRAINING || b->word.state == BAY_EXCLUDED)
+			(void)buf_addf(&text, "%s %s %llu %s\n", b->name,
+				state_names[b->word.state], (unsigned long long)b->word.since_usec,
+				b->word.reason);
 	}
-	if (ftruncate(r->fd, 0) < 0 || fs_write_all(r->fd, text.data, text.len) < 0 ||
+	while (text.len < KEPT_SIZE && buf_add(&text, "\n", 1) == 0)
+		;
+	if (lseek(r->fd, 0, SEEK_SET) < 0 || fs_write_all(r->fd, text.data, text.len) < 0 ||
 		fdatasync(r->fd) < 0)
 		log_error(
 			"what was said of devices is lost with this process: %s", strerror(errno));
-}
-
-/* One line of a file, and of a log. */
-static void set_reason(struct bay *b, const char *reason)
-{
-	(void)snprintf(b->reason, sizeof(b->reason), "%s", reason ? reason : "");
-	for (char *c = b->reason; *c; c++)
-		if ((unsigned char)*c < ' ')
-			*c = ' ';
 }
 
 void rack_set(struct rack *r, struct bay *b, enum bay_state to, const char *reason)
@@ -146,6 +161,8 @@ void rack_set(struct rack *r, struct bay *b, enum bay_state to, const char *reas
 	set_reason(b, reason);
 	b->state = to;
 	b->since_usec = clock_wall_usec();
+	if (to != BAY_FAILED)
+		keep_word(b);
 	if (to == BAY_FAILED)
 		log_error("device=%s failed and is out of service: %s", b->name, b->reason);
 	else

@@ -10,8 +10,8 @@
  *	    ├──────────────────────────────────────────┘
  *	    └── a fault ──▶ FAILED ── return, where it can be revived ──▶ SERVING
  *
- * What an administrator said outlives this process where rack_keep has a file; a fault does not:
- * a device that opens again is tried again.
+ * What an administrator said outlives this process where rack_keep has a file, a fault in between
+ * too; the fault does not: a device that opens again is tried again.
  */
 #pragma once
 
@@ -29,12 +29,20 @@
 
 enum bay_state { BAY_SERVING, BAY_DRAINING, BAY_EXCLUDED, BAY_FAILED };
 
+/* A state with why and since when. */
+struct bay_word {
+	enum bay_state state; /* BAY_SERVING: nothing is said */
+	char reason[RACK_REASON_MAX + 1];
+	uint64_t since_usec;
+};
+
 struct bay {
 	struct device *device; /* borrowed */
 	char name[RACK_NAME_MAX + 1];
 	enum bay_state state;
 	char reason[RACK_REASON_MAX + 1]; /* of the state; "" while it serves */
 	uint64_t since_usec;              /* wall clock, of the state; 0: from the beginning */
+	struct bay_word word;             /* an administrator's, whatever has failed since */
 	uint64_t memory_max, memory;      /* bytes of weights: that it may have, and has */
 };
 

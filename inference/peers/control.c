@@ -200,6 +200,8 @@ static void move_to_tenant(struct worker *w, const char *space)
 		c->tenant->held_bytes -= c->held_n;
 		c->tenant = to;
 		c->charge.space = to->space;
+		if (c->again.ledger)
+			c->again.space = to->space;
 		to->calls++;
 		to->held_bytes += c->held_n;
 		if (c->request)

@@ -25,9 +25,10 @@ void devices_check(struct service *s)
 	for (size_t i = 0; i < rack->n; i++) {
 		struct bay *b = &rack->bays[i];
 
-		if (b->state == BAY_FAILED || !device_is_faulty(b->device))
+		/* One that is excluded is left already, and stays what an administrator said. */
+		if (b->state == BAY_FAILED || b->state == BAY_EXCLUDED ||
+			!device_is_faulty(b->device))
 			continue;
-		/* One that was excluded is as useless now, and says so too. */
 		inference_count(INFERENCE_DEVICE_FAULTS, 1);
 		rack_set(rack, b, BAY_FAILED, b->device->fault);
 		take_out(s, b, NULL);

@@ -260,9 +260,10 @@ static int begin_request(struct call *c, const struct infer_call *m, const struc
 
 	if (!strcmp(m->task, CALL_DESCRIBE))
 		return -EAGAIN; /* or it would have been answered */
-	r = check_device(c, m, e);
+	/* Whoever may not call moves no model either. */
+	r = call_find_account(c, m, &account, e);
 	if (r == 0)
-		r = call_find_account(c, m, &account, e);
+		r = check_device(c, m, e);
 	*ret_code = call_code(r);
 	if (r == 0)
 		r = call_start(m, raw, s->engine, s->shelf, &call_ops, c, &c->job, &c->request,

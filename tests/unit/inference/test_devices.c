@@ -1,9 +1,12 @@
 /* Devices that fail, are drained, excluded and returned, under a service with two of them: whose
  * request is lost, and whose goes on elsewhere. */
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/link.h"
+#include "inference/peers/devices.h"
 #include "inference/peers/inside.h"
 #include "proto/messages.h"
 #include "tests/unit/inference/asked.h"
@@ -473,6 +476,60 @@ TEST(what_an_administrator_said_of_a_device_outlives_the_service)
 	end(&s);
 }
 
+TEST(a_fault_changes_nothing_of_what_an_administrator_said)
+{
+	struct stand s;
+
+	begin(&s, ROOMY, ROOMY);
+	until_loaded(&s);
+	order(&s, "drain", "a new fan");
+	device_fail(s.faulty, FAULT_WORDS);
+	devices_check(s.service);
+	CHECK(bay_of(&s)->state == BAY_FAILED && !strcmp(bay_of(&s)->reason, FAULT_WORDS));
+	stop(&s);
+	start(&s, ROOMY, ROOMY);
+	CHECK(bay_of(&s)->state == BAY_DRAINING && !strcmp(bay_of(&s)->reason, "a new fan"));
+	order(&s, "exclude", "it smells of smoke");
+	device_fail(s.faulty, FAULT_WORDS);
+	devices_check(s.service);
+	CHECK(bay_of(&s)->state == BAY_EXCLUDED);
+	CHECK(!strcmp(bay_of(&s)->reason, "it smells of smoke"));
+	stop(&s);
+	start(&s, ROOMY, ROOMY);
+	CHECK(bay_of(&s)->state == BAY_EXCLUDED && bay_of(&s)->since_usec > 0);
+	order(&s, "return", "");
+	CHECK(!*s.refusal && bay_of(&s)->state == BAY_SERVING);
+	end(&s);
+}
+
+TEST(what_is_kept_of_a_device_ends_with_its_line_and_is_whole_at_any_time)
+{
+	char path[80], kept[4097] = "";
+	struct stand s;
+	struct rack *r;
+	struct err e = {0};
+	int fd;
+
+	begin(&s, ROOMY, ROOMY);
+	r = shelf_rack(s.shelf);
+	rack_set(r, rack_find(r, "faulty"), BAY_DRAINING, "");
+	rack_set(r, rack_find(r, "cpu"), BAY_EXCLUDED, " two  words");
+	snprintf(path, sizeof(path), "%s/devices", s.data);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && read(fd, kept, sizeof(kept)) == 4096 && strstr(kept, "\ncpu excluded "));
+	rack_set(r, rack_find(r, "cpu"), BAY_SERVING, NULL);
+	CHECK(lseek(fd, 0, SEEK_END) == 4096 && pread(fd, kept, 4096, 0) == 4096);
+	CHECK(!strstr(kept, "cpu") && close(fd) == 0);
+	rack_set(r, rack_find(r, "cpu"), BAY_EXCLUDED, " two  words");
+	stop(&s);
+	start(&s, ROOMY, ROOMY);
+	CHECK(bay_of(&s)->state == BAY_DRAINING && !*bay_of(&s)->reason);
+	CHECK(rack_find(shelf_rack(s.shelf), "cpu")->state == BAY_EXCLUDED);
+	CHECK(!strcmp(rack_find(shelf_rack(s.shelf), "cpu")->reason, " two  words"));
+	CHECK(rack_refuse(shelf_rack(s.shelf), 1, &e) == -ENODEV);
+	end(&s);
+}
+
 TEST(an_order_for_what_is_not_there_is_refused_by_name)
 {
 	struct stand s;
@@ -508,6 +565,66 @@ TEST(a_model_that_is_called_for_a_device_comes_there_once_nobody_uses_it_elsewhe
 	cpu->memory_max = 1;
 	CHECK(shelf_use_on(s.shelf, model_of(&s, "vitrine/a"), cpu, &e) == -ENODEV);
 	CHECK(strstr(e.text, "and the device cpu may take 0"));
+	end(&s);
+}
+
+static void call(struct worker *w, uint32_t seq)
+{
+	static const char value[] = "{\"model\":\"vitrine/a\",\"task\":\"text-generation\","
+				    "\"inputs\":\"The sea\"}";
+	struct frame f = {.type = INFER_CALL,
+		.seq = seq,
+		.value = (const uint8_t *)value,
+		.length = strlen(value)};
+	struct err e = {0};
+
+	CHECK(worker_on_call(w, &f, &e) == 0);
+}
+
+static void say_place(struct stand *s, const char *space, const char *device)
+{
+	json_t *spaces = json_pack("[[s, s, s]]", space, "", device);
+	const struct models_pools m = {.spaces = spaces};
+	struct pool_terms none[POOLS_MAX];
+	struct err e = {0};
+	int n;
+
+	CHECK(spaces && places_take(s->service->places, &m, none, &n, &e) == 0);
+	json_decref(spaces);
+}
+
+static void on_lease(void *data)
+{
+	(void)data;
+}
+
+TEST(who_does_not_pay_moves_no_model)
+{
+	static const struct ledger_ops ledger_ops = {on_lease};
+	struct ledger *ledger = NULL;
+	struct err e = {0};
+	struct worker *w;
+	struct stand s;
+	int fds[2];
+
+	begin(&s, ROOMY, ROOMY);
+	until_loaded(&s);
+	CHECK(ledger_new(s.loop, s.data, "cpu", &ledger_ops, &s, &ledger, &e) == 0);
+	service_set_ledger(s.service, ledger);
+	CHECK(link_pair(fds) == 0);
+	CHECK(worker_add(s.service, "one", "one", false, fds[0]) == 0);
+	w = worker_find(s.service, "one");
+	say_place(&s, "one", "cpu");
+	call(w, 1); /* nobody says yet whether it may */
+	CHECK(w->calls && w->calls->unpaid && device_of(&s, "vitrine/a") == s.faulty);
+	worker_drop_calls(w);
+	service_set_ledger(s.service, NULL);
+	call(w, 2);
+	CHECK(w->calls && !w->calls->unpaid && device_of(&s, "vitrine/a") != s.faulty);
+	UNTIL(&s, !w->calls);
+	CHECK(device_of(&s, "vitrine/a") == s.cpu);
+	close(fds[1]);
+	(void)ledger_free(ledger);
 	end(&s);
 }
 

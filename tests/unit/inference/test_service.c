@@ -214,4 +214,44 @@ TEST(a_call_that_waits_for_another_of_its_payers_is_not_read_again_until_that_ha
 	tear_down_paid(&p);
 }
 
+/* --- a blank box that becomes a Space's --- */
+
+static void assign(struct paid *p, int fd, const char *replica, const char *space)
+{
+	const struct models_assign m = {.replica = replica, .space = space};
+	struct frame f = {.type = MODELS_ASSIGN};
+	CLEANUP(buf_done) struct buf value, packet;
+
+	buf_init(&value, 512);
+	buf_init(&packet, FRAME_PACKET_MAX);
+	CHECK(models_assign_write(&m, &value) == 0);
+	f.value = value.data;
+	f.length = value.len;
+	CHECK(frame_write(&packet, &f) == 0);
+	CHECK(write(fd, packet.data, packet.len) == (ssize_t)packet.len);
+	while (strcmp(p->one->tenant->space, space) != 0)
+		CHECK(loop_dispatch(p->x.loop, 100) >= 0);
+}
+
+TEST(all_that_a_call_is_charged_for_moves_to_the_space_that_its_box_becomes)
+{
+	struct paid p;
+	struct call *c;
+	int fds[2];
+
+	set_up_paid(&p);
+	CHECK(link_pair(fds) == 0);
+	service_add_control(p.x.service, fds[0]);
+	call(p.one, 0);
+	c = p.one->calls;
+	CHECK(c);
+	c->again = (struct charge){.space = c->tenant->space, .model = "a/b", .task = "chat"};
+	charge_begin(&c->again, p.ledger, ledger_platform(p.ledger));
+	assign(&p, fds[1], "one", "later");
+	CHECK(c->again.space == c->tenant->space && c->charge.space == c->tenant->space);
+	worker_drop_calls(p.one); /* its row is written: of a Space that is there */
+	close(fds[1]);
+	tear_down_paid(&p);
+}
+
 TEST_MAIN()
