@@ -56,6 +56,7 @@ static void add_kind(struct request *r, const struct hub_repo *repo, json_t *o)
 		*w->spaces_domain ? json_sprintf("%.*s%s.%s%s", scheme_n(w->url), w->url, label,
 					    w->spaces_domain, port_of(w->url))
 				  : json_string(request_base_url(r)));
+	(void)json_object_set_new(o, "customDomains", json_boolean(w->custom_domains));
 	(void)json_object_set_new(o, "models", json_array());
 	(void)json_object_set_new(o, "datasets", json_array());
 }

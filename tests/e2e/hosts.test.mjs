@@ -55,12 +55,12 @@ after(async () => {
   await platform?.remove();
 });
 
-async function signIn() {
-  await page.goto(`${platform.url}/-/sign-in`);
-  await page.getByLabel("Name").fill("admin");
-  await page.getByLabel("Password").fill(platform.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL((url) => !url.pathname.includes("sign-in"));
+async function signIn(where = page, name = "admin", password = platform.password) {
+  await where.goto(`${platform.url}/-/sign-in`);
+  await where.getByLabel("Name").fill(name);
+  await where.getByLabel("Password").fill(password);
+  await where.getByRole("button", { name: "Sign in" }).click();
+  await where.waitForURL((url) => !url.pathname.includes("sign-in"));
 }
 
 async function shout(where, text) {
@@ -79,13 +79,13 @@ test("a Space works at its host, and the platform's pages lead there", async () 
   assert.deepEqual(page.problems, []);
 });
 
-test("nothing of the platform is answered there", async () => {
+test("the platform's addresses are 404 there", async () => {
   for (const path of ["/api/whoami-v2", "/api/spaces", "/-/sign-in", "/-/admin", "/healthz", "/metrics", "/spaces/admin/one"])
     assert.equal((await fetch(echo + path)).status, 404, path);
   assert.equal((await fetch(`${echo}/api/login`, { method: "POST", body: "{}" })).status, 404);
 });
 
-test("static Spaces run as themselves, and neither sees what the other keeps or what the platform does", async () => {
+test("static Spaces keep their own cookies and storage, and neither's script can read the other or the platform", async () => {
   await page.goto(`${platform.url}/spaces/admin/one`);
   await until("one keeps its own", async () => (await page.locator("#out").innerText()) === "kept=one one");
   await page.goto(two);
@@ -96,7 +96,7 @@ test("static Spaces run as themselves, and neither sees what the other keeps or 
   assert.equal(await reach(`${platform.url}/api/whoami-v2`), "TypeError");
 });
 
-test("whoever is signed in is known at a host without a word, and one host's cookie is no other's", async () => {
+test("who signs in from a host comes back to it and is known there, and one host's cookie is no other's", async () => {
   await page.goto(echo);
   await page.getByRole("link", { name: "Sign in" }).click();
   await page.waitForURL(/\/-\/sign-in\?next=/);
@@ -113,7 +113,7 @@ test("whoever is signed in is known at a host without a word, and one host's coo
   await shout(page, "signed in");
 });
 
-test("a private Space is there for who may know of it, by a link of the platform's, until they sign out", async () => {
+test("a private Space is 404 at its host for strangers, and there for its owner until they sign out of the platform", async () => {
   for (const name of ["echo", "one"])
     assert.equal((await platform.api("PUT", `/api/spaces/admin/${name}/settings`, { private: true })).status, 200);
   const stranger = await openPage(browser);
@@ -147,7 +147,7 @@ test("signing out at a host ends it there and leaves the platform's", async () =
   await page.getByRole("button", { name: "Menu of admin" }).waitFor();
 });
 
-test("programs call it by its host or by its path", async () => {
+test("programs call it by its host or by its path, and read its host", async () => {
   for (const url of [echo, `${platform.url}/spaces/admin/echo`]) {
     const client = await Client.connect(url);
 
@@ -195,7 +195,7 @@ function ask(host, path) {
   });
 }
 
-test("a host that an administrator binds is that Space's until it is removed", async () => {
+test("a host that an administrator binds, by CLI or page, is that Space's and no other's until it is removed", async () => {
   const host = "demo.company.test";
 
   assert.equal((await platform.cli("domain", "add", "admin/echo", host, "--proved")).code, 0);
@@ -224,7 +224,33 @@ test("a host that an administrator binds is that Space's until it is removed", a
   await until("it is not served any more", async () => !(await ask(host, "/")).text.includes('"name":"echo"'));
 });
 
-test("its page is whole on a telephone", async () => {
+test("where owners bring no hosts they read who adds them, and are shown no form", async () => {
+  const password = "bob's long password";
+
+  assert.ok((await platform.api("POST", "/api/users", { name: "bob", password })).status < 300);
+  const { token } = (await platform.api("POST", "/api/tokens", { name: "b", user: "bob" })).json;
+
+  assert.equal((await platform.api("POST", "/api/repos/create", { type: "space", name: "mine", sdk: "static" }, token)).status, 200);
+  const bob = await openPage(browser, { viewport: { width: 360, height: 800 } });
+
+  await signIn(bob, "bob", password);
+  await bob.goto(`${platform.url}/spaces/bob/mine/-/settings`);
+  await bob.getByText("Administrators add it here: ask one of them.").waitFor();
+  assert.equal(await bob.getByRole("button", { name: "Add host" }).count(), 0);
+  assert.equal(await bob.evaluate(() => document.documentElement.scrollWidth), 360);
+  await bob.context().close();
+  const open = await Platform.start({ args: ["--custom-domains"] });
+
+  try {
+    assert.equal((await open.api("POST", "/api/repos/create", { type: "space", name: "mine", sdk: "static" })).status, 200);
+    assert.equal((await open.api("GET", "/api/spaces/admin/mine")).json.customDomains, true);
+  } finally {
+    await open.remove();
+  }
+  assert.equal((await platform.api("GET", "/api/spaces/admin/echo")).json.customDomains, false);
+});
+
+test("its page fits a telephone's width, and works there", async () => {
   const small = await openPage(browser, { viewport: { width: 360, height: 700 } });
 
   await small.goto(echo);

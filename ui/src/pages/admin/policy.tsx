@@ -175,13 +175,15 @@ function Change({ first, counts }: ChangeProps) {
 function Overtaking({ policy }: { policy: Policy }) {
   const [open, setOpen] = useState(false);
   return (
-    <div>
+    <>
       <p class="faint">Yours is not applied, and stays above. What it would change is said from version {policy.version} on.</p>
-      <button type="button" class="button secondary small" aria-expanded={open} onClick={() => setOpen(!open)}>
-        {open ? `Hide version ${policy.version}` : `Look at version ${policy.version}`}
-      </button>
+      <div>
+        <button type="button" class="button secondary small" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {open ? `Hide version ${policy.version}` : `Look at version ${policy.version}`}
+        </button>
+      </div>
       {open && <pre class="admin-text">{policy.text}</pre>}
-    </div>
+    </>
   );
 }
 

@@ -17,10 +17,20 @@ interface Domain {
 
 const LOOK_MS = 1500;
 
-async function load(id: RepoId): Promise<{ own: string; domains: readonly Domain[] }> {
+interface Loaded {
+  readonly own: string;
+  readonly domains: readonly Domain[];
+  /** Who sees this may add hosts: its owner where owners do it themselves, administrators everywhere. */
+  readonly open: boolean;
+}
+
+async function load(id: RepoId): Promise<Loaded> {
   await known;
-  const [info, domains] = await Promise.all([call<{ host?: string }>("GET", apiPath(id)), call<Domain[]>("GET", apiPath(id, "domains"))]);
-  return { own: info.host && info.host !== location.origin ? info.host : "", domains };
+  const [info, domains] = await Promise.all([
+    call<{ host?: string; customDomains?: boolean }>("GET", apiPath(id)),
+    call<Domain[]>("GET", apiPath(id, "domains")),
+  ]);
+  return { own: info.host && info.host !== location.origin ? info.host : "", domains, open: info.customDomains === true || person.value?.admin === true };
 }
 
 export function Addresses({ id }: { id: RepoId }) {
@@ -30,10 +40,10 @@ export function Addresses({ id }: { id: RepoId }) {
     <section class="panel" aria-labelledby="addresses">
       <h2 id="addresses">Addresses</h2>
       <Show loaded={loaded} again={again}>
-        {({ own, domains }) => (
+        {({ own, domains, open }) => (
           <>
             {own && <OwnHost url={own} />}
-            <Domains id={id} first={domains} />
+            <Domains id={id} first={domains} open={open} />
           </>
         )}
       </Show>
@@ -52,7 +62,7 @@ function OwnHost({ url }: { url: string }) {
   );
 }
 
-function Domains({ id, first }: { id: RepoId; first: readonly Domain[] }) {
+function Domains({ id, first, open }: { id: RepoId; first: readonly Domain[]; open: boolean }) {
   const [domains, setDomains] = useState(first);
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);
@@ -88,7 +98,7 @@ function Domains({ id, first }: { id: RepoId; first: readonly Domain[] }) {
     <>
       <p class="faint">
         A host of yours, such as <code>demo.company.com</code>, shows this Space once its entry in DNS leads to{" "}
-        <code>{location.hostname}</code>. That is looked at when you add it.
+        <code>{location.hostname}</code>. {open ? "That is looked at when you add it." : "Administrators add it here: ask one of them."}
       </p>
       {domains.length > 0 && (
         <ul class="rows">
@@ -97,26 +107,29 @@ function Domains({ id, first }: { id: RepoId; first: readonly Domain[] }) {
               key={d.domain}
               domain={d}
               busy={busy}
+              open={open}
               check={() => void change("POST", { domain: d.domain })}
               remove={() => void change("DELETE", { domain: d.domain })}
             />
           ))}
         </ul>
       )}
-      <form class="inline-form" onSubmit={(e) => void add(e)}>
-        <label class="form-field">
-          <span class="field-label">Host</span>
-          <input class="input mono" name="domain" required maxLength={253} placeholder="demo.company.com" autoComplete="off" spellcheck={false} />
-        </label>
-        {person.value?.admin && (
-          <label class="form-check">
-            <input type="checkbox" name="proved" /> without proof
+      {open && (
+        <form class="inline-form" onSubmit={(e) => void add(e)}>
+          <label class="form-field">
+            <span class="field-label">Host</span>
+            <input class="input mono" name="domain" required maxLength={253} placeholder="demo.company.com" autoComplete="off" spellcheck={false} />
           </label>
-        )}
-        <button class="button secondary" disabled={busy}>
-          Add host
-        </button>
-      </form>
+          {person.value?.admin && (
+            <label class="form-check">
+              <input type="checkbox" name="proved" /> without proof
+            </label>
+          )}
+          <button class="button secondary" disabled={busy}>
+            Add host
+          </button>
+        </form>
+      )}
       <FormNote error={error} />
     </>
   );
@@ -125,11 +138,12 @@ function Domains({ id, first }: { id: RepoId; first: readonly Domain[] }) {
 interface RowProps {
   readonly domain: Domain;
   readonly busy: boolean;
+  readonly open: boolean;
   readonly check: () => void;
   readonly remove: () => void;
 }
 
-function DomainRow({ domain, busy, check, remove }: RowProps) {
+function DomainRow({ domain, busy, open, check, remove }: RowProps) {
   const ready = domain.stage === "READY";
   return (
     <li class="row-item">
@@ -146,7 +160,7 @@ function DomainRow({ domain, busy, check, remove }: RowProps) {
         </p>
       </div>
       <div class="row-actions">
-        {!ready && (
+        {!ready && open && (
           <button type="button" class="button secondary small" disabled={busy} onClick={check}>
             Look again
           </button>
