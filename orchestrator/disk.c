@@ -102,6 +102,14 @@ const struct disk_view *disk_look(struct disk *d)
 	return v;
 }
 
+uint64_t disk_room(struct disk *d)
+{
+	const struct disk_view *v = disk_look(d);
+
+	return v->free_bytes > v->limits.reserve_bytes ? v->free_bytes - v->limits.reserve_bytes
+						       : 0;
+}
+
 static void on_timer(void *data)
 {
 	struct disk *d = data;

@@ -41,6 +41,9 @@ DEFINE_CLEANUP(struct disk *, disk_free)
 /* As it is now; borrowed until the next call. */
 const struct disk_view *disk_look(struct disk *d);
 
+/* Bytes that are free beyond what is kept back, as it is now. */
+uint64_t disk_room(struct disk *d);
+
 /* Sets state and words from the numbers. */
 void disk_judge(struct disk_view *v);
 

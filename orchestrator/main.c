@@ -442,6 +442,13 @@ static void on_worker_up(const struct edge_worker_up *m, void *data)
 	notes_take_worker_up(data, m);
 }
 
+static uint64_t room_for_rounds(void *data)
+{
+	const struct world *w = data;
+
+	return disk_room(w->disk);
+}
+
 static int open_rooms(
 	struct world *w, const struct paths *p, const struct options *o, struct err *e)
 {
@@ -476,7 +483,8 @@ static int open_rooms(
 	if (r == 0)
 		r = tidier_new(w->loop, TIDY_QUIET_USEC, &w->tidier);
 	if (r == 0)
-		r = rounds_new(w->loop, &w->repos, ROUNDS_FIRST_USEC, &w->rounds);
+		r = rounds_new(
+			w->loop, &w->repos, ROUNDS_FIRST_USEC, room_for_rounds, w, &w->rounds);
 	if (r == 0)
 		r = readers_new(&readers, &w->readers);
 	return r < 0 ? err_set(e, r, "cannot start: %s", strerror(-r)) : 0;

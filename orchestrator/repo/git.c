@@ -39,10 +39,11 @@ struct git {
 	bool released;                                        /* git_free was called */
 	bool exiting;          /* on_exit is running: git_free must leave the rest to it */
 	char words[WORDS_MAX]; /* the last of its stderr */
-	void (*tidied)(void *data);
+	git_tidied_fn *tidied;
 };
 
-static struct git *running; /* so that git_end_all finds them */
+static struct git *running;      /* so that git_end_all finds them */
+static const struct git *tidies; /* the one of them that does; NULL: none */
 static unsigned int n_running;
 
 int git_protocol_check(const char *value)
@@ -69,6 +70,8 @@ static void destroy(struct git *g)
 			n_running--;
 			break;
 		}
+	if (tidies == g)
+		tidies = NULL;
 	close_fd(&g->in, &g->in_source);
 	close_fd(&g->out, &g->out_source);
 	close_fd(&g->words_fd, &g->words_source);
@@ -153,6 +156,16 @@ static void on_words(int fd, uint32_t events, void *data)
 	g->words[have + (size_t)n] = '\0';
 }
 
+static void end_tidying(struct git *g, int status)
+{
+	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	if (!g->words[0])
+		(void)snprintf(g->words, sizeof(g->words), "git ended with status %d", status);
+	g->tidied(well ? NULL : g->words, g->data);
+	destroy(g);
+}
+
 static void on_end(pid_t pid, int status, void *data)
 {
 	struct git *g = data;
@@ -160,13 +173,12 @@ static void on_end(pid_t pid, int status, void *data)
 	g->child = NULL;
 	if (g->words_fd >= 0)
 		on_words(g->words_fd, 0, g);
-	if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0))
-		log_info("git pid=%d status=%d %s", pid, status, g->words);
 	if (g->tidied) {
-		g->tidied(g->data);
-		destroy(g);
+		end_tidying(g, status);
 		return;
 	}
+	if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+		log_info("git pid=%d status=%d %s", pid, status, g->words);
 	g->pid = 0;
 	g->exiting = true;
 	if (!g->released || g->service != GIT_SMALL_BLOBS)
@@ -534,15 +546,18 @@ void git_want_output(struct git *g)
 
 /* --- housekeeping --- */
 
-int git_tidy(struct loop *loop, const char *repo, bool whole, void (*fn)(void *data), void *data,
+int git_tidy(struct loop *loop, const char *repo, bool whole, git_tidied_fn *fn, void *data,
 	struct err *e)
 {
 	const struct git_plan plan = {.repo = repo, .hook_fd = -1};
 	char *argv[] = {"git", "--git-dir", (char *)repo, "gc", whole ? "--cruft" : "--auto",
 		"--quiet", "--prune=2.weeks.ago", NULL};
-	struct git *g = calloc(1, sizeof(*g));
+	struct git *g;
 	int r;
 
+	if (tidies)
+		return err_set(e, -EBUSY, "another repository is being tidied");
+	g = calloc(1, sizeof(*g));
 	if (!g)
 		return err_set(e, -ENOMEM, "out of memory");
 	*g = (struct git){.loop = loop,
@@ -560,6 +575,7 @@ int git_tidy(struct loop *loop, const char *repo, bool whole, void (*fn)(void *d
 		destroy(g);
 		return r;
 	}
+	tidies = g;
 	close_fd(&g->in, &g->in_source);
 	return loop_add_fd(loop, g->out, EPOLLIN, on_out_ready, g, &g->out_source);
 }

@@ -82,9 +82,12 @@ ssize_t git_read(struct git *g, void *bytes, size_t n);
 void git_want_input(struct git *g);
 void git_want_output(struct git *g);
 
+/* words: why it has not been done, borrowed; NULL: it has. */
+typedef void git_tidied_fn(const char *words, void *data);
+
 /* `git gc --auto` on a repo, or a whole one, with fn at its end. What nothing points to goes when
- * it is two weeks old. */
-int git_tidy(struct loop *loop, const char *repo, bool whole, void (*fn)(void *data), void *data,
+ * it is two weeks old. -EBUSY: one runs already, whoever asked for it. */
+int git_tidy(struct loop *loop, const char *repo, bool whole, git_tidied_fn *fn, void *data,
 	struct err *e);
 
 /* At the end: kills what still runs and frees it without callbacks. */

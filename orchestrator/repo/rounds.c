@@ -17,6 +17,7 @@
 
 #define EVERY_USEC (86400 * USEC_PER_SEC)
 #define STEP_USEC (50 * USEC_PER_MSEC) /* between two repos */
+#define BUSY_USEC (10 * USEC_PER_SEC)  /* until another's gc may have ended */
 #define AGAIN_SEC (7 * 86400)
 #define MARK "vitrine-gc" /* in a repo: written when a whole gc has ended */
 #define ENDING ".git"
@@ -27,6 +28,9 @@ struct rounds {
 	struct source *timer;      /* owned */
 	DIR *at;                   /* owned; NULL: between two rounds */
 	char path[REPO_PATH_MAX];  /* of the repo that gc runs in */
+	bool again;                /* it is to be looked at once more */
+	rounds_room_fn *room;
+	void *data;
 };
 
 /* 0: there is none. */
@@ -61,23 +65,45 @@ static bool has_garbage(const char *path)
 
 static bool is_due(const char *path)
 {
-	time_t last = changed_sec(path, MARK);
+	int64_t now = (int64_t)(clock_wall_usec() / USEC_PER_SEC);
+	int64_t last = (int64_t)changed_sec(path, MARK);
+	uint64_t loose = repo_loose_size(path);
 
-	if ((int64_t)(clock_wall_usec() / USEC_PER_SEC) - (int64_t)last < AGAIN_SEC)
+	if (loose >= ROUNDS_BYTES)
+		return true; /* a whole gc leaves none: it is not due for that again */
+	if (last > now)
+		last = 0; /* the clock was ahead */
+	if (now - last < AGAIN_SEC)
 		return false;
-	if (changed_sec(path, "objects/pack") <= last && !has_garbage(path))
+	/* Loose objects come and go without a trace in the time of objects/pack. */
+	if (!loose && (int64_t)changed_sec(path, "objects/pack") <= last && !has_garbage(path))
 		return false;
 	return repo_size(path, NULL) >= ROUNDS_BYTES;
 }
 
-static void on_done(void *data)
+/* What is whole is written beside what is there, before that goes. */
+static bool has_room(struct rounds *r)
+{
+	uint64_t size = repo_size(r->path, NULL), room = r->room(r->data);
+
+	if (size <= room)
+		return true;
+	log_warn("%s is not tidied: it takes %llu MiB and would be copied, and the disk has room "
+		 "for %llu",
+		r->path, (unsigned long long)(size >> 20), (unsigned long long)(room >> 20));
+	return false;
+}
+
+static void on_done(const char *words, void *data)
 {
 	struct rounds *r = data;
 	char mark[REPO_PATH_MAX + 64];
 	struct err e = {0};
 
 	(void)snprintf(mark, sizeof(mark), "%s/" MARK, r->path);
-	if (repo_exists(r->path) && fs_write_durable(AT_FDCWD, mark, "", 0, 0600, &e) < 0)
+	if (words)
+		log_warn("%s is not tidied: %s", r->path, words);
+	else if (repo_exists(r->path) && fs_write_durable(AT_FDCWD, mark, "", 0, 0600, &e) < 0)
 		log_warn("%s", e.text);
 	timer_arm_after(r->timer, STEP_USEC);
 }
@@ -106,27 +132,31 @@ static void step(void *data)
 
 	if (!r->at)
 		r->at = opendir(r->repos->dir);
-	if (!r->at || !next_repo(r)) {
+	if (!r->at || (!r->again && !next_repo(r))) {
 		if (r->at)
 			(void)closedir(TAKE_PTR(r->at));
 		timer_arm_after(r->timer, EVERY_USEC);
 		return;
 	}
-	if (is_due(r->path) && git_tidy(r->loop, r->path, true, on_done, r, &e) == 0)
-		return;
-	if (e.code)
-		log_warn("%s is not tidied: %s", r->path, e.text);
-	timer_arm_after(r->timer, STEP_USEC);
+	r->again = false;
+	if (is_due(r->path) && has_room(r)) {
+		if (git_tidy(r->loop, r->path, true, on_done, r, &e) == 0)
+			return;
+		r->again = e.code == -EBUSY;
+		if (!r->again)
+			log_warn("%s is not tidied: %s", r->path, e.text);
+	}
+	timer_arm_after(r->timer, r->again ? BUSY_USEC : STEP_USEC);
 }
 
-int rounds_new(
-	struct loop *loop, const struct repos *repos, uint64_t first_usec, struct rounds **ret)
+int rounds_new(struct loop *loop, const struct repos *repos, uint64_t first_usec,
+	rounds_room_fn *room, void *data, struct rounds **ret)
 {
 	CLEANUP(rounds_freep) struct rounds *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;
-	*r = (struct rounds){.loop = loop, .repos = repos};
+	*r = (struct rounds){.loop = loop, .repos = repos, .room = room, .data = data};
 	if (loop_add_timer(loop, step, r, &r->timer) < 0)
 		return -ENOMEM;
 	timer_arm_after(r->timer, first_usec);

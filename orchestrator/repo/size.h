@@ -6,10 +6,14 @@
 
 #include <stdint.h>
 
+#define REPO_LOOSE_COUNTED 20000 /* git gc --auto leaves a third of it at most */
+
 /*
  * Bytes of the repo at path, and of the quarantine (a folder inside it; NULL or "": none) that a
- * change of it waits in. Packs are counted; loose objects, of which git gc --auto leaves some
- * thousands, are estimated by those of one folder in 256, as git itself counts them. What cannot be
- * read counts nothing.
+ * change of it waits in. What cannot be read counts nothing.
  */
 uint64_t repo_size(const char *path, const char *quarantine);
+
+/* Bytes of its loose objects alone. Who pushes picks their ids, so every folder is looked into; of
+ * more than REPO_LOOSE_COUNTED objects the rest is taken to be as those are. */
+uint64_t repo_loose_size(const char *path);

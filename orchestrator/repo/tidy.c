@@ -16,14 +16,17 @@ struct tidier {
 	struct source *timer; /* owned */
 	uint64_t quiet_usec;
 	bool busy;
+	char path[REPO_PATH_MAX]; /* that is being tidied */
 	size_t n;
 	char waiting[WAITING_MAX][REPO_PATH_MAX];
 };
 
-static void on_tidied(void *data)
+static void on_tidied(const char *words, void *data)
 {
 	struct tidier *t = data;
 
+	if (words)
+		log_warn("%s is not tidied: %s", t->path, words);
 	t->busy = false;
 	if (t->n)
 		timer_arm_after(t->timer, t->quiet_usec / 10);
@@ -34,15 +37,21 @@ static void tidy_next(void *data)
 	struct tidier *t = data;
 
 	while (!t->busy && t->n) {
-		const char *path = t->waiting[--t->n];
 		struct err e = {0};
+		int r = 0;
 
-		if (!repo_exists(path))
-			continue; /* deleted meanwhile */
-		if (git_tidy(t->loop, path, false, on_tidied, t, &e) < 0)
-			log_warn("%s is not tidied: %s", path, e.text);
-		else
-			t->busy = true;
+		(void)snprintf(t->path, sizeof(t->path), "%s", t->waiting[t->n - 1]);
+		if (repo_exists(t->path)) { /* or it was deleted meanwhile */
+			r = git_tidy(t->loop, t->path, false, on_tidied, t, &e);
+			t->busy = r == 0;
+		}
+		if (r == -EBUSY) { /* one of the rounds */
+			timer_arm_after(t->timer, t->quiet_usec);
+			return;
+		}
+		t->n--;
+		if (r < 0)
+			log_warn("%s is not tidied: %s", t->path, e.text);
 	}
 }
 

@@ -32,7 +32,7 @@ static bool is_about(uint64_t bytes, uint64_t want)
 	return bytes >= want && bytes < want + want / 10 + 16 * KIB;
 }
 
-TEST(packs_and_a_quarantine_are_counted_and_loose_objects_estimated)
+TEST(packs_a_quarantine_and_loose_objects_are_counted)
 {
 	struct fixture f = {"/tmp/vitrine-size-XXXXXX"};
 	char quarantine[120], loose[120];
@@ -52,6 +52,23 @@ TEST(packs_and_a_quarantine_are_counted_and_loose_objects_estimated)
 		put(&f, loose, 8 * KIB);
 	}
 	CHECK(is_about(repo_size(f.dir, NULL), (1000 + 256 * 8) * KIB));
+	CHECK(fs_remove_tree(f.dir) == 0);
+}
+
+TEST(a_large_loose_object_counts_once_whatever_its_id)
+{
+	struct fixture f = {"/tmp/vitrine-size-XXXXXX"};
+
+	CHECK(mkdtemp(f.dir));
+	put(&f, "objects/17/0123", 600 * KIB);
+	CHECK(is_about(repo_size(f.dir, NULL), 600 * KIB));
+	put(&f, "objects/00/0123", 500 * KIB);
+	put(&f, "objects/ff/0123", 400 * KIB);
+	CHECK(is_about(repo_size(f.dir, NULL), 1500 * KIB));
+	CHECK(repo_loose_size(f.dir) == repo_size(f.dir, NULL));
+	put(&f, "objects/pack/pack-1.pack", 900 * KIB);
+	put(&f, "objects/info/commit-graph", 900 * KIB);
+	CHECK(is_about(repo_loose_size(f.dir), 1500 * KIB));
 	CHECK(fs_remove_tree(f.dir) == 0);
 }
 
