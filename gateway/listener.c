@@ -14,10 +14,10 @@
 #include "base/entry.h"
 #include "base/log.h"
 #include "gateway/head.h"
+#include "gateway/host_door.h"
 #include "gateway/http/http.h"
 #include "gateway/limits.h"
 #include "gateway/metrics.h"
-#include "gateway/pass.h"
 #include "gateway/route.h"
 #include "gateway/space.h"
 #include "gateway/tls_report.h"
@@ -99,18 +99,6 @@ static void refuse_knock(struct knock *k, const char *status, const char *why)
 
 /* --- WebSockets --- */
 
-/* The one in the pass, at a Space's own host; opened is room for it. */
-static void take_pass(struct gateway *g, const struct head *h, const char *host,
-	struct ws_offer *offer, char opened[SIGN_IN_MAX + 1])
-{
-	size_t n = 0;
-	const char *pass = cookie_find(h->cookie.at, h->cookie.n, hosts_pass_cookie(&g->hosts), &n);
-
-	if (pass && pass_open(g->passes, host, pass, n, clock_wall_usec() / USEC_PER_SEC, opened,
-			    &offer->cookie_length))
-		offer->cookie = opened;
-}
-
 /* host: a Space's own, or "". */
 static void fill_visitor(struct gateway *g, const struct head *h, const struct space_path *path,
 	const char *host, struct ws_offer *offer)
@@ -132,8 +120,10 @@ static void fill_visitor(struct gateway *g, const struct head *h, const struct s
 	}
 	if (!cookie || !visitor_check(&g->key, cookie, n, offer->visitor))
 		visitor_new(&g->key, offer->visitor, offer->set_cookie);
-	if (h->cookie.at && *host)
-		take_pass(g, h, host, offer, opened);
+	if (*host)
+		offer->cookie = host_door_open(g, host, &h->cookie, opened, &offer->cookie_length)
+					? opened
+					: NULL;
 	else if (h->cookie.at)
 		offer->cookie = cookie_find(h->cookie.at, h->cookie.n,
 			SIGN_IN_COOKIE(g->hosts.https), &offer->cookie_length);
@@ -229,15 +219,17 @@ static bool is_upgrade(const struct span *target, struct space_path *path)
 static bool find_target(struct gateway *g, const struct head *h, char host[DOMAIN_NAME_MAX + 1],
 	char room[HEAD_MAX], struct span *ret)
 {
-	struct route *route = NULL;
-	enum host_kind kind = hosts_find(&g->hosts, g->routes, h->host.at, h->host.n, &route);
+	/* A page has no token to show. */
+	const struct shown shown = {.cookie = h->cookie};
+	struct route *route;
+	enum host_kind kind = host_door_find(g, &h->host, &shown, host, &route);
 	int n;
 
-	host[0] = '\0';
 	*ret = h->target;
 	if (kind == HOST_PLATFORM)
 		return true;
-	if (!host_name_read(h->host.at, h->host.n, host) || kind != HOST_SPACE)
+	/* What does not begin so would go on with the Space's name, and be another's. */
+	if (kind != HOST_SPACE || h->target.n == 0 || h->target.at[0] != '/')
 		return false;
 	n = snprintf(room, HEAD_MAX, "/spaces/%s/%s%.*s", route->owner, route->name,
 		(int)h->target.n, h->target.at);

@@ -38,7 +38,8 @@ void space_host_label(const char *owner, const char *name, char ret[HOST_LABEL_M
 	}
 	label[n] = '\0';
 	if (!is_label_text(owner) || strstr(owner, "--") || !is_label_text(name) ||
-		n + 1 + strlen(name) > HOST_LABEL_MAX || (label[2] == '-' && label[3] == '-')) {
+		n + 1 + strlen(name) > HOST_LABEL_MAX ||
+		(n > 3 && label[2] == '-' && label[3] == '-')) {
 		hashed(owner, name, ret);
 		return;
 	}

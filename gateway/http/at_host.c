@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "gateway/host_door.h"
 #include "gateway/http/request.h"
 #include "gateway/http/upstream.h"
 #include "gateway/prove.h"
@@ -134,13 +134,12 @@ const struct handler site_handler = {
 
 /* --- which of them --- */
 
-/* Nobody who may not know of a Space can tell it from one that is not there: what is asked of
- * either goes the same ways. */
+/* A program's token opens no file of a static Space: nothing there looks at one. */
 static bool is_hidden(struct request *r, const struct route *route)
 {
 	size_t n;
 
-	return route->private && route_is_static(route) && !request_sign_in(r, &n);
+	return route->private && !request_sign_in(r, &n);
 }
 
 static const struct handler *choose(struct request *r, const struct route *route)
@@ -158,23 +157,25 @@ static const struct handler *choose(struct request *r, const struct route *route
 
 const struct handler *request_find_host(struct request *r)
 {
-	struct gateway *g = request_gateway(r);
-	const char *host = request_header(r, "Host");
-	struct route *route = NULL;
+	const char *host = request_header(r, "Host"), *cookie = request_header(r, "Cookie");
+	struct shown shown = {
+		.cookie = {cookie, cookie ? strlen(cookie) : 0}, .token = request_has_token(r)};
+	struct route *route;
 	enum host_kind kind;
 
 	if (!host || is_of_no_space(r->target))
 		return NULL;
-	kind = hosts_find(&g->hosts, g->routes, host, strlen(host), &route);
-	if (kind == HOST_PLATFORM || !host_name_read(host, strlen(host), r->host))
+	kind = host_door_find(
+		request_gateway(r), &(struct span){host, strlen(host)}, &shown, r->host, &route);
+	if (kind == HOST_PLATFORM)
 		return NULL;
 	if (path_is(r->target, "/-/enter"))
 		return &entry_handler;
 	if (path_is(r->target, "/-/leave"))
 		return &leave_handler;
-	if (kind == HOST_FORMER && !route->private)
+	if (kind == HOST_FORMER)
 		return &former_handler;
-	return choose(r, kind == HOST_SPACE ? route : NULL);
+	return choose(r, route);
 }
 
 /* --- what all who answer there ask --- */
@@ -199,19 +200,15 @@ void request_url(const struct request *r, char *ret, size_t size)
 const char *request_sign_in(struct request *r, size_t *ret_n)
 {
 	const struct gateway *g = request_gateway(r);
-	const char *header = request_header(r, "Cookie"), *pass;
-	size_t n;
+	const char *header = request_header(r, "Cookie");
+	struct span cookie = {header, header ? strlen(header) : 0};
 
 	/* Inside another site's page nobody is signed in, whatever the browser sends. */
 	if (!header || r->path.visitor.at)
 		return NULL;
 	if (!*r->host)
 		return cookie_find(header, strlen(header), SIGN_IN_COOKIE(g->hosts.https), ret_n);
-	pass = cookie_find(header, strlen(header), hosts_pass_cookie(&g->hosts), &n);
-	return pass && pass_open(g->passes, r->host, pass, n, clock_wall_usec() / USEC_PER_SEC,
-			       r->sign_in, ret_n)
-		       ? r->sign_in
-		       : NULL;
+	return host_door_open(g, r->host, &cookie, r->sign_in, ret_n) ? r->sign_in : NULL;
 }
 
 /* --- answers --- */

@@ -222,6 +222,11 @@ static const char *find_token(const struct request *r)
 	return header && !strncasecmp(header, "Bearer ", 7) ? header + 7 : NULL;
 }
 
+bool request_has_token(const struct request *r)
+{
+	return find_token(r);
+}
+
 bool request_identify_program(struct request *r, bool *ret_token)
 {
 	const char *token = find_token(r);

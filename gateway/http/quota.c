@@ -61,7 +61,8 @@ static struct rate *of_space(struct request *r, uint64_t now)
 	if (!space_path_parse(r->target, strlen(r->target), &path))
 		return NULL;
 	route = route_by_name(request_gateway(r)->routes, path.owner, path.name);
-	if (!route)
+	/* A private one's would tell that it is there; those who know of it have their own. */
+	if (!route || route->private)
 		return NULL;
 	(void)snprintf(name, sizeof(name), "space:%s", route->space);
 	return limits_named(request_gateway(r)->limits, name, now);

@@ -148,6 +148,7 @@ bool request_identify(struct request *r);
  * *ret_token: there is one, so that an unknown one can be told. False: suspended, call again.
  */
 bool request_identify_program(struct request *r, bool *ret_token);
+bool request_has_token(const struct request *r); /* whether it is known or not */
 bool request_owns(const struct request *r, const struct route *route);
 
 /* The visitor's id from the cookie of that name; a new one is made and set with the answer. */

@@ -19,6 +19,14 @@
 
 /* --- what all of them ask --- */
 
+/* Whoever shows no sign-in is not told of a private Space, not by its stream's ending either. */
+static bool may_ask(struct request *r, const struct route *route)
+{
+	size_t n;
+
+	return route && (!route->private || request_sign_in(r, &n));
+}
+
 /* The Space that is asked for. NULL: the refusal is decided. */
 static struct space *asked_space(struct request *r, const char *method)
 {
@@ -31,7 +39,7 @@ static struct space *asked_space(struct request *r, const char *method)
 	} else if (!request_is_same_origin(r)) {
 		request_refuse(r, MHD_HTTP_FORBIDDEN, "Origin: not the host that serves this page");
 	} else {
-		space = route ? space_of(g->spaces, route) : NULL;
+		space = may_ask(r, route) ? space_of(g->spaces, route) : NULL;
 		if (!space)
 			request_refuse(r, MHD_HTTP_NOT_FOUND, "There is no such Space.");
 	}

@@ -231,15 +231,53 @@ def who_may_not_know_of_a_space_cannot_tell(g):
     g.route(bundle="b2", space="s2", name="secret", private=True, api=API, sync=False)
     g.route(bundle=None, space="s3", name="site", private=True, sync=False, tree=None, **{"class": "static"})
     g.until(lambda: at(g, ECHO, "/")[0] == 200)
+    names = ("secret", "site", "missing")
+
+    def same(path, *headers, **more):
+        seen = []
+        for name in names:
+            host = "alice-%s.spaces.test" % name
+            own = "Origin: http://%s:%d" % (host, g.port)
+            status, told, body = at(g, host, path, own, *headers, **more)
+            told = {k: v for k, v in told.items() if k not in ("date", "set-cookie", "ratelimit")}
+            seen.append((status, body.replace(name.encode(), b"NAME"), told))
+        assert seen[0] == seen[2], (path, headers, seen)
+        assert seen[1] == seen[2], (path, headers, seen)
+
     for path in ("/", "/p/x", "/config", "/-/openapi.json", "/-/embed", "/-/ws", "/-/file/x", "/-/mcp", "/x/y.txt",
                  "/app.js", "/-/nothing", "/gradio_api/info", "/assets/app-1a2b.js", "/assets/x.js"):
-        for headers in ((), BROWSER):
-            seen = []
-            for name in ("secret", "site", "missing"):
-                status, _, body = at(g, "alice-%s.spaces.test" % name, path, *headers)
-                seen.append((status, body.replace(name.encode(), b"NAME")))
-            assert seen[0] == seen[2], (path, seen)
-            assert seen[1] == seen[2], (path, seen)
+        for headers in ((), BROWSER, ("Cookie: vitrine_pass=" + "ab" * 60,)):
+            same(path, *headers)
+    for path in ("/-/stream", "/-/send?stream=x&n=1", "/-/uploads", "/-/api/echo", "/-/mcp", "/gradio_api/call/echo"):
+        same(path, method="POST", body=b"{}")
+    for path in ("/-/stream", "/-/send?stream=x&n=1"):
+        same(path, "Authorization: Bearer made-up", method="POST", body=b"{}")
+        same(path, "Authorization: Bearer made-up")
+    for host in ["alice-%s.spaces.test" % name for name in names]:
+        assert Socket(g, host, origin="http://%s:%d" % (host, g.port)).status == 426, host
+    # By path too: streams say the same, and nobody's quota of a private Space shows.
+    for path in ("/-/stream", "/-/send?stream=x&n=1"):
+        seen = [at(g, "demos.test", "/spaces/alice/%s%s" % (n, path), method="POST", body=b"{}") for n in names]
+        assert seen[0][0] == seen[2][0] == 404 and seen[0][2] == seen[2][2], (path, seen)
+
+
+def a_socket_reaches_no_space_but_the_hosts_own(g):
+    begin(g)
+    g.route(bundle="b2", space="s2", name="echo2", sync=False)
+    g.until(lambda: at(g, "alice-echo2.spaces.test", "/")[0] == 200)
+    upgrade = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+
+    def asks(target):
+        head = ["GET %s HTTP/1.1" % target, "Host: %s:%d" % (ECHO, g.port), "Connection: Upgrade", *upgrade]
+        sock = socket.create_connection(("127.0.0.1", g.port), timeout=DEADLINE)
+        sock.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
+        status = int(sock.recv(4096).split()[1])
+        sock.close()
+        return status
+
+    assert asks("/-/ws") == 101
+    for target in ("2/-/ws", "2/-/ws?x", "-/ws", "?/-/ws", "/../echo2/-/ws"):
+        assert asks(target) in (400, 404), target
 
 
 def a_persons_browser_is_sent_to_the_host_and_programs_stay(g):

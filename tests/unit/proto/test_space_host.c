@@ -24,6 +24,14 @@ TEST(a_label_is_readable_where_it_can_be)
 	CHECK(!strcmp(label("ada", "mood--fix-1"), "ada-mood--fix-1"));
 }
 
+TEST(a_short_owners_label_does_not_depend_on_who_was_asked_for_before)
+{
+	CHECK(!strncmp(label("ab-c", "y"), "space--", 7));
+	CHECK(!strcmp(label("a", "mood"), "a-mood"));
+	CHECK(!strncmp(label("ab-c", "y"), "space--", 7));
+	CHECK(!strcmp(label("ab", "mood"), "ab-mood"));
+}
+
 TEST(two_spaces_never_share_a_label)
 {
 	static const char *const owners[] = {
