@@ -87,6 +87,15 @@ static int prepare_acme(
 	return acme_want(l, &f->acme, e);
 }
 
+/* What an earlier start ordered. This one serves without it, and does so all the same. */
+static void drop_acme(const struct front *f, const struct layout *l)
+{
+	struct err e = {0};
+
+	if (acme_want(l, &f->acme, &e) < 0)
+		log_warn("certificates of an authority, ordered before, stay: %s", e.text);
+}
+
 int front_prepare(
 	struct front *f, const struct layout *l, char ret_host[FRONT_HOST_MAX], struct err *e)
 {
@@ -102,9 +111,10 @@ int front_prepare(
 	}
 	if (r == 0 && (f->own_ca || f->acme.n > 0))
 		r = prepare_own(f, l, e);
-	/* Also when there are none any more. */
-	if (r == 0)
-		r = f->acme.n > 0 ? prepare_acme(f, l, ret_host, e) : acme_want(l, &f->acme, e);
+	if (r == 0 && f->acme.n > 0)
+		r = prepare_acme(f, l, ret_host, e);
+	else if (r == 0)
+		drop_acme(f, l);
 	if (r == 0 && f->host)
 		(void)snprintf(ret_host, FRONT_HOST_MAX, "%s", f->host);
 	return r;

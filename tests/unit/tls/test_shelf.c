@@ -109,6 +109,7 @@ TEST(a_certificate_that_is_over_hides_none_that_is_valid)
 	CHECK(shelf_new(dir, tickets, &shelf) == 0 && shelf_load(shelf, &e) == 2);
 	valid = shelf_any(shelf);
 	CHECK(valid && shelf_find(shelf, "one.example") == valid);
+	CHECK(X509_cmp_current_time(X509_get0_notAfter(SSL_CTX_get0_certificate(valid))) > 0);
 	/* Of two that are valid the first by file name has it; one that is over, alone, too. */
 	issue(dir, "a", 86400);
 	CHECK(shelf_load(shelf, &e) == 3);
