@@ -2,6 +2,7 @@
 // has had its effect exactly once, and everybody keeps their session. scripts/bench upgrade does the same
 // with a thousand.
 import assert from "node:assert/strict";
+import { copyFileSync, renameSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { Build } from "./lib/builds.mjs";
 import { countingApp, Crowd } from "./lib/crowd.mjs";
@@ -96,4 +97,18 @@ test("a program that is gone from the disk is started as it was", async () => {
   assert.equal(code, 0, output);
   await platform.killService("fetch");
   assert.match(platform.log, /vitrine-fetch: No such file or directory; it is started as it was/);
+});
+
+test("vitrine upgrade says of a service that does not stay that it is not back, and leaves the others", async () => {
+  const file = `${build.dir}/bin/vitrine-fetch`, old = pids();
+
+  copyFileSync("/bin/false", `${file}.new`);
+  renameSync(`${file}.new`, file);
+  const { code, output } = await runProgram(vitrine, ["upgrade", "--data", platform.data]);
+
+  assert.equal(code, 1, output);
+  assert.match(output, /inference replaced/);
+  assert.doesNotMatch(output, /fetch replaced/);
+  assert.match(output, /fetch ends as soon as it is started, and nothing behind it was replaced; see its log/);
+  assert.equal(platform.servicePid("gateway"), old.gateway);
 });
