@@ -32,6 +32,7 @@
 #include "orchestrator/hub/runs.h"
 #include "orchestrator/live.h"
 #include "orchestrator/manage.h"
+#include "orchestrator/moves.h"
 #include "orchestrator/notes.h"
 #include "orchestrator/peers/told.h"
 #include "orchestrator/promote.h"
@@ -561,6 +562,8 @@ static int open_links(struct world *w, const struct options *o, struct err *e)
 		edge_peer_networks(w->edge, accounts_peer_networks(w->accounts));
 	if (r == 0)
 		r = models_peer_new(w->loop, o->run, w->accounts, &w->models);
+	if (r == 0)
+		r = moves_new(w, &w->moves);
 	if (r < 0 && e->code)
 		return r;
 	if (r < 0)
@@ -590,6 +593,7 @@ static void close_world(struct world *w)
 	(void)sampler_free(w->sampler);
 	(void)history_close(w->history);
 	(void)disk_free(w->disk);
+	(void)moves_free(w->moves);
 	(void)models_peer_free(w->models);
 	(void)accounts_peer_free(w->accounts);
 	(void)edge_peer_free(w->edge);

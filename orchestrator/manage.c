@@ -80,8 +80,7 @@ void manage_answer(struct world *w, const struct agent_want_settings *m)
 			       "tried again"});
 }
 
-/* The agent hears of it first, so that what the gateway then starts does not wait. */
-static void tell(struct world *w, const struct space *space, const char *why)
+void manage_tell(struct world *w, const struct space *space, const char *why)
 {
 	struct err e = {0};
 
@@ -97,7 +96,7 @@ int manage_set(struct world *w, struct space *space, enum setting_kind kind,
 	int r = setting_set(w->store, w->seal, space, kind, new, who, e);
 
 	if (r == 0)
-		tell(w, space, "a change");
+		manage_tell(w, space, "a change");
 	return r;
 }
 
@@ -108,7 +107,7 @@ int manage_restart(struct world *w, struct space *space, struct err *e)
 	if (r == 0 && space->paused)
 		r = manage_pause(w, space, false, e);
 	else if (r == 0)
-		tell(w, space, "a restart");
+		manage_tell(w, space, "a restart");
 	if (r < 0)
 		return r;
 	notes_say(w, space, "info", "restarted");
@@ -143,15 +142,6 @@ int manage_sleep(struct world *w, struct space *space, int64_t seconds, struct e
 	space->epoch++;
 	live_tell(w, space->id);
 	return 0;
-}
-
-int manage_renew(struct world *w, struct space *space, struct err *e)
-{
-	int r = settings_touch(w->store, space, e);
-
-	if (r == 0)
-		tell(w, space, "a box of another size");
-	return r;
 }
 
 struct found_flavour {
@@ -215,6 +205,6 @@ int manage_remove(struct world *w, struct space *space, enum setting_kind kind, 
 	int r = setting_remove(w->store, space, kind, name, who, e);
 
 	if (r == 0)
-		tell(w, space, "a change");
+		manage_tell(w, space, "a change");
 	return r;
 }

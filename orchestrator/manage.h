@@ -22,8 +22,9 @@ int manage_pause(struct world *w, struct space *space, bool paused, struct err *
 /* Idle time until sleep; 0: never. */
 int manage_sleep(struct world *w, struct space *space, int64_t seconds, struct err *e);
 
-/* Its workers start anew, where some run; a paused one stays paused. */
-int manage_renew(struct world *w, struct space *space, struct err *e);
+/* Its settings have another version, or it has another box: the agent hears of it first, so that
+ * what the gateway then starts does not wait. why: for the audit of its secrets. */
+void manage_tell(struct world *w, const struct space *space, const char *why);
 
 /* The flavour that it asks for from now on, as flavours_check lets it: where that is another box
  * its workers start anew in one; another pool or device counts for the next call. */

@@ -22,6 +22,7 @@ struct data;
 struct disk;
 struct history;
 struct readers;
+struct moves;
 struct offload;
 struct reconciler;
 struct rounds;
@@ -58,6 +59,7 @@ struct world {
 	struct data *data; /* of apps */
 	struct accounts_peer *accounts;
 	struct models_peer *models;
+	struct moves *moves;
 	struct served *served; /* NULL: models of repos are not */
 	struct disk *disk;
 	struct history *history;

@@ -11,7 +11,7 @@
 #include "orchestrator/api/handlers.h"
 #include "orchestrator/api/request.h"
 #include "orchestrator/api/tier.h"
-#include "orchestrator/manage.h"
+#include "orchestrator/moves.h"
 #include "orchestrator/peers/accounts.h"
 #include "orchestrator/usage/credits.h"
 #include "orchestrator/usage/flavours.h"
@@ -251,21 +251,21 @@ static int add_id(const struct flavour_move *m, void *data)
 		       : 0;
 }
 
-/* Those whose boxes are of another size from now on start anew in such. */
-static void move_spaces(struct request *r, const json_t *ids)
+/* The policy, and a new start for those whose boxes are of another size from now on. */
+static int keep(struct request *r, int64_t version, const char *text, const char *why,
+	const json_t *moved, struct err *e)
 {
-	const json_t *id;
-	size_t i;
+	struct store *s = r->world->store;
+	int n = store_begin(s, e);
 
-	json_array_foreach(ids, i, id)
-	{
-		struct err e = {0};
-		struct space space;
-
-		if (space_by_id(r->world->store, json_string_value(id), &space, &e) < 0 ||
-			manage_renew(r->world, &space, &e) < 0)
-			log_error("space=%s keeps its box: %s", json_string_value(id), e.text);
-	}
+	if (n == 0)
+		n = policies_put(s, version, text, r->who.user, why, clock_wall_usec(), e);
+	if (n == 0)
+		n = moves_keep(s, moved, e);
+	if (n == 0)
+		n = store_commit(s, e);
+	store_rollback(s);
+	return n;
 }
 
 static int apply(struct request *r, const char *text, const json_t *moved, struct err *e)
@@ -286,18 +286,16 @@ static int apply(struct request *r, const char *text, const json_t *moved, struc
 			"changed",
 			(long long)version, (long long)accounts_peer_version(accounts));
 	if (n == 0)
-		n = policies_put(
-			r->world->store, version, text, r->who.user, why, clock_wall_usec(), e);
+		n = keep(r, version, text, why, moved, e);
 	if (n == 0)
 		n = accounts_peer_reload(accounts, e);
-	if (n == 0)
-		edge_peer_networks(r->world->edge, accounts_peer_networks(accounts));
-	if (n == 0)
-		move_spaces(r, moved);
-	if (n == 0)
-		log_info("policy %lld applied by %s: %s",
-			(long long)accounts_peer_version(accounts), r->who.user, why);
-	return n;
+	if (n < 0)
+		return n;
+	edge_peer_networks(r->world->edge, accounts_peer_networks(accounts));
+	moves_tell(r->world->moves, moved);
+	log_info("policy %lld applied by %s: %s", (long long)accounts_peer_version(accounts),
+		r->who.user, why);
+	return 0;
 }
 
 void handle_policy_apply(struct request *r)

@@ -12,6 +12,8 @@
 
 #define LEASED_MAX 8192 /* payers whose leases are kept fresh; others ask */
 #define PRUNE_USEC (3600 * USEC_PER_SEC)
+/* Of a queue of twice as much or less, so that accounts_peer_drained is certain to come. */
+#define TOUR_HIGH (ACCOUNTS_QUEUE_MAX / 8 * 5)
 #define NEXT_SLICE_USEC (100 * USEC_PER_MSEC) /* others want the database, too */
 
 struct leased {
@@ -19,6 +21,7 @@ struct leased {
 };
 
 struct accounts_peer {
+	struct loop *loop;           /* borrowed */
 	struct store *store;         /* borrowed */
 	const char *quota;           /* borrowed */
 	struct usage_policy *policy; /* owned */
@@ -29,6 +32,11 @@ struct accounts_peer {
 	int64_t n;                   /* of it, in the ledger */
 	struct leased *leased;       /* owned */
 	size_t n_leased, turn;
+	struct places_tour tour;
+	struct source *more; /* owned; deferred: the next page of it */
+	bool greeting;       /* TAKEN follows its last page */
+	accounts_behind_fn *on_behind;
+	void *data;
 };
 
 static void on_prune(void *data)
@@ -52,6 +60,7 @@ int accounts_peer_new(struct loop *loop, struct store *store, const char *quota,
 
 	if (!p)
 		return err_set(e, -ENOMEM, "out of memory");
+	p->loop = loop;
 	p->store = store;
 	p->quota = quota;
 	p->leased = calloc(LEASED_MAX, sizeof(*p->leased));
@@ -71,6 +80,7 @@ struct accounts_peer *accounts_peer_free(struct accounts_peer *p)
 	if (!p)
 		return NULL;
 	(void)source_free(p->prune);
+	(void)source_free(p->more);
 	(void)usage_policy_free(p->policy);
 	free(p->leased);
 	free(p);
@@ -139,6 +149,72 @@ static int send_taken(struct accounts_peer *p, struct link *link)
 	return r < 0 ? r : link_send(link, &f);
 }
 
+static void fall_behind(struct accounts_peer *p, const char *why)
+{
+	if (p->on_behind)
+		p->on_behind(why, p->data);
+}
+
+void accounts_peer_watch(struct accounts_peer *p, accounts_behind_fn *fn, void *data)
+{
+	p->on_behind = fn;
+	p->data = data;
+}
+
+/* --- what Spaces have, in as many messages as the link takes at a time --- */
+
+static int tour_on(struct accounts_peer *p, struct err *e);
+
+/* What pools and Spaces there are is told before the first call, which TAKEN lets begin. */
+static int end_tour(struct accounts_peer *p, struct err *e)
+{
+	int r = p->greeting ? send_taken(p, p->link) : 0;
+
+	p->greeting = false;
+	return r < 0 ? err_set(e, r, "TAKEN: %s", strerror(-r)) : 0;
+}
+
+static void tour_step(void *data)
+{
+	struct accounts_peer *p = data;
+	struct err e = {0};
+	int r;
+
+	p->more = NULL;
+	if (!p->link || !p->tour.going || link_queued(p->link) > TOUR_HIGH)
+		return; /* accounts_peer_drained goes on */
+	r = places_go_on(p->store, p->policy, p->link, &p->tour, &e);
+	if (r == 0)
+		r = tour_on(p, &e);
+	if (r < 0)
+		fall_behind(p, e.text);
+}
+
+static int tour_on(struct accounts_peer *p, struct err *e)
+{
+	int r;
+
+	if (!p->tour.going)
+		return end_tour(p, e);
+	r = p->more ? 0 : loop_defer(p->loop, tour_step, p, &p->more);
+	return r < 0 ? err_set(e, r, "pools: %s", strerror(-r)) : 0;
+}
+
+static int tour_begin(struct accounts_peer *p, struct err *e)
+{
+	int r = places_begin(p->policy, p->link, &p->tour, e);
+
+	return r < 0 ? r : tour_on(p, e);
+}
+
+void accounts_peer_drained(struct accounts_peer *p)
+{
+	struct err e = {0};
+
+	if (p->link && p->tour.going && tour_on(p, &e) < 0)
+		log_error("inference hears of Spaces later: %s", e.text);
+}
+
 int accounts_peer_greet(struct accounts_peer *p, struct link *link, struct err *e)
 {
 	int r = usage_settle(p->store, e);
@@ -147,18 +223,14 @@ int accounts_peer_greet(struct accounts_peer *p, struct link *link, struct err *
 	p->journal[0] = '\0';
 	p->n = 0;
 	p->n_leased = p->turn = 0;
-	if (r < 0)
-		return r;
-	/* What pools there are before the first call, which TAKEN lets begin. */
-	r = places_tell(p->store, p->policy, link, e);
-	if (r == 0)
-		r = send_taken(p, link);
-	return r < 0 && !e->code ? err_set(e, r, "cannot greet inference: %s", strerror(-r)) : r;
+	p->greeting = true;
+	return r < 0 ? r : tour_begin(p, e);
 }
 
 void accounts_peer_leave(struct accounts_peer *p)
 {
 	p->link = NULL;
+	p->tour.going = p->greeting = false;
 }
 
 static void remember(struct accounts_peer *p, const char *payer, const char *account)
@@ -238,16 +310,18 @@ void accounts_peer_renew(struct accounts_peer *p)
 int accounts_peer_reload(struct accounts_peer *p, struct err *e)
 {
 	struct usage_policy *fresh = NULL;
+	struct err why = {0};
 	int r = policies_load(p->store, p->quota, &fresh, &p->version, e);
 
 	if (r < 0)
 		return r;
 	(void)usage_policy_free(p->policy);
 	p->policy = fresh;
-	if (p->link)
-		r = places_tell(p->store, p->policy, p->link, e);
+	/* The policy stands whatever becomes of the link: with the next one all is told. */
+	if (p->link && tour_begin(p, &why) < 0)
+		fall_behind(p, why.text);
 	accounts_peer_renew(p);
-	return r;
+	return 0;
 }
 
 void accounts_peer_space(struct accounts_peer *p, const char *space_id)
@@ -255,7 +329,7 @@ void accounts_peer_space(struct accounts_peer *p, const char *space_id)
 	struct err e = {0};
 
 	if (p->link && places_tell_one(p->store, p->policy, p->link, space_id, &e) < 0)
-		log_error("what a Space's flavour says was not told: %s", e.text);
+		fall_behind(p, e.text);
 }
 
 static int learn_journal(struct accounts_peer *p, const char *journal, struct err *e)

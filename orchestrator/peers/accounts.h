@@ -20,8 +20,19 @@ int accounts_peer_new(struct loop *loop, struct store *store, const char *quota,
 struct accounts_peer *accounts_peer_free(struct accounts_peer *p);
 DEFINE_CLEANUP(struct accounts_peer *, accounts_peer_free)
 
-/* Inference is there: tells it that the ledger is kept here, so that it begins. */
+/* Its link cannot take what has to be told, and must end: all is told with the next. Never called
+ * from inside the link's callbacks. */
+typedef void accounts_behind_fn(const char *why, void *data);
+void accounts_peer_watch(struct accounts_peer *p, accounts_behind_fn *fn, void *data);
+
+#define ACCOUNTS_QUEUE_MAX (1u << 20) /* of the link */
+
+/* Inference is there: tells it what Spaces have, and then that the ledger is kept here, so that it
+ * begins. */
 int accounts_peer_greet(struct accounts_peer *p, struct link *link, struct err *e);
+
+/* The link's on_drained. */
+void accounts_peer_drained(struct accounts_peer *p);
 
 /* Its link is gone. */
 void accounts_peer_leave(struct accounts_peer *p);
@@ -43,7 +54,8 @@ int accounts_peer_balance(const struct accounts_peer *p, const char *payer,
 /* As edge.NETWORKS has them; the caller's. */
 json_t *accounts_peer_networks(const struct accounts_peer *p);
 
-/* Another policy has been applied, or somebody was given something: who has a lease gets a new one.
+/* Another policy has been applied (an error: it is not in force), or somebody was given something:
+ * who has a lease gets a new one.
  */
 int accounts_peer_reload(struct accounts_peer *p, struct err *e);
 void accounts_peer_renew(struct accounts_peer *p);

@@ -13,7 +13,6 @@
 #include "orchestrator/peers/told.h"
 #include "proto/messages.h"
 
-#define QUEUE_MAX (1u << 20)
 #define ORDERS_MAX 16 /* under way */
 
 struct models_order {
@@ -169,24 +168,43 @@ static long value_max(uint8_t type, void *data)
 	return proto_value_max(PROTO_MODELS, PROTO_DOWN, type);
 }
 
-static void on_closed(struct link *l, const struct err *reason, void *data)
+static void lose_link(struct models_peer *p)
 {
-	struct models_peer *p = data;
-
-	(void)l;
-	log_warn("link=infer closed: %s", reason->code ? reason->text : "the peer is gone");
 	accounts_peer_leave(p->accounts);
 	p->link = link_free(p->link);
 	end_orders(p);
 	dialer_again(p->dialer);
 }
 
-static const struct link_ops ops = {
-	.on_frame = on_frame, .on_closed = on_closed, .value_max = value_max};
+static void on_closed(struct link *l, const struct err *reason, void *data)
+{
+	(void)l;
+	log_warn("link=infer closed: %s", reason->code ? reason->text : "the peer is gone");
+	lose_link(data);
+}
+
+static void on_behind(const char *why, void *data)
+{
+	log_error("link=infer dropped, inference is told everything again: %s", why);
+	lose_link(data);
+}
+
+static void on_drained(struct link *l, void *data)
+{
+	struct models_peer *p = data;
+
+	(void)l;
+	accounts_peer_drained(p->accounts);
+}
+
+static const struct link_ops ops = {.on_frame = on_frame,
+	.on_closed = on_closed,
+	.value_max = value_max,
+	.on_drained = on_drained};
 
 static void on_dialled(int fd, void *data)
 {
-	const struct link_limits limits = {.queue_max = QUEUE_MAX};
+	const struct link_limits limits = {.queue_max = ACCOUNTS_QUEUE_MAX};
 	struct models_peer *p = data;
 	struct err e = {0};
 	int r;
@@ -219,6 +237,7 @@ int models_peer_new(struct loop *loop, const char *run_dir, struct accounts_peer
 	r = dialer_new(loop, path, on_dialled, p, &p->dialer);
 	if (r < 0)
 		return r;
+	accounts_peer_watch(accounts, on_behind, p);
 	*ret = TAKE_PTR(p);
 	return 0;
 }

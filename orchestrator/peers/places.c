@@ -77,29 +77,31 @@ static bool says_anything(const struct usage_policy *p)
 	return false;
 }
 
-static int tell_spaces(struct page *p, struct link *link)
+int places_begin(
+	const struct usage_policy *p, struct link *link, struct places_tour *tour, struct err *e)
 {
-	int n = PAGE, r = 0;
+	CLEANUP(json_unrefp) json_t *pools = list_pools(p);
 
-	while (r == 0 && n == PAGE) {
-		p->spaces = json_array();
-		n = store_run(p->store, "space_flavours", take_space, p, p->e, "si", p->cursor,
-			(int64_t)PAGE);
-		r = n < 0 ? n : 0;
-		if (r == 0 && json_array_size(p->spaces) > 0)
-			r = send_pools(link, NULL, p->spaces, p->e);
-		json_decref(p->spaces);
-	}
-	return r;
+	*tour = (struct places_tour){.going = says_anything(p)};
+	return send_pools(link, pools, NULL, e);
 }
 
-int places_tell(struct store *s, const struct usage_policy *p, struct link *link, struct err *e)
+int places_go_on(struct store *s, const struct usage_policy *p, struct link *link,
+	struct places_tour *tour, struct err *e)
 {
 	struct page page = {.store = s, .policy = p, .e = e};
-	CLEANUP(json_unrefp) json_t *pools = list_pools(p);
-	int r = send_pools(link, pools, NULL, e);
+	int n, r;
 
-	return r == 0 && says_anything(p) ? tell_spaces(&page, link) : r;
+	(void)snprintf(page.cursor, sizeof(page.cursor), "%s", tour->cursor);
+	page.spaces = json_array();
+	n = store_run(s, "space_flavours", take_space, &page, e, "si", tour->cursor, (int64_t)PAGE);
+	r = n < 0 ? n : 0;
+	if (r == 0 && json_array_size(page.spaces) > 0)
+		r = send_pools(link, NULL, page.spaces, e);
+	json_decref(page.spaces);
+	(void)snprintf(tour->cursor, sizeof(tour->cursor), "%s", page.cursor);
+	tour->going = r == 0 && n == PAGE;
+	return r;
 }
 
 int places_tell_one(struct store *s, const struct usage_policy *p, struct link *link,

@@ -26,7 +26,8 @@ int policies_load(struct store *s, const char *quota, struct usage_policy **ret,
 /* The names that it binds are all there. -EINVAL: words begin with the place of one that is not. */
 int policies_check_names(struct store *s, const struct usage_policy *p, struct err *e);
 
-/* Keeps text as the version after `version`. STORE_CONFLICT: another one was applied meanwhile. */
+/* Inside the caller's transaction: keeps text as the version after `version`. STORE_CONFLICT:
+ * another one was applied meanwhile. */
 int policies_put(struct store *s, int64_t version, const char *text, const char *who,
 	const char *why, uint64_t now_usec, struct err *e);
 
