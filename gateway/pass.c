@@ -103,12 +103,16 @@ static struct purpose for_host(const char *host)
 	return p;
 }
 
-static struct purpose for_browser(const struct passes *s, const char *host, const char *state)
+static struct purpose for_browser(const struct passes *s, const struct handover *to)
 {
+	char network[2 * HANDOVER_NETWORK_MAX + 1];
 	struct purpose p;
 
-	p.n = (size_t)snprintf(
-		p.text, sizeof(p.text), "code\n%s\n%.64s\n%.253s", s->born, state, host);
+	hex_write(to->network,
+		to->network_n < HANDOVER_NETWORK_MAX ? to->network_n : HANDOVER_NETWORK_MAX,
+		network);
+	p.n = (size_t)snprintf(p.text, sizeof(p.text), "code\n%s\n%.64s\n%s\n%.253s", s->born,
+		to->state, network, to->host);
 	return p;
 }
 
@@ -204,10 +208,10 @@ bool pass_open(const struct passes *p, const char *host, const char *pass, size_
 	return open_text(p, &purpose, pass, n, now_sec, ret, ret_n, nonce);
 }
 
-bool handover_seal(const struct passes *p, const char *host, const char *state, const char *sign_in,
-	size_t n, uint64_t now_sec, char ret[PASS_MAX + 1])
+bool handover_seal(const struct passes *p, const struct handover *to, const char *sign_in, size_t n,
+	uint64_t now_sec, char ret[PASS_MAX + 1])
 {
-	const struct purpose purpose = for_browser(p, host, state);
+	const struct purpose purpose = for_browser(p, to);
 
 	return seal_text(p, &purpose, sign_in, n, now_sec + HANDOVER_SEC, ret);
 }
@@ -233,10 +237,10 @@ static bool use(struct passes *p, const uint8_t nonce[NONCE_LEN], uint64_t now_s
 	return true;
 }
 
-bool handover_take(struct passes *p, const char *host, const char *state, const char *code,
-	uint64_t now_sec, char ret[SIGN_IN_MAX + 1], size_t *ret_n)
+bool handover_take(struct passes *p, const struct handover *to, const char *code, uint64_t now_sec,
+	char ret[SIGN_IN_MAX + 1], size_t *ret_n)
 {
-	const struct purpose purpose = for_browser(p, host, state);
+	const struct purpose purpose = for_browser(p, to);
 	uint8_t nonce[NONCE_LEN];
 
 	return open_text(p, &purpose, code, strlen(code), now_sec, ret, ret_n, nonce) &&

@@ -178,10 +178,8 @@ static void take_answer(struct proofs *p, struct proof *q, const struct frame *f
 		return;
 	}
 	(void)snprintf(words, sizeof(words),
-		"http://%.120s is answered by somebody else (HTTP %d): its address in DNS must "
-		"lead "
-		"here",
-		q->host, status);
+		"http://%.120s is answered by somebody else: its address in DNS must lead here",
+		q->host);
 	end(p, q, words);
 }
 

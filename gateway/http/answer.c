@@ -24,6 +24,15 @@ static void add_cors(struct MHD_Response *response)
 	response_header(response, "Cross-Origin-Resource-Policy", "cross-origin");
 }
 
+/* Neither the page that opened this one nor one around it may look at its address. */
+static void response_alone(struct MHD_Response *response)
+{
+	response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
+	response_header(response, "Content-Security-Policy", "frame-ancestors 'none'");
+	if (!MHD_get_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL))
+		response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+}
+
 enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *response)
 {
 	bool secure = *r->host ? request_gateway(r)->hosts.https
@@ -35,6 +44,8 @@ enum MHD_Result answer(struct request *r, unsigned status, struct MHD_Response *
 		return MHD_NO;
 	response_header(response, "X-Content-Type-Options", "nosniff");
 	response_header(response, "Referrer-Policy", "same-origin");
+	if (r->handler == &enter_handler || r->handler == &entry_handler)
+		response_alone(response);
 	if (r->tls)
 		response_header(response, "Strict-Transport-Security", "max-age=" HSTS_SEC);
 	response_quota(r, response);

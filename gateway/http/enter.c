@@ -5,8 +5,12 @@
  *	PLATFORM/-/enter         knows who it is; has them sign in, if nobody; seals a code for
  *	                         that host and that browser
  *	HOST/-/enter?code=…      takes the code, which is no more then, and gives a pass
+ *
+ * With try=1, which a link has and no "Sign in", whoever is not known comes back without a pass:
+ * an old cookie, or an orchestrator that is away, keeps nobody from a page that is for all.
  */
 #include <ctype.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,21 +24,41 @@
 #define NEXT_MAX 1024
 #define ESCAPED_MAX (3 * NEXT_MAX + 1)
 #define LOCATION_MAX (HOST_URL_MAX + PASS_MAX + ESCAPED_MAX + 64)
+#define SIGN_IN_TARGET_MAX 8000 /* of what the browser asks for then */
 
 static uint64_t now_sec(void)
 {
 	return clock_wall_usec() / USEC_PER_SEC;
 }
 
-static void escape(const char *text, char ret[ESCAPED_MAX])
+/* False: not all of it fits. */
+static bool escape_into(const char *text, char *ret, size_t size)
 {
+	const unsigned char *at = (const unsigned char *)text;
 	size_t n = 0;
 
-	for (const unsigned char *at = (const unsigned char *)text; *at && n + 4 < ESCAPED_MAX;
-		at++)
-		n += (size_t)snprintf(ret + n, ESCAPED_MAX - n,
+	for (; *at && n + 4 < size; at++)
+		n += (size_t)snprintf(ret + n, size - n,
 			isalnum(*at) || strchr("-._~/", *at) ? "%c" : "%%%02X", *at);
 	ret[n] = '\0';
+	return !*at;
+}
+
+static void escape(const char *text, char ret[ESCAPED_MAX])
+{
+	(void)escape_into(text, ret, ESCAPED_MAX);
+}
+
+static bool is_try(const struct request *r)
+{
+	const char *text = request_argument(r, "try");
+
+	return text && !strcmp(text, "1");
+}
+
+static const char *try_again(const struct request *r)
+{
+	return is_try(r) ? "try=1&" : "";
 }
 
 /* A path of this host and nothing else, or "/". */
@@ -113,7 +137,7 @@ bool request_leads_elsewhere(
 		return false;
 	if (cookie && cookie_find(cookie, strlen(cookie), SIGN_IN_COOKIE(hosts->https), &n)) {
 		escape(next, escaped);
-		(void)snprintf(ret, ELSEWHERE_MAX, "%s/-/enter?next=%s", address, escaped);
+		(void)snprintf(ret, ELSEWHERE_MAX, "%s/-/enter?try=1&next=%s", address, escaped);
 	} else {
 		(void)snprintf(ret, ELSEWHERE_MAX, "%s%s", address, next);
 	}
@@ -122,29 +146,61 @@ bool request_leads_elsewhere(
 
 /* --- at the platform --- */
 
-static enum MHD_Result answer_sign_in(struct request *r)
+static enum MHD_Result answer_sign_in(struct request *r, const char *name, const char *state)
 {
-	char location[ESCAPED_MAX + 64], next[ESCAPED_MAX];
+	char location[SIGN_IN_TARGET_MAX] = "/-/sign-in?next=", target[LOCATION_MAX];
+	size_t n = strlen(location);
 
-	if (strlen(r->target) > NEXT_MAX)
-		return answer_error(r, MHD_HTTP_URI_TOO_LONG, "the address is too long");
-	escape(r->target, next);
-	(void)snprintf(location, sizeof(location), "/-/sign-in?next=%s", next);
+	if (!escape_into(r->target, location + n, sizeof(location) - n)) {
+		/* Better at the Space's first page than nowhere. */
+		(void)snprintf(
+			target, sizeof(target), "/-/enter?host=%s&state=%s&next=/", name, state);
+		(void)escape_into(target, location + n, sizeof(location) - n);
+	}
 	return answer_redirect(r, MHD_HTTP_SEE_OTHER, location);
+}
+
+static enum MHD_Result answer_back(struct request *r, const char *name)
+{
+	char location[HOST_URL_MAX + NEXT_MAX + 1], url[HOST_URL_MAX];
+
+	hosts_url_of(&request_gateway(r)->hosts, name, url);
+	(void)snprintf(location, sizeof(location), "%s%s", url, next_of(r));
+	return answer_redirect(r, MHD_HTTP_SEE_OTHER, location);
+}
+
+/* Of IPv4 and of IPv6: this machine is one network, by whatever name it calls itself. */
+static bool is_loopback(const uint8_t *network, size_t n)
+{
+	return n == 4 ? network[0] == 127 : n == 8 && !memcmp(network, &in6addr_loopback, n);
+}
+
+/* Of an IPv4 address 24 bits: what one subscriber's sockets may leave from. */
+static struct handover handover_of(const struct request *r, const char *host, const char *state)
+{
+	struct handover h = {.host = host, .state = state, .network = (const uint8_t *)""};
+	size_t n = 0;
+
+	if (r->address)
+		h.network = address_network(r->address, &n);
+	h.network_n = is_loopback(h.network, n) ? 0 : n == 4 ? 3 : n;
+	return h;
 }
 
 static enum MHD_Result answer_code(struct request *r, const char *name, const char *state)
 {
 	const struct gateway *g = request_gateway(r);
+	const struct handover to = handover_of(r, name, state);
 	char location[LOCATION_MAX], url[HOST_URL_MAX], code[PASS_MAX + 1], next[ESCAPED_MAX];
 	size_t n = 0;
 	const char *sign_in = request_sign_in(r, &n);
 
-	if (!sign_in || !handover_seal(g->passes, name, state, sign_in, n, now_sec(), code))
+	if (!sign_in || !handover_seal(g->passes, &to, sign_in, n, now_sec(), code))
 		return answer_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "this did not work");
 	hosts_url_of(&g->hosts, name, url);
 	escape(next_of(r), next);
-	(void)snprintf(location, sizeof(location), "%s/-/enter?code=%s&next=%s", url, code, next);
+	(void)snprintf(location, sizeof(location), "%s/-/enter?%scode=%s&next=%s", url,
+		try_again(r), code, next);
 	return answer_redirect(r, MHD_HTTP_SEE_OTHER, location);
 }
 
@@ -165,7 +221,7 @@ static enum MHD_Result enter_finish(struct request *r)
 	if (!request_identify(r))
 		return MHD_YES;
 	if (!r->who.known || !r->who.user[0])
-		return answer_sign_in(r);
+		return is_try(r) ? answer_back(r, name) : answer_sign_in(r, name, state);
 	if (kind != HOST_SPACE || (route->private && !request_owns(r, route)))
 		return answer_missing(r);
 	return answer_code(r, name, state);
@@ -196,12 +252,14 @@ static enum MHD_Result answer_begin(struct request *r)
 	const struct gateway *g = request_gateway(r);
 	char secret[ID_LEN + 1], state[SHA256_HEX + 1], next[ESCAPED_MAX], location[LOCATION_MAX];
 
-	if (!secret_of(r, secret)) /* in two tabs at once it is the same one */
+	/* In two tabs at once it is the same one. A script may have chosen it, as it may choose a
+	 * state; that gains it nothing that the code's network does not take away again. */
+	if (!secret_of(r, secret))
 		random_id(secret);
 	sha256_hex(secret, ID_LEN, state);
 	escape(next_of(r), next);
-	(void)snprintf(location, sizeof(location), "%s/-/enter?host=%s&state=%s&next=%s",
-		g->hosts.url, r->host, state, next);
+	(void)snprintf(location, sizeof(location), "%s/-/enter?%shost=%s&state=%s&next=%s",
+		g->hosts.url, try_again(r), r->host, state, next);
 	return send_on(r, location, hosts_enter_cookie(&g->hosts), secret, ENTER_SEC);
 }
 
@@ -210,25 +268,35 @@ static enum MHD_Result answer_code_over(struct request *r)
 	static const char words[] =
 		"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
 		"content=\"width=device-width\"><title>Sign in</title><p>This way in is over, or "
-		"began in another browser. <a href=\"/-/enter\">Try again</a>.</p></html>";
+		"began in another browser or network. <a href=\"/-/enter\">Try again</a>, or go "
+		"<a href=\"/\">on without signing in</a>.</p></html>";
 
 	return answer_bytes(
 		r, MHD_HTTP_FORBIDDEN, "text/html; charset=utf-8", words, sizeof(words) - 1);
 }
 
-static enum MHD_Result answer_end(struct request *r, const char *code)
+static bool take_code(struct request *r, const char *code, char pass[PASS_MAX + 1])
 {
 	const struct gateway *g = request_gateway(r);
-	char secret[ID_LEN + 1], state[SHA256_HEX + 1], pass[PASS_MAX + 1];
+	char secret[ID_LEN + 1], state[SHA256_HEX + 1];
+	const struct handover to = handover_of(r, r->host, state);
 	size_t n;
 
 	if (!secret_of(r, secret))
-		return answer_code_over(r);
+		return false;
 	sha256_hex(secret, ID_LEN, state);
-	if (!handover_take(g->passes, r->host, state, code, now_sec(), r->sign_in, &n) ||
-		!pass_seal(g->passes, r->host, r->sign_in, n, now_sec(), pass))
-		return answer_code_over(r);
-	return send_on(r, next_of(r), hosts_pass_cookie(&g->hosts), pass, PASS_SEC);
+	return handover_take(g->passes, &to, code, now_sec(), r->sign_in, &n) &&
+	       pass_seal(g->passes, r->host, r->sign_in, n, now_sec(), pass);
+}
+
+static enum MHD_Result answer_end(struct request *r, const char *code)
+{
+	char pass[PASS_MAX + 1];
+
+	if (take_code(r, code, pass))
+		return send_on(r, next_of(r), hosts_pass_cookie(&request_gateway(r)->hosts), pass,
+			PASS_SEC);
+	return is_try(r) ? answer_redirect(r, MHD_HTTP_SEE_OTHER, next_of(r)) : answer_code_over(r);
 }
 
 static enum MHD_Result entry_finish(struct request *r)

@@ -1,10 +1,12 @@
 """The real vitrine-gateway where Spaces have hosts of their own: what is there, and who is known there."""
 
+import hashlib
 import json
 import os
 import re
 import sys
 import threading
+import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gateway import Upstream  # noqa: E402
@@ -16,9 +18,9 @@ API = [{"name": "echo", "node": 7, "event": "submit",
 BROWSER = ("Accept: text/html", "Sec-Fetch-Dest: document")
 
 
-def begin(g, scheme="http", **more):
+def begin(g, scheme="http", arguments=(), **more):
     g.url = "%s://demos.test:%d" % (scheme, g.port)
-    g.start(arguments=("--url", g.url, "--spaces-domain", "spaces.test"))
+    g.start(arguments=("--url", g.url, "--spaces-domain", "spaces.test", *arguments))
     g.route(api=API, **more)
     g.synced()
 
@@ -216,6 +218,88 @@ def a_code_is_used_once_and_by_the_browser_that_asked(g):
     people.end()
 
 
+def a_code_is_taken_from_the_network_it_was_made_for(g):
+    begin(g, arguments=("--proxy", "127.0.0.1"))
+    people = Orchestrator(g)
+    # The owner's page has chosen the secret, sent the visitor along and read the code on its way.
+    secret = "a" * 26
+    state = hashlib.sha256(secret.encode()).hexdigest()
+    alone = {"cross-origin-opener-policy": "same-origin", "cache-control": "no-store",
+             "content-security-policy": "frame-ancestors 'none'"}
+
+    def goes(made, taken):
+        status, headers, _ = at(g, "demos.test", "/-/enter?host=%s&state=%s" % (ECHO, state),
+                                "Cookie: vitrine_session=c-alice", "X-Forwarded-For: " + made)
+        assert status == 303 and alone.items() <= headers.items(), headers
+        status, headers, _ = at(g, ECHO, path_of(headers["location"], "http://%s:%d" % (ECHO, g.port)),
+                                "Cookie: vitrine_enter=" + secret, "X-Forwarded-For: " + taken)
+        assert alone.items() <= headers.items(), headers
+        assert (status, "set-cookie" in headers) in ((303, True), (403, False)), (status, headers)
+        return status == 303
+
+    assert goes("192.0.2.1", "192.0.2.200") and not goes("192.0.2.1", "192.0.3.1")
+    assert goes("2001:db8::1", "2001:db8::2:1") and not goes("2001:db8::1", "2001:db8:0:1::1")
+    assert not goes("192.0.2.1", "2001:db8::1") and not goes("192.0.2.1", "127.0.0.2")
+    assert goes("127.0.0.2", "::1")  # this machine, by either name
+    people.end()
+
+
+def a_link_keeps_nobody_from_a_public_space(g):
+    """try=1: whoever turns out not to be known comes back to the page, once, and without a pass."""
+    begin(g)
+    own = "http://%s:%d" % (ECHO, g.port)
+
+    def follow(cookie, enter_cookie=True):
+        """From the link by path to the page at the host: the addresses on the way."""
+        url, way, jar = g.url + "/spaces/alice/echo/p/x?a=1", [], []
+        while True:
+            host = "demos.test" if url.startswith(g.url) else ECHO
+            shown = ["Cookie: " + "; ".join(jar)] if host == ECHO and jar else []
+            if host != ECHO:
+                shown = ["Cookie: vitrine_session=" + cookie]
+            status, headers, _ = at(g, host, path_of(url, g.url if host != ECHO else own), *BROWSER, *shown)
+            if host == ECHO and enter_cookie and "set-cookie" in headers:
+                jar.append("%s=%s" % cookies(headers))
+            if status != 303:
+                return status, url, way
+            url = headers["location"]
+            url = own + url if url.startswith("/") else url
+            way.append(url)
+            assert len(way) < 6, way
+
+    people = Orchestrator(g)
+    status, url, way = follow("c-alice")
+    assert status == 200 and url == own + "/p/x?a=1" and "code=" in way[2] and len(way) == 4, way
+    status, url, way = follow("old")
+    assert status == 200 and url == own + "/p/x?a=1" and len(way) == 3, way
+    # A browser that keeps no cookies there.
+    status, url, way = follow("c-alice", enter_cookie=False)
+    assert status == 200 and url == own + "/p/x?a=1" and len(way) == 4, way
+    # "Sign in" means it.
+    _, headers, _ = at(g, ECHO, "/-/enter?next=/p/x")
+    status, headers, _ = at(g, "demos.test", path_of(headers["location"], g.url), "Cookie: vitrine_session=old")
+    assert status == 303 and headers["location"].startswith("/-/sign-in?next="), headers
+    people.end()
+    g.edge.close()  # and it has never said who this is
+    status, url, way = follow("c-carol")
+    assert status == 200 and url == own + "/p/x?a=1" and len(way) == 3, way
+
+
+def a_long_way_in_ends_at_the_sign_in(g):
+    begin(g)
+    for next, whole in (("/p/" + "x" * 1000, True), ("/" + "%3D" * 1023, True), ("/" + "x" * 6000, False)):
+        _, headers, _ = at(g, ECHO, "/-/enter?next=" + next)
+        path = path_of(headers["location"], g.url)
+        status, headers, _ = at(g, "demos.test", path)
+        asked = urllib.parse.unquote(headers["location"].split("next=", 1)[1])
+        assert status == 303 and len(headers["location"]) < 8192 and asked == path, (status, next)
+        assert ("next=/" + next[1:4] in path) == whole
+    # One that somebody wrote by hand leads to the Space's first page.
+    path = "/-/enter?host=%s&state=%s&next=/" % (ECHO, "0" * 64)
+    status, headers, _ = at(g, "demos.test", path + "x" * 7999)
+    assert status == 303 and urllib.parse.unquote(headers["location"].split("next=", 1)[1]) == path
+
+
 def leaving_takes_a_page_of_that_host(g):
     begin(g)
     own = "Origin: http://%s:%d" % (ECHO, g.port)
@@ -291,7 +375,7 @@ def a_persons_browser_is_sent_to_the_host_and_programs_stay(g):
         status, headers, _ = at(g, "demos.test", target, *BROWSER)
         assert status == 303 and headers["location"] == own + wanted, (target, headers)
     status, headers, _ = at(g, "demos.test", path + "?a=1", *BROWSER, "Cookie: vitrine_session=c-bob")
-    assert headers["location"] == own + "/-/enter?next=/%3Fa%3D1"
+    assert headers["location"] == own + "/-/enter?try=1&next=/%3Fa%3D1"
     people.end()
 
 
@@ -376,7 +460,9 @@ def a_host_is_proved_by_what_only_the_gateway_can_say(g):
     assert "somebody else" in answer(ask("a.company.com"), b"hello")
     assert "somebody else" in answer(ask("a.company.com"), body)
     seq = ask("demo.company.com")
-    assert "HTTP 302" in answer(seq, at(g, "demo.company.com", path)[2], status=302)
+    words = answer(seq, at(g, "demo.company.com", path)[2], status=302)
+    # What is found there is nobody's business: not even its status.
+    assert "somebody else" in words and "302" not in words
     seq = ask("demo.company.com")
     fetch.send(Frame(FAILED, {"code": "no_host", "message": "demo.company.com has no address", "ms": 1}, seq=seq))
     assert "no address" in g.edge.expect(PROVED, skip=(ACTIVITY,)).json()["words"]

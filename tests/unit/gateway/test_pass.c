@@ -24,15 +24,37 @@ static bool opens(const struct passes *p, const char *host, const char *pass, ui
 	return ok;
 }
 
-static bool takes(
-	struct passes *p, const char *host, const char *state, const char *code, uint64_t now)
+static const uint8_t home[] = {192, 0, 2};
+
+static struct handover to(const char *host, const char *state)
+{
+	return (struct handover){
+		.host = host, .state = state, .network = home, .network_n = sizeof(home)};
+}
+
+static bool seals(const struct passes *p, uint64_t now, char ret[PASS_MAX + 1])
+{
+	const struct handover h = to(HOST, STATE);
+
+	return handover_seal(p, &h, "cookie", 6, now, ret);
+}
+
+static bool takes_from(struct passes *p, const struct handover *h, const char *code, uint64_t now)
 {
 	char sign_in[SIGN_IN_MAX + 1];
 	size_t n = 0;
-	bool ok = handover_take(p, host, state, code, now, sign_in, &n);
+	bool ok = handover_take(p, h, code, now, sign_in, &n);
 
 	CHECK(!ok || (n == 6 && !strcmp(sign_in, "cookie")));
 	return ok;
+}
+
+static bool takes(
+	struct passes *p, const char *host, const char *state, const char *code, uint64_t now)
+{
+	const struct handover h = to(host, state);
+
+	return takes_from(p, &h, code, now);
 }
 
 TEST(a_pass_is_good_for_its_host_alone_and_for_its_time)
@@ -75,8 +97,8 @@ TEST(a_code_is_good_once_for_one_browser_and_a_minute)
 	struct passes *p = make(1), *again = make(1);
 	char code[PASS_MAX + 1], second[PASS_MAX + 1];
 
-	CHECK(handover_seal(p, HOST, STATE, "cookie", 6, 1000, code));
-	CHECK(handover_seal(p, HOST, STATE, "cookie", 6, 1000, second));
+	CHECK(seals(p, 1000, code));
+	CHECK(seals(p, 1000, second));
 	CHECK(!takes(p, "bob-mood.s.org", STATE, code, 1000));
 	CHECK(!takes(p, HOST, STATE + 1, code, 1000));
 	CHECK(!takes(
@@ -88,13 +110,32 @@ TEST(a_code_is_good_once_for_one_browser_and_a_minute)
 	(void)passes_free(again);
 }
 
+TEST(a_code_is_good_in_the_network_it_was_made_for)
+{
+	static const uint8_t away[] = {192, 0, 3}, six[] = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1};
+	struct passes *p = make(1);
+	struct handover h = to(HOST, STATE);
+	char code[PASS_MAX + 1];
+
+	CHECK(seals(p, 1000, code));
+	h.network = away;
+	CHECK(!takes_from(p, &h, code, 1000));
+	h.network_n = 2;
+	CHECK(!takes_from(p, &h, code, 1000));
+	h.network = six;
+	h.network_n = sizeof(six);
+	CHECK(!takes_from(p, &h, code, 1000));
+	CHECK(takes(p, HOST, STATE, code, 1000));
+	(void)passes_free(p);
+}
+
 TEST(used_codes_are_forgotten_with_their_time)
 {
 	struct passes *p = make(1);
 	char code[PASS_MAX + 1];
 
 	for (uint64_t now = 1000; now < 1000 + 10 * HANDOVER_SEC; now++) {
-		CHECK(handover_seal(p, HOST, STATE, "cookie", 6, now, code));
+		CHECK(seals(p, now, code));
 		CHECK(takes(p, HOST, STATE, code, now) && !takes(p, HOST, STATE, code, now));
 	}
 	(void)passes_free(p);
