@@ -91,6 +91,15 @@ const char *address_rule(const struct sockaddr *a, const struct address_exceptio
 	return address_is_own(a) ? "of this machine" : NULL;
 }
 
+bool address_is_loopback(const struct sockaddr *a)
+{
+	const uint8_t *bytes = bytes_of(a);
+
+	return a->sa_family == AF_INET
+		       ? bytes[0] == 127
+		       : !memcmp(bytes, &in6addr_loopback, sizeof(in6addr_loopback));
+}
+
 bool address_is_own(const struct sockaddr *a)
 {
 	struct sockaddr_storage from = {0};

@@ -33,3 +33,6 @@ const char *address_rule(const struct sockaddr *a, const struct address_exceptio
 /* Whether it is an address of this machine, however public it looks: the kernel would leave from
  * there to get there. Sends nothing. */
 bool address_is_own(const struct sockaddr *a);
+
+/* 127.0.0.0/8 and ::1: every machine's own, so that it says nothing of where a name leads. */
+bool address_is_loopback(const struct sockaddr *a);

@@ -55,7 +55,7 @@ static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_s
 	if (r->verdict.code)
 		return CURL_SOCKET_BAD;
 	rule = address_rule(&a->addr, &r->world->except);
-	if (rule && !(r->prove && address_is_own(&a->addr))) {
+	if (rule && !(r->prove && address_is_own(&a->addr) && !address_is_loopback(&a->addr))) {
 		(void)verdict_set(&r->verdict, "refused", "address",
 			"%.120s is at an address that is %s; apps reach public addresses only",
 			r->target.name, rule);

@@ -49,6 +49,27 @@ static int check_free(struct store *s, const char *space_id, const char *host, s
 	return r < 0 ? r : 0;
 }
 
+static int take_count(const struct store_row *row, void *data)
+{
+	*(int64_t *)data = store_int(row, 0);
+	return 1;
+}
+
+/* Whether the Space, which has n, may have one more. */
+static int check_room(struct store *s, const char *space_id, int n, struct err *e)
+{
+	int64_t all = 0;
+	int r;
+
+	if (n == SPACE_DOMAINS_MAX)
+		return err_set(e, -ENOSPC, "a Space has %d hosts at most", SPACE_DOMAINS_MAX);
+	r = store_run(s, "domain_count_of_owner", take_count, &all, e, "s", space_id);
+	if (r >= 0 && all >= OWNER_DOMAINS_MAX)
+		return err_set(e, -ENOSPC, "an owner has %d hosts at most, of all Spaces together",
+			OWNER_DOMAINS_MAX);
+	return r < 0 ? r : 0;
+}
+
 int domain_claim(struct store *s, const char *space_id, const char *host, int64_t now_usec,
 	struct domain *ret, struct err *e)
 {
@@ -65,9 +86,9 @@ int domain_claim(struct store *s, const char *space_id, const char *host, int64_
 				s, "domain_again", NULL, NULL, e, "ssi", space_id, host, now_usec);
 			return r < 0 ? r : 0;
 		}
-	if (n == SPACE_DOMAINS_MAX)
-		return err_set(e, -ENOSPC, "a Space has %d hosts at most", SPACE_DOMAINS_MAX);
-	r = n < 0 ? n : check_free(s, space_id, host, e);
+	r = n < 0 ? n : check_room(s, space_id, n, e);
+	if (r == 0)
+		r = check_free(s, space_id, host, e);
 	if (r < 0)
 		return r;
 	random_id(token);
@@ -82,12 +103,19 @@ int domain_claim(struct store *s, const char *space_id, const char *host, int64_
 int domain_prove(
 	struct store *s, const char *space_id, const char *host, int64_t now_usec, struct err *e)
 {
+	int r = check_free(s, space_id, host, e);
+
+	if (r == 0)
+		r = store_run(s, "domain_prove", NULL, NULL, e, "ssi", space_id, host, now_usec);
+	if (r == 0)
+		return err_set(e, -ENOENT, "'%.100s' is not claimed for this Space", host);
+	return r < 0 ? r : 0;
+}
+
+int domain_unbind_deleted(struct store *s, const char *host, struct err *e)
+{
 	int r = store_run(s, "domain_unbind_deleted", NULL, NULL, e, "s", host);
 
-	if (r >= 0)
-		r = check_free(s, space_id, host, e);
-	if (r >= 0)
-		r = store_run(s, "domain_prove", NULL, NULL, e, "ssi", space_id, host, now_usec);
 	return r < 0 ? r : 0;
 }
 

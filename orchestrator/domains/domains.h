@@ -13,6 +13,7 @@
 
 #define DOMAIN_CLAIM_USEC ((int64_t)7 * 86400 * 1000000) /* then it is forgotten */
 #define DOMAIN_WORDS_MAX 200
+#define OWNER_DOMAINS_MAX 64 /* of all an owner's Spaces, claims too */
 
 struct domain {
 	char host[DOMAIN_NAME_MAX + 1];
@@ -25,7 +26,8 @@ struct domain {
 
 /*
  * The Space's claim to a host that custom_host_check let pass; what was claimed before stays as it
- * is, with its time anew. -EEXIST: it is another Space's. -ENOSPC: over SPACE_DOMAINS_MAX.
+ * is, with its time anew. -EEXIST: it is another Space's, or that of one which was deleted and can
+ * be restored. -ENOSPC: over SPACE_DOMAINS_MAX or OWNER_DOMAINS_MAX.
  */
 int domain_claim(struct store *s, const char *space_id, const char *host, int64_t now_usec,
 	struct domain *ret, struct err *e);
@@ -33,6 +35,9 @@ int domain_claim(struct store *s, const char *space_id, const char *host, int64_
 /* The Space has it from now on. -EEXIST: another one does. -ENOENT: there is no such claim. */
 int domain_prove(
 	struct store *s, const char *space_id, const char *host, int64_t now_usec, struct err *e);
+/* Takes the host from a Space that was deleted: where an administrator says whose it is now. */
+int domain_unbind_deleted(struct store *s, const char *host, struct err *e);
+
 int domain_refuse(
 	struct store *s, const char *space_id, const char *host, const char *words, struct err *e);
 

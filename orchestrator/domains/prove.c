@@ -30,8 +30,10 @@ int prove_bind(struct world *w, const char *space_id, const char *host, struct e
 {
 	int64_t now = (int64_t)clock_wall_usec();
 	struct domain d;
-	int r = domain_claim(w->store, space_id, host, now, &d, e);
+	int r = domain_unbind_deleted(w->store, host, e);
 
+	if (r == 0)
+		r = domain_claim(w->store, space_id, host, now, &d, e);
 	if (r == 0)
 		r = domain_prove(w->store, space_id, host, now, e);
 	if (r == 0)

@@ -583,8 +583,10 @@ SELECT d.host, r.owner, r.name, d.proved_usec FROM domains d JOIN repos r ON r.i
 WHERE d.proved_usec > 0 AND r.deleted_usec = 0 ORDER BY d.host LIMIT 10000;
 -- name: domain_proved
 SELECT host, space_id, token, words, asked_usec, proved_usec FROM domains
-WHERE host = $1 AND proved_usec > 0 AND space_id NOT IN
-	(SELECT id FROM repos WHERE deleted_usec > 0);
+WHERE host = $1 AND proved_usec > 0;
+-- name: domain_count_of_owner
+SELECT count(*) FROM domains WHERE space_id IN
+	(SELECT id FROM repos WHERE owner = (SELECT owner FROM repos WHERE id = $1));
 -- name: domain_by_token
 SELECT host, space_id, token, words, asked_usec, proved_usec FROM domains
 WHERE host = $1 AND token = $2 AND proved_usec = 0;

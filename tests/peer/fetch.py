@@ -579,18 +579,37 @@ class Proofs(Case):
     path = "/.well-known/vitrine-domain/t0ken"
 
     def test_one_path_is_asked_of_this_machine_and_nothing_else(self):
-        NAMES.records["mine.test"] = ["127.0.0.1"]
+        server = Server(PUBLIC)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        NAMES.records["mine.test"] = [PUBLIC]
         NAMES.records["private.test"] = ["10.1.2.3"]
-        mine, more = "http://mine.test:%d" % self.server.port, {"prove": True, "allow": ()}
+        mine, more = "http://mine.test:%d" % server.port, {"prove": True, "allow": ()}
         a, _ = self.fetch.answer(mine + self.path, **more)
         self.assertEqual(a["status"], 200)
-        self.assertEqual([h[:2] for h in self.server.hits], [("GET", self.path)])
+        self.assertEqual([h[:2] for h in server.hits], [("GET", self.path)])
         for url in (mine + "/other", mine + "/.well-known/vitrine-domain/../../x", mine.replace("http:", "https:") + self.path):
             self.fetch.failed(url, "refused", "operator", **more)
         self.fetch.failed(mine + self.path, "refused", "operator", method="POST", **more)
-        self.fetch.failed("http://private.test:%d%s" % (self.server.port, self.path), "refused", "address", **more)
+        self.fetch.failed("http://private.test:%d%s" % (server.port, self.path), "refused", "address", **more)
         self.fetch.failed(mine + self.path, "refused", "operator", allow=("*:*",))
-        self.assertEqual(len(self.server.hits), 1)
+        self.assertEqual(len(server.hits), 1)
+
+    def test_a_name_that_leads_to_every_machine_proves_nothing(self):
+        for name, address in (("four.test", "127.0.0.1"), ("far.test", "127.9.9.9")):
+            NAMES.records[name] = [address]
+            self.fetch.failed("http://%s:%d%s" % (name, self.server.port, self.path), "refused", "address", "loopback",
+                              prove=True, allow=())
+        self.assertEqual(self.server.hits, [])
+
+
+class NamedLoopback(Case):
+    options = ("--prove", "--allow-private", "127.0.0.1/32")
+
+    def test_unless_the_operator_named_it(self):
+        NAMES.records["four.test"] = ["127.0.0.1"]
+        a, _ = self.fetch.answer("http://four.test:%d%s" % (self.server.port, Proofs.path), prove=True, allow=())
+        self.assertEqual(a["status"], 200)
 
 
 class NoProofs(Case):

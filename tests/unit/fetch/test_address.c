@@ -120,4 +120,18 @@ TEST(addresses_of_this_machine_are_known)
 	CHECK(!address_is_own((struct sockaddr *)&a));
 }
 
+TEST(every_machine_has_its_loopback)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	struct sockaddr_in6 b = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+
+	a.sin_addr.s_addr = htonl(0x7f090909);
+	CHECK(address_is_loopback((struct sockaddr *)&a));
+	a.sin_addr.s_addr = htonl(0x80000001);
+	CHECK(!address_is_loopback((struct sockaddr *)&a));
+	CHECK(address_is_loopback((struct sockaddr *)&b));
+	b.sin6_addr.s6_addr[0] = 0x20;
+	CHECK(!address_is_loopback((struct sockaddr *)&b));
+}
+
 TEST_MAIN()

@@ -116,7 +116,43 @@ TEST(a_space_has_sixteen_at_most)
 	teardown(&fx);
 }
 
-TEST(a_deleted_space_keeps_its_host_until_somebody_proves_it)
+TEST(an_owner_has_sixty_four_at_most_over_all_spaces)
+{
+	struct hub_repo more;
+	struct domain d;
+	struct err e = {0};
+	struct fixture fx;
+	char host[32], name[16];
+
+	setup(&fx);
+	for (int i = 0; i < OWNER_DOMAINS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "more%d", i / SPACE_DOMAINS_MAX);
+		if (i % SPACE_DOMAINS_MAX == 0)
+			CHECK(hub_create(fx.store, REPO_SPACE, "ada", name, false, &more, &e) == 0);
+		(void)snprintf(host, sizeof(host), "h%d.example", i);
+		CHECK(domain_claim(fx.store, more.id, host, NOW, &d, &e) == 0);
+	}
+	CHECK(domain_claim(fx.store, fx.one.id, "a.b", NOW, &d, &e) == -ENOSPC);
+	CHECK(strstr(e.text, "64") != NULL);
+	/* One that is there is looked at again, and others have their own. */
+	CHECK(domain_claim(fx.store, more.id, host, NOW, &d, &e) == 0);
+	CHECK(domain_claim(fx.store, fx.two.id, "a.b", NOW, &d, &e) == 0);
+	/* Claims that are over count no more. */
+	CHECK(domain_claim(fx.store, fx.one.id, "a.b", NOW + DOMAIN_CLAIM_USEC + 1, &d, &e) == 0);
+	teardown(&fx);
+}
+
+TEST(what_is_not_claimed_is_not_proved)
+{
+	struct err e = {0};
+	struct fixture fx;
+
+	setup(&fx);
+	CHECK(domain_prove(fx.store, fx.one.id, "a.b", NOW, &e) == -ENOENT && e.text[0]);
+	teardown(&fx);
+}
+
+TEST(a_deleted_space_keeps_its_host_unless_an_administrator_gives_it_away)
 {
 	struct domain d, all[SPACE_DOMAINS_MAX];
 	struct err e = {0};
@@ -124,14 +160,14 @@ TEST(a_deleted_space_keeps_its_host_until_somebody_proves_it)
 
 	setup(&fx);
 	CHECK(domain_claim(fx.store, fx.one.id, "a.b", NOW, &d, &e) == 0);
-	CHECK(domain_prove(fx.store, fx.one.id, "a.b", NOW, &e) == 0);
-	CHECK(domain_claim(fx.store, fx.two.id, "a.b", NOW, &d, &e) == -EEXIST);
-	CHECK(hub_delete(fx.store, &fx.one, &e) == 0);
-	CHECK(list(&fx, &fx.one, NOW, all) == 1);
 	CHECK(domain_claim(fx.store, fx.two.id, "a.b", NOW, &d, &e) == 0);
+	CHECK(domain_prove(fx.store, fx.one.id, "a.b", NOW, &e) == 0);
+	CHECK(domain_unbind_deleted(fx.store, "a.b", &e) == 0 && list(&fx, &fx.one, NOW, all) == 1);
+	CHECK(hub_delete(fx.store, &fx.one, &e) == 0);
+	CHECK(domain_prove(fx.store, fx.two.id, "a.b", NOW, &e) == -EEXIST);
 	CHECK(list(&fx, &fx.one, NOW, all) == 1);
+	CHECK(domain_unbind_deleted(fx.store, "a.b", &e) == 0 && list(&fx, &fx.one, NOW, all) == 0);
 	CHECK(domain_prove(fx.store, fx.two.id, "a.b", NOW, &e) == 0);
-	CHECK(list(&fx, &fx.one, NOW, all) == 0 && list(&fx, &fx.two, NOW, all) == 1);
 	teardown(&fx);
 }
 
