@@ -234,6 +234,8 @@ static void take_loaded(struct shelf *s, struct slot *slot, struct model *fresh)
 	/* Or two models that are both wanted would unload each other for ever. */
 	slot->claimed_until_usec = slot->wanted ? slot->used_usec + CLAIM_USEC : 0;
 	slot->wanted = false;
+	slot->stays_until_usec = bay == slot->prefer ? slot->used_usec + s->stay_usec : 0;
+	slot->elsewhere_usec = 0;
 	log_loaded(m);
 	slot_set(slot, READY);
 }
@@ -404,6 +406,7 @@ int shelf_open(const char *const *dirs, size_t n, struct device *d, uint64_t mem
 
 	if (!s)
 		return err_set(e, -ENOMEM, "out of memory");
+	s->stay_usec = SHELF_STAY_USEC;
 	rack_init(&s->rack);
 	(void)rack_add(&s->rack, d, memory_max);
 	for (; s->n_dirs < n && s->n_dirs < SHELF_DIRS_MAX; s->n_dirs++) {
@@ -483,19 +486,6 @@ struct model *shelf_find(const struct shelf *s, const char *id)
 	return slot && !slot->gone ? slot->model : NULL;
 }
 
-/* It is loaded on another device than it is called for now: it moves as soon as nobody uses it, or
- * is about to. */
-static void follow_call(struct shelf *s, struct slot *slot, struct bay *on)
-{
-	slot->prefer = on;
-	if (slot->state != READY || slot->bay == on ||
-		clock_mono_usec() < slot->claimed_until_usec ||
-		(s->loading && !s->ops.release(slot->model, s->data)))
-		return;
-	log_info("model=%s moves to %s", slot->model->id, on->name);
-	slot_unload(slot);
-}
-
 int shelf_use_on(struct shelf *s, struct model *m, struct bay *on, struct err *e)
 {
 	struct slot *slot = slot_of(s, m);
@@ -506,12 +496,14 @@ int shelf_use_on(struct shelf *s, struct model *m, struct bay *on, struct err *e
 			(unsigned long long)(m->need >> 20), on->name,
 			(unsigned long long)(on->memory_max >> 20));
 	if (on)
-		follow_call(s, slot, on);
+		slot_follow(s, slot, on);
 	if (!s->loading && slot->state == NEW)
 		begin(s, slot, true);
 	if (!s->loading && slot->state == COLD && shelf_make_room(s, slot))
 		begin(s, slot, false);
 	if (slot->state == READY && !slot_is_leaving(slot) && (!on || slot->bay == on)) {
+		if (slot_is_due_elsewhere(s, slot))
+			return -EAGAIN;
 		slot->used_usec = clock_mono_usec();
 		slot->claimed_until_usec = 0;
 		return 0;

@@ -23,6 +23,7 @@
 #include <stddef.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "inference/devices/rack.h"
@@ -30,6 +31,7 @@
 
 #define SHELF_MODELS_MAX 256
 #define SHELF_DIRS_MAX 8
+#define SHELF_STAY_USEC (20 * USEC_PER_SEC) /* of a model that goes from device to device */
 
 struct guard;
 struct shelf;
@@ -83,8 +85,13 @@ struct model *shelf_find(const struct shelf *s, const char *id);
  */
 int shelf_use(struct shelf *s, struct model *m, struct err *e);
 /* The same for a call that is to run on that device: where the model is loaded on another one it
- * moves as soon as nobody uses it; -EAGAIN until then. -ENODEV: that may not take so much. */
+ * moves as soon as nobody uses it; -EAGAIN until then. Two that want it in different places have it
+ * in turn: where it was called for it stays for SHELF_STAY_USEC, and whoever has waited for so long
+ * has it next, calls for where it is being told -EAGAIN. -ENODEV: that may not take so much. */
 int shelf_use_on(struct shelf *s, struct model *m, struct bay *on, struct err *e);
+
+/* The device that it is loaded on, or being loaded for. NULL: none. Borrowed. */
+const struct bay *shelf_bay(const struct shelf *s, const struct model *m);
 
 /* How much of the model is there, from 0 to 1. */
 double shelf_progress(const struct shelf *s, const struct model *m);

@@ -15,14 +15,17 @@ struct slot {
 	struct model *model; /* owned; stays where it is, since requests point to it */
 	struct found at;
 	enum state state;
-	struct bay *bay;             /* that it is loaded for, or on; borrowed; NULL: none */
-	struct bay *prefer;          /* that it was called for; borrowed; NULL: any */
-	bool moving;                 /* requests wait that have its tokenizer; it has no network */
-	uint64_t used_usec;          /* when it was last called */
-	bool wanted;                 /* a call waits for it */
-	uint64_t claimed_until_usec; /* loaded for a call that has not come back yet; 0: no */
-	bool gone;                   /* its folder is no more */
-	bool stale;                  /* its folder has changed since */
+	struct bay *bay;              /* that it is loaded for, or on; borrowed; NULL: none */
+	struct bay *prefer;           /* that it was called for; borrowed; NULL: any */
+	bool moving;                  /* requests wait that have its tokenizer; it has no network */
+	uint64_t used_usec;           /* when it was last called */
+	bool wanted;                  /* a call waits for it */
+	uint64_t claimed_until_usec;  /* loaded for a call that has not come back yet; 0: no */
+	uint64_t stays_until_usec;    /* or tries to come to, the device it was called for */
+	uint64_t elsewhere_usec;      /* since when calls want it on another one; 0: none does */
+	uint64_t elsewhere_last_usec; /* when one said so last */
+	bool gone;                    /* its folder is no more */
+	bool stale;                   /* its folder has changed since */
 };
 
 struct shelf {
@@ -39,6 +42,7 @@ struct shelf {
 	struct shelf_ops ops;
 	void *data;
 	struct found_all *seen; /* owned; the thread's between two looks */
+	uint64_t stay_usec;     /* SHELF_STAY_USEC, but for tests */
 };
 
 /* --- shelf.c --- */
@@ -70,6 +74,12 @@ void slot_leave(struct shelf *s, struct slot *slot);
 /* Whoever waits for one that no device in service may hold hears so, at once or when asking again.
  */
 void slot_refuse_homeless(struct shelf *s, struct slot *slot);
+
+/* A call wants it on that device. Where it is loaded on another one it moves as soon as nobody uses
+ * it, or is about to; while it is on its way, it goes where it was called for first. */
+void slot_follow(struct shelf *s, struct slot *slot, struct bay *on);
+/* Calls have waited for it on another device for so long that it ends here what it has begun. */
+bool slot_is_due_elsewhere(const struct shelf *s, const struct slot *slot);
 
 /* Unloads the least recently used until there is room where it may go. False: the others are in
  * use, or there is no such place. */

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "inference/engine/shelf_inside.h"
 
+#define ASKED_USEC (2 * USEC_PER_SEC) /* whoever still waits has asked again by then */
+
 /* --- away from a device --- */
 
 void slot_leave_bay(struct slot *slot)
@@ -132,11 +134,70 @@ uint64_t shelf_memory(const struct shelf *s)
 	return sum;
 }
 
+/* --- to the device of a call --- */
+
+static void note_elsewhere(struct slot *slot, uint64_t now)
+{
+	if (!slot->elsewhere_usec || now > slot->elsewhere_last_usec + ASKED_USEC)
+		slot->elsewhere_usec = now;
+	slot->elsewhere_last_usec = now;
+}
+
+bool slot_is_due_elsewhere(const struct shelf *s, const struct slot *slot)
+{
+	uint64_t now = clock_mono_usec();
+
+	return slot->elsewhere_usec && now <= slot->elsewhere_last_usec + ASKED_USEC &&
+	       now >= slot->elsewhere_usec + s->stay_usec && now >= slot->stays_until_usec;
+}
+
+static void prefer(struct shelf *s, struct slot *slot, struct bay *on, uint64_t now)
+{
+	if (slot->prefer != on || slot->state == READY)
+		slot->stays_until_usec = now + s->stay_usec;
+	slot->prefer = on;
+}
+
+/* It is on its way to another device, and has not tried for too long. */
+static bool is_on_its_way(const struct slot *slot, uint64_t now)
+{
+	return slot->state != READY && slot->wanted && slot->prefer &&
+	       slot->prefer->state == BAY_SERVING && now < slot->stays_until_usec;
+}
+
+void slot_follow(struct shelf *s, struct slot *slot, struct bay *on)
+{
+	uint64_t now = clock_mono_usec();
+
+	if (slot->state == READY && slot->bay == on)
+		return;
+	if (slot->state != READY) {
+		if (!is_on_its_way(slot, now))
+			prefer(s, slot, on, now);
+		return;
+	}
+	note_elsewhere(slot, now);
+	if (now < slot->claimed_until_usec || now < slot->stays_until_usec ||
+		(s->loading && !s->ops.release(slot->model, s->data)))
+		return;
+	log_info("model=%s moves to %s", slot->model->id, on->name);
+	prefer(s, slot, on, now);
+	slot_unload(slot);
+}
+
 /* --- devices --- */
 
 int shelf_add_device(struct shelf *s, struct device *d, uint64_t memory_max)
 {
 	return rack_add(&s->rack, d, memory_max);
+}
+
+const struct bay *shelf_bay(const struct shelf *s, const struct model *m)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->slots[i].model == m)
+			return s->slots[i].bay;
+	return NULL;
 }
 
 struct rack *shelf_rack(struct shelf *s)

@@ -372,6 +372,24 @@ static int describe(struct worker *w, uint32_t seq, const struct infer_call *m,
 	return r < 0 ? r : send_value(w, seq, value, &(struct usage){0});
 }
 
+/* Why its model has not come. */
+static void say_late(const struct call *c, const char *id, struct err *e)
+{
+	const struct space_place *place = find_place(c);
+	const struct shelf *shelf = c->worker->service->shelf;
+	const struct model *model = shelf_find(shelf, id);
+	const struct bay *on = model ? shelf_bay(shelf, model) : NULL;
+
+	if (place && place->device[0] && on && strcmp(on->name, place->device) != 0)
+		(void)err_set(e, -EBUSY,
+			"model: others use it on the device %s; it did not come to %s, where this "
+			"Space's models run, within %llu s, the limit",
+			on->name, place->device, SERVICE_HOLD_SEC);
+	else
+		(void)err_set(e, -EBUSY, "model: it is still being loaded after %llu s, the limit",
+			SERVICE_HOLD_SEC);
+}
+
 /* Begins with a held call if its model is there, ends it if that cannot be. Returns what sending
  * returned. */
 static int resume(struct call *c)
@@ -393,6 +411,8 @@ static int resume(struct call *c)
 		r = describes ? describe(w, seq, &m, &code, &e)
 			      : begin_request(c, &m, &raw, &code, &e);
 		told = r == -EAGAIN ? tell_loading(c, m.model) : 0;
+		if (r == -EAGAIN && !c->unpaid && !c->crowded)
+			say_late(c, m.model, &e);
 		infer_call_done(&m);
 	}
 	if (r == 0 && describes) {
@@ -409,10 +429,6 @@ static int resume(struct call *c)
 	}
 	if (r == -EAGAIN)
 		code = "busy";
-	if (r == -EAGAIN && !c->unpaid && !c->crowded) {
-		(void)err_set(&e, -EBUSY, "model: it is still being loaded after %llu s, the limit",
-			SERVICE_HOLD_SEC);
-	}
 	call_forget(c);
 	inference_count(INFERENCE_REFUSED, 1);
 	return send_error(w, seq, code, e.text);

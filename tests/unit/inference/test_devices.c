@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/link.h"
+#include "inference/engine/shelf_inside.h"
 #include "inference/peers/devices.h"
 #include "inference/peers/inside.h"
 #include "proto/messages.h"
@@ -565,6 +566,46 @@ TEST(a_model_that_is_called_for_a_device_comes_there_once_nobody_uses_it_elsewhe
 	cpu->memory_max = 1;
 	CHECK(shelf_use_on(s.shelf, model_of(&s, "vitrine/a"), cpu, &e) == -ENODEV);
 	CHECK(strstr(e.text, "and the device cpu may take 0"));
+	end(&s);
+}
+
+TEST(two_who_want_a_model_on_different_devices_have_it_in_turn)
+{
+	struct bay *bays[2];
+	struct model *m;
+	struct stand s;
+	struct err e = {0};
+	const struct slot *slot;
+	uint64_t stays = 0;
+	int moves = 0;
+
+	begin(&s, ROOMY, ROOMY);
+	until_loaded(&s);
+	s.shelf->stay_usec = USEC_PER_SEC / 4;
+	m = model_of(&s, "vitrine/b");
+	for (slot = s.shelf->slots; slot->model != m; slot++)
+		;
+	bays[0] = rack_find(shelf_rack(s.shelf), "faulty");
+	bays[1] = rack_find(shelf_rack(s.shelf), "cpu");
+	for (const struct device *was = s.faulty; moves < 4;) {
+		/* The first of them never leaves it alone. */
+		static struct payment p;
+
+		for (int i = 0; i < 2; i++) {
+			int r = shelf_use_on(s.shelf, m, bays[i], &e);
+
+			CHECK(r == 0 || r == -EAGAIN);
+			if (i == 0 && r == 0 && !p.watch.request)
+				write_story(&s, "vitrine/b", 20, &p);
+		}
+		/* Each has it for a while, not for a single call. */
+		CHECK(m->net || clock_mono_usec() >= stays);
+		CHECK(!m->net || m->net->device == was || slot->stays_until_usec > 0);
+		stays = m->net ? slot->stays_until_usec : stays;
+		moves += m->net && m->net->device != was;
+		was = m->net ? m->net->device : was;
+		CHECK(loop_dispatch(s.loop, 5) == 0);
+	}
 	end(&s);
 }
 
