@@ -181,7 +181,16 @@ async function planTooLate(page, write) {
 }
 
 async function giveCredit(page) {
+  let letGo;
+  const held = new Promise((done) => (letGo = done));
+
+  await page.route("**/api/usage?all=1&days=30", (route) => held.then(() => route.continue()));
   await page.getByRole("link", { name: "Accounts" }).click();
+  await page.getByRole("heading", { name: "Models" }).waitFor();
+  await page.getByRole("radio", { name: "30 days" }).check();
+  await page.getByRole("heading", { name: "Models" }).waitFor({ state: "detached" });
+  letGo();
+  await page.getByRole("heading", { name: "Models" }).waitFor();
   await page.getByLabel("Who").fill("nobody-there");
   await page.getByLabel("Seconds").fill("3600");
   await page.getByLabel("Reason").fill("a talk");
