@@ -158,9 +158,11 @@ static void prefer(struct shelf *s, struct slot *slot, struct bay *on, uint64_t 
 	slot->prefer = on;
 }
 
-/* It is on its way to another device, and has not tried for too long. */
+/* It comes to a device, however long that takes, or waits for room there, and not for too long. */
 static bool is_on_its_way(const struct slot *slot, uint64_t now)
 {
+	if (slot->state == LOADING)
+		return true;
 	return slot->state != READY && slot->wanted && slot->prefer &&
 	       slot->prefer->state == BAY_SERVING && now < slot->stays_until_usec;
 }
