@@ -20,7 +20,7 @@ import unittest
 import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from orchestrator_fakes import (ACTIVITY, ATTACH, CHECK, CHECKED, HEADER, IDENTIFY, LIST, LOG, ROUTE, WANT_BUNDLE,
+from orchestrator_fakes import (ACTIVITY, ATTACH, CHECK, CHECKED, DEVICE, HEADER, IDENTIFY, LIST, LOG, ROUTE, WANT_BUNDLE,
                                 WORKER, WORKER_UP, Agent, Gateway, Platform, Repo, front_matter, until)
 
 PROGRAM, HOOK = sys.argv[1:3]
@@ -799,6 +799,22 @@ class Rights(Case):
                 for r in self.p.call("GET", "/api/audit?last=20")[1] if "/api/devices/" in r["subject"]]
         self.assertEqual(rows[:2], [("POST /api/devices/:name/drain", "/api/devices/cuda/drain", "a new fan"),
                                     ("POST /api/devices/:name/exclude", "/api/devices/cpu/exclude", "smoke")])
+
+    def test_an_order_to_a_device_is_in_the_audit_log_before_inference_has_it(self):
+        told = []
+
+        def leave(link, type_, seq, value, fds):
+            if type_ == DEVICE:
+                db = sqlite3.connect(self.p.data + "/vitrine.db")
+                told.extend(db.execute("SELECT who, subject FROM audit WHERE subject LIKE '/api/devices/%'"))
+                db.close()
+                link.close()
+        self.p.inference.links[-1].on_message = leave
+        self.assertEqual(self.p.call("POST", "/api/devices/cuda/drain", {"reason": "a new fan"})[0], 503)
+        self.assertEqual(told, [("admin", "/api/devices/cuda/drain")])
+        rows = [r["detail"] if isinstance(r["detail"], dict) else json.loads(r["detail"])
+                for r in self.p.call("GET", "/api/audit?last=20")[1] if "/api/devices/" in r["subject"]]
+        self.assertEqual([r.get("status") for r in rows], [None, 503])  # what was tried, and what came of it
 
     def test_a_private_space_is_there_for_its_owner_and_administrators_only(self):
         ada, bob = self.user("ada"), self.user("bob")
