@@ -452,7 +452,7 @@ UPDATE usage SET outcome = 'lost' WHERE outcome = 'running';
 SELECT ended_usec FROM usage WHERE ended_usec < $1 AND outcome <> 'running'
 ORDER BY ended_usec LIMIT 1 OFFSET $2;
 -- name: usage_newest
-SELECT coalesce((SELECT max(ended_usec) FROM usage),
+SELECT coalesce((SELECT max(ended_usec) FROM usage WHERE ended_usec < $1),
 	(SELECT max(day) + 1 FROM usage_days) * 86400000000, 0);
 -- name: usage_sum
 INSERT INTO usage_days (day, account, space, model, calls, device_nsec, tokens_in, tokens_out)

@@ -5,9 +5,11 @@
 
 #define DAY_USEC (86400 * USEC_PER_SEC)
 #define SLICE_CALLS 2000 /* go at once, with those of the same microsecond */
-/* No call is known to have ended later: whoever says that it is later than this has a clock that
- * has jumped, and would take from the ledger what is young. */
-#define AHEAD_USEC DAY_USEC
+/* Where no call is known to have ended as late as it is now, the clock may have jumped, and would
+ * take from the ledger what is young. Calls of a time to come prove nothing before they have come
+ * for a week: so long somebody has to set the clock right. */
+#define AHEAD_USEC ((int64_t)DAY_USEC)
+#define PROVEN_USEC (7 * (int64_t)DAY_USEC)
 
 static int take_int(const struct store_row *row, void *data)
 {
@@ -22,17 +24,26 @@ static uint64_t days_before(uint64_t now_usec, unsigned int days)
 	return now_usec > long_usec ? now_usec - long_usec : 0;
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The time by which what is old is judged. */
 static int judged_time(struct store *s, uint64_t now_usec, uint64_t *ret, struct err *e)
 {
-	int64_t newest = 0;
-	int r = store_run(s, "usage_newest", take_int, &newest, e, "");
+	int64_t now = (int64_t)now_usec, newest = 0, before = 0;
+	int r = store_run(s, "usage_newest", take_int, &newest, e, "i", INT64_MAX);
 
+	if (r >= 0)
+		r = store_run(s, "usage_newest", take_int, &before, e, "i", newest - PROVEN_USEC);
 	if (r < 0)
 		return r;
-	*ret = newest > 0 && now_usec > (uint64_t)newest + AHEAD_USEC
-		       ? (uint64_t)newest + AHEAD_USEC
-		       : now_usec;
+	if (newest > 0)
+		now = least(now, newest + AHEAD_USEC);
+	if (before > 0)
+		now = least(now, before + PROVEN_USEC + AHEAD_USEC);
+	*ret = (uint64_t)now;
 	return 0;
 }
 

@@ -14,9 +14,10 @@
 /*
  * Takes some calls that ended before the days that the ledger keeps (usage.h), in one transaction:
  * what was cut short changes nothing. A clock that is more than a day ahead of the newest call
- * counts as that call's time and a day: what it takes is old by the ledger itself. 1: there may be
- * more; 0: all are taken, and sums that are too old are removed. A call that still runs stays,
- * however old, since its row may yet grow.
+ * counts as that call's time and a day, and one that has jumped and been used since as the time
+ * before and eight days, until a week has passed: what goes is old by the ledger itself. 1: there
+ * may be more; 0: all are taken, and sums that are too old are removed. A call that still runs
+ * stays, however old, since its row may yet grow.
  */
 int rollup_step(struct store *s, uint64_t now_usec, struct err *e);
 

@@ -94,10 +94,11 @@ static int64_t calls_left(struct store *s)
 	return n;
 }
 
-/* Somebody has used something just now: by this the ledger knows what time it may be. */
+/* Somebody has used something just now and a week ago: by this the ledger knows what time it is. */
 static void put_young(struct store *s)
 {
 	put(s, 1000000, NOW, "user:eve", 0, "done");
+	put(s, 1000001, NOW - 7 * DAY - 1, "user:eve", 0, "done");
 }
 
 static void roll_all(struct store *s, uint64_t now)
@@ -165,12 +166,12 @@ TEST(a_call_that_still_runs_stays_and_is_counted_once_when_it_ends)
 	put(f.store, 1, NOW - 90 * DAY, "user:ada", 5, "running");
 	put(f.store, 2, NOW - 90 * DAY, "user:ada", 7, "done");
 	roll_all(f.store, NOW);
-	CHECK(calls_left(f.store) == 2 && sum_of(f.store, 0).nsec == 12);
+	CHECK(calls_left(f.store) == 3 && sum_of(f.store, 0).nsec == 12);
 	CHECK(store_run(f.store, "usage_put", NULL, NULL, NULL, "siiissssssssiiiiiiis", "j",
 		      (int64_t)1, (int64_t)3, NOW, "user:ada", "user:ada", "s1", "ada/draw", "c",
 		      "a/b", "chat", "cpu", (int64_t)1, (int64_t)2, (int64_t)3, (int64_t)9,
 		      (int64_t)4, (int64_t)0, (int64_t)5, "done") >= 0);
-	CHECK(sum_of(f.store, 0).nsec == 16 && sum_of(f.store, 0).calls == 3);
+	CHECK(sum_of(f.store, 0).nsec == 16 && sum_of(f.store, 0).calls == 4);
 	tear_down(&f);
 }
 
@@ -184,8 +185,8 @@ TEST(what_comes_late_is_added_to_its_day)
 	roll_all(f.store, NOW);
 	put(f.store, 2, NOW - 90 * DAY + 1, "user:ada", 6, "failed");
 	roll_all(f.store, NOW);
-	CHECK(calls_left(f.store) == 1);
-	CHECK(sum_of(f.store, 0).calls == 3 && sum_of(f.store, 0).nsec == 11);
+	CHECK(calls_left(f.store) == 2);
+	CHECK(sum_of(f.store, 0).calls == 4 && sum_of(f.store, 0).nsec == 11);
 	tear_down(&f);
 }
 
@@ -198,7 +199,7 @@ TEST(sums_that_are_too_old_go_and_younger_ones_stay)
 	put(f.store, 1, NOW - (ROLLUP_KEEP_DAYS + 2) * DAY, "user:ada", 5, "done");
 	put(f.store, 2, NOW - (ROLLUP_KEEP_DAYS - 2) * DAY, "user:ada", 6, "done");
 	roll_all(f.store, NOW);
-	CHECK(calls_left(f.store) == 1 && sum_of(f.store, 0).nsec == 6);
+	CHECK(calls_left(f.store) == 2 && sum_of(f.store, 0).nsec == 6);
 	tear_down(&f);
 }
 
@@ -225,6 +226,33 @@ TEST(a_clock_that_jumps_ahead_takes_nothing_from_the_ledger)
 		CHECK(sum_of(f.store, (int64_t)rollup_since_usec(NOW, 1)).calls == 7);
 	}
 	tear_down(&f);
+}
+
+TEST(calls_made_while_the_clock_is_ahead_take_nothing_before_a_week_of_them)
+{
+	static const int64_t jumps[] = {36, 835, 4000};
+
+	for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+		int64_t then = NOW + jumps[i] * DAY, left;
+		struct fixture f;
+
+		set_up(&f);
+		fill(f.store);
+		roll_all(f.store, NOW);
+		left = calls_left(f.store);
+		for (int64_t day = 0; day < 7; day++) {
+			put(f.store, 2000000 + day, then + day * DAY, "user:eve", 0, "done");
+			roll_all(f.store, (uint64_t)(then + day * DAY + DAY / 2));
+			CHECK(sum_of(f.store, 0).calls == CALLS + day + 1);
+			CHECK(calls_left(f.store) >= left - 9 * CALLS / 100);
+			CHECK(sum_of(f.store, (int64_t)rollup_since_usec(NOW, 1)).calls ==
+				7 + day + 1);
+		}
+		put(f.store, 3000000, then + 8 * DAY, "user:eve", 0, "done");
+		roll_all(f.store, (uint64_t)(then + 8 * DAY));
+		CHECK(calls_left(f.store) == 8); /* it is that late */
+		tear_down(&f);
+	}
 }
 
 TEST(sums_stay_however_late_it_is_when_no_call_is_left)
@@ -257,12 +285,12 @@ TEST(a_busy_minute_goes_in_slices_and_calls_of_one_moment_together)
 	for (int64_t i = 0; i < 2500; i++)
 		put(f.store, i + 5000, NOW - 80 * DAY, "user:ada", 1, "done");
 	CHECK(store_commit(f.store, NULL) == 0);
-	for (left = 7001; left > 3001; left -= 2000) {
+	for (left = 7002; left > 3002; left -= 2000) {
 		CHECK(calls_left(f.store) == left);
 		CHECK(rollup_step(f.store, NOW, NULL) == 1);
 	}
 	roll_all(f.store, NOW);
-	CHECK(calls_left(f.store) == 1 && sum_of(f.store, 0).nsec == 7000);
+	CHECK(calls_left(f.store) == 2 && sum_of(f.store, 0).nsec == 7000);
 	tear_down(&f);
 }
 
