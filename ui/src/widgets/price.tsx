@@ -25,12 +25,16 @@ export function pricesOf(cost: WireCost | null): readonly Price[] {
   });
 }
 
+/** Said before the click: what is left is known, and is less than this takes. */
+export const isTooDear = (ms: number, cost: WireCost | null): boolean => cost?.left_ms !== undefined && Boolean(cost.day_ms) && ms > cost.left_ms;
+
 const about = (ms: number) => (ms < LITTLE_MS ? computeWords(ms) : `about ${computeWords(ms)}`);
 
 /** For a button's title: what a click on it takes; undefined where nothing is known. */
 export function useClickPrice(cell: Cell): string | undefined {
-  const price = pricesOf(useSpace().session.cost.value).find((p) => p.node === cell.n && p.kind === EVENT_CLICK);
-  return price && `Takes ${about(price.ms)} of your compute`;
+  const cost = useSpace().session.cost.value;
+  const price = pricesOf(cost).find((p) => p.node === cell.n && p.kind === EVENT_CLICK);
+  return price && `Takes ${about(price.ms)} of your compute${isTooDear(price.ms, cost) ? ", more than is left" : ""}`;
 }
 
 /** One line under the app, where something of it is known to cost. */
@@ -43,7 +47,7 @@ export function PriceLine() {
   const none = cost.left_ms === 0 && cost.words !== undefined;
   return (
     <p class={none ? "price none" : "price"} title={none ? undefined : cost.words}>
-      {none ? cost.words : unbroken(`${takeWords(prices, tree.cells)}${leftWords(cost)}`)}
+      {none ? cost.words : unbroken(`${takeWords(prices, tree.cells)}${prices.every((p) => isTooDear(p.ms, cost)) ? ", more than is left" : ""}${leftWords(cost)}`)}
     </p>
   );
 }

@@ -1,7 +1,7 @@
 // What a click takes, in words.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pricesOf } from "@ui/widgets/price";
+import { isTooDear, pricesOf } from "@ui/widgets/price";
 import { computeWords } from "@ui/widgets/price_words";
 
 test("amounts are as exact as they are small", () => {
@@ -14,4 +14,12 @@ test("rows that are none are left out", () => {
   assert.deepEqual(pricesOf(null), []);
   assert.deepEqual(pricesOf({ handlers: "x" }), []);
   assert.deepEqual(pricesOf({ handlers: [[7, 1, 20], [7, 1], ["7", 1, 2], null, {}] }), [{ node: 7, kind: 1, ms: 20 }]);
+});
+
+test("too dear is what takes more than is left, where that is known", () => {
+  assert.equal(isTooDear(500, { handlers: [], left_ms: 499, day_ms: 3000 }), true);
+  assert.equal(isTooDear(500, { handlers: [], left_ms: 500, day_ms: 3000 }), false);
+  assert.equal(isTooDear(500, { handlers: [] }), false);
+  assert.equal(isTooDear(500, { handlers: [], left_ms: 0, day_ms: 0 }), false);
+  assert.equal(isTooDear(500, null), false);
 });
