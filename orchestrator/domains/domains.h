@@ -13,7 +13,7 @@
 
 #define DOMAIN_CLAIM_USEC ((int64_t)7 * 86400 * 1000000) /* then it is forgotten */
 #define DOMAIN_WORDS_MAX 200
-#define OWNER_DOMAINS_MAX 64 /* of all an owner's Spaces, claims too */
+#define OWNER_DOMAINS_MAX 32 /* of all an owner's Spaces, claims too; as ACME_OWNER_MAX */
 
 struct domain {
 	char host[DOMAIN_NAME_MAX + 1];

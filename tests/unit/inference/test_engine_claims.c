@@ -62,7 +62,7 @@ TEST(long_texts_of_one_account_give_way_to_a_short_one_of_another)
 	begin(e, &alone, text, "user:flood", 9, TOKENS);
 	finish(e);
 	for (uint32_t i = 0; i < 2; i++)
-		begin(e, &longs[i], text, "user:flood", i + 1, 400);
+		begin(e, &longs[i], text, "user:flood", i + 1, 260);
 	for (int i = 0;
 		i < 1000 && memory_held(e->schedule, longs[0].request->party) < 23 * page_bytes();
 		i++)
