@@ -126,15 +126,18 @@ TEST(over_the_limit_those_that_came_longest_ago_go_and_the_newest_stays)
 {
 	struct fixture f;
 	char hashes[10][SHA256_HEX + 1];
-	struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
 	char path[160];
 
 	setup(&f, "return 5");
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 8; i++) {
+		/* The fourth came before all others, says its file. */
+		time_t sec = i == 3 ? 1000 : 2000 + i;
+		struct timespec came[2] = {{.tv_sec = sec}, {.tv_sec = sec}};
+
 		put(&f, i, hashes[i]);
-	/* The fourth came before all others, says its file. */
-	(void)snprintf(path, sizeof(path), "%s/%s", f.dir, hashes[3]);
-	CHECK(utimensat(AT_FDCWD, path, old, 0) == 0);
+		(void)snprintf(path, sizeof(path), "%s/%.64s", f.dir, hashes[i]);
+		CHECK(utimensat(AT_FDCWD, path, came, 0) == 0);
+	}
 	bundle_cache_limit(f.cache, 8 * f.bytes.len);
 	CHECK(is_on_disk(&f, hashes[3]));
 	put(&f, 8, hashes[8]); /* one too many: three quarters are left */

@@ -106,8 +106,8 @@ static int rows_of(struct fixture *f)
 	struct err e = {0};
 	int n = 0;
 
-	CHECK(store_run(f->store, "usage_calls", count_rows, &n, &e, "iissi", (int64_t)0,
-		      (int64_t)100, "", "", (int64_t)1) >= 0);
+	CHECK(store_run(f->store, "usage_calls_all", count_rows, &n, &e, "ii", (int64_t)0,
+		      (int64_t)100) >= 0);
 	return n;
 }
 

@@ -44,12 +44,12 @@ test("a device out of service says why, and offers what can be done with it", ()
   const failed = html({ ...top, devices: [{ ...device, state: "failed", reason: "CUDA_ERROR_ECC_UNCORRECTABLE" }] });
   const draining = html({ ...top, devices: [{ ...device, state: "draining", reason: "a new fan" }] });
 
-  assert.match(serving, /aria-label="Drain cpu"[\s\S]*aria-label="Take out cpu"/);
+  assert.match(serving, /aria-label="Drain cpu"[\s\S]*aria-label="Exclude cpu"/);
   assert.doesNotMatch(serving, /Return cpu/);
   assert.match(failed, /<strong>cpu<\/strong> runs nothing <span class="badge bad">failed<\/span>/);
   assert.match(failed, /CUDA_ERROR_ECC_UNCORRECTABLE[\s\S]*aria-label="Return cpu"/);
   assert.doesNotMatch(failed, /Drain cpu/);
-  assert.match(draining, /badge calm">draining[\s\S]*a new fan[\s\S]*Take out cpu[\s\S]*Return cpu/);
+  assert.match(draining, /badge calm">draining[\s\S]*a new fan[\s\S]*Exclude cpu[\s\S]*Return cpu/);
 });
 
 test("pools are shown with their shares, and what of them is lent and borrowed", () => {
