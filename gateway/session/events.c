@@ -77,6 +77,17 @@ static int take_event(struct sessions *t, struct session *s, uint32_t n, const u
 	return 0;
 }
 
+/* It is kept, so its visitor may hear so; it goes to the worker now, or to the one that comes. */
+static void run(struct sessions *t, struct session *s, uint32_t n)
+{
+	s->live->refused = false;
+	if (s->live->phase == SESSION_OPEN)
+		session_pump(t, s);
+	else if (s->live->phase == SESSION_DETACHED)
+		t->ops.want_worker(s, t->data);
+	session_show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
+}
+
 int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8_t *frames,
 	size_t length, const uint8_t *secret, size_t secret_length, struct err *e)
 {
@@ -100,12 +111,7 @@ int session_event(struct sessions *t, struct session *s, uint32_t n, const uint8
 	p->state = EVENT_HELD;
 	p->taken_usec = t->ops.now_usec(t->data);
 	gateway_count(GATEWAY_ACCEPTED, 1);
-	s->live->refused = false;
-	if (s->live->phase == SESSION_OPEN)
-		session_pump(t, s);
-	else if (s->live->phase == SESSION_DETACHED)
-		t->ops.want_worker(s, t->data);
-	session_show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
+	run(t, s, n);
 	return 0;
 }
 
@@ -187,12 +193,7 @@ int session_retry(struct sessions *t, struct session *s, uint32_t n, struct err 
 		return err_set(e, -EBUSY, "more than %d events are unfinished", EVENTS_PENDING_MAX);
 	if (session_retry_one(t, s, p) < 0)
 		return err_set(e, -EIO, "the event cannot be stored");
-	s->live->refused = false;
-	if (s->live->phase == SESSION_OPEN)
-		session_pump(t, s);
-	else if (s->live->phase == SESSION_DETACHED)
-		t->ops.want_worker(s, t->data);
-	session_show_head(t, s, WIRE_ACCEPTED, 0, 0, n, true);
+	run(t, s, n);
 	return 0;
 }
 
