@@ -181,15 +181,6 @@ void place_settled(struct replica *r, struct session *session)
 
 /* --- how many --- */
 
-size_t place_serving(const struct space *s)
-{
-	size_t n = 0;
-
-	for (const struct replica *r = s->replicas; r && s->route; r = r->next)
-		n += replica_serves(r, s->route->bundle);
-	return n;
-}
-
 static struct scale_view view_of(const struct space *s, uint64_t now)
 {
 	uint64_t allowed = s->gateway->space_limits.of[LIMIT_REPLICAS];

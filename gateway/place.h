@@ -45,6 +45,3 @@ void place_scale(struct space *s, uint64_t now_usec);
  * changes, the oldest are ended.
  */
 void place_drain_outdated(struct space *s);
-
-/* Workers of the live version that serve. */
-size_t place_serving(const struct space *s);

@@ -54,11 +54,6 @@ size_t route_table_count(const struct route_table *t)
 	return t->by_space.n;
 }
 
-void route_table_each(struct route_table *t, void (*fn)(struct route *r, void *data), void *data)
-{
-	map_each(&t->by_space, (void (*)(void *, void *))fn, data);
-}
-
 static void route_free(struct route *r)
 {
 	(void)page_unref(r->page);

@@ -70,7 +70,6 @@ struct route *route_by_space(const struct route_table *t, const char *space);
 /* By the label of its own host, present or former, or by a host that its owner has brought. */
 struct route *route_by_host(const struct route_table *t, const char *host, size_t n);
 size_t route_table_count(const struct route_table *t);
-void route_table_each(struct route_table *t, void (*fn)(struct route *r, void *data), void *data);
 
 /* Between begin and end every live Space is named again; end calls gone for those that were not,
  * which may drop them. */

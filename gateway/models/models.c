@@ -47,11 +47,6 @@ struct model_call {
 	char payer[MODELS_PAYER_MAX + 1];
 };
 
-bool models_is_up(const struct models *m)
-{
-	return m->calls && m->list;
-}
-
 json_t *models_list(const struct models *m)
 {
 	return m->list;

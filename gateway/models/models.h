@@ -54,8 +54,6 @@ int models_new(struct gateway *g, const char *run_dir, struct models **ret);
 struct models *models_free(struct models *m);
 DEFINE_CLEANUP(struct models *, models_free)
 
-bool models_is_up(const struct models *m);
-
 /* What is served, as in models.LIST: an array; NULL: not known yet. Borrowed until the loop goes
  * on. What was known last stays while inference is away. */
 json_t *models_list(const struct models *m);

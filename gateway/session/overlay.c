@@ -57,11 +57,6 @@ void overlay_done(struct overlay *o)
 	overlay_init(o);
 }
 
-size_t overlay_cost(const struct patch *p)
-{
-	return CELL_COST + p->path_length + p->length;
-}
-
 /* --- finding --- */
 
 static struct cell *find_value(struct overlay *o, const struct patch *p, uint32_t hash)

@@ -48,9 +48,6 @@ int patch_read(struct patch *p, const struct frame *f, struct err *e);
 void overlay_init(struct overlay *o);
 void overlay_done(struct overlay *o);
 
-/* Bytes the overlay would gain at most by this patch. */
-size_t overlay_cost(const struct patch *p);
-
 /*
  * Applies one patch. Transient properties (node 0's toast) are not kept. -ENOMEM;
  * -ENOSPC: OVERLAY_CELLS_MAX is reached. The overlay is unchanged then.

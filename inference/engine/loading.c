@@ -199,11 +199,6 @@ bool loading_begin(struct loading *l, const struct loading_job *job)
 	return true;
 }
 
-bool loading_is_busy(const struct loading *l)
-{
-	return l->busy;
-}
-
 uint64_t loading_done_bytes(const struct loading *l)
 {
 	return atomic_load(&l->progress.done);

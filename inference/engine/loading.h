@@ -46,5 +46,4 @@ DEFINE_CLEANUP(struct loading *, loading_free)
 
 /* Begins; false: it is busy with another one. Copies job. */
 bool loading_begin(struct loading *l, const struct loading_job *job);
-bool loading_is_busy(const struct loading *l);
 uint64_t loading_done_bytes(const struct loading *l); /* of the tensors of the model at hand */

@@ -34,21 +34,6 @@ int signed_key_load(const char *path, struct signed_key *ret, struct err *e)
 	return fs_write_durable(AT_FDCWD, path, ret->bytes, SIGNED_KEY_LEN, 0600, e);
 }
 
-const char *signed_verb_name(enum signed_verb verb)
-{
-	return verbs[verb];
-}
-
-int signed_verb_find(const char *name, enum signed_verb *ret)
-{
-	for (int i = 0; i < SIGNED_VERBS; i++)
-		if (!strcmp(verbs[i], name)) {
-			*ret = (enum signed_verb)i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
 static void write_mac(
 	const struct signed_key *key, const char *text, size_t n, char ret[SHA256_HEX + 1])
 {

@@ -41,10 +41,6 @@ struct signed_claim {
 /* Reads the key, or makes the file. */
 int signed_key_load(const char *path, struct signed_key *ret, struct err *e);
 
-/* "put", and the way back; -EINVAL. */
-const char *signed_verb_name(enum signed_verb verb);
-int signed_verb_find(const char *name, enum signed_verb *ret);
-
 /* Appends "VERB/OID?repo=…&sig=…". */
 int signed_write(const struct signed_key *key, const struct signed_claim *c, struct buf *b);
 

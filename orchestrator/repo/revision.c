@@ -237,16 +237,3 @@ int revision_split(git_repository *repo, const char *rest, struct revision *ret,
 	}
 	return take_path(path, ret_path, e);
 }
-
-int revision_split_at(const char *repo_path, const char *rest, struct revision *ret,
-	char ret_path[REVISION_PATH_MAX], struct err *e)
-{
-	git_repository *repo = NULL;
-	int r;
-
-	if (git_repository_open_bare(&repo, repo_path) < 0)
-		return err_set(e, -EIO, "cannot open the repository: %s", library_words());
-	r = revision_split(repo, rest, ret, ret_path, e);
-	git_repository_free(repo);
-	return r;
-}

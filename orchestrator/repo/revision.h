@@ -36,10 +36,6 @@ int revision_find(git_repository *repo, const char *name, struct revision *ret, 
 int revision_split(git_repository *repo, const char *rest, struct revision *ret,
 	char ret_path[REVISION_PATH_MAX], struct err *e);
 
-/* The same for a repo by its folder. */
-int revision_split_at(const char *repo_path, const char *rest, struct revision *ret,
-	char ret_path[REVISION_PATH_MAX], struct err *e);
-
 /* 0, or -EINVAL with words: empty, "." and ".." segments, '\', a NUL or more than fits. "" is
  * fine, the root. */
 int revision_path_check(const char *path, struct err *e);

@@ -6,6 +6,3 @@
 /* Puts the filter on this process, for good. Needs no_new_privs. -EINVAL: the kernel has no
  * seccomp filters or refuses the program. */
 int seccomp_load(const struct sock_fprog *program);
-
-/* 1 when this kernel can kill a process by filter (4.14), else 0. Changes nothing. */
-int seccomp_available(void);
