@@ -136,8 +136,11 @@ class Uploads(unittest.TestCase):
                 self.assertFalse(shard.startswith("new-"), "a half-written file is left")
                 continue
             for name in os.listdir(os.path.join(root, shard)):
-                with open(os.path.join(root, shard, name), "rb") as f:
-                    self.assertEqual(sha256(f.read()), name)
+                try:
+                    with open(os.path.join(root, shard, name), "rb") as f:
+                        self.assertEqual(sha256(f.read()), name)
+                except FileNotFoundError:
+                    continue  # collected since it was listed
                 found.append(name)
         return found
 
